@@ -2308,7 +2308,7 @@ BREAKS = (
     Break(
         "a deletion that overtakes its message",
         "bot/listeners/change_events.py",
-        "            await self._inbox.store_withdrawn(message)",
+        "            await self.inbox.store_withdrawn(message)",
         "            pass",
         "A deleted message would be answered because Slack delivered its deletion first.",
         ("tests/integration/test_order.py::test_a_deletion_that_overtakes_its_message_counts",),
@@ -2984,7 +2984,7 @@ BREAKS = (
     Break(
         "imports count",
         "bot/memories/importing.py",
-        "        used_up = await self._shares.admit(person)",
+        "        used_up = await self.shares.admit(person)",
         "        used_up = None",
         "Imports would be a way around the hourly limit.",
         ("tests/integration/test_own_transfer.py::test_an_import_counts_as_requests",),
@@ -3192,8 +3192,8 @@ BREAKS = (
     Break(
         "Stop without a turn",
         "bot/listeners/change_events.py",
-        'if not await self._inbox.interrupt(f"{team}.{channel}.{thread_ts}"):',
-        "if await self._inbox.interrupt(thread_ts):",
+        'if not await self.inbox.interrupt(f"{team}.{channel}.{thread_ts}"):',
+        "if await self.inbox.interrupt(thread_ts):",
         "Stop would not end a session that a crash has left in processing.",
         ("tests/integration/test_sessions.py::test_stop_ends_a_session_without_a_turn",),
     ),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -11,68 +11,19 @@ from psycopg.rows import DictRow
 
 from memory import Memory, Person
 
-
-class Withdraw(Protocol):
-    """Retracts the notices that name memories, if the caller's transaction forgets them."""
-
-    async def __call__(
-        self,
-        connection: AsyncConnection[DictRow],
-        person: Person,
-        memories: Sequence[Memory] | None,
-    ) -> None:
-        """Note which notices name `memories`, None for all, while the ledger still says so."""
-
-
-async def withdraw_nothing(
-    connection: AsyncConnection[DictRow], person: Person, memories: Sequence[Memory] | None
-) -> None:
-    """Take nothing back, where there is no Slack."""
-    del connection, person, memories
+# Shows changes and questions below the reply of a turn: their ids, if the transaction commits.
+AddNotice: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Person, UUID, Sequence[UUID], Sequence[UUID]], Awaitable[None]
+]
+# Shows the notice of a turn again, after its reply was overwritten.
+RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
+# Shows the notices that name memories without them, None for all, before they are deleted.
+UpdateNotices: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Person, Sequence[Memory] | None], Awaitable[None]
+]
+# Schedules formation of a person's unformed words in each audience.
+FormWaiting: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]
 
 
-class Announce(Protocol):
-    """Lets the person be told of changes and questions, if the caller's transaction commits."""
-
-    async def __call__(
-        self,
-        connection: AsyncConnection[DictRow],
-        person: Person,
-        turn: UUID,
-        changes: Sequence[UUID],
-        questions: Sequence[UUID] = (),
-    ) -> UUID | None:
-        """Add a notice that is shown below the reply of `turn`; return its id."""
-
-
-async def announce_nothing(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    turn: UUID,
-    changes: Sequence[UUID],
-    questions: Sequence[UUID] = (),
-) -> UUID | None:
-    """Add nothing, where there is no Slack."""
-    del connection, person, turn, changes, questions
-    return None
-
-
-class Renew(Protocol):
-    """Shows the notice below a reply again, if the caller's transaction commits."""
-
-    async def __call__(
-        self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
-    ) -> None:
-        """Note that the reply of `turn` was overwritten, with the notice below it."""
-
-
-async def renew_nothing(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+async def no_notice(*_: object) -> None:
     """Show nothing, where there is no Slack."""
-    del connection, person, turn
-
-
-class FormWaiting(Protocol):
-    """Schedules formation of a person's unformed words, if the caller's transaction commits."""
-
-    async def __call__(self, connection: AsyncConnection[DictRow], person: Person) -> None:
-        """Schedule formation for each audience with unformed words."""

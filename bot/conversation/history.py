@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import Withdraw, withdraw_nothing
+from bot.conversation.callbacks import UpdateNotices, no_notice
 from bot.conversation.periods import Period
 from bot.slack.messages import Message
 from bot.types import DIRECT
@@ -36,14 +36,14 @@ async def take_away(
     *,
     person: Person,
     period: Period | None = None,
-    withdraw: Withdraw = withdraw_nothing,
+    update_notices: UpdateNotices = no_notice,
 ) -> list[dict[str, Any]]:
     """Blank the turns in which these memories were said, or were in view and are named.
 
     None means every turn of the person; those of `period` go in any case. Returns what was there,
-    for `put_back`, with the places of the messages. `withdraw` is awaited first, with the memories.
+    for `put_back`, with the places of the messages. `update_notices` is awaited first.
     """
-    await withdraw(connection, person, memories)
+    await update_notices(connection, person, memories)
     meant: LiteralString = "true"
     if memories is not None:
         meant = f"({_IN_PERIOD})" if period else "false"

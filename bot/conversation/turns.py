@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import Announce, Renew, announce_nothing, renew_nothing
+from bot.conversation.callbacks import AddNotice, RepeatNotice, no_notice
 from bot.conversation.history import put_off_record
 from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, finish
 from bot.conversation.interruptions import Superseded
@@ -78,16 +78,16 @@ class Turns:
         schedule_formation: Schedule,
         *,
         consent: ConsentMode = "notice",
-        announce: Announce = announce_nothing,
-        renew: Renew = renew_nothing,
+        add_notice: AddNotice = no_notice,
+        repeat_notice: RepeatNotice = no_notice,
         follow: Follow | None = None,
         shares: Quotas | None = None,
     ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
         self._consent = consent
-        self._announce = announce
-        self._renew = renew
+        self._add_notice = add_notice
+        self._repeat_notice = repeat_notice
         self._follow = follow
         self._shares = shares
 
@@ -237,9 +237,9 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self._schedule_formation(connection, view.own)
-            await self._announce(connection, view.person, intent.id, learned, questions)
+            await self._add_notice(connection, view.person, intent.id, learned, questions)
             if intent.reply_ts:
-                await self._renew(connection, view.person, intent.id)
+                await self._repeat_notice(connection, view.person, intent.id)
 
 
 def _scope(message: Message) -> dict[str, str]:

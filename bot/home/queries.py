@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bot.config import Settings
@@ -29,39 +29,31 @@ from memory import (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class HomeQueries:
     """Reads for one person at a time: their own rows only."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        own: MemoryActions,
-        links: Permalinks,
-        settings: Settings,
-        policies: Policies,
-        admission: AccessControl,
-    ) -> None:
-        self._pool = pool
-        self._own = own
-        self._links = links
-        self._settings = settings
-        self._policies = policies
-        self._admission = admission
+    pool: Pool
+    own: MemoryActions
+    links: Permalinks
+    settings: Settings
+    policies: Policies
+    admission: AccessControl
 
     async def page(self, person: Person, chosen: PersonSettings, where: ListPosition) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
         listing = await self._listing(person, where)
-        changes = await history(self._pool, person, limit=CHANGES_SHOWN)
-        questions = await open_questions(self._pool, person)
+        changes = await history(self.pool, person, limit=CHANGES_SHOWN)
+        questions = await open_questions(self.pool, person)
         links, of_changes = await self._linked(listing.memories, changes)
-        policy = await self._policies.applies(person.team_id)
-        async with person_transaction(self._pool, person) as connection:
+        policy = await self.policies.applies(person.team_id)
+        async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)
         return HomePage(
             settings=chosen,
-            off=chosen.off_reason(self._settings.consent),
+            off=chosen.off_reason(self.settings.consent),
             incognito=incognito,
-            refusal=await self._admission.refuses_person(person),
+            refusal=await self.admission.refuses_person(person),
             listing=replace(listing, links=links),
             changes=changes,
             questions=questions,
@@ -76,17 +68,17 @@ class HomeQueries:
     def nothing_kept(self) -> DataHandling:
         """Return where data goes, for somebody of whom there is none."""
         return DataHandling(
-            flows=flows(self._settings),
-            days=self._settings.retention_days,
-            history_days=self._settings.history_days,
-            stand_in=self._settings.stand_in,
+            flows=flows(self.settings),
+            days=self.settings.retention_days,
+            history_days=self.settings.history_days,
+            stand_in=self.settings.stand_in,
         )
 
     async def _listing(self, person: Person, where: ListPosition) -> Listing:
         if where.words:
             return await self._searched(person, where)
         page = await memory_page(
-            self._pool, person, size=HOME_PAGE_SIZE, page=where.page, kind=where.kind or None
+            self.pool, person, size=HOME_PAGE_SIZE, page=where.page, kind=where.kind or None
         )
         if where.kind and where.kind not in page.kinds:
             # The last of its kind is gone.
@@ -99,7 +91,7 @@ class HomeQueries:
         )
 
     async def _searched(self, person: Person, where: ListPosition) -> Listing:
-        memories, hits, similar = await self._own.found(person, where.words)
+        memories, hits, similar = await self.own.found(person, where.words)
         ordered = [memory for _, memory in numbered(memories)]
         kinds: dict[str, int] = {}
         for memory in ordered:
@@ -125,7 +117,7 @@ class HomeQueries:
     ) -> tuple[dict[str, str], dict[str, str]]:
         said = {memory.reference: memory.places[-1] for memory in memories if memory.places}
         made = {str(e.id): at for e in changes if (at := last_place(e.after or e.before))}
-        links = await self._links.of([*said.values(), *made.values()])
+        links = await self.links.of([*said.values(), *made.values()])
         return (
             {name: links[place] for name, place in said.items() if place in links},
             {name: links[place] for name, place in made.items() if place in links},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -26,33 +27,25 @@ SUGGEST = "suggest_prompts"
 _ACK_WAIT_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True)
 class SuggestedPrompts:
     """``assistant.threads.setSuggestedPrompts`` for the Messages tab: nothing is posted."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        queue: Queue,
-        client: AsyncWebClient,
-        people: Profiles,
-        *,
-        consent: ConsentMode,
-        admission: AccessControl | None = None,
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._client = client
-        self._people = people
-        self._consent: ConsentMode = consent
-        self._admission = admission
+    pool: Pool
+    queue: Queue
+    client: AsyncWebClient
+    people: Profiles
+    _: KW_ONLY
+    consent: ConsentMode
+    admission: AccessControl | None = None
 
     async def opened(self, person: Person, event: Mapping[str, Any]) -> None:
         """Take note of an ``app_home_opened``; of its Messages tab only."""
         channel = str(event.get("channel") or "")
         if event.get("tab") != "messages" or not channel:
             return
-        async with transaction(self._pool, wait=_ACK_WAIT_SECONDS) as connection:
-            await self._queue.defer(
+        async with transaction(self.pool, wait=_ACK_WAIT_SECONDS) as connection:
+            await self.queue.defer(
                 connection,
                 SUGGEST,
                 queue=REPLIES,
@@ -72,28 +65,28 @@ class SuggestedPrompts:
         if erased:
             await self._show(channel, suggested_prompts(known_language(erased) or "en", []))
             return
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
             incognito = await is_on(connection, person, [DIRECT])
         off = (
             incognito
-            or settings.off_reason(self._consent) is not None
+            or settings.off_reason(self.consent) is not None
             or await self._refuses(person)
         )
-        memories = [] if off else await list_memories(self._pool, person)
-        language = await self._people.language(person, settings=settings)
+        memories = [] if off else await list_memories(self.pool, person)
+        language = await self.people.language(person, settings=settings)
         named = names_memories(memories)
         await self._note(person, channel, language, named=named)
         if named:
             # What is forgotten from now on leaves a job; what was until now is not read again.
-            memories = await list_memories(self._pool, person)
+            memories = await list_memories(self.pool, person)
         await self._show(channel, suggested_prompts(language, memories, off=off))
 
     async def _refuses(self, person: Person) -> bool:
-        return self._admission is not None and bool(await self._admission.refuses_person(person))
+        return self.admission is not None and bool(await self.admission.refuses_person(person))
 
     async def _note(self, person: Person, channel: str, language: Language, *, named: bool) -> None:
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             if not named:
                 await connection.execute(
                     "UPDATE prompted SET named = false WHERE team_id = %s AND user_id = %s",
@@ -109,7 +102,7 @@ class SuggestedPrompts:
 
     async def _show(self, channel: str, prompts: list[Suggestion]) -> None:
         try:
-            await self._client.assistant_threads_setSuggestedPrompts(
+            await self.client.assistant_threads_setSuggestedPrompts(
                 channel_id=channel, prompts=prompts
             )
         except SLACK_FAULTS as error:

@@ -21,9 +21,7 @@ from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
-from bot.memories.forget_period import PeriodForgetter
 from bot.memories.modals import Modals, action_value
-from bot.memories.recall_preview import RecallPreviews
 from bot.views.audiences import MOVE_ACTION
 from bot.views.blocks import Payload
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
@@ -71,11 +69,9 @@ def register(
     *,
     own: MemoryActions,
     adding: MemoryAdder,
-    periods: PeriodForgetter,
     controls: MemoryControls,
     exporting: Exporter,
     modals: Modals,
-    previews: RecallPreviews,
     responder: Responder,
 ) -> None:
     """Register every button and menu the app shows.
@@ -87,10 +83,10 @@ def register(
     clicks: dict[str, Click] = {
         FORGET_ACTION: own.forgotten,
         FORGET_ALL_ACTION: own.everything_forgotten,
-        FORGET_PERIOD_ACTION: periods.forgotten,
+        FORGET_PERIOD_ACTION: own.period_forgotten,
         UNDO_ACTION: own.brought_back,
         PAGE_ACTION: own.listed,
-        PREVIEW_ACTION: previews.page,
+        PREVIEW_ACTION: own.preview_page,
         STORE_ACTION: adding.stored_anyway,
         MOVE_ACTION: modals.audiences.moved,
         UNDO_CHANGE_ACTION: changes.undone,

@@ -21,9 +21,7 @@ from bot.memories.actions import MemoryActions
 from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
-from bot.memories.forget_period import PeriodForgetter
 from bot.memories.modals import Modals
-from bot.memories.recall_preview import RecallPreviews
 from bot.slack.payloads import UNREADABLE
 from memory import InvalidNamespace, OutcomeUnknown
 
@@ -38,12 +36,10 @@ def create_app(
     changes: Changes,
     own: MemoryActions,
     own_commands: SlashCommands,
-    periods: PeriodForgetter,
     responder: Responder,
     controls: MemoryControls,
     exporting: Exporter,
     modals: Modals,
-    previews: RecallPreviews,
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
@@ -87,11 +83,9 @@ def create_app(
         app,
         own=own,
         adding=own_commands.adding,
-        periods=periods,
         controls=controls,
         exporting=exporting,
         modals=modals,
-        previews=previews,
         responder=responder,
     )
     listeners_of_modals.register(app, modals=modals, responder=responder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, TypeAlias
 
 from bot.conversation.inbox import Inbox
@@ -43,37 +43,23 @@ _ON_ITS_WAY_SECONDS = 120.0
 Follow: TypeAlias = Callable[[Person, str, str, str], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
 class Changes:
     """Notes a change where it counts, at once: none of it waits behind other work."""
 
-    def __init__(
-        self,
-        *,
-        inbox: Inbox,
-        turns: Turns,
-        audiences: Audiences,
-        people: Profiles,
-        suggesting: SuggestedPrompts,
-        viewing: ViewedChannels,
-        homes: HomePublisher,
-        workspaces: Workspaces,
-        offboarding: Offboarding,
-        sessions: Sessions,
-        follow: Follow,
-        bot_user_id: str,
-    ) -> None:
-        self._inbox = inbox
-        self._turns = turns
-        self._audiences = audiences
-        self._people = people
-        self._suggesting = suggesting
-        self._viewing = viewing
-        self._homes = homes
-        self._workspaces = workspaces
-        self._offboarding = offboarding
-        self._sessions = sessions
-        self._follow = follow
-        self._bot_user_id = bot_user_id
+    _: KW_ONLY
+    inbox: Inbox
+    turns: Turns
+    audiences: Audiences
+    people: Profiles
+    suggesting: SuggestedPrompts
+    viewing: ViewedChannels
+    homes: HomePublisher
+    workspaces: Workspaces
+    offboarding: Offboarding
+    sessions: Sessions
+    follow: Follow
+    bot_user_id: str
 
     async def serves(self, body: Mapping[str, Any]) -> bool:
         """Return whether an ``event_callback`` is handled: not that of a workspace that left.
@@ -82,12 +68,12 @@ class Changes:
         """
         if body["event"].get("type") in DEPARTURES:
             return True
-        return await self._workspaces.serves(installation_team(body))
+        return await self.workspaces.serves(installation_team(body))
 
     async def viewed(self, person: Person, event: Mapping[str, Any]) -> None:
         """Take note of what somebody looks at while they write, where Slack says so."""
         if "app_context" in event:
-            await self._viewing.note(person, event["app_context"])
+            await self.viewing.note(person, event["app_context"])
 
     async def note(self, body: Mapping[str, Any]) -> None:
         """Take note of an ``event_callback`` that is no person's message."""
@@ -97,24 +83,24 @@ class Changes:
             case "agent_session_stopped", _:
                 await self._stopped(team, channel, str(event.get("thread_ts")))
             case "agent_session_title_changed", _:
-                await self._sessions.note_renamed(f"{team}.{channel}.{event.get('thread_ts')}")
+                await self.sessions.note_renamed(f"{team}.{channel}.{event.get('thread_ts')}")
             case "user_change", _:
                 user = event.get("user") or {}
-                await self._people.changed(Person(team, str(user.get("id"))), user)
+                await self.people.changed(Person(team, str(user.get("id"))), user)
             case "app_uninstalled", _:
-                await self._offboarding.uninstalled(team, _event_time(body))
+                await self.offboarding.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
                 bots = (event.get("tokens") or {}).get("bot") or []
-                await self._offboarding.tokens_revoked(team, _event_time(body), bots)
+                await self.offboarding.tokens_revoked(team, _event_time(body), bots)
             case "app_context_changed", _ if user := _viewer(body):
-                await self._viewing.note(Person(team, user), event.get("context"))
+                await self.viewing.note(Person(team, user), event.get("context"))
             case "app_home_opened", _:
                 person = Person(team, str(event.get("user")))
                 if event.get("context"):
-                    await self._viewing.note(person, event["context"])
-                await self._suggesting.opened(person, event)
+                    await self.viewing.note(person, event["context"])
+                await self.suggesting.opened(person, event)
                 if event.get("tab") == "home":
-                    await self._homes.opened(person, slack_hash=_shown(event))
+                    await self.homes.opened(person, slack_hash=_shown(event))
             case "message", "message_changed":
                 edited = event.get("message") or {}
                 # Slack leaves a tombstone in the place of a deleted message that has replies.
@@ -132,15 +118,15 @@ class Changes:
                 await self._reword(team, channel, deleted, None)
                 await self._followed(team, channel, deleted)
             case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
-                await self._audiences.forget(team, channel)
+                await self.audiences.forget(team, channel)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
-                    await self._audiences.forget(team, str(event.get(name)))
+                    await self.audiences.forget(team, str(event.get(name)))
 
     async def _stopped(self, team: str, channel: str, thread_ts: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
-        if not await self._inbox.interrupt(f"{team}.{channel}.{thread_ts}"):
-            await self._sessions.activate(team, channel, thread_ts, wait=False)
+        if not await self.inbox.interrupt(f"{team}.{channel}.{thread_ts}"):
+            await self.sessions.activate(team, channel, thread_ts, wait=False)
 
     async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
         """Store a message whose change, to `text` or to nothing, was delivered before itself."""
@@ -149,17 +135,17 @@ class Changes:
             event.get("previous_message") or {},
             team_id=installation_team(body),
             channel_id=str(event.get("channel")),
-            bot_user_id=self._bot_user_id,
+            bot_user_id=self.bot_user_id,
             is_dm=event.get("channel_type") == "im",
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
         if message is None or time.time() - float(message.ts) > _ON_ITS_WAY_SECONDS:
             return
         if text is None:
-            await self._inbox.store_withdrawn(message)
+            await self.inbox.store_withdrawn(message)
         elif message.addressed:
             # Any other may be older than the app's part in the thread.
-            await self._inbox.store(replace(message, text=text))
+            await self.inbox.store(replace(message, text=text))
 
     async def _answer_anew(self, body: Mapping[str, Any], text: str | None) -> None:
         """Let a message that was answered already be answered as it reads now, in the same place.
@@ -173,19 +159,19 @@ class Changes:
             event.get("message") or {},
             team_id=installation_team(body),
             channel_id=str(event.get("channel")),
-            bot_user_id=self._bot_user_id,
+            bot_user_id=self.bot_user_id,
             is_dm=event.get("channel_type") == "im",
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
         if message is not None:
-            await self._inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
+            await self.inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
 
     async def _followed(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
         """Update memories after a person's message changed, also one not sent to the app."""
         user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)
-            await self._follow(Person(team, user), channel, ts, root)
+            await self.follow(Person(team, user), channel, ts, root)
 
     async def _reword(
         self, team: str, channel: str, message: Mapping[str, Any], text: str | None
@@ -193,17 +179,17 @@ class Changes:
         ts = str(message.get("ts"))
         thread = f"{team}.{channel}.{message.get('thread_ts') or ts}"
         if text is None:
-            await self._inbox.withdraw(team, channel, ts, thread)
-            await self._turns.reword(team, channel, ts, thread, question="", words="")
+            await self.inbox.withdraw(team, channel, ts, thread)
+            await self.turns.reword(team, channel, ts, thread, question="", words="")
             return
-        await self._inbox.edit(team, channel, ts, thread, text)
-        await self._turns.reword(
+        await self.inbox.edit(team, channel, ts, thread, text)
+        await self.turns.reword(
             team,
             channel,
             ts,
             thread,
-            question=plain(text, self._bot_user_id),
-            words=typed(text, self._bot_user_id),
+            question=plain(text, self.bot_user_id),
+            words=typed(text, self.bot_user_id),
         )
 
 

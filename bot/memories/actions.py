@@ -1,27 +1,42 @@
-"""A person's actions on their own memories: list, search, forget, undo."""
+"""A person's actions on their own memories: list, search, preview, forget, undo."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
-from bot.conversation.callbacks import Withdraw, withdraw_nothing
-from bot.conversation.history import anything_said, put_back, take_away
+from bot.conversation.callbacks import UpdateNotices, no_notice
+from bot.conversation.history import (
+    anything_said,
+    latest_thread,
+    messages_in,
+    put_back,
+    take_away,
+)
+from bot.conversation.periods import Period, told_in
 from bot.locale import Language, say
+from bot.slack.audiences import Audiences, Kind
+from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.forgetting import (
     forget_everything_question,
+    forget_period_question,
     forget_question,
     forgotten_already,
     forgotten_notice,
     nothing_to_forget,
 )
-from bot.views.memories import memory_list, numbered, search_results
+from bot.views.memories import memory_list, numbered, preview_list, search_results
 from bot.views.subcommands import is_number
+from bot.views.time_forms import past_period
 from memory import (
     DM,
+    PUBLIC,
     Change,
     Embedder,
     KiokuMemoryError,
@@ -33,6 +48,7 @@ from memory import (
     forget,
     list_memories,
     matching,
+    person_transaction,
     recall_memories,
     transaction_timeout,
     undo_changes,
@@ -43,31 +59,28 @@ from memory import (
 log = logging.getLogger(__name__)
 
 _SIMILAR = 5
+_ALL = 100_000
+_MENTIONED = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryActions:
     """Each answer is for the person alone and covers their own memories only."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        embedder: Embedder,
-        *,
-        stand_in: bool,
-        withdraw: Withdraw = withdraw_nothing,
-    ) -> None:
-        self._pool = pool
-        self._withdraw = withdraw
-        self._embedder = embedder
-        self._stand_in = stand_in
+    pool: Pool
+    embedder: Embedder
+    people: Profiles
+    audiences: Audiences
+    stand_in: bool
+    update_notices: UpdateNotices = no_notice
 
     async def listed(self, person: Person, language: Language, page: str = "") -> Payload:
         """Return the page that `page` names, else the first."""
-        memories = await list_memories(self._pool, person)
+        memories = await list_memories(self.pool, person)
         number = int(page) if is_number(page) else 1
-        return memory_list(language, numbered(memories), page=number, stand_in=self._stand_in)
+        return memory_list(language, numbered(memories), page=number, stand_in=self.stand_in)
 
     async def searched(self, person: Person, language: Language, words: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
@@ -76,23 +89,55 @@ class MemoryActions:
         if similar:
             nearness = {memory.reference: place for place, memory in enumerate(hits)}
             found.sort(key=lambda pair: nearness[pair[1].reference])
-        return search_results(language, found, words, similar=similar, stand_in=self._stand_in)
+        return search_results(language, found, words, similar=similar, stand_in=self.stand_in)
 
     async def found(self, person: Person, words: str) -> tuple[list[Memory], list[Memory], bool]:
         """Return all memories, those with these words, and whether they are only the nearest."""
-        memories = await list_memories(self._pool, person)
+        memories = await list_memories(self.pool, person)
         hits = matching(memories, words)
         if hits or not memories:
             return memories, hits, False
         own = view(person.namespace(DM))
         recalled = await recall_memories(
-            self._pool, self._embedder, own, words, whole=0, instructions=False
+            self.pool, self.embedder, own, words, whole=0, instructions=False
         )
         return memories, list(recalled.memories)[:_SIMILAR], True
 
+    async def previewed(
+        self, person: Person, language: Language, words: str, channel: str
+    ) -> Payload:
+        """Answer ``/memories preview``: of the conversation mentioned, else of `channel`."""
+        mentioned = _MENTIONED.search(words)
+        if words and not mentioned:
+            return ephemeral_payload(say(language, "preview_usage"))
+        return await self.preview(person, language, mentioned[1] if mentioned else channel)
+
+    async def preview_page(self, person: Person, language: Language, value: str) -> Payload:
+        """Return the page that a button names: ``PAGE CHANNEL``."""
+        page, _, channel = value.partition(" ")
+        return await self.preview(person, language, channel, page=int(page))
+
+    async def preview(
+        self, person: Person, language: Language, channel: str, *, page: int = 1
+    ) -> Payload:
+        """Return a page of the memories that a reply in `channel` could use."""
+        where = await self.audiences.view_in(person, channel)
+        recalled = await recall_memories(self.pool, self.embedder, where, "", whole=_ALL)
+        memories = await list_memories(self.pool, person)
+        kind = await self.audiences.kind(person.team_id, channel)
+        return preview_list(
+            language,
+            _among(memories, recalled.memories),
+            channel=channel,
+            direct=kind is not None and not kind.shared and kind.audience == DM,
+            why=say(language, _why(kind)),
+            page=page,
+            stand_in=self.stand_in,
+        )
+
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
         """Return the question about a number of the list, or about what matches `words`."""
-        memories = await list_memories(self._pool, person)
+        memories = await list_memories(self.pool, person)
         if words.isdecimal():
             number = int(words) if is_number(words) else 0
             found = [pair for pair in numbered(memories) if pair[0] == number]
@@ -100,23 +145,23 @@ class MemoryActions:
                 return ephemeral_payload(
                     say(language, "forget_no_number", number=words[:20], count=len(memories))
                 )
-            return forget_question(language, found, stand_in=self._stand_in)
+            return forget_question(language, found, stand_in=self.stand_in)
         found = _among(memories, matching(memories, words))
         if not found:
             return search_results(language, [], words, similar=False)
-        return forget_question(language, found, stand_in=self._stand_in)
+        return forget_question(language, found, stand_in=self.stand_in)
 
     async def proposed(
         self, person: Person, language: Language, memories: tuple[Memory, ...]
     ) -> Payload:
         """Return the question about the memories the model proposes to forget."""
-        everything = await list_memories(self._pool, person)
-        return forget_question(language, _among(everything, memories), stand_in=self._stand_in)
+        everything = await list_memories(self.pool, person)
+        return forget_question(language, _among(everything, memories), stand_in=self.stand_in)
 
     async def everything_proposed(self, person: Person, language: Language) -> Payload:
         """Return the question before everything is forgotten."""
-        memories = await list_memories(self._pool, person)
-        if not memories and not await anything_said(self._pool, person):
+        memories = await list_memories(self.pool, person)
+        if not memories and not await anything_said(self.pool, person):
             return nothing_to_forget(language)
         return forget_everything_question(language, len(memories))
 
@@ -132,21 +177,21 @@ class MemoryActions:
         """Undo what was stored of a message a moment ago; of what was new no trace is left."""
         try:
             ids = [change.id for change in changes]
-            undone = await undo_changes(self._pool, self._embedder, person, ids)
+            undone = await undo_changes(self.pool, self.embedder, person, ids)
         except KiokuMemoryError as problem:
             log.warning("changes could not be undone: %s", type(problem).__name__)
         else:
             if len(undone) < len(ids):
                 log.warning("%d change(s) could not be undone", len(ids) - len(undone))
         if new := [change.reference for change in changes if change.before is None]:
-            await forget(self._pool, person, new)
+            await forget(self.pool, person, new)
 
     async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
         """Undo a forget: once, and within ten minutes."""
         try:
             with transaction_timeout(FORGETTING_SECONDS):
                 memories = await undo_forget(
-                    self._pool, person, Undo.from_token(token), put_back=put_back
+                    self.pool, person, Undo.from_token(token), put_back=put_back
                 )
         except UndoExpired:
             return ephemeral_payload(say(language, "undo_expired"))
@@ -155,16 +200,64 @@ class MemoryActions:
             return ephemeral_payload(say(language, "undone_words"))
         return ephemeral_payload(say(language, "undone", count=len(memories)))
 
+    async def period_typed(self, person: Person, language: Language, words: str) -> Payload:
+        """Return the question for a time in one of the formats of `past_period`."""
+        zone = (await self.people.settings(person)).zone
+        ends = past_period(words, datetime.now(UTC), zone)
+        if ends is None:
+            raise ValueError("These words are none of the forms of a time.")
+        return await self.period_proposed(person, language, Period.between(*ends))
+
+    async def thread_proposed(self, person: Person, language: Language, channel: str) -> Payload:
+        """Return the question for the newest thread of a direct message with the person."""
+        async with person_transaction(self.pool, person) as connection:
+            thread = await latest_thread(connection, person, channel)
+        if thread is None:
+            return ephemeral_payload(say(language, "forget_thread_unknown"))
+        return await self.period_proposed(person, language, Period(thread=thread))
+
+    async def period_proposed(self, person: Person, language: Language, period: Period) -> Payload:
+        """Return the question before what was said in a period is forgotten."""
+        memories, messages = await self._of_period(person, period)
+        if not memories and not messages:
+            return ephemeral_payload(say(language, "forget_period_none"))
+        found = _among(await list_memories(self.pool, person), memories)
+        return forget_period_question(language, found, messages, period.value())
+
+    async def period_forgotten(self, person: Person, language: Language, value: str) -> Payload:
+        """Forget what a button names; pressing it twice does no harm."""
+        period = Period.from_value(value)
+        with transaction_timeout(FORGETTING_SECONDS):
+            memories, _ = await self._of_period(person, period)
+        references = [memory.reference for memory in memories]
+        return await self.forget(person, language, references, period)
+
+    async def _of_period(self, person: Person, period: Period) -> tuple[list[Memory], int]:
+        """Return the memories that come from a period, and how many messages are stored of it."""
+        async with person_transaction(self.pool, person) as connection:
+            places, messages = await messages_in(connection, person, period)
+        memories = await list_memories(self.pool, person)
+        return [memory for memory in memories if told_in(memory, period, places)], messages
+
     async def forget(
-        self, person: Person, language: Language, references: list[str] | None
+        self,
+        person: Person,
+        language: Language,
+        references: list[str] | None,
+        period: Period | None = None,
     ) -> Payload:
-        """Forget these memories, or with None everything; return what was, with its Undo."""
+        """Forget these memories, or with None everything; return what was, with its Undo.
+
+        `period`: what the person said in it is deleted, too.
+        """
         with transaction_timeout(FORGETTING_SECONDS):
             done = await forget(
-                self._pool,
+                self.pool,
                 person,
                 references,
-                take_away=partial(take_away, person=person, withdraw=self._withdraw),
+                take_away=partial(
+                    take_away, person=person, period=period, update_notices=self.update_notices
+                ),
             )
         if done.undo is None:
             return forgotten_already(language, keep_message=done.just_now)
@@ -175,3 +268,10 @@ class MemoryActions:
 def _among(memories: Sequence[Memory], chosen: Iterable[Memory]) -> list[tuple[int, Memory]]:
     references = {memory.reference for memory in chosen}
     return [pair for pair in numbered(memories) if pair[1].reference in references]
+
+
+def _why(kind: Kind | None) -> str:
+    if kind is None or kind.shared:
+        return "preview_why_shared"
+    names = {DM: "preview_why_dm", PUBLIC: "preview_why_public"}
+    return names.get(kind.audience, "preview_why_own")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -80,38 +80,32 @@ _VERDICTS = frozenset[Reason](
 )
 
 
+@dataclass(frozen=True, slots=True)
 class MemoryAdder:
     """Stores what the person said, in the audience where they said it.
 
     Requests and model tokens count against the quotas in `shares`.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        embedder: Embedder,
-        former: Former,
-        audiences: Audiences,
-        *,
-        schemas: Sequence[type[BaseModel]] = SCHEMAS,
-        consent: ConsentMode,
-        admission: AccessControl | None = None,
-        shares: Quotas | None = None,
-    ) -> None:
-        self._pool = pool
-        self._embedder = embedder
-        self._former = former
-        self._audiences = audiences
-        self._keeps_facts = UserFact in schemas
-        self._consent: ConsentMode = consent
-        self._admission = admission
-        self._shares = shares
+    pool: Pool
+    embedder: Embedder
+    former: Former
+    audiences: Audiences
+    _: KW_ONLY
+    schemas: Sequence[type[BaseModel]] = SCHEMAS
+    consent: ConsentMode
+    admission: AccessControl | None = None
+    shares: Quotas | None = None
+
+    @property
+    def _stores_facts(self) -> bool:
+        return UserFact in self.schemas
 
     async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
         if not words:
             return ephemeral_payload(say(language, "add_usage"))
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
         return await self._told(person, language, settings, words, channel)
 
@@ -130,10 +124,10 @@ class MemoryAdder:
         if not words:
             return ephemeral_payload(say(language, "remember_no_words"))
         thread = f"{person.team_id}.{channel}.{message.get('thread_ts') or ts}"
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
             unlearned = await _unlearned(connection, person, channel, ts, thread)
-        if off := settings.off_reason(self._consent):
+        if off := settings.off_reason(self.consent):
             return ephemeral_payload(memory_off_text(language, off, settings))
         if unlearned:
             return ephemeral_payload(say(language, unlearned))
@@ -147,29 +141,29 @@ class MemoryAdder:
         quoted = parse_quoted_sentence(value)
         if quoted is None:
             return _kept(say(language, "command_broke"))
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
             channel, ts = quoted.channel, quoted.ts
             thread = f"{person.team_id}.{channel}.{ts}"
             unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
-        if self._admission and (refusal := await self._admission.refuses_person(person)):
+        if self.admission and (refusal := await self.admission.refuses_person(person)):
             return _kept(say(language, refusal))
-        if off := settings.off_reason(self._consent):
+        if off := settings.off_reason(self.consent):
             return _kept(memory_off_text(language, off, settings))
         if unlearned:
             return _kept(say(language, unlearned))
-        if not self._keeps_facts:
+        if not self._stores_facts:
             return _kept(say(language, "add_nothing"))
-        if self._shares and (used_up := await self._shares.admit(person)):
+        if self.shares and (used_up := await self.shares.admit(person)):
             return _kept(used_up.refusal(language))
-        where = await self._audiences.view_in(person, quoted.channel)
+        where = await self.audiences.view_in(person, quoted.channel)
         try:
             change = await self._as_fact(where.own, quoted, "command")
         except InvalidContent:
             return _kept(say(language, "add_refused"))
         except EmbeddingsUnavailable:
             return _kept(say(language, "command_failed"))
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await note_taken_up(connection, person, channel, ts)
         log.info("a person stored what had been refused")
         return _shown(language, await self._told_of(person, [change]))
@@ -183,11 +177,11 @@ class MemoryAdder:
         channel: str,
         ts: str = "",
     ) -> Payload:
-        if self._admission and (refusal := await self._admission.refuses_person(person)):
+        if self.admission and (refusal := await self.admission.refuses_person(person)):
             return ephemeral_payload(say(language, refusal))
-        if off := settings.off_reason(self._consent):
+        if off := settings.off_reason(self.consent):
             return ephemeral_payload(memory_off_text(language, off, settings))
-        if self._shares and (used_up := await self._shares.admit(person)):
+        if self.shares and (used_up := await self.shares.admit(person)):
             return ephemeral_payload(used_up.refusal(language))
         if removed := redact(words).removed:
             what = credentials_named(language, credential_kinds(removed))
@@ -207,7 +201,7 @@ class MemoryAdder:
             # A command is not a message with a channel and a timestamp.
             sentence = quoted_sentence_of(told) or quoted
             shown = QuotedSentence(text=sentence.text, channel=channel, ts=ts)
-            return refusal_payload(language, told.reason, shown, can_store=self._keeps_facts)
+            return refusal_payload(language, told.reason, shown, can_store=self._stores_facts)
         return _shown(language, told)
 
     async def _stored(
@@ -217,14 +211,14 @@ class MemoryAdder:
         ts, words = quoted.ts, quoted.text
 
         async def permitted(connection: AsyncConnection[DictRow]) -> None:
-            if (await read_settings(connection, person)).off_reason(self._consent):
+            if (await read_settings(connection, person)).off_reason(self.consent):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
         async def in_commit(connection: AsyncConnection[DictRow], _: object) -> None:
             await permitted(connection)
             await note_taken_up(connection, person, quoted.channel, ts)
 
-        where = await self._audiences.view_in(person, quoted.channel)
+        where = await self.audiences.view_in(person, quoted.channel)
         said = PersonMessage(
             text=words,
             channel=quoted.channel if ts else "",
@@ -233,11 +227,11 @@ class MemoryAdder:
             zone=settings.zone,
         )
         try:
-            formed = await self._former.form(where, [said], in_commit=in_commit, deadline=_DEADLINE)
+            formed = await self.former.form(where, [said], in_commit=in_commit, deadline=_DEADLINE)
         except FormationUnavailable:
             formed = FormationResult(changes=(), refused=(), late=True)
-        if self._shares and formed.tokens:
-            await self._shares.spend(person.team_id, formed.tokens)
+        if self.shares and formed.tokens:
+            await self.shares.spend(person.team_id, formed.tokens)
         refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
         judged = refused is None and not formed.late
         if formed.changes or formed.questions or (judged and await self._knows(where, words)):
@@ -245,24 +239,24 @@ class MemoryAdder:
             return replace(told, questions=tuple(formed.questions))
         if refused is not None:
             return refused
-        if not self._keeps_facts:
+        if not self._stores_facts:
             return None
         if formed.late:
             log.warning("what a person added was not judged in time; it is stored as typed")
-            async with person_transaction(self._pool, person) as connection:
+            async with person_transaction(self.pool, person) as connection:
                 await permitted(connection)
         change = await self._as_fact(where.own, quoted, said.kind)
         if formed.late:
-            async with person_transaction(self._pool, person) as connection:
+            async with person_transaction(self.pool, person) as connection:
                 await note_taken_up(connection, person, quoted.channel, ts)
         return await self._told_of(person, [change])
 
     async def _knows(self, where: View, words: str) -> bool:
-        memories = await list_memories(self._pool, where.person)
+        memories = await list_memories(self.pool, where.person)
         return bool(matching([m for m in memories if where.allows(m.namespace)], words))
 
     async def _told_of(self, person: Person, changes: Sequence[Change]) -> NoticeContent:
-        entries = await changes_named(self._pool, person, [change.id for change in changes])
+        entries = await changes_named(self.pool, person, [change.id for change in changes])
         # A click there also shows the newest changes.
         return NoticeContent(surface=f"{HISTORY} -", entries=tuple(entries))
 
@@ -271,7 +265,7 @@ class MemoryAdder:
         source = {"kind": kind, "evidence": quoted.text, **place}
         content = {"fact": quoted.text}
         return await add_memory(
-            self._pool, self._embedder, namespace, UserFact.__name__, content, source
+            self.pool, self.embedder, namespace, UserFact.__name__, content, source
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from bot.locale import Language, say
@@ -34,13 +35,13 @@ log = logging.getLogger(__name__)
 Where: TypeAlias = Literal["here", "everywhere", "direct_messages"]
 
 
+@dataclass(frozen=True, slots=True)
 class AudienceChanges:
     """Each answer is for the person alone and covers their own memories only."""
 
-    def __init__(self, pool: Pool, embedder: Embedder, audiences: Audiences) -> None:
-        self._pool = pool
-        self._embedder = embedder
-        self._audiences = audiences
+    pool: Pool
+    embedder: Embedder
+    audiences: Audiences
 
     async def proposed(
         self, person: Person, language: Language, *, words: str, where: Where, channel: str
@@ -48,9 +49,9 @@ class AudienceChanges:
         """Return the question which of the memories with these words to use where."""
         audience = {"everywhere": PUBLIC, "direct_messages": DM}.get(where, "")
         if not audience:
-            kind = await self._audiences.kind(person.team_id, channel)
+            kind = await self.audiences.kind(person.team_id, channel)
             audience = kind.audience if kind else channel
-        memories = await list_memories(self._pool, person)
+        memories = await list_memories(self.pool, person)
         meant = {memory.reference for memory in matching(memories, words)}
         found = [pair for pair in numbered(memories) if pair[1].reference in meant]
         if not found:
@@ -70,7 +71,7 @@ class AudienceChanges:
 
     async def form(self, person: Person, language: Language, reference: str) -> View:
         """Return the question where a memory may be used."""
-        memories = await list_memories(self._pool, person)
+        memories = await list_memories(self.pool, person)
         for memory in memories:
             if memory.reference == reference:
                 return audience_form(language, memory)
@@ -81,7 +82,7 @@ class AudienceChanges:
         chosen = read_audience_form(view)
         audience = chosen.audience
         if chosen.channel:
-            known = await self._audiences.kind(person.team_id, chosen.channel)
+            known = await self.audiences.kind(person.team_id, chosen.channel)
             if known is None:
                 return sentence_view(language, "place_title", say(language, "place_unknown"))
             if known.audience in (DM, PUBLIC):
@@ -99,7 +100,7 @@ class AudienceChanges:
         """Move a memory; return the change, or the key of the sentence that says why not."""
         try:
             change = await move_memory(
-                self._pool, self._embedder, person, reference, audience, actor=actor
+                self.pool, self.embedder, person, reference, audience, actor=actor
             )
         except ChangeGone:
             return "memory_gone"
@@ -108,4 +109,4 @@ class AudienceChanges:
         except EmbeddingsUnavailable:
             return "command_failed"
         log.info("a person let a memory be used elsewhere")
-        return await changes_named(self._pool, person, [change.id])
+        return await changes_named(self.pool, person, [change.id])

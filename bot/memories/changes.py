@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -37,16 +38,14 @@ HOME = "home"
 _ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 
 
+@dataclass(frozen=True, slots=True)
 class ChangeHistory:
     """Each answer is for the person alone and covers their own memories only."""
 
-    def __init__(
-        self, pool: Pool, embedder: Embedder, notices: ChangeNotices, links: Permalinks
-    ) -> None:
-        self._pool = pool
-        self._embedder = embedder
-        self._notices = notices
-        self._links = links
+    pool: Pool
+    embedder: Embedder
+    notices: ChangeNotices
+    links: Permalinks
 
     async def history(self, person: Person, language: Language, *_: str) -> Payload:
         """Answer ``/memories history``: the newest changes."""
@@ -54,12 +53,12 @@ class ChangeHistory:
 
     async def page(self, person: Person, language: Language, value: str) -> Payload:
         """Return a page of changes: ``SINCE REFERENCE``; without a reference those of all."""
-        page, zone = await self._page(person, value), await self._notices.zone(person)
+        page, zone = await self._page(person, value), await self.notices.zone(person)
         return history_payload(language, page, zone)
 
     async def page_in_modal(self, person: Person, language: Language, value: str) -> View:
         """Return the same in a modal."""
-        page, zone = await self._page(person, value), await self._notices.zone(person)
+        page, zone = await self._page(person, value), await self.notices.zone(person)
         return history_view(language, page, zone)
 
     async def notice_view(self, person: Person, language: Language, surface: str) -> View:
@@ -67,12 +66,12 @@ class ChangeHistory:
         place, _, rest = surface.partition(" ")
         if place == HISTORY:
             return await self.page_in_modal(person, language, rest)
-        content = await self._notices.content(person, surface)
+        content = await self.notices.content(person, surface)
         entries = sorted(content.entries, key=lambda entry: entry.at, reverse=True)
         page = HistoryPage(
             entries=tuple(entries), questions=content.questions, links=await self._linked(entries)
         )
-        return history_view(language, page, await self._notices.zone(person))
+        return history_view(language, page, await self.notices.zone(person))
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload | None:
         """Undo the change that a button names: ``CHANGE SURFACE``."""
@@ -100,7 +99,7 @@ class ChangeHistory:
         Whose change it is the ledger knows: another person's is not found.
         """
         try:
-            await undo_change(self._pool, self._embedder, person, UUID(change))
+            await undo_change(self.pool, self.embedder, person, UUID(change))
         except ChangedSince:
             return "undo_changed_since"
         except (ChangeGone, ValueError):
@@ -122,7 +121,7 @@ class ChangeHistory:
             return "ask_gone"
         try:
             change = await answer_question(
-                self._pool, self._embedder, person, UUID(question), decided
+                self.pool, self.embedder, person, UUID(question), decided
             )
         except ChangedSince:
             return "ask_changed"
@@ -132,7 +131,7 @@ class ChangeHistory:
             return "command_failed"
         log.info("a person answered a question about a memory")
         if change is not None:
-            await self._notices.add(person, surface, change.id)
+            await self.notices.add(person, surface, change.id)
         return None
 
     async def _payload(
@@ -150,15 +149,15 @@ class ChangeHistory:
         if place == HOME:
             return None
         if place == REPLY:
-            await self._notices.show_in_reply(person, rest)
+            await self.notices.show_in_reply(person, rest)
             return None
         if place == HISTORY:
             return await self.page(person, language, rest)
         if place == DONE:
-            entries = await changes_named(self._pool, person, [UUID(rest)])
+            entries = await changes_named(self.pool, person, [UUID(rest)])
             return changes_made_payload(language, entries)
-        content = await self._notices.content(person, surface)
-        return notice_payload(language, content, await self._notices.zone(person))
+        content = await self.notices.content(person, surface)
+        return notice_payload(language, content, await self.notices.zone(person))
 
     async def _view(
         self, person: Person, language: Language, problem: str | None, surface: str
@@ -168,7 +167,7 @@ class ChangeHistory:
             return sentence_view(language, "memory_title", say(language, problem))
         place, _, rest = surface.partition(" ")
         if place == DONE:
-            entries = await changes_named(self._pool, person, [UUID(rest)])
+            entries = await changes_named(self.pool, person, [UUID(rest)])
             return payload_view(language, "memory_title", changes_made_payload(language, entries))
         return await self.notice_view(person, language, surface)
 
@@ -176,13 +175,13 @@ class ChangeHistory:
         word, _, reference = value.partition(" ")
         since = parse_since(word)
         found = await history(
-            self._pool, person, limit=HISTORY_PAGE + 1, before=since, reference=reference or None
+            self.pool, person, limit=HISTORY_PAGE + 1, before=since, reference=reference or None
         )
         first = since is None and not reference
         shown = found[:HISTORY_PAGE]
         return HistoryPage(
             entries=tuple(shown),
-            questions=tuple(await open_questions(self._pool, person)) if first else (),
+            questions=tuple(await open_questions(self.pool, person)) if first else (),
             links=await self._linked(shown),
             since=since,
             older=len(found) > HISTORY_PAGE,
@@ -191,7 +190,7 @@ class ChangeHistory:
 
     async def _linked(self, entries: Sequence[Entry]) -> dict[str, str]:
         places = {str(e.id): place for e in entries if (place := last_place(e.after or e.before))}
-        links = await self._links.of(places.values())
+        links = await self.links.of(places.values())
         return {name: links[place] for name, place in places.items() if place in links}
 
 

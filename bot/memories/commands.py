@@ -9,7 +9,6 @@ from bot.locale import Language, say
 from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
 from bot.memories.controls import MemoryControls
-from bot.memories.forget_period import PeriodForgetter
 from bot.slack.text import plain
 from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section
 from bot.views.subcommands import (
@@ -39,7 +38,6 @@ class SlashCommands:
         own: MemoryActions,
         controls: MemoryControls,
         adding: MemoryAdder,
-        periods: PeriodForgetter,
         *,
         more: Mapping[str, Answer] | None = None,
         offers: Mapping[str, Answer] | None = None,
@@ -48,7 +46,6 @@ class SlashCommands:
         self._own = own
         self._controls = controls
         self.adding = adding
-        self._periods = periods
         self.answers: dict[str, Answer] = {
             "list": self._list,
             "search": self._search,
@@ -92,9 +89,9 @@ class SlashCommands:
         if use is EVERYTHING:
             return await self._own.everything_proposed(person, language)
         if use is THREAD:
-            return await self._periods.latest_thread_proposed(person, language, channel)
+            return await self._own.thread_proposed(person, language, channel)
         if use in PERIODS:
-            return await self._periods.typed_proposed(person, language, text)
+            return await self._own.period_typed(person, language, text)
         return await self._own.forget_asked(person, language, text)
 
     async def _list(self, person: Person, language: Language, words: str, _: str) -> Payload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -47,30 +47,27 @@ from memory import Person, Pool, lock_for_forgetting, person_transaction
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class MemoryControls:
     """Each change is one transaction, during which nothing of the person is being written."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        people: Profiles,
-        form_waiting: FormWaiting,
-        *,
-        consent: ConsentMode,
-        admission: AccessControl | None = None,
-    ) -> None:
-        self._pool = pool
-        self._people = people
-        self._form_waiting = form_waiting
-        self._consent: ConsentMode = consent
-        self._admission = admission
-        self.undoing = UndoableChanges(pool, people, form_waiting, consent=consent)
+    pool: Pool
+    people: Profiles
+    form_waiting: FormWaiting
+    _: KW_ONLY
+    consent: ConsentMode
+    admission: AccessControl | None = None
+
+    @property
+    def undoing(self) -> UndoableChanges:
+        """The changes of a model's tool, which can be undone."""
+        return UndoableChanges(self.pool, self.people, self.form_waiting, consent=self.consent)
 
     # --- what is done ---------------------------------------------------------------------
 
     async def zone(self, person: Person) -> tzinfo:
         """Return the person's time zone."""
-        return (await self._people.settings(person)).zone
+        return (await self.people.settings(person)).zone
 
     async def pause(self, person: Person, until: datetime | None = None) -> PersonSettings:
         """Pause memory until a moment, None: until it is resumed.
@@ -79,11 +76,11 @@ class MemoryControls:
         """
         if until is not None and not may_end_pause(until, datetime.now(UTC)):
             raise ValueError("A pause ends later than now, and within ten years.")
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await pause(connection, person, until)
             settings = await read_settings(connection, person)
-        self._people.forget(person)
+        self.people.forget(person)
         log.info("a person paused memory")
         return settings
 
@@ -92,37 +89,37 @@ class MemoryControls:
 
         Returns why memory is off all the same, None when it is on.
         """
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await resume(connection, person)
             settings = await read_settings(connection, person)
-            off = settings.off_reason(self._consent)
+            off = settings.off_reason(self.consent)
             if off is None:
-                await self._form_waiting(connection, person)
-        self._people.forget(person)
+                await self.form_waiting(connection, person)
+        self.people.forget(person)
         return off
 
     async def agree(self, person: Person) -> PersonSettings:
         """Store that the person agrees to memory."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await decide(connection, person, "agreed")
             settings = await read_settings(connection, person)
-            if not settings.off_reason(self._consent):
-                await self._form_waiting(connection, person)
-        self._people.forget(person)
+            if not settings.off_reason(self.consent):
+                await self.form_waiting(connection, person)
+        self.people.forget(person)
         return settings
 
     async def refuse(self, person: Person) -> None:
         """Switch memory off; what the person said, and is not remembered yet, never will be."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await decide(connection, person, "refused")
             await drop_words(connection, person)
-        self._people.forget(person)
+        self.people.forget(person)
         log.info("a person switched memory off")
 
     async def choose(self, person: Person, **chosen: Any) -> PersonSettings:
         """Store these of ``notices``, ``language`` and ``retention_days``; the others stay."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = replace(await read_settings(connection, person), **chosen)
             await choose(
                 connection,
@@ -131,14 +128,14 @@ class MemoryControls:
                 language=settings.language,
                 retention_days=settings.retention_days,
             )
-        self._people.forget(person)
+        self.people.forget(person)
         return settings
 
     async def go_incognito(
         self, person: Person, scope: str = DIRECT, *, since: str | None = None
     ) -> None:
         """Switch incognito on, see `bot.users.incognito`; `since` is a message's ts, else now."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             begins = await switch_on(connection, person, scope, since=since)
             await put_scope_off_record(connection, person, scope, begins)
@@ -146,23 +143,23 @@ class MemoryControls:
 
     async def end_incognito(self, person: Person, scope: str = DIRECT) -> bool:
         """Switch incognito off; False if it was off already."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             return await switch_off(connection, person, scope)
 
     async def is_incognito(self, message: Message) -> bool:
         """Say whether incognito is on where a message was written."""
-        async with person_transaction(self._pool, message.person) as connection:
+        async with person_transaction(self.pool, message.person) as connection:
             where = scopes(message.channel_id, message.thread)
             return await is_on(connection, message.person, where)
 
     async def message_before(self, message: Message) -> LastTurn | None:
         """Return the author's previous message in the thread, or in all direct messages."""
-        async with person_transaction(self._pool, message.person) as connection:
+        async with person_transaction(self.pool, message.person) as connection:
             return await last_turn(connection, message)
 
     async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
         """Say whether something of a message may be written, in the transaction that writes."""
-        memory_state = await read_memory_state(connection, message, self._consent)
+        memory_state = await read_memory_state(connection, message, self.consent)
         # Without its turn the person has been erased while it was being answered.
         return (
             memory_state.off is None and memory_state.kept and await has_turn(connection, message)
@@ -215,7 +212,7 @@ class MemoryControls:
     async def agreed(self, person: Person, language: Language, *_: str) -> Payload:
         """Take the person's yes."""
         settings = await self.agree(person)
-        off = settings.off_reason(self._consent)
+        off = settings.off_reason(self.consent)
         text = say(language, "consent_agreed")
         return ephemeral_payload(
             f"{text} {memory_off_text(language, off, settings)}" if off else text
@@ -228,30 +225,30 @@ class MemoryControls:
 
     async def settings_shown(self, person: Person, language: Language) -> Payload:
         """Show the person's settings."""
-        async with person_transaction(self._pool, person) as connection:
-            settings = await read_settings(connection, person)
+        settings = await self._settings(person)
         kept = settings.retention_days
-        if self._admission is not None:
-            kept = await self._admission.keeps(person, kept)
-        return settings_payload(language, settings, consent=self._consent, retention_days=kept)
+        if self.admission is not None:
+            kept = await self.admission.keeps(person, kept)
+        return settings_payload(language, settings, consent=self.consent, retention_days=kept)
 
     async def why_off(self, person: Person, language: Language) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.
 
         It is off as well for whom operators do not let use Kioku.
         """
-        if self._admission and (refusal := await self._admission.refuses_person(person)):
+        if self.admission and (refusal := await self.admission.refuses_person(person)):
             return say(language, refusal)
-        async with person_transaction(self._pool, person) as connection:
-            settings = await read_settings(connection, person)
-        off = settings.off_reason(self._consent)
+        return await self._off_text(person, language)
+
+    async def _off_text(self, person: Person, language: Language) -> str | None:
+        settings = await self._settings(person)
+        off = settings.off_reason(self.consent)
         return memory_off_text(language, off, settings) if off else None
 
     async def settings_form(self, person: Person, language: Language, *_: str) -> View:
         """Return the form in which the person changes their settings."""
-        async with person_transaction(self._pool, person) as connection:
-            settings = await read_settings(connection, person)
-        return settings_form(language, settings, consent=self._consent)
+        settings = await self._settings(person)
+        return settings_form(language, settings, consent=self.consent)
 
     async def settings_saved(
         self, person: Person, language: Language, view: Mapping[str, Any]
@@ -264,7 +261,7 @@ class MemoryControls:
             language=chosen.language,
             retention_days=chosen.retention_days,
         )
-        off = settings.off_reason(self._consent)
+        off = settings.off_reason(self.consent)
         disagrees = off in ("refused", "not_agreed")
         if chosen.memory == "off" and not disagrees:
             await self.refuse(person)
@@ -274,7 +271,7 @@ class MemoryControls:
             await self._pause_chosen(person, chosen.memory)
         elif chosen.memory == "on" and settings.paused:
             await self.resume(person)
-        language = await self._people.language(person)
+        language = await self.people.language(person)
         shown = await self.settings_shown(person, language)
         text = f"{say(language, 'settings_saved')}\n{shown['text']}"
         return sentence_view(language, "settings_title", text)
@@ -305,7 +302,7 @@ class MemoryControls:
         if words and wanted is None:
             return ephemeral_payload(say(language, "incognito_usage"))
         if wanted is None:
-            async with person_transaction(self._pool, person) as connection:
+            async with person_transaction(self.pool, person) as connection:
                 wanted = not await is_on(connection, person, [DIRECT])
         if wanted:
             await self.go_incognito(person)
@@ -327,9 +324,9 @@ class MemoryControls:
         """Say that incognito is on or off, and what that means."""
         off = None
         if not on:
-            async with person_transaction(self._pool, person) as connection:
+            async with person_transaction(self.pool, person) as connection:
                 settings = await read_settings(connection, person)
-            if reason := settings.off_reason(self._consent):
+            if reason := settings.off_reason(self.consent):
                 off = memory_off_text(language, reason, settings)
         return incognito_notice(language, scope, on=on, elsewhere=elsewhere, more=off)
 
@@ -353,13 +350,15 @@ class MemoryControls:
 
     async def resume_asked(self, person: Person, language: Language) -> Payload:
         """Ask whether the pause is to end."""
-        async with person_transaction(self._pool, person) as connection:
-            settings = await read_settings(connection, person)
+        settings = await self._settings(person)
         if not settings.paused:
             return await self.settings_shown(person, language)
         return resume_question(language, settings)
 
     async def off(self, person: Person) -> MemoryOffReason | None:
         """Return why memory is off for the person everywhere; None while it is on."""
-        async with person_transaction(self._pool, person) as connection:
-            return (await read_settings(connection, person)).off_reason(self._consent)
+        return (await self._settings(person)).off_reason(self.consent)
+
+    async def _settings(self, person: Person) -> PersonSettings:
+        async with person_transaction(self.pool, person) as connection:
+            return await read_settings(connection, person)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -35,21 +36,15 @@ from memory import (
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class MemoryEditor:
     """Modals about one memory of the person who opened them."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        embedder: Embedder,
-        own: MemoryActions,
-        *,
-        schemas: Sequence[type[BaseModel]],
-    ) -> None:
-        self._pool = pool
-        self._embedder = embedder
-        self._own = own
-        self._schemas = {schema.__name__: schema for schema in schemas}
+    pool: Pool
+    embedder: Embedder
+    own: MemoryActions
+    _: KW_ONLY
+    schemas: Sequence[type[BaseModel]]
 
     # Opened
 
@@ -59,7 +54,7 @@ class MemoryEditor:
 
     async def numbered_form(self, person: Person, language: Language, number: str) -> View:
         """Return the form of the memory that has this number in the person's list."""
-        memories = await list_memories(self._pool, person)
+        memories = await list_memories(self.pool, person)
         wanted = int(number) if number.isdecimal() and len(number) < 6 else 0
         found = [memory for place, memory in numbered(memories) if place == wanted]
         if not found:
@@ -69,8 +64,8 @@ class MemoryEditor:
 
     def blank(self, language: Language, kind: str = "") -> View:
         """Return the form of a new memory, of `kind` where there is such a one."""
-        schema = self._schemas.get(kind) or self._schemas.get("UserFact") or self._first
-        return memory_form(language, schema, {}, kinds=list(self._schemas.values()))
+        schema = self._schema(kind) or self._schema("UserFact") or self.schemas[0]
+        return memory_form(language, schema, {}, kinds=self.schemas)
 
     async def forget_form(self, person: Person, language: Language, reference: str) -> View:
         """Return the question before a memory is forgotten."""
@@ -81,7 +76,7 @@ class MemoryEditor:
 
     def read(self, view: Mapping[str, Any]) -> SubmittedForm:
         """Return what a form was submitted with."""
-        schema = self._schemas.get(metadata_of(view).get("kind", ""))
+        schema = self._schema(metadata_of(view).get("kind", ""))
         if schema is None:
             return SubmittedForm(content={}, errors={})
         return read_form(language_of_view(view), schema, view["state"]["values"])
@@ -92,7 +87,6 @@ class MemoryEditor:
         """Store what a form was submitted with; return what came of it, with its Undo."""
         kept, content = metadata_of(view), self.read(view).content
         reference, kind = kept.get("memory", ""), kept.get("kind", "")
-        schemas = list(self._schemas.values())
         try:
             if reference:
                 memory = await self._memory(person, reference)
@@ -100,24 +94,24 @@ class MemoryEditor:
                     return _gone(language)
                 whole = {**memory.content, **content}
                 change = await edit_memory(
-                    self._pool,
-                    self._embedder,
+                    self.pool,
+                    self.embedder,
                     person,
                     reference,
                     whole,
                     _source(whole),
-                    schemas=schemas,
+                    schemas=self.schemas,
                 )
             else:
                 # Nobody else sees a modal: what is written there is for the person's own messages.
                 change = await add_memory(
-                    self._pool,
-                    self._embedder,
+                    self.pool,
+                    self.embedder,
                     person.namespace(DM),
                     kind,
                     content,
                     _source(content),
-                    schemas=schemas,
+                    schemas=self.schemas,
                 )
         except InvalidContent as problem:
             text = field_error(language, next(iter(problem.codes.values())))
@@ -131,28 +125,27 @@ class MemoryEditor:
 
     async def forgotten(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Forget the memory a modal asked about; return what was forgotten, with its Undo."""
-        payload = await self._own.forget(person, language, [metadata_of(view).get("memory", "")])
+        payload = await self.own.forget(person, language, [metadata_of(view).get("memory", "")])
         return payload_view(language, "forget_confirm_title", payload)
 
     async def _shown(self, person: Person, language: Language, change: Change) -> View:
-        entries = await changes_named(self._pool, person, [change.id])
+        entries = await changes_named(self.pool, person, [change.id])
         return payload_view(language, "memory_title", changes_made_payload(language, entries))
 
     async def _memory(self, person: Person, reference: str) -> Memory | None:
-        memories = await list_memories(self._pool, person)
+        memories = await list_memories(self.pool, person)
         return next((memory for memory in memories if memory.reference == reference), None)
 
     def _filled(self, language: Language, memory: Memory | None) -> View:
         if memory is None:
             return _gone(language)
-        schema = self._schemas.get(memory.kind)
+        schema = self._schema(memory.kind)
         if schema is None:
             return sentence_view(language, "form_edit_title", say(language, "edit_no_form"))
         return memory_form(language, schema, memory.content, reference=memory.reference)
 
-    @property
-    def _first(self) -> type[BaseModel]:
-        return next(iter(self._schemas.values()))
+    def _schema(self, kind: str) -> type[BaseModel] | None:
+        return next((schema for schema in self.schemas if schema.__name__ == kind), None)
 
 
 def _gone(language: Language) -> View:

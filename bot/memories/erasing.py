@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -24,13 +25,13 @@ log = logging.getLogger(__name__)
 _DATABASE_SECONDS = 30.0
 
 
+@dataclass(frozen=True, slots=True)
 class PersonEraser:
     """Erases everything about a person at their own request, as `kioku erase` does."""
 
-    def __init__(self, pool: Pool, people: Profiles, client: AsyncWebClient) -> None:
-        self._pool = pool
-        self._people = people
-        self._client = client
+    pool: Pool
+    people: Profiles
+    client: AsyncWebClient
 
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with what was typed, by block; the word of any language counts."""
@@ -52,14 +53,14 @@ class PersonEraser:
         direct = await self._direct(person) if messages else None
         with transaction_timeout(_DATABASE_SECONDS):
             erased = await erase_person(
-                self._pool, person, language=language, messages=messages, direct=direct
+                self.pool, person, language=language, messages=messages, direct=direct
             )
-        self._people.forget(person)
+        self.people.forget(person)
         return erased_view(language, erased)
 
     async def _direct(self, person: Person) -> str | None:
         try:
-            return await direct_message_with(self._client, person.user_id)
+            return await direct_message_with(self.client, person.user_id)
         except SLACK_FAULTS as error:
             log.warning("a direct message was not found: %s", error_code(error) or fault(error))
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,13 +22,13 @@ log = logging.getLogger(__name__)
 _DATABASE_SECONDS = 30.0
 
 
+@dataclass(frozen=True, slots=True)
 class Exporter:
     """The file goes to the person's direct messages with the app, wherever they ask for it."""
 
-    def __init__(self, pool: Pool, files: SlackFiles, settings: Settings) -> None:
-        self._pool = pool
-        self._files = files
-        self._settings = settings
+    pool: Pool
+    files: SlackFiles
+    settings: Settings
 
     async def offered(self, person: Person, language: Language, *_: str) -> Payload:
         """Offer the file, where it was asked for in plain words."""
@@ -37,7 +38,7 @@ class Exporter:
     async def exported(self, person: Person, language: Language, *_: str) -> Payload:
         """Send the file, and say so."""
         with transaction_timeout(_DATABASE_SECONDS):
-            document = await export_person(self._pool, person, self._settings)
+            document = await export_person(self.pool, person, self.settings)
         text = say(
             language,
             "export_message",
@@ -47,7 +48,7 @@ class Exporter:
         content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
         name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
         try:
-            await self._files.send(
+            await self.files.send(
                 person.user_id, name, content.encode(), text, noted=partial(self._note, person)
             )
         except FileScopeMissing:
@@ -61,5 +62,5 @@ class Exporter:
         return ephemeral_payload(say(language, "exported"))
 
     async def _note(self, person: Person, file: str) -> None:
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await note_file(connection, person, file)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -60,6 +61,7 @@ _DATABASE_SECONDS = 60.0
 _VERDICT_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
 class Importer:
     """The modals of an import. Nothing is stored before the person has seen what would be.
 
@@ -67,32 +69,22 @@ class Importer:
     again, and if it differs from the preview, a new preview is shown.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        embedder: Embedder,
-        files: SlackFiles,
-        *,
-        schemas: Sequence[type[BaseModel]] = SCHEMAS,
-        consent: ConsentMode,
-        verifier: Verifier | None = None,
-        shares: Quotas | None = None,
-    ) -> None:
-        self._pool = pool
-        self._embedder = embedder
-        self._files = files
-        self._schemas = schemas
-        self._consent: ConsentMode = consent
-        self._verifier = verifier
-        self._shares = shares
-        # Reading a large document takes seconds of processor time: one at a time in each process.
-        self._reading = asyncio.Semaphore(1)
+    pool: Pool
+    embedder: Embedder
+    files: SlackFiles
+    _: KW_ONLY
+    schemas: Sequence[type[BaseModel]] = SCHEMAS
+    consent: ConsentMode
+    verifier: Verifier | None = None
+    shares: Quotas | None = None
+    # Reading a large document takes seconds of processor time: one at a time in each process.
+    _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)
 
     async def form(self, person: Person, language: Language) -> View:
         """Return the form; why there is none, where the person does not agree to memory."""
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)
-        return import_form(language, with_file=await self._files.may_read())
+        return import_form(language, with_file=await self.files.may_read())
 
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with a submitted form, by block; looks nothing up."""
@@ -153,9 +145,9 @@ class Importer:
         return imported_view(language, changes, confirmed.refused)
 
     async def _over_limit(self, person: Person, language: Language) -> View | None:
-        if self._shares is None:
+        if self.shares is None:
             return None
-        used_up = await self._shares.admit(person)
+        used_up = await self.shares.admit(person)
         if used_up is None:
             return None
         return sentence_view(language, "import_title", used_up.refusal(language))
@@ -169,15 +161,15 @@ class Importer:
         plan = await self._plan(person, text)
         instructions = [one.memory for one in selected_instructions(plan, view)]
         async with asyncio.timeout(_VERDICT_SECONDS):
-            confirmed = await judge_instructions(self._verifier, instructions)
-        if self._shares is not None and confirmed.tokens:
-            await self._shares.spend(person.team_id, confirmed.tokens)
+            confirmed = await judge_instructions(self.verifier, instructions)
+        if self.shares is not None and confirmed.tokens:
+            await self.shares.spend(person.team_id, confirmed.tokens)
         return confirmed
 
     async def _plan(self, person: Person, text: str) -> ImportPlan:
         with transaction_timeout(_DATABASE_SECONDS):
             async with self._reading:
-                return await plan_import(self._pool, person, text, schemas=self._schemas)
+                return await plan_import(self.pool, person, text, schemas=self.schemas)
 
     async def _preview(
         self, person: Person, language: Language, entered: ImportInput, text: str
@@ -196,11 +188,11 @@ class Importer:
 
         with transaction_timeout(_DATABASE_SECONDS):
             return await import_memories(
-                self._pool,
-                self._embedder,
+                self.pool,
+                self.embedder,
                 person,
                 text,
-                schemas=self._schemas,
+                schemas=self.schemas,
                 instructions=instructions,
                 in_commit=permitted,
             )
@@ -208,7 +200,7 @@ class Importer:
     async def _text(self, entered: ImportInput) -> str:
         if not entered.file:
             return storable(entered.text)
-        content = await self._files.read(entered.file, most=MAX_BYTES)
+        content = await self.files.read(entered.file, most=MAX_BYTES)
         wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         try:
             return storable(content.decode("utf-16" if wide else "utf-8-sig"))
@@ -221,18 +213,18 @@ class Importer:
         else:
             missing = isinstance(problem, FileScopeMissing)
             text = say(language, "import_no_scope" if missing else _unread(problem))
-        with_file = await self._files.may_read()
+        with_file = await self.files.may_read()
         return import_form(language, with_file=with_file, text=entered.text, problem=text)
 
     async def _refused(self, person: Person, language: Language) -> str:
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
-        off = settings.off_reason(self._consent)
+        off = settings.off_reason(self.consent)
         return memory_off_text(language, off, settings) if off and self._disagrees(settings) else ""
 
     def _disagrees(self, settings: PersonSettings) -> bool:
         # A pause is about what is said meanwhile; an import is done by hand.
-        return settings.off_reason(self._consent) not in (None, "paused")
+        return settings.off_reason(self.consent) not in (None, "paused")
 
 
 def _digest(text: str) -> str:

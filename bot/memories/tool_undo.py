@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -66,16 +66,15 @@ class ToolChanges:
         return cls(**json.loads(value))
 
 
+@dataclass(frozen=True, slots=True)
 class UndoableChanges:
     """Makes changes and takes them back; each is one transaction of the person."""
 
-    def __init__(
-        self, pool: Pool, people: Profiles, form_waiting: FormWaiting, *, consent: ConsentMode
-    ) -> None:
-        self._pool = pool
-        self._people = people
-        self._form_waiting = form_waiting
-        self._consent: ConsentMode = consent
+    pool: Pool
+    people: Profiles
+    form_waiting: FormWaiting
+    _: KW_ONLY
+    consent: ConsentMode
 
     async def pause(
         self, person: Person, until: datetime | None, turn: UUID, done: ToolChanges
@@ -87,19 +86,19 @@ class UndoableChanges:
         """
         if until is not None and not may_end_pause(until, datetime.now(UTC)):
             raise ValueError("A pause ends later than now, and within ten years.")
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             earlier = done.pause["added"] if done.pause else "{}"
             done.pause = await add_pause(connection, person, until, earlier=earlier)
             done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
             settings = await read_settings(connection, person)
-        self._people.forget(person)
+        self.people.forget(person)
         log.info("a person paused memory")
         return settings
 
     async def withhold(self, person: Person, turn: UUID, done: ToolChanges) -> None:
         """Withhold a turn: nothing reads its texts, and no memory is formed of them."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
 
@@ -108,7 +107,7 @@ class UndoableChanges:
     ) -> None:
         """Switch incognito on from a message on; the turns since then are withheld."""
         person = message.person
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             earlier = done.incognito or {"added": "{}"}
             begins, added = await add_span(
@@ -122,13 +121,13 @@ class UndoableChanges:
 
     async def be_quiet(self, message: Message, done: ToolChanges) -> None:
         """Answer in the message's thread only mentions of the app, until the next mention."""
-        async with person_transaction(self._pool, message.person) as connection:
+        async with person_transaction(self.pool, message.person) as connection:
             if await start_quiet(connection, message):
                 done.quiet = message.thread
 
     async def choose(self, person: Person, done: ToolChanges, **chosen: Any) -> None:
         """Store ``notices`` and ``language``, as far as they are given."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             before = await read_settings(connection, person)
             await _choose(connection, person, before, **chosen)
         if "notices" in chosen:
@@ -137,11 +136,11 @@ class UndoableChanges:
         if "language" in chosen:
             earlier = done.language[0] if done.language else before.language
             done.language = _changed([earlier, chosen["language"]])
-        self._people.forget(person)
+        self.people.forget(person)
 
     async def shown(self, person: Person, language: Language, *, done: ToolChanges) -> Payload:
         """Return a message that says what was done, with the button that takes it back."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
         return settings_changed_notice(
             language,
@@ -159,7 +158,7 @@ class UndoableChanges:
         """Restore the earlier state of all that is still as the tool left it. Idempotent."""
         done = ToolChanges.from_value(value)
         parts: list[bool] = []
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             settings = await read_settings(connection, person)
             if done.pause:
@@ -180,9 +179,9 @@ class UndoableChanges:
             turns = [UUID(one) for one in done.withheld]
             ended = await end_withholding(connection, person, turns)
             parts += [number < ended for number in range(len(turns))]
-            if (await read_settings(connection, person)).off_reason(self._consent) is None:
-                await self._form_waiting(connection, person)
-        self._people.forget(person)
+            if (await read_settings(connection, person)).off_reason(self.consent) is None:
+                await self.form_waiting(connection, person)
+        self.people.forget(person)
         log.info("a person took back what a tool had changed")
         left = "control_undone_partly" if any(parts) else "control_undone_already"
         return ephemeral_payload(say(language, "control_undone" if all(parts) else left))
@@ -190,7 +189,7 @@ class UndoableChanges:
     async def deleted(self, person: Person, language: Language, value: str) -> Payload:
         """Delete the texts of the turns that a button names, without an Undo."""
         turns = [UUID(str(one)) for one in json.loads(value)]
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await delete_texts(connection, person, turns)
         return ephemeral_payload(say(language, "withheld_deleted"))

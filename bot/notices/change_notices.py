@@ -55,7 +55,7 @@ class ChangeNotices:
         self._places = NoticeMessages(pool, client, stand_in=stand_in)
         self._people = people
 
-    async def announce(
+    async def add_notice(
         self,
         connection: AsyncConnection[DictRow],
         person: Person,
@@ -83,7 +83,7 @@ class ChangeNotices:
         await self._show_later(connection, person, notice, lock=lock, delay=delay)
         return notice
 
-    async def withdraw(
+    async def update_notices(
         self,
         connection: AsyncConnection[DictRow],
         person: Person,
@@ -109,7 +109,9 @@ class ChangeNotices:
         jobs = {_lock(notice): {**who, "notice": str(notice)} for notice in notices}
         await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
 
-    async def renew(self, connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+    async def repeat_notice(
+        self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    ) -> None:
         """Show the notice of a turn again, after its reply was overwritten."""
         found = await connection.execute(
             "SELECT id FROM change_notices WHERE turn_id = %s AND team_id = %s AND user_id = %s"

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.callbacks import Announce
+from bot.conversation.callbacks import AddNotice
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.client import error_code, retry_on_rate_limit
 from bot.slack.text import storable, typed
@@ -45,14 +45,14 @@ class Sources:
         pool: Pool,
         queue: Queue,
         embedder: Embedder,
-        announce: Announce,
+        add_notice: AddNotice,
         schedule_formation: Schedule,
         client: AsyncWebClient,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._embedder = embedder
-        self._announce = announce
+        self._add_notice = add_notice
         self._schedule_formation = schedule_formation
         self._client = client
 
@@ -90,7 +90,8 @@ class Sources:
         async def in_commit(
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
         ) -> None:
-            await self._announce(connection, person, UUID(turn), [change.id for change in changes])
+            ids = [change.id for change in changes]
+            await self._add_notice(connection, person, UUID(turn), ids, [])
             if row["words"]:
                 changed = await connection.execute(
                     "UPDATE turns SET formed_at = NULL WHERE id = %s AND words <> ''",

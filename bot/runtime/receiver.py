@@ -68,12 +68,10 @@ def build_app(wiring: Application, responder: Responder) -> CheckedApp:
         changes=create_changes(wiring),
         own=wiring.own,
         own_commands=wiring.own_commands,
-        periods=wiring.periods,
         responder=responder,
         controls=wiring.controls,
         exporting=wiring.exporting,
         modals=wiring.modals,
-        previews=wiring.previews,
     )
 
 

@@ -25,10 +25,8 @@ from bot.memories.editing import MemoryEditor
 from bot.memories.erasing import PersonEraser
 from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
-from bot.memories.forget_period import PeriodForgetter
 from bot.memories.importing import Importer
 from bot.memories.modals import Modals
-from bot.memories.recall_preview import RecallPreviews
 from bot.memories.slack_deletions import SlackDeletions
 from bot.notices.change_notices import ChangeNotices
 from bot.pipeline.attachments import Attachments
@@ -66,7 +64,6 @@ class Application:
     people: Profiles
     own: MemoryActions
     own_commands: SlashCommands
-    periods: PeriodForgetter
     controls: MemoryControls
     exporting: Exporter
     turns: Turns
@@ -75,7 +72,6 @@ class Application:
     notices: ChangeNotices
     sources: Sources
     modals: Modals
-    previews: RecallPreviews
     homes: HomePublisher
     shares: Quotas
     policies: Policies
@@ -104,7 +100,14 @@ def wire(connections: Connections) -> Application:
     admission = AccessControl(policies, people, slack)
     workspaces = Workspaces(pool)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
-    own = MemoryActions(pool, embedder, stand_in=settings.stand_in, withdraw=notices.withdraw)
+    own = MemoryActions(
+        pool=pool,
+        embedder=embedder,
+        people=people,
+        audiences=audiences,
+        stand_in=settings.stand_in,
+        update_notices=notices.update_notices,
+    )
     verifier = create_verifier(settings)
     former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
     shares = Quotas(
@@ -123,7 +126,6 @@ def wire(connections: Connections) -> Application:
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
     )
-    periods = PeriodForgetter(pool, people, withdraw=notices.withdraw)
     controls = MemoryControls(
         pool, people, learning.schedule_all, consent=settings.consent, admission=admission
     )
@@ -150,7 +152,6 @@ def wire(connections: Connections) -> Application:
         own=own,
         feedback=Feedback(pool),
     )
-    previews = RecallPreviews(pool, embedder, audiences, stand_in=settings.stand_in)
     homes = HomePublisher(
         pool,
         queue,
@@ -171,10 +172,9 @@ def wire(connections: Connections) -> Application:
             admission=admission,
             shares=shares,
         ),
-        periods,
         more={
             "history": modals.changes.history,
-            "preview": previews.command,
+            "preview": own.previewed,
             "export": exporting.exported,
         },
         offers={"export": exporting.offered},
@@ -182,13 +182,13 @@ def wire(connections: Connections) -> Application:
     workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits())
     sessions = Sessions(workspace, pool)
     viewing = ViewedChannels(pool, slack, policies, workspace.bot_user_id)
-    sources = Sources(pool, queue, embedder, notices.announce, learning.schedule, slack)
+    sources = Sources(pool, queue, embedder, notices.add_notice, learning.schedule, slack)
     turns = Turns(
         pool,
         learning.schedule,
         consent=settings.consent,
-        announce=notices.announce,
-        renew=notices.renew,
+        add_notice=notices.add_notice,
+        repeat_notice=notices.repeat_notice,
         follow=sources.follow_later,
         shares=shares,
     )
@@ -214,7 +214,6 @@ def wire(connections: Connections) -> Application:
         people=people,
         own=own,
         own_commands=own_commands,
-        periods=periods,
         controls=controls,
         exporting=exporting,
         turns=turns,
@@ -222,7 +221,6 @@ def wire(connections: Connections) -> Application:
         learning=learning,
         notices=notices,
         modals=modals,
-        previews=previews,
         homes=homes,
         sources=sources,
         shares=shares,
@@ -261,7 +259,6 @@ def wire(connections: Connections) -> Application:
                 embedder,
                 own,
                 controls,
-                periods,
                 own_commands.shows,
                 modals.audiences,
                 viewing,

@@ -12,12 +12,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from bot.memories.actions import MemoryActions
 from bot.memories.changes import ChangeHistory
 from bot.memories.modals import reply_memories
-from bot.memories.recall_preview import RecallPreviews
 from bot.notices.change_notices import SHOW, ChangeNotices
-from bot.slack.audiences import Audiences
 from bot.slack.permalinks import Permalinks
 from bot.users.profiles import Profiles
 from bot.views.memories import reply_memories_view
@@ -152,12 +149,11 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(reply_memories_view("en", used)) == case.seen
     assert await reply_memories(app.pool, links, case.bystander, str(turn["id"])) is None
 
-    audiences = Audiences(app.pool, app.slack.client())
-    previews = RecallPreviews(app.pool, app.embedder, audiences, stand_in=False)
-    preview = await previews.of(case.person, "en", case.place.channel)
+    audiences, own = app.wiring.audiences, app.wiring.own
+    preview = await own.preview(case.person, "en", case.place.channel)
     assert preview["response_type"] == "ephemeral"
     assert case.shows(preview) == case.seen
-    assert case.shows(await previews.of(case.bystander, "en", case.other.channel)) == set()
+    assert case.shows(await own.preview(case.bystander, "en", case.other.channel)) == set()
 
     view = await audiences.view_in(case.person, case.place.channel)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
@@ -189,7 +185,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     app = case.app
-    own = MemoryActions(app.pool, app.embedder, stand_in=False)
+    own = app.wiring.own
     listed = await own.listed(case.person, "en")
     assert listed["response_type"] == "ephemeral"
     assert case.shows(listed) == set(KINDS)
@@ -208,7 +204,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
         {"kind": "modal", "evidence": "noticed fact"},
     )
     async with person_transaction(app.pool, case.person) as connection:
-        await notices.announce(connection, case.person, turn["id"], [change.id])
+        await notices.add_notice(connection, case.person, turn["id"], [change.id])
     [job] = [args for args in app.take_jobs(SHOW) if args["user"] == case.person.user_id]
     await notices.show(**job)
     seen = await _seen(app, case.place)

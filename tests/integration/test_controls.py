@@ -79,7 +79,7 @@ async def press(app: App, message: Message, action: str) -> str:
     works = {
         UNDO_CONTROL_ACTION: controls.undoing.undone,
         DELETE_WITHHELD_ACTION: controls.undoing.deleted,
-        FORGET_PERIOD_ACTION: app.wiring.periods.forgotten,
+        FORGET_PERIOD_ACTION: app.wiring.own.period_forgotten,
     }
     blocks = [block for one in app.shown(message)[::-1] for block in one.get("blocks", [])]
     elements = [e for b in blocks if b["type"] == "actions" for e in b["elements"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -11,7 +12,6 @@ import pytest
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
-from bot.memories.actions import MemoryActions
 from memory import (
     PUBLIC,
     Memory,
@@ -110,7 +110,7 @@ async def everything(app: App, suffix: str) -> str:
     person = message.person
     await app.wiring.learning.form(person.team_id, person.user_id, "dm")
     await app.ask(place, "what shall I eat?")
-    own = MemoryActions(app.pool, app.embedder, stand_in=True, withdraw=_nothing)
+    own = dataclasses.replace(app.wiring.own, update_notices=_nothing)
     ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
     await own.listed(person, "en")
     await memory_page(app.pool, person, size=10)

@@ -180,12 +180,12 @@ async def test_forgetting_today(app: App) -> None:
     assert "ramen" not in question["text"]
     assert "sushi" in await contents(app, place)
     chosen = value(question, FORGET_PERIOD_ACTION)
-    done = await app.wiring.periods.forgotten(who, "en", chosen)
+    done = await app.wiring.own.period_forgotten(who, "en", chosen)
     assert "sushi" not in await contents(app, place)
     assert "ramen" in await contents(app, place)
     assert app.turn(fresh)["words"] == ""
     assert "natto" not in json.dumps(await app.form(fresh))
-    again = await app.wiring.periods.forgotten(who, "en", chosen)
+    again = await app.wiring.own.period_forgotten(who, "en", chosen)
     assert again["text"] == say("en", "forgotten_already")
     assert (await forget(app, place, "today"))["text"] == say("en", "forget_period_none")
     await app.wiring.own.brought_back(who, "en", value(done, UNDO_ACTION))
@@ -212,7 +212,7 @@ async def test_forgetting_a_thread(app: App) -> None:
     root = await app.ask(place, "I love sushi")
     await app.form(await app.ask(place, "I love soba", thread_ts=root.ts))
     question = await forget(app, place, "this thread")
-    await app.wiring.periods.forgotten(who, "en", value(question, FORGET_PERIOD_ACTION))
+    await app.wiring.own.period_forgotten(who, "en", value(question, FORGET_PERIOD_ACTION))
     left = await contents(app, place)
     assert "ramen" in left
     assert "sushi" not in left
@@ -233,7 +233,7 @@ async def test_a_period_covers_the_person_alone(app: App) -> None:
     await app.form(await app.ask(bo, "I love sushi"))
     question = await forget(app, ann, "today")
     pressed = value(question, FORGET_PERIOD_ACTION)
-    await app.wiring.periods.forgotten(person(bo, app), "en", pressed)
+    await app.wiring.own.period_forgotten(person(bo, app), "en", pressed)
     assert "ramen" in await contents(app, ann)
     assert "sushi" not in await contents(app, bo)
 

@@ -122,10 +122,10 @@ def count(database: str, table: str) -> int:
         return int(row[0])
 
 
-def withdraw(pool: Pool) -> Any:
+def update_notices(pool: Pool) -> Any:
     """Return what lets notices be shown anew, as the app does."""
     unused: Any = None
-    return ChangeNotices(pool, Queue(pool), unused, unused, stand_in=True).withdraw
+    return ChangeNotices(pool, Queue(pool), unused, unused, stand_in=True).update_notices
 
 
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
@@ -134,7 +134,10 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     before = printed(database)
     with counted() as sent:
         done = await forget(
-            pool, ANN, None, take_away=partial(take_away, person=ANN, withdraw=withdraw(pool))
+            pool,
+            ANN,
+            None,
+            take_away=partial(take_away, person=ANN, update_notices=update_notices(pool)),
         )
         assert len(sent) <= MOST, sent
     assert len(done.memories) == MEMORIES

@@ -176,7 +176,6 @@ def test_a_plain_message_is_small() -> None:
     controls = ControlTools(
         nothing,
         nothing,
-        nothing,
         dict.fromkeys([*shows, "export"], nothing),
         nothing,
         nothing,

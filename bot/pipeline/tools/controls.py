@@ -18,7 +18,6 @@ from bot.locale import LANGUAGES, Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
-from bot.memories.forget_period import PeriodForgetter
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
 from bot.pipeline.tools.viewing import ViewedChannels
 from bot.slack.ephemeral import Work
@@ -84,17 +83,15 @@ class ControlTools:
         self,
         controls: MemoryControls,
         own: MemoryActions,
-        periods: PeriodForgetter,
         shows: Mapping[str, Show],
-        placing: AudienceChanges,
+        audiences: AudienceChanges,
         viewing: ViewedChannels,
         message: Message,
         intent: Intent,
     ) -> None:
         self._controls = controls
         self._own = own
-        self._periods = periods
-        self._placing = placing
+        self._audiences = audiences
         self._viewing = viewing
         self._message = message
         self._intent = intent
@@ -205,7 +202,7 @@ class ControlTools:
         self.forgets = True
         said_at = float(last.place[1])
         period = Period(since=said_at, until=said_at + _MESSAGE_SECONDS)
-        self._show_after(given, partial(self._periods.proposed, period=period))
+        self._show_after(given, partial(self._own.period_proposed, period=period))
         return {"not_remembered": which, "done": False, "proposed": True}
 
     async def _go_incognito(self, given: Arguments) -> Any:
@@ -250,7 +247,7 @@ class ControlTools:
                 return _error(found)
             period = found
         self.forgets = True
-        self._show_after(given, partial(self._periods.proposed, period=period))
+        self._show_after(given, partial(self._own.period_proposed, period=period))
         return {"proposed": True, "done": False}
 
     async def _period(self, given: Arguments) -> Period | str:
@@ -274,7 +271,7 @@ class ControlTools:
         if not words or where not in _WHERE:
             return _error(f"Give `about`, some words, and `where`: {', '.join(_WHERE)}.")
         channel = self._message.channel_id
-        work = partial(self._placing.proposed, words=words, where=where, channel=channel)
+        work = partial(self._audiences.proposed, words=words, where=where, channel=channel)
         self._show_after(given, work)
         return {"proposed": True, "done": False}
 

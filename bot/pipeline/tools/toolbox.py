@@ -18,7 +18,6 @@ from bot.locale import Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
-from bot.memories.forget_period import PeriodForgetter
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Show
 from bot.pipeline.tools.viewing import ViewedChannels
@@ -166,9 +165,8 @@ def open_tools(
     embedder: Embedder,
     own: MemoryActions,
     controls: MemoryControls,
-    periods: PeriodForgetter,
     shows: Mapping[str, Show],
-    placing: AudienceChanges,
+    audiences: AudienceChanges,
     viewing: ViewedChannels,
     schemas: Sequence[type[BaseModel]],
     *,
@@ -208,7 +206,7 @@ def open_tools(
                 verifier=verifier,
                 off=memory_state.off is not None,
             ),
-            ControlTools(controls, own, periods, shows, placing, viewing, message, intent),
+            ControlTools(controls, own, shows, audiences, viewing, message, intent),
             own,
             message.person,
             [controls.consent_asked] if memory_state.needs_consent_question else [],
