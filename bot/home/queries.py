@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -17,8 +16,6 @@ from bot.views.home import CHANGES_SHOWN, DataFlow, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
 from bot.views.memories import numbered
 from memory import (
-    Entry,
-    Memory,
     Person,
     Pool,
     history,
@@ -45,7 +42,9 @@ class HomeQueries:
         listing = await self._listing(person, where)
         changes = await history(self.pool, person, limit=CHANGES_SHOWN)
         questions = await open_questions(self.pool, person)
-        links, of_changes = await self._linked(listing.memories, changes)
+        said = {m.reference: m.places[-1] for m in listing.memories if m.places}
+        made = {str(e.id): at for e in changes if (at := last_place(e.after or e.before))}
+        links = await self.links.by_name({**said, **made})
         policy = await self.policies.applies(person.team_id)
         async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)
@@ -57,7 +56,7 @@ class HomeQueries:
             listing=replace(listing, links=links),
             changes=changes,
             questions=questions,
-            links=of_changes,
+            links=links,
             handling=replace(
                 self.nothing_kept(),
                 days=policy.retention_days_for(chosen.retention_days),
@@ -110,17 +109,6 @@ class HomeQueries:
             kinds=kinds,
             found=len(hits),
             similar=similar,
-        )
-
-    async def _linked(
-        self, memories: Sequence[Memory], changes: Sequence[Entry]
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        said = {memory.reference: memory.places[-1] for memory in memories if memory.places}
-        made = {str(e.id): at for e in changes if (at := last_place(e.after or e.before))}
-        links = await self.links.of([*said.values(), *made.values()])
-        return (
-            {name: links[place] for name, place in said.items() if place in links},
-            {name: links[place] for name, place in made.items() if place in links},
         )
 
 

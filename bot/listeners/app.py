@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversation.inbox import Inbox
 from bot.listeners import actions, commands, events
 from bot.listeners import modals as listeners_of_modals
-from bot.listeners.change_events import Changes
+from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.listeners.validation import CheckedApp, MalformedRequests
 from bot.logs import fault
@@ -33,7 +33,7 @@ def create_app(
     client: AsyncWebClient,
     identity: AuthorizeResult,
     inbox: Inbox,
-    changes: Changes,
+    changes: ChangeEvents,
     own: MemoryActions,
     own_commands: SlashCommands,
     responder: Responder,

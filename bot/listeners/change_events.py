@@ -14,7 +14,7 @@ from bot.home.publisher import HomePublisher
 from bot.home.suggested_prompts import SuggestedPrompts
 from bot.pipeline.tools.viewing import ViewedChannels
 from bot.slack.audiences import Audiences
-from bot.slack.messages import found_message, installation_team
+from bot.slack.messages import Message, found_message, installation_team
 from bot.slack.text import plain, storable, typed
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -44,8 +44,8 @@ Follow: TypeAlias = Callable[[Person, str, str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """Notes a change where it counts, at once: none of it waits behind other work."""
+class ChangeEvents:
+    """Applies events before they are acknowledged: none of it waits behind other work."""
 
     _: KW_ONLY
     inbox: Inbox
@@ -70,8 +70,8 @@ class Changes:
             return True
         return await self.workspaces.serves(installation_team(body))
 
-    async def viewed(self, person: Person, event: Mapping[str, Any]) -> None:
-        """Take note of what somebody looks at while they write, where Slack says so."""
+    async def note_context(self, person: Person, event: Mapping[str, Any]) -> None:
+        """Store what a person looks at while they write, where the event says so."""
         if "app_context" in event:
             await self.viewing.note(person, event["app_context"])
 
@@ -130,15 +130,7 @@ class Changes:
 
     async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
         """Store a message whose change, to `text` or to nothing, was delivered before itself."""
-        event = body["event"]
-        message = found_message(
-            event.get("previous_message") or {},
-            team_id=installation_team(body),
-            channel_id=str(event.get("channel")),
-            bot_user_id=self.bot_user_id,
-            is_dm=event.get("channel_type") == "im",
-            is_shared=bool(body.get("is_ext_shared_channel")),
-        )
+        message = self._message(body, "previous_message")
         if message is None or time.time() - float(message.ts) > _ON_ITS_WAY_SECONDS:
             return
         if text is None:
@@ -152,19 +144,22 @@ class Changes:
 
         Slack also says that a message has changed when it adds a preview to it.
         """
-        event = body["event"]
-        if text is None or not _says_other(event, text):
+        if text is None or not _says_other(body["event"], text):
             return
-        message = found_message(
-            event.get("message") or {},
+        message = self._message(body, "message")
+        if message is not None:
+            await self.inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
+
+    def _message(self, body: Mapping[str, Any], field: str) -> Message | None:
+        event = body["event"]
+        return found_message(
+            event.get(field) or {},
             team_id=installation_team(body),
             channel_id=str(event.get("channel")),
             bot_user_id=self.bot_user_id,
             is_dm=event.get("channel_type") == "im",
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
-        if message is not None:
-            await self.inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
 
     async def _followed(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
         """Update memories after a person's message changed, also one not sent to the app."""

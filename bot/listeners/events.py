@@ -9,7 +9,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bot.conversation.inbox import Inbox
-from bot.listeners.change_events import Changes
+from bot.listeners.change_events import ChangeEvents
 from bot.slack.messages import read_message
 from memory import transaction_timeout
 
@@ -39,7 +39,7 @@ EVENTS = (
 _DATABASE_SECONDS = 2.0
 
 
-def register(app: AsyncApp, *, inbox: Inbox, changes: Changes, bot_user_id: str) -> None:
+def register(app: AsyncApp, *, inbox: Inbox, changes: ChangeEvents, bot_user_id: str) -> None:
     """Store events in a global middleware: it is awaited before the ack, a listener is not.
 
     What is raised here becomes an answer other than 200, and Slack delivers the event again.
@@ -58,7 +58,7 @@ def register(app: AsyncApp, *, inbox: Inbox, changes: Changes, bot_user_id: str)
                 if not await changes.serves(body):
                     log.info("an event of a workspace that is not served was dropped")
                 elif message is not None:
-                    await changes.viewed(message.person, event)
+                    await changes.note_context(message.person, event)
                     await inbox.store(message)
                 else:
                     await changes.note(body)

@@ -45,6 +45,7 @@ from memory import (
     Pool,
     Undo,
     UndoExpired,
+    folded,
     forget,
     list_memories,
     matching,
@@ -76,14 +77,16 @@ class MemoryActions:
     stand_in: bool
     update_notices: UpdateNotices = no_notice
 
-    async def listed(self, person: Person, language: Language, page: str = "") -> Payload:
+    async def listed(self, person: Person, language: Language, page: str = "", *_: str) -> Payload:
         """Return the page that `page` names, else the first."""
         memories = await list_memories(self.pool, person)
         number = int(page) if is_number(page) else 1
         return memory_list(language, numbered(memories), page=number, stand_in=self.stand_in)
 
-    async def searched(self, person: Person, language: Language, words: str) -> Payload:
+    async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
+        if not folded(words):
+            return ephemeral_payload(say(language, "search_usage"))
         memories, hits, similar = await self.found(person, words)
         found = _among(memories, hits)
         if similar:

@@ -190,8 +190,7 @@ class ChangeHistory:
 
     async def _linked(self, entries: Sequence[Entry]) -> dict[str, str]:
         places = {str(e.id): place for e in entries if (place := last_place(e.after or e.before))}
-        links = await self.links.of(places.values())
-        return {name: links[place] for name, place in places.items() if place in links}
+        return await self.links.by_name(places)
 
 
 def _answer_of(value: str) -> tuple[str, str, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.locale import Language, say
 from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
+from bot.memories.changes import ChangeHistory
 from bot.memories.controls import MemoryControls
+from bot.memories.exporting import Exporter
 from bot.slack.text import plain
 from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section
 from bot.views.subcommands import (
@@ -26,47 +29,42 @@ from memory import Person, folded
 Answer: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlashCommands:
-    """Each answer is for the person alone.
+    """Each answer is for the person alone."""
 
-    `more` are answers to further uses of `MEMORIES` in `bot.views.subcommands`, by name; `offers`
-    what is only offered when it is asked for in plain words, by the action of ``memory_settings``.
-    """
+    own: MemoryActions
+    controls: MemoryControls
+    adding: MemoryAdder
+    changes: ChangeHistory
+    exporting: Exporter
 
-    def __init__(
-        self,
-        own: MemoryActions,
-        controls: MemoryControls,
-        adding: MemoryAdder,
-        *,
-        more: Mapping[str, Answer] | None = None,
-        offers: Mapping[str, Answer] | None = None,
-    ) -> None:
-        self._offers = dict(offers or {})
-        self._own = own
-        self._controls = controls
-        self.adding = adding
-        self.answers: dict[str, Answer] = {
-            "list": self._list,
-            "search": self._search,
-            "add": adding.added,
-            "pause": self._pause,
-            "resume": self._resume,
-            "incognito": controls.incognito_typed,
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """The answers to the uses of `MEMORIES` in `bot.views.subcommands`, by name."""
+        return {
+            "list": self.own.listed,
+            "search": self.own.searched,
+            "add": self.adding.added,
+            "preview": self.own.previewed,
+            "history": self.changes.history,
+            "export": self.exporting.exported,
+            "pause": self.controls.paused,
+            "resume": self.controls.resumed,
+            "incognito": self.controls.incognito_typed,
             "help": self._help,
-            **(more or {}),
         }
 
     @property
     def shows(self) -> dict[str, Answer]:
         """Views that a person can ask for in plain words, by the tool's action."""
-        named = {"show_history": "history", "show_preview": "preview"}
         return {
-            "show_memories": self._list,
-            "show_settings": self._settings,
-            **{show: self.answers[use] for show, use in named.items() if use in self.answers},
+            "show_memories": self.own.listed,
+            "show_settings": self.controls.settings_shown,
+            "show_history": self.changes.history,
+            "show_preview": self.own.previewed,
             "show_help": self._help,
-            **self._offers,
+            "export": self.exporting.offered,
         }
 
     async def memories(
@@ -87,29 +85,12 @@ class SlashCommands:
             return ephemeral_payload(say(language, "forget_usage"))
         use = parse_forget(text)
         if use is EVERYTHING:
-            return await self._own.everything_proposed(person, language)
+            return await self.own.everything_proposed(person, language)
         if use is THREAD:
-            return await self._own.thread_proposed(person, language, channel)
+            return await self.own.thread_proposed(person, language, channel)
         if use in PERIODS:
-            return await self._own.period_typed(person, language, text)
-        return await self._own.forget_asked(person, language, text)
-
-    async def _list(self, person: Person, language: Language, words: str, _: str) -> Payload:
-        return await self._own.listed(person, language, words)
-
-    async def _search(self, person: Person, language: Language, words: str, _: str) -> Payload:
-        if not folded(words):
-            return ephemeral_payload(say(language, "search_usage"))
-        return await self._own.searched(person, language, words)
-
-    async def _pause(self, person: Person, language: Language, words: str, _: str) -> Payload:
-        return await self._controls.paused(person, language, words)
-
-    async def _resume(self, person: Person, language: Language, *_: str) -> Payload:
-        return await self._controls.resumed(person, language)
-
-    async def _settings(self, person: Person, language: Language, *_: str) -> Payload:
-        return await self._controls.settings_shown(person, language)
+            return await self.own.period_typed(person, language, text)
+        return await self.own.forget_asked(person, language, text)
 
     async def _help(self, person: Person, language: Language, *_: str) -> Payload:
         del person

@@ -167,7 +167,7 @@ class MemoryControls:
 
     # --- what the person is told ----------------------------------------------------------
 
-    async def paused(self, person: Person, language: Language, words: str) -> Payload:
+    async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Answer ``/memories pause``; words that are not a time open a modal."""
         until = None
         if words:
@@ -223,7 +223,7 @@ class MemoryControls:
         await self.refuse(person)
         return ephemeral_payload(say(language, "consent_refused"))
 
-    async def settings_shown(self, person: Person, language: Language) -> Payload:
+    async def settings_shown(self, person: Person, language: Language, *_: str) -> Payload:
         """Show the person's settings."""
         settings = await self._settings(person)
         kept = settings.retention_days

@@ -165,10 +165,9 @@ async def reply_memories(
     memories = [m for m in await list_memories(pool, person) if m.key in keys]
     memories.sort(key=lambda memory: keys[memory.key])
     places = {memory.reference: memory.places[-1] for memory in memories if memory.places}
-    links = await permalinks.of(places.values())
     return ReplyMemories(
         memories=tuple(memories),
-        links={name: links[place] for name, place in places.items() if place in links},
+        links=await permalinks.by_name(places),
         last_used=await _last_used(pool, person, memories),
         forgotten=len(keys) - len(memories),
     )

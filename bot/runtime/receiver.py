@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.listeners.app import create_app
-from bot.listeners.change_events import Changes
+from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.listeners.validation import CheckedApp
 from bot.pipeline.backfill.window import BackfillWindow
@@ -75,9 +75,9 @@ def build_app(wiring: Application, responder: Responder) -> CheckedApp:
     )
 
 
-def create_changes(wiring: Application) -> Changes:
+def create_changes(wiring: Application) -> ChangeEvents:
     """Return what handles the events that are no person's message."""
-    return Changes(
+    return ChangeEvents(
         inbox=wiring.inbox,
         turns=wiring.turns,
         audiences=wiring.audiences,

@@ -160,9 +160,9 @@ def wire(connections: Connections) -> Application:
         HomeQueries(pool, own, permalinks, settings, policies, admission),
     )
     own_commands = SlashCommands(
-        own,
-        controls,
-        MemoryAdder(
+        own=own,
+        controls=controls,
+        adding=MemoryAdder(
             pool,
             embedder,
             former,
@@ -172,12 +172,8 @@ def wire(connections: Connections) -> Application:
             admission=admission,
             shares=shares,
         ),
-        more={
-            "history": modals.changes.history,
-            "preview": own.previewed,
-            "export": exporting.exported,
-        },
-        offers={"export": exporting.offered},
+        changes=modals.changes,
+        exporting=exporting,
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits())
     sessions = Sessions(workspace, pool)

@@ -41,6 +41,11 @@ class Permalinks:
             self._known.popitem(last=False)
         return found
 
+    async def by_name(self, places: Mapping[str, Place]) -> dict[str, str]:
+        """Return the links to named messages, by name; one that Slack does not tell is left out."""
+        links = await self.of(places.values())
+        return {name: links[place] for name, place in places.items() if place in links}
+
     async def _ask(self, place: Place) -> None:
         channel, ts = place
         try:

@@ -13,7 +13,7 @@ from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import STAND_IN_MODEL, Settings
-from bot.listeners.change_events import Changes
+from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.listeners.validation import CheckedApp
 from bot.pipeline.backfill.backfill import Backfill
@@ -40,7 +40,7 @@ class App:
     wiring: Application
     answering: ThreadWorker
     backfill: Backfill
-    changes: Changes
+    changes: ChangeEvents
 
     @property
     def pool(self) -> Pool:
