@@ -13,7 +13,7 @@ from memory import Memory, Person
 
 # Shows changes and questions below the reply of a turn: their ids, if the transaction commits.
 AddNotice: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, UUID, Sequence[UUID], Sequence[UUID]], Awaitable[None]
+    [AsyncConnection[DictRow], Person, UUID, Sequence[UUID], Sequence[UUID]], Awaitable[object]
 ]
 # Shows the notice of a turn again, after its reply was overwritten.
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]

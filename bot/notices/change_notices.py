@@ -245,5 +245,5 @@ def _lock(notice: UUID | str) -> str:
 
 
 def _retry_lock(notice: UUID | str) -> str:
-    # Not that of `withdraw` and `renew`: their jobs show the notice once more.
+    # Not that of `update_notices` and `repeat_notice`: their jobs show the notice once more.
     return f"{_lock(notice)}:retry"

@@ -158,7 +158,7 @@ class FormationJobs:
                 if now is None or now.off_reason(self._consent):
                     raise _Overtaken
                 if self._notices is not None:
-                    notice = await self._notices.announce(
+                    notice = await self._notices.add_notice(
                         connection,
                         namespace.person,
                         ids[-1],  # noqa: B023 - as above

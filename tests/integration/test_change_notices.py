@@ -47,7 +47,7 @@ async def formed(app: App, notices: ChangeNotices, place: Place) -> dict[str, An
         {"kind": "message", "evidence": "I love ramen", "channel": place.channel, "ts": message.ts},
     )
     async with person_transaction(app.pool, message.person) as connection:
-        await notices.announce(connection, message.person, turn["id"], [change.id])
+        await notices.add_notice(connection, message.person, turn["id"], [change.id])
     [job] = app.take_jobs(SHOW)
     return job
 
@@ -85,7 +85,7 @@ async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(
 
     async def dying() -> None:
         async with person_transaction(app.pool, message.person) as connection:
-            await notices.announce(connection, message.person, turn["id"], [UUID(int=1)])
+            await notices.add_notice(connection, message.person, turn["id"], [UUID(int=1)])
             raise Away
 
     with pytest.raises(Away):
