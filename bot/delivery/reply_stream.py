@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Self
 
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
+from bot.conversation.interruptions import Stopped, Superseded
 from bot.conversation.turns import Intent
 from bot.delivery.outbox import Outbox
 from bot.delivery.posted_messages import NoStreamNow, PostedMessage, PostedMessages, Workspace
@@ -111,12 +111,13 @@ class ReplyStream:
 
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         # Nothing of this reply goes on when it is left, whatever happened.
-        if isinstance(kind, type) and issubclass(kind, Superseded):
+        error = kind if isinstance(kind, type) else None
+        if error and issubclass(error, Superseded):
             self._sessions.leave(self._session)
         else:
-            await self._sessions.end(self._session, replied=kind is None)
-        replaced = isinstance(kind, type) and issubclass(kind, Edited | Withdrawn)
-        await self._messages.leave(replaced=replaced)
+            await self._sessions.end(self._session, replied=error is None)
+        taken_over = error is None or issubclass(error, Superseded | asyncio.CancelledError)
+        await self._messages.leave(replaced=not taken_over)
         self._language.cancel()
         await asyncio.gather(self._language, return_exceptions=True)
 

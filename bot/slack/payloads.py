@@ -214,7 +214,7 @@ class _Action(_Held):
 
 
 class _State(_Part):
-    values: dict[str, dict[str, _Held]] | None = None
+    values: dict[str, dict[str, _Held]]
 
 
 def _object(text: str) -> str:
@@ -235,6 +235,10 @@ class _View(_Part):
     private_metadata: Annotated[str, AfterValidator(_object)] | None = None
     blocks: list[dict[str, Any]] | None = None
     state: _State | None = None
+
+
+class _SubmittedView(_View):
+    state: _State
 
 
 class _Container(_Part):
@@ -267,6 +271,10 @@ class _BlockActions(_Interaction):
 
 
 class _Submission(_Interaction):
+    view: _SubmittedView
+
+
+class _ViewClosed(_Interaction):
     view: _View
 
 
@@ -281,7 +289,7 @@ class _MessageShortcut(_Shortcut):
 _INTERACTIONS: Mapping[str, type[_Interaction]] = {
     "block_actions": _BlockActions,
     "view_submission": _Submission,
-    "view_closed": _Submission,
+    "view_closed": _ViewClosed,
     "shortcut": _Shortcut,
     "message_action": _MessageShortcut,
 }

@@ -12,6 +12,10 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.failed_calls(
+    "chat.update: streaming_state_conflict",
+    because="A hostile model's answer may be too long to end before the process does.",
+)
 def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
     """Told to stop, it completes what it has begun, ends with 0 and loses no memory."""
     world = own_world

@@ -15,10 +15,6 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict",
-    because="The model failed while the answer was streamed.",
-)
 @pytest.mark.one_mode
 @pytest.mark.parametrize(
     ("fault", "key"),

@@ -54,10 +54,6 @@ async def drain(app: App, message: Message) -> None:
     await app.answering.drain(message.thread)
 
 
-@pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict",
-    because="The model failed while the answer was streamed.",
-)
 @pytest.mark.parametrize(
     ("how", "key"),
     [

@@ -137,6 +137,8 @@ def test_what_slack_sends_is_accepted_unchanged(payload: dict[str, Any]) -> None
         {**SUBMISSION, "view": {**VIEW, "private_metadata": "["}},
         {**SUBMISSION, "view": {**VIEW, "private_metadata": "[" * 100_000}},
         {**SUBMISSION, "view": {**VIEW, "state": {"values": {"b": []}}}},
+        {**SUBMISSION, "view": {**VIEW, "state": {"values": None}}},
+        {**SUBMISSION, "view": {**VIEW, "state": None}},
         {**COMMAND, "user_id": "../U1"},
         {k: v for k, v in COMMAND.items() if k != "channel_id"},
     ],
