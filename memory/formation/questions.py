@@ -16,7 +16,7 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.commit import OpenQuestion
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store import rows
 from memory.store.memories import Memory
 from memory.store.unit_of_work import Change, Step, commit_steps
@@ -137,13 +137,14 @@ def _question(person: Person, record: DictRow) -> Question:
 
 async def open_questions(pool: Pool, person: Person) -> list[Question]:
     """Return the open questions, oldest first."""
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s"
-            " AND expires_at > now() ORDER BY at, id",
-            (person.team_id, person.user_id),
-        )
-        return [_question(person, record) for record in await found.fetchall()]
+    found = await person_statement(
+        pool,
+        person,
+        f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s"
+        " AND expires_at > now() ORDER BY at, id",
+        (person.team_id, person.user_id),
+    )
+    return [_question(person, record) for record in found]
 
 
 async def answer_question(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -42,6 +43,8 @@ _GRACE_SECONDS = 0.1
 # Parameters that PostgreSQL reports on each connection; "on" means it accepts no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 
+# A statement without these words is a read.
+_WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE)\b")
 # SQLSTATEs of operational errors that a retry does not solve: program limit exceeded, cancelled.
 _LASTING = ("54", "57014")
 
@@ -262,7 +265,7 @@ async def execute_statement(
     committed before `lock`, an advisory lock of the transaction, was taken. `wait` limits it, in
     seconds.
     Raises as `transaction` does. If the connection is lost meanwhile it raises `OutcomeUnknown`,
-    but `psycopg.OperationalError` for a SELECT, which may be executed again.
+    but `psycopg.OperationalError` for a read, which may be executed again.
     """
     wait = _patience.get() if wait is None else wait
     loop = asyncio.get_running_loop()
@@ -285,7 +288,7 @@ async def execute_statement(
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
         except psycopg.OperationalError as lost:
-            if statement.lstrip().startswith("SELECT") or not connection.broken:
+            if not (connection.broken and _WRITES.search(statement)):
                 raise
             raise OutcomeUnknown("The connection was lost during a statement.") from lost
         finally:
@@ -323,3 +326,16 @@ async def person_transaction(
     """
     async with transaction(pool, {PERSON_SETTING: person.scope}, wait=wait) as connection:
         yield connection
+
+
+async def person_statement(
+    pool: Pool,
+    person: Person,
+    statement: LiteralString,
+    values: Mapping[str, object] | Sequence[object] = (),
+) -> list[DictRow]:
+    """Execute one statement that can access the rows of this person only; return its rows.
+
+    Raises as `execute_statement` does.
+    """
+    return await execute_statement(pool, statement, values, scope={PERSON_SETTING: person.scope})

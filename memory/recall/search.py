@@ -14,7 +14,7 @@ from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import View
 from memory.model.schemas import INSTRUCTION_KIND
-from memory.postgres.database import PERSON_SETTING, Pool, execute_statement, person_transaction
+from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store.memories import COLUMNS, Memory, checked, view_condition
 from memory.tracing import measured
 
@@ -57,9 +57,7 @@ async def recall_memories(
     """
     if first is None:
         select, parameters = _select_first(view, whole)
-        rows = await execute_statement(
-            pool, select, parameters, scope={PERSON_SETTING: view.person.scope}
-        )
+        rows = await person_statement(pool, view.person, select, parameters)
     else:
         rows = [_from_json(row) for row in first]
     if len(rows) <= whole:

@@ -15,12 +15,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
-from memory.postgres.database import (
-    PERSON_SETTING,
-    Pool,
-    execute_statement,
-    person_transaction,
-)
+from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store import rows
 from memory.store.memories import Memory, RowKey, ends_at
 from memory.store.unit_of_work import Action, Actor, Change, Step, commit_steps
@@ -90,30 +85,31 @@ async def history(
     The entries of a moved memory are found by its current reference.
     """
     key = None if reference is None else reference.partition("/")[2]
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            f"SELECT {_COLUMNS} FROM memory_changes WHERE team_id = %(team)s AND user_id = %(user)s"
-            " AND (%(before)s::timestamptz IS NULL OR at < %(before)s)"
-            " AND (%(key)s::text IS NULL OR key = %(key)s) ORDER BY at DESC, id LIMIT %(limit)s",
-            {
-                "team": person.team_id,
-                "user": person.user_id,
-                "before": before,
-                "key": key,
-                "limit": limit,
-            },
-        )
-        return [_entry(person, record) for record in await found.fetchall()]
+    found = await person_statement(
+        pool,
+        person,
+        f"SELECT {_COLUMNS} FROM memory_changes WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND (%(before)s::timestamptz IS NULL OR at < %(before)s)"
+        " AND (%(key)s::text IS NULL OR key = %(key)s) ORDER BY at DESC, id LIMIT %(limit)s",
+        {
+            "team": person.team_id,
+            "user": person.user_id,
+            "before": before,
+            "key": key,
+            "limit": limit,
+        },
+    )
+    return [_entry(person, record) for record in found]
 
 
 async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list[Entry]:
     """Return the person's changes with these ids, oldest first, without forgotten ones."""
-    found = await execute_statement(
+    found = await person_statement(
         pool,
+        person,
         f"SELECT {_COLUMNS} FROM memory_changes WHERE id = ANY(%s) AND team_id = %s"
         " AND user_id = %s ORDER BY at, id",
         (list(ids), person.team_id, person.user_id),
-        scope={PERSON_SETTING: person.scope},
     )
     return [_entry(person, record) for record in found]
 

@@ -17,7 +17,7 @@ from memory.model.errors import InvalidNamespace
 from memory.model.namespace import Namespace, Person, View
 from memory.model.schemas import level, subject
 from memory.model.text import letters
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import Pool, person_statement
 
 RowKey: TypeAlias = tuple[str, str]  # prefix, key
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
@@ -170,12 +170,12 @@ def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
     """Return all of a person's memories, newest first."""
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY updated_at DESC, prefix, key",
-            person_range(person),
-        )
-        rows = await found.fetchall()
+    rows = await person_statement(
+        pool,
+        person,
+        f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} ORDER BY updated_at DESC, prefix, key",
+        person_range(person),
+    )
     return unexpired(memory for memory in read_own(rows, person) if not memory.hides)
 
 

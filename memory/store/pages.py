@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
 from memory.model.schemas import LEVEL_FIELDS
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import Pool, person_statement
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own
 
 # Rows that only hide a memory (`Memory.hides`) and expired rows are not shown.
@@ -67,18 +67,18 @@ async def memory_page(
     A number above the last page returns the last page. Raises `InvalidNamespace` for a row outside
     the person's namespaces.
     """
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            _PAGE,
-            {
-                **person_range(person),
-                "levels": Jsonb(dict(LEVEL_FIELDS)),
-                "kind": kind,
-                "page": page,
-                "size": size,
-            },
-        )
-        rows = await found.fetchall()
+    rows = await person_statement(
+        pool,
+        person,
+        _PAGE,
+        {
+            **person_range(person),
+            "levels": Jsonb(dict(LEVEL_FIELDS)),
+            "kind": kind,
+            "page": page,
+            "size": size,
+        },
+    )
     memories = read_own([row for row in rows if row["key"] is not None], person)
     return MemoryPage(
         memories=tuple(memories), kinds=dict(rows[0]["kinds"]), page=int(rows[0]["page"] or 0) + 1

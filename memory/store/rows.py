@@ -15,12 +15,7 @@ from memory.embeddings.embedder import literal
 from memory.embeddings.vectors import vector_array
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import Namespace, Person, View
-from memory.postgres.database import (
-    PERSON_SETTING,
-    Pool,
-    execute_statement,
-    person_transaction,
-)
+from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store.memories import (
     COLUMNS,
     OF_PERSON,
@@ -82,12 +77,12 @@ def added_sources(
 async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> list[Memory]:
     """Return the memories of `kinds` in `view`, newest first."""
     where, values = view_condition(view)
-    found = await execute_statement(
+    found = await person_statement(
         pool,
+        view.person,
         f"SELECT {COLUMNS} FROM store WHERE {where} AND {_READABLE}"
         " ORDER BY updated_at DESC, key LIMIT %(limit)s",
         {**values, "kinds": kinds, "limit": limit},
-        scope={PERSON_SETTING: view.person.scope},
     )
     return rows_within(found, view)
 
@@ -116,13 +111,14 @@ async def nearest(
 
 async def named(pool: Pool, view: View, places: Iterable[RowKey]) -> list[Memory]:
     """Return the memories with these keys."""
-    async with person_transaction(pool, view.person) as connection:
-        cursor = await connection.execute(
-            f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
-            " (SELECT * FROM unnest(%s::text[], %s::text[]))",
-            [[prefix for prefix, _ in places], [key for _, key in places]],
-        )
-        return rows_within(await cursor.fetchall(), view)
+    found = await person_statement(
+        pool,
+        view.person,
+        f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
+        " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
+        _columns(list(places)),
+    )
+    return rows_within(found, view)
 
 
 async def reread(
