@@ -10,6 +10,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
+from tests.conftest import owner_rows
 from tests.e2e.answers import STORY, goes_on, slowly
 from tests.e2e.messages import Json, Said
 from tests.e2e.world import World
@@ -126,8 +127,7 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
         " 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
         "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON turns EXECUTE FUNCTION full_disk();"
     )
-    with psycopg.connect(world.app.conninfo) as owner:
-        owner.execute(full)
+    owner_rows(world.app.conninfo, full)
     try:
         stored_only = world.say(bo, "I love sushi")
         # More often than a turn that fails for a reason of its own is tried.
@@ -135,16 +135,14 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
             lambda: [row for row in world.inbox(stored_only) if row["attempts"] > 4],
             "many attempts",
         )
-        with psycopg.connect(world.app.conninfo) as owner:
-            owner.execute(
-                "CREATE TRIGGER full_disk BEFORE INSERT ON inbox_events"
-                " EXECUTE FUNCTION full_disk()"
-            )
+        owner_rows(
+            world.app.conninfo,
+            "CREATE TRIGGER full_disk BEFORE INSERT ON inbox_events EXECUTE FUNCTION full_disk()",
+        )
         said = world.say(ann, "I love ramen")
         world.until(lambda: _refusals(world, said), "a refusal")
     finally:
-        with psycopg.connect(world.app.conninfo) as owner:
-            owner.execute("DROP FUNCTION full_disk CASCADE")
+        owner_rows(world.app.conninfo, "DROP FUNCTION full_disk CASCADE")
     assert "sushi" in world.reply(stored_only).text
     assert "ramen" in world.reply(said).text
     assert len(world.answers(said)) == 1

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from memory import EmbeddedPostgres, packaged_migrations
-from tests.conftest import SPACE, Server, json_server, login_of
+from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
 from tests.integration.kioku_process import (
     PYTHON_M_BOT,
     Ended,
@@ -160,8 +160,7 @@ def test_run_wants_a_migrated_database(tmp_path: Path, slack: Server, empty_data
 
 def test_run_wants_the_steps_of_this_version(tmp_path: Path, slack: Server, database: str) -> None:
     """A database of an older version is told how far it is behind."""
-    with psycopg.connect(database) as connection:
-        connection.execute("DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
+    owner_rows(database, "DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
     told = refused(ended(tmp_path, "run", **slack_settings(slack), DATABASE_URL=database))
     assert told == "The database is 1 step(s) behind this version: run `kioku migrate`."
 
@@ -179,8 +178,7 @@ def test_another_embedding_than_the_stored_one_is_refused(
         " KIOKU_EMBEDDING_MODEL=kioku-stand-in-embedding, or run `kioku reembed`, or use another"
         " database or KIOKU_DATA_DIR."
     )
-    with psycopg.connect(database) as connection:
-        connection.execute("UPDATE kioku_embedding_space SET dimensions = 128")
+    owner_rows(database, "UPDATE kioku_embedding_space SET dimensions = 128")
     assert "(128 dimensions), but kioku-stand-in-embedding (256) is configured" in refused(
         ended(tmp_path, command, **settings)
     )
@@ -189,11 +187,9 @@ def test_another_embedding_than_the_stored_one_is_refused(
 @pytest.fixture
 def stranger(postgres: EmbeddedPostgres, database: str) -> Iterator[str]:
     """The conninfo of a user of `database` without any rights."""
-    with psycopg.connect(database) as connection:
-        connection.execute("CREATE ROLE stranger LOGIN")
+    owner_rows(database, "CREATE ROLE stranger LOGIN")
     yield psycopg.conninfo.make_conninfo(database, user="stranger")
-    with psycopg.connect(database) as connection:
-        connection.execute("DROP ROLE stranger")
+    owner_rows(database, "DROP ROLE stranger")
 
 
 def test_rights_that_are_missing_are_named(
@@ -209,8 +205,7 @@ def test_rights_that_are_missing_are_named(
     assert refused(ended(tmp_path, "run", **settings)) == (
         f"The user of DATABASE_URL may not act as kioku_app: {advice}"
     )
-    with psycopg.connect(database) as owner:
-        owner.execute("GRANT kioku_app TO stranger WITH INHERIT FALSE")
+    owner_rows(database, "GRANT kioku_app TO stranger WITH INHERIT FALSE")
     assert refused(ended(tmp_path, "run", **settings)) == (
         f"The user of DATABASE_URL may not use the queue: {advice}"
     )
@@ -304,8 +299,7 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             postgres.start()
             wait_for(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
-            with psycopg.connect(postgres.dsn()) as connection:
-                connection.execute("DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'")
+            owner_rows(postgres.dsn(), "DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'")
             assert fetched(f"{url}/readyz") == (
                 503,
                 f"The database is {len(packaged_migrations('bot'))} step(s) behind this version:"

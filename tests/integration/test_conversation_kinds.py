@@ -14,6 +14,7 @@ from bot.pipeline.threads import Thread, read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.users.profiles import Profiles
 from memory import DM, PUBLIC, Person, Pool
+from tests.conftest import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
 
 FAULTS: list[dict[str, Any]] = [
@@ -153,8 +154,7 @@ async def test_what_was_learned_is_trusted_for_an_hour(
     assert (await audiences.view(message)).own.audience == PUBLIC
     slack.control("channels/update", {"channel": place.channel, "private": True})
     assert (await audiences.view(message)).own.audience == PUBLIC
-    with psycopg.connect(database) as owner:
-        owner.execute("UPDATE conversations SET looked_up_at = now() - interval '61 minutes'")
+    owner_rows(database, "UPDATE conversations SET looked_up_at = now() - interval '61 minutes'")
     assert (await audiences.view(message)).own.audience == place.channel
     assert len(slack.calls("conversations.info")) == 2
 
@@ -205,11 +205,11 @@ async def test_an_old_profile_keeps_nobody_waiting(
     """What Slack said long ago will do until it has answered anew, which is not waited for."""
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
     assert await Profiles(pool, slack.client()).language(ann) == "ja"
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "UPDATE person_settings SET profile_at = now() - interval '2 days' WHERE user_id = %s",
-            (ann.user_id,),
-        )
+    owner_rows(
+        database,
+        "UPDATE person_settings SET profile_at = now() - interval '2 days' WHERE user_id = %s",
+        ann.user_id,
+    )
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
     people = Profiles(pool, slack.client())
     assert [await people.language(ann, "hello") for _ in range(2)] == ["ja", "ja"]

@@ -29,7 +29,7 @@ from memory import (
     person_transaction,
     transaction,
 )
-from tests.conftest import SPACE, fresh_database
+from tests.conftest import SPACE, fresh_database, owner_rows
 
 ALICE = Person("T1", "U1")
 
@@ -152,8 +152,7 @@ async def test_a_database_that_was_never_migrated(empty_database: str) -> None:
 
 async def test_a_database_whose_space_is_lost(database: str) -> None:
     """A database whose embedding space is unknown is not ready."""
-    with psycopg.connect(database) as owner:
-        owner.execute("DELETE FROM kioku_embedding_space")
+    owner_rows(database, "DELETE FROM kioku_embedding_space")
     async with opened(database) as pool:
         with pytest.raises(DatabaseNotReady, match="run `kioku migrate`"):
             await check_database(pool, SPACE, migrations())
@@ -201,11 +200,11 @@ async def test_dead_connections_are_replaced(shared: str) -> None:
     async with opened(shared, max_size=3) as pool:
         async with pool.connection(), pool.connection(), pool.connection():
             assert pool.get_stats()["pool_size"] == 3
-        with psycopg.connect(shared, autocommit=True) as owner:
-            owner.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        owner_rows(
+            shared,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
         async with transaction(pool) as connection:
             found = await connection.execute("SELECT current_user AS name")
             assert await found.fetchone() == {"name": "kioku_app"}
@@ -222,8 +221,7 @@ async def test_a_connection_lost_midway_is_an_error(shared: str) -> None:
 
 async def _lose_connection(pool: Pool, conninfo: str) -> None:
     async with transaction(pool) as connection:
-        with psycopg.connect(conninfo, autocommit=True) as owner:
-            owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        owner_rows(conninfo, "SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
         await connection.execute("SELECT 1")
 
 
@@ -238,8 +236,7 @@ async def test_a_server_that_is_away(postgres: EmbeddedPostgres) -> None:
 async def test_migrating_and_using_need_rights(shared: str) -> None:
     """A user who may not create cannot migrate; one who is not granted the role is told so."""
     name = "kioku_reader"
-    with psycopg.connect(shared, autocommit=True) as owner:
-        owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    owner_rows(shared, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
     reader = psycopg.conninfo.make_conninfo(shared, user=name)
     try:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -248,8 +245,7 @@ async def test_migrating_and_using_need_rights(shared: str) -> None:
             await check_access(reader)
         await check_access(shared)
     finally:
-        with psycopg.connect(shared, autocommit=True) as owner:
-            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        owner_rows(shared, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 async def test_transactions_are_independent(shared: str) -> None:

@@ -20,7 +20,7 @@ from memory import (
     transaction_timeout,
 )
 from memory.postgres.database import DatabaseReadOnly
-from tests.conftest import fresh_database
+from tests.conftest import fresh_database, owner_rows
 from tests.frozen import frozen
 
 INSERT = (
@@ -119,18 +119,17 @@ async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> No
     async with opened(database) as pool:
         with pytest.raises(OutcomeUnknown):
             await write(pool, "C1")
-        with psycopg.connect(database) as owner:
-            owner.execute("ALTER TABLE conversations DISABLE TRIGGER cut")
+        owner_rows(database, "ALTER TABLE conversations DISABLE TRIGGER cut")
         await write(pool, "C2")
 
 
 async def test_only_the_outcome_of_a_write_is_unknown(database: str) -> None:
     """A connection lost during a single statement: only a write may have happened."""
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "CREATE FUNCTION cut() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS"
-            " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN 'C1'; END $$"
-        )
+    owner_rows(
+        database,
+        "CREATE FUNCTION cut() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS"
+        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN 'C1'; END $$",
+    )
     async with opened(database) as pool:
         for read in ("SELECT cut()", "WITH one AS (SELECT cut() AS id) SELECT id FROM one"):
             with pytest.raises(psycopg.OperationalError) as lost:

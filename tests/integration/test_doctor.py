@@ -15,7 +15,7 @@ import yaml
 
 from bot.runtime.doctor.database import judge
 from memory import DatabaseFacts, EmbeddedPostgres, EmbeddingSpace
-from tests.conftest import ROOT, SPACE, Server, json_server
+from tests.conftest import ROOT, SPACE, Server, json_server, owner_rows
 from tests.integration.kioku_process import Ended, ended
 from tests.integration.relay import relay
 
@@ -490,17 +490,15 @@ def test_a_database_is_told_to_be_migrated(
         "Migration": "FIX the database is not set up: run `kioku migrate` as the owner of the"
         " database.",
     }
-    with psycopg.connect(database) as connection:
-        connection.execute("DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
+    owner_rows(database, "DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
     assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
         "Migration": "FIX the database is 1 step(s) behind this version: run `kioku migrate` as"
         " the owner of the database."
     }
-    with psycopg.connect(database) as connection:
-        connection.execute(
-            "INSERT INTO kioku_migrations (name)"
-            " VALUES ('bot/9999_later'), ('bot/0001_conversations')"
-        )
+    owner_rows(
+        database,
+        "INSERT INTO kioku_migrations (name) VALUES ('bot/9999_later'), ('bot/0001_conversations')",
+    )
     assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
         "Migration": "NOTE the database is 1 step(s) ahead of this version, as during an upgrade:"
         " this version goes on working; install the newer Kioku."
@@ -516,8 +514,7 @@ def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, databa
         " received_at) VALUES ('T1', %s, 'U1', 'D1', %s, 'T1.D1.1', %s,"
         " now() - make_interval(secs => %s))"
     )
-    with psycopg.connect(database) as connection:
-        connection.execute(event, ("E1", "1", "waiting", 7))
+    owner_rows(database, event, "E1", "1", "waiting", 7)
     assert "OK    Work: 1 message(s) wait, the oldest for " in (
         ended(tmp_path, "doctor", **settings).out
     )
@@ -563,8 +560,7 @@ def test_a_database_that_cannot_be_used_is_told(
     wrong = psycopg.conninfo.make_conninfo(database, dbname="nowhere")
     nobody = "postgresql://kioku:hunter2@kioku.invalid/kioku"
     bare = psycopg.conninfo.make_conninfo(database, options="-c extension_control_path=/nowhere")
-    with psycopg.connect(database) as connection:
-        connection.execute("DROP EXTENSION vector CASCADE")
+    owner_rows(database, "DROP EXTENSION vector CASCADE")
     for conninfo, part, sentence in [
         (wrong, "Database", "does not exist there (database or user): create it, or correct"),
         (nobody, "Database", "no such host is known: correct DATABASE_URL."),
@@ -583,13 +579,11 @@ def test_a_database_that_cannot_be_used_is_told(
 @contextmanager
 def done_and_undone(conninfo: str, do: str, undo: str) -> Iterator[None]:
     """Change the whole cluster for a while."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(do.encode())
+    owner_rows(conninfo, do)
     try:
         yield
     finally:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            connection.execute(undo.encode())
+        owner_rows(conninfo, undo)
 
 
 def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, database: str) -> None:
@@ -600,14 +594,12 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
             "Roles": "FIX the user of DATABASE_URL may not act as kioku_app: run `kioku migrate`,"
             " with the address of the database's owner in DATABASE_OWNER_URL."
         }
-        with psycopg.connect(database) as connection:
-            connection.execute("REVOKE SELECT ON pg_extension FROM PUBLIC")
+        owner_rows(database, "REVOKE SELECT ON pg_extension FROM PUBLIC")
         assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
             "Database": "FIX it cannot be looked at (InsufficientPrivilege): let the user of"
             " DATABASE_URL read PostgreSQL's catalogs, as every user may by default."
         }
-        with psycopg.connect(database) as connection:
-            connection.execute("GRANT SELECT ON pg_extension TO PUBLIC")
+        owner_rows(database, "GRANT SELECT ON pg_extension TO PUBLIC")
     for right in ("SUPERUSER", "BYPASSRLS"):
         with done_and_undone(
             database, f"ALTER ROLE kioku_app {right}", f"ALTER ROLE kioku_app NO{right}"
@@ -660,8 +652,7 @@ def test_another_embedding_than_the_stored_one_is_told(
         "FIX the stored memories are of kioku-stand-in-embedding (256 dimensions),"
         " text-embedding-3-small (1536) is configured: the stand-in's memories are of no use to a"
     )
-    with psycopg.connect(database) as connection:
-        connection.execute("UPDATE kioku_embedding_space SET model = 'own'")
+    owner_rows(database, "UPDATE kioku_embedding_space SET model = 'own'")
     found = told(ended(tmp_path, "doctor", **real))
     assert "configured: set KIOKU_EMBEDDING_MODEL=own, or use another" in found["Embedding"]
     unknown = {**settings, "KIOKU_EMBEDDING_MODEL": "nobodys-embedding"}

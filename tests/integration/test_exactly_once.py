@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from bot.conversation.interruptions import Superseded
 from bot.pipeline.deleted_messages import DeletedMessages
 from bot.slack.client import NOTICE_METADATA
+from tests.conftest import owner_rows
 from tests.integration.deliveries import Answering, Sender, answering, open_sender, whole
 from tests.integration.playground_slack import Place, PlaygroundSlack
 
@@ -119,11 +120,11 @@ async def test_a_post_whose_ts_was_not_stored_is_finished(sender: Sender) -> Non
     async with answering(sender, place) as lost:
         await lost.stream.finish("The first answer.")
     [ts] = await sender.known(place)
-    with psycopg.connect(sender.conninfo) as owner:
-        owner.execute(
-            "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
-            (place.ts,),
-        )
+    owner_rows(
+        sender.conninfo,
+        "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
+        place.ts,
+    )
     await answer_again(sender, place)
     [message] = whole(sender.slack, place, "The whole answer.")
     assert message["ts"] == ts
@@ -209,8 +210,9 @@ def stored(sender: Sender, place: Place, attempts: int) -> int:
 
 def taken_over(sender: Sender, event: int) -> None:
     """Let another worker begin a message anew."""
-    with psycopg.connect(sender.conninfo) as owner:
-        owner.execute("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", (event,))
+    owner_rows(
+        sender.conninfo, "UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", event
+    )
 
 
 async def test_a_worker_that_was_taken_over_posts_nothing(sender: Sender) -> None:
@@ -299,8 +301,7 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -
     place = sender.slack.place()
     event = stored(sender, place, attempts=1)
     await dies_at_its_start(sender, place)
-    with psycopg.connect(sender.conninfo) as owner:
-        owner.execute("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", (event,))
+    owner_rows(sender.conninfo, "UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
     gone = DeletedMessages(
         sender.pool, sender.slack.client(), sender.slack.bot_user_id, sender.sessions
     )

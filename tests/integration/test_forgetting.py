@@ -478,8 +478,9 @@ async def test_words_forgotten_while_they_are_formed(
 
     def answer(shown: Shown) -> list[tuple[str, dict[str, Any]]]:
         # The model has the words in hand; now they are forgotten.
-        with psycopg.connect(data.database, autocommit=True) as owner:
-            owner.execute("UPDATE turns SET words = '', question = '' WHERE question_ts = '1.1'")
+        owner_rows(
+            data.database, "UPDATE turns SET words = '', question = '' WHERE question_ts = '1.1'"
+        )
         assert "I love ramen" in shown.text
         return [food("ramen"), food("sushi")]
 

@@ -10,7 +10,6 @@ import json
 import re
 from typing import Any, Literal
 
-import psycopg
 import pytest
 from langgraph.store.postgres import PostgresStore
 from psycopg import AsyncConnection
@@ -28,6 +27,7 @@ from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
+from tests.conftest import owner_rows
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 
 ALICE = Person("T1", "U1")
@@ -567,8 +567,7 @@ async def test_deleted_meanwhile_stays_deleted(
     await know(former, model, ALICE_DM, RAMEN, PASTA)
 
     def forget_then_patch(shown: Shown) -> list[Call]:
-        with psycopg.connect(database) as connection:
-            connection.execute("DELETE FROM store")
+        owner_rows(database, "DELETE FROM store")
         said = "ラーメンは味噌が好き"
         return [
             patch(shown.id_of("ラーメン"), description="味噌", evidence=said),
@@ -588,11 +587,11 @@ async def test_changed_meanwhile_keeps_the_newer(
     await know(former, model, ALICE_DM, RAMEN)
 
     def edit_then_patch(shown: Shown) -> list[Call]:
-        with psycopg.connect(database) as connection:
-            connection.execute(
-                "UPDATE store SET value = jsonb_set(value, '{content,description}', '\"塩\"'),"
-                " updated_at = now()"
-            )
+        owner_rows(
+            database,
+            "UPDATE store SET value = jsonb_set(value, '{content,description}', '\"塩\"'),"
+            " updated_at = now()",
+        )
         said = "ラーメンは味噌が好き"
         return [patch(shown.id_of("ラーメン"), description="味噌", evidence=said)]
 
@@ -616,10 +615,10 @@ async def test_confirmed_meanwhile_still_takes_the_change(
     await know(former, model, ALICE_DM, RAMEN)
 
     def touch_then_patch(shown: Shown) -> list[Call]:
-        with psycopg.connect(database) as connection:
-            connection.execute(
-                'UPDATE store SET value = value || \'{"expires_at": "2030"}\', updated_at = now()'
-            )
+        owner_rows(
+            database,
+            'UPDATE store SET value = value || \'{"expires_at": "2030"}\', updated_at = now()',
+        )
         said = "ラーメンは味噌が好き"
         return [patch(shown.id_of("ラーメン"), description="味噌", evidence=said)]
 

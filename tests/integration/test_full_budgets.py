@@ -64,15 +64,15 @@ def remember(app: App, prefix: str, count: int, wishes: int = 0) -> None:
 
 def tell(app: App, like: Message, count: int) -> None:
     """Let so many long turns have been before the one of `like`, not formed yet."""
-    with psycopg.connect(app.database) as owner:
-        owner.execute(
-            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-            " question, words, reply, status, ended_at) SELECT gen_random_uuid(), team_id,"
-            " user_id, channel_id, thread, audience, (question_ts::numeric - i)::text,"
-            " repeat('質問', 300), repeat('言葉', 150), repeat('答え', 300), status, now()"
-            " FROM turns, generate_series(1, %s) i WHERE question_ts = %s",
-            (count, like.ts),
-        )
+    app.rows(
+        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+        " question, words, reply, status, ended_at) SELECT gen_random_uuid(), team_id,"
+        " user_id, channel_id, thread, audience, (question_ts::numeric - i)::text,"
+        " repeat('質問', 300), repeat('言葉', 150), repeat('答え', 300), status, now()"
+        " FROM turns, generate_series(1, %s) i WHERE question_ts = %s",
+        count,
+        like.ts,
+    )
 
 
 def sections(prompt: list[dict[str, Any]]) -> dict[str, str]:
@@ -176,8 +176,7 @@ async def test_a_question_is_embedded_once(app: App) -> None:
     remember(app, prefix, 10)
     await app.ask(place, "What is for lunch?")
     assert embedded(app) == []
-    with psycopg.connect(app.database) as owner:
-        owner.execute("DELETE FROM store WHERE prefix = %s", (prefix,))
+    app.rows("DELETE FROM store WHERE prefix = %s", prefix)
     remember(app, prefix, 60, 2)
     for question, calls in (
         ("What is for lunch?", [["What is for lunch?"]]),

@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.conversation.inbox import ANSWER, ClaimedMessage, Inbox, finish
 from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
@@ -16,6 +15,7 @@ from bot.conversation.turn_query import read_turn_start
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
 from memory import DM, Pool, create_pool, transaction, view
+from tests.conftest import owner_rows
 from tests.integration.messages import following, message
 
 # One migrated database for all of these tests; each has people of its own.
@@ -37,20 +37,17 @@ async def inbox(pool: Pool) -> Inbox:
 
 def stored(database: str, thread: str) -> list[dict[str, Any]]:
     """Return the events of a thread, as the owner sees them."""
-    with psycopg.connect(database, row_factory=dict_row) as owner:
-        return owner.execute(
-            "SELECT * FROM inbox_events WHERE thread = %s ORDER BY ts", (thread,)
-        ).fetchall()
+    return owner_rows(database, "SELECT * FROM inbox_events WHERE thread = %s ORDER BY ts", thread)
 
 
 def jobs(database: str, thread: str) -> list[dict[str, Any]]:
     """Return the arguments of a thread's jobs."""
-    with psycopg.connect(database, row_factory=dict_row) as owner:
-        return owner.execute(
-            "SELECT args, task_name, queue_name, queueing_lock, lock FROM procrastinate_jobs"
-            " WHERE lock = %s",
-            (f"replies:{thread}",),
-        ).fetchall()
+    return owner_rows(
+        database,
+        "SELECT args, task_name, queue_name, queueing_lock, lock FROM procrastinate_jobs"
+        " WHERE lock = %s",
+        f"replies:{thread}",
+    )
 
 
 async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
@@ -137,14 +134,12 @@ async def test_without_its_job_a_message_is_not_stored(pool: Pool, database: str
     queue = Queue(pool)
     await queue.open()
     asked = message()
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute("REVOKE INSERT ON procrastinate_jobs FROM kioku_app")
+    owner_rows(database, "REVOKE INSERT ON procrastinate_jobs FROM kioku_app")
     try:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await Inbox(pool, queue).store(asked)
     finally:
-        with psycopg.connect(database, autocommit=True) as owner:
-            owner.execute("GRANT INSERT ON procrastinate_jobs TO kioku_app")
+        owner_rows(database, "GRANT INSERT ON procrastinate_jobs TO kioku_app")
     assert stored(database, asked.thread) == []
     assert jobs(database, asked.thread) == []
 

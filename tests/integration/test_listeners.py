@@ -11,12 +11,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.listeners.responder import person_of
 from bot.locale import say
 from memory import InvalidNamespace, Person, Pool
-from tests.conftest import ROOT, Server, json_server
+from tests.conftest import ROOT, Server, json_server, owner_rows
 from tests.integration.app import MakeApp, receiving
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -70,10 +69,9 @@ class Client:
 
     def stored(self, channel: str) -> list[dict[str, Any]]:
         """Return the events stored of a conversation."""
-        with psycopg.connect(self.database, row_factory=dict_row) as owner:
-            return owner.execute(
-                "SELECT * FROM inbox_events WHERE channel_id = %s ORDER BY ts", (channel,)
-            ).fetchall()
+        return owner_rows(
+            self.database, "SELECT * FROM inbox_events WHERE channel_id = %s ORDER BY ts", channel
+        )
 
     def remember(self, user: str, *foods: str) -> None:
         """Store memories of a person, the last the newest."""
@@ -222,13 +220,11 @@ async def test_a_command_while_the_database_is_away(client: Client, pool: Pool) 
 async def test_a_command_that_breaks_says_so(client: Client, database: str) -> None:
     """A fault of our own is answered in one sentence too, without its text."""
     user, _ = client.slack.person()
-    with psycopg.connect(database) as owner:
-        owner.execute("ALTER TABLE store RENAME TO away")
+    owner_rows(database, "ALTER TABLE store RENAME TO away")
     try:
         answer = await client.command(user, "/memories")
     finally:
-        with psycopg.connect(database) as owner:
-            owner.execute("ALTER TABLE away RENAME TO store")
+        owner_rows(database, "ALTER TABLE away RENAME TO store")
     assert answer["text"] == say("en", "command_broke")
 
 

@@ -22,7 +22,7 @@ from memory import (
     migrate,
     transaction,
 )
-from tests.conftest import SPACE
+from tests.conftest import SPACE, owner_rows
 from tests.integration.kioku_process import ended
 
 pytestmark = pytest.mark.slow
@@ -33,8 +33,7 @@ def name(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The name of a user that does not exist; one created with it is dropped afterwards."""
     made = f"login_{uuid4().hex[:8]}"
     yield made
-    with psycopg.connect(postgres.dsn(), autocommit=True) as owner:
-        owner.execute(f"DROP ROLE IF EXISTS {made}".encode())
+    owner_rows(postgres.dsn(), f"DROP ROLE IF EXISTS {made}")
 
 
 @pytest.fixture
@@ -99,8 +98,7 @@ async def test_a_user_that_inherited_the_applications_rights_loses_them(
     database: str, name: str
 ) -> None:
     """A user granted kioku_app as the documentation said before serves on, without its rights."""
-    with psycopg.connect(database) as owner:
-        owner.execute(f"CREATE ROLE {name} LOGIN IN ROLE kioku_app".encode())
+    owner_rows(database, f"CREATE ROLE {name} LOGIN IN ROLE kioku_app")
     login = address(database, name)
     inherits = "SELECT pg_has_role(%s, 'kioku_app', 'USAGE'), pg_has_role(%s, 'kioku_app', 'SET')"
     assert one(database, inherits, name, name) == (True, True)
@@ -116,8 +114,7 @@ async def test_an_owner_that_is_no_superuser(tmp_path_factory: pytest.TempPathFa
         with psycopg.connect(server.dsn(), autocommit=True) as superuser:
             superuser.execute("CREATE ROLE boss LOGIN CREATEROLE")
             superuser.execute("CREATE DATABASE kioku OWNER boss")
-        with psycopg.connect(server.dsn("kioku")) as superuser:
-            superuser.execute("CREATE EXTENSION vector")
+        owner_rows(server.dsn("kioku"), "CREATE EXTENSION vector")
         boss = address(server.dsn("kioku"), "boss")
         settled(boss, boss)
         assert await serves(boss) is False

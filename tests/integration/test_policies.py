@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from bot.config import Settings
@@ -15,6 +14,7 @@ from bot.runtime.retention import end_what_is_old
 from bot.types import Policy
 from bot.users.policies import Policies, policy_of
 from memory import Embedder, Person, Pool, add_memory, list_memories
+from tests.conftest import owner_rows
 from tests.integration.app import App, MakeApp
 from tests.integration.kioku_process import ended
 from tests.integration.playground_slack import Place, PlaygroundSlack
@@ -229,11 +229,11 @@ async def test_a_workspace_keeps_things_as_long_as_it_chose(
             content,
             {"kind": "command", "evidence": "soba"},
         )
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "UPDATE store SET updated_at = now() - interval '50 days'"
-            " WHERE prefix ~ '^chat.T(SHORT|LONG|USUAL)'"
-        )
+    owner_rows(
+        database,
+        "UPDATE store SET updated_at = now() - interval '50 days'"
+        " WHERE prefix ~ '^chat.T(SHORT|LONG|USUAL)'",
+    )
     assert (Policy().retention_days_for(None), Policy().retention_days_for(5)) == (None, 5)
     month = Policy(retention_days=30)
     assert (

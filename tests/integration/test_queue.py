@@ -9,12 +9,11 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.queue.jobs import BUDGET_AT_ONCE, PERSON_AT_ONCE, Limits
 from bot.queue.queue import _POLL_SECONDS, LEARNING, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
-from tests.conftest import login_of
+from tests.conftest import login_of, owner_rows
 from tests.frozen import frozen
 
 SECONDS = 20.0
@@ -32,21 +31,21 @@ async def queue(pool: Pool) -> AsyncIterator[Queue]:
 
 def jobs(database: str) -> list[dict[str, Any]]:
     """Return all jobs, as the owner sees them."""
-    with psycopg.connect(database, row_factory=dict_row) as owner:
-        return owner.execute(
-            "SELECT id, task_name, lock, queueing_lock, args, status, attempts, scheduled_at,"
-            " extract(epoch FROM scheduled_at - now())::float AS due_in"
-            " FROM procrastinate_jobs ORDER BY id"
-        ).fetchall()
+    return owner_rows(
+        database,
+        "SELECT id, task_name, lock, queueing_lock, args, status, attempts, scheduled_at,"
+        " extract(epoch FROM scheduled_at - now())::float AS due_in"
+        " FROM procrastinate_jobs ORDER BY id",
+    )
 
 
 def cut_connections(database: str, condition: LiteralString = "true") -> None:
     """End the connections of `database`, as a restart of PostgreSQL does."""
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-            f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"
-        )
+    owner_rows(
+        database,
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}",
+    )
 
 
 async def put(
@@ -247,19 +246,18 @@ async def test_a_job_is_tried_again_after_the_waits_that_are_named(
         [job] = jobs(database)
         assert job["status"] == "todo"
         assert wait - 10 < job["due_in"] <= wait
-        with psycopg.connect(database) as owner:
-            owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now()")
+        owner_rows(database, "UPDATE procrastinate_jobs SET scheduled_at = now()")
     await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
 
 
 def leave_stalled(database: str) -> None:
     """Make every job one that a worker took and died with, a minute ago."""
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat)"
-            " VALUES (now() - interval '1 minute') RETURNING id)"
-            " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)"
-        )
+    owner_rows(
+        database,
+        "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat)"
+        " VALUES (now() - interval '1 minute') RETURNING id)"
+        " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)",
+    )
 
 
 async def test_a_dead_workers_job_is_given_back(database: str, pool: Pool, queue: Queue) -> None:
@@ -352,13 +350,11 @@ async def test_a_worker_that_broke_starts_again(
         done.set()
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute("ALTER TABLE procrastinate_workers RENAME TO away")
+    owner_rows(database, "ALTER TABLE procrastinate_workers RENAME TO away")
     queue.start(replies=1, learning=1)
     await until(lambda: "the replies worker stopped and starts again" in caplog.text)
     await until(lambda: "waiting jobs could not be looked after" in caplog.text)
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute("ALTER TABLE away RENAME TO procrastinate_workers")
+    owner_rows(database, "ALTER TABLE away RENAME TO procrastinate_workers")
     await put(pool, queue, "L1")
     await asyncio.wait_for(done.wait(), SECONDS)
 
@@ -654,13 +650,13 @@ async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
     await put(pool, queue, "L1")
     queue.start(replies=1, learning=1)
     await asyncio.wait_for(begun.wait(), SECONDS)
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "WITH other AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
-            " UPDATE procrastinate_jobs SET status = %s::text::procrastinate_job_status,"
-            " scheduled_at = now() + interval '9 s', worker_id = (SELECT id FROM other)",
-            (status,),
-        )
+    owner_rows(
+        database,
+        "WITH other AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+        " UPDATE procrastinate_jobs SET status = %s::text::procrastinate_job_status,"
+        " scheduled_at = now() + interval '9 s', worker_id = (SELECT id FROM other)",
+        status,
+    )
     finish.set()
     await queue.stop()
     [job] = jobs(database)
@@ -753,12 +749,13 @@ async def test_a_job_that_failed_keeps_its_time(database: str, pool: Pool, queue
     queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
     for lock, due in (("L1", 4), ("L2", 1000)):
         await hold_off(pool, queue, lock, delay=20, at_most=60)
-        with psycopg.connect(database) as owner:
-            owner.execute(
-                "UPDATE procrastinate_jobs SET attempts = 1,"
-                " scheduled_at = now() + make_interval(secs => %s) WHERE lock = %s",
-                (due, lock),
-            )
+        owner_rows(
+            database,
+            "UPDATE procrastinate_jobs SET attempts = 1,"
+            " scheduled_at = now() + make_interval(secs => %s) WHERE lock = %s",
+            due,
+            lock,
+        )
         await hold_off(pool, queue, lock, delay=20, at_most=60)
         [job] = [job for job in jobs(database) if job["lock"] == lock]
         assert due - 2 < job["due_in"] <= due

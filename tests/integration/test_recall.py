@@ -30,7 +30,7 @@ from memory import (
 )
 from memory.embeddings.embedder import literal
 from memory.recall.search import NEAREST, SMALL_SET
-from tests.conftest import fresh_database, login_of
+from tests.conftest import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -257,10 +257,10 @@ async def test_a_foreign_row_shows_nothing(
 ) -> None:
     """A row under the person's prefix that is no namespace stops the recall and the list."""
     person = Person("T5", "U1")
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "INSERT INTO store (prefix, key, value) VALUES ('chat.T5.U1.dm.deeper', 'k', '{}')"
-        )
+    owner_rows(
+        database,
+        "INSERT INTO store (prefix, key, value) VALUES ('chat.T5.U1.dm.deeper', 'k', '{}')",
+    )
     with pytest.raises(InvalidNamespace):
         await recall_memories(pool, model_embedder, view(person.namespace(DM)), "q")
     with pytest.raises(InvalidNamespace):

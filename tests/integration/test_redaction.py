@@ -135,8 +135,7 @@ async def test_a_message_that_waits_shows_no_credential_to_another_turn(app: App
     await app.answering.drain(later.thread)
     assert "I love ramen. My password is [password removed]" in app.request_texts()[-1]
     assert _WORD not in app.request_texts()[-1]
-    with psycopg.connect(app.database) as owner:
-        owner.execute("DELETE FROM inbox_events WHERE user_id = %s", (place.user,))
+    app.rows("DELETE FROM inbox_events WHERE user_id = %s", place.user)
 
 
 async def test_a_tool_stores_nothing_of_it(app: App) -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from memory import (
     DM,
@@ -27,7 +25,7 @@ from memory import (
     reembed,
     view,
 )
-from tests.conftest import SPACE
+from tests.conftest import SPACE, owner_rows
 from tests.integration.kioku_process import ended
 from tests.integration.scripted_model import ScriptedModel
 
@@ -68,8 +66,7 @@ class Small(Embedder):
 
 def rows(database: str, statement: str) -> list[dict[str, Any]]:
     """Ask the database as its owner."""
-    with psycopg.connect(database, row_factory=dict_row) as owner:
-        return owner.execute(statement.encode()).fetchall()
+    return owner_rows(database, statement)
 
 
 def silent(done: int, total: int) -> None:

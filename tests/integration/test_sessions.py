@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
-import psycopg
 import pytest
 
 from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
@@ -273,10 +272,7 @@ async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]
 
 def set_column(app: App, message: Message, name: str, value: int) -> None:
     """Set a column of a message's row."""
-    with psycopg.connect(app.database) as owner:
-        owner.execute(
-            f"UPDATE inbox_events SET {name} = %s WHERE ts = %s".encode(), (value, message.ts)
-        )
+    app.rows(f"UPDATE inbox_events SET {name} = %s WHERE ts = %s", value, message.ts)
 
 
 async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> None:

@@ -38,6 +38,7 @@ from memory import (
     undo_forget,
 )
 from memory.model.namespace import Person
+from tests.conftest import owner_rows
 from tests.integration.counted import count_statements, counted
 
 ANN = Person("T1", "U1")
@@ -190,8 +191,7 @@ async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str)
 async def test_retention_is_set_based(pool: Pool, database: str) -> None:
     """Old memories and the ledger's texts are deleted in as many statements as one memory."""
     fill(database, memories=1_000, turns=0)
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute("UPDATE store SET updated_at = now() - interval '40 days'")
+    owner_rows(database, "UPDATE store SET updated_at = now() - interval '40 days'")
     with counted() as sent:
         async with person_transaction(pool, ANN) as connection:
             ended = await expire_unconfirmed(connection, ANN, 30)
@@ -207,11 +207,11 @@ async def test_retention_is_set_based(pool: Pool, database: str) -> None:
 async def test_expiry_is_set_based(pool: Pool, database: str) -> None:
     """Five hundred memories of a person end in as many statements as one."""
     fill(database, memories=1_000, turns=0)
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(
-            "INSERT INTO memory_expiries SELECT prefix, key, now() FROM store"
-            " ON CONFLICT (prefix, key) DO UPDATE SET expires_at = now()"
-        )
+    owner_rows(
+        database,
+        "INSERT INTO memory_expiries SELECT prefix, key, now() FROM store"
+        " ON CONFLICT (prefix, key) DO UPDATE SET expires_at = now()",
+    )
     with counted() as sent:
         assert len(await expire_due(pool, limit=500)) == 500
         assert len(sent) <= MOST, sent

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job
-from psycopg.rows import dict_row
 
 from bot.conversation.inbox import ANSWER
 from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
@@ -22,6 +21,7 @@ from bot.queue.sweep import (
     note_process,
 )
 from memory import Pool, transaction
+from tests.conftest import owner_rows
 from tests.integration.test_queue import jobs, leave_stalled
 
 BACKLOG = 10_000
@@ -150,13 +150,15 @@ async def test_a_jobs_end_does_not_read_all_that_wait(
 
 def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
     """Store a message for each of these threads, in progress in a process."""
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread,"
-            " attempts, claimed_by, status) SELECT 'T1', 'Ev' || thread, 'U1', 'D1', thread,"
-            " thread, 1, %s, %s FROM unnest(%s::text[]) AS thread",
-            (process, status, list(threads)),
-        )
+    owner_rows(
+        database,
+        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread,"
+        " attempts, claimed_by, status) SELECT 'T1', 'Ev' || thread, 'U1', 'D1', thread,"
+        " thread, 1, %s, %s FROM unnest(%s::text[]) AS thread",
+        process,
+        status,
+        list(threads),
+    )
 
 
 def told(database: str) -> dict[str, tuple[int, int, str | None]]:
@@ -192,12 +194,12 @@ async def test_a_crash_counts_against_the_only_message(
         owner.execute("DELETE FROM procrastinate_workers")
     await answers(pool, queue, "t6")
     asked(database, "t6", process="alive")
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "WITH me AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
-            " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM me)"
-            " WHERE args->>'thread' = 't6'"
-        )
+    owner_rows(
+        database,
+        "WITH me AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+        " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM me)"
+        " WHERE args->>'thread' = 't6'",
+    )
     assert await free_stalled(pool, 6) == len(threads)
     assert told(database) == {
         "t1": (1, 0, None),
@@ -212,12 +214,12 @@ async def test_a_crash_counts_against_the_only_message(
 
 def marks(database: str) -> list[dict[str, Any]]:
     """Return what each waiting or running job says of how it runs."""
-    with psycopg.connect(database, row_factory=dict_row) as owner:
-        return owner.execute(
-            "SELECT args->>'thread' AS thread, alone,"
-            " extract(epoch FROM scheduled_at - now())::float AS due_in"
-            " FROM procrastinate_jobs ORDER BY id"
-        ).fetchall()
+    return owner_rows(
+        database,
+        "SELECT args->>'thread' AS thread, alone,"
+        " extract(epoch FROM scheduled_at - now())::float AS due_in"
+        " FROM procrastinate_jobs ORDER BY id",
+    )
 
 
 async def test_after_two_crashes_a_message_runs_alone(
@@ -241,23 +243,23 @@ async def test_after_two_crashes_a_message_runs_alone(
 
 def age(database: str, seconds: int) -> None:
     """Make every job older."""
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "UPDATE procrastinate_events SET at = at - make_interval(secs => %s)", (seconds,)
-        )
+    owner_rows(
+        database, "UPDATE procrastinate_events SET at = at - make_interval(secs => %s)", seconds
+    )
 
 
 async def test_who_writes_now_does_not_wait_behind_an_outage(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Behind 10,000 that waited too long a few come first, then who writes now, then the others."""
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
-            " budget) SELECT %s, 'work', 'old' || n, 'old' || n, 'T1.U' || n, 'T1.D' || n"
-            " FROM generate_series(1, %s) AS n",
-            (REPLIES, BACKLOG),
-        )
+    owner_rows(
+        database,
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
+        " budget) SELECT %s, 'work', 'old' || n, 'old' || n, 'T1.U' || n, 'T1.D' || n"
+        " FROM generate_series(1, %s) AS n",
+        REPLIES,
+        BACKLOG,
+    )
     age(database, LATE_SECONDS + 1)
     async with transaction(pool) as connection:
         await queue.defer(connection, "work", queue=REPLIES, lock="caught up with", behind=True)

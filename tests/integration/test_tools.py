@@ -13,7 +13,6 @@ import openai
 import psycopg
 import pytest
 from openai.types.responses import FunctionTool, FunctionToolParam
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -34,7 +33,7 @@ from memory import (
 )
 from memory.model.schemas import declare
 from memory.tools.memory_tools import MAX_CALLS, SEARCH_LIMIT
-from tests.conftest import Server
+from tests.conftest import Server, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 
 ALICE = Person("T1", "U1")
@@ -99,13 +98,13 @@ class ToolTest:
 
     def stored(self) -> list[dict[str, Any]]:
         """Return every row, everybody's."""
-        with psycopg.connect(self.database, row_factory=dict_row) as connection:
-            return connection.execute(
-                "SELECT prefix, key, value::text, created_at, updated_at,"
-                " (SELECT string_agg(embedding::text, ' ') FROM store_vectors v"
-                "  WHERE (v.prefix, v.key) = (s.prefix, s.key)) AS vectors"
-                " FROM store s ORDER BY prefix, key"
-            ).fetchall()
+        return owner_rows(
+            self.database,
+            "SELECT prefix, key, value::text, created_at, updated_at,"
+            " (SELECT string_agg(embedding::text, ' ') FROM store_vectors v"
+            "  WHERE (v.prefix, v.key) = (s.prefix, s.key)) AS vectors"
+            " FROM store s ORDER BY prefix, key",
+        )
 
     def contents(self) -> list[dict[str, Any]]:
         """Return the content of every row."""

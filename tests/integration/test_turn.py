@@ -459,8 +459,7 @@ async def test_a_message_that_failed_too_often_gets_an_apology(app: App, column:
     """A message whose turn failed or ended its process too often gets one sentence instead."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello, I like ramen")
-    with psycopg.connect(app.database) as owner:
-        owner.execute(f"UPDATE inbox_events SET {column} WHERE ts = %s".encode(), (asked.ts,))
+    app.rows(f"UPDATE inbox_events SET {column} WHERE ts = %s", asked.ts)
     await app.answering.drain(asked.thread)
     assert app.replies(asked) == [say("en", "turn_failed")]
     assert app.prompts() == []
@@ -474,8 +473,7 @@ async def test_attempts_that_were_cut_off_are_no_failures(app: App) -> None:
     asked = await app.receive(place, "Hello")
     for _ in range(3 * MAX_FAILURES):
         await app.wiring.inbox.next(asked.thread)
-    with psycopg.connect(app.database) as owner:
-        owner.execute("UPDATE inbox_events SET crashes = 20 WHERE ts = %s", (asked.ts,))
+    app.rows("UPDATE inbox_events SET crashes = 20 WHERE ts = %s", asked.ts)
     await app.answering.drain(asked.thread)
     assert app.turn(asked)["status"] == "answered"
 
@@ -484,11 +482,9 @@ async def test_an_apology_that_ends_its_process_is_not_repeated(app: App) -> Non
     """A message that ends its process during the apology is failed without another one."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello")
-    with psycopg.connect(app.database) as owner:
-        owner.execute(
-            "UPDATE inbox_events SET lone_crashes = %s WHERE ts = %s",
-            (MAX_LONE_CRASHES + 1, asked.ts),
-        )
+    app.rows(
+        "UPDATE inbox_events SET lone_crashes = %s WHERE ts = %s", MAX_LONE_CRASHES + 1, asked.ts
+    )
     await app.answering.drain(asked.thread)
     assert app.replies(asked) == []
     assert app.event(asked)["status"] == "failed"
@@ -498,8 +494,7 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
     """Where not even the apology works the message is failed; the others are answered."""
     place = app.slack.place(channel="public")
     asked = await app.receive(place, "<@BOT> hello")
-    with psycopg.connect(app.database, autocommit=True) as owner:
-        owner.execute("ALTER TABLE conversations RENAME TO away")
+    app.rows("ALTER TABLE conversations RENAME TO away")
     pauses = []
     try:
         while (event := app.event(asked))["status"] == "waiting":
@@ -512,8 +507,7 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
                     (asked.thread,),
                 ).fetchall()
     finally:
-        with psycopg.connect(app.database, autocommit=True) as owner:
-            owner.execute("ALTER TABLE away RENAME TO conversations")
+        app.rows("ALTER TABLE away RENAME TO conversations")
     assert [float(pause) for (pause,) in pauses[:MAX_FAILURES]] == pytest.approx(
         [0.5, 1, 2, 4, 5], abs=0.4
     )
@@ -526,8 +520,7 @@ async def test_a_burst_is_one_formation(app: App) -> None:
     """Each further message lets the one formation wait anew, and it sees all of them."""
     place = app.slack.place()
     first = await app.ask(place, "I like ramen")
-    with psycopg.connect(app.database) as owner:
-        owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 second'")
+    app.rows("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 second'")
     await app.ask(place, "I like sushi")
     [formation] = app.formations(first.person)
     assert formation["due_in"] > 18

@@ -19,6 +19,7 @@ from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, declare
 from memory.postgres.database import Pool
 from memory.store.rows import rows_within
+from tests.conftest import owner_rows
 
 ALICE = Person("T1", "U1")
 OWN = ALICE.namespace(DM)
@@ -44,12 +45,14 @@ def said(*messages: str) -> list[TypedMessage]:
 
 def put(database: str, namespace: Namespace, key: str, value: dict[str, Any]) -> None:
     """Store a row behind the store's back."""
-    with psycopg.connect(database) as connection:
-        connection.execute(
-            "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
-            " ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, updated_at = now()",
-            (namespace.prefix, key, Jsonb(value)),
-        )
+    owner_rows(
+        database,
+        "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
+        " ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, updated_at = now()",
+        namespace.prefix,
+        key,
+        Jsonb(value),
+    )
 
 
 def stored(database: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -368,8 +371,7 @@ async def test_many_memories_need_embeddings(
 async def test_rows_outside_every_namespace_stop_everything(person_store: PersonStore) -> None:
     """A row whose prefix is not a person's namespace is not shown to any model."""
     put(person_store.database, OWN, "a", food("ramen"))
-    with psycopg.connect(person_store.database) as connection:
-        connection.execute("UPDATE store SET prefix = prefix || '.x'")
+    owner_rows(person_store.database, "UPDATE store SET prefix = prefix || '.x'")
     with pytest.raises(InvalidNamespace):
         await person_store.load("hello")
 

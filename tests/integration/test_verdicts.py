@@ -21,6 +21,7 @@ from memory.formation.user_store import FormationResult
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, view
 from memory.postgres.database import Pool
+from tests.conftest import owner_rows
 from tests.integration.scripted_model import (
     Call,
     ScriptedModel,
@@ -325,8 +326,7 @@ async def test_what_changed_since_the_verdict_is_not_removed_unasked(
     model.judging.clear()
     run = asyncio.create_task(former.form(ALICE_DM, typed("I don't like pasta any more")))
     await model.judging.wait()
-    with psycopg.connect(database) as owner:
-        owner.execute("UPDATE store SET value = jsonb_set(value, '{content,preference}', '95')")
+    owner_rows(database, "UPDATE store SET value = jsonb_set(value, '{content,preference}', '95')")
     model.held.set()
     formed = await run
     assert formed.changes == ()
