@@ -1852,7 +1852,7 @@ BREAKS = (
     Break(
         "a post of unknown fate",
         "bot/delivery/posted_messages.py",
-        "if problem and (found := await self._unclaimed(marked_only=True)):",
+        "if problem and (found := await self._unrecorded(marked_only=True)):",
         "if problem and (found := []):",
         "An answer that Slack took before the connection broke would be posted again.",
         ("tests/integration/test_delivery.py::test_a_post_that_fails_ends_as_one_post",),
@@ -1881,7 +1881,7 @@ BREAKS = (
     Break(
         "what other turns have claimed",
         "bot/delivery/outbox.py",
-        'if message.get("user") != bot_user_id or ts in claimed:',
+        'if message.get("user") != bot_user_id or ts in recorded:',
         'if message.get("user") != bot_user_id:',
         "One answer would be written over by another.",
         ("tests/unit/test_posts.py",),

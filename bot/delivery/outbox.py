@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,6 @@ from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage
 from bot.conversation.interruptions import Superseded
 from bot.conversation.turns import Intent
 from bot.slack.client import retry_on_rate_limit
-from bot.slack.messages import Message
 from memory import Pool, execute_statement, measured, transaction
 
 TURN_EVENT = "kioku_turn"
@@ -42,11 +40,11 @@ def own_among(
     bot_user_id: str,
     turn_id: UUID,
     since: float,
-    claimed: Collection[str],
+    recorded: Collection[str],
 ) -> list[str]:
     """Return the times of the messages in a thread that are the turn's, in order.
 
-    Of the app's own messages that nobody has `claimed`: those with the turn's metadata. Where
+    Of the app's own messages that no turn has `recorded`: those with the turn's metadata. Where
     there are none: the one without metadata, for a stream gets its own only as it ends, that is
     nearest to `since`, when it was intended. Never another turn's, nor what is no reply.
     """
@@ -54,7 +52,7 @@ def own_among(
     bare: list[str] = []
     for message in found:
         ts = str(message.get("ts"))
-        if message.get("user") != bot_user_id or ts in claimed:
+        if message.get("user") != bot_user_id or ts in recorded:
             continue
         metadata = message.get("metadata") or {}
         payload = metadata.get("event_payload") or {}
@@ -69,9 +67,9 @@ def own_among(
 
 @measured("slack replies")
 async def replies_after(
-    client: AsyncWebClient, message: Message, seconds: float
+    client: AsyncWebClient, channel: str, thread_ts: str, ts: str, *, seconds: float = 60.0
 ) -> list[dict[str, Any]]:
-    """Return what was posted in the thread of `message` after it, with metadata.
+    """Return the messages of a thread that are newer than `ts`, with metadata: 1,000 at most.
 
     Waits for a rate limit at most `seconds` a page. Raises what the Slack client raises.
     """
@@ -80,9 +78,9 @@ async def replies_after(
     for _ in range(_PAGES):
         page = partial(
             client.conversations_replies,
-            channel=message.channel_id,
-            ts=message.thread_ts,
-            oldest=message.ts,
+            channel=channel,
+            ts=thread_ts,
+            oldest=ts,
             include_all_metadata=True,
             limit=200,
             **more,
@@ -94,11 +92,11 @@ async def replies_after(
             break
         more = {"cursor": cursor}
     # Slack sends the thread's first message along, however old it is.
-    return [one for one in found if float(one.get("ts") or 0) > float(message.ts)]
+    return [one for one in found if float(one.get("ts") or 0) > float(ts)]
 
 
-async def claimed(connection: AsyncConnection[DictRow], thread: str) -> frozenset[str]:
-    """Return the times of the messages that turns of the thread have noted as theirs."""
+async def recorded_replies(connection: AsyncConnection[DictRow], thread: str) -> frozenset[str]:
+    """Return the times of the messages that turns of the thread have recorded as theirs."""
     found = await connection.execute(
         "SELECT DISTINCT unnest(reply_ts) AS ts FROM turns WHERE thread = %s", (thread,)
     )
@@ -187,30 +185,28 @@ class Outbox:
         self.unknown = False
 
     async def gone(self, ts: str) -> None:
-        """Forget a message that was taken away."""
-        async with self._transaction() as connection:
-            await connection.execute(
-                "UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
-                (ts, self.turn_id),
-            )
+        """Forget a message that was deleted."""
+        await execute_statement(
+            self._pool,
+            "UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
+            (ts, self.turn_id),
+            scope=self._scope,
+        )
 
     async def unintend(self) -> None:
         """Note that nothing was posted after all."""
-        async with self._transaction() as connection:
-            await connection.execute(
-                "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"
-                " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)",
-                (self.turn_id, self._claimed.id, self._claimed.attempts + 1),
-            )
+        await execute_statement(
+            self._pool,
+            "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"
+            " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)",
+            (self.turn_id, self._claimed.id, self._claimed.attempts + 1),
+            scope=self._scope,
+        )
 
-    async def claimed(self) -> frozenset[str]:
-        """Return the times of the messages that turns of the thread have noted."""
-        thread = self._claimed.message.thread
-        async with self._transaction() as connection:
-            return await claimed(connection, thread)
-
-    def _transaction(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
-        return transaction(self._pool, self._scope)
+    async def recorded_replies(self) -> frozenset[str]:
+        """Return the times of the messages that turns of the thread have recorded as theirs."""
+        async with transaction(self._pool, self._scope) as connection:
+            return await recorded_replies(connection, self._claimed.message.thread)
 
     @property
     def _scope(self) -> dict[str, str]:

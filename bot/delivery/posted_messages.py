@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from psycopg import OperationalError
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.conversation.interruptions import Interrupted
@@ -29,10 +28,10 @@ from bot.slack.client import (
     START,
     STOP,
     UPDATE,
-    RateLimits,
+    Workspace,
+    delete_message,
     error_code,
     posts,
-    retry_on_rate_limit,
 )
 from bot.slack.messages import Message
 from bot.views.blocks import Block
@@ -87,15 +86,6 @@ class DeliveryFailed(Exception):
 
 class NoStreamNow(Exception):
     """Slack refuses further streams for now: the reply is posted when it is whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """The app's client and user in a workspace, and what Slack refuses, shared by all replies."""
-
-    client: AsyncWebClient
-    bot_user_id: str
-    limits: RateLimits
 
 
 @dataclass(slots=True)
@@ -308,7 +298,7 @@ class PostedMessages:
         )
         problem: BaseException | None = None
         async for _ in _tries():
-            if problem and (found := await self._unclaimed(marked_only=True)):
+            if problem and (found := await self._unrecorded(marked_only=True)):
                 await self._add(PostedMessage(found[0], text, live=False))
                 return
             try:
@@ -332,10 +322,10 @@ class PostedMessages:
         await self.settle()
         if not self._outbox.unknown:
             return
-        found = await self._unclaimed()
+        found = await self._unrecorded()
         if not found and self._outbox.age < SETTLED_SECONDS:
             await asyncio.sleep(SETTLED_SECONDS - self._outbox.age)
-            found = await self._unclaimed()
+            found = await self._unrecorded()
         for ts in found:
             await self._add(PostedMessage(ts))
         self.posted.sort(key=lambda posted: posted.ts)
@@ -345,7 +335,10 @@ class PostedMessages:
         """Delete a message, if Slack allows it."""
         await self._end(posted)
         try:
-            await self._delete(posted)
+            with step("slack delete"):
+                await delete_message(
+                    self._client, self._message.channel_id, posted.ts, seconds=_PATIENCE_SECONDS
+                )
         except SLACK_FAULTS as error:
             log.warning("a message was not deleted: %s", error_code(error) or fault(error))
             if error_code(error) != "message_not_found":
@@ -353,18 +346,6 @@ class PostedMessages:
         if posted in self.posted:
             self.posted.remove(posted)
             await self._outbox.gone(posted.ts)
-
-    async def _delete(self, posted: PostedMessage) -> None:
-        delete = partial(self._client.chat_delete, channel=self._message.channel_id, ts=posted.ts)
-        with step("slack delete"):
-            try:
-                await retry_on_rate_limit(delete, seconds=_PATIENCE_SECONDS)
-            except SLACK_FAULTS as error:
-                if error_code(error) != "streaming_state_conflict" or posted.live:
-                    raise
-                posted.live = True
-                await self._end(posted)
-                await retry_on_rate_limit(delete, seconds=_PATIENCE_SECONDS)
 
     async def _add(self, posted: PostedMessage) -> None:
         await self._record(posted)
@@ -397,24 +378,30 @@ class PostedMessages:
         with step("slack stop"):
             await self._retry(STOP, stop)
 
-    async def _unclaimed(self, *, marked_only: bool = False) -> list[str]:
+    async def _unrecorded(self, *, marked_only: bool = False) -> list[str]:
         """Look in the thread for messages of this turn; nothing where Slack does not say."""
         async for _ in _tries():
             try:
-                found = await replies_after(self._client, self._message, _PATIENCE_SECONDS)
+                found = await replies_after(
+                    self._client,
+                    self._message.channel_id,
+                    self._message.thread_ts,
+                    self._message.ts,
+                    seconds=_PATIENCE_SECONDS,
+                )
             except SLACK_FAULTS as error:
                 log.info("a thread could not be looked at: %s", error_code(error) or fault(error))
                 if error_code(error):
                     break
                 # A message that is not found would be posted twice: ask once more.
                 continue
-            claimed = await self._outbox.claimed() | {posted.ts for posted in self.posted}
+            recorded = await self._outbox.recorded_replies()
             return own_among(
                 found if not marked_only else [one for one in found if one.get("metadata")],
                 bot_user_id=self._bot_user_id,
                 turn_id=self._outbox.turn_id,
                 since=self._outbox.since,
-                claimed=claimed,
+                recorded=recorded | {posted.ts for posted in self.posted},
             )
         return []
 

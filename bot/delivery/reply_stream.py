@@ -17,7 +17,7 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped, Superseded
 from bot.conversation.turns import Intent
 from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import NoStreamNow, PostedMessage, PostedMessages, Workspace
+from bot.delivery.posted_messages import NoStreamNow, PostedMessage, PostedMessages
 from bot.delivery.sessions import Sessions
 from bot.delivery.splitting import (
     break_point,
@@ -28,7 +28,7 @@ from bot.delivery.splitting import (
 )
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.client import SLACK_FAULTS, Workspace, error_code
 from bot.slack.ephemeral import Work, show_privately
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, Task

@@ -19,10 +19,17 @@ from psycopg import Error
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.inbox import THREAD_SETTING
-from bot.delivery.posted_messages import Workspace
 from bot.locale import Language, say
 from bot.logs import fault
-from bot.slack.client import SESSION, SLACK_FAULTS, START, STATUS, error_code, retry_on_rate_limit
+from bot.slack.client import (
+    SESSION,
+    SLACK_FAULTS,
+    START,
+    STATUS,
+    Workspace,
+    error_code,
+    retry_on_rate_limit,
+)
 from bot.slack.messages import Message
 from bot.slack.text import plain
 from memory import DM, Pool, measured, transaction

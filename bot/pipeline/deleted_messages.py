@@ -8,10 +8,10 @@ from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import THREAD_SETTING
-from bot.delivery.outbox import claimed, own_among
+from bot.delivery.outbox import own_among, recorded_replies, replies_after
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
+from bot.slack.client import SLACK_FAULTS, delete_message, error_code
 from memory import Pool, measured, transaction
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class DeletedMessages:
                 (thread,),
             )
             rows = await found.fetchall()
-            known = await claimed(connection, thread) if rows else frozenset()
+            known = await recorded_replies(connection, thread) if rows else frozenset()
         for row in rows:
             thread_ts = thread.rpartition(f"{row['channel_id']}.")[2]
             times = [*row["reply_ts"], *await self._lost(row, thread_ts, known)]
@@ -62,24 +62,18 @@ class DeletedMessages:
         if row["since"] is None:
             return []
         try:
-            answer = await retry_on_rate_limit(
-                lambda: self._client.conversations_replies(
-                    channel=row["channel_id"],
-                    ts=thread_ts,
-                    oldest=row["question_ts"],
-                    include_all_metadata=True,
-                    limit=200,
-                )
+            found = await replies_after(
+                self._client, row["channel_id"], thread_ts, row["question_ts"]
             )
         except SLACK_FAULTS as error:
             log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
             return []
         return own_among(
-            [m for m in answer.get("messages") or [] if m["ts"] > row["question_ts"]],
+            found,
             bot_user_id=self._bot_user_id,
             turn_id=row["id"],
             since=row["since"],
-            claimed=known,
+            recorded=known,
         )
 
     async def _delete(self, channel: str, ts: str) -> None:

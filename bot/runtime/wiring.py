@@ -8,7 +8,6 @@ from functools import partial
 from bot.conversation.inbox import ClaimedMessage, Inbox
 from bot.conversation.turns import Intent, Turns
 from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import Workspace
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.home.change_jobs import add_change_jobs
@@ -41,7 +40,7 @@ from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
-from bot.slack.client import RateLimits
+from bot.slack.client import RateLimits, Workspace
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.users.access import AccessControl

@@ -6,6 +6,8 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -160,6 +162,15 @@ class RateLimits:
                     raise
 
 
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The app's client and user in a workspace, and what Slack refuses, shared by all replies."""
+
+    client: AsyncWebClient
+    bot_user_id: str
+    limits: RateLimits
+
+
 async def retry_on_rate_limit(
     call: Callable[[], Awaitable[AsyncSlackResponse]], *, seconds: float = 60.0
 ) -> AsyncSlackResponse:
@@ -171,17 +182,21 @@ async def retry_on_rate_limit(
     return await RateLimits().retry("", "", call, seconds=seconds)
 
 
-async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
+async def delete_message(
+    client: AsyncWebClient, channel: str, ts: str, *, seconds: float = 60.0
+) -> None:
     """Delete a message of the app; one that still streams is ended first.
 
     Raises what `retry_on_rate_limit` raises.
 
     Source: https://docs.slack.dev/reference/methods/chat.update, `streaming_state_conflict`
     """
+    delete = partial(client.chat_delete, channel=channel, ts=ts)
     try:
-        await retry_on_rate_limit(lambda: client.chat_delete(channel=channel, ts=ts))
+        await retry_on_rate_limit(delete, seconds=seconds)
     except SlackApiError as error:
         if error_code(error) != "streaming_state_conflict":
             raise
-        await retry_on_rate_limit(lambda: client.chat_stopStream(channel=channel, ts=ts))
-        await retry_on_rate_limit(lambda: client.chat_delete(channel=channel, ts=ts))
+        stop = partial(client.chat_stopStream, channel=channel, ts=ts)
+        await retry_on_rate_limit(stop, seconds=seconds)
+        await retry_on_rate_limit(delete, seconds=seconds)

@@ -17,11 +17,10 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
 from bot.conversation.turns import Intent, Turns
 from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import Workspace
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
-from bot.slack.client import RateLimits
+from bot.slack.client import RateLimits, Workspace
 from bot.types import MemoryState, PersonSettings
 from bot.users.profiles import Profiles
 from memory import DM, Namespace, Pool, create_pool, view

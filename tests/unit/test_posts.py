@@ -20,9 +20,9 @@ def found(ts: str, *, by: str = "UBOT", metadata: dict[str, Any] | None = None) 
     return {"ts": ts, "user": by, **({"metadata": metadata} if metadata else {})}
 
 
-def own(*messages: dict[str, Any], claimed: frozenset[str] = frozenset()) -> list[str]:
+def own(*messages: dict[str, Any], recorded: frozenset[str] = frozenset()) -> list[str]:
     """Ask which of these are the turn's."""
-    return own_among(messages, bot_user_id="UBOT", turn_id=TURN, since=SINCE, claimed=claimed)
+    return own_among(messages, bot_user_id="UBOT", turn_id=TURN, since=SINCE, recorded=recorded)
 
 
 def test_a_message_with_the_turns_metadata_is_its_own() -> None:
@@ -52,6 +52,6 @@ def test_what_is_older_than_the_intention_is_not_taken() -> None:
 
 
 def test_people_and_other_turns_keep_theirs() -> None:
-    """Nobody else's message is taken, nor one that another turn has claimed."""
+    """Nobody else's message is taken, nor one that another turn has recorded."""
     assert own(found("1001.0", by="UANN"), found("1001.1")) == ["1001.1"]
-    assert own(found("1001.0"), claimed=frozenset({"1001.0"})) == []
+    assert own(found("1001.0"), recorded=frozenset({"1001.0"})) == []
