@@ -1979,7 +1979,7 @@ BREAKS = (
     ),
     Break(
         "a final code is no outage",
-        "bot/pipeline/responses/errors.py",
+        "bot/pipeline/responses/events.py",
         'return self.cause in ("model_down", "model_busy")',
         'return self.cause in ("model_down", "model_busy", "model_policy")',
         "A refused prompt would wait half an hour, and three of them would stop all answers.",
@@ -1990,7 +1990,7 @@ BREAKS = (
     ),
     Break(
         "a nested error has its code",
-        "bot/pipeline/responses/errors.py",
+        "bot/pipeline/responses/events.py",
         "        return _failure(error.code, error.type)\n    return",
         '        return ReplyFailed("model_down")\n    return',
         "A stream that names its error in an object would always count as an outage.",
@@ -1998,7 +1998,7 @@ BREAKS = (
     ),
     Break(
         "an unknown code is final",
-        "bot/pipeline/responses/errors.py",
+        "bot/pipeline/responses/events.py",
         '        return ReplyFailed("model_failed", code)',
         '        return ReplyFailed("model_down", code)',
         "A message that the model can never answer would wait for half an hour.",
@@ -2006,7 +2006,7 @@ BREAKS = (
     ),
     Break(
         "a code in the log is an identifier",
-        "bot/pipeline/responses/errors.py",
+        "bot/pipeline/responses/events.py",
         "named = isinstance(code, str) and _IDENTIFIER.fullmatch(code)",
         "named = isinstance(code, str)",
         "A model's server could write what people said into the log.",
@@ -2014,7 +2014,7 @@ BREAKS = (
     ),
     Break(
         "commentary is no part of the answer",
-        "bot/pipeline/responses/reader.py",
+        "bot/pipeline/responses/answer.py",
         '                self._comments = fields.get("phase") == _COMMENTARY',
         "                self._comments = False",
         "What the model says on its way would be streamed as its answer.",
@@ -2022,7 +2022,7 @@ BREAKS = (
     ),
     Break(
         "late commentary is taken out",
-        "bot/pipeline/responses/reader.py",
+        "bot/pipeline/responses/answer.py",
         "                self._written.retract(self._begun_at)",
         "                pass",
         "Commentary whose phase comes late would be stored as the answer.",
@@ -2809,7 +2809,7 @@ BREAKS = (
     ),
     Break(
         "doubtful code is no code",
-        "bot/pipeline/code_spans.py",
+        "bot/pipeline/links.py",
         "        self._fences_are_plain, self._fence = False, None",
         "        self._fence = None",
         "A link could hide behind backticks that a client reads otherwise.",

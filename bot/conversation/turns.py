@@ -237,7 +237,8 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self._schedule_formation(connection, view.own)
-            await self._add_notice(connection, view.person, intent.id, learned, questions)
+            if learned or questions:
+                await self._add_notice(connection, view.person, intent.id, learned, questions)
             if intent.reply_ts:
                 await self._repeat_notice(connection, view.person, intent.id)
 

@@ -35,8 +35,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import Message
 from bot.views.blocks import Block
-from bot.views.reply import PART_LIMIT, fallback, message_blocks
-from bot.views.tasks import Chunk, text_chunk
+from bot.views.reply import PART_LIMIT, Chunk, fallback, message_blocks, text_chunk
 from memory import step
 
 log = logging.getLogger(__name__)

@@ -34,8 +34,7 @@ from bot.slack.text import has_unlinked
 from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles
 from bot.views.blocks import Block
-from bot.views.reply import PART_LIMIT, footer, late_line
-from bot.views.tasks import Chunk, finished_chunk, task_chunk
+from bot.views.reply import PART_LIMIT, Chunk, finished_chunk, footer, late_line, task_chunk
 from memory import DM, View
 
 log = logging.getLogger(__name__)

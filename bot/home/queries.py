@@ -9,9 +9,8 @@ from bot.config import Settings
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_place
 from bot.types import PersonSettings
-from bot.users.access import AccessControl
 from bot.users.incognito import read_incognito
-from bot.users.policies import Policies
+from bot.users.policies import AccessControl, Policies
 from bot.views.home import CHANGES_SHOWN, DataFlow, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
 from bot.views.memories import numbered

@@ -14,8 +14,8 @@ from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.types import DIRECT, ConsentMode
-from bot.users.access import AccessControl
 from bot.users.incognito import is_on
+from bot.users.policies import AccessControl
 from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.suggestions import Suggestion, names_memories, suggested_prompts

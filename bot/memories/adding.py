@@ -17,7 +17,7 @@ from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode, PersonSettings
-from bot.users.access import AccessControl
+from bot.users.policies import AccessControl
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload

@@ -17,8 +17,8 @@ from bot.locale import Language, known_language, say
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import DIRECT, ConsentMode, MemoryOffReason, PersonSettings
-from bot.users.access import AccessControl
 from bot.users.incognito import EVERYWHERE, is_direct, is_on, scopes, switch_off, switch_on
+from bot.users.policies import AccessControl
 from bot.users.profiles import Profiles
 from bot.users.settings import choose, decide, pause, read_memory_state, read_settings, resume
 from bot.views.blocks import Payload, ephemeral_payload, escaped

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.breaker.breaker import CircuitBreaker
 from bot.conversation.inbox import ClaimedMessage, Inbox
 from bot.pipeline.fixed_reply import FixedReplies
-from bot.pipeline.responses.errors import Cause
+from bot.pipeline.responses.events import Cause
 
 log = logging.getLogger(__name__)
 

@@ -15,19 +15,20 @@ from bot.breaker.breaker import CircuitBreaker
 from bot.logs import fault
 from bot.pipeline.links import Links
 from bot.pipeline.prompt import Prompt, estimated_tokens
-from bot.pipeline.responses.answer import Answer, OnTask, OnText
-from bot.pipeline.responses.errors import Cause, ReplyFailed, failure_of
+from bot.pipeline.responses.answer import Answer, OnTask, OnText, ResponseReader
 from bot.pipeline.responses.events import (
+    Cause,
     Event,
     Malformed,
+    ReplyFailed,
     TimeIsUp,
+    failure_of,
     next_event,
     raise_if_late,
     read_to_end,
     sent_back,
     within,
 )
-from bot.pipeline.responses.reader import ResponseReader
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.types import WEB_SEARCH, Reply, Task, TaskState

@@ -22,7 +22,7 @@ from bot.locale import Language, say
 from bot.pipeline.attachments import Attached, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.errors import ReplyFailed
+from bot.pipeline.responses.events import ReplyFailed
 from bot.pipeline.threads import read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox
 from bot.slack.audiences import Audiences

@@ -18,10 +18,10 @@ from bot.logs import fault
 from bot.pipeline.deleted_messages import DeletedMessages
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.outages import ModelOutages
-from bot.pipeline.responses.errors import ReplyFailed
+from bot.pipeline.responses.events import ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
-from bot.users.access import AccessControl
+from bot.users.policies import AccessControl
 from bot.users.quotas import ExhaustedQuota, QuotaExceeded, Quotas
 from memory import DM, is_unavailable, measured
 

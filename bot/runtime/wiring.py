@@ -43,9 +43,8 @@ from bot.slack.audiences import Audiences
 from bot.slack.client import RateLimits, Workspace
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
-from bot.users.access import AccessControl
 from bot.users.offboarding import Offboarding
-from bot.users.policies import Policies, policy_of
+from bot.users.policies import AccessControl, Policies, policy_of
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces

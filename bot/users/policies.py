@@ -1,15 +1,27 @@
-"""Policies of operators: who is answered, where, and how, in each workspace."""
+"""Policies of operators: who is answered, where and how in each workspace, and the refusals."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
 from bot.config import Settings
-from bot.types import Policy
-from memory import Pool, execute_statement, transaction
+from bot.locale import say
+from bot.slack.client import error_code
+from bot.slack.ephemeral import show_privately
+from bot.slack.messages import Message
+from bot.types import Policy, Refusal
+from bot.users.profiles import Profiles
+from bot.views.blocks import ephemeral_payload
+from memory import DM, Person, Pool, execute_statement, transaction
+
+log = logging.getLogger(__name__)
 
 # Other replicas, and `kioku policy`, are heard of this much later at the most.
 _TRUSTED_SECONDS = 30.0
@@ -82,3 +94,49 @@ def over(installation: Policy, chosen: Mapping[str, Any]) -> Policy:
     """Return the installation's policy with what a workspace has chosen in its place."""
     lists = {name: frozenset(chosen[name]) for name in ("channels", "people") if name in chosen}
     return replace(installation, **{**chosen, **lists})
+
+
+class AccessControl:
+    """The workspace's policy, and what Slack says of the person."""
+
+    def __init__(self, policies: Policies, people: Profiles, client: AsyncWebClient) -> None:
+        self._policies = policies
+        self._people = people
+        self._client = client
+
+    async def refuses(self, message: Message) -> Refusal | None:
+        """Return why a message is not to be answered; None where it is."""
+        policy = await self._policies.applies(message.team_id)
+        if refusal := policy.refuses_channel(message.channel_id, message.audience):
+            return refusal
+        return await self.refuses_person(message.person)
+
+    async def refuses_person(self, person: Person) -> Refusal | None:
+        """Return why nothing new is to be remembered of a person anywhere; None where it is.
+
+        Slack is asked whether they are a guest where that decides; while it does not answer they
+        are taken for a member.
+        """
+        policy = await self._policies.applies(person.team_id)
+        if policy.guests or policy.people:
+            return policy.refuses(person, guest=None)
+        return policy.refuses(person, guest=(await self._people.settings(person)).guest)
+
+    async def keeps(self, person: Person, chosen: int | None) -> int | None:
+        """Return for how many days a person's things are kept, who chose so many; None: no end."""
+        return (await self._policies.applies(person.team_id)).retention_days_for(chosen)
+
+    async def tell(self, message: Message, refusal: Refusal) -> None:
+        """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
+
+        In the thread of their message where it is a direct one, else in an ephemeral message.
+        Raises `SlackApiError` where Slack gives no reason.
+        """
+        language = await self._people.language(message.person, message.text)
+        payload, in_dm = ephemeral_payload(say(language, refusal)), message.audience == DM
+        try:
+            await show_privately(self._client, message, payload, in_dm=in_dm)
+        except SlackApiError as error:
+            if not error_code(error):
+                raise
+            log.info("a refusal had nowhere to stand: %s", error_code(error))

@@ -1,4 +1,4 @@
-"""A reply: its Markdown, sources and footer."""
+"""A reply: its Markdown, sources, footer, and the chunks of its stream."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
-from bot.types import MemoryState, Reply
+from bot.types import COMMENTARY, WEB_SEARCH, MemoryState, Reply, Task, TaskState
 from bot.views.blocks import Block, actions, note
 from bot.views.dates import plain_moment
 from bot.views.feedback import feedback_block
@@ -200,3 +200,40 @@ def message_blocks(text: str, footer_blocks: list[Block]) -> list[Block]:
 def fallback(text: str) -> str:
     """Return the plain text for notifications and screen readers."""
     return text if len(text) <= _FALLBACK_LIMIT else text[: _FALLBACK_LIMIT - 1] + "…"
+
+
+Chunk: TypeAlias = dict[str, Any]
+
+_DETAIL_LIMIT = 200
+
+_TITLES = {
+    WEB_SEARCH: "task_web_search",
+    COMMENTARY: "task_commentary",
+    "memory_search": "task_recall",
+    "memory_change": "task_note",
+    "read_current_view": "task_look",
+}
+
+
+def text_chunk(text: str) -> Chunk:
+    """Return the chunk of a stream that adds Markdown."""
+    return {"type": "markdown_text", "text": text}
+
+
+def task_chunk(language: Language, task: Task) -> Chunk:
+    """Return the chunk of a stream that shows a task, or changes how it is shown.
+
+    Source: https://docs.slack.dev/reference/methods/chat.appendStream
+    """
+    title = say(language, _TITLES.get(task.name, "task_memory"))
+    chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
+    return {**chunk, "details": _shortened(task.detail)} if task.detail else chunk
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _DETAIL_LIMIT else f"{text[: _DETAIL_LIMIT - 1].rstrip()}…"
+
+
+def finished_chunk(chunk: Chunk, state: TaskState) -> Chunk:
+    """Return a task's chunk as it is shown when the answer is over."""
+    return {**chunk, "status": state}

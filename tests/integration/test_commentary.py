@@ -12,8 +12,8 @@ from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
-from bot.pipeline.responses.errors import ReplyFailed
-from bot.views.tasks import task_chunk
+from bot.pipeline.responses.events import ReplyFailed
+from bot.views.reply import task_chunk
 from memory import Person
 from tests.conftest import Server
 from tests.integration.responses_server import DONE, LookTool, ResponsesServer, Send, Shown, delta

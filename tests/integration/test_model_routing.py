@@ -12,7 +12,7 @@ from openai.types.shared.responses_model import ResponsesModel
 
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.errors import ReplyFailed
+from bot.pipeline.responses.events import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from memory import (
     MemoryModelRefused,

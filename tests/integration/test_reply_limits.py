@@ -13,12 +13,10 @@ from bot.conversation.turn_query import Exchange
 from bot.pipeline.prompt import HISTORY_TOKENS, compose, estimated_tokens
 from bot.pipeline.reply import MAX_ROUNDS, MAX_SEARCHES, Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
-from bot.pipeline.responses.errors import ReplyFailed
-from bot.pipeline.responses.events import MAX_ITEMS
+from bot.pipeline.responses.events import MAX_ITEMS, ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
-from bot.views.reply import reply_text
-from bot.views.tasks import task_chunk
+from bot.views.reply import reply_text, task_chunk
 from memory import Person
 from tests.integration.responses_server import (
     DONE,

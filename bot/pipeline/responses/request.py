@@ -11,8 +11,7 @@ from typing import Any, Final
 import openai
 
 from bot.logs import fault
-from bot.pipeline.responses.errors import failure_of
-from bot.pipeline.responses.events import Events
+from bot.pipeline.responses.events import Events, failure_of
 from memory import measured
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,7 @@ from bot.runtime.doctor.api_call import attempt
 from bot.runtime.doctor.direct_message import Room
 from bot.runtime.doctor.finding import Finding, fix
 from bot.runtime.doctor.slack import Client
-from bot.views.reply import footer, message_blocks
-from bot.views.tasks import text_chunk
+from bot.views.reply import footer, message_blocks, text_chunk
 
 _IN_ONE_PIECE = "answers come in one piece"
 _UPDATED = "Kioku's doctor has updated this."
