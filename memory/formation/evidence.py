@@ -215,7 +215,7 @@ def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
         position = text.find(OMITTED, position + len(OMITTED))
 
 
-def whole(message: TypedMessage) -> Evidence:
+def whole_message(message: TypedMessage) -> Evidence:
     """Return a whole message as evidence, for removals, which have no quote."""
     return Evidence(message=message, text=message.text.strip()[:MAX_TEXT])
 

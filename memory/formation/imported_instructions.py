@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from memory.formation.commit import refusal
-from memory.formation.evidence import PersonMessage, TypedMessage, whole
+from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.proposals import MAX_PROPOSALS, ProposedWrite
 from memory.formation.verdicts import Verifier
 from memory.model.schemas import subject
@@ -45,7 +45,7 @@ async def judge_instructions(
         ProposedWrite(
             kind=str(one.value["kind"]),
             content=dict(one.value["content"]),
-            evidence=whole(message),
+            evidence=whole_message(message),
             target=None,
             removes=False,
         )

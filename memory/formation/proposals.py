@@ -17,7 +17,13 @@ from pydantic import BaseModel, ValidationError
 
 from memory.credentials.detection import holds_secret
 from memory.credentials.redaction import is_redacted
-from memory.formation.evidence import Evidence, TypedMessage, find_evidence, links_not_typed, whole
+from memory.formation.evidence import (
+    Evidence,
+    TypedMessage,
+    find_evidence,
+    links_not_typed,
+    whole_message,
+)
 from memory.model.namespace import Namespace
 from memory.model.schemas import LEVEL_FIELDS, SUBJECT_FIELDS, level, thing
 from memory.model.text import clean_content, texts
@@ -220,5 +226,9 @@ def _removal(
     if target.kind in LEVEL_FIELDS:
         content[LEVEL_FIELDS[target.kind]] = 0
     return ProposedWrite(
-        kind=target.kind, content=content, evidence=whole(newest), target=target, removes=True
+        kind=target.kind,
+        content=content,
+        evidence=whole_message(newest),
+        target=target,
+        removes=True,
     )

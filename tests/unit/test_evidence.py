@@ -18,7 +18,7 @@ from memory.formation.evidence import (
     TypedMessage,
     find_evidence,
     links_not_typed,
-    whole,
+    whole_message,
 )
 from memory.model.namespace import DM, Person
 from memory.model.text import letters
@@ -258,7 +258,7 @@ def test_an_address_is_stored_as_it_was_typed() -> None:
 
 def test_the_whole_message_is_the_source_of_a_removal() -> None:
     """A removal quotes nothing: its source is all of a message."""
-    evidence = whole(message("Forget it. Thanks!"))
+    evidence = whole_message(message("Forget it. Thanks!"))
     assert evidence.text == "Forget it. Thanks!"
     assert evidence.source() == {
         "kind": "message",
