@@ -79,7 +79,7 @@ class HomePublisher:
         async with person_transaction(self._pool, person) as connection:
             await note_opened(connection, person, slack_hash=slack_hash)
             # One may wait for more changes to come: no longer.
-            await self._let_publish(connection, person, "home", 0.0)
+            await self._schedule(connection, person, "home", 0.0)
 
     async def in_use(self, person: Person) -> None:
         """Note that a person clicks in their Home, so that it follows what they do."""
@@ -99,41 +99,43 @@ class HomePublisher:
             if opened is None and not erased:
                 return
             if opened is None:
-                await self._call(person, self._blank(known_language(erased) or "en"))
+                await self._call(person, self._empty_home(known_language(erased) or "en"))
                 return
-            made = await self._made(person, opened.where)
-            if made.digest == opened.shown:
+            rendered = await self._render(person, opened.position)
+            if rendered.digest == opened.shown:
                 return
             # A click may have published meanwhile: then this is the older one.
             known = opened.slack_hash if attempt < _TRIES - 1 else ""
             try:
-                slack_hash = await self._call(person, made.view, slack_hash=known)
+                slack_hash = await self._call(person, rendered.view, slack_hash=known)
             except SlackApiError as error:
                 if error_code(error) == "hash_conflict":
                     continue
                 raise
             if slack_hash is not None:
-                await self._keep(person, made, slack_hash)
+                await self._note_shown(person, rendered, slack_hash)
             return
 
-    async def show(self, person: Person, where: ListPosition, said: Sequence[Block] = ()) -> None:
-        """Publish a Home at once, after a click in it, with `said` at its top."""
-        made = await self._made(person, where, said)
+    async def show(
+        self, person: Person, position: ListPosition, banner: Sequence[Block] = ()
+    ) -> None:
+        """Publish a Home at once, after a click in it, with `banner` at its top."""
+        rendered = await self._render(person, position, banner)
         await self.in_use(person)
         # Before Slack is asked: the job that the change has left is to find this page, not its own.
-        await self._keep(person, made, "", said=bool(said))
+        await self._note_shown(person, rendered, "", banner=bool(banner))
         try:
-            slack_hash = await self._call(person, made.view, seconds=_CLICK_SECONDS)
+            slack_hash = await self._call(person, rendered.view, seconds=_CLICK_SECONDS)
         except SLACK_FAULTS as error:
             log.warning("a Home is published later: %s", fault(error))
-            await self._keep(person, replace(made, digest=""), "")
+            await self._note_shown(person, replace(rendered, digest=""), "")
             await self.publish_later(person)
             return
-        await self._keep(person, made, slack_hash or "", said=bool(said))
+        await self._note_shown(person, rendered, slack_hash or "", banner=bool(banner))
 
-    async def say_above(self, person: Person, view: Mapping[str, Any], said: Payload) -> None:
-        """Publish what a Home shows, `view`, with `said` at its top; nothing is looked up."""
-        again = home_with_banner(view, said["blocks"])
+    async def show_banner(self, person: Person, view: Mapping[str, Any], banner: Payload) -> None:
+        """Publish what a Home shows, `view`, with `banner` at its top; nothing is looked up."""
+        again = home_with_banner(view, banner["blocks"])
         await retry_on_rate_limit(
             lambda: self._client.views_publish(user_id=person.user_id, view=again),
             seconds=_CLICK_SECONDS,
@@ -142,9 +144,9 @@ class HomePublisher:
     async def publish_later(self, person: Person) -> None:
         """Queue the publication of a Home."""
         async with person_transaction(self._pool, person) as connection:
-            await self._let_publish(connection, person, "home", 0.0)
+            await self._schedule(connection, person, "home", 0.0)
 
-    async def _let_publish(
+    async def _schedule(
         self, connection: AsyncConnection[DictRow], person: Person, name: str, delay: float
     ) -> None:
         """Let the one job of this name be done in `delay` seconds."""
@@ -160,23 +162,25 @@ class HomePublisher:
         ):
             await self._queue.postpone(connection, lock=lock, delay=delay)
 
-    async def _made(self, person: Person, where: ListPosition, said: Sequence[Block] = ()) -> _Made:
+    async def _render(
+        self, person: Person, position: ListPosition, banner: Sequence[Block] = ()
+    ) -> _RenderedHome:
         # Read here and now: what another process knows of the person may be half a minute old.
         async with person_transaction(self._pool, person) as connection:
             settings = await read_settings(connection, person)
         settings = await self._people.settings(person, settings=settings)
         language = settings.reply_language()
-        page = await self._reading.page(person, settings, where)
+        page = await self._reading.page(person, settings, position)
         digest = hashlib.sha256(json.dumps(home_view(language, page)).encode()).hexdigest()
-        return _Made(
+        return _RenderedHome(
             language=language,
-            view=home_view(language, page, said),
-            where=page.listing.position,
+            view=home_view(language, page, banner),
+            position=page.listing.position,
             digest=digest,
             ends_in=_seconds_to(settings.paused_until),
         )
 
-    def _blank(self, language: Language) -> View:
+    def _empty_home(self, language: Language) -> View:
         return home_view(language, HomePage(handling=self._reading.nothing_kept()))
 
     async def _call(
@@ -206,26 +210,26 @@ class HomePublisher:
         published: Mapping[str, Any] = answer.get("view") or {}
         return str(published.get("hash") or "")
 
-    async def _keep(
-        self, person: Person, made: _Made, slack_hash: str, *, said: bool = False
+    async def _note_shown(
+        self, person: Person, rendered: _RenderedHome, slack_hash: str, *, banner: bool = False
     ) -> None:
-        now = Opened(where=made.where, shown=made.digest, slack_hash=slack_hash)
+        now = Opened(position=rendered.position, shown=rendered.digest, slack_hash=slack_hash)
         async with person_transaction(self._pool, person) as connection:
-            await note_shown(connection, person, made.language, now, said=said)
-            if made.ends_in is not None and made.ends_in < _LOOKED_AT_SECONDS:
-                await self._let_publish(connection, person, "home_end", made.ends_in)
+            await note_shown(connection, person, rendered.language, now, banner=banner)
+            if rendered.ends_in is not None and rendered.ends_in < _LOOKED_AT_SECONDS:
+                await self._schedule(connection, person, "home_end", rendered.ends_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    """A view, and a digest of it without what is said at its top.
+class _RenderedHome:
+    """A view, and a digest of it without its banner.
 
     `ends_in`: after so many seconds a pause ends that it tells of.
     """
 
     language: Language
     view: View
-    where: ListPosition
+    position: ListPosition
     digest: str
     ends_in: float | None = None
 

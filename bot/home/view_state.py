@@ -25,7 +25,7 @@ class Opened:
     name for it.
     """
 
-    where: ListPosition
+    position: ListPosition
     shown: str
     slack_hash: str
 
@@ -59,7 +59,7 @@ async def read_opened(connection: AsyncConnection[DictRow], person: Person) -> O
     if row is None:
         return None
     return Opened(
-        where=ListPosition(kind=row["kind"], page=row["page"], words=row["words"]),
+        position=ListPosition(kind=row["kind"], page=row["page"], words=row["words"]),
         shown=row["shown"],
         slack_hash=row["slack_hash"],
     )
@@ -80,11 +80,11 @@ async def note_shown(
     language: Language,
     opened: Opened,
     *,
-    said: bool,
+    banner: bool,
 ) -> None:
     """Keep what a Home shows now; of somebody who was erased meanwhile, nothing."""
-    where = opened.where
-    words = redact(where.words).text
+    position = opened.position
+    words = redact(position.words).text
     await connection.execute(
         "UPDATE home_views SET language = %(language)s, kind = %(kind)s, page = %(page)s,"
         " words_until = CASE WHEN %(words)s = '' THEN NULL WHEN words = %(words)s THEN words_until"
@@ -93,12 +93,12 @@ async def note_shown(
         {
             **_of(person),
             "language": language,
-            "kind": where.kind,
-            "page": where.page,
+            "kind": position.kind,
+            "page": position.page,
             "words": words,
             "shown": opened.shown,
             "hash": opened.slack_hash,
-            "said": said,
+            "said": banner,
         },
     )
 

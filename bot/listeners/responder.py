@@ -137,7 +137,7 @@ class Responder:
             language = await self._people.language(person)
             failure = ephemeral_payload(say(language, _sentence_key(error)))
             try:
-                await self._homes.say_above(person, body["view"], failure)
+                await self._homes.show_banner(person, body["view"], failure)
             except SLACK_FAULTS as fault_of_slack:
                 log.warning("a Home could not be updated: %s", fault(fault_of_slack))
 

@@ -107,7 +107,7 @@ class MemoryAdder:
             return ephemeral_payload(say(language, "add_usage"))
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
-        return await self._told(person, language, settings, words, channel)
+        return await self._add(person, language, settings, words, channel)
 
     async def pointed_at(
         self, person: Person, language: Language, *, channel: str, message: Mapping[str, Any]
@@ -131,7 +131,7 @@ class MemoryAdder:
             return ephemeral_payload(memory_off_text(language, off, settings))
         if unlearned:
             return ephemeral_payload(say(language, unlearned))
-        return await self._told(person, language, settings, words, channel, ts)
+        return await self._add(person, language, settings, words, channel, ts)
 
     async def stored_anyway(self, person: Person, language: Language, value: str) -> Payload:
         """Store the sentence in the button of a refusal as a fact, and confirm it.
@@ -140,35 +140,35 @@ class MemoryAdder:
         """
         quoted = parse_quoted_sentence(value)
         if quoted is None:
-            return _kept(say(language, "command_broke"))
+            return _beside(say(language, "command_broke"))
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
             channel, ts = quoted.channel, quoted.ts
             thread = f"{person.team_id}.{channel}.{ts}"
             unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
         if self.admission and (refusal := await self.admission.refuses_person(person)):
-            return _kept(say(language, refusal))
+            return _beside(say(language, refusal))
         if off := settings.off_reason(self.consent):
-            return _kept(memory_off_text(language, off, settings))
+            return _beside(memory_off_text(language, off, settings))
         if unlearned:
-            return _kept(say(language, unlearned))
+            return _beside(say(language, unlearned))
         if not self._stores_facts:
-            return _kept(say(language, "add_nothing"))
+            return _beside(say(language, "add_nothing"))
         if self.shares and (used_up := await self.shares.admit(person)):
-            return _kept(used_up.refusal(language))
+            return _beside(used_up.refusal(language))
         where = await self.audiences.view_in(person, quoted.channel)
         try:
             change = await self._as_fact(where.own, quoted, "command")
         except InvalidContent:
-            return _kept(say(language, "add_refused"))
+            return _beside(say(language, "add_refused"))
         except EmbeddingsUnavailable:
-            return _kept(say(language, "command_failed"))
+            return _beside(say(language, "command_failed"))
         async with person_transaction(self.pool, person) as connection:
             await note_taken_up(connection, person, channel, ts)
         log.info("a person stored what had been refused")
-        return _shown(language, await self._told_of(person, [change]))
+        return _notice_payload(language, await self._notice(person, [change]))
 
-    async def _told(
+    async def _add(
         self,
         person: Person,
         language: Language,
@@ -188,21 +188,21 @@ class MemoryAdder:
             return ephemeral_payload(say(language, "add_refused_secret", what=what))
         quoted = QuotedSentence(text=words[:_LIMIT], channel=channel, ts=ts)
         try:
-            told = await self._stored(person, settings, quoted)
+            stored = await self._stored(person, settings, quoted)
         except InvalidContent:
             return ephemeral_payload(say(language, "add_refused"))
         except MemoryOff:
             return ephemeral_payload(say(language, "off_refused"))
         except EmbeddingsUnavailable:
             return ephemeral_payload(say(language, "command_failed"))
-        if told is None:
+        if stored is None:
             return ephemeral_payload(say(language, "add_nothing"))
-        if isinstance(told, RefusedProposal):
+        if isinstance(stored, RefusedProposal):
             # A command is not a message with a channel and a timestamp.
-            sentence = quoted_sentence_of(told) or quoted
+            sentence = quoted_sentence_of(stored) or quoted
             shown = QuotedSentence(text=sentence.text, channel=channel, ts=ts)
-            return refusal_payload(language, told.reason, shown, can_store=self._stores_facts)
-        return _shown(language, told)
+            return refusal_payload(language, stored.reason, shown, can_store=self._stores_facts)
+        return _notice_payload(language, stored)
 
     async def _stored(
         self, person: Person, settings: PersonSettings, quoted: QuotedSentence
@@ -233,10 +233,10 @@ class MemoryAdder:
         if self.shares and formed.tokens:
             await self.shares.spend(person.team_id, formed.tokens)
         refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
-        judged = refused is None and not formed.late
-        if formed.changes or formed.questions or (judged and await self._knows(where, words)):
-            told = await self._told_of(person, formed.changes)
-            return replace(told, questions=tuple(formed.questions))
+        checked = refused is None and not formed.late
+        if formed.changes or formed.questions or (checked and await self._knows(where, words)):
+            stored = await self._notice(person, formed.changes)
+            return replace(stored, questions=tuple(formed.questions))
         if refused is not None:
             return refused
         if not self._stores_facts:
@@ -249,13 +249,13 @@ class MemoryAdder:
         if formed.late:
             async with person_transaction(self.pool, person) as connection:
                 await note_taken_up(connection, person, quoted.channel, ts)
-        return await self._told_of(person, [change])
+        return await self._notice(person, [change])
 
     async def _knows(self, where: View, words: str) -> bool:
         memories = await list_memories(self.pool, where.person)
         return bool(matching([m for m in memories if where.allows(m.namespace)], words))
 
-    async def _told_of(self, person: Person, changes: Sequence[Change]) -> NoticeContent:
+    async def _notice(self, person: Person, changes: Sequence[Change]) -> NoticeContent:
         entries = await changes_named(self.pool, person, [change.id for change in changes])
         # A click there also shows the newest changes.
         return NoticeContent(surface=f"{HISTORY} -", entries=tuple(entries))
@@ -275,14 +275,18 @@ async def _unlearned(
     """Return the key of the reason why nothing is learned from a message, or None."""
     if ts in await forgotten_messages(connection, person, channel):
         return "remember_forgotten"
-    unkept = await is_off_record(connection, person, channel, ts, thread)
-    return "remember_off_record" if unkept else None
+    off_record = await is_off_record(connection, person, channel, ts, thread)
+    return "remember_off_record" if off_record else None
 
 
-def _shown(language: Language, told: NoticeContent) -> Payload:
-    return notice_payload(language, told) if told else ephemeral_payload(say(language, "add_known"))
+def _notice_payload(language: Language, stored: NoticeContent) -> Payload:
+    return (
+        notice_payload(language, stored)
+        if stored
+        else ephemeral_payload(say(language, "add_known"))
+    )
 
 
-def _kept(sentence: str) -> Payload:
+def _beside(sentence: str) -> Payload:
     """Return a reply that leaves the clicked message and its button in place."""
     return {**ephemeral_payload(sentence), "replace_original": False}

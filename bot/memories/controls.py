@@ -298,19 +298,17 @@ class MemoryControls:
         self, person: Person, language: Language, words: str, channel: str
     ) -> Payload:
         """Answer ``/memories incognito``: Slack does not tell a command which thread it is in."""
-        wanted = parse_on_off(words)
-        if words and wanted is None:
+        on = parse_on_off(words)
+        if words and on is None:
             return ephemeral_payload(say(language, "incognito_usage"))
-        if wanted is None:
+        if on is None:
             async with person_transaction(self.pool, person) as connection:
-                wanted = not await is_on(connection, person, [DIRECT])
-        if wanted:
+                on = not await is_on(connection, person, [DIRECT])
+        if on:
             await self.go_incognito(person)
         else:
             await self.end_incognito(person)
-        return await self.incognito_shown(
-            person, language, on=wanted, elsewhere=not is_direct(channel)
-        )
+        return await self.incognito_shown(person, language, on=on, elsewhere=not is_direct(channel))
 
     async def incognito_shown(
         self,

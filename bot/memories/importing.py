@@ -105,7 +105,7 @@ class Importer:
             text = await self._text(entered)
             return await self._preview(person, language, entered, text)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
-            return await self._again(language, entered, problem)
+            return await self._form_with_problem(language, entered, problem)
 
     async def page(
         self, person: Person, language: Language, view: Mapping[str, Any], page: str = "1"
@@ -116,7 +116,7 @@ class Importer:
             text = await self._text(ImportInput(text="", file=file, block=""))
             plan = await self._plan(person, text)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
-            return sentence_view(language, "import_title", say(language, _unread(problem)))
+            return sentence_view(language, "import_title", say(language, _problem_key(problem)))
         return import_page(language, plan, int(page) if page.isdecimal() else 1, file)
 
     async def imported(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
@@ -134,7 +134,7 @@ class Importer:
             confirmed = await self._confirmed(person, view, text)
             changes = await self._import(person, text, confirmed.references)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
-            return await self._again(language, entered, problem)
+            return await self._form_with_problem(language, entered, problem)
         except MemoryOff:
             return sentence_view(language, "import_title", say(language, "off_refused"))
         except (FormationUnavailable, TimeoutError):
@@ -207,12 +207,14 @@ class Importer:
         except UnicodeDecodeError:
             raise NotAnExport("damaged") from None
 
-    async def _again(self, language: Language, entered: ImportInput, problem: Exception) -> View:
+    async def _form_with_problem(
+        self, language: Language, entered: ImportInput, problem: Exception
+    ) -> View:
         if isinstance(problem, NotAnExport):
             text = not_an_export(language, problem.cause)
         else:
             missing = isinstance(problem, FileScopeMissing)
-            text = say(language, "import_no_scope" if missing else _unread(problem))
+            text = say(language, "import_no_scope" if missing else _problem_key(problem))
         with_file = await self.files.may_read()
         return import_form(language, with_file=with_file, text=entered.text, problem=text)
 
@@ -231,5 +233,5 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unread(problem: Exception) -> str:
+def _problem_key(problem: Exception) -> str:
     return "import_not_now" if isinstance(problem, FileNotNow) else "import_unreadable"

@@ -155,41 +155,41 @@ async def erase_person(
     effect of erasing once.
     """
     queue = Queue(pool)
-    going: tuple[int, bool] = (0, False)
-    kept: DictRow = {}
+    deletions: tuple[int, bool] = (0, False)
+    remaining: DictRow = {}
 
-    async def ours(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        nonlocal going
-        going = await plan_deletions(
+    async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal deletions
+        deletions = await plan_deletions(
             connection, queue, person, language, messages=messages, direct=direct
         )
         return await _erase_ours(connection, person)
 
-    async def left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        nonlocal kept
-        found = await connection.execute(_KEPT, _values(person))
-        [kept] = await found.fetchall()
+    async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+        nonlocal remaining
+        found = await connection.execute(_REMAINING, _values(person))
+        [remaining] = await found.fetchall()
         conditions = dict.fromkeys(TABLES, _OF_PERSON)
         counts = await count_each(connection, conditions, _values(person))
-        return {**counts, "procrastinate_jobs": kept["jobs"]}
+        return {**counts, "procrastinate_jobs": remaining["jobs"]}
 
-    erased = await erase(pool, person, also=ours, left=left)
+    erased = await erase(pool, person, also=erase_rows_of_bot, left=count_left)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
     return PersonErased(
         at=erased.at,
         counts=erased.counts,
         left=erased.left,
-        files=going[0],
-        messages=going[1],
-        unlearnable_messages=kept["places"],
-        operator_actions=kept["operator"],
-        named_in_policy=kept["listed"],
+        files=deletions[0],
+        messages=deletions[1],
+        unlearnable_messages=remaining["places"],
+        operator_actions=remaining["operator"],
+        named_in_policy=remaining["listed"],
     )
 
 
 # What stays under a person's id, and jobs added during the erasing. Jobs with the argument `erased`
 # update what the person sees in Slack, and are deleted when they end.
-_KEPT: LiteralString = (
+_REMAINING: LiteralString = (
     "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
     " AND user_id = %(user)s) AS places,"
     " (SELECT count(*) FROM operator_actions WHERE team_id = %(team)s AND user_id = %(user)s)"

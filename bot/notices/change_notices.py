@@ -52,7 +52,7 @@ class ChangeNotices:
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._places = NoticeMessages(pool, client, stand_in=stand_in)
+        self._messages = NoticeMessages(pool, client, stand_in=stand_in)
         self._people = people
 
     async def add_notice(
@@ -154,13 +154,13 @@ class ChangeNotices:
         While Slack's limits have room for answers only it is put off, and holds up nothing.
         """
         person = Person(team, user)
-        turn = await self._places.of_notice(person, notice)
+        turn = await self._messages.of_notice(person, notice)
         settings = await self._people.settings(person)
         if turn is None or not (settings.notices or await self._was_shown(person, notice)):
             return
         below = await self.content(person, f"{REPLY} {turn.id}")
         try:
-            in_reply = await self._places.below_reply(person, turn, settings, below, waits=False)
+            in_reply = await self._messages.below_reply(person, turn, settings, below, waits=False)
         except Later:
             async with transaction(self._pool) as connection:
                 delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
@@ -172,7 +172,7 @@ class ChangeNotices:
             if content:
                 language = settings.reply_language(turn.text or "")
                 payload = notice_payload(language, content, settings.zone)
-                await self._places.post_ephemeral(person, turn, payload)
+                await self._messages.post_ephemeral(person, turn, payload)
         await execute_statement(
             self._pool,
             "WITH shown AS (UPDATE change_notices SET shown_at = now()"
@@ -192,11 +192,11 @@ class ChangeNotices:
 
     async def show_in_reply(self, person: Person, turn_id: str) -> None:
         """Update the notice below a reply, after a change was undone or a question answered."""
-        turn = await self._places.of_id(person, turn_id)
+        turn = await self._messages.of_id(person, turn_id)
         if turn is not None:
             below = await self.content(person, f"{REPLY} {turn.id}")
             settings = await self._people.settings(person)
-            await self._places.below_reply(person, turn, settings, below)
+            await self._messages.below_reply(person, turn, settings, below)
 
     async def zone(self, person: Person) -> tzinfo:
         """Return the person's time zone."""

@@ -58,13 +58,13 @@ class NotifiedTurn:
     reply_ts: str
     part: int
     text: str | None
-    drew_on: bool
-    introduces: bool
+    used_memories: bool
+    has_introduction: bool
     question_ts: str
     late: bool
     note: ReplyNote | None
     left_out: tuple[CredentialKind, ...]
-    rates: bool
+    can_be_rated: bool
 
     @property
     def in_dm_reply(self) -> bool:
@@ -104,8 +104,8 @@ class NoticeMessages:
             self._pool,
             "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
             " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
-            " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS introduces,"
-            " question_ts, reply_note, left_out, model IS NOT NULL AS rates,"
+            " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS has_introduction,"
+            " question_ts, reply_note, left_out, model IS NOT NULL AS can_be_rated,"
             " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
             " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
             " AND e.late) AS late FROM turns"
@@ -127,13 +127,13 @@ class NoticeMessages:
             # Of an answer in several messages it is not known which part the last one holds; one
             # that repeated a credential is not stored as it was posted.
             text=None if len(posted) != 1 or is_redacted(row["reply"] or "") else row["reply"],
-            drew_on=bool(row["recalled"]),
-            introduces=row["introduces"],
+            used_memories=bool(row["recalled"]),
+            has_introduction=row["has_introduction"],
             question_ts=row["question_ts"],
             late=row["late"],
             note=row["reply_note"],
             left_out=tuple(row["left_out"]),
-            rates=row["rates"],
+            can_be_rated=row["can_be_rated"],
         )
 
     async def below_reply(
@@ -141,7 +141,7 @@ class NoticeMessages:
         person: Person,
         turn: NotifiedTurn,
         settings: PersonSettings,
-        told: NoticeContent,
+        content: NoticeContent,
         *,
         waits: bool = True,
     ) -> bool:
@@ -152,7 +152,7 @@ class NoticeMessages:
         if not turn.in_dm_reply:
             return False
         try:
-            text, blocks = await self._reply(turn, settings, told)
+            text, blocks = await self._reply(turn, settings, content)
             if not blocks:
                 return False
             if not waits and self._limits.wait(person.team_id, UPDATE):
@@ -179,40 +179,40 @@ class NoticeMessages:
         return True
 
     async def _reply(
-        self, turn: NotifiedTurn, settings: PersonSettings, told: NoticeContent
+        self, turn: NotifiedTurn, settings: PersonSettings, content: NoticeContent
     ) -> tuple[str, list[Block]]:
         """Return a reply's last message as it is to be, its text and blocks; none if it is gone."""
         language = settings.reply_language(turn.text or "")
-        drew_on = turn.id if turn.drew_on else None
+        used_memories = turn.id if turn.used_memories else None
         if turn.text is None:
-            message = await self._standing_there(turn)
-            kept = without_updatable_footer(message.get("blocks") or [])
-            room = max_notice_length_for(text_length(kept))
+            message = await self._message_in_slack(turn)
+            unchanged = without_updatable_footer(message.get("blocks") or [])
+            max_length = max_notice_length_for(text_length(unchanged))
             new = updatable_footer(
                 language,
-                recalled_turn=drew_on,
-                notice=told,
-                max_notice_length=room,
+                recalled_turn=used_memories,
+                notice=content,
+                max_notice_length=max_length,
                 zone=settings.zone,
             )
-            return fallback(str(message.get("text") or "")), [*kept, *new] if kept else []
+            return fallback(str(message.get("text") or "")), [*unchanged, *new] if unchanged else []
         text = with_notes(language, turn.text, turn.note, turn.left_out)
         if turn.late:
             text = f"{late_line(language, turn.question_ts, settings.time_zone)}\n\n{text}"
         below = footer(
             language,
             stand_in=self._stand_in,
-            memory_state=MemoryState(settings=PersonSettings()) if turn.introduces else None,
-            recalled_turn=drew_on,
-            rated_turn=turn.id if turn.rates else None,
+            memory_state=MemoryState(settings=PersonSettings()) if turn.has_introduction else None,
+            recalled_turn=used_memories,
+            rated_turn=turn.id if turn.can_be_rated else None,
             links_removed=has_unlinked(text),
-            notice=told,
+            notice=content,
             max_notice_length=max_notice_length_for(len(text)),
             zone=settings.zone,
         )
         return fallback(text), message_blocks(text, below)
 
-    async def _standing_there(self, turn: NotifiedTurn) -> dict[str, Any]:
+    async def _message_in_slack(self, turn: NotifiedTurn) -> dict[str, Any]:
         """Return the message as Slack has it: its text was forgotten here, or is only a part."""
         answer = await retry_on_rate_limit(
             lambda: self._client.conversations_replies(
