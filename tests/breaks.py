@@ -3658,7 +3658,7 @@ BREAKS = (
     ),
     Break(
         "the size of an import's preview",
-        "bot/views/transfer.py",
+        "bot/views/import_export.py",
         "room -= len(json.dumps(_instruction(one)))",
         "room -= len(_instruction(one))",
         "Slack would refuse the preview of a file with long Japanese wishes.",

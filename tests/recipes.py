@@ -172,7 +172,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/listeners/actions.py",
-                before="from bot.views.transfer import EXPORT_ACTION, IMPORT_PAGE_ACTION\n",
+                before="from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION\n",
                 text="from bot.views.tips import TIP_ACTION, tip\n",
             ),
             Edit(

@@ -95,8 +95,8 @@ class HomeQueries:
         for memory in ordered:
             kinds[memory.kind] = kinds.get(memory.kind, 0) + 1
         if not similar:
-            wanted = {memory.reference for memory in hits}
-            hits = [memory for memory in ordered if memory.reference in wanted]
+            references = {memory.reference for memory in hits}
+            hits = [memory for memory in ordered if memory.reference in references]
         if where.kind in kinds:
             hits = [memory for memory in hits if memory.kind == where.kind]
         else:

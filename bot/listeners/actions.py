@@ -40,6 +40,7 @@ from bot.views.home_list import (
     HOME_SEARCH_ACTION,
     position_after,
 )
+from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION
 from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
@@ -50,7 +51,6 @@ from bot.views.memory_state import (
 from bot.views.modal_triggers import ACTIONS, FEEDBACK_ACTION, in_modal, opens_modal
 from bot.views.refusals import STORE_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, RETENTION_ACTION, UNDO_CONTROL_ACTION
-from bot.views.transfer import EXPORT_ACTION, IMPORT_PAGE_ACTION
 from bot.views.views import View, payload_view
 from memory import Person
 

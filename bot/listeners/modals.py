@@ -21,9 +21,9 @@ from bot.views.erasing import ERASE_FORM
 from bot.views.feedback import FEEDBACK_FORM, feedback_errors
 from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import FORM, KIND_ACTION
+from bot.views.import_export import IMPORT_FORM, IMPORT_PREVIEW
 from bot.views.modal_triggers import OPENED, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
-from bot.views.transfer import IMPORT_FORM, IMPORT_PREVIEW
 from bot.views.views import View, language_of_view, loading_view
 from memory import Person
 

@@ -63,8 +63,6 @@ class MemoryControls:
         """The changes of a model's tool, which can be undone."""
         return UndoableChanges(self.pool, self.people, self.form_waiting, consent=self.consent)
 
-    # --- what is done ---------------------------------------------------------------------
-
     async def zone(self, person: Person) -> tzinfo:
         """Return the person's time zone."""
         return (await self.people.settings(person)).zone
@@ -165,8 +163,6 @@ class MemoryControls:
             memory_state.off is None and memory_state.kept and await has_turn(connection, message)
         )
 
-    # --- what the person is told ----------------------------------------------------------
-
     async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Answer ``/memories pause``; words that are not a time open a modal."""
         until = None
@@ -226,10 +222,10 @@ class MemoryControls:
     async def settings_shown(self, person: Person, language: Language, *_: str) -> Payload:
         """Show the person's settings."""
         settings = await self._settings(person)
-        kept = settings.retention_days
+        days = settings.retention_days
         if self.admission is not None:
-            kept = await self.admission.keeps(person, kept)
-        return settings_payload(language, settings, consent=self.consent, retention_days=kept)
+            days = await self.admission.keeps(person, days)
+        return settings_payload(language, settings, consent=self.consent, retention_days=days)
 
     async def why_off(self, person: Person, language: Language) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.

@@ -15,6 +15,7 @@ from bot.views.changes import changes_made_payload
 from bot.views.forgetting import forget_form
 from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
 from bot.views.memories import numbered
+from bot.views.subcommands import is_number
 from bot.views.views import View, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
@@ -55,8 +56,8 @@ class MemoryEditor:
     async def numbered_form(self, person: Person, language: Language, number: str) -> View:
         """Return the form of the memory that has this number in the person's list."""
         memories = await list_memories(self.pool, person)
-        wanted = int(number) if number.isdecimal() and len(number) < 6 else 0
-        found = [memory for place, memory in numbered(memories) if place == wanted]
+        chosen = int(number) if is_number(number) else 0
+        found = [memory for place, memory in numbered(memories) if place == chosen]
         if not found:
             text = say(language, "edit_no_number", number=number[:20], count=len(memories))
             return sentence_view(language, "form_edit_title", text)
@@ -85,8 +86,8 @@ class MemoryEditor:
 
     async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
         """Store what a form was submitted with; return what came of it, with its Undo."""
-        kept, content = metadata_of(view), self.read(view).content
-        reference, kind = kept.get("memory", ""), kept.get("kind", "")
+        metadata, content = metadata_of(view), self.read(view).content
+        reference, kind = metadata.get("memory", ""), metadata.get("kind", "")
         try:
             if reference:
                 memory = await self._memory(person, reference)

@@ -14,7 +14,7 @@ from bot.memories.person_data import export_person
 from bot.memories.slack_deletions import note_file
 from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SlackFiles
 from bot.views.blocks import Payload, ephemeral_payload
-from bot.views.transfer import export_offer
+from bot.views.import_export import export_offer
 from memory import Person, Pool, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)

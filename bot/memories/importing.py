@@ -19,8 +19,7 @@ from bot.slack.text import storable
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
-from bot.views.memory_state import memory_off_text
-from bot.views.transfer import (
+from bot.views.import_export import (
     ImportInput,
     any_selected,
     import_form,
@@ -31,6 +30,7 @@ from bot.views.transfer import (
     read_import,
     selected_instructions,
 )
+from bot.views.memory_state import memory_off_text
 from bot.views.views import View, language_of_view, metadata_of, sentence_view
 from memory import (
     SCHEMAS,

@@ -198,8 +198,8 @@ class UndoableChanges:
 async def _choose(
     connection: AsyncConnection[DictRow], person: Person, now: PersonSettings, **chosen: Any
 ) -> None:
-    wanted = {"notices": now.notices, "language": now.language, **chosen}
-    await choose(connection, person, retention_days=now.retention_days, **wanted)
+    settings = {"notices": now.notices, "language": now.language, **chosen}
+    await choose(connection, person, retention_days=now.retention_days, **settings)
 
 
 def _changed(pair: list[Any]) -> list[Any] | None:

@@ -24,10 +24,10 @@ from bot.views.erasing import erase_button
 from bot.views.forgetting import forget_everything_button
 from bot.views.history import ALL_CHANGES, entry_line
 from bot.views.home_list import Listing, listing_blocks
+from bot.views.import_export import EXPORT_ACTION
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
 from bot.views.modal_triggers import ADD_ACTION, IMPORT_ACTION, SETTINGS_ACTION, VIEW_ACTION
 from bot.views.settings import pause_options, retention_text
-from bot.views.transfer import EXPORT_ACTION
 from bot.views.views import View, banner_blocks
 from memory import Entry, Question
 

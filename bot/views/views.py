@@ -92,8 +92,8 @@ def form_view(
 
 def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
     """Return what a view was given to remember."""
-    kept = json.loads(view.get("private_metadata") or "{}")
-    return {str(name): str(value) for name, value in kept.items()}
+    metadata = json.loads(view.get("private_metadata") or "{}")
+    return {str(name): str(value) for name, value in metadata.items()}
 
 
 def language_of_view(view: Mapping[str, Any]) -> Language:

@@ -12,7 +12,7 @@ from bot.locale import LANGUAGES, say
 from bot.memories.importing import Importer
 from bot.slack.files import FileUnreadable, SlackFiles
 from bot.users.quotas import Quotas
-from bot.views.transfer import not_an_export
+from bot.views.import_export import not_an_export
 from memory import (
     Embedder,
     NotAnExport,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.locale import LANGUAGES, Language
-from bot.views.transfer import ImportInput, import_page, import_preview, shown_instructions
+from bot.views.import_export import ImportInput, import_page, import_preview, shown_instructions
 from memory import ImportPlan, Memory, Person, PlannedMemory
 from memory.store.documents import Imported
 from playground.blocks import view_errors
