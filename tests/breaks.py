@@ -3481,7 +3481,7 @@ BREAKS = (
     Break(
         "what is shown is not published again",
         "bot/home/publisher.py",
-        "if made.digest == opened.shown:",
+        "if rendered.digest == opened.shown:",
         "if False:",
         "Every change would cost a call of Slack's, also one that shows nothing new.",
         ("tests/integration/test_home.py",),
