@@ -32,15 +32,6 @@ class Subcommand:
         return self.words[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypedCommand:
-    """A typed command: the use, the words after its name, and the conversation."""
-
-    subcommand: Subcommand
-    words: str
-    channel: str = ""
-
-
 LIST = Subcommand(words=("list", "all", "一覧"), usage="usage_list", about="about_list")
 MEMORIES: tuple[Subcommand, ...] = (
     LIST,

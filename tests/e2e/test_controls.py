@@ -70,7 +70,10 @@ def footer_lines(message: Json) -> list[str]:
 
 
 def test_a_pause_is_chosen_in_a_form(world: World) -> None:
-    """`/memories pause` with words that name no time opens a form; its moment holds at once."""
+    """`/memories pause` with words that name no time opens a form; its moment holds at once.
+
+    Resume in the modal that says so ends the pause, and the modal shows that.
+    """
     ann = world.human()
     typed = {"user": ann.id, "channel": "dm", "command": "/memories", "text": "pause till june"}
     world.playground("commands", typed)
@@ -88,12 +91,15 @@ def test_a_pause_is_chosen_in_a_form(world: World) -> None:
     done = world.playground("views/submit", submission)
     assert done["ok"], done
 
-    def paused() -> str | None:
+    def showing(key: str) -> str | None:
         [view] = world.playground(f"views?as={ann.id}")["views"]
         text = json.dumps(view, ensure_ascii=False)
-        return text if say("en", "paused_means") in text else None
+        return text if say("en", key) in text else None
 
-    assert f"<!date^{later}^" in world.until(paused, "the answer")
+    assert f"<!date^{later}^" in world.until(lambda: showing("paused_means"), "the answer")
+    click = {"user": ann.id, "view_id": form["id"], "action_id": "resume_memory"}
+    assert world.playground("actions", click)["ok"]
+    world.until(lambda: showing("resumed"), "the end of the pause")
 
 
 def test_the_settings_are_a_form(world: World) -> None:

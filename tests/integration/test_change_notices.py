@@ -52,7 +52,7 @@ async def formed(app: App, notices: ChangeNotices, place: Place) -> dict[str, An
     return job
 
 
-def told(app: App, place: Place) -> list[dict[str, Any]]:
+def notices_seen(app: App, place: Place) -> list[dict[str, Any]]:
     """Return the app's messages that tell of ramen, as the person sees them."""
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [m for m in seen if "Remembered: " in json.dumps(m)]
@@ -65,9 +65,9 @@ async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNot
         job = await formed(app, notices, place)
         assert set(job) == {"team", "user", "notice"}
         await notices.show(**job)
-        [first] = told(app, place)
+        [first] = notices_seen(app, place)
         await notices.show(**job)
-        [second] = told(app, place)
+        [second] = notices_seen(app, place)
         assert _nameless(first) == _nameless(second)
         assert bool(first.get("is_ephemeral")) == (kind == "public")
 
@@ -98,7 +98,7 @@ async def test_a_notice_is_shown_at_the_end_of_its_formation(app: App) -> None:
     """Its job is for a process that dies before it is shown, and is deleted with it."""
     place = app.slack.place()
     await app.form(await app.ask(place, "I love ramen"))
-    assert len(told(app, place)) == 1
+    assert len(notices_seen(app, place)) == 1
     assert app.jobs(SHOW) == []
 
 
@@ -110,11 +110,11 @@ async def test_a_notice_that_slack_refuses_is_shown_by_its_job(
     message = await app.ask(place, "I love ramen")
     app.slack.fault("chat.update", status=500)
     await app.form(message)
-    assert told(app, place) == []
+    assert notices_seen(app, place) == []
     [job] = app.jobs(SHOW)
     assert 50 < job["due_in"] <= 60
     await notices.show(**job["args"])
-    assert len(told(app, place)) == 1
+    assert len(notices_seen(app, place)) == 1
     assert app.jobs(SHOW) == []
 
 
@@ -127,7 +127,7 @@ async def test_where_the_reply_is_gone_the_person_alone_is_told(
     job = await formed(app, notices, place)
     app.slack.fault("chat.update", error=error)
     await notices.show(**job)
-    [message] = told(app, place)
+    [message] = notices_seen(app, place)
     assert message["is_ephemeral"]
 
 
@@ -147,7 +147,7 @@ async def test_a_notice_without_an_answer_above_it_is_seen(
         moved = "UPDATE turns SET question_ts = %s WHERE question_ts = %s"
         app.rows(moved, said["ts"], root)
     await notices.show(**job)
-    [message] = told(app, place)
+    [message] = notices_seen(app, place)
     assert message["is_ephemeral"]
     assert message.get("thread_ts") == (root if in_thread else None)
 
@@ -159,9 +159,9 @@ async def test_what_may_succeed_later_is_tried_again(app: App, notices: ChangeNo
     app.slack.fault("chat.update", status=500)
     with pytest.raises(SlackApiError):
         await notices.show(**job)
-    assert told(app, place) == []
+    assert notices_seen(app, place) == []
     await notices.show(**job)
-    assert len(told(app, place)) == 1
+    assert len(notices_seen(app, place)) == 1
 
 
 async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: ChangeNotices) -> None:
@@ -171,7 +171,7 @@ async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: Cha
     app.slack.fault("chat.update", error="ratelimited", retry_after=1)
     await notices.show(**job)
     await notices.show(**job)
-    assert told(app, place) == []
+    assert notices_seen(app, place) == []
     assert len(app.slack.calls("chat.update")) == 1
     [again] = app.rows(
         "SELECT args, scheduled_at > now() + interval '2 s' AS later FROM procrastinate_jobs"
@@ -180,10 +180,10 @@ async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: Cha
     )
     assert (again["args"], again["later"]) == (job, True)
     async with asyncio.timeout(10):
-        while not told(app, place):
+        while not notices_seen(app, place):
             await notices.show(**job)
             await asyncio.sleep(0.1)
-    assert len(told(app, place)) == 1
+    assert len(notices_seen(app, place)) == 1
 
 
 @pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
@@ -193,7 +193,7 @@ async def test_in_an_archived_channel_nobody_is_told(app: App, notices: ChangeNo
     job = await formed(app, notices, place)
     app.slack.control("channels/update", {"channel": place.channel, "archived": True})
     await notices.show(**job)
-    assert told(app, place) == []
+    assert notices_seen(app, place) == []
 
 
 async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) -> None:
@@ -211,7 +211,7 @@ async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) 
         stand_in=True,
     )
     await fresh.show(**job)
-    assert told(app, place) == []
+    assert notices_seen(app, place) == []
 
 
 async def test_an_answer_in_several_messages_keeps_its_last_part(
@@ -225,7 +225,7 @@ async def test_an_answer_in_several_messages_keeps_its_last_part(
     assert len(before) > 1
     await notices.show(**job)
     assert [_words(m) for m in _answers(app, place)] == before
-    [message] = told(app, place)
+    [message] = notices_seen(app, place)
     assert message["ts"] == _answers(app, place)[-1]["ts"]
     assert message["metadata"]["event_payload"]["part"] == len(before) - 1
 
@@ -242,7 +242,7 @@ async def test_a_long_answer_that_is_read_back_keeps_its_notice(
     assert len(answer["text"]) > 4_000
     app.rows("UPDATE turns SET reply = NULL WHERE reply_ts = %s", [answer["ts"]])
     await notices.show(**job)
-    [message] = told(app, place)
+    [message] = notices_seen(app, place)
     assert (message["ts"], _words(message)) == (answer["ts"], words)
     assert len(message["text"]) <= 4_000
 
