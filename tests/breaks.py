@@ -967,7 +967,7 @@ BREAKS = (
         ),
     ),
     Break(
-        "what wider ears know stays",
+        "what is known in public stays",
         "memory/formation/commit.py",
         "        elif target.namespace != self._own:",
         "        elif target.namespace.person != self._own.person:",
@@ -1415,7 +1415,7 @@ BREAKS = (
         "What changes would stand beside what it changes.",
         ("tests/integration/test_formation.py::test_the_food_story",),
     ),
-    # --- the door -----------------------------------------------------------------------------
+    # --- the endpoint -----------------------------------------------------------------------------
     Break(
         "signature",
         "bot/runtime/http_routes.py",

@@ -62,13 +62,13 @@ class App:
     def settings(self) -> dict[str, str]:
         """Return what it is started with."""
         told = self.slack.told
-        door = (
+        receives = (
             {"SLACK_APP_TOKEN": told["app_token"]}
             if self.mode == "socket"
             else {"SLACK_SIGNING_SECRET": told["signing_secret"]}
         )
         return {
-            **door,
+            **receives,
             "SLACK_BOT_TOKEN": told["bot_token"],
             "SLACK_API_URL": told["slack_api_url"],
             "OPENAI_BASE_URL": (self.hostile or self.slack).openai_base_url,

@@ -1,4 +1,4 @@
-"""Requests at the app's HTTP door, signed as Slack signs them, or wrongly on purpose."""
+"""Requests to the app's HTTP endpoint, signed as Slack signs them, or wrongly on purpose."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def signed_headers(
 
 
 def post(world: World, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
-    """Post to the app's door; returns status and body."""
+    """Post to the app's endpoint; returns status and body."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{world.app.port}/slack/events", data=body, headers=dict(headers)
     )

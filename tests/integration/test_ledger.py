@@ -489,7 +489,7 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(
 async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
     ledger: Ledger,
 ) -> None:
-    """Forgetting what was said for narrower ears takes the question that quotes it, and back."""
+    """The question that quotes a forgotten private memory goes, and returns with Undo."""
     public = view(ALICE.namespace(PUBLIC))
     await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     text = "I love soba with duck"
@@ -508,7 +508,7 @@ async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
 async def test_forgetting_a_public_memory_deletes_the_row_that_hid_it_privately(
     ledger: Ledger,
 ) -> None:
-    """Forgetting a wider memory leaves no row behind that hid it from narrower ears."""
+    """Forgetting a public memory leaves no row behind that hid it in private."""
     public = view(ALICE.namespace(PUBLIC))
     await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     await ledger.say("I hate soba", ts="2.0", content=food("soba", 0))

@@ -57,16 +57,16 @@ def rows(database: str, statement: LiteralString) -> list[tuple[Any, ...]]:
 
 
 def test_a_front_stores_and_a_worker_answers(tmp_path: Path, slack: Server, database: str) -> None:
-    """A message that a front stored waits for a worker, which needs no door of its own."""
+    """A message that a front stored waits for a worker, which needs no endpoint of its own."""
     both = settings(slack, database)
-    door = {"SLACK_APP_TOKEN": slack.told["app_token"]}
+    receives = {"SLACK_APP_TOKEN": slack.told["app_token"]}
     ann = slack.call("/_playground/users", {"name": "Ann"})["id"]
 
     def replies() -> list[dict[str, Any]]:
         seen = slack.call(f"/_playground/channels/dm/messages?as={ann}")["messages"]
         return [m for m in seen if m["user"] == slack.told["bot_user_id"]]
 
-    with running(folder(tmp_path, "front"), "run", "--role", "front", **both, **door) as front:
+    with running(folder(tmp_path, "front"), "run", "--role", "front", **both, **receives) as front:
         front_url = ready(front)
         assert fetched(f"{front_url}/readyz") == (200, "ready\n")
         slack.call("/_playground/messages", {"user": ann, "channel": "dm", "text": "I like ramen"})

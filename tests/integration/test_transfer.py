@@ -48,7 +48,7 @@ class Shelf:
         self.pool, self.embedder, self.database = pool, embedder, database
 
     async def fill(self) -> None:
-        """Remember a few things of each kind, for several ears, with changes."""
+        """Remember a few things of each kind, for several audiences, with changes."""
         own = ALICE.namespace(DM)
         ramen = await self.add(own, "UserFoodPreference", food_name="ramen", preference=80)
         await self.add(
