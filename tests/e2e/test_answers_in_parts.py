@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from bot.locale import say
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
@@ -39,16 +38,3 @@ def test_commentary_is_a_task_and_is_not_stored(world: World) -> None:
     [thanked] = world.prompts("Thanks")
     assert "It is on Monday.\\n\\nAt noon." in json.dumps(thanked["body"]["input"])
     assert "look that up" not in json.dumps(thanked["body"]["input"])
-
-
-@pytest.mark.one_mode
-def test_an_image_that_is_refused_is_named(world: World) -> None:
-    """The words are answered once more without the file, and the answer says which it was."""
-    ann = world.human()
-    content = base64.b64encode(PNG).decode()
-    file = world.playground("files", {"user": ann.id, "name": "cat.png", "content": content})
-    world.model_fault(event="failed", error_code="image_parse_error")
-    reply = world.ask(ann, "Hello", file_ids=[file["id"]])
-    assert reply.text.startswith("Hello!")
-    assert reply.text.endswith(say("en", "files_model", names="`cat.png`"))
-    assert len(world.journal("reply", "responses")) == 2

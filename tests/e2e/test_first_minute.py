@@ -1,4 +1,4 @@
-"""The first minute, and what surrounds a conversation: prompts, shortcuts, files, quiet threads."""
+"""The first minute, and what surrounds a conversation: prompts, shortcuts, files."""
 
 from __future__ import annotations
 
@@ -75,16 +75,3 @@ def test_what_is_looked_at_is_read(world: World) -> None:
     world.ask(ann, question)
     [output] = world.tool_outputs(question)
     assert [one["text"] for one in output["messages"]] == ["The launch moves to Friday"]
-
-
-def test_a_thread_where_it_is_quiet(world: World) -> None:
-    """Asked to be quiet it leaves the thread to the people in it, until it is mentioned."""
-    ann, ben = world.human(), world.human("Ben")
-    general = world.channel("public", ann, ben)
-    root = world.say(ann, "<@BOT> be quiet in this thread", channel=general)
-    world.reply(root)
-    unheard = world.say(ben, "and what shall we eat?", under=root)
-    world.all_delivered()
-    assert world.inbox(unheard) == []
-    world.ask(ann, "<@BOT> what shall we eat?", under=root)
-    world.ask(ben, "and to drink?", under=root)
