@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 
 FORMAT = "kioku-export"
 VERSION = 1
+EXPORTED = (
+    *("memories", "changes", "questions", "forgotten"),
+    *("conversation", "feedback", "messages", "settings", "incognito_threads", "home", "files"),
+)
+"""The parts of an export that are about the person; all are empty for somebody unknown."""
 
 _OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 # Every table of ours that holds rows of a person; a test compares it with the database.

@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="kioku", description="A Slack app that remembers the people it talks with."
     )
     parser.add_argument("--version", action="version", version=f"kioku {version('kioku')}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, help_text in (
         ("up", "run everything here: real Slack if its tokens are set, else the playground"),
         ("migrate", "bring the database up to this version"),
@@ -155,7 +155,11 @@ def _at_once(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help()
+        return 0
     disable_telemetry()
     if chosen.command == "doctor":
         return _doctor(chosen)

@@ -16,7 +16,7 @@ from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.config import Settings
-from bot.memories.person_data import erase_person, export_person
+from bot.memories.person_data import EXPORTED, erase_person, export_person
 from bot.queue.queue import migrations
 from bot.runtime.commands import database
 from bot.runtime.connections import create_openai_client
@@ -42,13 +42,15 @@ Ask = Callable[[str], str]
 def export(settings: Settings, team: str, user: str, to: Path | None) -> None:
     """Write everything about a person to a new file, or to standard output.
 
-    The file can be read by its owner only. Raises `StartError`.
+    The file can be read by its owner only. Raises `StartError`, also if nothing is stored.
     """
 
     async def go() -> None:
         person = _person(team, user)
         async with operators_pool(settings) as pool:
             document = await export_person(pool, person, settings)
+            if not any(document[name] for name in EXPORTED):
+                raise StartError(f"Nothing is stored of {user} in {team}: check both ids.")
             count = len(document["memories"]) + len(document["conversation"])
             await _note(pool, "export", person, count)
         text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"

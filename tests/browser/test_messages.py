@@ -205,3 +205,18 @@ async def test_the_page_speaks_the_persons_language(
     words = {"Ben": ("en", "Message Kioku"), "Aya": ("ja", "Kiokuへのメッセージ")}[name]
     assert await ann.page.locator("html").get_attribute("lang") == words[0]
     await expect(ann.box).to_have_attribute("placeholder", words[1])
+
+
+@pytest.mark.parametrize(
+    ("locale", "name"), [("en-US", "Ben"), ("de-DE", "Ben"), ("ja-JP", "Aya"), ("en-GB", "Ben")]
+)
+async def test_the_first_visit_is_as_somebody_who_reads_the_browsers_language(
+    show: Showcase, visit: Visit, locale: str, name: str
+) -> None:
+    """A browser in Japanese opens the page as Aya, any other as Ben; later visits as before."""
+    ann: Visitor = await visit(Playground(show.url), locale=locale)
+    await expect(ann.page.locator(".you")).to_contain_text(name)
+    await ann.page.keyboard.press("Alt+3")
+    await expect(ann.page.locator(".you")).to_contain_text("Chika")
+    await ann.page.reload()
+    await expect(ann.page.locator(".you")).to_contain_text("Chika")

@@ -49,9 +49,17 @@ document.getElementById("skip").addEventListener("click", async (event) => {
   focusComposer();
 });
 
+// The person of the last visit; on a first one, somebody who reads a language of the browser's.
+function firstPerson() {
+  const language = (tag) => tag.split("-")[0].toLowerCase();
+  const reader = (tag) => people().find((person) => language(person.locale ?? "") === language(tag));
+  const wanted = [...navigator.languages, "en"].map(reader).find(Boolean);
+  return people().find((person) => person.id === recall("me")) ?? wanted ?? people()[0];
+}
+
 async function begin() {
   await loadWorkspace();
-  const known = people().find((person) => person.id === recall("me")) ?? people()[0];
+  const known = firstPerson();
   if (window.matchMedia("(max-width: 480px)").matches) showPane("conversation");
   await bePerson(known.id);
   await loadViews();
