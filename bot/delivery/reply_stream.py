@@ -232,6 +232,8 @@ class ReplyStream:
         """Drop the line about memory being off if the person has switched it on meanwhile."""
         off = self._memory_state.off if self._memory_state is not None else None
         if off == "paused":
+            # What is known here was read before the person may have resumed, maybe elsewhere.
+            self._people.forget(self._message.person)
             settings = await self._people.settings(self._message.person)
             if not settings.paused:
                 self._memory_state = None
