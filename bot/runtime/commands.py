@@ -186,18 +186,36 @@ def secret_addresses(login: str, owner: str | None) -> Addresses:
     )
 
 
+async def replace_vectors(settings: Settings, owner: Conninfo, *, again: bool = False) -> int:
+    """Embed every memory with the configured model, with a progress bar; return how many.
+
+    Raises as `memory.reembed` does.
+    """
+    from bot.runtime.connections import create_openai_client
+    from bot.runtime.progress import ProgressBar
+    from memory import Embedder, embedding_space, reembed
+
+    bar = ProgressBar("memories")
+    async with create_openai_client(settings) as model:
+        space = await embedding_space(model, settings.embedding_model)
+        address = owner if isinstance(owner, str) else owner.current()
+        made = await reembed(address, Embedder(model, space), progress=bar.show, again=again)
+    bar.end()
+    return made
+
+
 async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
     """Bring the database up to date, with the user that serves; return the steps just applied.
 
-    Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Raises
-    `StartError`.
+    Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Memories that
+    were embedded with the stand-in are embedded again. Raises `StartError`.
     """
     import psycopg
 
     from bot.queue.migrations import QUEUE_ROLE
     from bot.queue.queue import migrations
     from bot.runtime.connections import create_openai_client
-    from memory import Login, embedding_space, migrate
+    from memory import EmbeddingSpaceMismatch, Login, embedding_space, migrate
 
     client = create_openai_client(settings)
     try:
@@ -207,7 +225,14 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
     owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
 
     async def apply() -> list[str]:
-        return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
+        try:
+            return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
+        except EmbeddingSpaceMismatch as mismatch:
+            # The stand-in's vectors are of no use to a model, and its memories are few.
+            if not (mismatch.empty or mismatch.stored.model == STAND_IN_EMBEDDING_MODEL):
+                raise
+            await replace_vectors(settings, owner)
+            return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
 
     try:
         try:

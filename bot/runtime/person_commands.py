@@ -18,23 +18,18 @@ from psycopg.errors import InsufficientPrivilege, UndefinedTable
 from bot.config import Settings
 from bot.memories.person_data import EXPORTED, erase_person, export_person
 from bot.queue.queue import migrations
-from bot.runtime.commands import database
-from bot.runtime.connections import create_openai_client
-from bot.runtime.progress import ProgressBar
+from bot.runtime.commands import database, replace_vectors
 from bot.runtime.startup import StartError
 from bot.types import PersonErased
 from memory import (
-    Embedder,
     InvalidNamespace,
     Person,
     Pool,
     check_access,
     check_database,
     create_pool,
-    embedding_space,
     transaction,
 )
-from memory import reembed as embed_anew
 
 Ask = Callable[[str], str]
 
@@ -111,23 +106,16 @@ def reembed(settings: Settings, *, again: bool) -> None:
 
     Raises `StartError`.
     """
-    bar = ProgressBar("memories")
+    name = settings.embedding_model
 
     async def go() -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            addresses = await stack.enter_async_context(database(settings))
-            model = create_openai_client(settings)
-            stack.push_async_callback(model.close)
-            space = await embedding_space(model, settings.embedding_model)
-            owner = addresses.owner
-            address = owner if isinstance(owner, str) else owner.current()
-            made = await embed_anew(address, Embedder(model, space), progress=bar.show, again=again)
-        bar.end()
+        async with database(settings) as addresses:
+            made = await replace_vectors(settings, addresses.owner, again=again)
         if made:
-            tell(f"Embedded {made} memories with {space.model}. Start every process of Kioku anew")
-            tell(f"with KIOKU_EMBEDDING_MODEL={space.model}; until then it shows the newest only.")
+            tell(f"Embedded {made} memories with {name}. Start every process of Kioku anew")
+            tell(f"with KIOKU_EMBEDDING_MODEL={name}; until then it shows the newest only.")
         else:
-            tell(f"Every memory is embedded with {space.model} already.")
+            tell(f"Every memory is embedded with {name} already.")
 
     try:
         asyncio.run(go())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from memory.model.embedding_space import EmbeddingSpace
+
 
 class KiokuMemoryError(Exception):
     """Base class of this package's exceptions; the message is for the operator."""
@@ -18,7 +20,15 @@ class DatabaseNotReady(KiokuMemoryError):
 
 
 class EmbeddingSpaceMismatch(KiokuMemoryError):
-    """The stored vectors come from another embedding model or have other dimensions."""
+    """The stored vectors come from another embedding model or have other dimensions.
+
+    `stored` is that model; `empty` says that there are no vectors yet.
+    """
+
+    def __init__(self, message: str, stored: EmbeddingSpace, *, empty: bool) -> None:
+        super().__init__(message)
+        self.stored = stored
+        self.empty = empty
 
 
 class EmbeddingsUnavailable(KiokuMemoryError):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import LiteralString
 
 import psycopg
 from psycopg import Connection
@@ -27,6 +28,10 @@ from memory.postgres.rotation import Conninfo, address_of, connection_class
 _CONNECT_SECONDS = 30
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
+_EMBEDDING_SPACE: LiteralString = (
+    "SELECT model, dimensions, NOT EXISTS (SELECT FROM store_vectors) AS empty"
+    " FROM kioku_embedding_space"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,7 @@ def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpa
         " ON CONFLICT DO NOTHING",
         (space.model, space.dimensions),
     )
-    row = connection.execute("SELECT model, dimensions FROM kioku_embedding_space").fetchone()
-    _compare(row, space)
+    _compare(connection.execute(_EMBEDDING_SPACE).fetchone(), space)
 
 
 def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
@@ -147,7 +151,9 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
             f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
             f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
             f" KIOKU_EMBEDDING_MODEL={stored.model}, or run `kioku reembed`, or use another"
-            " database or KIOKU_DATA_DIR."
+            " database or KIOKU_DATA_DIR.",
+            stored,
+            empty=row["empty"],
         )
 
 
@@ -195,7 +201,7 @@ async def check_database(
     try:
         async with transaction(pool, wait=wait) as connection:
             rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
-            spaces = await connection.execute("SELECT model, dimensions FROM kioku_embedding_space")
+            spaces = await connection.execute(_EMBEDDING_SPACE)
             row = await spaces.fetchone()
     except psycopg.errors.UndefinedTable as missing:
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing

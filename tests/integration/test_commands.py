@@ -13,7 +13,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from memory import EmbeddedPostgres, packaged_migrations
+from memory import (
+    DM,
+    EmbeddedPostgres,
+    Embedder,
+    Person,
+    Pool,
+    add_memory,
+    packaged_migrations,
+)
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
 from tests.integration.kioku_process import (
     PYTHON_M_BOT,
@@ -166,21 +174,49 @@ def test_run_wants_the_steps_of_this_version(tmp_path: Path, slack: Server, data
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
-def test_another_embedding_than_the_stored_one_is_refused(
-    tmp_path: Path, slack: Server, database: str, command: str
+async def test_another_embedding_than_the_stored_one_is_refused(
+    tmp_path: Path, slack: Server, database: str, pool: Pool, embedder: Embedder, command: str
 ) -> None:
     """Another model, or another size of the same one, is named beside what is stored."""
+    await _remember(pool, embedder)
+    owner_rows(database, "UPDATE kioku_embedding_space SET model = 'ours'")
     settings = {**slack_settings(slack), "DATABASE_URL": database}
-    other = {**settings, "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small"}
-    assert refused(ended(tmp_path, command, **other)) == (
-        "The stored memories were embedded with kioku-stand-in-embedding (256 dimensions), but"
-        " text-embedding-3-small (1536) is configured: set"
-        " KIOKU_EMBEDDING_MODEL=kioku-stand-in-embedding, or run `kioku reembed`, or use another"
+    assert refused(ended(tmp_path, command, **settings)) == (
+        "The stored memories were embedded with ours (256 dimensions), but"
+        " kioku-stand-in-embedding (256) is configured: set"
+        " KIOKU_EMBEDDING_MODEL=ours, or run `kioku reembed`, or use another"
         " database or KIOKU_DATA_DIR."
     )
     owner_rows(database, "UPDATE kioku_embedding_space SET dimensions = 128")
     assert "(128 dimensions), but kioku-stand-in-embedding (256) is configured" in refused(
         ended(tmp_path, command, **settings)
+    )
+
+
+@pytest.mark.parametrize("stored", ["kioku-stand-in-embedding", "ours, but without memories"])
+async def test_vectors_of_the_stand_in_are_replaced(
+    tmp_path: Path, slack: Server, database: str, pool: Pool, embedder: Embedder, stored: str
+) -> None:
+    """They are of no use to a model: `kioku migrate` embeds the memories anew, and says so."""
+    if stored == SPACE.model:
+        await _remember(pool, embedder)
+    owner_rows(database, "UPDATE kioku_embedding_space SET model = %s", stored)
+    settings = {**slack_settings(slack), "DATABASE_URL": database}
+    other = {**settings, "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small"}
+    told = "1 of 1 memories\n" if stored == SPACE.model else ""
+    assert ended(tmp_path, "migrate", **other) == Ended(0, "The database is up to date.\n", told)
+    found = owner_rows(database, "SELECT model, dimensions FROM kioku_embedding_space")
+    assert found == [{"model": "text-embedding-3-small", "dimensions": 1536}]
+
+
+async def _remember(pool: Pool, embedder: Embedder) -> None:
+    await add_memory(
+        pool,
+        embedder,
+        Person("T1", "U1").namespace(DM),
+        "UserFact",
+        {"fact": "plays the cello"},
+        {"kind": "command", "evidence": "plays the cello"},
     )
 
 

@@ -650,7 +650,7 @@ def test_another_embedding_than_the_stored_one_is_told(
     found = told(ended(tmp_path, "doctor", **real))
     assert found["Embedding"].startswith(
         "FIX the stored memories are of kioku-stand-in-embedding (256 dimensions),"
-        " text-embedding-3-small (1536) is configured: the stand-in's memories are of no use to a"
+        " text-embedding-3-small (1536) is configured: `kioku up` and `kioku migrate` embed the"
     )
     owner_rows(database, "UPDATE kioku_embedding_space SET model = 'own'")
     found = told(ended(tmp_path, "doctor", **real))
@@ -701,7 +701,7 @@ def test_the_embedded_database_is_looked_at_running_or_not(tmp_path: Path) -> No
         assert ended(tmp_path, "doctor") == stopped
         assert server.pid == pid
     real = told(ended(tmp_path, "doctor", OPENAI_BASE_URL="http://127.0.0.1:1/v1"))
-    assert "set KIOKU_DATA_DIR to another folder" in real["Embedding"]
+    assert "`kioku migrate` embed the stand-in's memories anew" in real["Embedding"]
 
 
 def test_a_data_folder_that_cannot_be_used_is_told(

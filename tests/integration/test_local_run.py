@@ -16,7 +16,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.conftest import Server, json_server
+from tests.conftest import Server, json_server, owner_rows
 from tests.integration.kioku_process import (
     Ended,
     Running,
@@ -255,3 +255,28 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
             assert "Ctrl-C" in kioku.line()
             assert not any("playground" in process.cmdline() for process in kioku.children)
+
+
+def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_in: Server) -> None:
+    """With a key set, the next start embeds what the stand-in had embedded, and then runs."""
+    with running_fresh(tmp_path, "up", PORT="0") as kioku:
+        slack = Playground.of(kioku)
+        slack.say(LIKES)
+        wait_for(lambda: foods(tmp_path) == ["ラーメン"])
+        assert kioku.stop(signal.SIGINT).code == 0
+    key = {
+        "OPENAI_API_KEY": "a key",
+        "OPENAI_BASE_URL": stand_in.openai_base_url,
+        "KIOKU_REPLY_MODEL": "kioku-stand-in",
+        "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+    }
+    with running(tmp_path, "up", PORT="0", **key) as kioku:
+        url = kioku.line().rsplit(" ", 1)[1]
+        slack = Playground(Server(kioku.process, {"url": url}), slack.user)
+        slack.command("/memories")
+        wait_for(lambda: "ラーメン" in slack.texts()[-1])
+        done = kioku.stop(signal.SIGINT)
+    assert (done.code, done.err) == (0, "1 of 1 memories\n")
+    with EmbeddedPostgres(tmp_path / ".kioku") as postgres:
+        space = owner_rows(postgres.dsn("kioku"), "SELECT * FROM kioku_embedding_space")
+    assert (space[0]["model"], space[0]["dimensions"]) == ("text-embedding-3-small", 1536)

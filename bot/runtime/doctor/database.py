@@ -276,10 +276,7 @@ async def _embedding(settings: Settings, facts: DatabaseFacts, stored: Embedding
         return ok(part, f"the stored memories are of {held}, as configured.")
     here = f"{wanted.model} ({wanted.dimensions})"
     if stored.model == STAND_IN_EMBEDDING_MODEL:
-        todo = (
-            "the stand-in's memories are of no use to a real model: set KIOKU_DATA_DIR to another"
-            " folder, or DATABASE_URL to another database"
-        )
+        todo = "`kioku up` and `kioku migrate` embed the stand-in's memories anew"
     elif stored.model == wanted.model:
         todo = "use another database or KIOKU_DATA_DIR"
     else:
