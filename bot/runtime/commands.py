@@ -264,6 +264,9 @@ def _welcome(settings: Settings, playground: Playground | None, *, in_slack: boo
             "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
             " language model. Set OPENAI_API_KEY for a real one."
         )
+    else:
+        address = settings.openai_base_url or "https://api.openai.com/v1"
+        _tell(f"  Answers come from {settings.reply_model} at {address}.")
     _tell("  Stop with Ctrl-C; nothing is lost.")
 
 

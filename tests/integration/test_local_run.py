@@ -267,11 +267,11 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_
     key = {
         "OPENAI_API_KEY": "a key",
         "OPENAI_BASE_URL": stand_in.openai_base_url,
-        "KIOKU_REPLY_MODEL": "kioku-stand-in",
         "KIOKU_MEMORY_MODEL": "kioku-stand-in",
     }
     with running(tmp_path, "up", PORT="0", **key) as kioku:
         url = kioku.line().rsplit(" ", 1)[1]
+        assert kioku.line() == f"  Answers come from gpt-6-luna at {stand_in.openai_base_url}."
         slack = Playground(Server(kioku.process, {"url": url}), slack.user)
         slack.command("/memories")
         wait_for(lambda: "ラーメン" in slack.texts()[-1])
