@@ -32,7 +32,7 @@ from bot.views.forgetting import (
     nothing_to_forget,
 )
 from bot.views.memories import memory_list, numbered, preview_list, search_results
-from bot.views.subcommands import is_number
+from bot.views.subcommands import is_number, numbers_in, sentence_in
 from bot.views.time_forms import past_period
 from memory import (
     DM,
@@ -43,6 +43,7 @@ from memory import (
     Memory,
     Person,
     Pool,
+    SubjectTerms,
     Undo,
     UndoExpired,
     folded,
@@ -139,17 +140,20 @@ class MemoryActions:
         )
 
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
-        """Return the question about a number of the list, or about what matches `words`."""
+        """Return the question about numbers of the list, or about what matches `words`."""
         memories = await list_memories(self.pool, person)
-        if words.isdecimal():
-            number = int(words) if is_number(words) else 0
-            found = [pair for pair in numbered(memories) if pair[0] == number]
-            if not found:
+        if numbers := numbers_in(words):
+            found = [pair for pair in numbered(memories) if pair[0] in numbers]
+            missing = set(numbers) - {number for number, _ in found}
+            if missing:
                 return ephemeral_payload(
-                    say(language, "forget_no_number", number=words[:20], count=len(memories))
+                    say(language, "forget_no_number", number=min(missing), count=len(memories))
                 )
             return forget_question(language, found, stand_in=self.stand_in)
-        found = _among(memories, matching(memories, words))
+        hits = matching(memories, words)
+        if not hits and (sentence := sentence_in(words)):
+            hits = [one for one in memories if SubjectTerms([one]).found_in(sentence)]
+        found = _among(memories, hits)
         if not found:
             return search_results(language, [], words, similar=False)
         return forget_question(language, found, stand_in=self.stand_in)

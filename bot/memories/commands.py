@@ -19,6 +19,7 @@ from bot.views.subcommands import (
     PERIODS,
     THREAD,
     closest_subcommand,
+    forget_words,
     help_groups,
     parse_forget,
     parse_memories,
@@ -71,6 +72,8 @@ class SlashCommands:
         self, person: Person, language: Language, text: str, channel: str
     ) -> Payload:
         """Answer ``/memories``."""
+        if (forgets := forget_words(text)) is not None:
+            return await self.forget(person, language, forgets, channel)
         found = parse_memories(text)
         if found is None:
             return ephemeral_payload(_unknown(language, text.split()[0]))
@@ -83,6 +86,8 @@ class SlashCommands:
         """Answer ``/forget``."""
         if not folded(text):
             return ephemeral_payload(say(language, "forget_usage"))
+        if (asked := parse_memories(text)) and asked[0].name == "help" and not asked[1]:
+            return await self._help(person, language)
         use = parse_forget(text)
         if use is EVERYTHING:
             return await self.own.everything_proposed(person, language)

@@ -17,7 +17,7 @@ from bot.views.blocks import (
     section,
 )
 from bot.views.erasing import erase_button
-from bot.views.labels import describe, describe_escaped, memory_line
+from bot.views.labels import describe_escaped, memory_line
 from bot.views.memories import Numbered
 from bot.views.views import View, form_view
 from memory import Memory
@@ -154,13 +154,12 @@ def forget_form(language: Language, memory: Memory) -> View:
 
 
 def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:
-    what = "\n".join(describe(language, memory.kind, memory.content) for memory in memories)
+    # No dialog: the list above it is the question, and the answer has an Undo.
     return button(
         FORGET_ACTION,
         say(language, "forget_button"),
         json.dumps({"memories": [memory.reference for memory in memories]}),
         style="danger",
-        confirm=_confirm(language, what, "forget_button"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ class Subcommand:
         return self.words[0]
 
 
-LIST = Subcommand(words=("list", "all", "一覧"), usage="usage_list", about="about_list")
+LIST = Subcommand(words=("list", "all", "show", "一覧"), usage="usage_list", about="about_list")
 MEMORIES: tuple[Subcommand, ...] = (
     LIST,
     Subcommand(
@@ -47,7 +48,9 @@ MEMORIES: tuple[Subcommand, ...] = (
     Subcommand(
         words=("preview", "プレビュー", "確認"), usage="usage_preview", about="about_preview"
     ),
-    Subcommand(words=("history", "履歴"), usage="usage_history", about="about_history"),
+    Subcommand(
+        words=("history", "undo", "履歴", "元に戻す"), usage="usage_history", about="about_history"
+    ),
     Subcommand(
         words=("export", "download", "エクスポート", "書き出し"),
         usage="usage_export",
@@ -60,12 +63,16 @@ MEMORIES: tuple[Subcommand, ...] = (
         opens_modal="always",
     ),
     Subcommand(
-        words=("pause", "一時停止", "停止"),
+        words=("pause", "off", "一時停止", "停止", "オフ"),
         usage="usage_pause",
         about="about_pause",
         opens_modal="no_time",
     ),
-    Subcommand(words=("resume", "unpause", "再開"), usage="usage_resume", about="about_resume"),
+    Subcommand(
+        words=("resume", "unpause", "on", "再開", "オン"),
+        usage="usage_resume",
+        about="about_resume",
+    ),
     Subcommand(
         words=("incognito", "シークレット"), usage="usage_incognito", about="about_incognito"
     ),
@@ -103,6 +110,10 @@ THREAD = Subcommand(
 PERIODS: tuple[Subcommand, ...] = (LAST_HOURS, TODAY, YESTERDAY, LAST_WEEK)
 FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, *PERIODS, THREAD)
 _NAMED = {use.name: use for use in MEMORIES}
+# After ``/memories`` they mean ``/forget``.
+_FORGETTING = ("forget", "delete", "remove", "erase", "忘れる", "忘れて", "削除", "消去")
+_NUMBERS = re.compile(r"#?\d+(?:(?:\s*[,、と]\s*|\s+)#?\d+)*")
+_THAT = re.compile(r"that\s+", re.IGNORECASE)
 # What help shows: under each heading, the uses that share a line.
 HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
     "help_see": tuple((_NAMED[name],) for name in ("list", "search", "history", "preview")),
@@ -142,7 +153,32 @@ def parse_forget(text: str) -> Subcommand:
             return use
     if past_period(text, datetime.now(UTC), UTC) is not None:
         return LAST_HOURS
-    return NUMBER if text.isdecimal() else WORDS
+    return NUMBER if numbers_in(text) else WORDS
+
+
+def forget_words(text: str) -> str | None:
+    """Return what follows a word for forgetting in ``/memories``; None if there is no such word."""
+    first, _, rest = text.strip().partition(" ")
+    if _folded(first) in _FORGETTING:
+        return rest.strip()
+    for word in _FORGETTING:
+        if not word.isascii() and _folded(text).startswith(word):
+            return text.strip()[len(word) :].strip()
+    return None
+
+
+def numbers_in(text: str) -> list[int]:
+    """Return the numbers of ``/forget 1 2`` or ``/forget #1``, in order; empty for other words."""
+    text = unicodedata.normalize("NFKC", text).strip()
+    if not _NUMBERS.fullmatch(text):
+        return []
+    return list(dict.fromkeys(int(one[:6]) for one in re.findall(r"\d+", text)))
+
+
+def sentence_in(text: str) -> str | None:
+    """Return the sentence of ``/forget that I like ramen``; None for other words."""
+    found = _THAT.match(text.strip())
+    return text.strip()[found.end() :] if found else None
 
 
 def parse_on_off(words: str) -> bool | None:
@@ -168,7 +204,7 @@ def closest_subcommand(word: str) -> Subcommand | None:
     """Return the use of ``/memories`` whose name is most like `word`, if any is."""
     names = {name: use for use in MEMORIES for name in use.words}
     begun = [name for name in names if len(word) > 1 and name.startswith(_folded(word))]
-    close = begun or get_close_matches(_folded(word), list(names), n=1, cutoff=0.5)
+    close = begun or get_close_matches(_folded(word), list(names), n=1, cutoff=0.7)
     return names[close[0]] if close else None
 
 

@@ -55,7 +55,6 @@ SURFACES = (
     ("edit", "Edit a memory", "A form with the fields of a memory."),
     ("history", "History", "What happened to the memories, newest first."),
     ("forget", "Forget", "Kioku shows what it would forget, with a button."),
-    ("confirm", "Asked once more", "A dialog asks before a memory goes."),
     ("forgotten", "Forgotten", "What was forgotten, with Undo for ten minutes."),
     ("settings", "Settings", "A form: memory, notices, language, how long to keep."),
     ("help", "Help", "The commands, and that plain words do."),
@@ -308,13 +307,11 @@ class Day:
         await self.camera.shoot("history", await one.command("/memories history"))
 
     async def forgetting(self) -> None:
-        """Asked, asked again, forgotten."""
+        """Asked, forgotten, undone."""
         one = self.one
         asked = await one.command(f"/forget {self.words.food}")
         await self.camera.shoot("forget", asked)
         await self.in_last("forget_memory").click()
-        await self.camera.shoot("confirm", self.dialog)
-        await self.dialog.get_by_role("button").last.click()
         await expect(self.in_last("undo_forget")).to_be_visible(timeout=15_000)
         await self.camera.shoot("forgotten", one.last)
         await self.in_last("undo_forget").click()

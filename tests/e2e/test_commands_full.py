@@ -222,7 +222,7 @@ def test_numbers_in_any_writing(world: World, words: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_forget_words_then_undo(world: World, language: Language) -> None:
-    """What matches is shown with confirm, forgotten at once or one by one, and brought back."""
+    """What matches is shown, forgotten by one click, all or one by one, and restored by Undo."""
     ann = somebody(world, language)
     remember(world, ann, *TOLD, ("food", "miso ramen"))
     before = world.memories(ann), world.vectors(ann)
@@ -232,7 +232,7 @@ def test_forget_words_then_undo(world: World, language: Language) -> None:
     assert both["text"]["text"] == say(language, "forget_all_button", count=2)
     for button in (first, second, both):
         assert button["style"] == "danger"
-        assert button["confirm"]["deny"]["text"] == say(language, "forget_keep")
+        assert "confirm" not in button
     assert (world.memories(ann), world.vectors(ann)) == before
     gone = world.click(ann, question, "dm", both)
     assert say(language, "forgotten_many", count=2) in shown(gone)
@@ -355,3 +355,15 @@ def test_in_a_channel_nobody_else_sees_any_of_it(world: World) -> None:
     assert [line.split(" _(")[0] for line in lines(world.command(bo, "/memories"))[1:]] == [
         "*1.* Likes pizza"
     ]
+
+
+def test_other_ways_to_ask_for_forgetting(world: World) -> None:
+    """Several numbers, a whole sentence, and `/memories delete` lead to the same question."""
+    ann = somebody(world)
+    remember(world, ann, *TOLD)
+    several = world.command(ann, "/forget", "#1 2")
+    assert say("en", "forget_ask_many", count=2) in shown(several)
+    for command, words in (("/forget", "that I like ramen"), ("/memories", "delete ramen")):
+        assert len(buttons(world.command(ann, command, words))) == 1
+    assert say("en", "forget_usage") in shown(world.command(ann, "/memories", "remove"))
+    assert say("en", "help_title") in shown(world.command(ann, "/forget", "help"))

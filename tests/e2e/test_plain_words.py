@@ -93,7 +93,6 @@ def test_forgetting_is_only_proposed(world: World, place: str, text: str) -> Non
     [button] = buttons(notice)
     assert json.loads(button["value"]) == {"memories": [f"{at.audience}/{key}"]}
     assert button["style"] == "danger"
-    assert button["confirm"]
     assert "sushi" not in shown(notice)
     if place == "public":
         assert notice["is_ephemeral"]

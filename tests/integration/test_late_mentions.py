@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from bot.conversation import inbox
 from bot.conversation.inbox import READ_FOLLOW_UPS
@@ -108,6 +109,21 @@ async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> No
     assert 15 < again["due_in"] <= 17
     await app.wiring.reading.follow_ups(**again["args"])
     assert thread.stored() == [mention.text, "two"]
+
+
+@pytest.mark.parametrize("error", ["thread_not_found", "missing_scope"])
+async def test_a_thread_that_cannot_be_read_is_left(thread: Thread, error: str) -> None:
+    """Where no later attempt could succeed the job ends; where one can, it fails to be repeated."""
+    app = thread.app
+    mention = thread.says("<@BOT> one")
+    await app.wiring.inbox.store(mention)
+    [job] = thread.jobs()
+    app.slack.fault("conversations.replies", error=error)
+    await app.wiring.reading.follow_ups(**job["args"])
+    assert thread.jobs() == []
+    app.slack.fault("conversations.replies", status=500)
+    with pytest.raises(SlackApiError):
+        await app.wiring.reading.follow_ups(**job["args"])
 
 
 async def test_what_a_thread_says_after_it_asked_for_quiet_is_not_read(thread: Thread) -> None:

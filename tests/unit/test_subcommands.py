@@ -13,9 +13,12 @@ from bot.views.subcommands import (
     MEMORIES,
     closest_subcommand,
     command_opens_modal,
+    forget_words,
     help_groups,
+    numbers_in,
     parse_forget,
     parse_memories,
+    sentence_in,
 )
 
 
@@ -59,6 +62,11 @@ def test_each_usage_is_what_it_says(language: Language) -> None:
         ("再開", "resume", ""),
         ("add I live in Osaka", "add", "I live in Osaka"),
         ("設定", "settings", ""),
+        ("show", "list", ""),
+        ("undo", "history", ""),
+        ("off", "pause", ""),
+        ("off 2h", "pause", "2h"),
+        ("on", "resume", ""),
     ],
 )
 def test_what_is_typed(text: str, name: str, words: str) -> None:
@@ -99,6 +107,51 @@ def test_the_nearest_is_offered(word: str, name: str) -> None:
     use = closest_subcommand(word)
     assert use is not None
     assert use.name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("delete ramen", "ramen"),
+        ("Remove  2", "2"),
+        ("erase", ""),
+        ("forget that I like ramen", "that I like ramen"),
+        ("ラーメンを忘れて", None),
+        ("削除 ラーメン", "ラーメン"),
+        ("削除ラーメン", "ラーメン"),
+        ("deleted", None),
+        ("list", None),
+    ],
+)
+def test_other_words_for_forgetting(text: str, words: str | None) -> None:
+    """`/memories delete ramen` means `/forget ramen`."""
+    assert forget_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("2", [2]),
+        ("#1", [1]),
+        ("1 2", [1, 2]),
+        ("1, 2,3", [1, 2, 3]),
+        ("＃１と２", [1, 2]),
+        ("2 2", [2]),
+        ("99999999999", [999_999]),
+        ("2 ramen", []),
+        ("2 days", []),
+        ("", []),
+    ],
+)
+def test_numbers_of_the_list(text: str, numbers: list[int]) -> None:
+    """One or more numbers, however they are separated; anything else is words."""
+    assert numbers_in(text) == numbers
+
+
+def test_the_sentence_after_that() -> None:
+    """`/forget that I like ramen` names a sentence, `/forget Thatcher` words."""
+    assert sentence_in("that I like ramen") == "I like ramen"
+    assert sentence_in("Thatcher") is None
 
 
 def test_nothing_is_near_to_anything() -> None:

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversation.inbox import READ_FOLLOW_UPS, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, Kind
-from bot.slack.client import error_code, retry_after
+from bot.slack.client import error_code, is_passing, retry_after
 from bot.slack.messages import found_message
 from memory import InvalidNamespace, Pool, transaction
 
@@ -97,7 +97,10 @@ class MissedMessages:
         return message is not None and await self._inbox.store(message, late=late)
 
     async def follow_ups(self, thread: str, after: str) -> None:
-        """Store what was written in `thread` after the message `after`, and is not known yet."""
+        """Store what was written in `thread` after the message `after`, and is not known yet.
+
+        Raises what the Slack client raises if a later attempt can succeed.
+        """
         team, channel, root = thread.split(".", 2)
         place, cursor = Place(team_id=team, channel_id=channel, thread_ts=root), ""
         try:
@@ -110,9 +113,12 @@ class MissedMessages:
                 if not cursor:
                     return
         except SlackApiError as error:
-            if error_code(error) != "ratelimited":
+            if error_code(error) == "ratelimited":
+                await self._put_off(thread, after, retry_after(error))
+            elif is_passing(error):
                 raise
-            await self._put_off(thread, after, retry_after(error))
+            else:
+                log.warning("a thread could not be read: %s", error_code(error))
 
     async def _put_off(self, thread: str, after: str, delay: float) -> None:
         async with transaction(self._pool) as connection:
