@@ -72,7 +72,7 @@ RECIPES: dict[str, Recipe] = {
         edits=(
             Edit(
                 file="bot/views/subcommands.py",
-                before='    Subcommand(words=("history", "履歴")',
+                before='    Subcommand(\n        words=("history",',
                 text='    Subcommand(words=("tips", "ヒント"), usage="usage_tips",'
                 ' about="about_tips"),\n',
             ),
@@ -84,7 +84,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/memories/commands.py",
-                before="            **(more or {}),\n",
+                before='            "history": self.changes.history,\n',
                 text='            "tips": self._tips,\n',
             ),
             Edit(

@@ -157,7 +157,7 @@ def parse_forget(text: str) -> Subcommand:
 
 
 def forget_words(text: str) -> str | None:
-    """Return what follows a word for forgetting in ``/memories``; None if there is no such word."""
+    """Return what follows `forget`, or an alias of it, in ``/memories``; None without one."""
     first, _, rest = text.strip().partition(" ")
     if _folded(first) in _FORGETTING:
         return rest.strip()

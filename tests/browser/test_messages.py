@@ -40,7 +40,7 @@ async def test_stop_keeps_what_was_written(kioku: Playground, visit: Visit) -> N
 
 async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
     """What was typed stands there before the server has it; a failure offers another try."""
-    ann = await visit(Playground(show.url))
+    ann = await visit(Playground(show.url), locale="ja-JP")
     await ann.page.route("**/_playground/messages", lambda route: route.abort())
     await ann.say("こんにちは")
     pending = ann.page.locator(".message.pending")
@@ -81,7 +81,7 @@ async def person(show: Showcase, name: str) -> str:
 
 async def test_composing_japanese_sends_nothing(show: Showcase, visit: Visit) -> None:
     """The Enter that ends a composition is not the Enter that sends."""
-    ann = await visit(Playground(show.url))
+    ann = await visit(Playground(show.url), locale="ja-JP")
     await ann.box.focus()
     session = await ann.page.context.new_cdp_session(ann.page)
     await session.send(
@@ -184,7 +184,7 @@ async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit)
     manifest = dataclasses.replace(read_manifest(ROOT / "manifest.yml"), home_tab=True)
     async with serve(manifest, with_model=False, data_dir=tmp_path) as slack:
         port = int(slack.url.rsplit(":", 1)[1])
-        ann = await visit(Playground(slack.url))
+        ann = await visit(Playground(slack.url), locale="ja-JP")
         await ann.say("before")
         await expect(ann.last).to_contain_text("before")
     await expect(ann.page.get_by_role("alert")).to_contain_text("再接続しています")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
@@ -123,9 +123,20 @@ class Recorded(AsyncConnection[DictRow]):
         return await super().execute(query, params, **more)
 
 
+class RecordedStatement(AsyncClientCursor[DictRow]):
+    """The cursor of `memory.execute_statement`, which sends role and statement together."""
+
+    async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        """Execute, and note the statement as `Recorded` does."""
+        if isinstance(params, dict):
+            Recorded.sent.append((query.partition(b"; ")[2].decode(), params))
+        return await super().execute(query, params, **more)
+
+
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
+async def pool(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """The application's pool, whose connections note what they send."""
+    monkeypatch.setattr("memory.postgres.database.AsyncClientCursor", RecordedStatement)
     opened = create_pool(login_of(database), min_size=1, max_size=2, timeout=10)
     opened.connection_class = Recorded
     Recorded.sent.clear()

@@ -191,7 +191,7 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
     text = "I love green tea tempura"
     with psycopg.connect(aws.database) as holder:
         if step == "before the model":
-            holder.execute("LOCK TABLE turns IN ACCESS EXCLUSIVE MODE")
+            holder.execute("LOCK TABLE turns IN EXCLUSIVE MODE")
         if step == "in the stream":
             world.pace(first_token_ms=0, token_ms=600, chunk_chars=4)
         if step == "forming":
