@@ -21,8 +21,16 @@ RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awa
 UpdateNotices: TypeAlias = Callable[
     [AsyncConnection[DictRow], Person, Sequence[Memory] | None], Awaitable[None]
 ]
+# Schedules formation of what waits of a person for now; returns of how many messages.
+FormNow: TypeAlias = Callable[[Person], Awaitable[int]]
 # Schedules formation of a person's unformed words in each audience.
 FormWaiting: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]
+
+
+async def form_nothing(person: Person) -> int:
+    """Schedule nothing, where there is no queue."""
+    del person
+    return 0
 
 
 async def no_notice(*_: object) -> None:

@@ -83,14 +83,14 @@ def final_question(reply: str) -> str | None:
     return sentences[-1][-_MAX_QUESTION:]
 
 
-async def unformed_audiences(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
-    """Return the audiences in which something the person said is not remembered yet."""
+async def count_unformed(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
+    """Return how many messages of the person are not remembered yet, by audience."""
     found = await connection.execute(
-        "SELECT DISTINCT audience FROM turns WHERE team_id = %s AND user_id = %s"
-        " AND formed_at IS NULL AND withheld_at IS NULL AND words <> ''",
+        "SELECT audience, count(*) AS messages FROM turns WHERE team_id = %s AND user_id = %s"
+        " AND formed_at IS NULL AND withheld_at IS NULL AND words <> '' GROUP BY audience",
         (person.team_id, person.user_id),
     )
-    return [str(row["audience"]) for row in await found.fetchall()]
+    return {row["audience"]: row["messages"] for row in await found.fetchall()}
 
 
 async def mark_formed(

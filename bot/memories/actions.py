@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.conversation.callbacks import UpdateNotices, no_notice
+from bot.conversation.callbacks import FormNow, UpdateNotices, form_nothing, no_notice
 from bot.conversation.history import (
     anything_said,
     latest_thread,
@@ -77,12 +77,19 @@ class MemoryActions:
     audiences: Audiences
     stand_in: bool
     update_notices: UpdateNotices = no_notice
+    form_now: FormNow = form_nothing
 
     async def listed(self, person: Person, language: Language, page: str = "", *_: str) -> Payload:
-        """Return the page that `page` names, else the first."""
+        """Return the page that `page` names, else the first; form what waits of the person."""
+        unformed = await self.form_now(person)
         memories = await list_memories(self.pool, person)
-        number = int(page) if is_number(page) else 1
-        return memory_list(language, numbered(memories), page=number, stand_in=self.stand_in)
+        return memory_list(
+            language,
+            numbered(memories),
+            page=int(page) if is_number(page) else 1,
+            unformed=unformed,
+            stand_in=self.stand_in,
+        )
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""

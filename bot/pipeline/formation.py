@@ -15,15 +15,16 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.unformed import (
+    count_unformed,
     mark_formed,
     read_unformed,
-    unformed_audiences,
 )
 from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.audiences import Audiences
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
+from bot.users.settings import read_settings
 from memory import (
     FormationResult,
     Former,
@@ -93,8 +94,23 @@ class FormationJobs:
 
     async def schedule_all(self, connection: AsyncConnection[DictRow], person: Person) -> None:
         """Defer formation of all that waits of a person: memory is on again."""
-        for audience in await unformed_audiences(connection, person):
+        for audience in await count_unformed(connection, person):
             await self.schedule(connection, person.namespace(audience))
+
+    async def form_now(self, person: Person) -> int:
+        """Schedule formation of all that waits of a person for now; return of how many messages.
+
+        0 while memory is off for them.
+        """
+        if self._mode == "off":
+            return 0
+        async with person_transaction(self._pool, person) as connection:
+            if (await read_settings(connection, person)).off_reason(self._consent):
+                return 0
+            messages = await count_unformed(connection, person)
+            for audience in messages:
+                await self._defer(connection, person.namespace(audience), 0.0)
+        return sum(messages.values())
 
     async def _defer(
         self,

@@ -98,14 +98,6 @@ def wire(connections: Connections) -> Application:
     admission = AccessControl(policies, people, slack)
     workspaces = Workspaces(pool)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
-    own = MemoryActions(
-        pool=pool,
-        embedder=embedder,
-        people=people,
-        audiences=audiences,
-        stand_in=settings.stand_in,
-        update_notices=notices.update_notices,
-    )
     verifier = create_verifier(settings)
     former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
     shares = Quotas(
@@ -123,6 +115,15 @@ def wire(connections: Connections) -> Application:
         mode=settings.formation,
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
+    )
+    own = MemoryActions(
+        pool=pool,
+        embedder=embedder,
+        people=people,
+        audiences=audiences,
+        stand_in=settings.stand_in,
+        update_notices=notices.update_notices,
+        form_now=learning.form_now,
     )
     controls = MemoryControls(
         pool, people, learning.schedule_all, consent=settings.consent, admission=admission

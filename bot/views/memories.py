@@ -55,13 +55,22 @@ def numbered(memories: Sequence[Memory]) -> list[tuple[int, Memory]]:
 
 
 def memory_list(
-    language: Language, found: Numbered, *, page: int = 1, stand_in: bool = False
+    language: Language,
+    found: Numbered,
+    *,
+    page: int = 1,
+    unformed: int = 0,
+    stand_in: bool = False,
 ) -> Payload:
-    """Return a page of all memories, grouped and numbered; pages start at 1."""
+    """Return a page of all memories, grouped and numbered; pages start at 1.
+
+    `unformed` is the number of messages that no memories have been formed of yet.
+    """
+    waiting = [say(language, "memories_unformed", count=unformed)] if unformed else []
     if not found:
-        return ephemeral_payload(say(language, "memories_none"))
+        return ephemeral_payload(waiting[0] if waiting else say(language, "memories_none"))
     title = say(language, "memories_title")
-    notes = [say(language, "memories_hint"), *_stand_in(language, stand_in)]
+    notes = [*waiting, say(language, "memories_hint"), *_stand_in(language, stand_in)]
     return _page(language, found, page, title, header(title), notes, PAGE_ACTION)
 
 

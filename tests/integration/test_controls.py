@@ -169,6 +169,40 @@ async def test_a_pause_ends_by_itself(app: App) -> None:
     assert "okonomiyaki" in json.dumps(await app.form(before))
 
 
+def formations_of(app: App, who: Person) -> list[dict[str, Any]]:
+    """Return the waiting formations of a person."""
+    return [job for job in app.jobs(FORM) if job["args"]["user"] == who.user_id]
+
+
+async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
+    """`/memories` right after a message says that it is still read, and forms it now."""
+    place = app.slack.place()
+    who = person(place, app)
+    said = await app.ask(place, "I love pizza")
+    [before] = formations_of(app, who)
+    assert before["due_in"] > 5
+    shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
+    assert shown["text"] == say("en", "memories_unformed", count=1)
+    [now] = formations_of(app, who)
+    assert now["due_in"] <= 0
+    await app.form(said)
+    shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
+    assert "pizza" in shown["text"]
+    assert say("en", "memories_unformed", count=1) not in str(shown)
+
+
+async def test_the_list_forms_nothing_while_memory_is_paused(app: App) -> None:
+    """What waits for the end of a pause is neither formed nor announced."""
+    place = app.slack.place()
+    who = person(place, app)
+    await app.ask(place, "I love pizza")
+    await app.wiring.controls.pause(who)
+    shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
+    assert shown["text"] == say("en", "memories_none")
+    [waiting] = formations_of(app, who)
+    assert waiting["due_in"] > 5
+
+
 async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App) -> None:
     """Memory resumed while the model answers: the reply does not say that it is paused."""
     place = app.slack.place()
