@@ -46,6 +46,8 @@ from tests.payloads import PAYLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
+HOSTILE = "HOSTILE_MODEL"
+"""The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
 _TEMPLATE = "kioku_template"
 _READY_SECONDS = 30
 _SLOW_FOLDERS = (ROOT / "tests" / "browser", ROOT / "tests" / "deploy")
@@ -182,7 +184,9 @@ def failed_calls(request: pytest.FixtureRequest) -> Iterator[None]:
     asked for; the rest is named by ``@pytest.mark.failed_calls("METHOD: ERROR", because=…)``.
     """
     yield
-    expected = set[str]()
+    # A hostile model's answers break off and grow at other moments than the tests name: that run
+    # judges leaks, foreign writes and links.
+    expected = {"*"} if os.environ.get(HOSTILE) else set[str]()
     for mark in request.node.iter_markers("failed_calls"):
         assert mark.kwargs.keys() == {"because"}, "A mark of failed calls says why they fail."
         expected.update(mark.args)

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tests import fork_server
-from tests.conftest import ROOT, Server, json_server, login_of
+from tests.conftest import HOSTILE, ROOT, Server, json_server, login_of
 from tests.fork_server import Process
 
 Mode: TypeAlias = Literal["socket", "http"]
 
 _READY = re.compile(r"Kioku is ready on port (\d+)\.")
 _READY_TRIES = 1_500
-HOSTILE = "HOSTILE_MODEL"
 
 
 class App:

@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, Server, fresh_database, json_server
-from tests.e2e.app import HOSTILE, App, Mode, running
+from tests.conftest import HOSTILE, ROOT, Server, fresh_database, json_server
+from tests.e2e.app import App, Mode, running
 from tests.e2e.world import World
 from tests.hostile.invariants import plant, violations
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Server
-from tests.e2e.app import HOSTILE
+from tests.conftest import HOSTILE, Server
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow

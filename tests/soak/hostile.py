@@ -7,8 +7,7 @@ import re
 import subprocess
 import sys
 
-from tests.conftest import ROOT
-from tests.e2e.app import HOSTILE
+from tests.conftest import HOSTILE, ROOT
 from tests.soak.table import Table, tell
 
 _SAID = re.compile(r"hostile model: (\d+) attacks, (\d+) tests ended otherwise")
