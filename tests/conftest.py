@@ -173,7 +173,11 @@ def payloads() -> Iterator[None]:
     The playground keeps what was wrong, also where the app went on as if nothing had happened.
     """
     yield
-    assert PAYLOADS.violations() == []
+    found = PAYLOADS.violations()
+    if os.environ.get(HOSTILE):
+        # A test that ended otherwise may have ended its app before it could set a session active.
+        found = [one for one in found if not one.endswith("was left in processing")]
+    assert found == []
 
 
 @pytest.fixture(autouse=True)
