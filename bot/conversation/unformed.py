@@ -84,10 +84,11 @@ def final_question(reply: str) -> str | None:
 
 
 async def count_unformed(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    """Return how many messages of the person are not remembered yet, by audience."""
+    """Return how many answered messages of the person are not remembered yet, by audience."""
     found = await connection.execute(
         "SELECT audience, count(*) AS messages FROM turns WHERE team_id = %s AND user_id = %s"
-        " AND formed_at IS NULL AND withheld_at IS NULL AND words <> '' GROUP BY audience",
+        " AND formed_at IS NULL AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> ''"
+        " GROUP BY audience",
         (person.team_id, person.user_id),
     )
     return {row["audience"]: row["messages"] for row in await found.fetchall()}
