@@ -75,15 +75,11 @@ class HomePublisher:
         self._reading = reading
 
     async def opened(self, person: Person, *, slack_hash: str) -> None:
-        """Let a Home that was just opened be published, and form what waits of the person.
-
-        `slack_hash` names what Slack shows now. A Home follows the memories that are formed.
-        """
+        """Let a Home that was just opened be published; `slack_hash` names what Slack shows now."""
         async with person_transaction(self._pool, person) as connection:
             await note_opened(connection, person, slack_hash=slack_hash)
             # One may wait for more changes to come: no longer.
             await self._schedule(connection, person, "home", 0.0)
-        await self._reading.own.form_now(person)
 
     async def in_use(self, person: Person) -> None:
         """Note that a person clicks in their Home, so that it follows what they do."""

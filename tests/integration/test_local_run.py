@@ -253,6 +253,7 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
         }
         with running(tmp_path, "up", **settings) as kioku:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
+            assert "Answers come from " in kioku.line()
             assert "Ctrl-C" in kioku.line()
             assert not any("playground" in process.cmdline() for process in kioku.children)
 
