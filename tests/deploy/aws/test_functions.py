@@ -246,9 +246,6 @@ def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
     aws.let_go()
 
 
-@pytest.mark.failed_calls(
-    "views.publish: hash_conflict", because="two functions publish a Home at once"
-)
 def test_without_the_queue_events_come_again_and_people_are_told(aws: Aws) -> None:
     """An event comes again; whoever types a command, or clicks in a modal or Home, is told."""
     world = aws.world
