@@ -117,6 +117,11 @@ class MemoryState:
         return self.off is None and self.settings.consent == "unknown" and not self.settings.told
 
     @property
+    def is_first(self) -> bool:
+        """Whether the answer is the first that tells the person about Kioku."""
+        return self.needs_introduction or self.needs_consent_question
+
+    @property
     def needs_consent_question(self) -> bool:
         """Whether the person is to be asked, for the first time, if they agree to memory."""
         return self.off == "not_agreed" and not self.settings.told

@@ -34,6 +34,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--no-model", action="store_true", help="serve no stand-in model")
     parser.add_argument(
+        "--paced", action="store_true", help="the stand-in writes at a pace that can be watched"
+    )
+    parser.add_argument(
         "--exit-with-parent", action="store_true", help="stop when standard input is closed"
     )
     return parser.parse_args()
@@ -54,6 +57,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         data_dir=arguments.data_dir,
         retry_delays=arguments.retry_delays,
         with_model=with_model,
+        paced=arguments.paced,
     ) as slack:
         sys.stdout.write(json.dumps(facts(slack, with_model=with_model)) + "\n")
         sys.stdout.flush()

@@ -30,18 +30,19 @@ async def serve(
     data_dir: Path | None = None,
     retry_delays: tuple[float, ...] = (0.0, 60.0, 300.0),
     with_model: bool = True,
+    paced: bool = False,
 ) -> AsyncIterator[Slack]:
     """Run a playground while the context is open; `slack.url` says where.
 
-    Raises ValueError for a host other than this machine's loopback, OSError when the port is
-    taken.
+    With `paced` the model begins with the settings `playground.model.control.WATCHABLE`.
+    Raises ValueError for a host other than this machine's loopback, OSError when the port is taken.
     """
     if host not in LOOPBACK:
         raise ValueError(
             f"The playground serves this machine only: use 127.0.0.1 as its host, not {host}."
         )
     async with open_slack(manifest, data_dir=data_dir, retry_delays=retry_delays) as slack:
-        app = create_app(slack, with_model=with_model)
+        app = create_app(slack, with_model=with_model, paced=paced)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -75,7 +76,7 @@ def facts(slack: Slack, *, with_model: bool) -> dict[str, str | None]:
     }
 
 
-def create_app(slack: Slack, *, with_model: bool) -> web.Application:
+def create_app(slack: Slack, *, with_model: bool, paced: bool = False) -> web.Application:
     """The aiohttp application of one playground."""
     app = web.Application(middlewares=[_this_machine_only], client_max_size=BODY_BYTES)
     web_api = WebApi(slack)
@@ -89,7 +90,7 @@ def create_app(slack: Slack, *, with_model: bool) -> web.Application:
     if with_model:
         from playground.model import add_model_routes
 
-        add_model_routes(app)
+        add_model_routes(app, paced=paced)
     add_page_routes(app)
 
     async def close_slack(_app: web.Application) -> None:

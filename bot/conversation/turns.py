@@ -216,7 +216,7 @@ class Turns:
         [kept] = await redact_texts(reply or "", known=intent.removed)
         async with transaction(self._pool, _scope(claimed.message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
-            if intent.memory_state.needs_introduction or intent.memory_state.needs_consent_question:
+            if intent.memory_state.is_first:
                 await note_told(connection, claimed.message.person)
             ended = await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"

@@ -75,7 +75,6 @@ class MemoryActions:
     embedder: Embedder
     people: Profiles
     audiences: Audiences
-    stand_in: bool
     update_notices: UpdateNotices = no_notice
     form_now: FormNow = form_nothing
 
@@ -88,7 +87,6 @@ class MemoryActions:
             numbered(memories),
             page=int(page) if is_number(page) else 1,
             unformed=unformed,
-            stand_in=self.stand_in,
         )
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
@@ -100,7 +98,7 @@ class MemoryActions:
         if similar:
             nearness = {memory.reference: place for place, memory in enumerate(hits)}
             found.sort(key=lambda pair: nearness[pair[1].reference])
-        return search_results(language, found, words, similar=similar, stand_in=self.stand_in)
+        return search_results(language, found, words, similar=similar)
 
     async def found(self, person: Person, words: str) -> tuple[list[Memory], list[Memory], bool]:
         """Return all memories, those with these words, and whether they are only the nearest."""
@@ -143,7 +141,6 @@ class MemoryActions:
             direct=kind is not None and not kind.shared and kind.audience == DM,
             why=say(language, _why(kind)),
             page=page,
-            stand_in=self.stand_in,
         )
 
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
@@ -156,21 +153,21 @@ class MemoryActions:
                 return ephemeral_payload(
                     say(language, "forget_no_number", number=min(missing), count=len(memories))
                 )
-            return forget_question(language, found, stand_in=self.stand_in)
+            return forget_question(language, found)
         hits = matching(memories, words)
         if not hits and (sentence := sentence_in(words)):
             hits = [one for one in memories if SubjectTerms([one]).found_in(sentence)]
         found = _among(memories, hits)
         if not found:
             return search_results(language, [], words, similar=False)
-        return forget_question(language, found, stand_in=self.stand_in)
+        return forget_question(language, found)
 
     async def proposed(
         self, person: Person, language: Language, memories: tuple[Memory, ...]
     ) -> Payload:
         """Return the question about the memories the model proposes to forget."""
         everything = await list_memories(self.pool, person)
-        return forget_question(language, _among(everything, memories), stand_in=self.stand_in)
+        return forget_question(language, _among(everything, memories))
 
     async def everything_proposed(self, person: Person, language: Language) -> Payload:
         """Return the question before everything is forgotten."""

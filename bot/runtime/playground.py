@@ -68,7 +68,7 @@ async def open_playground(
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
         *("--manifest", str(manifest_path())),
         *("--data-dir", str(settings.data_dir.resolve() / "playground")),
-        *(("--no-model",) if settings.has_model else ()),
+        "--no-model" if settings.has_model else "--paced",
     ]
     log = settings.data_dir.resolve() / "playground.log"
     with _opened(log) as errors:

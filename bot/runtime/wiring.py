@@ -121,7 +121,6 @@ def wire(connections: Connections) -> Application:
         embedder=embedder,
         people=people,
         audiences=audiences,
-        stand_in=settings.stand_in,
         update_notices=notices.update_notices,
         form_now=learning.form_now,
     )

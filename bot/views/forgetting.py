@@ -31,7 +31,7 @@ FORGET_FORM = "memory_forget"
 _CONFIRM_LIMIT = 300
 
 
-def forget_question(language: Language, found: Numbered, *, stand_in: bool = False) -> Payload:
+def forget_question(language: Language, found: Numbered) -> Payload:
     """Return what would be forgotten, each with its button, and one button for all of it."""
     shown = found[:MAX_SHOWN]
     title = (
@@ -50,8 +50,6 @@ def forget_question(language: Language, found: Numbered, *, stand_in: bool = Fal
         every["action_id"] = f"{FORGET_ACTION}_all"
         every["text"] = plain_text(say(language, "forget_all_button", count=len(shown)))
         blocks.append(actions(every))
-    if stand_in:
-        blocks.append(note(say(language, "stand_in_note")))
     return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 

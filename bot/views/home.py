@@ -129,8 +129,6 @@ def _small_print(language: Language, page: HomePage) -> list[str]:
     lines = [say(language, "only_you")]
     if total := page.listing.total:
         lines.insert(0, say(language, "home_count", count=total))
-    if page.handling.stand_in:
-        lines.append(say(language, "stand_in_note"))
     return lines
 
 

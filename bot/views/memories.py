@@ -60,7 +60,6 @@ def memory_list(
     *,
     page: int = 1,
     unformed: int = 0,
-    stand_in: bool = False,
 ) -> Payload:
     """Return a page of all memories, grouped and numbered; pages start at 1.
 
@@ -70,7 +69,7 @@ def memory_list(
     if not found:
         return ephemeral_payload(waiting[0] if waiting else say(language, "memories_none"))
     title = say(language, "memories_title")
-    notes = [*waiting, say(language, "memories_hint"), *_stand_in(language, stand_in)]
+    notes = [*waiting, say(language, "memories_hint")]
     return _page(language, found, page, title, header(title), notes, PAGE_ACTION)
 
 
@@ -82,7 +81,6 @@ def preview_list(
     direct: bool = False,
     why: str,
     page: int = 1,
-    stand_in: bool = False,
 ) -> Payload:
     """Return what a reply in `channel` could use; `why` is the sentence that says so.
 
@@ -93,14 +91,9 @@ def preview_list(
     if not found:
         none = say(language, "preview_none")
         return ephemeral_payload(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
-    notes = [why, *_stand_in(language, stand_in)]
     # A header shows no link to a conversation.
     heading = section(f"*{title}*")
-    return _page(language, found, page, title, heading, notes, PREVIEW_ACTION, channel)
-
-
-def _stand_in(language: Language, stand_in: bool) -> list[str]:
-    return [say(language, "stand_in_note")] if stand_in else []
+    return _page(language, found, page, title, heading, [why], PREVIEW_ACTION, channel)
 
 
 def _page(
@@ -146,9 +139,7 @@ def _rows(language: Language, found: Numbered) -> list[Block]:
     ]
 
 
-def search_results(
-    language: Language, found: Numbered, words: str, *, similar: bool, stand_in: bool = False
-) -> Payload:
+def search_results(language: Language, found: Numbered, words: str, *, similar: bool) -> Payload:
     """Return what a search found.
 
     `similar` says that none has the words themselves; `found` is then the nearest first.
@@ -162,8 +153,6 @@ def search_results(
     blocks: list[Block] = [section(title), *rows]
     if len(found) > len(shown):
         blocks.append(note(say(language, "forget_more", count=len(found) - len(shown))))
-    if stand_in:
-        blocks.append(note(say(language, "stand_in_note")))
     return ephemeral_payload("\n".join([title, *_lines(language, shown)]), blocks)
 
 

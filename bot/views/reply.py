@@ -115,12 +115,15 @@ def footer(
 ) -> list[Block]:
     """Return what appears below every answer.
 
+    `stand_in`: no language model wrote the answer, which the first one to a person says.
     `memory_state` says whether memory was on for it. `recalled_turn` is the turn whose recalled
     memories the button lists, `rated_turn` the turn that the rating buttons name; None leaves the
     buttons out. `links_removed`: addresses are shown as text. `notice` is what was remembered of
     the message, in at most `max_notice_length` characters.
     """
-    lines = [say(language, "footer_stand_in" if stand_in else "footer")]
+    lines = [] if stand_in else [say(language, "footer")]
+    if stand_in and memory_state is not None and memory_state.is_first:
+        lines.append(say(language, "footer_stand_in"))
     incognito = memory_state.incognito if memory_state is not None else None
     if incognito:
         lines.append(incognito_line(language, incognito))
@@ -132,7 +135,7 @@ def footer(
         lines.append(say(language, "footer_links"))
     end = [incognito_button(language, incognito)] if incognito else []
     return [
-        note(*lines),
+        *([note(*lines)] if lines else []),
         *([actions(*end)] if end else []),
         *([feedback_block(language, rated_turn)] if rated_turn else []),
         *updatable_footer(

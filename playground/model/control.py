@@ -16,6 +16,8 @@ from playground.model.scripts import ControlError, answer_in, known_fields
 from playground.model.traffic import Traffic, What
 
 FOREVER: Final = -1
+WATCHABLE: Final = {"first_token_ms": 500, "token_ms": 50, "chunk_chars": 4}
+"""Settings under which a person can watch an answer begin, grow and be stopped."""
 _SCRIPT_FIELDS: Final = {"endpoint", "kind", "match", "pattern", "output", "times"}
 
 
@@ -24,7 +26,7 @@ class Settings:
     """Latency and stream settings of the model.
 
     Milliseconds: `first_token_ms` before an answer begins, `token_ms` between two
-    pieces, `embedding_ms` before embeddings. `chunk_chars` is the length of a piece.
+    pieces of a stream, `embedding_ms` before embeddings. `chunk_chars` is the length of a piece.
     `shutdown_dates` maps a model to a YYYY-MM-DD date for ``/v1/models``. With `reasoning` each
     response begins with a reasoning item. `unsupported_parameters` of a request are refused.
     `record_traffic` keeps every body for ``/_model/traffic``.

@@ -24,7 +24,7 @@ from playground.model.checks import (
     check_tool_choice,
     input_tokens,
 )
-from playground.model.control import Control, Fault
+from playground.model.control import WATCHABLE, Control, Fault
 from playground.model.control_routes import ControlRoutes
 from playground.model.errors import STATUS_OF_CODE, ApiError, model_not_found
 from playground.model.prompt import Kind, Prompt
@@ -59,9 +59,14 @@ def create_model_app() -> web.Application:
     return app
 
 
-def add_model_routes(app: web.Application) -> None:
-    """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`."""
+def add_model_routes(app: web.Application, *, paced: bool = False) -> None:
+    """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`.
+
+    With `paced` the model writes at the pace `WATCHABLE` until its settings are changed.
+    """
     control = Control()
+    if paced:
+        control.settings.update(WATCHABLE)
     server = _Server(control)
     app.cleanup_ctx.append(server.lifetime)
     for endpoint, path, handler in (
@@ -144,7 +149,7 @@ class _Server:
             code = fault.error_code or "server_error"
             status = STATUS_OF_CODE.get(code, 400)
             raise ApiError(status=status, message=f"The request failed: {code}.", code=code)
-        await self._pause(self._duration(writer.text))
+        await self._pause(self._control.settings.first_token_ms)
         return web.json_response(writer.whole())
 
     async def chat(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -153,7 +158,7 @@ class _Server:
         writer = ChatWriter(body, answer, input_tokens=input_tokens(asked))
         if body.get("stream"):
             return await self._stream(request, exchange, writer, named=False)
-        await self._pause(self._duration(writer.text))
+        await self._pause(self._control.settings.first_token_ms)
         return web.json_response(writer.whole())
 
     async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -255,12 +260,6 @@ class _Server:
             _reset(request)
         if fault.error is not None:
             raise fault.error
-
-    def _duration(self, text: str) -> float:
-        """The time for streaming `text`, in milliseconds."""
-        settings = self._control.settings
-        pieces = -(-len(text) // settings.chunk_chars)
-        return settings.first_token_ms + settings.token_ms * max(pieces - 1, 0)
 
     async def _pause(self, milliseconds: float) -> None:
         if milliseconds > 0:

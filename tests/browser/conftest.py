@@ -33,8 +33,10 @@ def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
         def alive() -> bool:
             return process.process.poll() is None
 
+        playground = Playground(url)
+        playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
         with PAYLOADS.watched(url, alive), TRAFFIC.watched(url, alive):
-            yield Playground(url)
+            yield playground
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

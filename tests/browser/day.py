@@ -198,7 +198,9 @@ class Day:
         await self.camera.shoot("streaming", live)
         await live.locator(".stop").click()
         await expect(page.locator(".live, .message.status")).to_have_count(0, timeout=15_000)
-        await expect(one.last.locator(".context").first).to_be_visible(timeout=15_000)
+        await expect(one.last).to_contain_text(
+            self.words.text("stopped").strip("_"), timeout=15_000
+        )
         await self.camera.shoot("stopped", one.last)
         one.playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
         await one.ask(self.words.ask)

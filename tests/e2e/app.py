@@ -72,7 +72,7 @@ class App:
             "SLACK_API_URL": told["slack_api_url"],
             "OPENAI_BASE_URL": (self.hostile or self.slack).openai_base_url,
             "OPENAI_API_KEY": "stand-in",
-            "KIOKU_REPLY_MODEL": "kioku-stand-in",
+            "KIOKU_REPLY_MODEL": "gpt-6-luna",
             "KIOKU_MEMORY_MODEL": "kioku-stand-in",
             "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
             "KIOKU_FORMATION_DELAY": "0.05",

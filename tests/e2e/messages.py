@@ -11,7 +11,7 @@ from bot.locale import LANGUAGES, say
 
 Json: TypeAlias = dict[str, Any]
 
-_FOOTERS = tuple(say(language, "footer_stand_in") for language in LANGUAGES)
+_FOOTERS = tuple(say(language, "footer") for language in LANGUAGES)
 
 
 @dataclass(frozen=True, slots=True)

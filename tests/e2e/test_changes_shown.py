@@ -140,7 +140,7 @@ def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     )
     [answer] = world.answers(said)
     assert markdown(answer) == text
-    assert say("en", "footer_stand_in") in shown(answer)
+    assert say("en", "footer") in shown(answer)
     where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
     world.playground("messages/edit", {**where, "text": "I love ramen so much"})
     world.settled()

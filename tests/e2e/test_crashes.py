@@ -89,7 +89,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
             "SLACK_BOT_TOKEN": slack.told["bot_token"],
             "SLACK_API_URL": slack.told["slack_api_url"],
             "OPENAI_API_KEY": "stand-in",
-            "KIOKU_REPLY_MODEL": "kioku-stand-in",
+            "KIOKU_REPLY_MODEL": "gpt-6-luna",
             "KIOKU_MEMORY_MODEL": "kioku-stand-in",
             "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
             "DATABASE_URL": conninfo,

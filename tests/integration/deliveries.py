@@ -101,6 +101,7 @@ async def answering(
     posts: Outbox | None = None,
     language: Language = "en",
     stand_in: bool = False,
+    told: bool = True,
 ) -> AsyncIterator[Answering]:
     """Begin an answer in a thread; how it ends is up to the test."""
     posts = posts or await sender.begin(place)
@@ -113,7 +114,7 @@ async def answering(
 
     message = sender.slack.message(place)
     settings = PersonSettings(
-        language=language, told=True, profile_at=datetime.now(UTC), guest=False
+        language=language, told=told, profile_at=datetime.now(UTC), guest=False
     )
     stream = ReplyStream(
         sender.workspace,

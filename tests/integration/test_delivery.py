@@ -624,18 +624,26 @@ async def test_stop_ends_the_answer(sender: Sender) -> None:
     whole(sender.slack, place, text)
 
 
-@pytest.mark.parametrize(("language", "stand_in"), [("ja", False), ("en", True), ("ja", True)])
+@pytest.mark.parametrize(
+    ("language", "stand_in", "told", "keys"),
+    [
+        ("ja", False, True, ["footer"]),
+        ("en", True, False, ["footer_stand_in", "footer_memory"]),
+        ("ja", True, False, ["footer_stand_in", "footer_memory"]),
+        ("en", True, True, []),
+    ],
+)
 async def test_the_footer_is_the_persons(
-    sender: Sender, language: Language, stand_in: bool
+    sender: Sender, language: Language, stand_in: bool, told: bool, keys: list[str]
 ) -> None:
-    """The footer is in the person's language; a stand-in is named."""
+    """The footer is in the person's language; a stand-in is named in the first answer, once."""
     place = sender.slack.place()
-    async with answering(sender, place, language=language, stand_in=stand_in) as answer:
+    async with answering(sender, place, language=language, stand_in=stand_in, told=told) as answer:
         await begin(answer)
         assert await answer.stream.language() == language
         await answer.stream.finish("Hello you.")
     [message] = sender.slack.thread(place)
-    assert below(message) == [say(language, "footer_stand_in" if stand_in else "footer")]
+    assert below(message) == [say(language, key) for key in keys]
 
 
 async def test_a_status_call_that_fails_does_not_prevent_an_answer(sender: Sender) -> None:

@@ -119,6 +119,9 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
     with running_fresh(tmp_path, "up", PORT="0", KIOKU_LOG_LEVEL="warning") as kioku:
         slack = Playground.of(kioku)
         assert slack.server.call("/_model/journal")["entries"] == []
+        pace = slack.server.call("/_model/settings")
+        assert (pace["first_token_ms"], pace["token_ms"], pace["chunk_chars"]) == (500, 50, 4)
+        slack.server.call("/_model/settings", {"first_token_ms": 0, "token_ms": 0})
         slack.say(LIKES)
         wait_for(slack.answers)
         wait_for(lambda: foods(tmp_path) == ["ラーメン"])

@@ -58,7 +58,7 @@ def _settings(slack: Server) -> dict[str, str]:
         "SLACK_API_URL": slack.told["slack_api_url"],
         "OPENAI_BASE_URL": slack.openai_base_url,
         "OPENAI_API_KEY": "stand-in",
-        "KIOKU_REPLY_MODEL": "kioku-stand-in",
+        "KIOKU_REPLY_MODEL": "gpt-6-luna",
         "KIOKU_MEMORY_MODEL": "kioku-stand-in",
         "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
         "KIOKU_LOG_LEVEL": "INFO",

@@ -230,7 +230,7 @@ def test_a_change_taken_back_has_no_undo() -> None:
 def test_an_answer_read_back_leaves_as_much_room_below() -> None:
     """The characters of an answer are counted in rich text, too, as Slack returns Markdown."""
     text = "word " * 200 + "\n\n- **one**\n- [two](https://example.com)\n```\nthree\n```"
-    blocks = with_ids(message_blocks(text, footer("en", stand_in=True)))
+    blocks = with_ids(message_blocks(text, footer("en", stand_in=False)))
     plain = "word " * 200 + "one" + "two" + "three"
     below = text_length(blocks) - len(text)
     assert text_length(as_read({"blocks": blocks})["blocks"]) == len(plain) + below > 1_000
@@ -256,7 +256,7 @@ def test_every_notice_fits_below_the_longest_reply(
         text = "あ" * length
         below = footer(
             language,
-            stand_in=True,
+            stand_in=False,
             recalled_turn=UUID(int=1),
             notice=told,
             max_notice_length=max_notice_length_for(len(text)),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.types import Citation, Reply
+from bot.types import Citation, MemoryState, PersonSettings, Reply
 from bot.views.blocks import LINE_LIMIT, ephemeral_payload
 from bot.views.erasing import erase_form
 from bot.views.forgetting import (
@@ -188,28 +188,22 @@ def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[st
     assert f"{count} in all" in shown(payload)
 
 
-@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=45), st.integers(-3, 9), st.booleans())
-def test_every_list_is_taken_by_slack(
-    language: Language, texts: list[str], page: int, stand_in: bool
-) -> None:
-    """Whatever is remembered, the list fits Slack's limits and names a stand-in."""
+@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=45), st.integers(-3, 9))
+def test_every_list_is_taken_by_slack(language: Language, texts: list[str], page: int) -> None:
+    """Whatever is remembered, the list fits Slack's limits."""
     payload = memory_list(
         language,
         numbered([memory(i, food_name=text, description=text) for i, text in enumerate(texts)]),
         page=page,
-        stand_in=stand_in,
     )
     assert fits(payload)
-    assert (say(language, "stand_in_note") in shown(payload)) == stand_in
 
 
-@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=15), st.booleans())
-def test_every_question_is_taken_by_slack(
-    language: Language, texts: list[str], stand_in: bool
-) -> None:
+@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=15))
+def test_every_question_is_taken_by_slack(language: Language, texts: list[str]) -> None:
     """Whatever would be forgotten, each shown memory has its button and all fits."""
     found = [(i, memory(i, food_name=text)) for i, text in enumerate(texts, start=1)]
-    payload = forget_question(language, found, stand_in=stand_in)
+    payload = forget_question(language, found)
     assert fits(payload)
     buttons = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
     assert [json.loads(b["value"])["memories"] for b in buttons] == [
@@ -317,14 +311,20 @@ def test_reply_text() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("stand_in", [True, False])
-def test_the_longest_part_fits_with_its_footer(language: Language, stand_in: bool) -> None:
-    """The longest part of an answer fits one message together with what stands below it."""
-    below = footer(language, stand_in=stand_in)
+@pytest.mark.parametrize("told", [True, False])
+def test_the_longest_part_fits_with_its_footer(
+    language: Language, stand_in: bool, told: bool
+) -> None:
+    """The longest part of an answer fits with what is below it; a stand-in is named once."""
+    state = MemoryState(settings=PersonSettings(told=told))
+    below = footer(language, stand_in=stand_in, memory_state=state)
     blocks = message_blocks("あ" * PART_LIMIT, below)
     assert block_errors(blocks) == []
     assert characters(blocks) <= ALL_CHARACTERS
-    texts = [element["text"] for element in below[0]["elements"]]
-    assert texts == [say(language, "footer_stand_in" if stand_in else "footer")]
+    texts = [element["text"] for block in below for element in block["elements"]]
+    first = [] if told else ["footer_stand_in"]
+    keys = (first if stand_in else ["footer"]) + ([] if told else ["footer_memory"])
+    assert texts == [say(language, key) for key in keys]
 
 
 @given(st.text(max_size=5_000))

@@ -223,7 +223,7 @@ def _deploy(slack: Server, moto_url: str, log: Path) -> Cloud:
             "OPENAI_SECRET_ARN": "openai",
             "SLACK_API_URL": told["slack_api_url"],
             "OPENAI_BASE_URL": told["openai_base_url"],
-            "KIOKU_REPLY_MODEL": "kioku-stand-in",
+            "KIOKU_REPLY_MODEL": "gpt-6-luna",
             "KIOKU_MEMORY_MODEL": "kioku-stand-in",
             "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
             "KIOKU_LOG_LEVEL": "DEBUG",
