@@ -16,7 +16,9 @@ from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
 from bot.telemetry import disable_telemetry
 
-_ENDING = ("export", "erase", "purge", "reembed", "policy", "feedback", "eval")
+_ENDING = (
+    *("status", "failed", "export", "erase", "purge", "reembed", "policy", "feedback", "eval"),
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=help_text, description=help_text)
     _add_run(commands)
     _add_doctor(commands)
+    _add_operations(commands)
     _add_person(commands)
     _add_reembed(commands)
     _add_feedback(commands)
@@ -62,6 +65,23 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
     doctor.add_argument("--channel", metavar="D…", help="that direct message, if you know its id")
     doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
+
+
+def _add_operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status_text = "show versions, running processes, and counts of messages and jobs"
+    commands.add_parser("status", help=status_text, description=status_text)
+    help_text = "list failed jobs, run them again, or delete them"
+    failed = commands.add_parser("failed", help=help_text, description=help_text)
+    verbs = failed.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, verb_text in (
+        ("list", "print the newest failed jobs: id, time, workspace, name"),
+        ("retry", "run failed jobs again"),
+        ("drop", "delete failed jobs"),
+    ):
+        one = verbs.add_parser(verb, help=verb_text, description=verb_text)
+        if verb != "list":
+            one.add_argument("ids", nargs="*", type=int, metavar="ID", help="from the list")
+            one.add_argument("--all", action="store_true", help="every failed job")
 
 
 def _add_reembed(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -192,13 +212,18 @@ def _command(chosen: argparse.Namespace) -> int:
 
 def _run(chosen: argparse.Namespace, settings: Settings) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot.runtime import commands, person_commands, policy_command
+    from bot.runtime import commands, operations, person_commands, policy_command
     from bot.runtime.startup import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     try:
         if chosen.command == "migrate":
             commands.migrate_database(settings)
+        elif chosen.command == "status":
+            operations.status(settings)
+        elif chosen.command == "failed":
+            every = getattr(chosen, "all", False)
+            operations.failed(settings, chosen.verb, getattr(chosen, "ids", ()), every=every)
         elif chosen.command == "export":
             person_commands.export(settings, chosen.team, chosen.user, chosen.out)
         elif chosen.command == "erase":

@@ -1,0 +1,99 @@
+"""``kioku status`` and ``kioku failed``: what operators see of the work, and can do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.integration.app import App
+from tests.integration.kioku_process import Ended, ended
+
+_ADD = (
+    "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status, args)"
+    " VALUES ('none', 'example', %s, 'failed', '{\"team\": \"T1\"}') RETURNING id"
+)
+_FAIL = "UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' RETURNING id"
+_STATES = "SELECT id, status::text FROM procrastinate_jobs WHERE id = ANY(%s) ORDER BY id"
+
+
+async def kioku(app: App, folder: Path, *arguments: str) -> Ended:
+    """Run a command beside the application."""
+    return await asyncio.to_thread(partial(ended, folder, *arguments, DATABASE_URL=app.database))
+
+
+def shown(done: Ended) -> dict[str, str]:
+    """Return what ``kioku status`` printed, by label."""
+    assert (done.code, done.err) == (0, "")
+    return {line[:11].strip(): line[11:] for line in done.out.splitlines()}
+
+
+async def test_status_counts_messages_and_jobs(app: App, tmp_path: Path) -> None:
+    """Versions, models, counts and ages are printed, and nothing that a person wrote."""
+    assert shown(await kioku(app, tmp_path, "status"))["Received"] == "never"
+    place = app.slack.place()
+    await app.ask(place, "I like ramen")
+    await app.receive(place, "And soba")
+    [job] = app.rows(_ADD, None)
+    done = await kioku(app, tmp_path, "status")
+    state = shown(done)
+    assert list(state) == [
+        *("Kioku", "Models", "Processes", "Messages", "Received", "Answered", "Jobs", "Failed"),
+    ]
+    assert state["Messages"].startswith("1 waiting, the oldest for ")
+    assert state["Received"].endswith(" s ago")
+    assert state["Answered"].endswith(" s ago")
+    assert state["Failed"].startswith("0 messages and 1 job ")
+    assert "ramen" not in done.out
+    assert place.user not in done.out
+    assert job
+
+
+async def test_a_failed_job_runs_again(app: App, tmp_path: Path) -> None:
+    """It is listed with its workspace; retried, it does its work; that is recorded."""
+    asked = await app.ask(app.slack.place(), "I like ramen")
+    app.rows(_FAIL)
+    listed = await kioku(app, tmp_path, "failed", "list")
+    [line] = [one for one in listed.out.splitlines() if "form_memories" in one]
+    assert app.slack.team_id in line
+    assert asked.user_id not in listed.out
+    done = await kioku(app, tmp_path, "failed", "retry", line.split()[0])
+    assert (done.code, done.out) == (0, "Retrying 1 job.\n")
+    assert len(app.formations(asked.person)) == 1
+    assert app.rows("SELECT action, rows FROM operator_actions") == [{"action": "retry", "rows": 1}]
+
+
+async def test_failed_jobs_of_one_lock_run_once(app: App, tmp_path: Path) -> None:
+    """The newest of those with one queueing lock runs again, the others are deleted."""
+    ids = [app.rows(_ADD, lock)[0]["id"] for lock in ("a", "a", "b", None, None)]
+    app.rows("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s RETURNING 1", ids[2])
+    ids.append(app.rows(_ADD, "b")[0]["id"])
+    done = await kioku(app, tmp_path, "failed", "retry", "--all")
+    assert done.out == "Retrying 3 jobs.\nDeleted 2 jobs: a newer one does the same work.\n"
+    left = {row["id"]: row["status"] for row in app.rows(_STATES, ids)}
+    assert left == dict.fromkeys([ids[1], ids[2], ids[3], ids[4]], "todo")
+
+
+async def test_failed_jobs_are_deleted_by_id(app: App, tmp_path: Path) -> None:
+    """Only those that are named go; an id that is none, or no id, is one sentence."""
+    first, second = (app.rows(_ADD, None)[0]["id"] for _ in range(2))
+    done = await kioku(app, tmp_path, "failed", "drop", str(first))
+    assert done.out == "Deleted 1 failed job.\n"
+    assert [row["id"] for row in app.rows(_STATES, [first, second])] == [second]
+    for arguments, sentence in (
+        ([str(first)], "No failed job has this id: `kioku failed list` shows them."),
+        ([], "Say which: `kioku failed drop ID …`, or --all."),
+    ):
+        refused = await kioku(app, tmp_path, "failed", "drop", *arguments)
+        assert (refused.code, refused.out, refused.err) == (1, "", f"kioku: {sentence}\n")
+
+
+@pytest.mark.parametrize("verb", ["list", "drop"])
+async def test_nothing_has_failed(app: App, tmp_path: Path, verb: str) -> None:
+    """Without failed jobs the command says so and succeeds."""
+    more = ["--all"] if verb == "drop" else []
+    done = await kioku(app, tmp_path, "failed", verb, *more)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == {"list": "0 failed jobs\n", "drop": "Deleted 0 failed jobs.\n"}[verb]
