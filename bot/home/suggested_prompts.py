@@ -37,6 +37,7 @@ class SuggestedPrompts:
     people: Profiles
     _: KW_ONLY
     consent: ConsentMode
+    web_search: bool
     admission: AccessControl | None = None
 
     async def opened(self, person: Person, event: Mapping[str, Any]) -> None:
@@ -80,7 +81,8 @@ class SuggestedPrompts:
         if named:
             # What is forgotten from now on leaves a job; what was until now is not read again.
             memories = await list_memories(self.pool, person)
-        await self._show(channel, suggested_prompts(language, memories, off=off))
+        prompts = suggested_prompts(language, memories, off=off, web_search=self.web_search)
+        await self._show(channel, prompts)
 
     async def _refuses(self, person: Person) -> bool:
         return self.admission is not None and bool(await self.admission.refuses_person(person))

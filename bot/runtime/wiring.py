@@ -230,7 +230,13 @@ def wire(connections: Connections) -> Application:
         slack_deletions=SlackDeletions(pool, queue, slack, workspace.bot_user_id),
         viewing=viewing,
         suggesting=SuggestedPrompts(
-            pool, queue, slack, people, consent=settings.consent, admission=admission
+            pool,
+            queue,
+            slack,
+            people,
+            consent=settings.consent,
+            web_search=settings.web_search and not settings.stand_in,
+            admission=admission,
         ),
         parts=TurnDependencies(
             pool=pool,

@@ -16,16 +16,18 @@ Suggestion = dict[str, str]
 
 
 def suggested_prompts(
-    language: Language, memories: Sequence[Memory], *, off: bool = False
+    language: Language, memories: Sequence[Memory], *, off: bool = False, web_search: bool = True
 ) -> list[Suggestion]:
     """Return at most four prompts, ``{title, message}``; `memories` are newest first.
 
     None says anything about the person that they have not said: clicked, it is their own message.
-    While memory is `off` none speaks of it.
+    While memory is `off` none speaks of it. Without `web_search` none asks for news.
     """
     keys = [] if off else _personal_prompts(memories)
-    chosen = [_suggestion(language, key, **names) for key, names in keys]
-    chosen += [_suggestion(language, key) for key in ("ask_me", "topics", "draft")]
+    chosen = [
+        _suggestion(language, key, **names) for key, names in keys if web_search or key != "news"
+    ]
+    chosen += [_suggestion(language, key) for key in ("ask_me", "topics", "meal")]
     if not off:
         chosen = [*chosen[: MAX_PROMPTS - 1], _suggestion(language, "remembered")]
     return chosen[:MAX_PROMPTS]
@@ -68,7 +70,7 @@ def _is_liked(memory: Memory) -> bool:
 _TEXTS = {
     "ask_me": ("suggest_ask_me", "suggest_ask_me_message"),
     "topics": ("suggest_topics", "suggest_topics_message"),
-    "draft": ("suggest_draft", "suggest_draft_message"),
+    "meal": ("suggest_eat", "suggest_meal_message"),
     "remembered": ("suggest_remembered", "suggest_remembered_message"),
     "eat": ("suggest_eat", "suggest_eat_message"),
     "news": ("suggest_news", "suggest_news_message"),

@@ -19,10 +19,12 @@ SAY: Final = {
     "hello": ("Hello! Tell me what you like, or ask me what to eat.", "こんにちは！好きなものを教えてください。"),
     "thanks": ("You're welcome!", "どういたしまして！"),
     "news": ("I cannot look up what is new in {}: there is no web search here.", "ウェブ検索がないので、{}の最近の動きはわかりません。"),
-    "ask_me": ("1. Which food do you like?\n2. Which technology are you interested in?\n3. Where do you live?", "1. 好きな料理は何ですか？\n2. 興味のある技術は何ですか？\n3. どこに住んでいますか？"),
+    "ask_me": ("1. Which food do you like?\n2. Which technology are you interested in?\n3. Where do you live?\n\nAnswer in sentences like these: “I like ramen. I'm interested in AWS. I live in Osaka.”", "1. 好きな料理は何ですか？\n2. 興味のある技術は何ですか？\n3. どこに住んでいますか？\n\n「ラーメンが好きです。AWSに興味があります。大阪に住んでいます」のようにお答えください。"),
     "draft": ("Please send me the text. I am only a script, though: polishing it takes a real model.", "原文を送ってください。ただし私は台本だけの代役なので、整えるには本物のモデルが必要です。"),
     "together": ("For example, build something small that uses both {}: that shows how they fit.", "たとえば、{}の両方を使う小さなものを作ってみると、組み合わせ方がわかります。"),
     "eat": ("You like {}, so how about that?", "{}がお好きでしたね。いかがでしょうか？"),
+    "ideas": ("How about {}? Tell me what you like, for example “I like curry”, and I will build on it.", "{}はいかがでしょうか？「カレーが好きです」のように教えていただければ、それをもとにお答えします。"),
+    "dishes": ("vegetable curry|tomato soup|mushroom rice", "野菜カレー|トマトスープ|きのこご飯"),
     "mind": ("I kept in mind: {}.", "次のことに気をつけました：{}"),
     "recall": ("Here is what you told me:\n\n{}", "伺ったのは、次のとおりです。\n\n{}"),
     "nothing": ("You have not told me that yet. Tell me, for example: I like ramen.", "それは、まだ伺っていません。「ラーメンが好きです」のように教えてください。"),
@@ -102,7 +104,11 @@ def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
         return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
     if one.name in {"eat", "week"}:
         names = liked if one.name == "eat" else [*liked[:1], *topics]
-        lines = [say["eat"].format(_bold(names[:1])) if names else say["nothing"]]
+        dishes = [
+            dish for dish in say["dishes"].split("|") if not any(_same(dish, no) for no in not_now)
+        ]
+        key, offered = ("eat", names) if names else ("ideas", dishes)
+        lines = [say[key if offered else "nothing"].format(_bold(offered[:1]))]
         lines += [f"- {name}" for name in names[1:3]]
         mind = [fact.clause for fact in known if fact in bad or fact.name == "diet"]
         return "\n".join([*lines, *([say["mind"].format(" / ".join(mind))] if mind else [])])

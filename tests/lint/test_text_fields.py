@@ -85,7 +85,7 @@ FIELDS: dict[str, tuple[int, str]] = {
     ),
     "a suggested prompt": (
         75,
-        "suggest_ask_me suggest_topics suggest_draft suggest_remembered suggest_eat suggest_news"
+        "suggest_ask_me suggest_topics suggest_remembered suggest_eat suggest_news"
         " suggest_together suggest_week",
     ),
     "a section": (3_000, "consent_ask erase_ask erase_stays import_about home_kept_where"),

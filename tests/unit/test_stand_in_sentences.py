@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import yaml
 
 from bot.locale import Language, say
+from bot.views.suggestions import suggested_prompts
 from playground.model.formation import Memories
 from playground.model.lexicon import is_japanese
 from playground.model.prompt import Prompt, Tool, Turn
@@ -18,6 +19,7 @@ from playground.model.replies import SAY
 from playground.model.sentences import TABLE, read, statements
 from playground.model.thinking import answer_to
 from tests.conftest import ROOT
+from tests.unit.test_suggestions import remembered
 
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 KINDS = (
@@ -32,7 +34,7 @@ TOOLS = {
     "search_web": {"query": {}},
 }
 DISH = ("ramen", "ラーメン")
-KNOWN = [
+KNOWN: list[dict[str, Any]] = [
     {"food_name": "soba", "preference": 70},
     {"food_name": "natto", "preference": 5},
     {"fact": "I'm allergic to peanuts", "topic": "allergy"},
@@ -47,7 +49,7 @@ Right = str | tuple[str, dict[str, Any]]
 SUGGESTED: dict[str, dict[Language, Right]] = {
     "suggest_ask_me_message": {"en": "3. Where do you live?", "ja": "3. どこに住んでいますか？"},
     "suggest_topics_message": {"en": "1. **AWS**", "ja": "1. **AWS**"},
-    "suggest_draft_message": {"en": "Please send me the text", "ja": "原文を送ってください"},
+    "suggest_meal_message": {"en": "You like **", "ja": "**がお好きでしたね"},
     "suggest_remembered_message": {"en": SHOWN, "ja": SHOWN},
     "suggest_eat_message": {"en": "**soba**", "ja": "**soba**"},
     "suggest_news_message": {
@@ -105,10 +107,11 @@ OFFERED: dict[str, Right] = {
 }
 
 
-def answered(text: str) -> Right:
-    """The one call, or the text, that the stand-in answers with."""
-    dish = {"food_name": DISH[is_japanese(text)], "preference": 80}
-    lines = [json.dumps({"content": one}, ensure_ascii=False) for one in (dish, *KNOWN)]
+def answered(text: str, known: Sequence[dict[str, Any]] | None = None) -> Right:
+    """The one call, or the text, that the stand-in answers with; `known`: the memories."""
+    if known is None:
+        known = [{"food_name": DISH[is_japanese(text)], "preference": 80}, *KNOWN]
+    lines = [json.dumps({"content": one}, ensure_ascii=False) for one in known]
     tools = (
         Tool(name=name, description="", parameters={"properties": properties})
         for name, properties in TOOLS.items()
@@ -167,6 +170,52 @@ def test_each_suggested_prompt_gets_a_right_answer(subtests: pytest.Subtests) ->
             text = say(language, key, food=food, topic="AWS", other="Rust")
             check(text, SUGGESTED[key][language])
             assert f"**{food}**" not in answered(text) or key != "suggest_eat_message"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "known",
+    [
+        [],
+        [("UserFoodPreference", {"food_name": "ramen", "preference": 80})],
+        [("UserTechInterest", {"topic": "AWS", "interest_level": 75})],
+        [("UserFoodPreference", {"food_name": "natto", "preference": 5})],
+        [("UserFact", {"fact": "I live in Osaka", "topic": "home"})],
+        [("UserFact", {"fact": "I'm allergic to tomato", "topic": "allergy"})],
+    ],
+    ids=["nothing", "dish", "topic", "dislike", "home", "allergy"],
+)
+def test_no_prompt_leads_nowhere(
+    language: Language, known: list[tuple[str, dict[str, Any]]], subtests: pytest.Subtests
+) -> None:
+    """Whatever is remembered, each prompt that is offered with the stand-in is answered by it."""
+    memories = [remembered(kind, **content) for kind, content in known]
+    nowhere = {SAY[key][language == "ja"] for key in ("unknown", "nothing", "cannot", "draft")}
+    for off in (False, True):
+        for prompt in suggested_prompts(language, memories, off=off, web_search=False):
+            with subtests.test(prompt=prompt["message"], off=off):
+                contents = [] if off else [content for _, content in known]
+                answer = answered(prompt["message"], contents)
+                assert answer == SHOWN or isinstance(answer, str)
+                assert not any(sentence in answer for sentence in nowhere)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_its_questions_can_be_answered(language: Language) -> None:
+    """The example below the three questions is understood, whole."""
+    examples = re.findall(r"[“「](.+)[”」]", str(answered(say(language, "suggest_ask_me_message"))))
+    assert [[one.name for one in statements(text)] for text in examples] == [
+        ["like", "interest", "home"]
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", ["home_example_fact", "home_example_food", "home_example_answer"])
+def test_the_examples_on_home_are_understood(language: Language, key: str) -> None:
+    """What an empty Home says to tell, the stand-in remembers."""
+    text = say(language, key).strip("“”「」")
+    assert statements(text)
+    assert SAY["unknown"][language == "ja"] not in answered(text)
 
 
 def test_each_sentence_that_is_offered_gets_a_right_answer(subtests: pytest.Subtests) -> None:

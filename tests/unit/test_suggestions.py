@@ -81,6 +81,14 @@ def test_off_means_not_read() -> None:
     assert "know about me" not in text
 
 
+def test_news_need_a_search() -> None:
+    """Where nothing can be searched for no prompt asks for news."""
+    memories = [topic("AWS"), topic("Rust")]
+    for able in (True, False):
+        prompts = suggested_prompts("en", memories, web_search=able)
+        assert any("What is new in" in prompt["message"] for prompt in prompts) == able
+
+
 @given(
     language=st.sampled_from(LANGUAGES),
     names=st.lists(st.text(max_size=300), max_size=5),
