@@ -35,7 +35,7 @@ from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles
 from bot.views.blocks import Block
 from bot.views.reply import PART_LIMIT, Chunk, finished_chunk, footer, late_line, task_chunk
-from memory import DM, View
+from memory import DM, Pool, View
 
 log = logging.getLogger(__name__)
 
@@ -67,17 +67,18 @@ class ReplyStream:
 
     def __init__(
         self,
+        pool: Pool,
         workspace: Workspace,
         sessions: Sessions,
+        people: Profiles,
         claimed: ClaimedMessage,
         view: View,
         intent: Intent,
         *,
-        outbox: Outbox,
-        people: Profiles,
         stand_in: bool,
-        check: Callable[[], Awaitable[bool]],
+        check: Callable[[ClaimedMessage], Awaitable[bool]],
     ) -> None:
+        outbox = Outbox(pool, claimed, intent)
         self._client = workspace.client
         self._sessions = sessions
         self._claimed = claimed
@@ -138,7 +139,7 @@ class ReplyStream:
             return
         known = True
         try:
-            known = await self._check()
+            known = await self._check(self._claimed)
         except Stopped:
             # Slack has ended the stream, and refuses more text for it: `stopped_by_user`.
             self._may_stream = False
@@ -357,7 +358,7 @@ class ReplyStream:
         await self._messages.stop(live, text, last=False)
 
     def _cut(self, room: int) -> str:
-        at = break_point(self._pending, room)
+        at = room if len(self._pending) <= room else break_point(self._pending, room)
         text, self._pending = self._pending[:at], self._pending[at:]
         return text
 

@@ -48,12 +48,11 @@ def open_table(text: str, rest: str) -> str | None:
 
 
 def break_point(text: str, limit: int) -> int:
-    """Return where to break `text`, at most `limit` in: a paragraph, a line, a sentence, a word.
+    """Return where to break a `text` that is longer than `limit`, at most `limit` in.
 
-    A paragraph's end is better where no code block is cut, and no heading left alone before it.
+    At a paragraph, a line, a sentence or a word. A paragraph's end is better where no code block is
+    cut, and no heading left alone before it.
     """
-    if len(text) <= limit:
-        return len(text)
     window = text[:limit]
     at = window.rfind("\n\n")
     while at >= limit // 2:

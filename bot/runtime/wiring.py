@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from bot.conversation.inbox import ClaimedMessage, Inbox
-from bot.conversation.turns import Intent, Turns
-from bot.delivery.outbox import Outbox
+from bot.conversation.inbox import Inbox
+from bot.conversation.turns import Turns
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.home.change_jobs import add_change_jobs
@@ -48,7 +47,7 @@ from bot.users.policies import AccessControl, Policies, policy_of
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
-from memory import Embedder, View, load_schemas
+from memory import Embedder, load_schemas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,19 +186,6 @@ def wire(connections: Connections) -> Application:
         shares=shares,
     )
 
-    def open_reply_sink(claimed: ClaimedMessage, view: View, intent: Intent) -> ReplyStream:
-        return ReplyStream(
-            workspace,
-            sessions,
-            claimed,
-            view,
-            intent,
-            outbox=Outbox(pool, claimed, intent),
-            people=people,
-            stand_in=settings.stand_in,
-            check=partial(inbox.check, claimed),
-        )
-
     return Application(
         connections=connections,
         queue=queue,
@@ -267,5 +253,13 @@ def wire(connections: Connections) -> Application:
                 spend=shares.spend,
             ),
         ),
-        open_reply_sink=open_reply_sink,
+        open_reply_sink=partial(
+            ReplyStream,
+            pool,
+            workspace,
+            sessions,
+            people,
+            stand_in=settings.stand_in,
+            check=inbox.check,
+        ),
     )

@@ -1,15 +1,14 @@
-"""Feedback on a reply: the two buttons below it, and the form that asks what was wrong."""
+"""Feedback on a reply: the value of its buttons, and the form that asks what was wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, cast
-from uuid import UUID
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, input_block, note, option, plain_text
-from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD
+from bot.views.blocks import Block, input_block, note, option
+from bot.views.modal_triggers import BAD, GOOD
 from bot.views.views import View, entered, form_view, language_of_view
 
 FEEDBACK_FORM = "feedback_form"
@@ -54,29 +53,6 @@ def parse_rating(value: str) -> tuple[Literal["good", "bad"], str]:
     if rating not in (GOOD, BAD):
         raise ValueError("This button rates nothing.")
     return cast('Literal["good", "bad"]', rating), turn
-
-
-def feedback_block(language: Language, turn: UUID) -> Block:
-    """Return the two buttons below the answer of a turn."""
-
-    def side(rating: str, text: str, label: str) -> Block:
-        return {
-            "text": plain_text(say(language, text)),
-            "value": f"{rating} {turn}",
-            "accessibility_label": say(language, label),
-        }
-
-    return {
-        "type": "context_actions",
-        "elements": [
-            {
-                "type": "feedback_buttons",
-                "action_id": FEEDBACK_ACTION,
-                "positive_button": side(GOOD, "feedback_good", "feedback_good_label"),
-                "negative_button": side(BAD, "feedback_bad", "feedback_bad_label"),
-            }
-        ],
-    }
 
 
 def feedback_form(language: Language, turn: str, details: FeedbackDetails) -> View:

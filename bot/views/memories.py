@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from typing import Literal, TypeAlias, cast
-from uuid import UUID
 
 from bot.locale import Language, say
 from bot.views.blocks import (
     OPTION_VALUE,
     Block,
     Payload,
-    button,
     ephemeral_payload,
     escaped,
     header,
@@ -25,7 +23,7 @@ from bot.views.blocks import (
 )
 from bot.views.dates import day, minute
 from bot.views.labels import audience_name, describe_escaped, kind_title, memory_line
-from bot.views.modal_triggers import MENU_ACTION, USED_ACTION
+from bot.views.modal_triggers import MENU_ACTION
 from bot.views.views import View, information_view
 from memory import Memory
 
@@ -182,16 +180,6 @@ class ReplyMemories:
     links: Mapping[str, str]
     last_used: Mapping[str, datetime]
     forgotten: int = 0
-
-
-def reply_memories_button(language: Language, turn: UUID) -> Block:
-    """Return the button below a reply that memories were recalled for."""
-    return button(
-        USED_ACTION,
-        say(language, "used_button"),
-        str(turn),
-        accessibility_label=say(language, "used_label"),
-    )
 
 
 def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> View:

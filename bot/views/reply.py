@@ -12,11 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
 from bot.types import COMMENTARY, WEB_SEARCH, MemoryState, Reply, Task, TaskState
-from bot.views.blocks import Block, actions, note
+from bot.views.blocks import Block, actions, button, note, plain_text
 from bot.views.dates import plain_moment
-from bot.views.feedback import feedback_block
-from bot.views.memories import reply_memories_button
 from bot.views.memory_state import incognito_button, incognito_line, memory_off_text
+from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD, USED_ACTION
 from bot.views.notices import NOTICE_LIMIT, NoticeContent, notice_blocks
 from memory import CredentialKind
 
@@ -165,6 +164,39 @@ def updatable_footer(
     else:
         blocks = [actions(*buttons)] if buttons else []
     return [{**block, "block_id": _block_id(place, block)} for place, block in enumerate(blocks)]
+
+
+def feedback_block(language: Language, turn: UUID) -> Block:
+    """Return the two buttons below the answer of a turn."""
+
+    def side(rating: str, text: str, label: str) -> Block:
+        return {
+            "text": plain_text(say(language, text)),
+            "value": f"{rating} {turn}",
+            "accessibility_label": say(language, label),
+        }
+
+    return {
+        "type": "context_actions",
+        "elements": [
+            {
+                "type": "feedback_buttons",
+                "action_id": FEEDBACK_ACTION,
+                "positive_button": side(GOOD, "feedback_good", "feedback_good_label"),
+                "negative_button": side(BAD, "feedback_bad", "feedback_bad_label"),
+            }
+        ],
+    }
+
+
+def reply_memories_button(language: Language, turn: UUID) -> Block:
+    """Return the button below a reply that memories were recalled for."""
+    return button(
+        USED_ACTION,
+        say(language, "used_button"),
+        str(turn),
+        accessibility_label=say(language, "used_label"),
+    )
 
 
 def without_updatable_footer(blocks: Sequence[Block]) -> list[Block]:

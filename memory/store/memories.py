@@ -135,6 +135,8 @@ def ends_at(value: Mapping[str, Any]) -> datetime | None:
 
 
 def _moment(text: object) -> datetime | None:
+    if text is None:
+        return None
     try:
         return parse_timestamp(str(text))
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -52,13 +52,19 @@ class Sender:
     sessions: Sessions
 
     async def begin(self, place: Place, *, event: int = -1, attempts: int = 0) -> Outbox:
-        """Begin the turn of `place`, or begin it again."""
+        """Begin the turn of `place`, or begin it again; return its outbox."""
+        return Outbox(self.pool, *await self.turn(place, event=event, attempts=attempts))
+
+    async def turn(
+        self, place: Place, *, event: int = -1, attempts: int = 0
+    ) -> tuple[ClaimedMessage, Intent]:
+        """Begin the turn of `place`, or begin it again; return its message and intent."""
         message = self.slack.message(place)
         waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
         intent, _ = await Turns(self.pool, _no_formation).begin(
             waiting, view(message.person.namespace(DM)), question="", words="", bot_user_id="B"
         )
-        return Outbox(self.pool, waiting, intent)
+        return waiting, intent
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
@@ -98,36 +104,35 @@ async def answering(
     sender: Sender,
     place: Place,
     *,
-    posts: Outbox | None = None,
+    begun: tuple[ClaimedMessage, Intent] | None = None,
     language: Language = "en",
     stand_in: bool = False,
     told: bool = True,
 ) -> AsyncIterator[Answering]:
     """Begin an answer in a thread; how it ends is up to the test."""
-    posts = posts or await sender.begin(place)
+    claimed, intent = begun or await sender.turn(place)
     holder: list[Answering] = []
 
-    async def check() -> bool:
+    async def check(_: ClaimedMessage) -> bool:
         if holder[0].stopped:
             raise Stopped
         return holder[0].sure
 
-    message = sender.slack.message(place)
     settings = PersonSettings(
         language=language, told=told, profile_at=datetime.now(UTC), guest=False
     )
     stream = ReplyStream(
+        sender.pool,
         sender.workspace,
         sender.sessions,
-        ClaimedMessage(id=-1, message=message, attempts=0),
-        view(message.person.namespace(DM)),
-        Intent(id=posts.turn_id, memory_state=MemoryState(settings=settings)),
-        outbox=posts,
-        people=Profiles(sender.pool, sender.workspace.client),
+        Profiles(sender.pool, sender.workspace.client),
+        claimed,
+        view(claimed.message.person.namespace(DM)),
+        replace(intent, memory_state=MemoryState(settings=settings)),
         stand_in=stand_in,
         check=check,
     )
-    holder.append(Answering(stream, posts.turn_id))
+    holder.append(Answering(stream, intent.id))
     async with stream:
         yield holder[0]
 

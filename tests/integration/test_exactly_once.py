@@ -219,9 +219,9 @@ async def test_a_worker_that_was_taken_over_posts_nothing(sender: Sender) -> Non
     """A worker that was taken over before its answer began does not begin it."""
     place = sender.slack.place()
     event = stored(sender, place, attempts=1)
-    posts = await sender.begin(place, event=event)
+    begun = await sender.turn(place, event=event)
     taken_over(sender, event)
-    async with answering(sender, place, posts=posts) as answer:
+    async with answering(sender, place, begun=begun) as answer:
         with pytest.raises(Superseded):
             await answer.stream.write("Hello")
         with pytest.raises(Superseded):
@@ -234,7 +234,7 @@ async def test_what_was_made_ready_and_never_begun_is_not_intended(sender: Sende
     """A turn that ends before its first words leaves nothing for the next one to look for."""
     place = sender.slack.place()
     event = stored(sender, place, attempts=1)
-    async with answering(sender, place, posts=await sender.begin(place, event=event)) as answer:
+    async with answering(sender, place, begun=await sender.turn(place, event=event)) as answer:
         answer.stream.expect()
         async with asyncio.timeout(10):
             while not sender.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
@@ -257,7 +257,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
     place = sender.slack.place()
     event = stored(sender, place, attempts=1)
     sender.slack.fault(method, delay_ms=400)
-    async with answering(sender, place, posts=await sender.begin(place, event=event)) as late:
+    async with answering(sender, place, begun=await sender.turn(place, event=event)) as late:
         streamed = method == "chat.startStream"
         deliver = late.stream.write if streamed else late.stream.finish
         beginning = asyncio.create_task(deliver("Half of"))
@@ -269,8 +269,8 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
             await _ended(beginning, late)
     assert [call["executed"] for call in sender.slack.calls(method)] == [True]
     assert sender.slack.thread(place) == []
-    again = await sender.begin(place, event=event, attempts=1)
-    async with answering(sender, place, posts=again) as answer:
+    again = await sender.turn(place, event=event, attempts=1)
+    async with answering(sender, place, begun=again) as answer:
         await answer.stream.finish("The whole answer.")
     whole(sender.slack, place, "The whole answer.")
 
@@ -283,8 +283,8 @@ async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> Non
     await late.intend()
     ts = streamed_by_app(sender, place, "Half of")
     taken_over(sender, event)
-    other = await sender.begin(place, event=event, attempts=1)
-    async with answering(sender, place, posts=other) as answer:
+    other = await sender.turn(place, event=event, attempts=1)
+    async with answering(sender, place, begun=other) as answer:
         await answer.stream.finish("The whole answer.")
     with pytest.raises(Superseded) as told:
         await late.note(ts)

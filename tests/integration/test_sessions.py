@@ -228,10 +228,10 @@ async def test_without_streams_the_limit_is_kept_for_ends(sender: Sender) -> Non
 async def test_a_later_attempt_ends_what_an_earlier_one_began(sender: Sender) -> None:
     """Also without a session of its own, a turn ends the one that a dead process has begun."""
     place = sender.slack.place()
-    posts = await sender.begin(place, attempts=1)
+    begun = await sender.turn(place, attempts=1)
     sender.refuse(SESSION, 2)
     sender.slack.as_app(SET, channel_id=place.channel, thread_ts=place.root, status="processing")
-    async with answering(sender, place, posts=posts) as answer:
+    async with answering(sender, place, begun=begun) as answer:
         await answer.stream.finish("Hello.")
     await until(lambda: session(sender.slack, place) == "active")
 

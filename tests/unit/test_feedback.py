@@ -15,12 +15,12 @@ from bot.views.feedback import (
     COMMENT_LIMIT,
     REASONS,
     FeedbackDetails,
-    feedback_block,
     feedback_errors,
     feedback_form,
     parse_rating,
 )
 from bot.views.modal_triggers import FEEDBACK_ACTION, opens_modal
+from bot.views.reply import feedback_block
 
 TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")
 

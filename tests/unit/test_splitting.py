@@ -43,8 +43,6 @@ def test_open_fence(text: str, fence: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "limit", "first"),
     [
-        ("short", 10, "short"),
-        ("exactly ten", 11, "exactly ten"),
         ("para one\n\npara two", 12, "para one\n\n"),
         ("line one\nline two", 12, "line one\n"),
         ("One here. Two there.", 12, "One here. "),
