@@ -2204,7 +2204,7 @@ BREAKS = (
     ),
     Break(
         "a prompt that fails each time",
-        "bot/breaker/breaker.py",
+        "bot/pipeline/responses/request.py",
         "            self._failed.add(request)",
         "            self._failed.add(str(self._clock()) + str(len(self._failed)))",
         "One person's prompt could keep everybody else from being answered.",
@@ -2266,7 +2266,7 @@ BREAKS = (
     ),
     Break(
         "a dead model is left alone",
-        "bot/breaker/breaker.py",
+        "bot/pipeline/responses/request.py",
         "        return self.probing and self._clock() < self._next_probe",
         "        return False",
         "A model that is down would be asked for every message that waits.",
@@ -2379,7 +2379,7 @@ BREAKS = (
     ),
     Break(
         "payloads are checked",
-        "bot/listeners/validation.py",
+        "bot/listeners/app.py",
         "        if body is None:",
         "        if body is None and (body := dict(sent)) is None:",
         "A malformed payload would raise an exception in a listener.",
@@ -2387,7 +2387,7 @@ BREAKS = (
     ),
     Break(
         "unknown event types are acknowledged",
-        "bot/listeners/validation.py",
+        "bot/listeners/app.py",
         "return isinstance(kind, str) and kind not in EVENTS",
         "return isinstance(kind, str) and kind not in EVENTS and False",
         "Slack would deliver most of its published events again, and log them as malformed here.",
@@ -2397,7 +2397,7 @@ BREAKS = (
     ),
     Break(
         "malformed events are acknowledged",
-        "bot/listeners/validation.py",
+        "bot/listeners/app.py",
         "        if not is_slacks(sent):",
         "        if is_slacks(sent):",
         "Slack would deliver a malformed event four times, and switch deliveries off in the end.",
@@ -2408,7 +2408,7 @@ BREAKS = (
     ),
     Break(
         "malformed events are logged once by type",
-        "bot/listeners/validation.py",
+        "bot/listeners/malformed.py",
         '        if now - self._logged.get(kind, float("-inf")) < _LOG_AGAIN_SECONDS:',
         "        if now < 0:",
         "A client that sends malformed events would fill the log.",
@@ -3400,7 +3400,7 @@ BREAKS = (
     Break(
         "events of a workspace that left",
         "bot/listeners/events.py",
-        "if not await changes.serves(body):",
+        "if not (departs or await workspaces.serves(installation_team(body))):",
         "if False:",
         "What is purged would be stored again.",
         ("tests/e2e/test_offboarding.py::test_an_uninstalled_workspace_is_not_ready",),

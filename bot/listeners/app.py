@@ -1,11 +1,14 @@
-"""The Bolt app: wiring only."""
+"""The Bolt app: each payload is checked before its listeners."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from psycopg import OperationalError
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,18 +17,81 @@ from bot.conversation.inbox import Inbox
 from bot.listeners import actions, commands, events
 from bot.listeners import modals as listeners_of_modals
 from bot.listeners.change_events import ChangeEvents
+from bot.listeners.events import EVENTS
+from bot.listeners.malformed import MalformedRequests
 from bot.listeners.responder import Responder
-from bot.listeners.validation import CheckedApp, MalformedRequests
 from bot.logs import fault
 from bot.memories.actions import MemoryActions
 from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
 from bot.memories.modals import Modals
-from bot.slack.payloads import UNREADABLE
+from bot.slack.payloads import UNREADABLE, cleaned, is_slacks
+from bot.users.workspaces import Workspaces
 from memory import InvalidNamespace, OutcomeUnknown
 
 log = logging.getLogger(__name__)
+
+
+_NO_REQUEST = (LookupError, TypeError, ValueError, AttributeError)
+
+
+class CheckedApp(AsyncApp):
+    """A Bolt app whose listeners are given no malformed payload, over every transport."""
+
+    def __init__(self, *, malformed: MalformedRequests, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.malformed = malformed
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Dispatch a request as `receive` does."""
+        return await self.receive(req.body, lambda: req)
+
+    async def receive(
+        self, sent: Mapping[str, Any], request: Callable[[], AsyncBoltRequest]
+    ) -> BoltResponse:
+        """Dispatch the `request` made of a payload; acknowledge what is malformed or not handled.
+
+        The request is made after the check: Bolt reads ids of the payload to make it.
+        """
+        if _is_limit(sent):
+            log.warning("Slack limits its deliveries to this app: events of a minute are missing")
+            return BoltResponse(status=HTTPStatus.OK)
+        if _is_unhandled(sent):
+            return BoltResponse(status=HTTPStatus.OK)
+        body = cleaned(sent)
+        if body is None:
+            return await self._refuse(sent)
+        try:
+            checked = request()
+        except (*_NO_REQUEST, RecursionError):
+            return await self._refuse(sent)
+        checked.body = body
+        response = await super().async_dispatch(checked)
+        if response.status == HTTPStatus.NOT_FOUND:
+            # A button of an older version, or a command this version does not have.
+            return await self.malformed.acknowledge(body, "no listener")
+        return response
+
+    async def _refuse(self, sent: Mapping[str, Any]) -> BoltResponse:
+        if not is_slacks(sent):
+            return BoltResponse(status=HTTPStatus.BAD_REQUEST, body="Slack sends no such body.\n")
+        return await self.malformed.acknowledge(sent, "malformed")
+
+
+def _is_limit(sent: Mapping[str, Any]) -> bool:
+    """Return whether Slack reports that it left events out: more than 30,000 an hour were due.
+
+    Source: https://docs.slack.dev/apis/events-api/#rate-limiting
+    """
+    return sent.get("type") == "app_rate_limited" and "event" not in sent
+
+
+def _is_unhandled(sent: Mapping[str, Any]) -> bool:
+    """Return whether it is an event of a type that has no listener."""
+    event = sent.get("event")
+    kind = event.get("type") if isinstance(event, dict) else None
+    return isinstance(kind, str) and kind not in EVENTS
 
 
 def create_app(
@@ -34,6 +100,7 @@ def create_app(
     identity: AuthorizeResult,
     inbox: Inbox,
     changes: ChangeEvents,
+    workspaces: Workspaces,
     own: MemoryActions,
     own_commands: SlashCommands,
     responder: Responder,
@@ -77,7 +144,13 @@ def create_app(
             response.status, response.body = answer.status, answer.body
             response.headers.update(answer.headers)
 
-    events.register(app, inbox=inbox, changes=changes, bot_user_id=str(identity.bot_user_id))
+    events.register(
+        app,
+        inbox=inbox,
+        changes=changes,
+        workspaces=workspaces,
+        bot_user_id=str(identity.bot_user_id),
+    )
     commands.register(app, commands=own_commands, modals=modals, responder=responder)
     actions.register(
         app,

@@ -18,7 +18,6 @@ from bot.slack.messages import Message, found_message, installation_team
 from bot.slack.text import plain, storable, typed
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
-from bot.users.workspaces import Workspaces
 from memory import Person
 
 # Converting a channel is told by a message in it, everything else by an event of its own.
@@ -34,7 +33,6 @@ _CONVERSATION_CHANGES = frozenset(
         "channel_convert_to_public",
     }
 )
-DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # Slack delivers the events of a moment in any order, and one that was not acked again.
 _ON_ITS_WAY_SECONDS = 120.0
 
@@ -55,25 +53,10 @@ class ChangeEvents:
     suggesting: SuggestedPrompts
     viewing: ViewedChannels
     homes: HomePublisher
-    workspaces: Workspaces
     offboarding: Offboarding
     sessions: Sessions
     follow: Follow
     bot_user_id: str
-
-    async def serves(self, body: Mapping[str, Any]) -> bool:
-        """Return whether an ``event_callback`` is handled: not that of a workspace that left.
-
-        The events that report its departure are always handled.
-        """
-        if body["event"].get("type") in DEPARTURES:
-            return True
-        return await self.workspaces.serves(installation_team(body))
-
-    async def note_context(self, person: Person, event: Mapping[str, Any]) -> None:
-        """Store what a person looks at while they write, where the event says so."""
-        if "app_context" in event:
-            await self.viewing.note(person, event["app_context"])
 
     async def note(self, body: Mapping[str, Any]) -> None:
         """Take note of an ``event_callback`` that is no person's message."""

@@ -10,7 +10,8 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.conversation.inbox import Inbox
 from bot.listeners.change_events import ChangeEvents
-from bot.slack.messages import read_message
+from bot.slack.messages import installation_team, read_message
+from bot.users.workspaces import Workspaces
 from memory import transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -35,15 +36,23 @@ EVENTS = (
     "tokens_revoked",
 )
 
-
+DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 _DATABASE_SECONDS = 2.0
 
 
-def register(app: AsyncApp, *, inbox: Inbox, changes: ChangeEvents, bot_user_id: str) -> None:
+def register(
+    app: AsyncApp,
+    *,
+    inbox: Inbox,
+    changes: ChangeEvents,
+    workspaces: Workspaces,
+    bot_user_id: str,
+) -> None:
     """Store events in a global middleware: it is awaited before the ack, a listener is not.
 
     What is raised here becomes an answer other than 200, and Slack delivers the event again.
-    Slack waits for three seconds, so PostgreSQL has two.
+    Slack waits for three seconds, so PostgreSQL has two. Of a workspace that has removed the app
+    only the events that say so are handled.
     """
 
     @app.use
@@ -54,11 +63,13 @@ def register(app: AsyncApp, *, inbox: Inbox, changes: ChangeEvents, bot_user_id:
         event = body.get("event")
         if isinstance(event, dict):
             message = read_message(body, bot_user_id)
+            departs = event.get("type") in DEPARTURES
             with transaction_timeout(_DATABASE_SECONDS):
-                if not await changes.serves(body):
+                if not (departs or await workspaces.serves(installation_team(body))):
                     log.info("an event of a workspace that is not served was dropped")
                 elif message is not None:
-                    await changes.note_context(message.person, event)
+                    if "app_context" in event:
+                        await changes.viewing.note(message.person, event["app_context"])
                     await inbox.store(message)
                 else:
                     await changes.note(body)

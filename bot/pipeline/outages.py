@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from bot.breaker.breaker import CircuitBreaker
 from bot.conversation.inbox import ClaimedMessage, Inbox
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.responses.events import Cause
+from bot.pipeline.responses.request import CircuitBreaker
 
 log = logging.getLogger(__name__)
 

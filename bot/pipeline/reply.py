@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import openai
 
-from bot.breaker.breaker import CircuitBreaker
 from bot.logs import fault
 from bot.pipeline.links import Links
 from bot.pipeline.prompt import Prompt, estimated_tokens
@@ -29,7 +28,7 @@ from bot.pipeline.responses.events import (
     sent_back,
     within,
 )
-from bot.pipeline.responses.request import ModelRequests
+from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.types import WEB_SEARCH, Reply, Task, TaskState
 from memory import Person, measured
@@ -45,8 +44,9 @@ QUIET_SECONDS = 1.0
 class Toolbox(Protocol):
     """Function tools the model may call while it answers."""
 
-    def definitions(self) -> list[dict[str, Any]]:
-        """Return the tools as the Responses API takes them."""
+    @property
+    def definitions(self) -> Sequence[dict[str, Any]]:
+        """The tools as the Responses API takes them."""
 
     @property
     def own_words(self) -> list[str]:
@@ -149,7 +149,7 @@ class Replier:
         deadline = asyncio.get_running_loop().time() + self._answer_seconds
         conversation: list[Any] = list(prompt.input)
         tools = [DEFINITION] if await self._may_search(person.team_id) else []
-        tools += toolbox.definitions() if toolbox else []
+        tools += toolbox.definitions if toolbox else []
         try:
             for number in range(MAX_ROUNDS):
                 # No tools in the last round, so that the model has to answer.

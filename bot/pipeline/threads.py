@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.turn_query import Context
 from bot.logs import fault
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -20,8 +19,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
-from bot.types import MemoryOffReason
-from memory import DM, redact
+from memory import redact
 
 log = logging.getLogger(__name__)
 
@@ -43,23 +41,17 @@ class Thread:
 async def read_thread(
     client: AsyncWebClient,
     message: Message,
-    context: Context,
     bot_user_id: str,
     *,
-    off: MemoryOffReason | None = None,
+    forgotten: Collection[str] = (),
 ) -> Thread:
-    """Return the newest fifty messages of the thread before `message`.
+    """Return the newest fifty messages of the thread before `message`, without those `forgotten`.
 
-    Empty in a direct message, where the thread is the bot's own already (its history is known) or
-    just begins. Where memory is off there is no history of ours, and the thread is read anyway.
     These words are context, without credentials, and never form a memory. Of more than 10,000
     replies the first 10,000 are read. A rate-limited page is waited for, within
     `TURN_PATIENCE_SECONDS`; where one cannot be read, the newest of those before it are returned.
     """
-    known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
-    if message.opens_thread or (known and not off):
-        return Thread()
-    left_out = {message.ts, *context.forgotten}
+    left_out = {message.ts, *forgotten}
     newest: dict[str, Mapping[str, Any]] = {}
     cursor, unread = "", False
     try:

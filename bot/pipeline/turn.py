@@ -17,21 +17,30 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
 from bot.conversation.turn_query import Context
 from bot.conversation.turns import Intent, Outcome, ReplyMetrics, Turns
-from bot.conversation.unformed import final_question
 from bot.locale import Language, say
 from bot.pipeline.attachments import Attached, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.events import ReplyFailed
-from bot.pipeline.threads import read_thread
-from bot.pipeline.tools.toolbox import OpenTools, Toolbox
+from bot.pipeline.threads import Thread, read_thread
+from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.ephemeral import Work
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
 from bot.types import Task
 from bot.views.reply import ReplyNote, reply_text, with_notes
-from memory import Embedder, Memory, Pool, Recalled, View, credential_kinds, recall_memories, step
+from memory import (
+    DM,
+    Embedder,
+    Memory,
+    Pool,
+    Recalled,
+    View,
+    credential_kinds,
+    recall_memories,
+    step,
+)
 
 
 class ReplySink(Protocol):
@@ -116,19 +125,19 @@ def create_turn(
             limited=True,
         )
         recalled: Sequence[str] = ()
-        tools: Toolbox | None = None
+        tools, done = None, ToolResults()
         note: ReplyNote | None = None
         made: ReplyMetrics | None = None
         async with open_reply_sink(claimed, view, intent) as sink:
-            files = await parts.attachments.read(
-                message, earlier=latest_with_files(context.exchanges, message)
-            )
+            earlier = latest_with_files(context.exchanges, message)
+            files: Sequence[Attached] = ()
+            if message.has_files or earlier:
+                files = await parts.attachments.read(message, earlier=earlier)
             if question or any(file.content and not file.earlier for file in files):
                 prompt = await _prompt(parts, claimed, view, intent, context, question, files)
                 recalled = [memory.reference for memory in prompt.memories]
                 if sink.interactive:
-                    asked_before = _question_before(context, message)
-                    tools = parts.tools(claimed, view, intent, intent.words, asked_before)
+                    tools = parts.tools(claimed, view, intent, _last_reply(context, message))
                 answered = await _answer(parts, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.whole:
@@ -137,7 +146,8 @@ def create_turn(
                         milliseconds=round((time.monotonic() - began) * 1000),
                     )
                 if tools is not None:
-                    recalled = list(dict.fromkeys([*recalled, *tools.recalled]))
+                    done = tools.results
+                    recalled = list(dict.fromkeys([*recalled, *done.recalled]))
                 if outcome == "answered":
                     text = await _told_unseen(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
@@ -150,7 +160,7 @@ def create_turn(
                     recalled=bool(recalled) and outcome != "failed",
                     can_be_rated=made is not None,
                 )
-                await sink.show(tools.shown if tools else ())
+                await sink.show(done.shown)
             else:
                 outcome, text = "answered", await _nothing_asked(sink, files)
                 await sink.finish(text)
@@ -161,9 +171,9 @@ def create_turn(
             outcome,
             reply=None if outcome == "failed" else text,
             recalled=recalled,
-            asked=tools is not None and tools.forgets,
-            learned=tools.learned if tools else (),
-            questions=tools.questions if tools else (),
+            asked=done.forgets,
+            learned=done.learned,
+            questions=done.questions,
             note=note,
             made=made,
         )
@@ -172,10 +182,10 @@ def create_turn(
     return turn
 
 
-def _question_before(context: Context, message: Message) -> str | None:
-    """Return the question with which our last reply to the person ended, if it did."""
+def _last_reply(context: Context, message: Message) -> str | None:
+    """Return our last reply to the person."""
     earlier = [one.reply for one in context.exchanges if one.user_id == message.user_id]
-    return final_question(earlier[-1] or "") if earlier else None
+    return earlier[-1] if earlier else None
 
 
 def _note(outcome: Outcome, prompt: Prompt) -> ReplyNote | None:
@@ -191,7 +201,7 @@ async def _told_unseen(
     sink: ReplySink, text: str, files: Sequence[Attached], *, thread_unread: bool = False
 ) -> str:
     language = await sink.language()
-    lines = unseen_lines(language, files)
+    lines = unseen_lines(language, files) if files else []
     if thread_unread:
         lines.append(say(language, "thread_not_now"))
     return "\n\n".join([text, *lines] if text else lines)
@@ -209,7 +219,7 @@ async def _prompt(
     message, off = claimed.message, intent.memory_state.off
     recalled, thread = await asyncio.gather(
         _recalled(parts, view, intent, context, question or FILES_ALONE),
-        read_thread(parts.client, message, context, parts.bot_user_id, off=off),
+        thread_before(parts.client, message, context, parts.bot_user_id, off=off is not None),
     )
     with step("prompt"):
         return compose(
@@ -225,6 +235,25 @@ async def _prompt(
             files=files,
             now=datetime.now(intent.memory_state.settings.zone),
         )
+
+
+async def thread_before(
+    client: AsyncWebClient,
+    message: Message,
+    context: Context,
+    bot_user_id: str,
+    *,
+    off: bool = False,
+) -> Thread:
+    """Return what was written in the thread before `message`, as far as history does not have it.
+
+    That is nothing in a direct message, whose threads are the bot's own, and in a thread that has a
+    turn already or just begins. Where memory is off there is no history, and the thread is read.
+    """
+    known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
+    if message.opens_thread or (known and not off):
+        return Thread()
+    return await read_thread(client, message, bot_user_id, forgotten=context.forgotten)
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:

@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.request.internals import parse_body
 from slack_sdk.signature import SignatureVerifier
 
-from bot.listeners.validation import CheckedApp
+from bot.listeners.app import CheckedApp
 from bot.slack.signature import is_signed
 
 Ready: TypeAlias = Callable[[], Awaitable[str | None]]

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
-from bot.listeners.app import create_app
+from bot.listeners.app import CheckedApp, create_app
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
-from bot.listeners.validation import CheckedApp
 from bot.pipeline.backfill.window import BackfillWindow
 from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, ask_handler
@@ -66,6 +65,7 @@ def build_app(wiring: Application, responder: Responder) -> CheckedApp:
         identity=identity,
         inbox=wiring.inbox,
         changes=create_changes(wiring),
+        workspaces=wiring.workspaces,
         own=wiring.own,
         own_commands=wiring.own_commands,
         responder=responder,
@@ -85,7 +85,6 @@ def create_changes(wiring: Application) -> ChangeEvents:
         suggesting=wiring.suggesting,
         viewing=wiring.viewing,
         homes=wiring.homes,
-        workspaces=wiring.workspaces,
         offboarding=wiring.offboarding,
         sessions=wiring.sessions,
         follow=wiring.sources.message_changed,

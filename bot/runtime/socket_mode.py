@@ -20,7 +20,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cancellation import ended
-from bot.listeners.validation import CheckedApp
+from bot.listeners.app import CheckedApp
 from bot.runtime.startup import insistently
 
 # Four of these without an answer and the SDK opens a new connection.

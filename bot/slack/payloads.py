@@ -1,7 +1,7 @@
 """Slack's payloads: removal of text that cannot be stored, and checks of the types relied on.
 
 A payload is signed or comes through Slack's own connection, but it holds what people typed. A
-malformed one must not raise an exception in a listener: `bot.listeners.validation` acknowledges and
+malformed one must not raise an exception in a listener: `bot.listeners.app` acknowledges and
 counts it. Fields that are not named here may hold anything: Slack adds new ones.
 """
 

@@ -20,9 +20,9 @@ from typing import Any, Protocol, TypeAlias
 from slack_bolt.async_app import AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.listeners.change_events import DEPARTURES
+from bot.listeners.events import DEPARTURES
+from bot.listeners.malformed import MalformedRequests
 from bot.listeners.responder import Responder
-from bot.listeners.validation import MalformedRequests
 from bot.logs import fault
 from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, answer_call

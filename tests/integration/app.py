@@ -13,9 +13,9 @@ from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import STAND_IN_MODEL, Settings
+from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
-from bot.listeners.validation import CheckedApp
 from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.formation import FORM
 from bot.pipeline.worker import ThreadWorker

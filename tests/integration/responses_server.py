@@ -126,6 +126,7 @@ class LookTool:
         self.calls: list[str] = []
         self.own_words: list[str] = []
 
+    @property
     def definitions(self) -> list[dict[str, Any]]:
         """Return the tool's definition."""
         tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}

@@ -694,7 +694,7 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     intent, _ = await app.wiring.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
-    tools = app.wiring.parts.tools(waiting, view, intent, said.text, None)
+    tools = app.wiring.parts.tools(waiting, view, intent, None)
     await app.wiring.controls.pause(who)
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     given = {"action": "create", "evidence": "I love natto", "content": content}

@@ -11,6 +11,7 @@ import pytest
 
 from bot.conversation.turn_query import Context, Exchange
 from bot.pipeline.threads import Thread, read_thread
+from bot.pipeline.turn import thread_before
 from bot.slack.audiences import Audiences, kind_of
 from bot.users.profiles import Profiles
 from memory import DM, PUBLIC, Person, Pool
@@ -278,7 +279,7 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.client(), message, NOTHING, slack.bot_user_id)).messages
+    found = (await read_thread(slack.client(), message, slack.bot_user_id)).messages
     assert [line["from"] for line in found] == [place.user, other]
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
@@ -292,7 +293,7 @@ async def test_a_long_thread_shows_what_was_said_last(slack: PlaygroundSlack) ->
         slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
     asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.client(), message, NOTHING, slack.bot_user_id)).messages
+    found = (await read_thread(slack.client(), message, slack.bot_user_id)).messages
     texts = [line["text"] for line in found]
     assert texts[-1] == "line 59"
     assert len(texts) <= 52
@@ -306,7 +307,7 @@ async def test_the_newest_of_a_very_long_thread_are_read(slack: PlaygroundSlack)
     asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
     slack.say(place.user, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.client(), message, NOTHING, slack.bot_user_id)).messages
+    found = (await read_thread(slack.client(), message, slack.bot_user_id)).messages
     assert [line["text"] for line in found] == [f"line {number}" for number in range(1_150, 1_200)]
     assert len(slack.calls("conversations.replies")) == 2
 
@@ -315,13 +316,13 @@ async def test_a_known_or_new_thread_is_not_read(slack: PlaygroundSlack) -> None
     """The first message of a thread has no thread before it; the bot's own threads are known."""
     place = slack.place(channel="public")
     client, bot = slack.client(), slack.bot_user_id
-    assert await read_thread(client, slack.message(place), NOTHING, bot) == Thread()
+    assert await thread_before(client, slack.message(place), NOTHING, bot) == Thread()
     later = slack.message(place, ts="9999999999.000100")
     exchange = Exchange(
         ts=place.ts, thread=later.thread, user_id=place.user, question="q", reply="a"
     )
     known = Context(exchanges=(exchange,), recent_words=())
-    assert await read_thread(client, later, known, bot) == Thread()
+    assert await thread_before(client, later, known, bot) == Thread()
     assert not slack.calls("conversations.replies")
 
 
@@ -333,6 +334,6 @@ async def test_a_thread_that_cannot_be_read_is_no_context(
     place = slack.place(channel="public")
     slack.fault("conversations.replies", **fault)
     later = slack.message(place, ts="9999999999.000100")
-    found = await read_thread(slack.client(), later, NOTHING, slack.bot_user_id)
+    found = await read_thread(slack.client(), later, slack.bot_user_id)
     assert found.messages == ()
     assert found.unread is (fault.get("error") != "channel_not_found")

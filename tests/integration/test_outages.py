@@ -10,11 +10,11 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from bot.breaker.breaker import FAILURES
 from bot.conversation.history import take_away
 from bot.conversation.notice_throttle import Notices
 from bot.locale import say
 from bot.pipeline.formation import FORM
+from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from memory import forget

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.conversation.turn_query import Context
 from bot.locale import say
 from bot.memories.feedback import Feedback
 from bot.pipeline.threads import read_thread
@@ -168,10 +167,7 @@ async def test_a_thread_that_is_read_is_redacted(app: App) -> None:
     place = app.slack.place(channel="public", text=f"our card is {_CARD}")
     later = app.slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
     message = app.slack.message(place, ts=later["ts"])
-    nothing = Context(exchanges=(), recent_words=())
-    found = (
-        await read_thread(app.slack.client(), message, nothing, app.slack.bot_user_id)
-    ).messages
+    found = (await read_thread(app.slack.client(), message, app.slack.bot_user_id)).messages
     assert [line["text"] for line in found] == ["our card is [card number removed]"]
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import openai
 import pytest
 
-from bot.breaker.breaker import FAILURES
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.request import FAILURES
 from memory import Person
 from playground.model.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read

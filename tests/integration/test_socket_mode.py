@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.listeners.validation import CheckedApp, MalformedRequests
+from bot.listeners.app import CheckedApp
+from bot.listeners.malformed import MalformedRequests
 from bot.runtime.socket_mode import socket_mode
 from bot.slack.client import create_client
 

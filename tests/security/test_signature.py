@@ -17,7 +17,8 @@ from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.validation import CheckedApp, MalformedRequests
+from bot.listeners.app import CheckedApp
+from bot.listeners.malformed import MalformedRequests
 from bot.runtime.http_routes import create_web_app
 
 SECRET = "a signing secret of a test"

@@ -17,7 +17,7 @@ from bot.pipeline import prompt
 from bot.pipeline.attachments import Attached
 from bot.pipeline.prompt import compose, estimated_tokens, framed, shortened, summary, within
 from bot.pipeline.responses.web_search import DEFINITION
-from bot.pipeline.tools.controls import ControlTools
+from bot.pipeline.tools.controls import control_tools
 from bot.slack.messages import Message
 from memory import DM, Memory, MemoryTools, Person, PersonMessage, view
 
@@ -173,18 +173,9 @@ def test_a_plain_message_is_small() -> None:
         addressed=True,
     )
     nothing: Any = None
-    controls = ControlTools(
-        nothing,
-        nothing,
-        dict.fromkeys([*shows, "export"], nothing),
-        nothing,
-        nothing,
-        message,
-        nothing,
-    )
     words = PersonMessage(text=message.text, channel="D1", ts="1.0", kind="tool")
     memories = MemoryTools(nothing, nothing, view(message.person.namespace(DM)), words)
-    tools = [DEFINITION, *memories.definitions(), *controls.definitions()]
+    tools = [DEFINITION, *memories.definitions(), *control_tools([*shows, "export"], in_dm=True)]
     assert [tool["name"] for tool in tools] == [
         "search_web",
         "memory_search",

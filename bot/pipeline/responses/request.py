@@ -1,11 +1,12 @@
-"""The request for a streamed response of the model, with its retries and fallbacks."""
+"""The request for a streamed response of the model: its retries, fallbacks and circuit breaker."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import openai
@@ -21,7 +22,52 @@ MAX_OUTPUT_TOKENS = 25_000
 ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
 _REASONING: Final = re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE)
 _RETRY_SECONDS = 0.5
+FAILURES = 3
+PROBE_SECONDS = 5.0
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
+
+
+class CircuitBreaker:
+    """Opens after failures of `FAILURES` different requests, with no success between them.
+
+    Then it lets one request through each `PROBE_SECONDS`. There is one breaker for each process.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failed: set[str] = set()
+        self._next_probe = 0.0
+
+    @property
+    def probing(self) -> bool:
+        """Say whether the model was found away, so that a request is but a try."""
+        return len(self._failed) >= FAILURES
+
+    @property
+    def open(self) -> bool:
+        """Say whether a request would not be let through just now."""
+        return self.probing and self._clock() < self._next_probe
+
+    def admit(self) -> bool:
+        """Say whether a request may be made; while the model is away that uses up the probe."""
+        if self.open:
+            return False
+        if self.probing:
+            self._next_probe = self._clock() + PROBE_SECONDS
+        return True
+
+    def failed(self, request: str) -> None:
+        """Record that the model did not answer `request`, an id of who asks and what.
+
+        A request that fails repeatedly counts once, because it may itself be the cause.
+        """
+        if not self.probing:
+            self._failed.add(request)
+        self._next_probe = self._clock() + PROBE_SECONDS
+
+    def answered(self) -> None:
+        """Note that the model is there, whatever it said."""
+        self._failed.clear()
 
 
 class ModelRequests:

@@ -104,27 +104,13 @@ class ControlTools:
         self.forgets_everything = False
         self._actions: dict[str, _Run] = {
             **{name: partial(self._show, show) for name, show in shows.items()},
-            "pause": self._pause,
-            "resume": self._resume,
-            "do_not_remember": self._do_not_remember,
-            "incognito_on": self._go_incognito,
-            "incognito_off": self._end_incognito,
-            **({} if self._in_dm else {"quiet_thread": self._be_quiet}),
-            "forget_everything": self._forget_everything,
-            "forget_period": self._forget_period,
-            "change_where_used": self._change_where_used,
-            "change": self._change,
+            **{name: partial(change, self) for name, change in _changes(self._in_dm).items()},
         }
 
     @property
     def shown(self) -> list[Work]:
         """The messages to show the person after the reply."""
         return list(self._shown.values())
-
-    def definitions(self) -> list[Definition]:
-        """Return the tools as the Responses API takes them."""
-        settings = settings_tool(self._actions)
-        return [settings, function_tool(VIEW_TOOL, _VIEW, {})] if self._in_dm else [settings]
 
     def __contains__(self, name: str) -> bool:
         return name == SETTINGS_TOOL or (name == VIEW_TOOL and self._in_dm)
@@ -298,15 +284,35 @@ class ControlTools:
         return {"done": list(chosen)} | ({"proposed": True} if keeps or memory in asked else {})
 
 
-def settings_tool(actions: Iterable[str]) -> Definition:
-    """Return the definition of the tool with these actions."""
-    offered = list(actions)
-    in_channel = "quiet_thread" in offered
-    description = _SETTINGS.format(
-        quiet=_QUIET if in_channel else "", where=_INCOGNITO_WHERE[not in_channel]
-    )
-    action = {"type": "string", "enum": offered}
-    return function_tool(SETTINGS_TOOL, description, {"action": action, **_PARAMETERS}, ["action"])
+def control_tools(shows: Iterable[str], *, in_dm: bool) -> list[Definition]:
+    """Return the tools as the Responses API takes them; `shows` are the actions that only show."""
+    description = _SETTINGS.format(quiet="" if in_dm else _QUIET, where=_INCOGNITO_WHERE[in_dm])
+    action = {"type": "string", "enum": [*shows, *_changes(in_dm)]}
+    parameters = {"action": action, **_PARAMETERS}
+    settings = function_tool(SETTINGS_TOOL, description, parameters, ["action"])
+    return [settings, function_tool(VIEW_TOOL, _VIEW, {})] if in_dm else [settings]
+
+
+_Change: TypeAlias = Callable[[ControlTools, Arguments], Awaitable[Any]]
+_CHANGES: Mapping[str, _Change] = {
+    "pause": ControlTools._pause,
+    "resume": ControlTools._resume,
+    "do_not_remember": ControlTools._do_not_remember,
+    "incognito_on": ControlTools._go_incognito,
+    "incognito_off": ControlTools._end_incognito,
+    "quiet_thread": ControlTools._be_quiet,
+    "forget_everything": ControlTools._forget_everything,
+    "forget_period": ControlTools._forget_period,
+    "change_where_used": ControlTools._change_where_used,
+    "change": ControlTools._change,
+}
+
+
+def _changes(in_dm: bool) -> dict[str, _Change]:
+    """Return the actions that change something, in the order in which they are offered."""
+    return {
+        name: change for name, change in _CHANGES.items() if not (in_dm and name == "quiet_thread")
+    }
 
 
 def _moment(text: object, zone: tzinfo, *, at: time = time()) -> datetime | None:

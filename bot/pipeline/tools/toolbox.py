@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+from typing import TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -14,17 +15,19 @@ from pydantic import BaseModel
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.turns import Intent
+from bot.conversation.unformed import final_question
 from bot.locale import Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.pipeline.prompt import evidence_of
-from bot.pipeline.tools.controls import ControlTools, Show
+from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
 from bot.pipeline.tools.viewing import ViewedChannels
 from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
 from bot.views.refusals import quoted_sentence_of, refusal_payload
 from memory import (
+    DM,
     Embedder,
     MemoryOff,
     MemoryTools,
@@ -36,6 +39,7 @@ from memory import (
     UserFact,
     Verifier,
     View,
+    memory_tools,
     read_arguments,
     redact_json,
 )
@@ -46,28 +50,48 @@ _REFUSALS_SHOWN = 3
 Spend: TypeAlias = Callable[[str, int], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResults:
+    """Results of the tool calls of one message.
+
+    `recalled` are the references of the memories that the model has looked up. `learned` are the
+    changes of memories that were made already, by the ids of the ledger, and `questions` the ids of
+    the questions that the words left open. `forgets`: the person is asked to confirm that something
+    be forgotten. `shown` are the messages to show the person after the reply.
+    """
+
+    recalled: Sequence[str] = ()
+    learned: Sequence[UUID] = ()
+    questions: Sequence[UUID] = ()
+    forgets: bool = False
+    shown: Sequence[Work] = ()
+
+
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
-    `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a refused
-    sentence can still be stored as a `memory.UserFact`. `removed` are the message's credentials.
+    `definitions` are the tools as the Responses API takes them; `open_tools` makes what the first
+    call needs, because most messages need none. `before` are messages to show the person in any
+    case. `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a
+    refused sentence can still be stored as a `memory.UserFact`. `removed` are the message's
+    credentials.
     """
 
     def __init__(
         self,
-        memory: MemoryTools,
-        controls: ControlTools,
+        definitions: Sequence[Definition],
+        open_tools: Callable[[], tuple[MemoryTools, ControlTools]],
         own: MemoryActions,
         person: Person,
-        before: Sequence[Work] = (),
-        spend: Spend | None = None,
+        before: Sequence[Work],
+        spend: Spend,
         *,
-        keeps_facts: bool = True,
-        removed: Sequence[Removed] = (),
+        keeps_facts: bool,
+        removed: Sequence[Removed],
     ) -> None:
-        self._memory = memory
+        self.definitions = definitions
+        self._open_tools = open_tools
         self._removed = removed
-        self._controls = controls
         self._own = own
         self._person = person
         self._before = before
@@ -75,43 +99,32 @@ class Toolbox:
         self._keeps_facts = keeps_facts
         self._calls = 0
 
-    @property
-    def forgets(self) -> bool:
-        """Whether the person is asked to confirm that something be forgotten."""
-        return bool(self._memory.to_forget) or self._controls.forgets
-
-    @property
-    def recalled(self) -> list[str]:
-        """The references of the memories that the model has looked up."""
-        return [memory.reference for memory in self._memory.shown]
+    @cached_property
+    def _tools(self) -> tuple[MemoryTools, ControlTools]:
+        return self._open_tools()
 
     @property
     def own_words(self) -> list[str]:
         """The person's words that the memories which the model has looked up come from."""
-        return [words for memory in self._memory.shown for words in evidence_of(memory)]
+        memory, _ = self._tools
+        return [words for shown in memory.shown for words in evidence_of(shown)]
 
     @property
-    def learned(self) -> list[UUID]:
-        """The changes of memories that were made already, by the ids of the ledger."""
-        return [change.id for change in self._memory.changes if change.action != "confirmed"]
-
-    @property
-    def questions(self) -> list[UUID]:
-        """The ids of the questions that the words left open."""
-        return [question.id for question in self._memory.questions]
-
-    @property
-    def refused(self) -> tuple[RefusedProposal, ...]:
-        """The refused proposals that the person had asked to remember."""
-        return self._memory.refused
-
-    @property
-    def shown(self) -> list[Work]:
-        """The messages to show the person after the reply."""
-        works = [*self._before, *map(self._refusal, self.refused[:_REFUSALS_SHOWN])]
-        if self._memory.to_forget and not self._controls.forgets_everything:
-            works.append(partial(self._own.proposed, memories=self._memory.to_forget))
-        return [*works, *self._controls.shown]
+    def results(self) -> ToolResults:
+        """Results of the calls so far."""
+        if not self._calls:
+            return ToolResults(shown=self._before)
+        memory, controls = self._tools
+        shown = [*self._before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
+        if memory.to_forget and not controls.forgets_everything:
+            shown.append(partial(self._own.proposed, memories=memory.to_forget))
+        return ToolResults(
+            recalled=[one.reference for one in memory.shown],
+            learned=[change.id for change in memory.changes if change.action != "confirmed"],
+            questions=[question.id for question in memory.questions],
+            forgets=bool(memory.to_forget) or controls.forgets,
+            shown=[*shown, *controls.shown],
+        )
 
     def _refusal(self, refused: RefusedProposal) -> Work:
         async def shown(person: Person, language: Language) -> Payload:
@@ -121,10 +134,6 @@ class Toolbox:
             )
 
         return shown
-
-    def definitions(self) -> list[dict[str, Any]]:
-        """Return the tools as the Responses API takes them."""
-        return [*self._memory.definitions(), *self._controls.definitions()]
 
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
@@ -140,24 +149,25 @@ class Toolbox:
         if self._removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
             given = redact_json(given, self._removed)
-        if name not in self._controls:
-            return await self._call_memory(name, json.dumps(given))
-        output = await self._controls.call(name, given)
-        if self._controls.switched_off:
-            self._memory.switch_off()
+        memory, controls = self._tools
+        if name not in controls:
+            return await self._call_memory(memory, name, json.dumps(given))
+        output = await controls.call(name, given)
+        if controls.switched_off:
+            memory.switch_off()
             # What a tool stored of this message a moment ago goes as well.
-            await self._own.taken_back(self._person, self._memory.changes)
+            await self._own.taken_back(self._person, memory.changes)
         return output
 
-    async def _call_memory(self, name: str, arguments: str) -> str:
-        spent = self._memory.tokens
-        output = await self._memory.call(name, arguments)
-        if self._spend is not None and self._memory.tokens > spent:
-            await self._spend(self._person.team_id, self._memory.tokens - spent)
+    async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
+        spent = memory.tokens
+        output = await memory.call(name, arguments)
+        if memory.tokens > spent:
+            await self._spend(self._person.team_id, memory.tokens - spent)
         return output
 
 
-OpenTools: TypeAlias = Callable[[ClaimedMessage, View, Intent, str, str | None], Toolbox]
+OpenTools: TypeAlias = Callable[[ClaimedMessage, View, Intent, str | None], Toolbox]
 
 
 def open_tools(
@@ -170,33 +180,38 @@ def open_tools(
     viewing: ViewedChannels,
     schemas: Sequence[type[BaseModel]],
     *,
-    verifier: Verifier | None = None,
-    spend: Spend | None = None,
+    verifier: Verifier | None,
+    spend: Spend,
 ) -> OpenTools:
-    """Return what makes the tools for a turn: its message, view, intent, and typed words.
+    """Return what makes the tools for a turn: its message, view, intent, and the reply before it.
 
     `shows` contains the actions of ``memory_settings`` that only show something, by name.
     """
 
+    @cache
+    def definitions(in_dm: bool, off: bool) -> list[Definition]:
+        return [*([] if off else memory_tools(tuple(schemas))), *control_tools(shows, in_dm=in_dm)]
+
     def opened(
-        claimed: ClaimedMessage, view: View, intent: Intent, words: str, question: str | None
+        claimed: ClaimedMessage, view: View, intent: Intent, last_reply: str | None
     ) -> Toolbox:
         message, memory_state = claimed.message, intent.memory_state
+        off = memory_state.off is not None
 
         async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
             if not await controls.permits(connection, message):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
-        said = PersonMessage(
-            text=words,
-            channel=message.channel_id,
-            ts=message.ts,
-            kind="tool",
-            zone=memory_state.settings.zone,
-            reply_to=question,
-        )
-        return Toolbox(
-            MemoryTools(
+        def tools() -> tuple[MemoryTools, ControlTools]:
+            said = PersonMessage(
+                text=intent.words,
+                channel=message.channel_id,
+                ts=message.ts,
+                kind="tool",
+                zone=memory_state.settings.zone,
+                reply_to=final_question(last_reply or ""),
+            )
+            memory = MemoryTools(
                 pool,
                 embedder,
                 view,
@@ -204,9 +219,13 @@ def open_tools(
                 schemas=schemas,
                 in_commit=permitted,
                 verifier=verifier,
-                off=memory_state.off is not None,
-            ),
-            ControlTools(controls, own, shows, audiences, viewing, message, intent),
+                off=off,
+            )
+            return memory, ControlTools(controls, own, shows, audiences, viewing, message, intent)
+
+        return Toolbox(
+            definitions(message.audience == DM, off),
+            tools,
             own,
             message.person,
             [controls.consent_asked] if memory_state.needs_consent_question else [],

@@ -1,4 +1,4 @@
-"""Validation of payloads from Slack before any listener; malformed ones are acknowledged, too.
+"""Malformed requests: acknowledged, counted, and answered with one sentence.
 
 Slack delivers an event that is not answered 200 up to three times more, and switches the deliveries
 of an app off that fails too often: https://docs.slack.dev/apis/events-api/#retries
@@ -11,20 +11,18 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.listeners.events import EVENTS
 from bot.locale import Language, language_of, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
-from bot.slack.payloads import ADDRESS, cleaned, is_slacks
+from bot.slack.payloads import ADDRESS
 from bot.views.blocks import Payload, ephemeral_payload, section
 from bot.views.views import View, home_with_banner, language_of_view, sentence_view
 
@@ -125,64 +123,6 @@ class MalformedRequests:
         except (*SLACK_FAULTS, *_UNREADABLE) as error:
             reason = error_code(error) or fault(error)
             log.info("a person was not told that nothing was done: %s", reason)
-
-
-class CheckedApp(AsyncApp):
-    """A Bolt app whose listeners are given no malformed payload, over every transport."""
-
-    def __init__(self, *, malformed: MalformedRequests, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.malformed = malformed
-
-    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        """Dispatch a request as `receive` does."""
-        return await self.receive(req.body, lambda: req)
-
-    async def receive(
-        self, sent: Mapping[str, Any], request: Callable[[], AsyncBoltRequest]
-    ) -> BoltResponse:
-        """Dispatch the `request` made of a payload; acknowledge what is malformed or not handled.
-
-        The request is made after the check: Bolt reads ids of the payload to make it.
-        """
-        if _is_limit(sent):
-            log.warning("Slack limits its deliveries to this app: events of a minute are missing")
-            return BoltResponse(status=HTTPStatus.OK)
-        if _is_unhandled(sent):
-            return BoltResponse(status=HTTPStatus.OK)
-        body = cleaned(sent)
-        if body is None:
-            return await self._refuse(sent)
-        try:
-            checked = request()
-        except (*_UNREADABLE, RecursionError):
-            return await self._refuse(sent)
-        checked.body = body
-        response = await super().async_dispatch(checked)
-        if response.status == HTTPStatus.NOT_FOUND:
-            # A button of an older version, or a command this version does not have.
-            return await self.malformed.acknowledge(body, "no listener")
-        return response
-
-    async def _refuse(self, sent: Mapping[str, Any]) -> BoltResponse:
-        if not is_slacks(sent):
-            return BoltResponse(status=HTTPStatus.BAD_REQUEST, body="Slack sends no such body.\n")
-        return await self.malformed.acknowledge(sent, "malformed")
-
-
-def _is_limit(sent: Mapping[str, Any]) -> bool:
-    """Return whether Slack reports that it left events out: more than 30,000 an hour were due.
-
-    Source: https://docs.slack.dev/apis/events-api/#rate-limiting
-    """
-    return sent.get("type") == "app_rate_limited" and "event" not in sent
-
-
-def _is_unhandled(sent: Mapping[str, Any]) -> bool:
-    """Return whether it is an event of a type that has no listener."""
-    event = sent.get("event")
-    kind = event.get("type") if isinstance(event, dict) else None
-    return isinstance(kind, str) and kind not in EVENTS
 
 
 def kind_of(sent: Mapping[str, Any]) -> str:

@@ -1,1 +1,0 @@
-"""Circuit breaker for the model."""
