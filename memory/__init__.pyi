@@ -140,6 +140,7 @@ from .recall.search import (
     Recalled as Recalled,
     first_memories as first_memories,
     recall_memories as recall_memories,
+    similar_memories as similar_memories,
 )
 from .store.edits import (
     add_memory as add_memory,

@@ -31,7 +31,14 @@ from bot.views.forgetting import (
     forgotten_notice,
     nothing_to_forget,
 )
-from bot.views.memories import memory_list, numbered, preview_list, search_results
+from bot.views.memories import (
+    memory_list,
+    no_such_number,
+    numbered,
+    one_memory,
+    preview_list,
+    search_results,
+)
 from bot.views.subcommands import is_number, numbers_in, sentence_in
 from bot.views.time_forms import past_period
 from memory import (
@@ -52,6 +59,7 @@ from memory import (
     matching,
     person_transaction,
     recall_memories,
+    similar_memories,
     transaction_timeout,
     undo_changes,
     undo_forget,
@@ -61,6 +69,8 @@ from memory import (
 log = logging.getLogger(__name__)
 
 _SIMILAR = 5
+# Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
+_SIMILARITY = 0.3
 _ALL = 100_000
 _MENTIONED = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
@@ -79,7 +89,7 @@ class MemoryActions:
     form_now: FormNow = form_nothing
 
     async def listed(self, person: Person, language: Language, page: str = "", *_: str) -> Payload:
-        """Return the page that `page` names, else the first; form what waits of the person."""
+        """Return the page of a number, else the first; form what waits of the person."""
         unformed = await self.form_now(person)
         memories = await list_memories(self.pool, person)
         return memory_list(
@@ -88,6 +98,18 @@ class MemoryActions:
             page=int(page) if is_number(page) else 1,
             unformed=unformed,
         )
+
+    async def numbered_one(
+        self, person: Person, language: Language, number: str, *_: str
+    ) -> Payload:
+        """Return the memory that has this number in the list, with its menu."""
+        if not numbers_in(number):
+            return await self.listed(person, language)
+        memories = await list_memories(self.pool, person)
+        found = [pair for pair in numbered(memories) if pair[0] in numbers_in(number)]
+        if not found:
+            return ephemeral_payload(no_such_number(language, number, len(memories)))
+        return one_memory(language, *found[0])
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
@@ -106,11 +128,15 @@ class MemoryActions:
         hits = matching(memories, words)
         if hits or not memories:
             return memories, hits, False
-        own = view(person.namespace(DM))
-        recalled = await recall_memories(
-            self.pool, self.embedder, own, words, whole=0, instructions=False
+        near = await similar_memories(
+            self.pool,
+            self.embedder,
+            view(person.namespace(DM)),
+            words,
+            least=_SIMILARITY,
+            most=_SIMILAR,
         )
-        return memories, list(recalled.memories)[:_SIMILAR], True
+        return memories, near, bool(near)
 
     async def previewed(
         self, person: Person, language: Language, words: str, channel: str
@@ -150,16 +176,16 @@ class MemoryActions:
             found = [pair for pair in numbered(memories) if pair[0] in numbers]
             missing = set(numbers) - {number for number, _ in found}
             if missing:
-                return ephemeral_payload(
-                    say(language, "forget_no_number", number=min(missing), count=len(memories))
-                )
+                text = no_such_number(language, str(min(missing)), len(memories))
+                return ephemeral_payload(text)
             return forget_question(language, found)
         hits = matching(memories, words)
         if not hits and (sentence := sentence_in(words)):
             hits = [one for one in memories if SubjectTerms([one]).found_in(sentence)]
         found = _among(memories, hits)
         if not found:
-            return search_results(language, [], words, similar=False)
+            none = search_results(language, [], words, similar=False)
+            return ephemeral_payload(f"{none['text']}\n{say(language, 'forget_forms')}")
         return forget_question(language, found)
 
     async def proposed(

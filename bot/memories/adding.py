@@ -160,7 +160,7 @@ class MemoryAdder:
         try:
             change = await self._as_fact(where.own, quoted, "command")
         except InvalidContent:
-            return _beside(say(language, "add_refused"))
+            return _beside(_not_stored(language, quoted.text))
         except EmbeddingsUnavailable:
             return _beside(say(language, "command_failed"))
         async with person_transaction(self.pool, person) as connection:
@@ -183,14 +183,13 @@ class MemoryAdder:
             return ephemeral_payload(memory_off_text(language, off, settings))
         if self.shares and (used_up := await self.shares.admit(person)):
             return ephemeral_payload(used_up.refusal(language))
-        if removed := redact(words).removed:
-            what = credentials_named(language, credential_kinds(removed))
-            return ephemeral_payload(say(language, "add_refused_secret", what=what))
+        if redact(words).removed:
+            return ephemeral_payload(_not_stored(language, words))
         quoted = QuotedSentence(text=words[:_LIMIT], channel=channel, ts=ts)
         try:
             stored = await self._stored(person, settings, quoted)
         except InvalidContent:
-            return ephemeral_payload(say(language, "add_refused"))
+            return ephemeral_payload(_not_stored(language, quoted.text))
         except MemoryOff:
             return ephemeral_payload(say(language, "off_refused"))
         except EmbeddingsUnavailable:
@@ -277,6 +276,14 @@ async def _unlearned(
         return "remember_forgotten"
     off_record = await is_off_record(connection, person, channel, ts, thread)
     return "remember_off_record" if off_record else None
+
+
+def _not_stored(language: Language, text: str) -> str:
+    """Return which rule a text breaks: it contains a credential, or is too long."""
+    if removed := redact(text).removed:
+        what = credentials_named(language, credential_kinds(removed))
+        return say(language, "add_refused_secret", what=what)
+    return say(language, "add_refused")
 
 
 def _notice_payload(language: Language, stored: NoticeContent) -> Payload:

@@ -45,6 +45,8 @@ class SlashCommands:
         """The answers to the uses of `MEMORIES` in `bot.views.subcommands`, by name."""
         return {
             "list": self.own.listed,
+            "page": self.own.listed,
+            "number": self.own.numbered_one,
             "search": self.own.searched,
             "add": self.adding.added,
             "preview": self.own.previewed,

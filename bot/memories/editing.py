@@ -14,7 +14,7 @@ from bot.memories.actions import MemoryActions
 from bot.views.changes import changes_made_payload
 from bot.views.forgetting import forget_form
 from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
-from bot.views.memories import numbered
+from bot.views.memories import no_such_number, numbered
 from bot.views.subcommands import is_number
 from bot.views.views import View, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
@@ -59,7 +59,7 @@ class MemoryEditor:
         chosen = int(number) if is_number(number) else 0
         found = [memory for place, memory in numbered(memories) if place == chosen]
         if not found:
-            text = say(language, "edit_no_number", number=number[:20], count=len(memories))
+            text = no_such_number(language, number, len(memories))
             return sentence_view(language, "form_edit_title", text)
         return self._filled(language, found[0])
 
@@ -115,7 +115,8 @@ class MemoryEditor:
                     schemas=self.schemas,
                 )
         except InvalidContent as problem:
-            text = field_error(language, next(iter(problem.codes.values())))
+            name, code = next(iter(problem.codes.items()))
+            text = field_error(language, code, text=str(content.get(name)))
             return sentence_view(language, "memory_title", text)
         except ChangeGone:
             return _gone(language)

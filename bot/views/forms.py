@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from bot.locale import Language, say
 from bot.views.blocks import OPTION_VALUE, Block, input_block, option, plain_text, section
 from bot.views.labels import kind_title
+from bot.views.reply import credentials_named
 from bot.views.views import View, form_view
-from memory import SCHEMAS, InvalidContent, validated
+from memory import SCHEMAS, InvalidContent, credential_kinds, redact, validated
 
 FORM = "memory_form"
 KIND_ACTION = "memory_kind"
@@ -296,13 +297,17 @@ def _errors(
         return {}
     first = next(iter(shown.values()))
     return {
-        (field := shown.get(name, first)).block_id: field_error(language, code, field)
+        (field := shown.get(name, first)).block_id: field_error(
+            language, code, field, text=str(content.get(name))
+        )
         for name, code in concerned.items()
     }
 
 
-def field_error(language: Language, code: str, field: Field | None = None) -> str:
-    """Return why a field cannot be stored as written; `code` is one of `memory.InvalidContent`."""
+def field_error(
+    language: Language, code: str, field: Field | None = None, *, text: str = ""
+) -> str:
+    """Return why a field with this text cannot be stored; `code` is of `memory.InvalidContent`."""
     key = _ERRORS.get(code, "form_invalid")
     if key == "form_range":
         if field is None or field.minimum is None or field.maximum is None:
@@ -310,4 +315,7 @@ def field_error(language: Language, code: str, field: Field | None = None) -> st
         return say(language, "form_range", low=f"{field.minimum:g}", high=f"{field.maximum:g}")
     if key == "form_too_long":
         return say(language, "form_too_long", count=field.max_length if field else TEXT_LIMIT)
+    if key == "form_secret":
+        kinds = credential_kinds(redact(text).removed) or ("password",)
+        return say(language, "form_secret", what=credentials_named(language, kinds))
     return say(language, key)

@@ -71,6 +71,21 @@ def memory_list(
     return _page(language, found, page, title, header(title), notes, PAGE_ACTION)
 
 
+def one_memory(language: Language, number: int, memory: Memory) -> Payload:
+    """Return one memory of the list as a message, with its menu."""
+    blocks = _rows(language, [(number, memory)])
+    return ephemeral_payload(
+        memory_line(language, number, memory), [*blocks, note(say(language, "only_you"))]
+    )
+
+
+def no_such_number(language: Language, number: str, count: int) -> str:
+    """Return that the list of `count` memories has no such number."""
+    if not count:
+        return say(language, "memories_none")
+    return say(language, "no_number", number=number[:20], count=count)
+
+
 def preview_list(
     language: Language,
     found: Numbered,
@@ -138,7 +153,7 @@ def _rows(language: Language, found: Numbered) -> list[Block]:
 
 
 def search_results(language: Language, found: Numbered, words: str, *, similar: bool) -> Payload:
-    """Return what a search found.
+    """Return what a search found; that nothing is similar, where it found nothing.
 
     `similar` says that none has the words themselves; `found` is then the nearest first.
     """

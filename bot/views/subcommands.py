@@ -34,8 +34,11 @@ class Subcommand:
 
 
 LIST = Subcommand(words=("list", "all", "show", "一覧"), usage="usage_list", about="about_list")
+ONE = Subcommand(words=("number", "番号"), usage="usage_number", about="about_number")
 MEMORIES: tuple[Subcommand, ...] = (
     LIST,
+    ONE,
+    Subcommand(words=("page", "ページ"), usage="usage_page", about="about_page"),
     Subcommand(
         words=("search", "find", "検索", "探す"), usage="usage_search", about="about_search"
     ),
@@ -112,11 +115,16 @@ FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, *PERIODS, THREAD)
 _NAMED = {use.name: use for use in MEMORIES}
 # After ``/memories`` they mean ``/forget``.
 _FORGETTING = ("forget", "delete", "remove", "erase", "忘れる", "忘れて", "削除", "消去")
+_PAGE = re.compile(r"(\d{1,5}) ?ページ目?")
 _NUMBERS = re.compile(r"#?\d+(?:(?:\s*[,、と]\s*|\s+)#?\d+)*")
+# The least ratio of `difflib` at which a name is offered for another word.
+_SIMILAR = 0.81
 _THAT = re.compile(r"that\s+", re.IGNORECASE)
 # What help shows: under each heading, the uses that share a line.
 HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
-    "help_see": tuple((_NAMED[name],) for name in ("list", "search", "history", "preview")),
+    "help_see": tuple(
+        (_NAMED[name],) for name in ("list", "number", "page", "search", "history", "preview")
+    ),
     "help_change": tuple((_NAMED[name],) for name in ("add", "edit")),
     "help_forget": ((NUMBER, WORDS), (*PERIODS, THREAD), (EVERYTHING,)),
     "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "incognito", "settings")),
@@ -128,15 +136,22 @@ COMMANDS: dict[str, tuple[Subcommand, ...]] = {"/memories": MEMORIES, "/forget":
 def parse_memories(text: str) -> tuple[Subcommand, str] | None:
     """Return which use of ``/memories`` was typed, and the words after its name.
 
-    Nothing, or the number of a page, is the list. None: there is no such use.
+    Nothing is the list, and a number is that memory of it. None: there is no such use.
     """
     text = text.strip()
-    if not text or is_number(text):
-        return LIST, text
-    first, *rest = text.split(maxsplit=1)
+    if not text:
+        return LIST, ""
+    if len(numbers_in(text)) == 1:
+        return ONE, text
+    if page := _PAGE.fullmatch(unicodedata.normalize("NFKC", text)):
+        return _NAMED["page"], page[1]
+    first, *others = text.split(maxsplit=1)
+    rest = others[0].strip() if others else ""
     for use in MEMORIES:
         if _folded(first) in use.words:
-            return use, rest[0].strip() if rest else ""
+            # "show 2" and "list page 2" mean what follows.
+            after = parse_memories(rest) if use is LIST and rest else None
+            return after or (use, rest)
     for use in MEMORIES:
         for word in use.words:
             # Japanese is written without spaces: 「検索ラーメン」.
@@ -203,8 +218,8 @@ def command_opens_modal(command: str, text: str) -> bool:
 def closest_subcommand(word: str) -> Subcommand | None:
     """Return the use of ``/memories`` whose name is most like `word`, if any is."""
     names = {name: use for use in MEMORIES for name in use.words}
-    begun = [name for name in names if len(word) > 1 and name.startswith(_folded(word))]
-    close = begun or get_close_matches(_folded(word), list(names), n=1, cutoff=0.7)
+    begun = [name for name in names if len(word) > 2 and name.startswith(_folded(word))]
+    close = begun or get_close_matches(_folded(word), list(names), n=1, cutoff=_SIMILAR)
     return names[close[0]] if close else None
 
 

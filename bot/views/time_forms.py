@@ -15,6 +15,7 @@ _UNITS: Final = {
     "minutes": "m|min|minutes?|分間?",
     "hours": "h|hours?|時間",
     "days": "d|days?|日間?",
+    "weeks": "w|weeks?|週間",
 }
 _UNIT: Final = "|".join(f"(?P<{unit}>{written})" for unit, written in _UNITS.items())
 _LENGTH: Final = re.compile(rf"(?P<count>[1-9]\d{{0,3}}) ?(?:{_UNIT})")
@@ -46,16 +47,18 @@ def tomorrow_morning(now: datetime, zone: tzinfo) -> datetime:
 def past_period(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, datetime | None] | None:
     """Return start and end of ``last 2 hours``, ``3d``, ``today``, ``yesterday`` or ``last week``.
 
-    The end is None if the period lasts until now. ``last week`` is Monday to Sunday. Any other text
-    returns None.
+    The end is None if the period lasts until now, as with ``this week``. A week is Monday to
+    Sunday. Any other text returns None.
     """
     text = _folded(text)
     if text in ("today", "今日"):
         return _midnight(now, zone), None
     if text in ("yesterday", "昨日"):
         return _midnight(now, zone, days=-1), _midnight(now, zone)
+    monday = -now.astimezone(zone).weekday()
+    if text in ("this week", "今週"):
+        return _midnight(now, zone, days=monday), None
     if text in ("last week", "先週"):
-        monday = -now.astimezone(zone).weekday()
         return _midnight(now, zone, days=monday - 7), _midnight(now, zone, days=monday)
     length = _length(_LENGTH.fullmatch(text) or _LAST.fullmatch(text))
     return (now - length, None) if length is not None else None

@@ -72,6 +72,28 @@ async def recall_memories(
         return Recalled(memories=newest, newest_only=True)
 
 
+async def similar_memories(
+    pool: Pool, embedder: Embedder, view: View, text: str, *, least: float = -1.0, most: int = 1_000
+) -> list[Memory]:
+    """Return the memories in `view` whose cosine similarity to `text` is `least` or more.
+
+    The most similar come first, `most` at the most. Empty if embeddings are unavailable.
+    """
+    where, values = view_condition(view)
+    try:
+        [vector] = await embedder.embed([text])
+        async with person_transaction(pool, view.person) as connection:
+            found = await connection.execute(
+                f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
+                f" FROM store_vectors WHERE {where}) near JOIN store USING (prefix, key)"
+                " WHERE d <= %(furthest)s ORDER BY d LIMIT %(most)s",
+                {**values, "vector": literal(vector), "furthest": 1 - least, "most": most},
+            )
+            return checked(await found.fetchall(), view)
+    except (EmbeddingsUnavailable, DataError):
+        return []
+
+
 def first_memories(view: View) -> tuple[LiteralString, dict[str, Any]]:
     """Return an SQL expression for the rows that `recall_memories` reads first, and its parameters.
 

@@ -13,6 +13,8 @@ from tests.e2e.messages import Human, Json, buttons
 from tests.e2e.signed import signed_form
 from tests.e2e.world import World
 
+NO_MATCH = f"{say('en', 'forget_no_match', words='{}')}\n{say('en', 'forget_forms')}"
+
 
 def shown(message: Json) -> str:
     """Return all that a message of blocks says."""
@@ -44,7 +46,7 @@ def test_memories_lists_everything_wherever_it_is_typed(world: World) -> None:
 
 @pytest.mark.one_mode
 def test_memories_come_in_pages(world: World) -> None:
-    """25 memories are two pages, turned by a button or by a number."""
+    """25 memories are two pages, turned by a button or by `page`; a number is a memory's."""
     ann = world.human()
     foods = [f"dish{number}" for number in range(25, 0, -1)]
     world.remember(ann, *foods)
@@ -57,7 +59,15 @@ def test_memories_come_in_pages(world: World) -> None:
     assert second["is_ephemeral"]
     [back] = buttons(second)
     assert numbered(world.click(ann, second, "dm", back)) == numbered(first)
-    assert numbered(world.command(ann, "/memories", "2")) == numbered(second)
+    for words in ("page 2", "list page 2", "ページ 2", "2ページ目"):
+        assert numbered(world.command(ann, "/memories", words)) == numbered(second)
+    for words in ("2", "#2", "show 2", "number 2"):
+        answer = world.command(ann, "/memories", words)
+        assert numbered(answer) == [(2, "dish2")]
+        assert answer["blocks"][0]["accessory"]["type"] == "overflow"
+    assert numbered(world.command(ann, "/forget", "2")) == [(2, "dish2")]
+    answer = world.command(ann, "/memories", "26")
+    assert answer["text"] == say("en", "no_number", number="26", count=25)
 
 
 @pytest.mark.one_mode
@@ -99,10 +109,11 @@ def test_forget_ramen_counts_rows_and_vectors(world: World) -> None:
         ("", say("en", "forget_usage")),
         ("  ", say("en", "forget_usage")),
         ("!!", say("en", "forget_usage")),
-        ("99", say("en", "forget_no_number", number="99", count=2)),
-        ("９" * 5_000, say("en", "forget_no_number", number=999_999, count=2)),
-        ("0", say("en", "forget_no_number", number="0", count=2)),
-        ("pizza <b>", say("en", "forget_no_match", words="pizza &lt;b&gt;")),
+        ("99", say("en", "no_number", number="99", count=2)),
+        ("９" * 5_000, say("en", "no_number", number="999999", count=2)),
+        ("0", say("en", "no_number", number="0", count=2)),
+        ("pizza <b>", NO_MATCH.format("pizza &lt;b&gt;")),
+        ("last month", NO_MATCH.format("last month")),
         ("%", say("en", "forget_usage")),
     ],
 )

@@ -223,7 +223,7 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
     for channel, ts in ((place.channel, ""), (place.channel, place.ts)):
         held = QuotedSentence(text=secret, channel=channel, ts=ts).value
         answer = await clicked(app, place, held)
-        assert (answer["text"], answer["replace_original"]) == (say("en", "add_refused"), False)
+        assert (answer["text"], answer["replace_original"]) == (told, False)
     assert await app.memories(person(place, app)) == []
 
 

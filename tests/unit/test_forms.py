@@ -135,7 +135,7 @@ def test_what_was_entered_is_read() -> None:
         ({"food_name": "x", "preference": "0"}, {"field.preference": say("en", "form_ended")}),
         (
             {"food_name": "my password is hunter2hunter2"},
-            {"field.food_name": say("en", "form_secret")},
+            {"field.food_name": say("en", "form_secret", what="a password")},
         ),
     ],
     ids=["missing", "range", "number", "ended", "secret"],

@@ -50,7 +50,13 @@ def test_each_usage_is_what_it_says(language: Language) -> None:
     ("text", "name", "words"),
     [
         ("", "list", ""),
-        (" 2 ", "list", "2"),
+        (" 2 ", "number", "2"),
+        ("#2", "number", "#2"),
+        ("show 2", "number", "2"),
+        ("page 2", "page", "2"),
+        ("all page 2", "page", "2"),
+        ("ページ2", "page", "2"),
+        ("２ページ目", "page", "2"),
         ("list", "list", ""),
         ("Search  Miso Ramen", "search", "Miso Ramen"),
         ("検索　ラーメン", "search", "ラーメン"),
@@ -88,6 +94,10 @@ def test_what_is_typed(text: str, name: str, words: str) -> None:
         ("今日", "today"),
         ("last week", "last week"),
         ("先週", "last week"),
+        ("this week", "last 2 hours"),
+        ("last 3 weeks", "last 2 hours"),
+        ("直近2週間", "last 2 hours"),
+        ("last month", "words"),
         ("このスレッド", "this thread"),
         ("ramen", "words"),
         ("the ramen of today", "words"),
@@ -107,6 +117,12 @@ def test_the_nearest_is_offered(word: str, name: str) -> None:
     use = closest_subcommand(word)
     assert use is not None
     assert use.name == name
+
+
+@pytest.mark.parametrize("word", ["ramen", "one", "of", "fine", "lost", "exit", "設備", "tea"])
+def test_another_word_is_not_taken_for_a_slip(word: str) -> None:
+    """A word that is not like the name of a use gets no suggestion."""
+    assert closest_subcommand(word) is None
 
 
 @pytest.mark.parametrize(
