@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from memory.formation.chat_model import ModelCallFailed
 from memory.formation.evidence import Evidence, PersonMessage, TypedMessage
-from memory.formation.former import INSTRUCTIONS
+from memory.formation.former import instructions_for
 from memory.formation.proposals import ProposedWrite
 from memory.formation.store_manager import StoreManager, UnusableAnswer
 from memory.formation.user_store import NEIGHBOURS
@@ -33,7 +33,8 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
 
     store = InMemoryStore()
     schemas = [with_evidence(schema) for schema in SCHEMAS]
-    manager = StoreManager(model, schemas, instructions=INSTRUCTIONS, neighbours=NEIGHBOURS)
+    instructions = instructions_for(SCHEMAS)
+    manager = StoreManager(model, schemas, instructions=instructions, neighbours=NEIGHBOURS)
     try:
         await manager.run(store, _OWN, [{"role": "user", "content": SENTENCE}], callbacks=[])
     except ModelCallFailed as fault:

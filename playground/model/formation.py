@@ -92,14 +92,18 @@ class Memories:
             self.documents.append(Document(kind=kind.name, content=_content(kind, said)))
 
     def _kind_for(self, said: Said) -> Tool | None:
-        """Return the kind for a statement, else a general one, else None."""
+        """Return the kind for a statement, else LangMem's own `Memory`, else None.
+
+        An operator's own kind is never chosen: what its fields mean is not known here.
+        """
         told = {"instruct": "instruction", "episode": "observation"}.get(said.name)
         domain = {"food": "food_name", "tech": "topic"}.get(said.domain)
         wanted = told or ("fact" if said.name in TOPICS else domain) or "fact"
-        kinds = [kind for kind in self._kinds if wanted == "fact" or "fact" not in kind.fields]
-        own = {"food_name", "topic", "instruction", "observation"}
-        general = [kind for kind in kinds if not told and not kind.fields & own]
-        return next(iter([one for one in kinds if wanted in one.fields] or general), None)
+        general = "instruction" if told else "fact"
+        for name in (wanted, general, "content"):
+            if found := [kind for kind in self._kinds if name in kind.fields]:
+                return found[0]
+        return None
 
 
 def _update(content: dict[str, Any], new: dict[str, Any], said: Said) -> None:

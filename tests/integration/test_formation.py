@@ -20,7 +20,7 @@ from memory import memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.former import INSTRUCTIONS, Former, warm_up
+from memory.formation.former import Former, instructions_for, warm_up
 from memory.formation.store_manager import load
 from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import FormationUnavailable
@@ -254,7 +254,7 @@ async def test_asks_as_langmem_does(
     plain = load()[0].create_memory_store_manager(
         memory_model(model="scripted", api_key="none", base_url=model.base_url),
         schemas=[with_evidence(schema) for schema in SCHEMAS],
-        instructions=INSTRUCTIONS,
+        instructions=instructions_for(SCHEMAS),
         enable_deletes=True,
         query_limit=NEIGHBOURS + 4,
         namespace=ALICE_DM.own.parts,

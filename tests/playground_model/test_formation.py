@@ -16,7 +16,7 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import SecretStr
 
 from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest
-from memory.formation.former import INSTRUCTIONS
+from memory.formation.former import instructions_for
 from memory.model.schemas import with_evidence
 from tests.playground_model.controls import Controls
 from tests.playground_model.loose import Loose
@@ -71,7 +71,7 @@ class Person:
             self._llm,
             namespace=("chat", "{user_id}"),
             schemas=TASTES,
-            instructions=INSTRUCTIONS,
+            instructions=instructions_for(TASTES),
             enable_inserts=True,
             enable_deletes=True,
             store=self.store,
