@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: help install up test test-all coverage lint mutants conformance gallery bench trace profile soak aws-package sbom audit clean
 
-help:  ## List these verbs
+help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 install: $(VENV)/.installed  ## Make .venv with everything, from the hashed locks
@@ -49,10 +49,10 @@ lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants
 
-conformance: install  ## Copy the published specifications anew and print what changed (FROM=folder: from clones)
+conformance: install  ## Copy the published specifications again and print what changed (FROM=folder: from clones)
 	$(BIN)/python -m tests.conformance $(if $(FROM),--from $(FROM))
 
-gallery: $(VENV)/.browser  ## Picture every surface anew, into docs/gallery.md
+gallery: $(VENV)/.browser  ## Take all pictures of docs/gallery.md again
 	$(BIN)/python -m tests.browser.gallery
 
 bench: install  ## Measure beside the peers, 15 minutes (QUICK=1: 2); writes docs/benchmarks.md

@@ -200,9 +200,9 @@ class PersonErased(Erased):
     """The receipt: what was erased, what will be deleted in Slack, and what stays.
 
     `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
-    its messages in direct messages will be, too. `places` counts messages (channel and time) that
-    are never learned from again, `operator` operators' actions on the person's data; `listed` says
-    whether the workspace's policy names them.
+    its messages in direct messages will be, too. `unlearnable_messages` counts messages (channel
+    and time) that no memory is formed from again, `operator_actions` what operators did with the
+    person's data; `named_in_policy` says whether the workspace's policy names them.
     """
 
     files: int

@@ -68,7 +68,7 @@ RECIPES: dict[str, Recipe] = {
         "assert 'UserPet' in {schema.__name__ for schema in load_schemas(None)}\n"
         "assert 'Pochi' in describe('en', 'UserPet', {'name': 'Pochi', 'species': 'dog'})\n",
     ),
-    "Add a command": Recipe(
+    "Add a use of /memories": Recipe(
         edits=(
             Edit(
                 file="bot/views/subcommands.py",
@@ -78,8 +78,8 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/views/subcommands.py",
-                before='("list", "search", "history", "preview")',
-                text='("list", "search", "tips", "history", "preview")',
+                before='"search", "history", "preview")',
+                text='"search", "tips", "history", "preview")',
                 replaces=True,
             ),
             Edit(
@@ -117,6 +117,46 @@ RECIPES: dict[str, Recipe] = {
         shows="from bot.views.subcommands import help_groups, parse_memories\n"
         "assert parse_memories('tips')[0].name == parse_memories('ヒント')[0].name == 'tips'\n"
         "assert any('/memories tips' in group for group in help_groups('en'))\n",
+    ),
+    "Add a slash command": Recipe(
+        edits=(
+            Edit(
+                file="manifest.yml",
+                before="oauth_config:\n",
+                text="    - command: /tips\n      description: What to try first\n"
+                '      usage_hint: " "\n      should_escape: false\n',
+            ),
+            Edit(
+                file="bot/listeners/commands.py",
+                before='("/memories", "/forget")',
+                text='("/memories", "/forget", "/tips")',
+                replaces=True,
+            ),
+            Edit(
+                file="bot/listeners/commands.py",
+                before="    @app.message_shortcut(REMEMBER_THIS)\n",
+                text='    @app.command("/tips")\n'
+                "    async def tips(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any])"
+                " -> None:\n"
+                "        await ack()\n"
+                "        work = partial(_typed, commands.tips, command)\n"
+                "        await responder.respond(command, respond, work)\n\n",
+            ),
+            Edit(
+                file="bot/memories/commands.py",
+                before="    async def _help(self",
+                text="    async def tips(self, person: Person, language: Language, *_: str)"
+                " -> Payload:\n"
+                '        """Answer ``/tips``."""\n'
+                "        del person\n"
+                '        return ephemeral_payload(say(language, "tips"))\n\n',
+            ),
+            _said(_EN, tips="Tell me what you like, and ask me for a plan."),
+            _said(_JA, tips="好きなものを教えて、計画を頼んでみてください。"),
+        ),
+        shows="from bot.memories.commands import SlashCommands\n"
+        "from bot.listeners.commands import COMMANDS\n"
+        "assert '/tips' in COMMANDS and callable(SlashCommands.tips)\n",
     ),
     "Add a setting": Recipe(
         edits=(

@@ -46,8 +46,8 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _SOON_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
 _LOOK_AGAIN_SECONDS = 60.0
-# Where no process stays to watch the clock: once in each hour and each minute that has any work.
 _NO_LIMITS = Limits()
+# `drain` runs a repeated task once in each hour, or else each minute, that has any work (seconds).
 _CAUGHT_UP = {"hour": 3_600, "minute": 60}
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.

@@ -130,7 +130,6 @@ HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
     "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "incognito", "settings")),
     "help_take": tuple((_NAMED[name],) for name in ("export", "import")),
 }
-COMMANDS: dict[str, tuple[Subcommand, ...]] = {"/memories": MEMORIES, "/forget": FORGET}
 
 
 def parse_memories(text: str) -> tuple[Subcommand, str] | None:

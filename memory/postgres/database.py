@@ -322,7 +322,7 @@ async def person_transaction(
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction that can access the rows of this person only.
 
-    Memory-level security enforces it: see ``memory/postgres/migrations``.
+    Row-level security enforces it: see ``memory/postgres/migrations``.
     """
     async with transaction(pool, {PERSON_SETTING: person.scope}, wait=wait) as connection:
         yield connection

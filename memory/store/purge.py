@@ -40,7 +40,7 @@ async def purge_rows(
     """Delete a workspace's rows written before a time from these tables; return counts by table.
 
     Each statement deletes at most `batch` rows in its own transaction, so an interrupted purge can
-    be continued. Memory-level security is bypassed by a SECURITY DEFINER function
+    be continued. Row-level security is bypassed by a SECURITY DEFINER function
     (``memory/postgres/migrations/0013_purge.sql``).
     """
     counts: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from langgraph.store.memory import InMemoryStore
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest
 from memory.formation.former import instructions_for
@@ -371,3 +371,23 @@ async def test_a_burst_is_settled_before_it_is_written(person: Person) -> None:
         "I love sushi", "I'm learning Go", "Forget about sushi", "I lost interest in Go"
     )
     assert await person.names() == {}
+
+
+async def test_an_operators_kind_is_left_empty(url: str) -> None:
+    """The stand-in cannot know what its fields mean, so it stores nothing in it."""
+
+    class Project(BaseModel):
+        """A project the person works on"""
+
+        name: str
+
+    manager = create_memory_store_manager(
+        model(url, responses=True),
+        namespace=("chat", "{user_id}"),
+        schemas=[with_evidence(UserFact), with_evidence(Project)],
+        store=(store := InMemoryStore()),
+    )
+    said = [{"role": "user", "content": "I like ramen. I am learning Rust."}]
+    await manager.ainvoke({"messages": said}, config={"configurable": {"user_id": "U1"}})
+    kinds = [item.value["kind"] for item in await store.asearch(("chat", "U1"))]
+    assert kinds == ["UserFact", "UserFact"]

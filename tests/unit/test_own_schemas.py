@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from bot.config import Settings
 from bot.runtime.doctor.machine import kinds_of_memory
 from memory import SCHEMAS, Episode, UserFact, UserInstruction, load_schemas, subject
+from memory.formation.former import instructions_for
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
 from memory.model.schemas import level, with_evidence
@@ -143,3 +144,11 @@ def test_doctor_tells_of_the_kinds() -> None:
     assert told("UserFact,UserInstruction") == ["OK    Kinds of memory: UserFact, UserInstruction."]
     [line] = told("UserFact,Pet")
     assert line.startswith("FIX   Kinds of memory: KIOKU_SCHEMAS names Pet, which is none of")
+
+
+def test_own_kinds_are_described_to_the_memory_model() -> None:
+    """The instructions say what each kind records; of an own kind, its docstring."""
+    text = instructions_for((UserFact, Project))
+    record = text.split(".")[0]
+    assert record == f"Record other facts about them; Project: {Project.__doc__}".rstrip(".")
+    assert "technologies" not in text
