@@ -2188,7 +2188,7 @@ BREAKS = (
     ),
     Break(
         "one outage notice for each message",
-        "bot/pipeline/outages.py",
+        "bot/pipeline/worker.py",
         "        if claimed.held_since is None:\n            await self._telling.meanwhile",
         "        if True:\n            await self._telling.meanwhile",
         "A message would get another notice with each attempt.",
@@ -2215,7 +2215,7 @@ BREAKS = (
     ),
     Break(
         "what fails alone is given up",
-        "bot/pipeline/outages.py",
+        "bot/pipeline/worker.py",
         '        return "held_alone" if refused else None',
         "        return None",
         "A prompt that the model cannot take would be tried for half an hour.",
@@ -2486,7 +2486,7 @@ BREAKS = (
     ),
     Break(
         "the model is back",
-        "bot/pipeline/outages.py",
+        "bot/pipeline/worker.py",
         "            await self._inbox.hurry()",
         "            pass",
         "Messages would wait for up to a minute after the model is back.",

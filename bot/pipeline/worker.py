@@ -1,10 +1,14 @@
-"""The job that drains one thread: its messages are answered in order, one after the other."""
+"""The job that drains one thread: its messages are answered in order, one after the other.
+
+While the model is away messages wait: each author gets a notice, and no worker slot is held.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
@@ -17,8 +21,8 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.pipeline.deleted_messages import DeletedMessages
 from bot.pipeline.fixed_reply import FixedReplies
-from bot.pipeline.outages import ModelOutages
-from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.events import Cause, ReplyFailed
+from bot.pipeline.responses.request import CircuitBreaker
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
 from bot.users.policies import AccessControl
@@ -34,6 +38,11 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
 _AT_A_STRETCH_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
+PATIENCE = timedelta(minutes=30)
+REFUSED_SECONDS = 120.0
+"""Seconds for which the model answers others before a message that it fails for is given up."""
+_DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
+_SENTENCES: dict[Cause, str] = {"model_down": "held_down", "model_busy": "held_busy"}
 
 
 class ThreadWorker:
@@ -216,3 +225,60 @@ class ThreadWorker:
             limit=used_up.limit,
             count=used_up.count,
         )
+
+
+class ModelOutages:
+    """Puts messages off and takes them up again."""
+
+    def __init__(self, inbox: Inbox, telling: FixedReplies, breaker: CircuitBreaker) -> None:
+        self._inbox = inbox
+        self._telling = telling
+        self._breaker = breaker
+        self._others_wait = False
+
+    @property
+    def known(self) -> bool:
+        """Say whether the model was just found away, so that it is not to be asked."""
+        return self._breaker.open
+
+    async def begin(self, claimed: ClaimedMessage, cause: Cause) -> bool:
+        """Put a message off, and send its author a notice the first time.
+
+        Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
+        answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
+        """
+        if claimed.held_since is None:
+            await self._telling.meanwhile(claimed, _SENTENCES[cause])
+        elif key := await self._reason_to_give_up(claimed):
+            log.error("message %d was given up: %s", claimed.id, key)
+            await self._telling.instead(claimed, key, remember=True)
+            return True
+        # One that alone fails again and again says nothing of the others.
+        if claimed.held_since is None or self._breaker.probing:
+            self._others_wait = True
+        await self._inbox.put_off(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
+        return False
+
+    async def hold(self, claimed: ClaimedMessage) -> None:
+        """Send the author of a message a notice that it waits behind another one of its thread."""
+        await self._telling.meanwhile(claimed, "held_down")
+        await self._inbox.hold(claimed)
+
+    async def answered(self, claimed: ClaimedMessage) -> None:
+        """Note that the model is there: what was put off here waits no more."""
+        if self._others_wait or claimed.held_since is not None:
+            self._others_wait = False
+            await self._inbox.hurry()
+
+    async def _reason_to_give_up(self, claimed: ClaimedMessage) -> str | None:
+        """Return the key of the sentence that ends a held message; None while it is to wait."""
+        if claimed.held_since is not None and _age(claimed.held_since) > PATIENCE:
+            return "held_too_long"
+        if self._breaker.probing:
+            return None
+        refused = await self._inbox.others_answered(claimed, REFUSED_SECONDS)
+        return "held_alone" if refused else None
+
+
+def _age(since: datetime) -> timedelta:
+    return datetime.now(UTC) - since

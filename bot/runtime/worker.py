@@ -20,10 +20,9 @@ from bot.pipeline.backfill.window import CATCH_UP
 from bot.pipeline.deleted_messages import DeletedMessages
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FORM
-from bot.pipeline.outages import ModelOutages
 from bot.pipeline.sources import FOLLOW, FOLLOW_MESSAGE
 from bot.pipeline.turn import create_turn
-from bot.pipeline.worker import ThreadWorker
+from bot.pipeline.worker import ModelOutages, ThreadWorker
 from bot.queue.queue import HOMES, LEARNING, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
