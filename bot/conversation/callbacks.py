@@ -25,13 +25,3 @@ UpdateNotices: TypeAlias = Callable[
 FormNow: TypeAlias = Callable[[Person], Awaitable[int]]
 # Schedules formation of a person's unformed words in each audience.
 FormWaiting: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]
-
-
-async def form_nothing(person: Person) -> int:
-    """Schedule nothing, where there is no queue."""
-    del person
-    return 0
-
-
-async def no_notice(*_: object) -> None:
-    """Show nothing, where there is no Slack."""

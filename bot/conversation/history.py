@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import UpdateNotices, no_notice
+from bot.conversation.callbacks import UpdateNotices
 from bot.conversation.periods import Period
 from bot.slack.messages import Message
 from bot.types import DIRECT
@@ -36,7 +36,7 @@ async def take_away(
     *,
     person: Person,
     period: Period | None = None,
-    update_notices: UpdateNotices = no_notice,
+    update_notices: UpdateNotices,
 ) -> list[dict[str, Any]]:
     """Blank the turns in which these memories were said, or were in view and are named.
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import AddNotice, RepeatNotice, no_notice
+from bot.conversation.callbacks import AddNotice, RepeatNotice
 from bot.conversation.history import put_off_record
 from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, finish
 from bot.conversation.interruptions import Superseded
@@ -75,13 +75,13 @@ class Turns:
     def __init__(
         self,
         pool: Pool,
-        schedule_formation: Schedule,
         *,
-        consent: ConsentMode = "notice",
-        add_notice: AddNotice = no_notice,
-        repeat_notice: RepeatNotice = no_notice,
-        follow: Follow | None = None,
-        shares: Quotas | None = None,
+        schedule_formation: Schedule,
+        consent: ConsentMode,
+        add_notice: AddNotice,
+        repeat_notice: RepeatNotice,
+        follow: Follow,
+        quotas: Quotas,
     ) -> None:
         self._pool = pool
         self._schedule_formation = schedule_formation
@@ -89,7 +89,7 @@ class Turns:
         self._add_notice = add_notice
         self._repeat_notice = repeat_notice
         self._follow = follow
-        self._shares = shares
+        self._quotas = quotas
 
     @measured("begin")
     async def begin(
@@ -111,7 +111,7 @@ class Turns:
         worker answers it and, where it is `limited`, `bot.users.quotas.QuotaExceeded`: then nothing
         is stored.
         """
-        message, shares = claimed.message, self._shares if limited else None
+        message = claimed.message
         asked_in, typed_in = await redact_texts(question, words)
         async with transaction(self._pool, _scope(message)) as connection:
             start = await read_turn_start(
@@ -120,10 +120,10 @@ class Turns:
                 view,
                 bot_user_id=bot_user_id,
                 consent=self._consent,
-                count_requests=shares is not None and shares.messages_per_hour > 0,
+                count_requests=limited and self._quotas.messages_per_hour > 0,
             )
-            if shares is not None:
-                shares.raise_if_used_up(start.requests_before, start.seconds_left)
+            if limited:
+                self._quotas.raise_if_used_up(start.requests_before, start.seconds_left)
             # Forgotten while it waited: it is answered, and not kept.
             forgotten = message.ts in start.context.forgotten
             turn = await _insert(
@@ -183,7 +183,7 @@ class Turns:
                 off = (await read_settings(connection, person)).off_reason(self._consent)
                 if off or await is_on(connection, person, scopes(channel_id, thread)):
                     await put_off_record(connection, row["id"])
-                if row["formed"] and self._follow is not None:
+                if row["formed"]:
                     await self._follow(connection, person, row["id"])
 
     @measured("end")

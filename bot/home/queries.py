@@ -34,7 +34,7 @@ class HomeQueries:
     links: Permalinks
     settings: Settings
     policies: Policies
-    admission: AccessControl
+    access: AccessControl
 
     async def page(self, person: Person, chosen: PersonSettings, where: ListPosition) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
@@ -51,7 +51,7 @@ class HomeQueries:
             settings=chosen,
             off=chosen.off_reason(self.settings.consent),
             incognito=incognito,
-            refusal=await self.admission.refuses_person(person),
+            refusal=await self.access.refuses_person(person),
             listing=replace(listing, links=links),
             changes=changes,
             questions=questions,

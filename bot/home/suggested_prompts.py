@@ -38,7 +38,7 @@ class SuggestedPrompts:
     _: KW_ONLY
     consent: ConsentMode
     web_search: bool
-    admission: AccessControl | None = None
+    access: AccessControl
 
     async def opened(self, person: Person, event: Mapping[str, Any]) -> None:
         """Take note of an ``app_home_opened``; of its Messages tab only."""
@@ -72,7 +72,7 @@ class SuggestedPrompts:
         off = (
             incognito
             or settings.off_reason(self.consent) is not None
-            or await self._refuses(person)
+            or await self.access.refuses_person(person) is not None
         )
         memories = [] if off else await list_memories(self.pool, person)
         language = await self.people.language(person, settings=settings)
@@ -83,9 +83,6 @@ class SuggestedPrompts:
             memories = await list_memories(self.pool, person)
         prompts = suggested_prompts(language, memories, off=off, web_search=self.web_search)
         await self._show(channel, prompts)
-
-    async def _refuses(self, person: Person) -> bool:
-        return self.admission is not None and bool(await self.admission.refuses_person(person))
 
     async def _note(self, person: Person, channel: str, language: Language, *, named: bool) -> None:
         async with person_transaction(self.pool, person) as connection:

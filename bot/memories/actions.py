@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.conversation.callbacks import FormNow, UpdateNotices, form_nothing, no_notice
+from bot.conversation.callbacks import FormNow, UpdateNotices
 from bot.conversation.history import (
     anything_said,
     latest_thread,
@@ -85,8 +85,8 @@ class MemoryActions:
     embedder: Embedder
     people: Profiles
     audiences: Audiences
-    update_notices: UpdateNotices = no_notice
-    form_now: FormNow = form_nothing
+    update_notices: UpdateNotices
+    form_now: FormNow
 
     async def listed(self, person: Person, language: Language, page: str = "", *_: str) -> Payload:
         """Return the page of a number, else the first; form what waits of the person."""

@@ -84,7 +84,7 @@ _VERDICTS = frozenset[Reason](
 class MemoryAdder:
     """Stores what the person said, in the audience where they said it.
 
-    Requests and model tokens count against the quotas in `shares`.
+    Requests and model tokens count against `quotas`.
     """
 
     pool: Pool
@@ -94,8 +94,8 @@ class MemoryAdder:
     _: KW_ONLY
     schemas: Sequence[type[BaseModel]] = SCHEMAS
     consent: ConsentMode
-    admission: AccessControl | None = None
-    shares: Quotas | None = None
+    access: AccessControl
+    quotas: Quotas
 
     @property
     def _stores_facts(self) -> bool:
@@ -146,7 +146,7 @@ class MemoryAdder:
             channel, ts = quoted.channel, quoted.ts
             thread = f"{person.team_id}.{channel}.{ts}"
             unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
-        if self.admission and (refusal := await self.admission.refuses_person(person)):
+        if refusal := await self.access.refuses_person(person):
             return _beside(say(language, refusal))
         if off := settings.off_reason(self.consent):
             return _beside(memory_off_text(language, off, settings))
@@ -154,7 +154,7 @@ class MemoryAdder:
             return _beside(say(language, unlearned))
         if not self._stores_facts:
             return _beside(say(language, "add_nothing"))
-        if self.shares and (used_up := await self.shares.admit(person)):
+        if used_up := await self.quotas.admit(person):
             return _beside(used_up.refusal(language))
         where = await self.audiences.view_in(person, quoted.channel)
         try:
@@ -177,11 +177,11 @@ class MemoryAdder:
         channel: str,
         ts: str = "",
     ) -> Payload:
-        if self.admission and (refusal := await self.admission.refuses_person(person)):
+        if refusal := await self.access.refuses_person(person):
             return ephemeral_payload(say(language, refusal))
         if off := settings.off_reason(self.consent):
             return ephemeral_payload(memory_off_text(language, off, settings))
-        if self.shares and (used_up := await self.shares.admit(person)):
+        if used_up := await self.quotas.admit(person):
             return ephemeral_payload(used_up.refusal(language))
         if redact(words).removed:
             return ephemeral_payload(_not_stored(language, words))
@@ -229,8 +229,8 @@ class MemoryAdder:
             formed = await self.former.form(where, [said], in_commit=in_commit, deadline=_DEADLINE)
         except FormationUnavailable:
             formed = FormationResult(changes=(), refused=(), late=True)
-        if self.shares and formed.tokens:
-            await self.shares.spend(person.team_id, formed.tokens)
+        if formed.tokens:
+            await self.quotas.spend(person.team_id, formed.tokens)
         refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
         checked = refused is None and not formed.late
         if formed.changes or formed.questions or (checked and await self._knows(where, words)):

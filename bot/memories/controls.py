@@ -56,7 +56,7 @@ class MemoryControls:
     form_waiting: FormWaiting
     _: KW_ONLY
     consent: ConsentMode
-    admission: AccessControl | None = None
+    access: AccessControl
 
     @property
     def undoing(self) -> UndoableChanges:
@@ -222,9 +222,7 @@ class MemoryControls:
     async def settings_shown(self, person: Person, language: Language, *_: str) -> Payload:
         """Show the person's settings."""
         settings = await self._settings(person)
-        days = settings.retention_days
-        if self.admission is not None:
-            days = await self.admission.keeps(person, days)
+        days = await self.access.keeps(person, settings.retention_days)
         return settings_payload(language, settings, consent=self.consent, retention_days=days)
 
     async def why_off(self, person: Person, language: Language) -> str | None:
@@ -232,7 +230,7 @@ class MemoryControls:
 
         It is off as well for whom operators do not let use Kioku.
         """
-        if self.admission and (refusal := await self.admission.refuses_person(person)):
+        if refusal := await self.access.refuses_person(person):
             return say(language, refusal)
         return await self._off_text(person, language)
 

@@ -76,7 +76,7 @@ class Importer:
     schemas: Sequence[type[BaseModel]] = SCHEMAS
     consent: ConsentMode
     verifier: Verifier | None = None
-    shares: Quotas | None = None
+    quotas: Quotas
     # Reading a large document takes seconds of processor time: one at a time in each process.
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)
 
@@ -145,9 +145,7 @@ class Importer:
         return imported_view(language, changes, confirmed.refused)
 
     async def _over_limit(self, person: Person, language: Language) -> View | None:
-        if self.shares is None:
-            return None
-        used_up = await self.shares.admit(person)
+        used_up = await self.quotas.admit(person)
         if used_up is None:
             return None
         return sentence_view(language, "import_title", used_up.refusal(language))
@@ -162,8 +160,8 @@ class Importer:
         instructions = [one.memory for one in selected_instructions(plan, view)]
         async with asyncio.timeout(_VERDICT_SECONDS):
             confirmed = await judge_instructions(self.verifier, instructions)
-        if self.shares is not None and confirmed.tokens:
-            await self.shares.spend(person.team_id, confirmed.tokens)
+        if confirmed.tokens:
+            await self.quotas.spend(person.team_id, confirmed.tokens)
         return confirmed
 
     async def _plan(self, person: Person, text: str) -> ImportPlan:

@@ -64,19 +64,19 @@ class FormationJobs:
         audiences: Audiences,
         mode: Literal["background", "hot", "off"],
         quiet_seconds: float,
-        consent: ConsentMode = "notice",
-        notices: ChangeNotices | None = None,
-        shares: Quotas | None = None,
+        consent: ConsentMode,
+        notices: ChangeNotices,
+        quotas: Quotas,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._former = former
         self._audiences = audiences
         self._notices = notices
-        self._shares = shares
+        self._quotas = quotas
         self._mode = mode
         self._quiet_seconds = 0.0 if mode == "hot" else quiet_seconds
-        self._consent: ConsentMode = consent
+        self._consent = consent
 
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
         """Defer formation of unformed words within the transaction that leaves them.
@@ -150,12 +150,12 @@ class FormationJobs:
         model is away: the words stay and the job is tried again.
         """
         namespace = Person(team, user).namespace(audience)
-        if self._shares and (used_up := await self._shares.tokens_used_up(team)):
+        if used_up := await self._quotas.tokens_used_up(team):
             async with person_transaction(self._pool, namespace.person) as connection:
                 await self._defer(connection, namespace, max(used_up.seconds, 0.0) + 1.0)
             return
         shared = await self._audiences.is_shared(namespace)
-        spend = partial(self._shares.spend, team) if self._shares else None
+        spend = partial(self._quotas.spend, team)
         while True:
             settings, ids, words = await read_unformed(self._pool, namespace, _TURNS_AT_ONCE)
             off = settings.off_reason(self._consent)
@@ -173,15 +173,14 @@ class FormationJobs:
                 now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
                 if now is None or now.off_reason(self._consent):
                     raise _Overtaken
-                if self._notices is not None:
-                    notice = await self._notices.add_notice(
-                        connection,
-                        namespace.person,
-                        ids[-1],  # noqa: B023 - as above
-                        [change.id for change in formed.changes if change.action != "confirmed"],
-                        [question.id for question in formed.questions],
-                        delay=RETRY_SECONDS,
-                    )
+                notice = await self._notices.add_notice(
+                    connection,
+                    namespace.person,
+                    ids[-1],  # noqa: B023 - as above
+                    [change.id for change in formed.changes if change.action != "confirmed"],
+                    [question.id for question in formed.questions],
+                    delay=RETRY_SECONDS,
+                )
 
             try:
                 formed = await self._former.form(
@@ -201,7 +200,7 @@ class FormationJobs:
                 len(formed.changes),
                 _counted(formed),
             )
-            if self._notices is not None and notice is not None:
+            if notice is not None:
                 await self._notices.show_now(namespace.person, notice)
             if len(ids) < _TURNS_AT_ONCE:
                 return  # what was said since has a job of its own

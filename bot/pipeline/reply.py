@@ -67,10 +67,9 @@ def _nothing() -> None:
 class Replier:
     """Asks the model for answers, as a stream.
 
-    `spend` is awaited with the workspace and the tokens that each response took. `searches` says
-    for a workspace whether the model may search the web, else `web_search` does. Addresses of
-    `link_hosts` may be links in any answer. After `answer_seconds`, or `MAX_ANSWER`
-    characters, an answer ends where it is.
+    `spend` is awaited with the workspace and the tokens that each response took. `may_search` says
+    for a workspace whether the model may search the web. Addresses of `link_hosts` may be links in
+    any answer. After `answer_seconds`, or `MAX_ANSWER` characters, an answer ends where it is.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
@@ -80,17 +79,15 @@ class Replier:
         client: openai.AsyncOpenAI,
         *,
         model: str,
-        web_search: bool,
-        spend: Callable[[str, int], Awaitable[None]] | None = None,
-        searches: Callable[[str], Awaitable[bool]] | None = None,
+        may_search: Callable[[str], Awaitable[bool]],
+        spend: Callable[[str, int], Awaitable[None]],
         link_hosts: Collection[str] = (),
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._requests = ModelRequests(client, model=model)
         self._spend = spend
         self.model = model
-        self._web_search = web_search
-        self._searches = searches
+        self._may_search = may_search
         self._link_hosts = link_hosts
         self._answer_seconds = answer_seconds
         self.breaker = CircuitBreaker()
@@ -205,7 +202,7 @@ class Replier:
         found = await search_web(client, query, model=self.model, identifier=identifier)
         state: TaskState = "error" if found.failed else "complete"
         await written.task(identity, WEB_SEARCH, state, query)
-        if self._spend is not None and found.tokens:
+        if found.tokens:
             await self._spend(person.team_id, found.tokens)
         written.cite(found.citations)
         return found.output
@@ -250,14 +247,11 @@ class Replier:
         self, person: Person, tokens: int, conversation: Sequence[Any], characters: int
     ) -> None:
         """Count the tokens of a response; estimate them where it was left before its end."""
-        if self._spend is None or not (tokens or characters):
+        if not (tokens or characters):
             return
         texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
         estimated = sum(map(estimated_tokens, texts)) + characters // 4
         await self._spend(person.team_id, tokens or estimated)
-
-    async def _may_search(self, team_id: str) -> bool:
-        return await self._searches(team_id) if self._searches else self._web_search
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:

@@ -52,23 +52,23 @@ class ThreadWorker:
         self,
         inbox: Inbox,
         turn: Pregel[Any, Any, Any, Any],
-        telling: FixedReplies,
+        fixed_replies: FixedReplies,
         outages: ModelOutages,
-        withdrawals: DeletedMessages,
-        shares: Quotas,
+        deleted_messages: DeletedMessages,
+        quotas: Quotas,
         notices: Notices,
         sessions: Sessions,
-        admission: AccessControl | None = None,
+        access: AccessControl,
     ) -> None:
         self._inbox = inbox
         self._turn = turn
-        self._telling = telling
+        self._fixed_replies = fixed_replies
         self._outages = outages
-        self._withdrawals = withdrawals
-        self._shares = shares
+        self._deleted_messages = deleted_messages
+        self._quotas = quotas
         self._notices = notices
         self._sessions = sessions
-        self._admission = admission
+        self._access = access
 
     @measured("drain")
     async def drain(self, thread: str) -> None:
@@ -98,7 +98,7 @@ class ThreadWorker:
                 # It was erased: no other worker answers it.
                 await self._activate(claimed)
             return
-        await self._withdrawals.clear(thread)
+        await self._deleted_messages.clear(thread)
 
     async def _hold_others(self, thread: str) -> None:
         while claimed := await self._inbox.next(thread, untold=True):
@@ -166,13 +166,13 @@ class ThreadWorker:
             await self._activate(claimed)
             await self._inbox.give_up(claimed)
             return True
-        if self._admission and (refusal := await self._admission.refuses(claimed.message)):
-            await self._turn_away(self._admission, claimed, refusal)
+        if refusal := await self._access.refuses(claimed.message):
+            await self._turn_away(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
-            await self._telling.instead(claimed, "turn_failed")
+            await self._fixed_replies.instead(claimed, "turn_failed")
             return True
-        if used_up := await self._shares.tokens_used_up(claimed.message.team_id):
+        if used_up := await self._quotas.tokens_used_up(claimed.message.team_id):
             await self._refuse(claimed, used_up)
             return True
         if behind:
@@ -196,9 +196,7 @@ class ThreadWorker:
             message = claimed.message
             await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
-    async def _turn_away(
-        self, admission: AccessControl, claimed: ClaimedMessage, refusal: Refusal
-    ) -> None:
+    async def _turn_away(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
 
         Of the message nothing is kept.
@@ -208,7 +206,7 @@ class ThreadWorker:
         if message.audience == DM or (
             message.addressed and await self._notices.claim(claimed, told, _DAY_SECONDS)
         ):
-            await admission.tell(message, refusal)
+            await self._access.tell(message, refusal)
         await self._activate(claimed)
         await self._inbox.pass_over(claimed)
 
@@ -218,7 +216,7 @@ class ThreadWorker:
             await self._activate(claimed)
             await self._inbox.pass_over(claimed)
             return
-        await self._telling.instead(
+        await self._fixed_replies.instead(
             claimed,
             used_up.sentence,
             outcome="answered",
@@ -230,9 +228,9 @@ class ThreadWorker:
 class ModelOutages:
     """Puts messages off and takes them up again."""
 
-    def __init__(self, inbox: Inbox, telling: FixedReplies, breaker: CircuitBreaker) -> None:
+    def __init__(self, inbox: Inbox, fixed_replies: FixedReplies, breaker: CircuitBreaker) -> None:
         self._inbox = inbox
-        self._telling = telling
+        self._fixed_replies = fixed_replies
         self._breaker = breaker
         self._others_wait = False
 
@@ -248,10 +246,10 @@ class ModelOutages:
         answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if claimed.held_since is None:
-            await self._telling.meanwhile(claimed, _SENTENCES[cause])
+            await self._fixed_replies.meanwhile(claimed, _SENTENCES[cause])
         elif key := await self._reason_to_give_up(claimed):
             log.error("message %d was given up: %s", claimed.id, key)
-            await self._telling.instead(claimed, key, remember=True)
+            await self._fixed_replies.instead(claimed, key, remember=True)
             return True
         # One that alone fails again and again says nothing of the others.
         if claimed.held_since is None or self._breaker.probing:
@@ -261,7 +259,7 @@ class ModelOutages:
 
     async def hold(self, claimed: ClaimedMessage) -> None:
         """Send the author of a message a notice that it waits behind another one of its thread."""
-        await self._telling.meanwhile(claimed, "held_down")
+        await self._fixed_replies.meanwhile(claimed, "held_down")
         await self._inbox.hold(claimed)
 
     async def answered(self, claimed: ClaimedMessage) -> None:

@@ -88,8 +88,8 @@ class AskHandler:
     A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
     """
 
-    def __init__(self, shares: Quotas) -> None:
-        self.shares = shares
+    def __init__(self, quotas: Quotas) -> None:
+        self.quotas = quotas
         self._collected: dict[str, Collected] = {}
 
     def open_reply_sink(self, claimed: ClaimedMessage, view: View, intent: Intent) -> Collected:
@@ -150,7 +150,7 @@ async def answer_call(
 ) -> tuple[int, str]:
     """Answer one call that `read_call` read; return the HTTP status and the text."""
     try:
-        if used_up := await asks.shares.admit(Person(API_TEAM, user_id)):
+        if used_up := await asks.quotas.admit(Person(API_TEAM, user_id)):
             return 429, used_up.refusal(language_of(None, prompt)) + "\n"
         outcome, text = await asks.ask(turn, user_id, prompt)
     except OperationalError as error:

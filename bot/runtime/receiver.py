@@ -107,7 +107,7 @@ def _ask(wiring: Application) -> Handler | None:
     token = wiring.connections.settings.api_token
     if token is None:
         return None
-    asks = AskHandler(wiring.shares)
+    asks = AskHandler(wiring.quotas)
     return ask_handler(
         asks, create_turn(wiring.parts, asks.open_reply_sink), token.get_secret_value()
     )

@@ -70,9 +70,9 @@ class Application:
     sources: Sources
     modals: Modals
     homes: HomePublisher
-    shares: Quotas
+    quotas: Quotas
     policies: Policies
-    admission: AccessControl
+    access: AccessControl
     workspaces: Workspaces
     offboarding: Offboarding
     reading: MissedMessages
@@ -94,12 +94,12 @@ def wire(connections: Connections) -> Application:
     audiences = Audiences(pool, slack)
     people = Profiles(pool, slack)
     policies = Policies(pool, policy_of(settings))
-    admission = AccessControl(policies, people, slack)
+    access = AccessControl(policies, people, slack)
     workspaces = Workspaces(pool)
     notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
     verifier = create_verifier(settings)
     former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
-    shares = Quotas(
+    quotas = Quotas(
         pool,
         messages_per_hour=settings.person_messages_per_hour,
         tokens_per_day=settings.workspace_tokens_per_day,
@@ -110,7 +110,7 @@ def wire(connections: Connections) -> Application:
         former=former,
         audiences=audiences,
         notices=notices,
-        shares=shares,
+        quotas=quotas,
         mode=settings.formation,
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
@@ -124,7 +124,7 @@ def wire(connections: Connections) -> Application:
         form_now=learning.form_now,
     )
     controls = MemoryControls(
-        pool, people, learning.schedule_all, consent=settings.consent, admission=admission
+        pool, people, learning.schedule_all, consent=settings.consent, access=access
     )
     files = SlackFiles(slack)
     exporting = Exporter(pool, files, settings)
@@ -143,7 +143,7 @@ def wire(connections: Connections) -> Application:
             schemas=schemas,
             consent=settings.consent,
             verifier=verifier,
-            shares=shares,
+            quotas=quotas,
         ),
         erasing=PersonEraser(pool, people, slack),
         own=own,
@@ -154,7 +154,7 @@ def wire(connections: Connections) -> Application:
         queue,
         slack,
         people,
-        HomeQueries(pool, own, permalinks, settings, policies, admission),
+        HomeQueries(pool, own, permalinks, settings, policies, access),
     )
     own_commands = SlashCommands(
         own=own,
@@ -166,8 +166,8 @@ def wire(connections: Connections) -> Application:
             audiences,
             schemas=schemas,
             consent=settings.consent,
-            admission=admission,
-            shares=shares,
+            access=access,
+            quotas=quotas,
         ),
         changes=modals.changes,
         exporting=exporting,
@@ -178,12 +178,12 @@ def wire(connections: Connections) -> Application:
     sources = Sources(pool, queue, embedder, notices.add_notice, learning.schedule, slack)
     turns = Turns(
         pool,
-        learning.schedule,
+        schedule_formation=learning.schedule,
         consent=settings.consent,
         add_notice=notices.add_notice,
         repeat_notice=notices.repeat_notice,
         follow=sources.follow_later,
-        shares=shares,
+        quotas=quotas,
     )
 
     return Application(
@@ -203,9 +203,9 @@ def wire(connections: Connections) -> Application:
         modals=modals,
         homes=homes,
         sources=sources,
-        shares=shares,
+        quotas=quotas,
         policies=policies,
-        admission=admission,
+        access=access,
         workspaces=workspaces,
         offboarding=Offboarding(
             pool, queue, slack, workspaces, str(connections.identity.bot_user_id)
@@ -222,7 +222,7 @@ def wire(connections: Connections) -> Application:
             people,
             consent=settings.consent,
             web_search=settings.web_search and not settings.stand_in,
-            admission=admission,
+            access=access,
         ),
         parts=TurnDependencies(
             pool=pool,
@@ -234,9 +234,8 @@ def wire(connections: Connections) -> Application:
             replier=Replier(
                 connections.model,
                 model=settings.reply_model,
-                web_search=settings.web_search,
-                spend=shares.spend,
-                searches=policies.web_search,
+                may_search=policies.web_search,
+                spend=quotas.spend,
                 link_hosts=settings.link_hosts,
             ),
             attachments=Attachments(slack, files, enabled=settings.read_files),
@@ -250,7 +249,7 @@ def wire(connections: Connections) -> Application:
                 viewing,
                 schemas,
                 verifier=verifier,
-                spend=shares.spend,
+                spend=quotas.spend,
             ),
         ),
         open_reply_sink=partial(

@@ -108,15 +108,15 @@ def _make_ready() -> None:
 def create_answering(wiring: Application) -> ThreadWorker:
     """Return what answers the messages that wait."""
     parts, pool = wiring.parts, wiring.connections.pool
-    telling, notices = FixedReplies(parts, wiring.open_reply_sink), Notices(pool)
+    fixed_replies = FixedReplies(parts, wiring.open_reply_sink)
     return ThreadWorker(
         wiring.inbox,
         create_turn(parts, wiring.open_reply_sink),
-        telling,
-        ModelOutages(wiring.inbox, telling, parts.replier.breaker),
+        fixed_replies,
+        ModelOutages(wiring.inbox, fixed_replies, parts.replier.breaker),
         DeletedMessages(pool, parts.client, parts.bot_user_id, wiring.sessions),
-        wiring.shares,
-        notices,
+        wiring.quotas,
+        Notices(pool),
         wiring.sessions,
-        wiring.admission,
+        wiring.access,
     )

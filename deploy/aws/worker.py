@@ -204,7 +204,7 @@ def _request(envelope: Envelope, sent: dict[str, Any]) -> AsyncBoltRequest:
 
 
 async def _ask(wiring: Application, envelope: Envelope) -> dict[str, Any]:
-    asks = AskHandler(wiring.shares)
+    asks = AskHandler(wiring.quotas)
     turn = create_turn(wiring.parts, asks.open_reply_sink)
     status, text = await answer_call(asks, turn, envelope["user_id"], envelope["prompt"])
     return {"statusCode": status, "body": text}

@@ -10,8 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
@@ -23,7 +21,8 @@ from bot.locale import Language, say
 from bot.slack.client import RateLimits, Workspace
 from bot.types import MemoryState, PersonSettings
 from bot.users.profiles import Profiles
-from memory import DM, Namespace, Pool, create_pool, view
+from bot.users.quotas import Quotas
+from memory import DM, Pool, create_pool, view
 from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.unit.test_slack import refused
@@ -61,7 +60,7 @@ class Sender:
         """Begin the turn of `place`, or begin it again; return its message and intent."""
         message = self.slack.message(place)
         waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
-        intent, _ = await Turns(self.pool, _no_formation).begin(
+        intent, _ = await turns_alone(self.pool).begin(
             waiting, view(message.person.namespace(DM)), question="", words="", bot_user_id="B"
         )
         return waiting, intent
@@ -85,8 +84,21 @@ class Sender:
         return list((await self.begin(place)).times)
 
 
-async def _no_formation(connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
-    del connection, namespace
+async def nothing(*_: object) -> None:
+    """Do nothing, for a callback that a test has no use for."""
+
+
+def turns_alone(pool: Pool) -> Turns:
+    """Return turns without limits, after which nothing is formed and no notice shown."""
+    return Turns(
+        pool,
+        schedule_formation=nothing,
+        consent="notice",
+        add_notice=nothing,
+        repeat_notice=nothing,
+        follow=nothing,
+        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0),
+    )
 
 
 @dataclass

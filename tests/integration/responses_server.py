@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import openai
 from aiohttp import web
 
+from bot.pipeline.reply import ANSWER_SECONDS, Replier
 from bot.types import Task
 from tests.conformance.traffic import recorded
 
@@ -117,6 +118,30 @@ class Shown:
     def text(self) -> str:
         """The pieces together."""
         return "".join(self.pieces)
+
+
+def create_replier(
+    client: openai.AsyncOpenAI,
+    *,
+    model: str = "m",
+    web_search: bool = False,
+    spend: Callable[[str, int], Awaitable[None]] | None = None,
+    answer_seconds: float = ANSWER_SECONDS,
+) -> Replier:
+    """Return a replier for workspaces that may search the web, or may not; by default uncounted."""
+
+    async def may_search(_: str) -> bool:
+        return web_search
+
+    async def uncounted(*_: object) -> None: ...
+
+    return Replier(
+        client,
+        model=model,
+        may_search=may_search,
+        spend=spend or uncounted,
+        answer_seconds=answer_seconds,
+    )
 
 
 class LookTool:

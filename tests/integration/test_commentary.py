@@ -16,7 +16,15 @@ from bot.pipeline.responses.events import ReplyFailed
 from bot.views.reply import task_chunk
 from memory import Person
 from tests.conftest import Server
-from tests.integration.responses_server import DONE, LookTool, ResponsesServer, Send, Shown, delta
+from tests.integration.responses_server import (
+    DONE,
+    LookTool,
+    ResponsesServer,
+    Send,
+    Shown,
+    create_replier,
+    delta,
+)
 
 ALICE = Person("T1", "U1")
 PROMPT = compose(question="When is the release?", user_id="U1", memories=[])
@@ -32,7 +40,7 @@ def comments(shown: Shown) -> list[str]:
 @pytest.fixture
 def replier(model_client: openai.AsyncOpenAI) -> Replier:
     """What is tested."""
-    return Replier(model_client, model=STAND_IN_MODEL, web_search=True)
+    return create_replier(model_client, model=STAND_IN_MODEL, web_search=True)
 
 
 def script(stand_in: Server, *items: dict[str, Any]) -> None:
@@ -130,7 +138,7 @@ async def test_commentary_whose_phase_comes_late_is_taken_out() -> None:
     ]
     shown = Shown()
     async with ResponsesServer(events).client() as client:
-        replier = Replier(client, model="m", web_search=False)
+        replier = create_replier(client)
         reply = await replier.reply(ALICE, PROMPT, shown, on_task=shown.task)
     assert reply.text == "On Monday."
     assert comments(shown) == ["Let me look."]
@@ -150,7 +158,7 @@ async def test_commentary_without_an_end_is_ended() -> None:
             await send(delta("la " * 1_000))
 
     async with ResponsesServer(endless).client() as client:
-        replier = Replier(client, model="m", web_search=False, spend=spend)
+        replier = create_replier(client, spend=spend)
         with pytest.raises(ReplyFailed) as raised:
             await replier.reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_empty"

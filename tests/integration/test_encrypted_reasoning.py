@@ -12,7 +12,7 @@ from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from memory import Person
 from tests.conftest import Server
-from tests.integration.responses_server import LookTool, Shown
+from tests.integration.responses_server import LookTool, Shown, create_replier
 
 ALICE = Person("T1", "U1")
 PROMPT = compose(question="When is the release?", user_id="U1", memories=[])
@@ -22,7 +22,7 @@ INCLUDE = ["reasoning.encrypted_content"]
 @pytest.fixture
 def replier(model_client: openai.AsyncOpenAI) -> Replier:
     """What is tested."""
-    return Replier(model_client, model=STAND_IN_MODEL, web_search=False)
+    return create_replier(model_client, model=STAND_IN_MODEL)
 
 
 def script_call(stand_in: Server) -> None:

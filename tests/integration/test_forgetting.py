@@ -19,11 +19,11 @@ from psycopg.types.json import Jsonb
 
 from bot.conversation.history import anything_said, put_back, take_away
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.turns import Turns
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
 from bot.slack.messages import Message
+from bot.users.quotas import Quotas
 from bot.users.settings import note_profile
 from memory import (
     DM,
@@ -43,6 +43,7 @@ from memory import (
     view,
 )
 from tests.conftest import owner_rows
+from tests.integration.deliveries import nothing, turns_alone
 from tests.integration.scripted_model import ScriptedModel, Shown, asked_text
 
 ALICE = Person("T1", "U1")
@@ -50,11 +51,6 @@ BOB = Person("T1", "U12")
 OWN = ALICE.namespace(DM)
 
 TABLES = ("store", "store_vectors", "turns", "forgotten", "forgotten_sources")
-
-
-async def no_formation(connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
-    """Form nothing after a turn."""
-    del connection, namespace
 
 
 @dataclass
@@ -122,7 +118,7 @@ class Data:
     ) -> None:
         """Let a person ask and be answered."""
         waiting = waiting_for(ts, question, person)
-        turns = Turns(self.pool, no_formation)
+        turns = turns_alone(self.pool)
         seen = view(person.namespace(DM))
         intent, _ = await turns.begin(
             waiting, seen, question=question, words=question, bot_user_id="B"
@@ -149,7 +145,12 @@ class Data:
     ) -> Forgotten:
         """Forget as the application does."""
         named = None if everything else references
-        return await forget(self.pool, person, named, take_away=partial(take_away, person=person))
+        return await forget(
+            self.pool,
+            person,
+            named,
+            take_away=partial(take_away, person=person, update_notices=nothing),
+        )
 
     async def undo(self, done: Forgotten | Undo, person: Person = ALICE) -> int:
         """Take it back as the application does; return the number of memories."""
@@ -432,7 +433,7 @@ async def test_forgotten_turns_are_not_read_as_context(data: Data) -> None:
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "what time is it?", "Late.")
     await data.forget(data.remember("ramen", "1.1"))
-    turns = Turns(data.pool, no_formation)
+    turns = turns_alone(data.pool)
     _, context = await turns.begin(
         waiting_for("1.3", "hello"), view(OWN), question="hello", words="hello", bot_user_id="B"
     )
@@ -449,6 +450,13 @@ class _Kinds:
         return False
 
 
+class _Notices:
+    """Notices that are not shown."""
+
+    async def add_notice(self, *_: object, delay: float) -> None:
+        del delay
+
+
 def learning(pool: Pool, former: Former) -> FormationJobs:
     """Return what forms memories after a reply, without its queue."""
     return FormationJobs(
@@ -458,6 +466,9 @@ def learning(pool: Pool, former: Former) -> FormationJobs:
         audiences=_Kinds(),  # type: ignore[arg-type]
         mode="background",
         quiet_seconds=0,
+        consent="notice",
+        notices=_Notices(),  # type: ignore[arg-type]
+        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0),
     )
 
 

@@ -11,7 +11,6 @@ from openai.types.shared.chat_model import ChatModel
 from openai.types.shared.responses_model import ResponsesModel
 
 from bot.pipeline.prompt import compose
-from bot.pipeline.reply import Replier
 from bot.pipeline.responses.events import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from memory import (
@@ -22,6 +21,7 @@ from memory import (
     memory_model,
 )
 from tests.conftest import Server
+from tests.integration.responses_server import create_replier
 
 NAMES = sorted({name for names in get_args(ResponsesModel) for name in get_args(names)})
 FINE_TUNED = ["ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123", "ft:gpt-5.6-luna:acme::x"]
@@ -52,7 +52,7 @@ async def test_replies_use_the_responses_api(
     for name in NAMES + FINE_TUNED:
         with subtests.test(name=name):
             stand_in.call("/_model/journal", method="DELETE")
-            replier = Replier(model_client, model=name, web_search=True)
+            replier = create_replier(model_client, model=name, web_search=True)
             prompt = compose(question="hello", user_id="U1", memories=[])
 
             if CHAT_ONLY.search(name):

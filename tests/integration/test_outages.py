@@ -19,6 +19,7 @@ from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from memory import forget
 from tests.integration.app import App
+from tests.integration.deliveries import nothing
 from tests.integration.playground_slack import Place
 
 NOTICE = say("en", "held_down")
@@ -346,7 +347,12 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: 
     app.fault(status=500, times=-1)
     asked = await app.receive(place, "I like ramen")
     await drain(app, asked)
-    await forget(app.pool, asked.person, None, take_away=partial(take_away, person=asked.person))
+    await forget(
+        app.pool,
+        asked.person,
+        None,
+        take_away=partial(take_away, person=asked.person, update_notices=nothing),
+    )
     back(app)
     app.script("Noted.")
     await drain(app, asked)

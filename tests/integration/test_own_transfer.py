@@ -310,9 +310,9 @@ async def test_a_preview_of_many_instructions_fits(app: App) -> None:
 async def test_an_import_counts_as_requests(app: App, embedder: Embedder) -> None:
     """A preview and an import count against the hourly limit, and are refused beyond it."""
     who = person(app.slack.place(), app)
-    shares = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0)
+    quotas = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0)
     importing = Importer(
-        app.pool, embedder, SlackFiles(app.slack.client()), consent="notice", shares=shares
+        app.pool, embedder, SlackFiles(app.slack.client()), consent="notice", quotas=quotas
     )
     view = await importing.previewed(who, "en", submitted("I live in Osaka"))
     agreed = submitted("I live in Osaka", digest=json.loads(view["private_metadata"])["digest"])

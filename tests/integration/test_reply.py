@@ -25,6 +25,7 @@ from tests.integration.responses_server import (
     LookTool,
     ResponsesServer,
     Shown,
+    create_replier,
     delta,
 )
 
@@ -35,7 +36,7 @@ PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
 @pytest.fixture
 def replier(model_client: openai.AsyncOpenAI) -> Replier:
     """What is tested."""
-    return Replier(model_client, model=STAND_IN_MODEL, web_search=True)
+    return create_replier(model_client, model=STAND_IN_MODEL, web_search=True)
 
 
 def script(stand_in: Server, **output: Any) -> None:
@@ -82,7 +83,7 @@ async def test_web_search_can_be_switched_off(
     model_client: openai.AsyncOpenAI, stand_in: Server
 ) -> None:
     """Without web search the model gets no tools."""
-    replier = Replier(model_client, model=STAND_IN_MODEL, web_search=False)
+    replier = create_replier(model_client, model=STAND_IN_MODEL)
     await replier.reply(ALICE, PROMPT, Shown())
     assert not request(stand_in)["tools"]
 
@@ -151,7 +152,7 @@ async def test_a_search_sees_the_query_alone(
     async def spend(team: str, tokens: int) -> None:
         spent.append((team, tokens))
 
-    replier = Replier(model_client, model=STAND_IN_MODEL, web_search=True, spend=spend)
+    replier = create_replier(model_client, model=STAND_IN_MODEL, web_search=True, spend=spend)
     script_search(
         stand_in,
         "It rains.",
@@ -213,7 +214,7 @@ async def test_a_tool_that_was_not_offered_is_not_run(
     model_client: openai.AsyncOpenAI, stand_in: Server
 ) -> None:
     """Where web search is off, a model that calls it all the same gets no search."""
-    replier = Replier(model_client, model=STAND_IN_MODEL, web_search=False)
+    replier = create_replier(model_client, model=STAND_IN_MODEL)
     call = {"name": SEARCH_TOOL, "arguments": {"query": "news"}}
     script(stand_in, text="Hello.", function_calls=[call])
     assert (await replier.reply(ALICE, PROMPT, Shown())).text == "Hello."
@@ -224,7 +225,7 @@ async def test_a_search_that_was_not_offered_beside_other_tools(
     model_client: openai.AsyncOpenAI, stand_in: Server
 ) -> None:
     """Where web search is off, a call of it goes to the other tools, which know none such."""
-    replier = Replier(model_client, model=STAND_IN_MODEL, web_search=False)
+    replier = create_replier(model_client, model=STAND_IN_MODEL)
     script(stand_in, function_calls=[{"name": SEARCH_TOOL, "arguments": {"query": "news"}}])
     script(stand_in, text="Hello.")
     assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "Hello."
@@ -290,7 +291,7 @@ async def test_an_empty_answer_is_none(replier: Replier, stand_in: Server, text:
 async def test_a_model_that_is_not_there(model_client: openai.AsyncOpenAI) -> None:
     """A model's name that the server does not know is a refusal, as a wrong key is."""
     with pytest.raises(ReplyFailed) as raised:
-        await Replier(model_client, model="no-such", web_search=False).reply(ALICE, PROMPT, Shown())
+        await create_replier(model_client, model="no-such").reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_refused"
 
 
@@ -327,7 +328,7 @@ async def patient_replier(stand_in: Server) -> AsyncIterator[Replier]:
     async with openai.AsyncOpenAI(
         api_key="stand-in", base_url=stand_in.openai_base_url, max_retries=1
     ) as client:
-        yield Replier(client, model=STAND_IN_MODEL, web_search=True)
+        yield create_replier(client, model=STAND_IN_MODEL, web_search=True)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +374,7 @@ async def test_a_refusal_in_words_is_an_answer() -> None:
     refusal = {"type": "response.refusal.delta", "delta": "I cannot help with that.", **POSITION}
     async with ResponsesServer([refusal, DONE]).client() as client:
         shown = Shown()
-        reply = await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, shown)
+        reply = await create_replier(client).reply(ALICE, PROMPT, shown)
     assert reply.text == shown.text == "I cannot help with that."
 
 
@@ -381,7 +382,7 @@ async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
     """A stream that ends without saying that the answer is complete is a failure."""
     async with ResponsesServer([delta("Half of")]).client() as client:
         with pytest.raises(ReplyFailed) as raised:
-            await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Shown())
+            await create_replier(client).reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_down"
 
 
@@ -389,7 +390,7 @@ async def test_answers_use_one_connection() -> None:
     """The next request uses the connection of a complete answer."""
     server = ResponsesServer([delta("Yes."), DONE])
     async with server.client() as client:
-        replier = Replier(client, model="m", web_search=False)
+        replier = create_replier(client)
         for _ in range(3):
             assert (await replier.reply(ALICE, PROMPT, Shown())).text == "Yes."
     assert len(server.connections) == 1

@@ -18,7 +18,7 @@ from playground.model.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read
 from tests.conformance.openai_schemas import PATH
 from tests.conftest import Server
-from tests.integration.responses_server import ResponsesServer, Shown
+from tests.integration.responses_server import ResponsesServer, Shown, create_replier
 
 ALICE = Person("T1", "U1")
 PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
@@ -52,7 +52,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def replier(model_client: openai.AsyncOpenAI) -> Replier:
     """What is tested."""
-    return Replier(model_client, model=STAND_IN_MODEL, web_search=False)
+    return create_replier(model_client, model=STAND_IN_MODEL)
 
 
 async def failure(replier: Replier, question: str = "What shall I eat?") -> ReplyFailed:
@@ -113,7 +113,7 @@ async def test_an_unknown_code_is_final(
     caplog.set_level(logging.WARNING)
     event = {"type": "error", "code": code, "message": "x", "param": None}
     async with ResponsesServer([event]).client() as client:
-        failed = await failure(Replier(client, model="m", web_search=False))
+        failed = await failure(create_replier(client))
     assert (failed.cause, failed.passes) == ("model_failed", False)
     assert (f"({code})" in caplog.text) is logged
     assert logged or str(code) not in caplog.text or code is None

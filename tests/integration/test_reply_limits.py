@@ -11,7 +11,7 @@ import pytest
 
 from bot.conversation.turn_query import Exchange
 from bot.pipeline.prompt import HISTORY_TOKENS, compose, estimated_tokens
-from bot.pipeline.reply import MAX_ROUNDS, MAX_SEARCHES, Replier
+from bot.pipeline.reply import MAX_ROUNDS, MAX_SEARCHES
 from bot.pipeline.responses.answer import MAX_ANSWER
 from bot.pipeline.responses.events import MAX_ITEMS, ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
@@ -26,6 +26,7 @@ from tests.integration.responses_server import (
     Send,
     Shown,
     call,
+    create_replier,
     delta,
 )
 
@@ -57,7 +58,7 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
 
     model = ResponsesServer(endless)
     async with model.client(max_retries=1) as client:
-        replier = Replier(client, model="m", web_search=False, spend=spend)
+        replier = create_replier(client, spend=spend)
         shown = Shown()
         reply = await replier.reply(ALICE, PROMPT, shown)
         await asyncio.wait_for(model.left.wait(), 10)
@@ -88,7 +89,7 @@ async def test_a_model_that_does_not_take_the_limit_answers(problem: dict[str, A
 
     model = ResponsesServer([delta("Hello."), DONE], refused=problem)
     async with model.client(max_retries=1) as client:
-        replier = Replier(client, model="m", web_search=False)
+        replier = create_replier(client)
         replies = [await replier.reply(ALICE, PROMPT, Shown()) for _ in range(2)]
     assert [reply.text for reply in replies] == ["Hello."] * 2
     limits = [request.get("max_output_tokens") for request in model.requests]
@@ -104,7 +105,7 @@ async def test_a_code_block_that_is_cut_is_closed() -> None:
             await send(delta("value = self.user.name\n" * 20))
 
     async with ResponsesServer(endless).client(max_retries=1) as client:
-        reply = await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Shown())
+        reply = await create_replier(client).reply(ALICE, PROMPT, Shown())
     assert reply.text.endswith("value = self.user.name\n```")
 
 
@@ -119,7 +120,7 @@ async def test_an_answer_that_takes_too_long_is_ended() -> None:
 
     model = ResponsesServer(slow)
     async with model.client(max_retries=1) as client:
-        replier = Replier(client, model="m", web_search=False, answer_seconds=0.6)
+        replier = create_replier(client, answer_seconds=0.6)
         reply = await asyncio.wait_for(replier.reply(ALICE, PROMPT, Shown()), 20)
         await asyncio.wait_for(model.left.wait(), 10)
     assert (reply.text, reply.cut) == ("It begins ", "cut_slow")
@@ -135,7 +136,7 @@ async def test_thinking_for_ever_is_one_failure() -> None:
 
     model = ResponsesServer(slow)
     async with model.client(max_retries=1) as client:
-        replier = Replier(client, model="m", web_search=False, answer_seconds=0.6)
+        replier = create_replier(client, answer_seconds=0.6)
         with pytest.raises(ReplyFailed) as raised:
             await asyncio.wait_for(replier.reply(ALICE, PROMPT, Shown()), 20)
     assert (raised.value.cause, raised.value.passes) == ("model_slow", False)
@@ -167,7 +168,7 @@ async def test_what_cannot_be_read_is_one_failure(events: Sequence[str | dict[st
     model = ResponsesServer(events)
     async with model.client(max_retries=1) as client:
         with pytest.raises(ReplyFailed) as raised:
-            await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Shown())
+            await create_replier(client).reply(ALICE, PROMPT, Shown())
     assert (raised.value.cause, raised.value.passes) == ("model_malformed", False)
     assert len(model.requests) == 1
 
@@ -186,7 +187,7 @@ async def test_a_failure_without_its_details_is_a_failure(events: list[dict[str,
 
     async with ResponsesServer(events).client(max_retries=1) as client:
         with pytest.raises(ReplyFailed) as raised:
-            await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Shown())
+            await create_replier(client).reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_failed"
 
 
@@ -199,7 +200,7 @@ async def test_characters_that_cannot_be_stored_are_left_out() -> None:
         await send({"type": "response.completed", "response": {"usage": {"total_tokens": "5"}}})
 
     async with ResponsesServer(answer).client(max_retries=1) as client:
-        reply = await Replier(client, model="m", web_search=False).reply(ALICE, PROMPT, Shown())
+        reply = await create_replier(client).reply(ALICE, PROMPT, Shown())
     assert reply.text == "ab[1m 🍜 lone \ufffd c"
 
 
@@ -213,7 +214,7 @@ async def test_calls_without_an_end_are_ended() -> None:
 
     model, look = ResponsesServer(answer), LookTool()
     async with model.client(max_retries=1) as client:
-        replier = Replier(client, model="m", web_search=False)
+        replier = create_replier(client)
         reply = await replier.reply(ALICE, PROMPT, Shown(), look)
     assert len(model.requests) == MAX_ROUNDS
     assert reply.cut == "cut_short"
@@ -267,7 +268,7 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
         ({"output": FOUND["output"][1:]}, [], "See city[.]site/k and evil[.]com/a."),
     ):
         async with ResponsesServer(searching("weather"), found).client(max_retries=1) as client:
-            reply = await Replier(client, model="m", web_search=True).reply(ALICE, PROMPT, Shown())
+            reply = await create_replier(client, web_search=True).reply(ALICE, PROMPT, Shown())
         assert [citation.url for citation in reply.citations] == cited
         assert reply.text == shown
 
@@ -279,7 +280,7 @@ async def test_a_search_that_answers_nonsense_has_failed(found: dict[str, Any]) 
     """The model is told that nothing was found, and answers."""
     model = ResponsesServer(searching("weather"), found)
     async with model.client(max_retries=1) as client:
-        reply = await Replier(client, model="m", web_search=True).reply(ALICE, PROMPT, Shown())
+        reply = await create_replier(client, web_search=True).reply(ALICE, PROMPT, Shown())
     assert reply.citations == ()
     assert "error" in json.loads(model.requests[-1]["input"][-1]["output"])
 
@@ -289,7 +290,7 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     shown = Shown()
     model = ResponsesServer(searching("weather\nin  Kyoto " + "x" * 500), FOUND)
     async with model.client(max_retries=1) as client:
-        replier = Replier(client, model="m", web_search=True)
+        replier = create_replier(client, web_search=True)
         await replier.reply(ALICE, PROMPT, shown, LookTool(), on_task=shown.task)
     asked, search, answered = model.requests
     assert DEFINITION in asked["tools"]
@@ -306,7 +307,7 @@ async def test_searches_are_limited() -> None:
     """A model that searches again and again gets an error for what is too many."""
     model = ResponsesServer(searching("weather", times=MAX_SEARCHES + 3), FOUND)
     async with model.client(max_retries=1) as client:
-        await Replier(client, model="m", web_search=True).reply(ALICE, PROMPT, Shown())
+        await create_replier(client, web_search=True).reply(ALICE, PROMPT, Shown())
     assert sum(not one.get("stream") for one in model.requests) == MAX_SEARCHES
     outputs = [one["output"] for one in model.requests[-1]["input"] if "output" in one]
     assert sum("Too many searches" in one for one in outputs) == 3

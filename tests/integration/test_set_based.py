@@ -40,6 +40,7 @@ from memory import (
 from memory.model.namespace import Person
 from tests.conftest import owner_rows
 from tests.integration.counted import count_statements, counted
+from tests.integration.deliveries import nothing
 
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
@@ -164,7 +165,12 @@ async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str)
     counts = []
     for references in (["dm/k1", "dm/k2"], [f"dm/k{n}" for n in range(1, 1_001)]):
         with counted() as sent:
-            done = await forget(pool, ANN, references, take_away=partial(take_away, person=ANN))
+            done = await forget(
+                pool,
+                ANN,
+                references,
+                take_away=partial(take_away, person=ANN, update_notices=nothing),
+            )
             forgetting = len(sent)
         assert len(done.memories) == len(references)
         assert done.undo is not None

@@ -90,7 +90,7 @@ async def test_beyond_its_tokens_a_workspace_is_not_answered(make_app: MakeApp) 
     app.rows("UPDATE token_use SET day = day - 1")
     app.rows("UPDATE notices SET expires_at = now() - interval '1 second'")
     assert app.turn(await app.ask(ann, "Hello"))["reply"]
-    await app.wiring.shares.spend(first.team_id, 7)
+    await app.wiring.quotas.spend(first.team_id, 7)
     tokens = {row["tokens"] for row in app.rows("SELECT tokens FROM token_use")}
     assert tokens == {used["tokens"], max(tokens)}
 
@@ -98,14 +98,14 @@ async def test_beyond_its_tokens_a_workspace_is_not_answered(make_app: MakeApp) 
 async def test_tokens_add_up(make_app: MakeApp) -> None:
     """What each replica uses is counted together, none of it twice."""
     app = await make_app(workspace_tokens_per_day=1_000)
-    await asyncio.gather(*(app.wiring.shares.spend("T1", number) for number in range(20)))
+    await asyncio.gather(*(app.wiring.quotas.spend("T1", number) for number in range(20)))
     assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 190}]
-    assert await app.wiring.shares.tokens_used_up("T1") is None
-    await app.wiring.shares.spend("T1", 810)
-    used_up = await app.wiring.shares.tokens_used_up("T1")
+    assert await app.wiring.quotas.tokens_used_up("T1") is None
+    await app.wiring.quotas.spend("T1", 810)
+    used_up = await app.wiring.quotas.tokens_used_up("T1")
     assert used_up is not None
     assert 0 < used_up.seconds <= 86_400
-    assert await app.wiring.shares.tokens_used_up("T2") is None
+    assert await app.wiring.quotas.tokens_used_up("T2") is None
 
 
 async def test_remembering_counts_too(make_app: MakeApp) -> None:
@@ -139,13 +139,13 @@ async def test_tokens_that_cannot_be_counted_cost_no_answer(make_app: MakeApp) -
     """While the database is away the model's answer is not lost for its bill."""
     app = await make_app(workspace_tokens_per_day=5)
     await app.pool.close()
-    await app.wiring.shares.spend("T1", 7)
+    await app.wiring.quotas.spend("T1", 7)
 
 
 async def test_a_caller_of_the_api_is_told_too(make_app: MakeApp) -> None:
     """Where the callers of ``/ask`` have used up their tokens they get 429 and the sentence."""
     app = await make_app(workspace_tokens_per_day=5)
-    asks = AskHandler(app.wiring.shares)
+    asks = AskHandler(app.wiring.quotas)
     turn = create_turn(app.wiring.parts, asks.open_reply_sink)
     assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")
@@ -187,7 +187,7 @@ async def test_beyond_the_tokens_nothing_is_added(make_app: MakeApp) -> None:
     app = await make_app(workspace_tokens_per_day=1)
     place: Place = app.slack.place(text="I like tea")
     who = person(place, app)
-    await app.wiring.shares.spend(who.team_id, 5)
+    await app.wiring.quotas.spend(who.team_id, 5)
     before = app.model_requests()
     adding = app.wiring.own_commands.adding
     pointed = {"user": place.user, "ts": place.ts, "text": "I like tea"}
@@ -212,7 +212,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     )
     ann = Person("T1", "U1")
     admitted = await asyncio.gather(
-        *((app, replica)[number % 2].wiring.shares.admit(ann) for number in range(20))
+        *((app, replica)[number % 2].wiring.quotas.admit(ann) for number in range(20))
     )
     assert sum(one is None for one in admitted) == 5
     for refused in filter(None, admitted):
@@ -220,15 +220,15 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
         assert 0 < refused.seconds <= 3_600
         for language in LANGUAGES:
             assert "5" in refused.refusal(language)
-    assert await app.wiring.shares.admit(Person("T1", "U2")) is None
+    assert await app.wiring.quotas.admit(Person("T1", "U2")) is None
     app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")
-    assert await app.wiring.shares.admit(ann) is None
+    assert await app.wiring.quotas.admit(ann) is None
 
 
 async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> None:
     """The upkeep keeps no count longer than it is asked for."""
     app = await make_app(person_messages_per_hour=5)
-    await app.wiring.shares.admit(Person("T1", "U1"))
+    await app.wiring.quotas.admit(Person("T1", "U1"))
     await Maintenance(app.pool, app.wiring.queue).keep_up(1)
     assert app.rows("SELECT requests FROM person_requests") == [{"requests": 1}]
     app.rows("UPDATE person_requests SET hour = hour - interval '3 hours'")
@@ -239,7 +239,7 @@ async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> N
 async def test_a_caller_of_the_api_has_an_hourly_limit(make_app: MakeApp) -> None:
     """A user of ``/ask`` is refused with 429 beyond the hourly limit; another is not."""
     app = await make_app(person_messages_per_hour=2)
-    asks = AskHandler(app.wiring.shares)
+    asks = AskHandler(app.wiring.quotas)
     turn = create_turn(app.wiring.parts, asks.open_reply_sink)
     for _ in range(2):
         assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
