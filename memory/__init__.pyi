@@ -90,6 +90,7 @@ from .model.namespace import (
 from .model.schemas import (
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
+    LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
     Episode as Episode,
     UserFact as UserFact,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,11 +15,13 @@ from bot.memories.actions import MemoryActions
 from bot.views.changes import changes_made_payload
 from bot.views.forgetting import forget_form
 from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
+from bot.views.labels import says_nothing_more
 from bot.views.memories import no_such_number, numbered
 from bot.views.subcommands import is_number
 from bot.views.views import View, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
+    LEVEL_FIELDS,
     Change,
     ChangedSince,
     ChangeGone,
@@ -93,7 +96,7 @@ class MemoryEditor:
                 memory = await self._memory(person, reference)
                 if memory is None:
                     return _gone(language)
-                whole = {**memory.content, **content}
+                whole = _edited(kind, memory.content, content)
                 change = await edit_memory(
                     self.pool,
                     self.embedder,
@@ -101,6 +104,7 @@ class MemoryEditor:
                     reference,
                     whole,
                     _source(whole),
+                    seen=datetime.fromisoformat(seen) if (seen := metadata.get("seen")) else None,
                     schemas=self.schemas,
                 )
             else:
@@ -120,7 +124,9 @@ class MemoryEditor:
             return sentence_view(language, "memory_title", text)
         except ChangeGone:
             return _gone(language)
-        except (ChangedSince, EmbeddingsUnavailable):
+        except ChangedSince:
+            return sentence_view(language, "memory_title", say(language, "ask_changed"))
+        except EmbeddingsUnavailable:
             return sentence_view(language, "memory_title", say(language, "command_failed"))
         log.info("a person edited a memory")
         return await self._shown(person, language, change)
@@ -144,7 +150,13 @@ class MemoryEditor:
         schema = self._schema(memory.kind)
         if schema is None:
             return sentence_view(language, "form_edit_title", say(language, "edit_no_form"))
-        return memory_form(language, schema, memory.content, reference=memory.reference)
+        return memory_form(
+            language,
+            schema,
+            memory.content,
+            reference=memory.reference,
+            seen=memory.updated_at.isoformat(),
+        )
 
     def _schema(self, kind: str) -> type[BaseModel] | None:
         return next((schema for schema in self.schemas if schema.__name__ == kind), None)
@@ -152,6 +164,19 @@ class MemoryEditor:
 
 def _gone(language: Language) -> View:
     return sentence_view(language, "memory_title", say(language, "memory_gone"))
+
+
+def _edited(kind: str, content: Mapping[str, Any], entered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `content` with what was entered; a sentence about the level before goes with it."""
+    whole = {**content, **entered}
+    level = LEVEL_FIELDS.get(kind, "")
+    if (
+        str(whole.get(level)) != str(content.get(level))
+        and whole.get("description") == content.get("description")
+        and says_nothing_more(kind, content)
+    ):
+        whole["description"] = None
+    return whole
 
 
 def _source(content: Mapping[str, Any]) -> dict[str, Any]:

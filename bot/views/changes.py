@@ -26,7 +26,7 @@ DONE = "done"
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
 _LABEL_LIMIT = 75
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
+    "replace": (("no", "ask_keep_old"), ("yes", "ask_replace"), ("both", "ask_keep_both")),
     "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
     "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
     "store": (("yes", "ask_store"), ("no", "ask_not_store")),
@@ -120,13 +120,14 @@ def question_blocks(
     language: Language, question: Question, surface: str, zone: tzinfo = UTC
 ) -> list[Block]:
     """Return a question that formation left to the person, with a button for each answer."""
-    old = _subject(question.before)
-    buttons = []
-    for answer, key in _ANSWERS[question.kind]:
-        values = {"what": _short(old)} if key == "ask_keep_old" else {}
-        text = say(language, key, **values)
-        value = f"{question.id} {answer} {surface}".strip()
-        buttons.append(button(f"{ANSWER_ACTION}_{answer}", text[:_LABEL_LIMIT], value))
+    buttons = [
+        button(
+            f"{ANSWER_ACTION}_{answer}",
+            say(language, key),
+            f"{question.id} {answer} {surface}".strip(),
+        )
+        for answer, key in _ANSWERS[question.kind]
+    ]
     return [section(question_line(language, question, zone)), actions(*buttons)]
 
 
@@ -150,15 +151,6 @@ def question_line(language: Language, question: Question, zone: tzinfo = UTC) ->
 def _said_at(question: Question) -> datetime:
     at = (question.before or {}).get("confirmed_at")
     return datetime.fromisoformat(at) if isinstance(at, str) else question.at
-
-
-def _subject(value: Mapping[str, Any] | None) -> str:
-    return subject(str((value or {}).get("kind")), (value or {}).get("content") or {})
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def notable_changes(entries: Sequence[Entry]) -> list[Entry]:

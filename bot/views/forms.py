@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ from bot.views.blocks import OPTION_VALUE, Block, input_block, option, plain_tex
 from bot.views.labels import kind_title
 from bot.views.reply import credentials_named
 from bot.views.views import View, form_view
-from memory import SCHEMAS, InvalidContent, credential_kinds, redact, validated
+from memory import LEVEL_FIELDS, SCHEMAS, InvalidContent, credential_kinds, redact, validated
 
 FORM = "memory_form"
 KIND_ACTION = "memory_kind"
@@ -25,7 +25,14 @@ _MULTILINE_LENGTH = 100
 # Of our own kinds; another says "multiline" in its `json_schema_extra`.
 _MULTILINE_FIELDS = frozenset({"description", "observation", "action", "result", "instruction"})
 
-InputType: TypeAlias = Literal["text", "long", "lines", "number", "decimal", "choice", "truth"]
+InputType: TypeAlias = Literal[
+    "text", "long", "lines", "number", "decimal", "level", "choice", "truth"
+]
+# Three steps of a level from 0 to 100: the least level of each, the level it stores, its words.
+_STEPS = ((0, 20, "step_little"), (40, 60, "step_quite"), (85, 95, "step_very"))
+_TASTE_STEPS = ((0, 20, "step_disliked"), (40, 75, "step_liked"), (90, 95, "step_loved"))
+# Of our own kinds: labels one word, and is shown nowhere.
+_HIDDEN = ("UserFact", "topic")
 _LABELS: Mapping[str, str] = {
     "topic": "field_topic",
     "category": "field_category",
@@ -56,17 +63,19 @@ def memory_form(
     content: Mapping[str, Any],
     *,
     reference: str = "",
+    seen: str = "",
     kinds: Sequence[type[BaseModel]] = (),
 ) -> View:
     """Return the form of one memory: of the one `reference` names, else of a new one.
 
-    `kinds` are those a new one can be chosen from.
+    `seen` is the time of the version that is shown. `kinds` are those a new one can be chosen from.
     """
     # Our own kinds have labels in each language; an operator's their titles and descriptions.
     labels = _LABELS if schema in SCHEMAS else {}
     blocks = [
         _input(language, field, content.get(field.name), labels)
         for field in fields_of(schema, content)
+        if not labels or _is_asked(schema, field, content)
     ]
     if len(kinds) > 1:
         blocks.insert(0, _kind_choice(language, schema, kinds))
@@ -76,8 +85,15 @@ def memory_form(
         blocks,
         callback=FORM,
         submit="form_save",
-        metadata={"kind": schema.__name__, "memory": reference},
+        metadata={"kind": schema.__name__, "memory": reference, "seen": seen},
     )
+
+
+def _is_asked(schema: type[BaseModel], field: Field, content: Mapping[str, Any]) -> bool:
+    """Say whether a form of a built-in kind has this field: what a memory lacks is not asked."""
+    if field.required or field.input_type == "level":
+        return True
+    return bool(content.get(field.name)) and (schema.__name__, field.name) != _HIDDEN
 
 
 def kind_name(language: Language, schema: type[BaseModel]) -> str:
@@ -113,6 +129,8 @@ def _input(language: Language, field: Field, value: Any, labels: Mapping[str, st
 
 
 def _hint(language: Language, field: Field) -> str:
+    if field.input_type == "level":
+        return ""
     if field.minimum is not None and field.maximum is not None:
         return say(language, "form_range", low=f"{field.minimum:g}", high=f"{field.maximum:g}")
     if field.input_type == "lines":
@@ -130,11 +148,11 @@ def _element(language: Language, field: Field, value: Any) -> Block:
                 **({"max_value": f"{field.maximum:g}"} if field.maximum is not None else {}),
                 **({"initial_value": str(value)} if isinstance(value, int | float) else {}),
             }
-        case "choice" | "truth":
-            options = _options(language, field)
+        case "level" | "choice" | "truth":
+            options = _options(language, field, value)
             first = next((o for v, o in options if value is not None and v == value), None)
             return {
-                "type": "static_select",
+                "type": "radio_buttons" if field.input_type == "level" else "static_select",
                 "options": [shown for _, shown in options],
                 **({"initial_option": first} if first else {}),
             }
@@ -147,7 +165,17 @@ def _element(language: Language, field: Field, value: Any) -> Block:
     }
 
 
-def _options(language: Language, field: Field) -> list[tuple[Any, Block]]:
+def _options(language: Language, field: Field, value: Any) -> list[tuple[Any, Block]]:
+    if field.input_type == "level":
+        steps = _TASTE_STEPS if field.name == "preference" else _STEPS
+        is_number = isinstance(value, int | float)
+        current = [least for least, _, _ in steps if is_number and least <= value]
+        # The step that a memory is on keeps its exact level.
+        levels = [
+            (value if current and least == current[-1] else level, key)
+            for least, level, key in steps
+        ]
+        return [(level, option(say(language, key), str(level))) for level, key in levels]
     if field.input_type == "truth":
         words = ((True, "form_yes"), (False, "form_no"))
         return [(value, option(say(language, key), str(value))) for value, key in words]
@@ -177,6 +205,8 @@ class Field:
 def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> list[Field]:
     """Return the inputs for `content`, six at most, those that must be filled in first.
 
+    The declared level of a kind, from 0 to 100, is a choice of three steps.
+
     A field no input can hold, such as a list of objects, is left out and keeps its value.
     """
     described = schema.model_json_schema()
@@ -185,6 +215,13 @@ def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> list[Field
         field
         for name, rules in (described.get("properties") or {}).items()
         if (field := _field(name, _resolved(rules, described), name in required, content.get(name)))
+    ]
+    level = LEVEL_FIELDS.get(schema.__name__)
+    found = [
+        replace(field, input_type="level")
+        if field.name == level and (field.minimum, field.maximum) == (0, 100)
+        else field
+        for field in found
     ]
     return sorted(found, key=lambda field: not field.required)[:MAX_FIELDS]
 
@@ -268,8 +305,10 @@ def read_form(
 
 
 def _value(field: Field, given: Mapping[str, Any]) -> Any:
-    if field.input_type in ("choice", "truth"):
+    if field.input_type in ("level", "choice", "truth"):
         chosen = (given.get("selected_option") or {}).get("value")
+        if field.input_type == "level":
+            return chosen
         values = (True, False) if field.input_type == "truth" else field.choices
         return next((value for value in values if str(value)[:OPTION_VALUE] == chosen), None)
     text = str(given.get("value") or "").strip()

@@ -14,6 +14,8 @@ from memory import DM, EPISODE_KIND, PUBLIC, Memory, subject
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
 _INTERESTS = ((85, "tech_very"), (40, "tech"), (1, "tech_little"), (0, "tech_not"))
+# Of “I like …” and 「…が好きです」; and what ends a word before the subject in Japanese.
+_FEW_LETTERS, _ENDS = 8, "はがもの"
 _TITLES = {
     "UserFoodPreference": "kind_food",
     "UserTechInterest": "kind_tech",
@@ -41,10 +43,25 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     if details:
         listed = say(language, "listed").join(details)
         line = say(language, "detailed", what=sentence, details=listed)
-    description = content.get("description")
-    if description and str(description) not in line:
+    description = str(content.get("description") or "")
+    if description and description not in line and not says_nothing_more(kind, content):
         line = say(language, "explained", what=line, more=description)
     return _shortened(line)
+
+
+def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
+    """Say whether a description only names the subject again: “I like ramen” of ramen.
+
+    Few letters are left of it without the subject, and they do not belong to it, as in “miso
+    ramen” or 「味噌ラーメン」.
+    """
+    what = subject(kind, content).casefold()
+    description = str(content.get("description") or "").casefold()
+    before, found, after = description.partition(what) if what else ("", "", "")
+    left = (before + after).strip(" .!。！")
+    if not found or len(left) > _FEW_LETTERS or (before[-1:].isalnum() and before[-1] not in _ENDS):
+        return False
+    return not left.isascii() or len(left.split()) != 1
 
 
 def _shortened(line: str) -> str:

@@ -210,9 +210,11 @@ def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     beside = menu(listed, "ramen")
     ann.click(listed, **{**beside, "value": beside["edit"]})
     form = ann.modal(say("en", "field_food_name"))
-    refused = ann.submit(form, **{"field.food_name": "ramen", "field.preference": "101"})
+    asked = [block["label"]["text"] for block in form["blocks"]]
+    assert asked == [say("en", "field_food_name"), say("en", "field_preference")]
+    refused = ann.submit(form, **{"field.food_name": "my password is hunter2hunter2"})
     assert refused["ack"]["errors"] == {
-        "field.preference": say("en", "form_range", low=0, high=100)
+        "field.food_name": say("en", "form_secret", what="a password")
     }
     assert ann.submit(form, **{"field.food_name": "miso ramen", "field.preference": "95"})["ok"]
     result = ann.modal("Updated: Likes miso ramen very much")
@@ -241,6 +243,26 @@ def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     ann.click(gone, **button(gone, "undo_forget"))
     ann.modal(say("en", "undone", count=1))
     assert len(world.memories(ann.human)) == 1
+
+
+@pytest.mark.one_mode
+def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
+    """A form changes what its person changed in it; what was learned while it was open stays."""
+    ann = Seen(world, world.human())
+    world.ask(ann.human, "I like ramen")
+    world.formed(ann.human)
+    listed = world.command(ann.human, "/memories")
+    beside = menu(listed, "ramen")
+    ann.click(listed, **{**beside, "value": beside["edit"]})
+    form = ann.modal(say("en", "field_food_name"))
+    [before] = world.contents(ann.human)
+    world.ask(ann.human, "I love ramen")
+    world.until(lambda: world.contents(ann.human) != [before] or None, "what was learned")
+    [learned] = world.contents(ann.human)
+    assert learned["preference"] > before["preference"]
+    assert ann.submit(form, **{"field.food_name": "miso ramen"})["ok"]
+    ann.modal("Updated: Likes miso ramen very much")
+    assert world.contents(ann.human) == [{**learned, "food_name": "miso ramen"}]
 
 
 @pytest.mark.one_mode
@@ -303,14 +325,15 @@ def test_what_words_do_not_settle_is_asked(world: World) -> None:
     world.formed(ann.human)
     said = world.say(ann.human, "I live in Tokyo")
     world.reply(said)
-    asked = ann.below(said, "Replace it with")
+    asked = ann.below(said, "Which should I remember?")
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
     history = world.command(ann.human, "/memories", "history")
-    assert "Replace it with" in shown(history)
+    assert "Which should I remember?" in shown(history)
     ann.click(asked, **button(asked, "answer_question_yes"))
     world.until(lambda: "Tokyo" in str(world.contents(ann.human)) or None, "the answer")
     world.until(
-        lambda: "Replace it with" not in shown(world.answers(said)[-1]) or None, "a settled reply"
+        lambda: "Which should I remember?" not in shown(world.answers(said)[-1]) or None,
+        "a settled reply",
     )
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
     ann.below(said, "Updated: I live in Tokyo (was: I live in Osaka)")

@@ -45,7 +45,8 @@ FIELDS: dict[str, tuple[int, str]] = {
     "a dialogue's text": (300, "forget_confirm_text"),
     "an option": (
         75,
-        "menu_edit menu_forget menu_place menu_history form_yes form_no settings_memory_on"
+        "menu_edit menu_forget menu_place menu_history step_little step_quite step_very"
+        " step_disliked step_liked step_loved form_yes form_no settings_memory_on"
         " settings_memory_stay settings_memory_hour settings_memory_tomorrow settings_memory_open"
         " settings_memory_off settings_notices_yes settings_as_slack settings_kept_always"
         " settings_kept_days place_choose_dm place_choose_public place_choose_own"

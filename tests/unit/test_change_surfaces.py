@@ -157,8 +157,8 @@ def test_each_change_is_one_line(changed: Entry, line: str) -> None:
     [
         (
             question("replace"),
-            "You told me “I live in Osaka” on <!date^1777802400^{date_short}|May 3, 2026>."
-            " Replace it with “I live in Tokyo”?",
+            "You told me “I live in Osaka” on <!date^1777802400^{date_short}|May 3, 2026>,"
+            " and now “I live in Tokyo”. Which should I remember?",
         ),
         (question("remove"), "Shall I forget this as well: “I live in Osaka”?"),
         (
@@ -210,7 +210,7 @@ def test_a_notice_has_undo_view_and_answers() -> None:
     rows = [b["elements"] for b in payload["blocks"] if b["type"] == "actions"]
     texts = [[element["text"]["text"] for element in row] for row in rows]
     assert texts == [
-        ["Replace", "Keep Both", "Keep “I live in Osaka”"],
+        ["Keep What I Had", "Use the New One", "Keep Both"],
         ["Forget It", "Keep It"],
         ["Remember", "Don’t Remember"],
         ["View"],

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.locale import LANGUAGES, Language, say
 from bot.views.forms import MAX_FIELDS, fields_of, kind_name, memory_form, read_form
 from bot.views.views import language_of_view, metadata_of
-from memory import SCHEMAS, UserFact, UserFoodPreference
+from memory import SCHEMAS, UserFact, UserFoodPreference, checked_schemas
 from playground.blocks import view_errors
 
 
@@ -68,17 +68,75 @@ def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language
 
 
 def test_a_form_holds_what_is_stored() -> None:
-    """An edit begins with the present values; a number has its bounds."""
+    """An edit begins with the present values, and asks for nothing that the memory lacks."""
     content = {"food_name": "ramen", "preference": 80, "description": "with\ntwo lines"}
     view = memory_form("en", UserFoodPreference, content, reference="dm/key")
     elements = {b["block_id"]: b["element"] for b in view["blocks"]}
+    assert list(elements) == ["field.food_name", "field.preference", "field.description"]
     assert elements["field.food_name"]["initial_value"] == "ramen"
-    assert elements["field.preference"]["initial_value"] == "80"
-    assert elements["field.preference"]["min_value"] == "0"
-    assert elements["field.preference"]["max_value"] == "100"
     assert elements["field.description"]["multiline"] is True
-    assert "initial_value" not in elements["field.cuisine"]
     assert metadata_of(view)["memory"] == "dm/key"
+    home = {"fact": "I live in Osaka", "topic": "home"}
+    [block] = memory_form("en", UserFact, home, reference="dm/key")["blocks"]
+    assert block["element"]["initial_value"] == "I live in Osaka"
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.__name__)
+def test_a_new_memory_is_a_sentence_and_at_most_a_choice(schema: type[BaseModel]) -> None:
+    """A blank form asks one thing in words, and how much in three steps; no number is shown."""
+    blocks = memory_form("en", schema, {})["blocks"]
+    kinds = [block["element"]["type"] for block in blocks]
+    assert kinds in (["plain_text_input"], ["plain_text_input", "radio_buttons"])
+    for block in blocks[1:]:
+        assert len(block["element"]["options"]) == 3
+        assert "initial_option" not in block["element"]
+    assert not any(c.isdigit() for block in blocks for c in block["label"]["text"])
+
+
+@pytest.mark.parametrize(
+    ("level", "values", "step"),
+    [
+        (None, ["20", "75", "95"], None),
+        (5, ["5", "75", "95"], "step_disliked"),
+        (39, ["39", "75", "95"], "step_disliked"),
+        (40, ["20", "40", "95"], "step_liked"),
+        (89, ["20", "89", "95"], "step_liked"),
+        (90, ["20", "75", "90"], "step_loved"),
+        (100, ["20", "75", "100"], "step_loved"),
+    ],
+)
+def test_an_untouched_level_stays_as_it_was(
+    level: int | None, values: list[str], step: str | None
+) -> None:
+    """Of three steps, the one that the memory is on is chosen and stores its exact level."""
+    content = {"food_name": "ramen", "preference": level}
+    element = memory_form("en", UserFoodPreference, content)["blocks"][1]["element"]
+    assert [one["value"] for one in element["options"]] == values
+    chosen = element.get("initial_option")
+    assert (chosen and chosen["text"]["text"]) == (step and say("en", step))
+    submitted = state(food_name="ramen", preference=(chosen["value"],) if chosen else ("75",))
+    read = read_form("en", UserFoodPreference, submitted)
+    assert read.errors == {}
+    assert read.content["preference"] == str(level or 75)
+
+
+class Project(BaseModel):
+    """An operator's own kind with a level."""
+
+    model_config = ConfigDict(json_schema_extra={"kioku": {"subject": "name", "level": "share"}})
+
+    name: str
+    share: int | None = Field(None, ge=0, le=100, description="0 when they have left it")
+    client: str | None = None
+
+
+def test_a_declared_level_is_three_steps() -> None:
+    """The level of an operator's own kind is chosen in words; its other fields are all there."""
+    checked_schemas([Project])
+    blocks = memory_form("en", Project, {"name": "Rocket", "share": 50})["blocks"]
+    assert [block["label"]["text"] for block in blocks] == ["Name", "Share", "Client"]
+    assert blocks[1]["element"]["initial_option"]["value"] == "50"
+    assert blocks[1]["element"]["initial_option"]["text"]["text"] == say("en", "step_quite")
 
 
 def test_each_shape_of_field() -> None:
@@ -128,11 +186,14 @@ def test_what_was_entered_is_read() -> None:
     [
         ({"food_name": ""}, {"field.food_name": say("en", "form_missing")}),
         (
-            {"food_name": "x", "preference": "101"},
+            {"food_name": "x", "preference": ("101",)},
             {"field.preference": say("en", "form_range", low=0, high=100)},
         ),
-        ({"food_name": "x", "preference": "many"}, {"field.preference": say("en", "form_number")}),
-        ({"food_name": "x", "preference": "0"}, {"field.preference": say("en", "form_ended")}),
+        (
+            {"food_name": "x", "preference": ("many",)},
+            {"field.preference": say("en", "form_number")},
+        ),
+        ({"food_name": "x", "preference": ("0",)}, {"field.preference": say("en", "form_ended")}),
         (
             {"food_name": "my password is hunter2hunter2"},
             {"field.food_name": say("en", "form_secret", what="a password")},
@@ -140,7 +201,7 @@ def test_what_was_entered_is_read() -> None:
     ],
     ids=["missing", "range", "number", "ended", "secret"],
 )
-def test_what_is_wrong_is_said_at_its_field(values: dict[str, str], errors: dict[str, str]) -> None:
+def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict[str, str]) -> None:
     """Each mistake is one sentence at the field that holds it, by the schema alone."""
     assert read_form("en", UserFoodPreference, state(**values)).errors == errors
 

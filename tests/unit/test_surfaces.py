@@ -119,6 +119,30 @@ def fits(payload: dict[str, Any]) -> bool:
         (
             "en",
             "UserFoodPreference",
+            {"food_name": "ramen", "cuisine": "Japanese", "description": "I like ramen."},
+            "Likes ramen (Japanese)",
+        ),
+        (
+            "en",
+            "UserFoodPreference",
+            {"food_name": "ramen", "description": "spicy ramen"},
+            "Likes ramen: spicy ramen",
+        ),
+        (
+            "ja",
+            "UserFoodPreference",
+            {"food_name": "ラーメン", "description": "私はラーメンが好きです。"},
+            "ラーメンが好き",
+        ),
+        (
+            "ja",
+            "UserFoodPreference",
+            {"food_name": "ラーメン", "description": "味噌ラーメンが好き"},
+            "ラーメンが好き：味噌ラーメンが好き",
+        ),
+        (
+            "en",
+            "UserFoodPreference",
             {"food_name": "natto", "preference": 5},
             "Does not like natto",
         ),
