@@ -24,7 +24,7 @@ from playground.model.prompt import from_chat, from_responses
 
 SYSTEMS = ("app", *PEERS)
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
-# Else the answers of a burst take longer than formation waits at most, three times this.
+# Else the answers of a burst may come further apart than this, and it is formed in parts.
 _DELAY_SECONDS = 3
 BURST = 10
 _TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}

@@ -21,7 +21,7 @@ _OFFERED = 52.0
 _SHARE_OFFERED = 0.75
 _HELD_BY = 2
 # What people say is remembered once they pause, as it is unless an operator sets it otherwise.
-_DEFAULT_DELAY = "20"
+_DEFAULT_DELAY = "4"
 
 
 class Crowd:

@@ -263,7 +263,7 @@ def _systems() -> list[str]:
         "## The systems",
         "**Kioku**: `kioku run` as its operator starts it, with the playground for Slack, over"
         " Socket Mode. Memories are formed in the background after a second of quiet; where costs"
-        " are counted after three, and under load after twenty, as by default.",
+        " are counted after three, and under load as by default.",
         "**The articles' design**: [bench/peers/articles.py](../bench/peers/articles.py), the steps"
         " of 「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」 in their order, except:",
         _list(ARTICLES_DEVIATIONS),

@@ -73,7 +73,7 @@ class Settings(BaseModel):
     sensitive: Literal["store", "ask", "never"] | None = Field(None, alias="KIOKU_SENSITIVE")
     schemas: str | None = Field(None, alias="KIOKU_SCHEMAS")
     formation: Literal["background", "hot", "off"] = Field("background", alias="KIOKU_FORMATION")
-    formation_delay: float = Field(20.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
+    formation_delay: float = Field(4.0, alias="KIOKU_FORMATION_DELAY", ge=0, le=3600)
     consent: Literal["notice", "ask"] = Field("notice", alias="KIOKU_CONSENT")
     web_search: bool = Field(True, alias="KIOKU_WEB_SEARCH")
     link_hosts: frozenset[str] = Field(frozenset(), alias="KIOKU_LINK_HOSTS")

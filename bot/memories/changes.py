@@ -12,7 +12,7 @@ from bot.locale import Language, say
 from bot.notices.change_notices import REPLY, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_place
 from bot.views.blocks import Payload, ephemeral_payload
-from bot.views.changes import DONE, changes_made_payload
+from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
 from bot.views.notices import notice_payload
 from bot.views.views import View, payload_view, sentence_view
@@ -29,6 +29,7 @@ from memory import (
     history,
     open_questions,
     undo_change,
+    undo_changes,
 )
 
 log = logging.getLogger(__name__)
@@ -69,14 +70,18 @@ class ChangeHistory:
         content = await self.notices.content(person, surface)
         entries = sorted(content.entries, key=lambda entry: entry.at, reverse=True)
         page = HistoryPage(
-            entries=tuple(entries), questions=content.questions, links=await self._linked(entries)
+            entries=tuple(entries),
+            questions=content.questions,
+            links=await self._linked(entries),
+            notice=surface,
         )
         return history_view(language, page, await self.notices.zone(person))
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload | None:
         """Undo the change that a button names: ``CHANGE SURFACE``."""
         change, _, surface = value.partition(" ")
-        return await self._payload(person, language, await self.undo(person, change), surface)
+        problem = await self.undo(person, change, surface)
+        return await self._payload(person, language, problem, surface)
 
     async def undone_in_modal(self, person: Person, language: Language, value: str) -> View:
         """Undo the change that a button in a modal names."""
@@ -93,13 +98,20 @@ class ChangeHistory:
         problem = await self.answer(person, *_answer_of(value))
         return await self._view(person, language, problem, _answer_of(value)[2])
 
-    async def undo(self, person: Person, change: str) -> str | None:
-        """Take a change back; return the key of the sentence that says why not, if it cannot be.
+    async def undo(self, person: Person, change: str, surface: str = "") -> str | None:
+        """Take a change back, or all of the notice on `surface` that can be.
 
-        Whose change it is the ledger knows: another person's is not found.
+        Return the key of the sentence that says why nothing was. Whose change it is the ledger
+        knows: another person's is not found.
         """
         try:
-            await undo_change(self.pool, self.embedder, person, UUID(change))
+            if change == EVERY_CHANGE:
+                entries = (await self.notices.content(person, surface)).entries
+                changes = [entry.id for entry in entries]
+                if not await undo_changes(self.pool, self.embedder, person, changes):
+                    return "undo_gone"
+            else:
+                await undo_change(self.pool, self.embedder, person, UUID(change))
         except ChangedSince:
             return "undo_changed_since"
         except (ChangeGone, ValueError):
@@ -166,6 +178,8 @@ class ChangeHistory:
         if problem:
             return sentence_view(language, "memory_title", say(language, problem))
         place, _, rest = surface.partition(" ")
+        if place == REPLY:
+            await self.notices.show_in_reply(person, rest)
         if place == DONE:
             entries = await changes_named(self.pool, person, [UUID(rest)])
             return payload_view(language, "memory_title", changes_made_payload(language, entries))

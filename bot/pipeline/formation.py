@@ -41,7 +41,7 @@ from memory import (
 log = logging.getLogger(__name__)
 
 FORM = "form_memories"
-LONGEST_IN_QUIETS = 3
+LONGEST_IN_QUIETS = 15
 """The longest wait for formation, as a multiple of the seconds of quiet."""
 REFUSED_SECONDS = 3_600.0
 """Seconds until the next attempt, unless the person writes, where the model refuses requests."""

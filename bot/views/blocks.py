@@ -49,9 +49,13 @@ def actions(*elements: Block) -> Block:
     return {"type": "actions", "elements": list(elements)}
 
 
-def note(*lines: str) -> Block:
-    """Return small print: one element for each line."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": line} for line in lines]}
+def note(*lines: str, verbatim: bool = False) -> Block:
+    """Return small print: one element for each line.
+
+    With `verbatim`, for a person's words, Slack makes nothing of bare names and links.
+    """
+    shown = {"type": "mrkdwn", **({"verbatim": True} if verbatim else {})}
+    return {"type": "context", "elements": [{**shown, "text": line} for line in lines]}
 
 
 def plain_text(text: str) -> Block:

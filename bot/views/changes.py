@@ -23,6 +23,7 @@ from memory import Entry, Question, subject
 UNDO_CHANGE_ACTION = "undo_change"
 ANSWER_ACTION = "answer_question"
 DONE = "done"
+EVERY_CHANGE = "all"
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
 _LABEL_LIMIT = 75
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -97,6 +98,17 @@ def undo_button(language: Language, entry: Entry, surface: str) -> Block:
         UNDO_CHANGE_ACTION,
         say(language, "undo_button"),
         f"{entry.id} {surface}".strip(),
+        accessibility_label=label[:_LABEL_LIMIT],
+    )
+
+
+def undo_all_button(language: Language, line: str, surface: str) -> Block:
+    """Return the Undo of all changes of the notice on `surface`, which `line` tells."""
+    label = say(language, "undo_label", what=line)
+    return button(
+        UNDO_CHANGE_ACTION,
+        say(language, "undo_button"),
+        f"{EVERY_CHANGE} {surface}",
         accessibility_label=label[:_LABEL_LIMIT],
     )
 

@@ -45,7 +45,8 @@ class HistoryPage:
     """Some changes, newest first; `links` lead to the messages they came from, by entry id.
 
     `since` is the moment before which all of them were made, None on the first page; `older` says
-    that there are more. `reference` is set where they are those of one memory.
+    that there are more. `reference` is set where they are those of one memory, `notice` where they
+    are those of one notice: its surface.
     """
 
     entries: tuple[Entry, ...]
@@ -54,13 +55,13 @@ class HistoryPage:
     since: datetime | None = None
     older: bool = False
     reference: str = ""
+    notice: str = ""
 
     @property
     def surface(self) -> str:
         """This page as a button's value: the page to show again after a click."""
-        return (
-            f"history {self.since.isoformat() if self.since else _FIRST} {self.reference}".strip()
-        )
+        since = self.since.isoformat() if self.since else _FIRST
+        return self.notice or f"history {since} {self.reference}".strip()
 
 
 def parse_since(word: str) -> datetime | None:
@@ -86,9 +87,8 @@ def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -
 def history_view(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> View:
     """Return the same in a modal."""
     blocks = _blocks(language, page, zone) or [section(say(language, "history_none"))]
-    return information_view(
-        language, "history_modal_title", [*blocks, *_page_buttons(language, page)]
-    )
+    title = "details_button" if page.notice else "history_modal_title"
+    return information_view(language, title, [*blocks, *_page_buttons(language, page)])
 
 
 def _blocks(language: Language, page: HistoryPage, zone: tzinfo) -> list[Block]:

@@ -1,25 +1,35 @@
-"""Notices of changed memories: each change with Undo, and open questions."""
+"""Notices of changed memories: one line with Undo and Details, and open questions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from itertools import chain
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, Payload, actions, button, ephemeral_payload, note
+from bot.views.blocks import (
+    LINE_LIMIT,
+    Block,
+    Payload,
+    actions,
+    button,
+    ephemeral_payload,
+    note,
+)
 from bot.views.changes import (
-    change_block,
+    can_be_undone,
     change_line,
     notable_changes,
     question_blocks,
     question_line,
+    undo_all_button,
+    undo_button,
 )
 from bot.views.modal_triggers import VIEW_ACTION
 from memory import Entry, Question
 
 NOTICE_LIMIT = 9_000
-_SHOWN = 5
 _QUESTIONS = 3
 
 
@@ -47,9 +57,22 @@ def notice_payload(language: Language, content: NoticeContent, zone: tzinfo = UT
 
 
 def notice_text(language: Language, content: NoticeContent, zone: tzinfo = UTC) -> str:
-    """Return a notice as plain lines."""
-    lines = [change_line(language, entry, zone) for entry in notable_changes(content.entries)]
-    return "\n".join([*lines, *(question_line(language, one, zone) for one in content.questions)])
+    """Return a notice as plain lines: one for all changes, one for each question."""
+    changes = [_line(language, content, zone)] if notable_changes(content.entries) else []
+    return "\n".join([*changes, *(question_line(language, one, zone) for one in content.questions)])
+
+
+def _line(language: Language, content: NoticeContent, zone: tzinfo) -> str:
+    """Return the changes in one line: a single one in its words, several by their number."""
+    entries = notable_changes(content.entries)
+    kept = [entry for entry in entries if entry.undone_at is None]
+    told = kept or entries
+    if len(told) == 1 and len(line := change_line(language, told[0], zone)) <= LINE_LIMIT:
+        return line
+    remembered = all(entry.action == "remembered" for entry in told)
+    key = "notice_remembered" if remembered else "notice_changed"
+    line = say(language, key, count=len(told))
+    return line if kept else say(language, "change_undone", line=line)
 
 
 def notice_blocks(
@@ -60,45 +83,35 @@ def notice_blocks(
     max_length: int = NOTICE_LIMIT,
     extra_buttons: Sequence[Block] = (),
 ) -> list[Block]:
-    """Return a notice in at most `max_length` characters: what does not fit is counted.
+    """Return a notice: its line, Undo and Details, and as many questions as fit in `max_length`.
 
-    `extra_buttons` share a row with the View button.
+    `max_length` is in characters. `extra_buttons` share a row with Undo and Details.
     """
-    entries = notable_changes(content.entries)
-    changes, questions = min(len(entries), _SHOWN), min(len(content.questions), _QUESTIONS)
-    # Questions come before changes: the history shows both.
-    fewer = [(count, questions) for count in range(changes, -1, -1)]
-    fewer += [(0, asked) for asked in range(questions - 1, -1, -1)]
     blocks: list[Block] = []
-    for count, asked in fewer:
-        blocks = _blocks(language, content, entries, count, asked, zone, extra_buttons)
-        if _text_length(blocks) <= max_length:
-            break
-    return blocks
+    buttons = [*extra_buttons]
+    if notable_changes(content.entries):
+        line = _line(language, content, zone)
+        blocks.append(note(line, verbatim=True))
+        details = button(VIEW_ACTION, say(language, "details_button"), content.surface)
+        buttons = [*_undo(language, content, line), details, *buttons]
+    if buttons:
+        blocks.append(actions(*buttons))
+    asked = [
+        question_blocks(language, question, content.surface, zone)
+        for question in content.questions[:_QUESTIONS]
+    ]
+    while asked and _text_length([*blocks, *chain(*asked)]) > max_length:
+        asked.pop()
+    left = len(content.questions) - len(asked)
+    more = [note(say(language, "notice_questions", count=left))] if left else []
+    return [*blocks, *chain(*asked), *more]
 
 
-def _blocks(
-    language: Language,
-    content: NoticeContent,
-    entries: Sequence[Entry],
-    count: int,
-    asked: int,
-    zone: tzinfo,
-    extra_buttons: Sequence[Block],
-) -> list[Block]:
-    blocks: list[Block] = []
-    for entry in entries[len(entries) - count :]:
-        line = change_line(language, entry, zone)
-        blocks.append(change_block(language, entry, line, content.surface))
-    if left := len(entries) - count + len(content.questions) - asked:
-        key = "notice_more" if count or asked else "notice_count"
-        blocks.append(note(say(language, key, count=left)))
-    for question in content.questions[:asked]:
-        blocks += question_blocks(language, question, content.surface, zone)
-    view = [button(VIEW_ACTION, say(language, "view_button"), content.surface)] if entries else []
-    if elements := [*extra_buttons, *view]:
-        blocks.append(actions(*elements))
-    return blocks
+def _undo(language: Language, content: NoticeContent, line: str) -> list[Block]:
+    entries = [entry for entry in content.entries if can_be_undone(entry)]
+    if len(entries) == 1:
+        return [undo_button(language, entries[0], content.surface)]
+    return [undo_all_button(language, line, content.surface)] if entries else []
 
 
 def _text_length(blocks: Sequence[Block]) -> int:

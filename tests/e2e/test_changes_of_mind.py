@@ -94,7 +94,7 @@ def test_a_message_edited_after_its_answer_is_answered_anew(world: World) -> Non
     [last] = reply.messages
     kinds = [block["type"] for block in last["blocks"]]
     assert kinds[:3] == ["markdown", "context", "context_actions"]
-    assert "Remembered: Likes sushi" in str(last["blocks"])
+    assert say("en", "notice_changed", count=2) in str(last["blocks"])
     assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
     assert [turn["status"] for turn in world.turns(said)] == ["answered"]
     world.playground("messages/edit", edit)

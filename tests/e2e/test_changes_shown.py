@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
+from bot.config import Settings
 from bot.locale import say
 from tests.e2e.messages import Human, Json, Said, buttons, markdown
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
+
+DEFAULTS = {"KIOKU_FORMATION_DELAY": str(Settings.model_fields["formation_delay"].default)}
+FOODS = ["ramen", "soba", "udon", "sushi", "tempura", "natto", "curry", "pizza", "tofu", "salad"]
 
 
 def shown(message: Json) -> str:
@@ -107,6 +112,55 @@ def test_changes_stand_below_the_reply(world: World) -> None:
 
 
 @pytest.mark.one_mode
+def test_several_changes_are_one_line(world: World) -> None:
+    """What two messages taught is one line below the last reply; Undo takes all of it back."""
+    ann = Seen(world, world.human())
+    said = world.say(ann.human, "I like ramen. I'm interested in AWS.")
+    world.reply(said)
+    message = ann.below(said, "Remembered 2 things")
+    assert "Likes ramen" not in shown(message)
+    ann.click(message, **button(message, "view_changes"))
+    details = ann.modal("Remembered: Likes ramen")
+    assert "Remembered: Interested in AWS" in shown(details)
+    ann.click(details, **button(details, "undo_change"))
+    ann.modal(say("en", "change_undone", line=""))
+    left = ann.below(said, "Remembered: ")
+    assert len(world.memories(ann.human)) == 1
+    again = world.say(ann.human, "I like soba. I'm interested in Rust.")
+    world.reply(again)
+    both = ann.below(again, "Remembered 2 things")
+    ann.click(both, **button(both, "undo_change"))
+    ann.below(again, say("en", "change_undone", line="Remembered 2 things"))
+    assert len(world.memories(ann.human)) == 1
+    ann.click(left, **button(left, "undo_change"))
+    ann.below(said, say("en", "change_undone", line="Remembered 2 things"))
+    assert world.memories(ann.human) == []
+
+
+@pytest.mark.parametrize("own_world", [DEFAULTS], indirect=True)
+def test_a_burst_is_told_within_ten_seconds(own_world: World) -> None:
+    """Ten messages take twelve model calls, and one line soon after the last answer tells of all.
+
+    With the default settings, and a model that takes a second and a half for each call.
+    """
+    world = own_world
+    world.pace(first_token_ms=1_500)
+    ann = Seen(world, world.human())
+    said = [world.say(ann.human, f"I like {food}") for food in FOODS]
+    for one in said:
+        world.reply(one)
+    line = say("en", "notice_remembered", count=len(FOODS))
+
+    def told() -> list[Json]:
+        answers = [answer for one in said for answer in world.answers(one)]
+        return [answer for answer in answers if line in shown(answer)]
+
+    assert len(world.until(told, line, seconds=10)) == 1
+    kinds = Counter(entry["kind"] for entry in world.journal(endpoint="responses"))
+    assert (kinds["reply"], kinds["formation"], kinds["verdict"]) == (len(FOODS), 1, 1)
+
+
+@pytest.mark.one_mode
 def test_memories_follow_their_message(world: World) -> None:
     """An edited message is remembered anew, a deleted one is not remembered; both are told."""
     ann = Seen(world, world.human())
@@ -115,13 +169,17 @@ def test_memories_follow_their_message(world: World) -> None:
     ann.below(said, "Remembered: Likes ramen")
     where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
     world.playground("messages/edit", {**where, "text": "I love udon"})
-    changed = ann.below(said, "Remembered: Likes udon")
-    assert "Forgotten: Likes ramen" in shown(changed)
+    changed = ann.below(said, say("en", "notice_changed", count=2))
+    ann.click(changed, **button(changed, "view_changes"))
+    details = ann.modal("Remembered: Likes udon")
+    assert "Forgotten: Likes ramen" in shown(details)
     assert [c["food_name"] for c in world.formed_contents(ann.human)] == ["udon"]
     world.playground("messages/delete", where)
     world.until(lambda: not world.memories(ann.human) or None, "an empty memory")
-    gone = ann.below(said, "Forgotten: Likes udon")
+    gone = ann.below(said, say("en", "notice_changed", count=2))
     assert "Remembered" not in shown(gone)
+    ann.click(gone, **button(gone, "view_changes"))
+    ann.modal("Forgotten: Likes udon")
     [turn] = world.turns(said)
     assert (turn["question"], turn["words"]) == ("", "")
 

@@ -180,7 +180,7 @@ async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
     who = person(place, app)
     said = await app.ask(place, "I love pizza")
     [before] = formations_of(app, who)
-    assert before["due_in"] > 5
+    assert before["due_in"] > 2
     shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
     assert shown["text"] == say("en", "memories_unformed", count=1)
     [now] = formations_of(app, who)
@@ -200,7 +200,7 @@ async def test_the_list_forms_nothing_while_memory_is_paused(app: App) -> None:
     shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
     assert shown["text"] == say("en", "memories_none")
     [waiting] = formations_of(app, who)
-    assert waiting["due_in"] > 5
+    assert waiting["due_in"] > 2
 
 
 async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App) -> None:

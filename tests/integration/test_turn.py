@@ -44,7 +44,7 @@ async def test_a_message_is_answered_and_ended(app: App) -> None:
         "user": asked.user_id,
         "audience": "dm",
     }
-    assert 18 < formation["due_in"] <= 20
+    assert 3 < formation["due_in"] <= 4
     assert app.prompts()[-1][-1]["content"] == "I like ramen. What is for lunch?"
 
 
@@ -523,7 +523,7 @@ async def test_a_burst_is_one_formation(app: App) -> None:
     app.rows("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 second'")
     await app.ask(place, "I like sushi")
     [formation] = app.formations(first.person)
-    assert formation["due_in"] > 18
+    assert formation["due_in"] > 3
     await app.wiring.learning.form(first.team_id, first.user_id, "dm")
     foods = json.dumps([m.content for m in await app.memories(first.person)]).lower()
     assert "ramen" in foods

@@ -195,8 +195,50 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
     assert notable_changes([again, second, first]) == [second]
 
 
-def test_a_notice_has_undo_view_and_answers() -> None:
-    """Each change has its Undo, all have one View, a question a button for each answer."""
+@pytest.mark.parametrize(
+    ("entries", "line"),
+    [
+        ([entry("remembered", None, OSAKA)], "Remembered: I live in Osaka"),
+        ([entry("remembered", None, value("x" * 3_000))], "Remembered 1 thing"),
+        (
+            [entry("remembered", None, OSAKA), entry("remembered", None, TOKYO, number=2)],
+            "Remembered 2 things",
+        ),
+        (
+            [entry("remembered", None, OSAKA), entry("removed", TOKYO, None, number=2)],
+            "Made 2 changes to your memories",
+        ),
+        (
+            [
+                entry("remembered", None, OSAKA, undone_at=NOON),
+                entry("remembered", None, TOKYO, number=2),
+            ],
+            "Remembered: I live in Tokyo",
+        ),
+        (
+            [
+                entry("remembered", None, OSAKA, undone_at=NOON),
+                entry("remembered", None, TOKYO, number=2, undone_at=NOON),
+            ],
+            "Remembered 2 things (undone)",
+        ),
+    ],
+    ids=["one", "long", "two", "mixed", "one of two undone", "both undone"],
+)
+def test_a_notice_is_one_line(entries: list[Entry], line: str) -> None:
+    """A single change is told in its words, several by their number, with Undo and Details."""
+    payload = notice_payload("en", NoticeContent(surface="notice 1", entries=tuple(entries)))
+    assert fits(payload)
+    assert payload["text"] == line
+    [said, row] = payload["blocks"]
+    assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
+    undone = all(one.undone_at for one in entries)
+    texts = [element["text"]["text"] for element in row["elements"]]
+    assert texts == (["Details"] if undone else ["Undo", "Details"])
+
+
+def test_a_notice_has_undo_details_and_answers() -> None:
+    """One Undo takes all changes back, and a question has a button for each answer."""
     told = NoticeContent(
         surface="notice 1",
         entries=(entry("remembered", None, OSAKA), entry("removed", TOKYO, None, number=2)),
@@ -204,16 +246,15 @@ def test_a_notice_has_undo_view_and_answers() -> None:
     )
     payload = notice_payload("en", told)
     assert fits(payload)
-    undo = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
-    assert [b["value"].split()[0] for b in undo] == [str(UUID(int=1)), str(UUID(int=2))]
-    assert undo[0]["accessibility_label"] == "Undo: I live in Osaka"
     rows = [b["elements"] for b in payload["blocks"] if b["type"] == "actions"]
+    assert rows[0][0]["value"] == "all notice 1"
+    assert rows[0][0]["accessibility_label"] == "Undo: Made 2 changes to your memories"
     texts = [[element["text"]["text"] for element in row] for row in rows]
     assert texts == [
+        ["Undo", "Details"],
         ["Keep What I Had", "Use the New One", "Keep Both"],
         ["Forget It", "Keep It"],
         ["Remember", "Don’t Remember"],
-        ["View"],
     ]
 
 
@@ -266,13 +307,14 @@ def test_every_notice_fits_below_the_longest_reply(
         assert characters(blocks) <= ALL_CHARACTERS
 
 
-def test_what_does_not_fit_is_counted() -> None:
-    """Of many changes the newest are told, the others counted, with where to see them."""
-    entries = tuple(entry("remembered", None, value(f"fact {n}"), number=n) for n in range(1, 9))
-    blocks = json.dumps(notice_blocks("en", NoticeContent(surface="notice 1", entries=entries)))
-    assert "fact 8" in blocks
-    assert "fact 3" not in blocks
-    assert say("en", "notice_more", count=3) in blocks
+def test_questions_that_do_not_fit_are_counted() -> None:
+    """Three questions at most are asked, fewer below a long answer; the others are counted."""
+    told = NoticeContent(surface="notice 1", entries=(), questions=(question("store"),) * 5)
+    for max_length, asked in ((9_000, 3), (300, 1), (0, 0)):
+        blocks = notice_blocks("en", told, max_length=max_length)
+        assert [block["type"] for block in blocks] == ["section", "actions"] * asked + ["context"]
+        count = say("en", "notice_questions", count=5 - asked)
+        assert blocks[-1]["elements"][0]["text"] == count
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=8), st.booleans(), st.sampled_from(["", "dm/key"]))

@@ -38,7 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_SENSITIVE": None,
     "KIOKU_SCHEMAS": None,
     "KIOKU_FORMATION": "background",
-    "KIOKU_FORMATION_DELAY": 20.0,
+    "KIOKU_FORMATION_DELAY": 4.0,
     "KIOKU_CONSENT": "notice",
     "KIOKU_WEB_SEARCH": True,
     "KIOKU_LINK_HOSTS": frozenset(),
