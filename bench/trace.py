@@ -284,7 +284,7 @@ async def _app(ground: Ground, address: str) -> AsyncIterator[None]:
     environment = ground.app_settings(address, KIOKU_FORMATION_DELAY="2")
     conninfo = environment["DATABASE_URL"]
     settings = load_settings(environment, dotenv=None)
-    async with Service(settings, conninfo, serve_http=False):
+    async with Service(settings, conninfo):
         yield
 
 

@@ -56,6 +56,7 @@ class Slack:
     revoked: bool = False
     declined: frozenset[str] = frozenset()
     url: str = ""
+    setup_url: str | None = None
 
     @property
     def granted(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.locale import Language, known_language
+from bot.locale import Language, known_language, say
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
@@ -29,7 +29,10 @@ _ACK_WAIT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SuggestedPrompts:
-    """``assistant.threads.setSuggestedPrompts`` for the Messages tab: nothing is posted."""
+    """``assistant.threads.setSuggestedPrompts`` for the Messages tab: nothing is posted.
+
+    The title above the prompts greets a person of whom nothing is remembered.
+    """
 
     pool: Pool
     queue: Queue
@@ -64,7 +67,8 @@ class SuggestedPrompts:
         """
         person = Person(team, user)
         if erased:
-            await self._show(channel, suggested_prompts(known_language(erased) or "en", []))
+            language = known_language(erased) or "en"
+            await self._show(channel, suggested_prompts(language, []))
             return
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
@@ -82,7 +86,8 @@ class SuggestedPrompts:
             # What is forgotten from now on leaves a job; what was until now is not read again.
             memories = await list_memories(self.pool, person)
         prompts = suggested_prompts(language, memories, off=off, web_search=self.web_search)
-        await self._show(channel, prompts)
+        greeting = None if off or memories else say(language, "greeting")
+        await self._show(channel, prompts, greeting)
 
     async def _note(self, person: Person, channel: str, language: Language, *, named: bool) -> None:
         async with person_transaction(self.pool, person) as connection:
@@ -99,10 +104,12 @@ class SuggestedPrompts:
                 (person.team_id, person.user_id, channel, language),
             )
 
-    async def _show(self, channel: str, prompts: list[Suggestion]) -> None:
+    async def _show(
+        self, channel: str, prompts: list[Suggestion], greeting: str | None = None
+    ) -> None:
         try:
             await self.client.assistant_threads_setSuggestedPrompts(
-                channel_id=channel, prompts=prompts
+                channel_id=channel, prompts=prompts, title=greeting
             )
         except SLACK_FAULTS as error:
             log.info("no prompts were suggested: %s", error_code(error) or fault(error))

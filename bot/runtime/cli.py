@@ -17,7 +17,8 @@ from bot.logs import set_up_logging
 from bot.telemetry import disable_telemetry
 
 _ENDING = (
-    *("status", "failed", "export", "erase", "purge", "reembed", "policy", "feedback", "eval"),
+    *("setup", "status", "failed", "export", "erase", "purge"),
+    *("reembed", "policy", "feedback", "eval"),
 )
 
 
@@ -29,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, help_text in (
         ("up", "run everything here: real Slack if its tokens are set, else the playground"),
+        ("setup", "connect Kioku to your Slack workspace: asks for each token and checks it"),
         ("migrate", "bring the database up to this version"),
     ):
         commands.add_parser(name, help=help_text, description=help_text)
@@ -217,7 +219,11 @@ def _run(chosen: argparse.Namespace, settings: Settings) -> int:
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     try:
-        if chosen.command == "migrate":
+        if chosen.command == "setup":
+            from bot.runtime.setup.terminal import set_up
+
+            set_up(settings)
+        elif chosen.command == "migrate":
             commands.migrate_database(settings)
         elif chosen.command == "status":
             operations.status(settings)

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
-from bot.runtime.playground import Playground, open_playground
+from bot.runtime.playground import Playground, await_port, open_playground
 from bot.runtime.startup import StartError, cannot_connect
+from bot.runtime.tokens import require_tokens
 from memory import EmbeddedPostgres, load_schemas
 
 if TYPE_CHECKING:
-    from bot.runtime.service import Role
+    from bot.runtime.service import Role, Service
+    from bot.runtime.setup.server import SetupServer
     from memory import Conninfo
 
 _UP_FORMATION_DELAY = 1.0
@@ -56,7 +58,7 @@ async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> No
         addresses = await stack.enter_async_context(database(settings))
         from bot.runtime.service import Service
 
-        service = Service(settings, addresses.login, role=role, serve_http=True)
+        service = Service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
         if not await _unless_stopped(stop, stack.enter_async_context(service)):
             return
         _tell(f"Kioku is ready on port {service.port}.")
@@ -82,29 +84,64 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
     """Run everything on this machine until `stop`.
 
     Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
-    set, else the stand-in.
+    set, else the stand-in. Beside the playground there is the setup page: once it is complete,
+    everything is closed and starts again in that Slack.
     """
+    require_tokens(settings)
     load_schemas(settings.schemas)
-    in_slack = settings.slack_bot_token is not None and settings.slack_app_token is not None
+    if settings.slack_app_token is not None:
+        await _up(settings, stop)
+        return
+    for number in range(2 if settings.port and settings.api_token else 1):
+        await await_port(settings.port + number)
+    from bot.runtime.setup.server import setup_server
+
+    async with setup_server(settings) as setup:
+        await _up(settings, stop, setup)
+        if setup.connected.is_set() and not stop.is_set():
+            _tell("Kioku starts again, in your Slack workspace …")
+            await _up(setup.settings, stop, setup)
+
+
+async def _up(settings: Settings, stop: asyncio.Event, setup: SetupServer | None = None) -> None:
+    """Run everything until `stop`; in the playground also until `setup` is complete."""
+    in_slack = settings.slack_app_token is not None
     async with contextlib.AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
         addresses = await stack.enter_async_context(database(settings))
         ready = None
         if not in_slack or not settings.has_model:
             ready = await stack.enter_async_context(
-                open_playground(settings, with_slack=not in_slack)
+                open_playground(
+                    settings, with_slack=not in_slack, setup_url=setup.url if setup else None
+                )
             )
         from bot.runtime.service import Service
 
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await migrated(adapted, addresses)
-        service = Service(adapted, addresses.login, serve_http=False)
+        service = Service(
+            adapted, addresses.login, host="127.0.0.1" if settings.api_token else None
+        )
         if not await _unless_stopped(stop, stack.enter_async_context(service)):
             return
-        _welcome(adapted, playground, in_slack=in_slack)
-        await stop.wait()
+        place = "in your Slack workspace"
+        if playground is not None and not in_slack:
+            place = f"at {playground.url}"
+        _tell(f"Kioku is ready {place}")
+        _welcome(adapted, service, setup)
+        if setup is not None:
+            setup.ready = in_slack
+        await _either(stop, setup.connected if setup and not in_slack else stop)
         _tell("\nKioku is finishing what it has begun …")
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 def migrate_database(settings: Settings) -> None:
@@ -125,6 +162,8 @@ def _adapted(settings: Settings, playground: Playground | None, *, in_slack: boo
         changes["formation_delay"] = _UP_FORMATION_DELAY
     if playground is not None and not in_slack:
         changes |= playground.slack_settings()
+        # The playground has PORT itself.
+        changes["port"] = settings.port and settings.port + 1
     if playground is not None and not settings.has_model:
         changes |= playground.model_settings()
         changes |= {
@@ -256,9 +295,7 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
         raise cannot_connect(error) from None
 
 
-def _welcome(settings: Settings, playground: Playground | None, *, in_slack: bool) -> None:
-    place = "in your Slack workspace" if in_slack or playground is None else f"at {playground.url}"
-    _tell(f"Kioku is ready {place}")
+def _welcome(settings: Settings, service: Service, setup: SetupServer | None) -> None:
     if settings.stand_in:
         _tell(
             "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
@@ -267,6 +304,10 @@ def _welcome(settings: Settings, playground: Playground | None, *, in_slack: boo
     else:
         address = settings.openai_base_url or "https://api.openai.com/v1"
         _tell(f"  Answers come from {settings.reply_model} at {address}.")
+    if settings.api_token is not None:
+        _tell(f"  POST /ask is at http://127.0.0.1:{service.port}/ask")
+    if setup is not None and not setup.connected.is_set():
+        _tell(f"  Use it in your Slack: {setup.url_with_code}")
     _tell("  Stop with Ctrl-C; nothing is lost.")
 
 

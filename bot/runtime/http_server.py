@@ -34,8 +34,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(application: web.Application, port: int) -> AsyncIterator[int]:
-    """Serve `application` on all interfaces; yield the port. Raises `StartError` if it is taken."""
+async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve `application` at `host`; yield the port. Raises `StartError` if it is taken."""
     limit = ConnectionLimit(max_connections())
     application.middlewares.append(limit.middleware)
     runner = web.AppRunner(
@@ -51,7 +51,7 @@ async def serving(application: web.Application, port: int) -> AsyncIterator[int]
         try:
             server = await asyncio.get_running_loop().create_server(
                 lambda: _Connection(limit, factory()),
-                "0.0.0.0",  # noqa: S104 - it is a server
+                host,
                 port,
                 backlog=_BACKLOG,
             )

@@ -55,20 +55,22 @@ class Playground:
 
 @asynccontextmanager
 async def open_playground(
-    settings: Settings, *, with_slack: bool
+    settings: Settings, *, with_slack: bool, setup_url: str | None = None
 ) -> AsyncIterator[Callable[[], Awaitable[Playground]]]:
     """Start the playground on `PORT` (without Slack: on any port, for its model only).
 
-    Yields what waits until it is ready and says where it is. It runs in a session of its own, so
-    that Ctrl-C reaches the app first. Raises `StartError`, and so does the wait.
+    Its page has a link to `setup_url`. Yields what waits until it is ready and says where it is. It
+    runs in a session of its own, so that Ctrl-C reaches the app first. Raises `StartError`, and so
+    does the wait.
     """
     port = settings.port if with_slack else 0
-    await _await_port(port)
+    await await_port(port)
     command = [
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
         *("--manifest", str(manifest_path())),
         *("--data-dir", str(settings.data_dir.resolve() / "playground")),
         "--no-model" if settings.has_model else "--paced",
+        *(("--setup-url", setup_url) if setup_url else ()),
     ]
     log = settings.data_dir.resolve() / "playground.log"
     with _opened(log) as errors:
@@ -100,7 +102,8 @@ def _opened(log: Path) -> IO[bytes]:
         ) from None
 
 
-async def _await_port(port: int) -> None:
+async def await_port(port: int) -> None:
+    """Return when `port` of this machine is free; raise `StartError` if it stays taken."""
     # The playground of a killed run may be about to leave it.
     patience = _PORT_SECONDS
     while problem := _port_problem(port):

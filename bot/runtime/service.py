@@ -20,18 +20,24 @@ Role: TypeAlias = Literal["all", "front", "worker"]
 class Service:
     """One process of the app; any number of each role share a database.
 
-    A front receives and stores, a worker answers and remembers, and ``all`` does both. Enter it to
-    start; leaving it drains what runs and closes everything. Raises `StartError`, or a
-    `memory.KiokuMemoryError`, whose message is for the operator.
+    A front receives and stores, a worker answers and remembers, and ``all`` does both. With
+    `host` it serves HTTP there, on `PORT`. Enter it to start; leaving it drains what runs and
+    closes everything. Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the
+    operator.
     """
 
     def __init__(
-        self, settings: Settings, conninfo: Conninfo, *, role: Role = "all", serve_http: bool
+        self,
+        settings: Settings,
+        conninfo: Conninfo,
+        *,
+        role: Role = "all",
+        host: str | None = None,
     ) -> None:
         self._settings = settings
         self._conninfo = conninfo
         self._role = role
-        self._serve_http = serve_http
+        self._host = host
         self._stack = AsyncExitStack()
         self._wiring: Application | None = None
         self.port = settings.port
@@ -61,10 +67,10 @@ class Service:
         front = None
         if self._role != "worker":
             front = await self._stack.enter_async_context(open_front(wiring))
-        if self._serve_http:
-            await self._listen(wiring, front)
+        if self._host is not None:
+            await self._listen(self._host, wiring, front)
 
-    async def _listen(self, wiring: Application, front: Receiver | None) -> None:
+    async def _listen(self, host: str, wiring: Application, front: Receiver | None) -> None:
         connections = wiring.connections
 
         async def ready() -> str | None:
@@ -82,4 +88,6 @@ class Service:
             signing_secret=secret.get_secret_value() if secret else None,
             ask=front.ask if front is not None else None,
         )
-        self.port = await self._stack.enter_async_context(serving(application, self._settings.port))
+        self.port = await self._stack.enter_async_context(
+            serving(application, host, self._settings.port)
+        )

@@ -37,6 +37,7 @@ class Queries:
             **asdict(workspace.identity),
             "app_name": slack.manifest.name,
             "stand_in_model": self._with_model,
+            "setup_url": slack.setup_url,
             "delivery": slack.deliveries.mode,
             "connections": slack.socket_mode.connections,
             "deliveries_waiting": slack.deliveries.waiting,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import socket
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 
 from bot.locale import say
 from memory import EmbeddedPostgres
-from tests.conftest import Server, json_server, owner_rows
+from tests.conftest import ROOT, Server, json_server, owner_rows
 from tests.integration.kioku_process import (
     Ended,
     Running,
@@ -83,6 +85,7 @@ def ready(kioku: Running) -> str:
     found = re.fullmatch(r"Kioku is ready at (http://127\.0\.0\.1:\d+)", kioku.line())
     assert found, kioku.errors
     assert "stand-in model" in kioku.line()
+    assert re.fullmatch(r"  Use it in your Slack: http://127\.0\.0\.1:\d+/\?code=\S+", kioku.line())
     assert "Ctrl-C" in kioku.line()
     return found[1]
 
@@ -259,6 +262,38 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert "Answers come from " in kioku.line()
             assert "Ctrl-C" in kioku.line()
             assert not any("playground" in process.cmdline() for process in kioku.children)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
+def test_ask_needs_no_slack(tmp_path: Path, readme: str) -> None:
+    """The two command lines of the README answer a question, one port above the playground's."""
+    text = (ROOT / readme).read_text("utf-8")
+    start, ask = re.findall(r"```sh\n([^`]*choose-a-token[^`]*)```", text)
+    name, _, given = start.removesuffix(" make up\n").partition("=")
+    assert name == "KIOKU_API_TOKEN"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with running(tmp_path, "up", PORT=str(port), **{name: given}) as kioku:
+        lines = [kioku.line() for _ in range(3)]
+        assert lines[2] == f"  POST /ask is at http://127.0.0.1:{port + 1}/ask"
+        assert "localhost:3001/ask" in ask, "PORT is 3000 unless it is set"
+        curl, *arguments = shlex.split(ask.replace("3001", str(port + 1)).replace("\\\n", ""))
+        assert curl == "curl"
+        header, address, body = arguments[1], arguments[2], arguments[4]
+        request = urllib.request.Request(f"http://{address}", body.encode())
+        request.add_header(*header.split(": "))
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert "クラウドサービス" in answer.read().decode()
+        listening = [
+            connection.laddr.ip
+            for connection in psutil.Process(kioku.process.pid).net_connections("tcp")
+            if connection.status == "LISTEN"
+        ]
+        assert set(listening) == {"127.0.0.1"}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        done = ended(tmp_path, "up", PORT=str(taken - 1), KIOKU_API_TOKEN=given)
+    assert f"Port {taken} cannot be opened" in done.err
 
 
 def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_in: Server) -> None:

@@ -41,7 +41,7 @@ async def cases(database: str, stand_in: Server) -> Traced:
         }
         settings = load_settings(environment, dotenv=None)
         with traced(calls=False) as take:
-            async with Service(settings, environment["DATABASE_URL"], serve_http=False):
+            async with Service(settings, environment["DATABASE_URL"]):
                 return await Cases(control, database, take).play()
 
 

@@ -10,6 +10,7 @@ from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.home.suggested_prompts import SUGGEST
 from bot.listeners.responder import Responder
+from bot.locale import say
 from bot.memories.person_data import erase_person
 from bot.runtime.receiver import build_app
 from bot.views.suggestions import suggested_prompts
@@ -63,12 +64,14 @@ async def test_prompts_follow_what_is_remembered(app: App) -> None:
     place = app.slack.place(locale="ja-JP")
     [first] = await opened(app, place)
     assert first["channel_id"] == place.channel
+    assert first["title"] == say("ja", "greeting")
     assert "thread_ts" not in first
     assert first["prompts"][-1]["message"] == "私について何を覚えていますか？"
     message = await app.ask(place, "I love ramen")
     await app.form(message)
     [second] = await opened(app, place)
     assert "ramen" in json.dumps(second, ensure_ascii=False)
+    assert "title" not in second, "they know each other"
 
 
 async def test_a_pause_holds_for_prompts(app: App) -> None:
@@ -78,6 +81,7 @@ async def test_a_pause_holds_for_prompts(app: App) -> None:
     await app.wiring.controls.pause(Person(app.slack.team_id, place.user), None)
     [shown] = await opened(app, place)
     assert "ramen" not in json.dumps(shown)
+    assert "title" not in shown
 
 
 async def test_nothing_is_posted_unasked(app: App) -> None:

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from bot.config import Settings
 from bot.runtime.doctor.database import examine_database
 from bot.runtime.doctor.direct_message import Trial
-from bot.runtime.doctor.finding import Finding
 from bot.runtime.doctor.live import ask_on_terminal, try_live
 from bot.runtime.doctor.machine import data_folder, kinds_of_memory, read_settings
 from bot.runtime.doctor.models import examine_models
 from bot.runtime.doctor.slack import examine_slack
+from bot.runtime.finding import Finding
 
 __all__ = ["Trial", "examine", "run_doctor"]
 

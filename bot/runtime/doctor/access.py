@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.config import Settings
-from bot.runtime.doctor.finding import Finding, note, ok
+from bot.runtime.finding import Finding, note, ok
 from bot.runtime.manifest import optional_scopes
 from bot.users.profiles import is_guest
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
-from bot.runtime.doctor.finding import Finding, fix, ok
+from bot.runtime.finding import Finding, fix, ok
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 
 # What an error code means where it says more than that the call failed.

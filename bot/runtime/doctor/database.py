@@ -14,11 +14,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.queue import migrations
-from bot.runtime.doctor.finding import Finding, fix, note, ok
 from bot.runtime.doctor.models import create_client
 from bot.runtime.doctor.policy import count_own_policies, judge_policy
 from bot.runtime.doctor.uninstalled import judge_departures, read_departures
 from bot.runtime.doctor.work import judge_work, read_work
+from bot.runtime.finding import Finding, fix, note, ok
 from memory import (
     DatabaseFacts,
     EmbeddedPostgres,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.config import Settings
-from bot.runtime.doctor.finding import Finding, fix, ok
+from bot.runtime.finding import Finding, fix, ok
 from bot.runtime.memory_models import create_chat_model
 from memory import (
     FormationUnavailable,

@@ -16,9 +16,9 @@ from bot.logs import fault
 from bot.runtime.doctor.access import judge_optional, judge_person
 from bot.runtime.doctor.api_call import attempt
 from bot.runtime.doctor.direct_message import NoRoom, Room, Trial, find_room
-from bot.runtime.doctor.finding import Finding, fix, ok
 from bot.runtime.doctor.live_stream import StreamTrial, thread
 from bot.runtime.doctor.slack import Client, unreachable
+from bot.runtime.finding import Finding, fix, ok
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
 
 Ask = Callable[[str], Awaitable[bool]]

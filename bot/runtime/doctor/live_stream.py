@@ -10,8 +10,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.runtime.doctor.api_call import attempt
 from bot.runtime.doctor.direct_message import Room
-from bot.runtime.doctor.finding import Finding, fix
 from bot.runtime.doctor.slack import Client
+from bot.runtime.finding import Finding, fix
 from bot.views.reply import footer, message_blocks, text_chunk
 
 _IN_ONE_PIECE = "answers come in one piece"

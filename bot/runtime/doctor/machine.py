@@ -10,7 +10,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from bot.config import Settings, SettingsError, load_settings
-from bot.runtime.doctor.finding import Finding, fix, note, ok
+from bot.runtime.finding import Finding, fix, note, ok
 from memory import InvalidSchemas, load_schemas
 
 

@@ -9,12 +9,16 @@ from datetime import UTC, date, datetime
 import openai
 
 from bot.config import Settings
-from bot.runtime.doctor.finding import Finding, fix, note, ok, without_secrets
+from bot.locale import Language, say
 from bot.runtime.doctor.formation import examine_remembering
+from bot.runtime.finding import Finding, fix, note, ok, without_secrets
 from memory import provider_and_name
 
 # OpenAI announces most shutdowns a quarter ahead or more.
 SOON_DAYS = 90
+_OPENAI_URL = "https://api.openai.com/v1/"
+# The API takes no smaller limit.
+_FEWEST_TOKENS = 16
 # Settings that take any of LangChain's models, as ``provider:model``.
 _CHAT = frozenset({"KIOKU_MEMORY_MODEL", "KIOKU_VERIFY_MODEL"})
 
@@ -86,43 +90,58 @@ async def _examine(
     provider, _ = provider_and_name(model)
     if _CHAT.issuperset(names) and provider != "openai":
         return _of_another_provider(part, provider, names), True
-    key = "OPENAI_API_KEY"
-    server = without_secrets(str(client.base_url))
     try:
         found = await client.models.retrieve(model)
-    except openai.APIConnectionError:
-        where = "OPENAI_BASE_URL" if settings.openai_base_url else "a proxy that may be needed"
-        return (
-            fix("Model", f"no answer from {server}: check the network and {where}."),
-            False,
-        )
-    except openai.AuthenticationError:
-        return (
-            fix("Model", f"{server} refuses {key}: copy a valid key from your provider's page."),
-            False,
-        )
-    except openai.PermissionDeniedError:
-        return (
-            fix(
-                part, f"{key} may not use it: allow it for the key's project, or set {_or(names)}."
-            ),
-            True,
-        )
-    except openai.NotFoundError as error:
-        if error.code == "model_not_found":
-            return (
-                fix(part, f"{server} has no such model: set {_or(names)} to one it has."),
-                True,
-            )
-        return (note(part, f"{server} does not tell about its models (404)."), True)
     except openai.APIError as error:
-        status = getattr(error, "status_code", None)
-        how = f"status {status}" if status else "an answer that makes no sense"
-        return (
-            fix("Model", f"{server} answers with {how}: try again later, or check its service."),
-            False,
-        )
+        return _refused(settings, error, model, names, "en")
     return _lifetime(part, names, found.shutdown_date, datetime.now(UTC).date()), True
+
+
+async def check_replies(settings: Settings, language: Language = "en") -> Finding:
+    """Ask the reply model for a few words: the key, the model and the account's credit."""
+    model = settings.reply_model
+    async with create_client(settings) as client:
+        try:
+            await client.responses.create(
+                model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
+            )
+        except openai.APIError as error:
+            finding, _ = _refused(settings, error, model, ["KIOKU_REPLY_MODEL"], language)
+            return finding
+    text = say(language, "check_model_answers", model=model, server=_server(settings))
+    return ok(f"Model {model}", text)
+
+
+def _server(settings: Settings) -> str:
+    return without_secrets(settings.openai_base_url or _OPENAI_URL).rstrip("/") + "/"
+
+
+def _refused(
+    settings: Settings, error: openai.APIError, model: str, names: list[str], language: Language
+) -> tuple[Finding, bool]:
+    """Return the finding about a request that failed; False if every other one would, too."""
+    part = f"Model {model}"
+    server = _server(settings)
+    where, others = "OPENAI_BASE_URL", _or(names)
+    match error:
+        case openai.APIConnectionError():
+            where = where if settings.openai_base_url else say(language, "check_proxy")
+            text = say(language, "check_no_answer", server=server, where=where)
+            return fix("Model", text), False
+        case openai.AuthenticationError():
+            return fix("Model", say(language, "check_key_refused", server=server)), False
+        case openai.PermissionDeniedError():
+            return fix(part, say(language, "check_model_denied", names=others)), True
+        case openai.NotFoundError(code="model_not_found"):
+            text = say(language, "check_no_such_model", server=server, names=others)
+            return fix(part, text), True
+        case openai.NotFoundError():
+            return note(part, say(language, "check_model_unknown", server=server)), True
+        case openai.RateLimitError(code="insufficient_quota"):
+            return fix("Model", say(language, "check_no_quota", server=server)), False
+    status = getattr(error, "status_code", None)
+    how = say(language, "check_status", status=status) if status else say(language, "check_garbled")
+    return fix("Model", say(language, "check_model_fails", server=server, how=how)), False
 
 
 def _or(names: list[str]) -> str:

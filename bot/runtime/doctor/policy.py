@@ -6,7 +6,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from bot.config import Settings
-from bot.runtime.doctor.finding import Finding, ok
+from bot.runtime.finding import Finding, ok
 
 PART = "Policy"
 

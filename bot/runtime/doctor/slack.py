@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
+from bot.locale import Language, say
 from bot.runtime.doctor.access import examine_access
-from bot.runtime.doctor.finding import Finding, fix, note, ok, without_secrets
+from bot.runtime.finding import Finding, fix, note, ok, without_secrets
 from bot.runtime.manifest import manifest_scopes, optional_scopes
+from bot.runtime.tokens import where_to_copy, wrong_token
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 
 # Slack's signatures are good for five minutes; a minute is more than any clock that is kept.
 SIGNATURE_SECONDS = 300
 _CLOCK_SECONDS = 60
-_WHERE_BOT_TOKEN = "OAuth & Permissions (Bot User OAuth Token, xoxb-…)"  # noqa: S105 - no token
-_WHERE_APP_TOKEN = "Basic Information, App-Level Tokens (xapp-…, with the scope connections:write)"  # noqa: S105
+_BOT, _APP = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,65 +89,64 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
     answered: Answered | None = None
     if bot is None:
         yield fix(
-            "Bot token", f"SLACK_BOT_TOKEN is not set: copy it from your app's {_WHERE_BOT_TOKEN}."
+            "Bot token", f"{_BOT} is not set: copy it from your app's {where_to_copy(_BOT, 'en')}."
         )
-    elif wrong := _wrong_kind("SLACK_BOT_TOKEN", bot, "xoxb-", _WHERE_BOT_TOKEN):
-        yield fix("Bot token", wrong)
     else:
-        finding, answered = await _bot_token(settings, bot)
-        yield finding
+        found, answered = await check_bot_token(settings)
+        for finding in found:
+            yield finding
     if answered is not None:
-        yield _scopes(answered)
         for finding in examine_access(settings):
             yield finding
-    async for finding in _way_in(settings):
-        yield finding
+    if app is not None:
+        yield await check_app_token(settings)
+    elif secret is None:
+        yield fix(
+            "Events",
+            "there is no way in: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
+            " for HTTP (both from your app's Basic Information).",
+        )
+    else:
+        yield ok(
+            "Events",
+            "come by HTTP, signed. In your app turn Socket Mode off and give"
+            " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
+            " Interactivity and the slash commands.",
+        )
     if answered is not None:
         yield _clock(answered, signed=app is None)
 
 
-def _wrong_kind(name: str, token: SecretStr, prefix: str, where: str) -> str | None:
-    value = token.get_secret_value()
-    if value.startswith(prefix):
-        return None
-    kinds = {
-        "xoxb-": "a bot token",
-        "xoxp-": "a user's token",
-        "xapp-": "an app-level token",
-        "xoxe": "a token to be rotated",
-    }
-    kind = next((kind for start, kind in kinds.items() if value.startswith(start)), "no such token")
-    return f"{name} holds {kind}, it has to begin with {prefix}: copy it from your app's {where}."
-
-
-def unreachable(settings: Settings) -> str:
+def unreachable(settings: Settings, language: Language = "en") -> str:
     """Return what to say where Slack does not answer."""
-    return (
-        f"Slack does not answer at {without_secrets(settings.slack_api_url)}: check the network, a"
-        " proxy that may be needed (HTTPS_PROXY), and SLACK_API_URL."
-    )
+    return say(language, "check_unreachable", url=without_secrets(settings.slack_api_url))
 
 
-async def _bot_token(settings: Settings, token: SecretStr) -> tuple[Finding, Answered | None]:
-    client = open_client(settings, token.get_secret_value())
+async def check_bot_token(
+    settings: Settings, language: Language = "en"
+) -> tuple[list[Finding], Answered | None]:
+    """Check the bot token of `settings`: its form, then Slack's opinion, then its scopes.
+
+    Returns the findings, and Slack's answer if it accepts the token.
+    """
+    part, token = "Bot token", settings.slack_bot_token
+    value = token.get_secret_value() if token else ""
+    if wrong := wrong_token(_BOT, value, language):
+        return [fix(part, wrong)], None
+    client = open_client(settings, value)
     try:
         started = time.time()
         response = await retry_on_rate_limit(client.auth_test)
         middle = (started + time.time()) / 2
     except SLACK_FAULTS as error:
-        return fix("Bot token", _refused(settings, "SLACK_BOT_TOKEN", error)), None
+        return [fix(part, _refused(settings, _BOT, error, language))], None
     if not response.get("bot_id"):
-        return (
-            fix(
-                "Bot token",
-                "SLACK_BOT_TOKEN is not of a bot: copy it from your app's "
-                + _WHERE_BOT_TOKEN
-                + ".",
-            ),
-            None,
-        )
-    who = f"workspace {response.get('team')}, as {response.get('user')}"
-    return ok("Bot token", f"{who}."), Answered(response=response, ahead=_ahead(response, middle))
+        where = where_to_copy(_BOT, language)
+        return [fix(part, say(language, "check_not_of_a_bot", name=_BOT, where=where))], None
+    answered = Answered(response=response, ahead=_ahead(response, middle))
+    team, user = response.get("team"), response.get("user")
+    who = ok(part, say(language, "check_workspace", team=team, user=user))
+    return [who, _scopes(answered, language)], answered
 
 
 def _ahead(response: AsyncSlackResponse, now: float) -> float | None:
@@ -157,82 +156,51 @@ def _ahead(response: AsyncSlackResponse, now: float) -> float | None:
         return None
 
 
-def _refused(settings: Settings, name: str, error: BaseException) -> str:
+def _refused(settings: Settings, name: str, error: BaseException, language: Language) -> str:
     code = error_code(error)
+    where = where_to_copy(name, language)
     if not code:
-        return unreachable(settings)
-    where = _WHERE_BOT_TOKEN if name == "SLACK_BOT_TOKEN" else _WHERE_APP_TOKEN
+        return unreachable(settings, language)
     if code in ("account_inactive", "token_revoked"):
-        return (
-            f"Slack says {name} is no longer valid ({code}): install the app again and copy it from"
-            f" your app's {where}."
-        )
+        return say(language, "check_revoked", name=name, code=code, where=where)
     if code == "token_expired":
-        return (
-            f"{name} has expired: turn token rotation off in your app's OAuth & Permissions,"
-            " install it again and copy the new token."
-        )
+        return say(language, "check_expired", name=name)
     if code == "missing_scope" and isinstance(error, SlackApiError):
         needed = error.response.get("needed") or "connections:write"
-        return f"{name} lacks the scope {needed}: make a new one at {where}."
+        return say(language, "check_lacks_scope", name=name, scope=needed, where=where)
     if code == "ratelimited":
-        return "Slack asks to wait (ratelimited): try again in a minute."
-    return f"Slack refuses {name} ({code}): copy it again from your app's {where}."
+        return say(language, "check_rate_limited")
+    return say(language, "check_refused", name=name, code=code, where=where)
 
 
-def _scopes(answered: Answered) -> Finding:
-    granted = answered.granted
+def _scopes(answered: Answered, language: Language) -> Finding:
+    part, granted = "Scopes", answered.granted
     if granted is None:
-        return note("Scopes", "Slack did not say which it granted; a proxy may drop its headers.")
+        return note(part, say(language, "check_scopes_unknown"))
     wanted = manifest_scopes()
     if missing := sorted(wanted - granted):
-        return fix(
-            "Scopes",
-            f"{', '.join(missing)} not granted: put manifest.yml into your app's App Manifest, then"
-            " install the app again (Install App).",
-        )
+        return fix(part, say(language, "check_scopes_missing", scopes=", ".join(missing)))
     if lacking := sorted(optional_scopes() - granted):
-        return note(
-            "Scopes",
-            f"all needed are granted; without {', '.join(lacking)} no files can be sent by"
-            " /memories export, chosen in /memories import or read in messages.",
-        )
+        return note(part, say(language, "check_scopes_optional", scopes=", ".join(lacking)))
     if more := sorted(granted - wanted - optional_scopes()):
-        return note("Scopes", f"all granted; not needed: {', '.join(more)}.")
-    return ok("Scopes", f"all {len(wanted)} of manifest.yml are granted.")
+        return note(part, say(language, "check_scopes_more", scopes=", ".join(more)))
+    return ok(part, say(language, "check_scopes_all", number=len(wanted)))
 
 
-async def _way_in(settings: Settings) -> AsyncIterator[Finding]:
-    token, secret = settings.slack_app_token, settings.slack_signing_secret
-    if token is None:
-        if secret is None:
-            yield fix(
-                "Events",
-                "there is no way in: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
-                " for HTTP (both from your app's Basic Information).",
-            )
-        else:
-            yield ok(
-                "Events",
-                "come by HTTP, signed. In your app turn Socket Mode off and give"
-                " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
-                " Interactivity and the slash commands.",
-            )
-        return
-    if wrong := _wrong_kind("SLACK_APP_TOKEN", token, "xapp-", _WHERE_APP_TOKEN):
-        yield fix("Events", wrong)
-        return
+async def check_app_token(settings: Settings, language: Language = "en") -> Finding:
+    """Check the app-level token of `settings`: its form, then whether it opens a connection."""
+    part, token = "Events", settings.slack_app_token
+    value = token.get_secret_value() if token else ""
+    if wrong := wrong_token(_APP, value, language):
+        return fix(part, wrong)
     client = open_client(settings)
-    value = token.get_secret_value()
     try:
         await retry_on_rate_limit(lambda: client.apps_connections_open(app_token=value))
     except SLACK_FAULTS as error:
         if error_code(error) == "access_denied":
-            yield fix("Events", "Socket Mode is off: turn it on in your app's Socket Mode page.")
-        else:
-            yield fix("Events", _refused(settings, "SLACK_APP_TOKEN", error))
-        return
-    yield ok("Events", "come by Socket Mode.")
+            return fix(part, say(language, "check_socket_mode_off"))
+        return fix(part, _refused(settings, _APP, error, language))
+    return ok(part, say(language, "check_socket_mode"))
 
 
 def _clock(answered: Answered, *, signed: bool) -> Finding:

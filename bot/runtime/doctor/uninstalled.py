@@ -6,7 +6,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from bot.runtime.doctor.finding import Finding, fix, note
+from bot.runtime.finding import Finding, fix, note
 from bot.users.workspaces import AWAY, Uninstall
 
 PART = "Workspaces"

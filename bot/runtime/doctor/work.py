@@ -8,7 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from bot.runtime.doctor.finding import Finding, fix, note, ok
+from bot.runtime.finding import Finding, fix, note, ok
 
 PART = "Work"
 _LONG_SECONDS = 120.0

@@ -35,7 +35,9 @@ export function drawSidebar() {
     ["groups", own.filter((entry) => entry.is_mpim)],
   ].filter(([, entries]) => entries.length);
   sync(places, groups.map(([name, entries]) => ({ key: name, sign: JSON.stringify([t(name), entries.map((entry) => [entry.id, titleOf(entry), isUnread(entry), entry.id === store.channel])]), build: () => group(name, entries) })));
-  foot.replaceChildren(button({ class: "side-add", onclick: addChannel }, icon("plus", 16), t("addChannel")));
+  const setup = store.workspace.setup_url;
+  foot.replaceChildren(button({ class: "side-add", onclick: addChannel }, icon("plus", 16), t("addChannel")),
+    ...(setup ? [make("a", { class: "side-add", href: setup, target: "_blank", rel: "noopener" }, icon("bolt", 16), t("ownSlack"))] : []));
 }
 
 function group(name, entries) {

@@ -1,0 +1,69 @@
+"""`kioku setup`: the setup page's steps in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from getpass import getpass
+
+from bot.config import Settings
+from bot.locale import say
+from bot.runtime.manifest import manifest_path
+from bot.runtime.setup.connect import APP_TOKEN, BOT_TOKEN, LABELS, NAMES, OPENAI_KEY, SlackSetup
+from bot.runtime.startup import StartError
+
+_CREATE = """Use Kioku in your Slack, in about five minutes:
+
+1. Open https://api.slack.com/apps?new_app=1, choose From a manifest, your workspace and YAML, paste
+   {manifest}
+   in place of what is there, then choose Next and Create.
+"""
+_STEPS = {BOT_TOKEN: "setup_install", APP_TOKEN: "setup_connect", OPENAI_KEY: "setup_model"}
+
+
+def set_up(settings: Settings) -> None:
+    """Ask for each token and the key, check each at once, write them to `.env`.
+
+    In a terminal what is typed is not shown, and asked for again until it works. From a pipe each
+    line is one value. Raises `StartError` where the input ends, or a value from a pipe is wrong.
+    """
+    setup = SlackSetup(settings)
+    _tell(_CREATE.format(manifest=manifest_path()))
+    for number, name in enumerate(NAMES, 2):
+        _tell(f"{number}. {say('en', _STEPS[name]).replace('*', '')}")
+        _ask(setup, name)
+    setup.write("en")
+    _tell(
+        f"Written to {setup.folder / '.env'}. Start Kioku with `make up` or `kioku up`, then send"
+        f" it a direct message in {setup.team}: {setup.app_url}"
+    )
+
+
+def _ask(setup: SlackSetup, name: str) -> None:
+    """Ask for one value until it can be used."""
+    kept = " (Enter: as it is)" if setup.has(name) else ""
+    kept = kept or (" (Enter: none)" if name == OPENAI_KEY else "")
+    label = f"   {say('en', LABELS[name])}{kept}: "
+    while True:
+        found = asyncio.run(setup.check(name, _read(label), "en"))
+        _tell(f"   {found.level}  {found.text}\n")
+        if found.level != "FIX":
+            return
+        if not sys.stdin.isatty():
+            raise StartError(f"{name} does not work, and nothing was written.")
+
+
+def _read(label: str) -> str:
+    try:
+        if sys.stdin.isatty():
+            return getpass(label)
+        line = sys.stdin.readline()
+    except EOFError:
+        line = ""
+    if not line:
+        raise StartError("The input has ended, and nothing was written.")
+    return line
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command speaks
