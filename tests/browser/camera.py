@@ -23,8 +23,8 @@ class Camera:
     """What was taken is in `taken`: file name → bytes."""
 
     page: Page
-    folder: Path
     language: str
+    folder: Path = Path()
     _session: CDPSession | None = None
     taken: dict[str, int] = field(default_factory=dict)
 

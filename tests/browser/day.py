@@ -186,7 +186,7 @@ class Day:
     async def answers(self) -> None:
         """Status, stream, Stop, a whole answer and what stands below it."""
         page, one = self.one.page, self.one
-        one.playground.model(first_token_ms=2500, token_ms=250, chunk_chars=6)
+        one.playground.model(first_token_ms=2500, token_ms=600, chunk_chars=6)
         await one.say(self.words.topics)
         await expect(page.locator(".message.status")).to_be_visible(timeout=15_000)
         await self.camera.shoot("status", one.last, page.locator(".message.status"))

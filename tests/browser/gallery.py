@@ -10,11 +10,12 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.camera import DESK, THEMES, Camera
 from tests.browser.day import SURFACES, Day, Words
@@ -72,7 +73,13 @@ def _name(language: str) -> str:
     return {"en": "English", "ja": "Japanese"}[language]
 
 
-async def _day(browser: Browser, url: str, language: str, folder: Path) -> Camera:
+_AnyCamera = TypeVar("_AnyCamera", bound=Camera)
+
+
+async def live_a_day(
+    browser: Browser, url: str, language: str, make_camera: Callable[[Page, str], _AnyCamera]
+) -> _AnyCamera:
+    """Live the day of a person who reads `language`; return the camera that was there."""
     playground = Playground(url)
     people = playground.get("_playground/state")["users"]
     person = next(one["id"] for one in people if one["name"] == PEOPLE[language])
@@ -88,7 +95,7 @@ async def _day(browser: Browser, url: str, language: str, folder: Path) -> Camer
     )
     await page.goto(url)
     await page.wait_for_selector("[data-ready]")
-    camera = Camera(page, folder, language)
+    camera = make_camera(page, language)
     await Day(Visitor(page, playground), camera, Words.of(language)).live()
     await context.close()
     return camera
@@ -103,7 +110,9 @@ async def make(folder: Path) -> int:
             home = Path(tempfile.mkdtemp())
             with running(home, "up", PORT="0", KIOKU_DATA_DIR=str(home / "data")) as process:
                 url = process.line().rsplit(" ", 1)[1].rstrip("/")
-                camera = await _day(browser, url, language, folder)
+                camera = await live_a_day(
+                    browser, url, language, lambda page, code: Camera(page, code, folder)
+                )
             shutil.rmtree(home, ignore_errors=True)
             total += sum(camera.taken.values())
         await browser.close()
