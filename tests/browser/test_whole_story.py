@@ -92,7 +92,7 @@ async def home(ann: Visitor) -> None:
     await expect(memories).to_have_count(1, timeout=_LONG)
     await memories.get_by_role("button", name="More actions").click()
     await page.get_by_role("menuitem", name="Edit").click()
-    await dialog.get_by_label("Food", exact=True).fill("udon")
+    await dialog.get_by_label("Which food or drink is it?").fill("udon")
     assert await findings(page) == []
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog.locator("button.primary")).to_have_count(0, timeout=_LONG)
