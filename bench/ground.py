@@ -42,14 +42,14 @@ class Ground:
     """The environment of the systems: all databases on one PostgreSQL, all calls to one model."""
 
     postgres: EmbeddedPostgres
-    told: Json
+    info: Json
     model_url: str
     http: aiohttp.ClientSession
     folder: Path
 
     async def slack(self, path: str, body: Json | None = None) -> Any:
         """Call the playground's control API: GET without a body, else POST."""
-        return await self._call(f"{self.told['url']}/_playground/{path}", body)
+        return await self._call(f"{self.info['url']}/_playground/{path}", body)
 
     async def model(self, path: str, body: Json | None = None, *, method: str = "") -> Any:
         """Call the stand-in model's controls: GET without a body, else POST."""
@@ -94,9 +94,9 @@ class Ground:
         """Return the settings of an app as its operator would write them."""
         return {
             "DATABASE_URL": _served(address),
-            "SLACK_API_URL": self.told["slack_api_url"],
-            "SLACK_BOT_TOKEN": self.told["bot_token"],
-            "SLACK_APP_TOKEN": self.told["app_token"],
+            "SLACK_API_URL": self.info["slack_api_url"],
+            "SLACK_BOT_TOKEN": self.info["bot_token"],
+            "SLACK_APP_TOKEN": self.info["app_token"],
             **self.model_settings(),
             "KIOKU_REPLY_MODEL": MODEL,
             "KIOKU_MEMORY_MODEL": MODEL,
@@ -219,11 +219,11 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
         )
         model = await start("-m", "playground.model", settings={}, log=folder / "model.log")
         try:
-            told = json.loads(await slack.line())
+            info = json.loads(await slack.line())
             model_url = json.loads(await model.line())["url"]
             async with aiohttp.ClientSession() as http:
                 ground = Ground(
-                    postgres=postgres, told=told, model_url=model_url, http=http, folder=folder
+                    postgres=postgres, info=info, model_url=model_url, http=http, folder=folder
                 )
                 await ground.pace()
                 yield ground

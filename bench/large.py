@@ -112,7 +112,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
     async with AsyncExitStack() as stack:
         systems = await stack.enter_async_context(open_systems(ground, "large"))
         await systems.warm(1)
-        person, team = await ground.person("Many"), ground.told["team_id"]
+        person, team = await ground.person("Many"), ground.info["team_id"]
         for done, name in enumerate(("app", *PEERS)):
             address, tables = systems.addresses[name], _TABLES.get(name, _MEM0_TABLES)
             before = await size(address, tables)
@@ -166,7 +166,7 @@ async def home(
 
     A memory goes before each opening, because a Home that shows the same is not published again.
     """
-    person, team = await ground.person("Home"), ground.told["team_id"]
+    person, team = await ground.person("Home"), ground.info["team_id"]
     replies = await Replies.from_now(ground)
     await replies.of([await replies.ask(person, "ok thanks")])
     place = f"chat.{team}.{person}.dm"

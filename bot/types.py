@@ -49,7 +49,7 @@ class PersonSettings:
 
     `deactivated`: their account was, so nothing of their memory is read or written.
     `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
-    Slack's. `told`: they have heard that there is a memory. `retention_days` is how long their
+    Slack's. `informed`: they were told that there is a memory. `retention_days` is how long their
     memories are kept, None: as the installation says. `guest` is None until Slack has said it.
     """
 
@@ -59,7 +59,7 @@ class PersonSettings:
     language: Language | None = None
     consent: Consent = "unknown"
     consent_at: datetime | None = None
-    told: bool = False
+    informed: bool = False
     retention_days: int | None = None
     locale: str | None = None
     time_zone: str | None = None
@@ -101,20 +101,22 @@ class PersonSettings:
 class MemoryState:
     """Whether memory may be read and written for one message.
 
-    `off` says why nothing is read and nothing is written while it is answered. `kept` says
+    `off` says why nothing is read and nothing is written while it is answered. `on_record` says
     whether its words may be formed, now or later, and its texts be kept as history. `incognito`
     names the switch under which it was written, see `bot.users.incognito`.
     """
 
     settings: PersonSettings
     off: MemoryOffReason | None = None
-    kept: bool = True
+    on_record: bool = True
     incognito: str | None = None
 
     @property
     def needs_introduction(self) -> bool:
         """Whether this is the first the person hears of memory, and nobody has to ask them."""
-        return self.off is None and self.settings.consent == "unknown" and not self.settings.told
+        return (
+            self.off is None and self.settings.consent == "unknown" and not self.settings.informed
+        )
 
     @property
     def is_first(self) -> bool:
@@ -124,7 +126,7 @@ class MemoryState:
     @property
     def needs_consent_question(self) -> bool:
         """Whether the person is to be asked, for the first time, if they agree to memory."""
-        return self.off == "not_agreed" and not self.settings.told
+        return self.off == "not_agreed" and not self.settings.informed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2189,8 +2189,8 @@ BREAKS = (
     Break(
         "one outage notice for each message",
         "bot/pipeline/worker.py",
-        "        if claimed.held_since is None:\n            await self._fixed_replies.meanwhile",
-        "        if True:\n            await self._fixed_replies.meanwhile",
+        "        if claimed.held_since is None:\n            await self._fixed_replies.announce",
+        "        if True:\n            await self._fixed_replies.announce",
         "A message would get another notice with each attempt.",
         ("tests/integration/test_outages.py::test_each_wait_is_longer_than_the_last",),
     ),
@@ -2232,8 +2232,8 @@ BREAKS = (
     Break(
         "a channel's share of the worker slots",
         "bot/queue/jobs.py",
-        "BUDGET_AT_ONCE = 16",
-        "BUDGET_AT_ONCE = 400",
+        "SLACK_LIMIT_AT_ONCE = 16",
+        "SLACK_LIMIT_AT_ONCE = 400",
         "Answers that wait for Slack's limit of one channel could occupy all slots.",
         ("tests/integration/test_queue.py::test_one_channel_leaves_room_for_others",),
     ),
@@ -2487,7 +2487,7 @@ BREAKS = (
     Break(
         "the model is back",
         "bot/pipeline/worker.py",
-        "            await self._inbox.hurry()",
+        "            await self._inbox.release_held()",
         "            pass",
         "Messages would wait for up to a minute after the model is back.",
         ("tests/integration/test_outages.py::test_others_are_hurried_when_one_is_answered",),
@@ -2935,8 +2935,8 @@ BREAKS = (
     Break(
         "no tool writes while off",
         "bot/memories/controls.py",
-        "memory_state.off is None and memory_state.kept and await",
-        "True or await",
+        "            memory_state.off is None\n            and memory_state.on_record\n",
+        "            True\n",
         "A tool of a running turn would store something after the person has paused.",
         ("tests/integration/test_controls.py::test_a_tool_writes_nothing_once_memory_is_off",),
     ),
@@ -3139,7 +3139,7 @@ BREAKS = (
     Break(
         "a session of an earlier attempt",
         "bot/delivery/reply_stream.py",
-        "again=outbox.again",
+        "again=outbox.is_retry",
         "again=False",
         "After a crash under load a session could stay in processing for an hour.",
         (

@@ -112,17 +112,17 @@ class Server:
     """A server process of a test and what it said when it was ready."""
 
     process: Process
-    told: dict[str, Any]
+    info: dict[str, Any]
 
     @property
     def url(self) -> str:
         """Where its control API is, without a slash at the end."""
-        return str(self.told["url"]).rstrip("/")
+        return str(self.info["url"]).rstrip("/")
 
     @property
     def openai_base_url(self) -> str:
         """Where its OpenAI-compatible API is."""
-        return str(self.told["openai_base_url"])
+        return str(self.info["openai_base_url"])
 
     def call(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call and return its JSON; raises `urllib.error.HTTPError`."""
@@ -157,7 +157,7 @@ def json_server(*arguments: str) -> Iterator[Server]:
             if arguments[0] == "playground":
                 alive = PAYLOADS.watched(server.url, lambda: process.poll() is None)
                 watching.enter_context(alive)
-            if server.told.get("openai_base_url"):
+            if server.info.get("openai_base_url"):
                 watching.enter_context(TRAFFIC.watched(server.url, lambda: process.poll() is None))
             yield server
     finally:

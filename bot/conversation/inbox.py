@@ -174,11 +174,11 @@ class Inbox:
         )
 
     @measured("claim")
-    async def next(self, thread: str, *, untold: bool = False) -> ClaimedMessage | None:
+    async def claim(self, thread: str, *, without_notice: bool = False) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
-        The message is in progress in this process until its attempt ends. `untold`: return the
-        oldest of those that were not held for the model yet.
+        The message is in progress in this process until its attempt ends. `without_notice`: return
+        the oldest of those that were not held for the model yet.
         """
         rows = await execute_statement(
             self._pool,
@@ -192,7 +192,7 @@ class Inbox:
             " AND other.id <> inbox_events.id) AS more,"
             " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
             f" AND {AWAY}) AS unserved",
-            (self._queue.process, thread, untold),
+            (self._queue.process, thread, without_notice),
             scope={THREAD_SETTING: thread},
         )
         if not rows:
@@ -299,10 +299,10 @@ class Inbox:
         raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
-    async def begin_anew(self, claimed: ClaimedMessage) -> None:
+    async def restart(self, claimed: ClaimedMessage) -> None:
         """Record that this attempt ended in good order and the message starts again.
 
-        Raises `Interrupted`, as does `put_off`, but not for an edit.
+        Raises `Interrupted`, as does `postpone`, but not for an edit.
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await _spare(connection, claimed)
@@ -312,7 +312,7 @@ class Inbox:
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await _spare(connection, claimed, held=True)
 
-    async def put_off(self, claimed: ClaimedMessage, delay: float) -> None:
+    async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
         """Let a message, and its thread behind it, wait `delay` seconds: the model is away."""
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await _spare(connection, claimed, held=True)
@@ -323,7 +323,7 @@ class Inbox:
     async def fail(self, claimed: ClaimedMessage, delay: float) -> None:
         """Record that this attempt ended in an error: the next one begins in `delay` seconds.
 
-        Raises as `begin_anew` does.
+        Raises as `restart` does.
         """
         message = claimed.message
         async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
@@ -372,12 +372,12 @@ class Inbox:
                     thread=thread,
                 )
 
-    async def hurry(self) -> None:
+    async def release_held(self) -> None:
         """Let no thread wait any longer: the model is back."""
         async with transaction(self._pool) as connection:
-            await self._queue.hurry(connection, ANSWER)
+            await self._queue.release_held(connection, ANSWER)
 
-    async def pass_over(self, claimed: ClaimedMessage) -> None:
+    async def skip(self, claimed: ClaimedMessage) -> None:
         """Mark a message as handled, without an answer. Raises `Interrupted`."""
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await finish(connection, claimed)
@@ -425,8 +425,8 @@ def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Lim
     Slack limits new messages by channel, and updates by workspace. An answer without `channel_id`
     replaces a posted notice, so it waits for the limit of updates.
     """
-    budget = f"{person.team_id}.{channel_id or 'updates'}"
-    return Limits(person=person.scope, budget=budget, alone=alone)
+    slack_limit = f"{person.team_id}.{channel_id or 'updates'}"
+    return Limits(person=person.scope, slack_limit=slack_limit, alone=alone)
 
 
 def _values(message: Message) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Period:
         )
 
 
-def told_in(memory: Memory, period: Period, places: set[tuple[str, str]]) -> bool:
+def is_from_period(memory: Memory, period: Period, places: set[tuple[str, str]]) -> bool:
     """Say whether a memory comes from a period; `places` are those of the messages of its turns.
 
     One that was said at other times, too, comes from each of them.

@@ -19,7 +19,7 @@ from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryState
 from bot.users.incognito import is_on, scopes
 from bot.users.quotas import Quotas
-from bot.users.settings import note_told, read_settings
+from bot.users.settings import note_informed, read_settings
 from memory import (
     PERSON_SETTING,
     Namespace,
@@ -132,7 +132,7 @@ class Turns:
                 view,
                 Redacted(text="") if forgotten else asked_in,
                 "" if forgotten else typed_in.text[:_WORDS_LIMIT],
-                kept=start.memory_state.kept,
+                kept=start.memory_state.on_record,
             )
         intent = Intent(
             id=turn["id"],
@@ -217,7 +217,7 @@ class Turns:
         async with transaction(self._pool, _scope(claimed.message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
             if intent.memory_state.is_first:
-                await note_told(connection, claimed.message.person)
+                await note_informed(connection, claimed.message.person)
             ended = await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"

@@ -34,7 +34,7 @@ def turn_metadata(turn_id: UUID, part: int = 0) -> dict[str, Any]:
     return {"event_type": TURN_EVENT, "event_payload": {"turn": str(turn_id), "part": part}}
 
 
-def own_among(
+def messages_of_turn(
     found: Iterable[Mapping[str, Any]],
     *,
     bot_user_id: str,
@@ -108,7 +108,7 @@ class Outbox:
 
     `times` are those known, in order. `unknown` says that one more may be in the thread since
     `since` (seconds of the epoch): a worker died, or a call was lost, before its ts was stored.
-    A worker that died did so at most `age` seconds ago. `again`: this is not the first attempt.
+    A worker that died did so at most `age` seconds ago. `is_retry`: this is not the first attempt.
     """
 
     def __init__(self, pool: Pool, claimed: ClaimedMessage, intent: Intent) -> None:
@@ -119,7 +119,7 @@ class Outbox:
         self.unknown = intent.since is not None
         self.since = intent.since or 0.0
         self.age = math.inf if intent.since is None else intent.age
-        self.again = claimed.attempts > 0
+        self.is_retry = claimed.attempts > 0
 
     @measured("intend")
     async def intend(self) -> None:
@@ -180,11 +180,11 @@ class Outbox:
             raise (
                 Superseded("Another worker answers the message now.")
                 if known
-                else OrphanedMessage("Nobody knows this message.")
+                else OrphanedMessage("No turn has recorded this message.")
             )
         self.unknown = False
 
-    async def gone(self, ts: str) -> None:
+    async def forget(self, ts: str) -> None:
         """Forget a message that was deleted."""
         await execute_statement(
             self._pool,
@@ -193,7 +193,7 @@ class Outbox:
             scope=self._scope,
         )
 
-    async def unintend(self) -> None:
+    async def cancel_intent(self) -> None:
         """Note that nothing was posted after all."""
         await execute_statement(
             self._pool,

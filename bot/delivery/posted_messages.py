@@ -17,7 +17,7 @@ from bot.conversation.interruptions import Interrupted
 from bot.delivery.outbox import (
     OrphanedMessage,
     Outbox,
-    own_among,
+    messages_of_turn,
     replies_after,
     turn_metadata,
 )
@@ -49,7 +49,7 @@ _LONGEST_PAUSE_SECONDS = 10.0
 SETTLED_SECONDS = 8.0
 # A reply is not dropped for a rate limit, nor is a worker's slot held for ever.
 _PATIENCE_SECONDS = 600.0
-_LEAST_ROOM = 200
+_LEAST_REMAINING = 200
 
 _NOT_WRITABLE = frozenset(
     {
@@ -97,14 +97,16 @@ class PostedMessage:
     opened_at: float = 0.0
 
     @property
-    def room(self) -> int:
+    def remaining(self) -> int:
         """The number of characters that still fit."""
         return PART_LIMIT - len(self.text)
 
     @property
     def is_full(self) -> bool:
         """Whether the next words belong in another message."""
-        return self.room < _LEAST_ROOM or time.monotonic() - self.opened_at > STREAM_SECONDS
+        return (
+            self.remaining < _LEAST_REMAINING or time.monotonic() - self.opened_at > STREAM_SECONDS
+        )
 
 
 class PostedMessages:
@@ -206,7 +208,7 @@ class PostedMessages:
         try:
             await self.settle()
             if ready is not None and await ready:
-                await self._outbox.unintend()
+                await self._outbox.cancel_intent()
             if replaced and self.live is not None:
                 await self._end(self.live)
         except (Interrupted, OperationalError) as error:
@@ -344,7 +346,7 @@ class PostedMessages:
                 return
         if posted in self.posted:
             self.posted.remove(posted)
-            await self._outbox.gone(posted.ts)
+            await self._outbox.forget(posted.ts)
 
     async def _add(self, posted: PostedMessage) -> None:
         await self._record(posted)
@@ -395,7 +397,7 @@ class PostedMessages:
                 # A message that is not found would be posted twice: ask once more.
                 continue
             recorded = await self._outbox.recorded_replies()
-            return own_among(
+            return messages_of_turn(
                 found if not marked_only else [one for one in found if one.get("metadata")],
                 bot_user_id=self._bot_user_id,
                 turn_id=self._outbox.turn_id,

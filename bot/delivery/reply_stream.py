@@ -47,7 +47,7 @@ _AWAY_SECONDS = 60.0
 _MOST_REPEATED = 2_000
 
 
-class Unsure(Exception):
+class OwnershipUnknown(Exception):
     """The database was away too long to say whether this worker may still answer."""
 
 
@@ -97,7 +97,7 @@ class ReplyStream:
         self._messages = PostedMessages(workspace, self._message, outbox, confirm=self._confirm)
         self._may_stream = not (outbox.times or outbox.unknown)
         self._session = sessions.begin(
-            self._message, self.language, posts=self._may_stream, again=outbox.again
+            self._message, self.language, posts=self._may_stream, again=outbox.is_retry
         )
         self._text = self._pending = self._preface = ""
         self._tasks: dict[str, Chunk] = {}
@@ -110,7 +110,7 @@ class ReplyStream:
         return self
 
     async def __aexit__(self, kind: object = None, *_: object) -> None:
-        # Nothing of this reply goes on when it is left, whatever happened.
+        # All tasks of this reply end when it is left, whatever happened.
         error = kind if isinstance(kind, type) else None
         if error and issubclass(error, Superseded):
             self._sessions.leave(self._session)
@@ -254,7 +254,9 @@ class ReplyStream:
             if self._is_sure:
                 return
             if time.monotonic() > end:
-                raise Unsure("The database is away: nobody knows who answers this message.")
+                raise OwnershipUnknown(
+                    "The database is away: another worker may answer this message."
+                )
             await asyncio.sleep(FLUSH_SECONDS)
 
     async def _show(self) -> None:
@@ -319,7 +321,7 @@ class ReplyStream:
             elif live.is_full and self._pending:
                 await self._close(live, "")
             else:
-                text = self._cut(live.room)
+                text = self._cut(live.remaining)
                 if self._pending:
                     await self._close(live, text)
                 elif last is not None:
@@ -357,8 +359,8 @@ class ReplyStream:
             self._pending = f"{head}\n{self._pending}"
         await self._messages.stop(live, text, last=False)
 
-    def _cut(self, room: int) -> str:
-        at = room if len(self._pending) <= room else break_point(self._pending, room)
+    def _cut(self, limit: int) -> str:
+        at = limit if len(self._pending) <= limit else break_point(self._pending, limit)
         text, self._pending = self._pending[:at], self._pending[at:]
         return text
 

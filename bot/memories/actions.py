@@ -18,7 +18,7 @@ from bot.conversation.history import (
     put_back,
     take_away,
 )
-from bot.conversation.periods import Period, told_in
+from bot.conversation.periods import Period, is_from_period
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences, Kind
 from bot.users.profiles import Profiles
@@ -274,7 +274,7 @@ class MemoryActions:
         async with person_transaction(self.pool, person) as connection:
             places, messages = await messages_in(connection, person, period)
         memories = await list_memories(self.pool, person)
-        return [memory for memory in memories if told_in(memory, period, places)], messages
+        return [memory for memory in memories if is_from_period(memory, period, places)], messages
 
     async def forget(
         self,

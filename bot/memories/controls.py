@@ -160,7 +160,9 @@ class MemoryControls:
         memory_state = await read_memory_state(connection, message, self.consent)
         # Without its turn the person has been erased while it was being answered.
         return (
-            memory_state.off is None and memory_state.kept and await has_turn(connection, message)
+            memory_state.off is None
+            and memory_state.on_record
+            and await has_turn(connection, message)
         )
 
     async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:

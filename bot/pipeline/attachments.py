@@ -103,7 +103,7 @@ class Attachments:
         self._client = client
         self._files = files
         self._enabled = enabled
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def read(self, message: Message, *, earlier: str | None = None) -> list[Attached]:
         """Return the files of a message, in their order.
@@ -125,7 +125,7 @@ class Attachments:
             return [Attached(name="", trouble=unseen.trouble)]
         read: list[Attached] = []
         left = ALL_BYTES
-        async with self._room:
+        async with self._slots:
             for number, file in enumerate(found):
                 one = await self._read(file, left, beyond=number >= MOST_FILES)
                 left -= one.size

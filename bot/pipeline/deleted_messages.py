@@ -8,7 +8,7 @@ from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import THREAD_SETTING
-from bot.delivery.outbox import own_among, recorded_replies, replies_after
+from bot.delivery.outbox import messages_of_turn, recorded_replies, replies_after
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code
@@ -68,7 +68,7 @@ class DeletedMessages:
         except SLACK_FAULTS as error:
             log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
             return []
-        return own_among(
+        return messages_of_turn(
             found,
             bot_user_id=self._bot_user_id,
             turn_id=row["id"],

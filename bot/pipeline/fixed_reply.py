@@ -17,7 +17,7 @@ class FixedReplies:
         self._parts = parts
         self._open_reply_sink = open_reply_sink
 
-    async def instead(
+    async def replace_answer(
         self,
         claimed: ClaimedMessage,
         key: str,
@@ -34,7 +34,7 @@ class FixedReplies:
         await self._show(claimed, view, intent, key, values)
         await self._parts.turns.end(claimed, intent, view, outcome, reply=None)
 
-    async def meanwhile(self, claimed: ClaimedMessage, key: str) -> None:
+    async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
         """Tell the person that their answer takes longer; it will replace this message."""
         view, intent = await self._begin(claimed, remember=True)
         await self._show(claimed, view, intent, key, {})

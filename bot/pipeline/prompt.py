@@ -317,9 +317,9 @@ def _fitted(exchange: Exchange, budget: int) -> Exchange:
     reply = exchange.reply or ""
     if estimated_tokens(exchange.question) + estimated_tokens(reply) <= budget:
         return exchange
-    room = budget - 2 * _LEFT_OUT_TOKENS
-    question = shortened(exchange.question, room // 3)
-    reply = shortened(reply, room - estimated_tokens(question))
+    left = budget - 2 * _LEFT_OUT_TOKENS
+    question = shortened(exchange.question, left // 3)
+    reply = shortened(reply, left - estimated_tokens(question))
     return replace(exchange, question=question, reply=reply or None)
 
 

@@ -149,11 +149,11 @@ def create_turn(
                     done = tools.results
                     recalled = list(dict.fromkeys([*recalled, *done.recalled]))
                 if outcome == "answered":
-                    text = await _told_unseen(
+                    text = await _with_unseen_files(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
                 note = _note(outcome, prompt)
-                left_out = credential_kinds(intent.removed) if intent.memory_state.kept else ()
+                left_out = credential_kinds(intent.removed) if intent.memory_state.on_record else ()
                 shown = with_notes(await sink.language(), text, note, left_out)
                 await sink.finish(
                     shown,
@@ -193,11 +193,11 @@ def _note(outcome: Outcome, prompt: Prompt) -> ReplyNote | None:
 
 
 async def _nothing_asked(sink: ReplySink, files: Sequence[Attached]) -> str:
-    told = await _told_unseen(sink, "", files)
-    return told or say(await sink.language(), "nothing_said")
+    text = await _with_unseen_files(sink, "", files)
+    return text or say(await sink.language(), "nothing_said")
 
 
-async def _told_unseen(
+async def _with_unseen_files(
     sink: ReplySink, text: str, files: Sequence[Attached], *, thread_unread: bool = False
 ) -> str:
     language = await sink.language()

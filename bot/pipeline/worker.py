@@ -31,12 +31,12 @@ from memory import DM, is_unavailable, measured
 
 log = logging.getLogger(__name__)
 
-_End: TypeAlias = Literal["ended", "look_again", "held", "put_off"]
+_End: TypeAlias = Literal["ended", "look_again", "held", "postponed"]
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
-_AT_A_STRETCH_SECONDS = 5.0
+_LONGEST_RUN_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
 PATIENCE = timedelta(minutes=30)
 REFUSED_SECONDS = 120.0
@@ -77,15 +77,15 @@ class ThreadWorker:
         The job of a thread with many messages gives up its worker slot after a while if other jobs
         wait. If a message waits for the model, the authors of those behind it get a notice, too.
         """
-        end = asyncio.get_running_loop().time() + _AT_A_STRETCH_SECONDS
+        end = asyncio.get_running_loop().time() + _LONGEST_RUN_SECONDS
         claimed: ClaimedMessage | None = None
         try:
-            while claimed := await self._inbox.next(thread):
+            while claimed := await self._inbox.claim(thread):
                 ended = await self._answer(claimed)
                 if ended == "ended" and not claimed.more:
                     # What was stored meanwhile came with a job of its own.
                     return
-                if ended in ("held", "put_off"):
+                if ended in ("held", "postponed"):
                     if ended == "held" and claimed.more:
                         await self._hold_others(thread)
                     break
@@ -101,8 +101,8 @@ class ThreadWorker:
         await self._deleted_messages.clear(thread)
 
     async def _hold_others(self, thread: str) -> None:
-        while claimed := await self._inbox.next(thread, untold=True):
-            if await self._answer(claimed, behind=True) == "put_off":
+        while claimed := await self._inbox.claim(thread, without_notice=True):
+            if await self._answer(claimed, behind=True) == "postponed":
                 return
 
     async def _answer(self, claimed: ClaimedMessage, *, behind: bool = False) -> _End:
@@ -116,7 +116,7 @@ class ThreadWorker:
         except Superseded:
             raise
         except Edited:
-            await self._inbox.begin_anew(claimed)
+            await self._inbox.restart(claimed)
         except Withdrawn:
             log.info("a message was deleted while it was answered")
         except DeliveryFailed as failed:
@@ -128,7 +128,7 @@ class ThreadWorker:
         except Exception as error:
             if is_unavailable(error) and claimed.attempts < _MOST_ATTEMPTS:
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
-                await self._when_back(claimed)
+                await self._restart_when_reachable(claimed)
                 return "look_again"
             if claimed.failures > MAX_FAILURES:
                 log.exception("a message was given up after %d attempts", claimed.attempts)
@@ -138,17 +138,17 @@ class ThreadWorker:
             pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
             with suppress(Edited, Withdrawn):
                 await self._inbox.fail(claimed, pause)
-                return "put_off"
+                return "postponed"
         return "look_again"
 
-    async def _when_back(self, claimed: ClaimedMessage) -> None:
+    async def _restart_when_reachable(self, claimed: ClaimedMessage) -> None:
         # PostgreSQL's troubles are no fault of the message: they do not count as failed attempts.
         pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.spared), _LONGEST_PAUSE_SECONDS)
         while True:
             await asyncio.sleep(pause)
             try:
                 with suppress(Withdrawn):
-                    await self._inbox.begin_anew(claimed)
+                    await self._inbox.restart(claimed)
             except Exception as error:
                 if not is_unavailable(error):
                     raise
@@ -159,7 +159,7 @@ class ThreadWorker:
     async def _attempt(self, claimed: ClaimedMessage, *, behind: bool) -> bool:
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
-            await self._inbox.pass_over(claimed)
+            await self._inbox.skip(claimed)
             return True
         if claimed.lone_crashes > MAX_LONE_CRASHES:
             log.error("message %d was given up: even the apology ends the process", claimed.id)
@@ -167,13 +167,13 @@ class ThreadWorker:
             await self._inbox.give_up(claimed)
             return True
         if refusal := await self._access.refuses(claimed.message):
-            await self._turn_away(claimed, refusal)
+            await self._refuse_access(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
-            await self._fixed_replies.instead(claimed, "turn_failed")
+            await self._fixed_replies.replace_answer(claimed, "turn_failed")
             return True
         if used_up := await self._quotas.tokens_used_up(claimed.message.team_id):
-            await self._refuse(claimed, used_up)
+            await self._refuse_quota(claimed, used_up)
             return True
         if behind:
             await self._outages.hold(claimed)
@@ -182,8 +182,8 @@ class ThreadWorker:
             return await self._outages.begin(claimed, "model_down")
         try:
             await self._turn.ainvoke(claimed)
-        except QuotaExceeded as told:
-            await self._refuse(claimed, told.used_up)
+        except QuotaExceeded as exceeded:
+            await self._refuse_quota(claimed, exceeded.used_up)
             return True
         except ReplyFailed as failed:
             return await self._outages.begin(claimed, failed.cause)
@@ -196,27 +196,27 @@ class ThreadWorker:
             message = claimed.message
             await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
-    async def _turn_away(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
+    async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
 
         Of the message nothing is kept.
         """
         message = claimed.message
-        told = f"{refusal} {message.channel_id}"
+        kind = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
-            message.addressed and await self._notices.claim(claimed, told, _DAY_SECONDS)
+            message.addressed and await self._notices.claim(claimed, kind, _DAY_SECONDS)
         ):
             await self._access.tell(message, refusal)
         await self._activate(claimed)
-        await self._inbox.pass_over(claimed)
+        await self._inbox.skip(claimed)
 
-    async def _refuse(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
+    async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Say once in the hour, or day, why nothing is answered and when it will be again."""
         if not await self._notices.claim(claimed, used_up.sentence, max(used_up.seconds, 60.0)):
             await self._activate(claimed)
-            await self._inbox.pass_over(claimed)
+            await self._inbox.skip(claimed)
             return
-        await self._fixed_replies.instead(
+        await self._fixed_replies.replace_answer(
             claimed,
             used_up.sentence,
             outcome="answered",
@@ -246,27 +246,27 @@ class ModelOutages:
         answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if claimed.held_since is None:
-            await self._fixed_replies.meanwhile(claimed, _SENTENCES[cause])
+            await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
         elif key := await self._reason_to_give_up(claimed):
             log.error("message %d was given up: %s", claimed.id, key)
-            await self._fixed_replies.instead(claimed, key, remember=True)
+            await self._fixed_replies.replace_answer(claimed, key, remember=True)
             return True
         # One that alone fails again and again says nothing of the others.
         if claimed.held_since is None or self._breaker.probing:
             self._others_wait = True
-        await self._inbox.put_off(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
+        await self._inbox.postpone(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
         return False
 
     async def hold(self, claimed: ClaimedMessage) -> None:
         """Send the author of a message a notice that it waits behind another one of its thread."""
-        await self._fixed_replies.meanwhile(claimed, "held_down")
+        await self._fixed_replies.announce_wait(claimed, "held_down")
         await self._inbox.hold(claimed)
 
     async def answered(self, claimed: ClaimedMessage) -> None:
         """Note that the model is there: what was put off here waits no more."""
         if self._others_wait or claimed.held_since is not None:
             self._others_wait = False
-            await self._inbox.hurry()
+            await self._inbox.release_held()
 
     async def _reason_to_give_up(self, claimed: ClaimedMessage) -> str | None:
         """Return the key of the sentence that ends a held message; None while it is to wait."""

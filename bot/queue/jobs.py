@@ -26,19 +26,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits that a job counts against: its `person`, and `budget`, Slack's limit.
+    """The limits that a job counts against: its `person`, and `slack_limit`, a key of Slack's.
 
     While a job runs that is to run `alone`, the process that took it starts no other.
     """
 
     person: str | None = None
-    budget: str | None = None
+    slack_limit: str | None = None
     alone: bool = False
 
 
 PERSON_AT_ONCE = 4
 """Jobs of one person that run at a time, in all processes together."""
-BUDGET_AT_ONCE = 16
+SLACK_LIMIT_AT_ONCE = 16
 """Jobs whose answers wait for the same limit of Slack that run at a time, in all processes."""
 ALONE_SECONDS = 120.0
 """Seconds for which at most a process starts no other job while one runs that is to run alone."""
@@ -230,7 +230,7 @@ class Jobs(procrastinate.manager.JobManager):
             queues=queues,
             worker=worker_id,
             person_at_once=PERSON_AT_ONCE,
-            budget_at_once=BUDGET_AT_ONCE,
+            budget_at_once=SLACK_LIMIT_AT_ONCE,
         )
         if not rows:
             return None

@@ -279,7 +279,7 @@ class Queue:
         if row is not None and row["due_in"] is not None:
             self._jobs.wake_at(queue, row["due_in"], row["id"])
 
-    async def hurry(self, connection: AsyncConnection[DictRow], name: str) -> None:
+    async def release_held(self, connection: AsyncConnection[DictRow], name: str) -> None:
         """Let the waiting jobs called `name` wait no longer."""
         await connection.execute(_HURRY, (name,))
 
@@ -477,7 +477,7 @@ def job_values(
         "priority": BEHIND if behind else 0,
         "delay": delay,
         "person": limits.person,
-        "budget": limits.budget,
+        "budget": limits.slack_limit,
         "alone": limits.alone,
         "arguments": Jsonb(arguments),
     }

@@ -24,7 +24,7 @@ _CLOCKS_APART: LiteralString = "interval '2 seconds'"
 SETTINGS: LiteralString = (
     "s.team_id IS NOT NULL AS known, COALESCE(s.pauses @> now(), false) AS paused,"
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
-    " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS told,"
+    " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS informed,"
     " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
     " s.deactivated_at IS NOT NULL AS deactivated"
 )
@@ -89,7 +89,7 @@ def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
     return MemoryState(
         settings=settings,
         off=off,
-        kept=off in (None, "paused") and not row["said_paused"],
+        on_record=off in (None, "paused") and not row["said_paused"],
         incognito=row["incognito"],
     )
 
@@ -207,7 +207,7 @@ async def decide(
     )
 
 
-async def note_told(connection: AsyncConnection[DictRow], person: Person) -> None:
+async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Record that the person was informed of memory, or asked whether they agree to it."""
     await _upsert(connection, person)
     await connection.execute(

@@ -67,7 +67,7 @@ async def test_the_way_into_ones_own_slack(slack: Server, tmp_path: Path, visit:
         await visitor.page.close()
 
         # The same process now serves that Slack, where a person opens it for the first time.
-        own = Playground(str(slack.told["url"]))
+        own = Playground(str(slack.info["url"]))
         ann = await visit(own, own.person())
         await expect(ann.page.get_by_role("heading", name=say("en", "greeting"))).to_be_visible(
             timeout=15_000

@@ -280,9 +280,9 @@ def use(image: Stage, root: Path, owner: str) -> None:
         json_server("playground", "--manifest", "manifest.yml") as slack,
     ):
         settings = {
-            "SLACK_API_URL": slack.told["slack_api_url"],
-            "SLACK_BOT_TOKEN": slack.told["bot_token"],
-            "SLACK_APP_TOKEN": slack.told["app_token"],
+            "SLACK_API_URL": slack.info["slack_api_url"],
+            "SLACK_BOT_TOKEN": slack.info["bot_token"],
+            "SLACK_APP_TOKEN": slack.info["app_token"],
             "OPENAI_BASE_URL": slack.openai_base_url,
             "KIOKU_EMBEDDING_MODEL": SPACE.model,
             "DATABASE_URL": psycopg.conninfo.make_conninfo(

@@ -60,7 +60,7 @@ class App:
 
     def settings(self) -> dict[str, str]:
         """Return what it is started with."""
-        told = self.slack.told
+        told = self.slack.info
         receives = (
             {"SLACK_APP_TOKEN": told["app_token"]}
             if self.mode == "socket"

@@ -30,7 +30,7 @@ def signed_headers(
 ) -> dict[str, str]:
     """Return the headers of a request that Slack signed at `timestamp` (default: now)."""
     at = str(int(time.time())) if timestamp is None else timestamp
-    secret = str(world.slack.told["signing_secret"])
+    secret = str(world.slack.info["signing_secret"])
     return {
         "content-type": kind,
         "x-slack-request-timestamp": at,

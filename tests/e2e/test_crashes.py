@@ -86,8 +86,8 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
         slack = enter(json_server("playground", "--manifest", str(ROOT / "manifest.yml")))
         conninfo = enter(fresh_database(postgres))
         usual = {
-            "SLACK_BOT_TOKEN": slack.told["bot_token"],
-            "SLACK_API_URL": slack.told["slack_api_url"],
+            "SLACK_BOT_TOKEN": slack.info["bot_token"],
+            "SLACK_API_URL": slack.info["slack_api_url"],
             "OPENAI_API_KEY": "stand-in",
             "KIOKU_REPLY_MODEL": "gpt-6-luna",
             "KIOKU_MEMORY_MODEL": "kioku-stand-in",
@@ -99,7 +99,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
         front = {
             **usual,
             "OPENAI_BASE_URL": slack.openai_base_url,
-            "SLACK_APP_TOKEN": slack.told["app_token"],
+            "SLACK_APP_TOKEN": slack.info["app_token"],
         }
         folder.mkdir(exist_ok=True)
         replicas = [Replica("front", ("run", "--role", "front"), front, folder)]

@@ -31,7 +31,7 @@ def test_mutated_payloads_are_handled(postgres: EmbeddedPostgres, tmp_path: Path
         Fuzz(
             workspace=Workspace(slack),
             address=f"http://127.0.0.1:{app.port}",
-            secret=str(slack.told["signing_secret"]),
+            secret=str(slack.info["signing_secret"]),
             database=conninfo,
             log=app.said,
             alive=app.pause,

@@ -55,7 +55,7 @@ def received(world: World, human: Human) -> list[tuple[Json, Json]]:
     found = []
     for message in world.seen(human):
         for file in message.get("files", []):
-            url = f"{world.slack.told['url']}/_playground/files/{file['id']}?as={human.id}"
+            url = f"{world.slack.info['url']}/_playground/files/{file['id']}?as={human.id}"
             with urllib.request.urlopen(url, timeout=20) as answer:
                 found.append((message, json.load(answer)))
     return found

@@ -122,7 +122,7 @@ def test_the_app_connects_to_configured_hosts_only(
         live(workspace, app)
     recorded = (tmp_path / "recorded").read_text().splitlines()
     allowed = {
-        urlsplit(str(workspace.told[name])).port for name in ("slack_api_url", "openai_base_url")
+        urlsplit(str(workspace.info[name])).port for name in ("slack_api_url", "openai_base_url")
     }
     connected = {line for line in recorded if line.startswith("connect ")}
     assert connected == {f"connect ('127.0.0.1', {port})" for port in allowed}

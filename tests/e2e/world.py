@@ -25,10 +25,10 @@ class World(Stored):
     """The workspace of one test. All waiting is for the thing, with a deadline."""
 
     def __init__(self, slack: Server, app: App) -> None:
-        super().__init__(app.conninfo, str(slack.told["team_id"]))
+        super().__init__(app.conninfo, str(slack.info["team_id"]))
         self.slack = slack
         self.app = app
-        self.bot = str(slack.told["bot_user_id"])
+        self.bot = str(slack.info["bot_user_id"])
         self.spoken: list[str] = []
         self.typed: list[
             tuple[str, str]

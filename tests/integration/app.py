@@ -252,7 +252,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
 @asynccontextmanager
 async def receiving(app: App) -> AsyncIterator[None]:
     """Let the playground deliver to the app over signed HTTP; it retries once, at once."""
-    async with served(app, app.slack.told["signing_secret"]) as (_, url):
+    async with served(app, app.slack.info["signing_secret"]) as (_, url):
         app.slack.control("settings", {"retry_delays": [0.0]})
         app.slack.control("delivery", {"mode": "http", "url": url})
         try:

@@ -119,7 +119,7 @@ async def answering(
     begun: tuple[ClaimedMessage, Intent] | None = None,
     language: Language = "en",
     stand_in: bool = False,
-    told: bool = True,
+    informed: bool = True,
 ) -> AsyncIterator[Answering]:
     """Begin an answer in a thread; how it ends is up to the test."""
     claimed, intent = begun or await sender.turn(place)
@@ -131,7 +131,7 @@ async def answering(
         return holder[0].sure
 
     settings = PersonSettings(
-        language=language, told=told, profile_at=datetime.now(UTC), guest=False
+        language=language, informed=informed, profile_at=datetime.now(UTC), guest=False
     )
     stream = ReplyStream(
         sender.pool,

@@ -40,21 +40,21 @@ class PlaygroundSlack:
     @property
     def bot_user_id(self) -> str:
         """The app's user id."""
-        return str(self._server.told["bot_user_id"])
+        return str(self._server.info["bot_user_id"])
 
     @property
     def team_id(self) -> str:
         """The workspace's id."""
-        return str(self._server.told["team_id"])
+        return str(self._server.info["team_id"])
 
     @property
-    def told(self) -> dict[str, Any]:
+    def info(self) -> dict[str, Any]:
         """What the playground said when it was ready."""
-        return self._server.told
+        return self._server.info
 
     def client(self, token: str = "") -> AsyncWebClient:
         """Return a client as the app makes it."""
-        return create_client(token or self.told["bot_token"], self.told["slack_api_url"])
+        return create_client(token or self.info["bot_token"], self.info["slack_api_url"])
 
     def control(self, path: str, body: Any = None) -> Any:
         """Make a control call."""
@@ -63,11 +63,11 @@ class PlaygroundSlack:
     def as_app(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call a Web API method with the app's token; it succeeds."""
         request = urllib.request.Request(
-            f"{self.told['slack_api_url']}{method}",
+            f"{self.info['slack_api_url']}{method}",
             data=json.dumps(arguments).encode(),
             headers={
                 "content-type": "application/json; charset=utf-8",
-                "authorization": f"Bearer {self.told['bot_token']}",
+                "authorization": f"Bearer {self.info['bot_token']}",
             },
         )
         with urllib.request.urlopen(request, timeout=20) as answer:

@@ -77,14 +77,14 @@ class SetupPage:
 def slack_settings(slack: Server) -> dict[str, str]:
     """Return the settings that put `slack` and its stand-in in real Slack's and OpenAI's place."""
     return {
-        "SLACK_API_URL": slack.told["slack_api_url"],
+        "SLACK_API_URL": slack.info["slack_api_url"],
         "OPENAI_BASE_URL": slack.openai_base_url,
     }
 
 
 def values(slack: Server) -> dict[str, str]:
     """Return what a person pastes."""
-    return {BOT: slack.told["bot_token"], APP: slack.told["app_token"], KEY: "sk-pasted-key"}
+    return {BOT: slack.info["bot_token"], APP: slack.info["app_token"], KEY: "sk-pasted-key"}
 
 
 @contextmanager

@@ -137,7 +137,7 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
 async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str) -> None:
     """Each reason why a file was not read is one sentence with what to do; no model is asked."""
     place = app.slack.place()
-    root = app.slack.told["slack_api_url"].removesuffix("/api/")
+    root = app.slack.info["slack_api_url"].removesuffix("/api/")
     if "url_private" in file:
         file = {**file, "url_private": file["url_private"].format(slack=root)}
     before = app.model_requests()

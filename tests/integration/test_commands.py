@@ -53,9 +53,9 @@ def slack_settings(slack: Server) -> dict[str, str]:
     """Return the settings that lead to the playground, the stand-in model too."""
     return {
         **MODEL,
-        "SLACK_API_URL": slack.told["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.told["bot_token"],
-        "SLACK_APP_TOKEN": slack.told["app_token"],
+        "SLACK_API_URL": slack.info["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.info["bot_token"],
+        "SLACK_APP_TOKEN": slack.info["app_token"],
         "OPENAI_BASE_URL": slack.openai_base_url,
         "PORT": "0",
     }

@@ -425,7 +425,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     if why == "incognito":
         assert await app.wiring.controls.end_incognito(who)
     if why == "not to be remembered":
-        waiting = await app.wiring.inbox.next(secret.thread)
+        waiting = await app.wiring.inbox.claim(secret.thread)
         assert waiting is not None
         view = await app.wiring.audiences.view(secret)
         intent, _ = await app.wiring.turns.begin(
@@ -689,7 +689,7 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     who = person(place, app)
     said = await app.receive(place, "Remember that I love natto")
     view = await app.wiring.audiences.view(said)
-    waiting = await app.wiring.inbox.next(said.thread)
+    waiting = await app.wiring.inbox.claim(said.thread)
     assert waiting is not None
     intent, _ = await app.wiring.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id

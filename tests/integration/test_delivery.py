@@ -625,7 +625,7 @@ async def test_stop_ends_the_answer(sender: Sender) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "stand_in", "told", "keys"),
+    ("language", "stand_in", "informed", "keys"),
     [
         ("ja", False, True, ["footer"]),
         ("en", True, False, ["footer_stand_in", "footer_memory"]),
@@ -634,11 +634,13 @@ async def test_stop_ends_the_answer(sender: Sender) -> None:
     ],
 )
 async def test_the_footer_is_the_persons(
-    sender: Sender, language: Language, stand_in: bool, told: bool, keys: list[str]
+    sender: Sender, language: Language, stand_in: bool, informed: bool, keys: list[str]
 ) -> None:
     """The footer is in the person's language; a stand-in is named in the first answer, once."""
     place = sender.slack.place()
-    async with answering(sender, place, language=language, stand_in=stand_in, told=told) as answer:
+    async with answering(
+        sender, place, language=language, stand_in=stand_in, informed=informed
+    ) as answer:
         await begin(answer)
         assert await answer.stream.language() == language
         await answer.stream.finish("Hello you.")

@@ -114,8 +114,8 @@ def person(slack: Server) -> Iterator[Person]:
 def settings_for(slack: Server) -> dict[str, str]:
     """Return what leads to the playground."""
     return {
-        "SLACK_API_URL": slack.told["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.told["bot_token"],
+        "SLACK_API_URL": slack.info["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.info["bot_token"],
     }
 
 

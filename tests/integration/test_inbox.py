@@ -52,7 +52,7 @@ def jobs(database: str, thread: str) -> list[dict[str, Any]]:
 
 async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
     """Take the next message, which there is."""
-    waiting = await inbox.next(thread)
+    waiting = await inbox.claim(thread)
     assert waiting is not None
     return waiting
 
@@ -165,7 +165,7 @@ async def test_messages_come_in_the_order_they_were_written(inbox: Inbox, pool: 
     for one in (third, other, first, second):
         await inbox.store(one)
     texts = []
-    while waiting := await inbox.next(first.thread):
+    while waiting := await inbox.claim(first.thread):
         texts.append(waiting.message.text)
         await done(pool, waiting)
     assert texts == ["1", "2", "3"]
@@ -189,7 +189,7 @@ async def test_what_is_given_up_is_not_taken_again(inbox: Inbox, database: str, 
     await done(pool, waiting)
     [row] = stored(database, asked.thread)
     assert (row["status"], row["message"]) == ("failed", None)
-    assert await inbox.next(asked.thread) is None
+    assert await inbox.claim(asked.thread) is None
 
 
 async def test_an_edit_reaches_a_message_that_waits(
@@ -227,7 +227,7 @@ async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) ->
     await inbox.withdraw("T1", asked.channel_id, asked.ts, asked.thread)
     with pytest.raises(Withdrawn):
         await inbox.check(waiting)
-    assert await inbox.next(asked.thread) is None
+    assert await inbox.claim(asked.thread) is None
     [row] = stored(database, asked.thread)
     assert (row["status"], row["message"]) == ("withdrawn", None)
 

@@ -242,9 +242,9 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
     """With Slack's tokens the app connects there, and only the stand-in model runs here."""
     with json_server("playground", "--manifest", "manifest.yml") as slack:
         settings = {
-            "SLACK_API_URL": slack.told["slack_api_url"],
-            "SLACK_BOT_TOKEN": slack.told["bot_token"],
-            "SLACK_APP_TOKEN": slack.told["app_token"],
+            "SLACK_API_URL": slack.info["slack_api_url"],
+            "SLACK_BOT_TOKEN": slack.info["bot_token"],
+            "SLACK_APP_TOKEN": slack.info["app_token"],
         }
         with running(tmp_path, "up", **settings) as kioku:
             assert kioku.line() == "Kioku is ready in your Slack workspace"

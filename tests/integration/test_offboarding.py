@@ -426,7 +426,7 @@ async def test_work_of_a_workspace_that_left_is_passed_over(owner: Database, lef
     await served(thread=f"{GONE}.D1.1.0")
     await served(team=OTHER, user="U1")
     assert done == [{"team": OTHER, "user": "U1"}]
-    claimed = await inbox.next(waiting.thread)
+    claimed = await inbox.claim(waiting.thread)
     assert claimed is not None
     assert claimed.unserved
 

@@ -318,7 +318,7 @@ async def test_a_notice_that_was_not_given_is_given_by_the_next_attempt(app: App
     """An attempt that dies between claiming the notice and giving it leaves it to the next one."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello")
-    waiting = await app.wiring.inbox.next(asked.thread)
+    waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     notices = Notices(app.pool)
     assert await notices.claim(waiting, "share_tokens", 300)

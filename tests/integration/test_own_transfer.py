@@ -126,7 +126,7 @@ async def test_the_token_goes_to_slack_only(app: App) -> None:
     ):
         with pytest.raises(FileUnreadable):
             await files.read(url, most=50_000_000)
-    base = app.slack.told["url"]
+    base = app.slack.info["url"]
     with pytest.raises(FileUnreadable):
         await files.read(f"{base}/page/js/words.js", most=10)
     with pytest.raises(FileUnreadable):

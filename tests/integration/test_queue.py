@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from bot.queue.jobs import BUDGET_AT_ONCE, PERSON_AT_ONCE, Limits
+from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
 from bot.queue.queue import _POLL_SECONDS, LEARNING, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.conftest import login_of, owner_rows
@@ -570,17 +570,17 @@ async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> No
 async def test_one_channel_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
     """However many people write in a channel, its answers occupy a limited number of slots."""
     work = _Held()
-    for number in range(2 * BUDGET_AT_ONCE):
-        limits = Limits(person=f"T1.U{number}", budget="T1.C1")
+    for number in range(2 * SLACK_LIMIT_AT_ONCE):
+        limits = Limits(person=f"T1.U{number}", slack_limit="T1.C1")
         await put(pool, queue, f"C{number}", label=f"c{number}", limits=limits)
-    await put(pool, queue, "D", label="d", limits=Limits(person="T1.B", budget="T1.D1"))
+    await put(pool, queue, "D", label="d", limits=Limits(person="T1.B", slack_limit="T1.D1"))
     queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
     queue.start(replies=64, learning=1)
     await until(lambda: "d" in work.begun)
-    assert sorted(work.begun) == sorted([*(f"c{n}" for n in range(BUDGET_AT_ONCE)), "d"])
-    for _ in range(2 * BUDGET_AT_ONCE + 1):
+    assert sorted(work.begun) == sorted([*(f"c{n}" for n in range(SLACK_LIMIT_AT_ONCE)), "d"])
+    for _ in range(2 * SLACK_LIMIT_AT_ONCE + 1):
         work.ended.release()
-    await until(lambda: len(work.begun) == 2 * BUDGET_AT_ONCE + 1)
+    await until(lambda: len(work.begun) == 2 * SLACK_LIMIT_AT_ONCE + 1)
 
 
 async def test_what_had_to_wait_for_a_person_does_not_wait_for_the_poll(

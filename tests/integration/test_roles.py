@@ -29,8 +29,8 @@ def settings(slack: Server, database: str) -> dict[str, str]:
         "KIOKU_REPLY_MODEL": "kioku-stand-in",
         "KIOKU_MEMORY_MODEL": "kioku-stand-in",
         "KIOKU_EMBEDDING_MODEL": SPACE.model,
-        "SLACK_API_URL": slack.told["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.told["bot_token"],
+        "SLACK_API_URL": slack.info["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.info["bot_token"],
         "DATABASE_URL": login_of(database),
         "PORT": "0",
     }
@@ -59,12 +59,12 @@ def rows(database: str, statement: LiteralString) -> list[tuple[Any, ...]]:
 def test_a_front_stores_and_a_worker_answers(tmp_path: Path, slack: Server, database: str) -> None:
     """A message that a front stored waits for a worker, which needs no endpoint of its own."""
     both = settings(slack, database)
-    receives = {"SLACK_APP_TOKEN": slack.told["app_token"]}
+    receives = {"SLACK_APP_TOKEN": slack.info["app_token"]}
     ann = slack.call("/_playground/users", {"name": "Ann"})["id"]
 
     def replies() -> list[dict[str, Any]]:
         seen = slack.call(f"/_playground/channels/dm/messages?as={ann}")["messages"]
-        return [m for m in seen if m["user"] == slack.told["bot_user_id"]]
+        return [m for m in seen if m["user"] == slack.info["bot_user_id"]]
 
     with running(folder(tmp_path, "front"), "run", "--role", "front", **both, **receives) as front:
         front_url = ready(front)

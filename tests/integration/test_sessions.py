@@ -239,7 +239,7 @@ async def test_a_later_attempt_ends_what_an_earlier_one_began(sender: Sender) ->
 async def crashed(app: App, place: Place) -> Message:
     """Let a process die while it answers: the session of the thread is left `processing`."""
     asked = await app.receive(place, "Hello")
-    assert await app.wiring.inbox.next(asked.thread)
+    assert await app.wiring.inbox.claim(asked.thread)
     app.slack.as_app(SET, channel_id=place.channel, thread_ts=asked.thread_ts, status="processing")
     return asked
 
@@ -316,10 +316,10 @@ async def test_a_title_is_the_persons_from_then_on(app: App) -> None:
     place = app.slack.place()
     asked = await app.receive(place, "What shall we eat?")
     view = await app.wiring.parts.audiences.view(asked)
-    waiting = await app.wiring.inbox.next(asked.thread)
+    waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     await app.wiring.turns.begin(waiting, view, question="", words="", bot_user_id="B")
-    await app.wiring.inbox.begin_anew(waiting)
+    await app.wiring.inbox.restart(waiting)
     # Slack's answer does not name the title of this one.
     app.slack.as_app(SET, channel_id=place.channel, thread_ts=asked.thread_ts, status="processing")
     team = app.slack.team_id

@@ -126,7 +126,7 @@ def test_everything_is_checked_written_and_started(tmp_path: Path, slack: Server
         assert all(gone(process) for process in before if "playground" in str(process))
         told = page.page()
         assert say("en", "setup_ready", team="Playground") in told
-        app, team = slack.told["app_id"], slack.told["team_id"]
+        app, team = slack.info["app_id"], slack.info["team_id"]
         assert f"https://slack.com/app_redirect?app={app}&amp;team={team}" in told
         late = page.submit(**{**values(slack), BOT: "xoxb-another"})
         assert late.status == 303
@@ -288,7 +288,7 @@ def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) 
         preexec_fn=_own_terminal,
     )
     os.close(theirs)
-    typed = [slack.told["app_token"], slack.told["bot_token"], slack.told["app_token"], ""]
+    typed = [slack.info["app_token"], slack.info["bot_token"], slack.info["app_token"], ""]
     shown = ""
     for value in typed:
         while not shown.endswith(": "):
@@ -335,7 +335,7 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
     assert wrong.returncode == 1
     assert wrong.stderr == "kioku: SLACK_BOT_TOKEN does not work, and nothing was written.\n"
     assert "Slack refuses SLACK_BOT_TOKEN (invalid_auth)" in wrong.stdout
-    short = piped(slack.told["bot_token"])
+    short = piped(slack.info["bot_token"])
     assert short.stderr == "kioku: The input has ended, and nothing was written.\n"
     assert not (tmp_path / ".env").exists()
     assert piped(*values(slack).values()).returncode == 0

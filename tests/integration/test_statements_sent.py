@@ -29,9 +29,9 @@ async def cases(database: str, stand_in: Server) -> Traced:
 
         environment = {
             "DATABASE_URL": login_of(database),
-            "SLACK_API_URL": playground.told["slack_api_url"],
-            "SLACK_BOT_TOKEN": playground.told["bot_token"],
-            "SLACK_APP_TOKEN": playground.told["app_token"],
+            "SLACK_API_URL": playground.info["slack_api_url"],
+            "SLACK_BOT_TOKEN": playground.info["bot_token"],
+            "SLACK_APP_TOKEN": playground.info["app_token"],
             "OPENAI_API_KEY": "stand-in",
             "OPENAI_BASE_URL": stand_in.openai_base_url,
             "KIOKU_REPLY_MODEL": "kioku-stand-in",

@@ -141,7 +141,7 @@ async def test_a_jobs_end_does_not_read_all_that_wait(
     """What waited for it is found by indexes, also where nothing did."""
     backlog(database, "'T1.U' || n")
     async with transaction(pool) as connection:
-        limits = Limits(person="T1.A", budget="T1.D")
+        limits = Limits(person="T1.A", slack_limit="T1.D")
         await queue.defer(connection, "work", queue=UPKEEP, lock="other", limits=limits)
     job = await fetch(pool, UPKEEP)
     values = {"job": job.id, "worker": job.worker_id, "status": "succeeded", "delete": True}

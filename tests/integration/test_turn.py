@@ -317,7 +317,7 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     """A turn whose question was edited after its last look does not end: it is answered anew."""
     place = app.slack.place()
     asked = await app.receive(place, "I like ramen")
-    waiting = await app.wiring.inbox.next(asked.thread)
+    waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     await app.wiring.inbox.edit(
         asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi"
@@ -373,7 +373,7 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     """A turn begun before ends in the message it had posted already."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello")
-    waiting = await app.wiring.inbox.next(asked.thread)
+    waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     view = await app.wiring.parts.audiences.view(asked)
     intent, _ = await app.wiring.turns.begin(
@@ -413,7 +413,7 @@ async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, momen
     async with asyncio.timeout(10):
         while not begun():  # noqa: ASYNC110 - neither playground nor PostgreSQL tells
             await asyncio.sleep(0.02)
-    assert await app.wiring.inbox.next(asked.thread)
+    assert await app.wiring.inbox.claim(asked.thread)
     made = len(app.slack.calls(*_WRITES))
     await asyncio.wait_for(believed_dead, 10)
     assert len(app.slack.calls(*_WRITES)) == made
@@ -472,7 +472,7 @@ async def test_attempts_that_were_cut_off_are_no_failures(app: App) -> None:
     place = app.slack.place()
     asked = await app.receive(place, "Hello")
     for _ in range(3 * MAX_FAILURES):
-        await app.wiring.inbox.next(asked.thread)
+        await app.wiring.inbox.claim(asked.thread)
     app.rows("UPDATE inbox_events SET crashes = 20 WHERE ts = %s", asked.ts)
     await app.answering.drain(asked.thread)
     assert app.turn(asked)["status"] == "answered"

@@ -114,7 +114,7 @@ class Runs:
             fuzz = Fuzz(
                 workspace=Workspace(slack),
                 address=f"http://127.0.0.1:{app.port}",
-                secret=str(slack.told["signing_secret"]),
+                secret=str(slack.info["signing_secret"]),
                 database=conninfo,
                 log=app.said,
                 alive=app.pause,

@@ -36,8 +36,8 @@ def stage(
     with json_server(*playground, "--retry-delays", RETRY_DELAYS) as slack:
         port = _free_port()
         usual = {**_settings(slack), "DATABASE_URL": conninfo, "PORT": "0", **settings}
-        socket_mode = {**usual, "SLACK_APP_TOKEN": slack.told["app_token"]}
-        http = {**usual, "SLACK_SIGNING_SECRET": slack.told["signing_secret"], "PORT": str(port)}
+        socket_mode = {**usual, "SLACK_APP_TOKEN": slack.info["app_token"]}
+        http = {**usual, "SLACK_SIGNING_SECRET": slack.info["signing_secret"], "PORT": str(port)}
         front, worker = (("run", "--role", role) for role in ("front", "worker"))
         replicas = [
             Replica("front-socket", front, socket_mode, folder),
@@ -54,8 +54,8 @@ def stage(
 
 def _settings(slack: Server) -> dict[str, str]:
     return {
-        "SLACK_BOT_TOKEN": slack.told["bot_token"],
-        "SLACK_API_URL": slack.told["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.info["bot_token"],
+        "SLACK_API_URL": slack.info["slack_api_url"],
         "OPENAI_BASE_URL": slack.openai_base_url,
         "OPENAI_API_KEY": "stand-in",
         "KIOKU_REPLY_MODEL": "gpt-6-luna",

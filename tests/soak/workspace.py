@@ -34,7 +34,7 @@ class Workspace:
 
     def __init__(self, slack: Server) -> None:
         self.slack = slack
-        self.bot = str(slack.told["bot_user_id"])
+        self.bot = str(slack.info["bot_user_id"])
 
     def post(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
         """Make a call of the playground's control API."""

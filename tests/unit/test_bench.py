@@ -190,7 +190,7 @@ async def test_a_reply_is_timed_by_the_calls_that_show_and_end_it(tmp_path: Path
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
         ground = Ground(
             postgres=EmbeddedPostgres(tmp_path),
-            told={"url": str(server.make_url("")).rstrip("/")},
+            info={"url": str(server.make_url("")).rstrip("/")},
             model_url="",
             http=http,
             folder=tmp_path,

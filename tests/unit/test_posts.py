@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.delivery.outbox import own_among, turn_metadata
+from bot.delivery.outbox import messages_of_turn, turn_metadata
 from bot.slack.client import NOTICE_METADATA
 
 TURN = UUID(int=1)
@@ -22,7 +22,9 @@ def found(ts: str, *, by: str = "UBOT", metadata: dict[str, Any] | None = None) 
 
 def own(*messages: dict[str, Any], recorded: frozenset[str] = frozenset()) -> list[str]:
     """Ask which of these are the turn's."""
-    return own_among(messages, bot_user_id="UBOT", turn_id=TURN, since=SINCE, recorded=recorded)
+    return messages_of_turn(
+        messages, bot_user_id="UBOT", turn_id=TURN, since=SINCE, recorded=recorded
+    )
 
 
 def test_a_message_with_the_turns_metadata_is_its_own() -> None:

@@ -335,19 +335,19 @@ def test_reply_text() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("stand_in", [True, False])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("informed", [True, False])
 def test_the_longest_part_fits_with_its_footer(
-    language: Language, stand_in: bool, told: bool
+    language: Language, stand_in: bool, informed: bool
 ) -> None:
     """The longest part of an answer fits with what is below it; a stand-in is named once."""
-    state = MemoryState(settings=PersonSettings(told=told))
+    state = MemoryState(settings=PersonSettings(informed=informed))
     below = footer(language, stand_in=stand_in, memory_state=state)
     blocks = message_blocks("あ" * PART_LIMIT, below)
     assert block_errors(blocks) == []
     assert characters(blocks) <= ALL_CHARACTERS
     texts = [element["text"] for block in below for element in block["elements"]]
-    first = [] if told else ["footer_stand_in"]
-    keys = (first if stand_in else ["footer"]) + ([] if told else ["footer_memory"])
+    first = [] if informed else ["footer_stand_in"]
+    keys = (first if stand_in else ["footer"]) + ([] if informed else ["footer_memory"])
     assert texts == [say(language, key) for key in keys]
 
 

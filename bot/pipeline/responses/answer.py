@@ -141,16 +141,16 @@ class Answer:
 
     def _fitting(self, text: str) -> str:
         """Return as much of `text` as the answer may still take."""
-        room = MAX_ANSWER - self._used
-        boundary = _BOUNDARY.search(text, max(room - _NEAR_THE_END, 0))
-        if boundary and room - _NEAR_THE_END < boundary.end() <= room:
+        left = MAX_ANSWER - self._used
+        boundary = _BOUNDARY.search(text, max(left - _NEAR_THE_END, 0))
+        if boundary and left - _NEAR_THE_END < boundary.end() <= left:
             self.is_full = True
             return text[: boundary.end()]
-        if len(text) <= room:
+        if len(text) <= left:
             return text
         self.is_full = True
-        at = text.rfind(" ", 0, room)
-        return text[: at if at > 0 else room]
+        at = text.rfind(" ", 0, left)
+        return text[: at if at > 0 else left]
 
 
 _COMMENTARY: Final = "commentary"

@@ -183,11 +183,11 @@ class ViewedChannels:
     def _shown(self, found: Sequence[Mapping[str, Any]], person: Person) -> list[dict[str, str]]:
         """Return the newest that fit, in order."""
         shown: list[dict[str, str]] = []
-        room = _TOKENS
+        budget = _TOKENS
         for one in reversed(found):
             text = redact(plain(storable(str(one["text"])), self._bot_user_id)).text[:_CHARACTERS]
-            room -= estimated_tokens(text) + 10
-            if room < 0:
+            budget -= estimated_tokens(text) + 10
+            if budget < 0:
                 break
             shown.append({"from": self._author(one, person), "text": text})
         return shown[::-1]

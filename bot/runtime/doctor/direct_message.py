@@ -26,7 +26,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class DirectMessage:
     """One direct message, and who is in it."""
 
     channel: str
@@ -37,7 +37,7 @@ class Room:
     granted: frozenset[str] | None
 
 
-async def find_room(settings: Settings, trial: Trial) -> tuple[Client, Room]:
+async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client, DirectMessage]:
     """Return a client and the direct message `trial` names.
 
     Raises `NoRoom`, and what the Slack client raises.
@@ -59,7 +59,7 @@ async def find_room(settings: Settings, trial: Trial) -> tuple[Client, Room]:
             raise NoRoom(
                 f"{trial.channel} is not the direct message with {trial.user}: give one of the two."
             )
-    room = Room(
+    dm = DirectMessage(
         channel=channel["id"],
         user=channel["user"],
         team_id=str(me["team_id"]),
@@ -67,7 +67,7 @@ async def find_room(settings: Settings, trial: Trial) -> tuple[Client, Room]:
         bot_user=str(me["user_id"]),
         granted=granted_scopes(me),
     )
-    return client, room
+    return client, dm
 
 
 async def _direct_message(client: Client, user: str) -> dict[str, Any]:

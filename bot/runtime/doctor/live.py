@@ -15,7 +15,7 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.runtime.doctor.access import judge_optional, judge_person
 from bot.runtime.doctor.api_call import attempt
-from bot.runtime.doctor.direct_message import NoRoom, Room, Trial, find_room
+from bot.runtime.doctor.direct_message import DirectMessage, NoRoom, Trial, find_direct_message
 from bot.runtime.doctor.live_stream import StreamTrial, thread
 from bot.runtime.doctor.slack import Client, unreachable
 from bot.runtime.finding import Finding, fix, ok
@@ -47,7 +47,7 @@ def ask_on_terminal(terminal: TextIO) -> Ask:
 async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[Finding]:
     """Try the riskiest of what the playground assumes, say how it went, delete what was posted."""
     try:
-        client, room = await find_room(settings, trial)
+        client, dm = await find_direct_message(settings, trial)
     except NoRoom as problem:
         yield fix(_PART, str(problem))
         return
@@ -57,12 +57,12 @@ async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[
         yield fix(_PART, said)
         return
     if not trial.agreed and not await ask(
-        f"Kioku will write a few messages into its direct message with {room.user}"
-        f" ({room.channel}, workspace {room.team}) and delete them. Go on?"
+        f"Kioku will write a few messages into its direct message with {dm.user}"
+        f" ({dm.channel}, workspace {dm.team}) and delete them. Go on?"
     ):
         yield fix(_PART, "not agreed to, so nothing was tried: answer y, or give --yes.")
         return
-    running = _Attempt(client, room)
+    running = _Attempt(client, dm)
     try:
         async for finding in running.run():
             yield finding
@@ -77,7 +77,7 @@ class _Attempt:
     """One run: what was posted, and how to take it away again."""
 
     client: Client
-    room: Room
+    dm: DirectMessage
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     root: str = ""
     status_shown: bool = False
@@ -89,19 +89,19 @@ class _Attempt:
 
     async def run(self) -> AsyncIterator[Finding]:
         """Try one thing after the other; what needs something that failed is left out."""
-        room, client = self.room, self.client
-        yield judge_optional(room.granted)
+        dm, client = self.dm, self.client
+        yield judge_optional(dm.granted)
         finding, found = await attempt(
             "users.info",
             "guests cannot be told from members",
-            lambda: client.users_info(user=room.user),
+            lambda: client.users_info(user=dm.user),
         )
         yield finding if found is None else judge_person(found["user"])
         finding, posted = await attempt(
             "chat.postMessage",
             "Kioku cannot answer at all",
             lambda: client.chat_postMessage(
-                channel=room.channel, text=_FIRST, metadata=self._metadata
+                channel=dm.channel, text=_FIRST, metadata=self._metadata
             ),
         )
         yield finding
@@ -115,12 +115,12 @@ class _Attempt:
             "assistant.threads.setStatus",
             "no status line is shown while the model thinks",
             lambda: client.assistant_threads_setStatus(
-                channel_id=room.channel, thread_ts=self.root, status="is being examined…"
+                channel_id=dm.channel, thread_ts=self.root, status="is being examined…"
             ),
         )
         self.status_shown = shown is not None
         yield finding
-        stream = StreamTrial(client=client, room=room, root=self.root, metadata=self._metadata)
+        stream = StreamTrial(client=client, dm=dm, root=self.root, metadata=self._metadata)
         async for finding in stream.run():
             yield finding
         yield await self._session("active", "a finished answer goes on showing as being written")
@@ -139,11 +139,11 @@ class _Attempt:
 
     async def _set_session(self, status: str) -> AsyncSlackResponse:
         return await self.client.agents_sessions_setStatus(
-            channel_id=self.room.channel,
+            channel_id=self.dm.channel,
             thread_ts=self.root,
             status=status,
             title=_TITLE,
-            initiator_user_id=self.room.user,
+            initiator_user_id=self.dm.user,
         )
 
     async def _ephemeral(self, where: str, text: str, thread_ts: str | None) -> Finding:
@@ -152,7 +152,7 @@ class _Attempt:
             f"chat.postEphemeral {where}",
             "what is meant for the asker alone cannot be shown",
             lambda: self.client.chat_postEphemeral(
-                channel=self.room.channel, user=self.room.user, text=text, thread_ts=thread_ts
+                channel=self.dm.channel, user=self.dm.user, text=text, thread_ts=thread_ts
             ),
             worked=_LOOK.format(where="thread" if thread_ts else "direct message", text=text),
         )
@@ -168,7 +168,7 @@ class _Attempt:
             if self.status_shown:
                 await retry_on_rate_limit(
                     lambda: self.client.assistant_threads_setStatus(
-                        channel_id=self.room.channel, thread_ts=self.root, status=""
+                        channel_id=self.dm.channel, thread_ts=self.root, status=""
                     )
                 )
             for ts in left:
@@ -177,7 +177,7 @@ class _Attempt:
             return fix(
                 part,
                 f"failed ({error_code(error) or fault(error)}): delete Kioku's newest messages in"
-                f" {self.room.channel} by hand (More actions, Delete message).",
+                f" {self.dm.channel} by hand (More actions, Delete message).",
             )
         return ok(part, f"{len(left)} messages deleted; the ephemeral ones go with a reload.")
 
@@ -186,20 +186,20 @@ class _Attempt:
         if not self.root:
             answer = await retry_on_rate_limit(
                 lambda: self.client.conversations_history(
-                    channel=self.room.channel, limit=20, include_all_metadata=True
+                    channel=self.dm.channel, limit=20, include_all_metadata=True
                 )
             )
             roots = [m["ts"] for m in answer["messages"] if m.get("metadata") == self._metadata]
             if not roots:
                 return []
             self.root = str(roots[0])
-        answer = await retry_on_rate_limit(lambda: thread(self.client, self.room, self.root))
-        own = [m["ts"] for m in answer["messages"] if m.get("user") == self.room.bot_user]
+        answer = await retry_on_rate_limit(lambda: thread(self.client, self.dm, self.root))
+        own = [m["ts"] for m in answer["messages"] if m.get("user") == self.dm.bot_user]
         return sorted(own, reverse=True)
 
     async def _delete(self, ts: str) -> None:
         try:
-            await delete_message(self.client, self.room.channel, ts)
+            await delete_message(self.client, self.dm.channel, ts)
         except SlackApiError as error:
             if error_code(error) != "message_not_found":
                 raise

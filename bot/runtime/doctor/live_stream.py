@@ -9,7 +9,7 @@ from typing import Any
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.runtime.doctor.api_call import attempt
-from bot.runtime.doctor.direct_message import Room
+from bot.runtime.doctor.direct_message import DirectMessage
 from bot.runtime.doctor.slack import Client
 from bot.runtime.finding import Finding, fix
 from bot.views.reply import footer, message_blocks, text_chunk
@@ -31,7 +31,7 @@ class StreamTrial:
     """
 
     client: Client
-    room: Room
+    dm: DirectMessage
     root: str
     metadata: dict[str, Any]
     replied: bool = False
@@ -42,10 +42,10 @@ class StreamTrial:
             "chat.startStream with a task",
             _IN_ONE_PIECE,
             lambda: self.client.chat_startStream(
-                channel=self.room.channel,
+                channel=self.dm.channel,
                 thread_ts=self.root,
-                recipient_team_id=self.room.team_id,
-                recipient_user_id=self.room.user,
+                recipient_team_id=self.dm.team_id,
+                recipient_user_id=self.dm.user,
                 task_display_mode="timeline",
                 chunks=[_task("in_progress")],
             ),
@@ -59,7 +59,7 @@ class StreamTrial:
             "chat.appendStream with text after a task",
             _IN_ONE_PIECE,
             lambda: self.client.chat_appendStream(
-                channel=self.room.channel,
+                channel=self.dm.channel,
                 ts=ts,
                 chunks=[_task("complete"), text_chunk("Kioku's doctor streams, ")],
             ),
@@ -69,7 +69,7 @@ class StreamTrial:
             "chat.stopStream with a footer and metadata",
             "a finished answer has no footer",
             lambda: self.client.chat_stopStream(
-                channel=self.room.channel,
+                channel=self.dm.channel,
                 ts=ts,
                 chunks=[text_chunk("and stops.")],
                 blocks=footer("en", stand_in=False),
@@ -86,7 +86,7 @@ class StreamTrial:
             "chat.update of what was streamed",
             "an answer that broke off cannot be made whole",
             lambda: self.client.chat_update(
-                channel=self.room.channel,
+                channel=self.dm.channel,
                 ts=ts,
                 text=_UPDATED,
                 blocks=message_blocks(_UPDATED, footer("en", stand_in=False)),
@@ -96,7 +96,7 @@ class StreamTrial:
         yield finding
         what = "Reading metadata back"
         lost = "an answer may be posted twice after a lost connection"
-        finding, read = await attempt(what, lost, lambda: thread(self.client, self.room, self.root))
+        finding, read = await attempt(what, lost, lambda: thread(self.client, self.dm, self.root))
         if read is not None:
             found = [m for m in read["messages"] if m.get("ts") == ts]
             if [m.get("metadata") for m in found] != [self.metadata]:
@@ -104,8 +104,8 @@ class StreamTrial:
         yield finding
 
 
-async def thread(client: Client, room: Room, root: str) -> AsyncSlackResponse:
+async def thread(client: Client, dm: DirectMessage, root: str) -> AsyncSlackResponse:
     """Read the thread of `root` with its messages' metadata."""
     return await client.conversations_replies(
-        channel=room.channel, ts=root, include_all_metadata=True, limit=100
+        channel=dm.channel, ts=root, include_all_metadata=True, limit=100
     )

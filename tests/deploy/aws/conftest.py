@@ -181,7 +181,7 @@ def aws(deployed: Deployed) -> Iterator[Aws]:
 
 
 def _make_secrets(secrets: Any, slack: Server) -> None:
-    told = slack.told
+    told = slack.info
     contents = {
         "database": {},
         "slack": {
@@ -206,13 +206,13 @@ def _deploy(slack: Server, moto_url: str, log: Path) -> Cloud:
         {
             **shared,
             "SLACK_SECRET_ARN": "slack",
-            "SLACK_API_URL": slack.told["slack_api_url"],
+            "SLACK_API_URL": slack.info["slack_api_url"],
             "KIOKU_WORKER_FUNCTION": "worker",
         },
         log,
         30.0,
     )
-    told = slack.told
+    told = slack.info
     functions["worker"] = Function(
         "worker",
         "deploy.aws.worker.handler",

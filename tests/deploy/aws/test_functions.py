@@ -300,7 +300,7 @@ def test_modals_are_opened_by_the_front(aws: Aws) -> None:
 def test_malformed_payloads_are_acknowledged(aws: Aws) -> None:
     """A malformed payload is acknowledged, what is no payload answered 400; no invocation fails."""
     world = aws.world
-    secret = str(world.slack.told["signing_secret"])
+    secret = str(world.slack.info["signing_secret"])
     deep = b"[" * 100_000 + b"]" * 100_000
     click = {"type": "block_actions", "user": {"id": world.human().id}, "team": {"id": world.team}}
     callback = {"type": "event_callback", "team_id": world.team, "event_id": "Ev1"}
