@@ -60,13 +60,23 @@ RECIPES: dict[str, Recipe] = {
                 before='    "Episode": "kind_episode",\n',
                 text='    "UserPet": "kind_pet",\n',
             ),
-            _said(_EN, kind_pet="Pets"),
-            _said(_JA, kind_pet="ペット"),
+            Edit(
+                file="bot/views/labels.py",
+                before='    "result": "field_result",\n',
+                text='    "name": "field_name",\n    "species": "field_species",\n',
+            ),
+            _said(_EN, kind_pet="Pets", field_name="Name", field_species="Animal"),
+            _said(_JA, kind_pet="ペット", field_name="名前", field_species="動物"),
         ),
         shows="from memory import load_schemas\n"
+        "from bot.views.forms import memory_form\n"
         "from bot.views.labels import describe\n"
-        "assert 'UserPet' in {schema.__name__ for schema in load_schemas(None)}\n"
-        "assert 'Pochi' in describe('en', 'UserPet', {'name': 'Pochi', 'species': 'dog'})\n",
+        "[pet] = [schema for schema in load_schemas(None) if schema.__name__ == 'UserPet']\n"
+        "pochi = {'name': 'Pochi', 'species': 'dog'}\n"
+        "assert describe('en', 'UserPet', pochi) == 'Pochi (Animal: dog)'\n"
+        "assert describe('ja', 'UserPet', pochi) == 'Pochi（動物: dog）'\n"
+        "form = memory_form('en', pet, pochi)\n"
+        "assert [block['label']['text'] for block in form['blocks']] == ['Name', 'Animal']\n",
     ),
     "Add a use of /memories": Recipe(
         edits=(

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.views.blocks import OPTION_VALUE, Block, input_block, option, plain_text, section
-from bot.views.labels import kind_title
+from bot.views.labels import FIELD_LABELS, kind_title
 from bot.views.reply import credentials_named
 from bot.views.views import View, form_view
 from memory import LEVEL_FIELDS, SCHEMAS, InvalidContent, credential_kinds, redact, validated
@@ -33,20 +33,6 @@ _STEPS = ((0, 20, "step_little"), (40, 60, "step_quite"), (85, 95, "step_very"))
 _TASTE_STEPS = ((0, 20, "step_disliked"), (40, 75, "step_liked"), (90, 95, "step_loved"))
 # Of our own kinds: labels one word, and is shown nowhere.
 _HIDDEN = ("UserFact", "topic")
-_LABELS: Mapping[str, str] = {
-    "topic": "field_topic",
-    "category": "field_category",
-    "interest_level": "field_interest_level",
-    "description": "field_description",
-    "food_name": "field_food_name",
-    "cuisine": "field_cuisine",
-    "preference": "field_preference",
-    "fact": "field_fact",
-    "instruction": "field_instruction",
-    "observation": "field_observation",
-    "action": "field_action",
-    "result": "field_result",
-}
 _ERRORS: Mapping[str, str] = {
     "missing": "form_missing",
     "number": "form_number",
@@ -71,7 +57,7 @@ def memory_form(
     `seen` is the time of the version that is shown. `kinds` are those a new one can be chosen from.
     """
     # Our own kinds have labels in each language; an operator's their titles and descriptions.
-    labels = _LABELS if schema in SCHEMAS else {}
+    labels = FIELD_LABELS if schema in SCHEMAS else {}
     blocks = [
         _input(language, field, content.get(field.name), labels)
         for field in fields_of(schema, content)

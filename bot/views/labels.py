@@ -23,6 +23,28 @@ _TITLES = {
     "UserInstruction": "kind_instruction",
     "Episode": "kind_episode",
 }
+# Of the built-in kinds: the name of a field, and the key of what people call it.
+FIELD_LABELS: Mapping[str, str] = {
+    "topic": "field_topic",
+    "category": "field_category",
+    "interest_level": "field_interest_level",
+    "description": "field_description",
+    "food_name": "field_food_name",
+    "cuisine": "field_cuisine",
+    "preference": "field_preference",
+    "fact": "field_fact",
+    "instruction": "field_instruction",
+    "observation": "field_observation",
+    "action": "field_action",
+    "result": "field_result",
+}
+# The fields of a kind that are shown beside its subject; without an entry, all of them with labels.
+_DETAILS: Mapping[str, tuple[str, ...]] = {
+    "UserFoodPreference": ("cuisine",),
+    "UserTechInterest": ("category",),
+    "UserFact": (),
+    "UserInstruction": (),
+}
 
 
 def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
@@ -31,13 +53,11 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     if kind == EPISODE_KIND:
         parts = (what, content.get("action"), content.get("result"))
         return _shortened(" → ".join(str(part) for part in parts if part))
-    details = [
-        str(content[name])
-        for name in ("category", "cuisine")
-        if content.get(name) and str(content[name]) != what
-    ]
-    if kind not in _TITLES:
-        details += _custom_fields(content, what)
+    if kind in _DETAILS:
+        values = (str(content.get(name) or "") for name in _DETAILS[kind])
+        details = [value for value in values if value not in ("", what)]
+    else:
+        details = _labelled_fields(language, kind, content, what)
     sentence = _sentence(language, kind, what, content)
     line = sentence
     if details:
@@ -83,10 +103,16 @@ def _sentence(language: Language, kind: str, what: str, content: Mapping[str, An
     return say(language, usual, what=what)
 
 
-def _custom_fields(content: Mapping[str, Any], what: str) -> list[str]:
-    """Return what an operator's own kind says beside its subject."""
+def _labelled_fields(
+    language: Language, kind: str, content: Mapping[str, Any], what: str
+) -> list[str]:
+    """Return the fields beside the subject, each with its label; an operator's by its name."""
     plain = {n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what}
-    return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
+    labels = FIELD_LABELS if kind in _TITLES else {}
+    return [
+        f"{say(language, labels[name]) if name in labels else name.replace('_', ' ')}: {value}"
+        for name, value in sorted(plain.items())
+    ]
 
 
 def kind_title(language: Language, kind: str) -> str:
