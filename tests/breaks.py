@@ -1603,7 +1603,7 @@ BREAKS = (
     Break(
         "the fence while answering",
         "bot/conversation/inbox.py",
-        '    if row["attempts"] != claimed.attempts + 1:',
+        '    if row["attempts"] != claimed.attempt_number:',
         '    if row["attempts"] < 1:',
         "A worker believed dead would write on beside the one that took over.",
         (
@@ -1615,8 +1615,8 @@ BREAKS = (
     Break(
         "the fence at the end",
         "bot/conversation/inbox.py",
-        "        (status, claimed.id, claimed.attempts + 1, claimed.revision),",
-        "        (status, claimed.id, claimed.attempts + 2, claimed.revision),",
+        "        (status, claimed.id, claimed.attempt_number, claimed.revision),",
+        "        (status, claimed.id, claimed.attempt_number + 1, claimed.revision),",
         "A worker believed dead would end the turn that another is answering.",
         ("tests/integration/test_inbox.py::test_an_attempt_that_was_taken_over_is_told",),
     ),

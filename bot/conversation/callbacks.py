@@ -1,4 +1,4 @@
-"""Callbacks that run within a caller's transaction: notices and formation of what changed."""
+"""Types of callbacks, most of which run within the transaction of their caller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Memory, Person
+from memory import Memory, Namespace, Person
 
 # Shows changes and questions below the reply of a turn: their ids, if the transaction commits.
 AddNotice: TypeAlias = Callable[
@@ -20,6 +20,12 @@ RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awa
 # Shows the notices that name memories without them, None for all, before they are deleted.
 UpdateNotices: TypeAlias = Callable[
     [AsyncConnection[DictRow], Person, Sequence[Memory] | None], Awaitable[None]
+]
+# Schedules formation of the unformed words of a namespace.
+ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
+# Schedules the job that updates the memories of a turn whose message was edited or deleted.
+ScheduleSourceUpdate: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Person, UUID], Awaitable[None]
 ]
 # Schedules formation of what waits of a person for now; returns of how many messages.
 FormNow: TypeAlias = Callable[[Person], Awaitable[int]]

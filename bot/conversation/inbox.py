@@ -76,9 +76,8 @@ class ClaimedMessage:
     for it. `late`: it was written while the app was away. `unserved`: the workspace has removed the
     app since.
 
-    `attempts` also fences workers: a worker that finds another number stored must not answer the
-    message any more. `more`: its thread held other messages to handle when this attempt began;
-    messages stored later have jobs of their own.
+    `more`: its thread held other messages to handle when this attempt began; messages stored later
+    have jobs of their own.
     """
 
     id: int
@@ -93,6 +92,14 @@ class ClaimedMessage:
     late: bool = False
     more: bool = True
     unserved: bool = False
+
+    @property
+    def attempt_number(self) -> int:
+        """The number of this attempt, which the row's `attempts` equals while this worker owns it.
+
+        A worker that finds another number there was superseded, and must write nothing more.
+        """
+        return self.attempts + 1
 
     @property
     def runs_alone(self) -> bool:
@@ -330,7 +337,7 @@ class Inbox:
             failed = await connection.execute(
                 "UPDATE inbox_events SET failures = failures + 1, claimed_by = NULL"
                 " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-                (claimed.id, claimed.attempts + 1),
+                (claimed.id, claimed.attempt_number),
             )
             if not failed.rowcount:
                 await _raise_if_changed(connection, claimed)
@@ -455,7 +462,7 @@ async def finish(
         "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now(),"
         " claimed_by = NULL"
         " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
-        (status, claimed.id, claimed.attempts + 1, claimed.revision),
+        (status, claimed.id, claimed.attempt_number, claimed.revision),
     )
     if not finished.rowcount:
         await _raise_if_changed(connection, claimed)
@@ -471,7 +478,7 @@ def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
     # One that was erased meanwhile is nobody else's.
     if row is None:
         return
-    if row["attempts"] != claimed.attempts + 1:
+    if row["attempts"] != claimed.attempt_number:
         raise Superseded("Another worker answers the message now.")
     if row["status"] == "withdrawn":
         raise Withdrawn("The person deleted the message.")
@@ -488,7 +495,7 @@ async def _spare(
         "UPDATE inbox_events SET spared = spared + 1, claimed_by = NULL,"
         " held_since = CASE WHEN %s THEN COALESCE(held_since, now()) ELSE held_since END"
         " WHERE id = %s AND attempts = %s AND status = 'waiting'",
-        (held, claimed.id, claimed.attempts + 1),
+        (held, claimed.id, claimed.attempt_number),
     )
     if not spared.rowcount:
         await _raise_if_changed(connection, claimed)

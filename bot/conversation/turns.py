@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
@@ -10,7 +10,12 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import AddNotice, RepeatNotice
+from bot.conversation.callbacks import (
+    AddNotice,
+    RepeatNotice,
+    ScheduleFormation,
+    ScheduleSourceUpdate,
+)
 from bot.conversation.history import put_off_record
 from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, finish
 from bot.conversation.interruptions import Superseded
@@ -22,7 +27,6 @@ from bot.users.quotas import Quotas
 from bot.users.settings import note_informed, read_settings
 from memory import (
     PERSON_SETTING,
-    Namespace,
     Person,
     Pool,
     Redacted,
@@ -37,8 +41,6 @@ from memory import (
 _WORDS_LIMIT = 8_000
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
-Follow: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
-Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +78,11 @@ class Turns:
         self,
         pool: Pool,
         *,
-        schedule_formation: Schedule,
+        schedule_formation: ScheduleFormation,
         consent: ConsentMode,
         add_notice: AddNotice,
         repeat_notice: RepeatNotice,
-        follow: Follow,
+        schedule_source_update: ScheduleSourceUpdate,
         quotas: Quotas,
     ) -> None:
         self._pool = pool
@@ -88,7 +90,7 @@ class Turns:
         self._consent = consent
         self._add_notice = add_notice
         self._repeat_notice = repeat_notice
-        self._follow = follow
+        self._schedule_source_update = schedule_source_update
         self._quotas = quotas
 
     @measured("begin")
@@ -184,7 +186,7 @@ class Turns:
                 if off or await is_on(connection, person, scopes(channel_id, thread)):
                     await put_off_record(connection, row["id"])
                 if row["formed"]:
-                    await self._follow(connection, person, row["id"])
+                    await self._schedule_source_update(connection, person, row["id"])
 
     @measured("end")
     async def end(
@@ -287,7 +289,7 @@ async def _insert(
             list(credential_kinds(question.removed)) if kept else [],
             not kept,
             claimed.id,
-            claimed.attempts + 1,
+            claimed.attempt_number,
         ),
     )
     row = await stored.fetchone()

@@ -133,7 +133,7 @@ class Outbox:
             "UPDATE turns SET posting_since = now() WHERE id = %s AND NOT EXISTS"
             " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            (self.turn_id, self._claimed.id, self._claimed.attempts + 1),
+            (self.turn_id, self._claimed.id, self._claimed.attempt_number),
             scope=self._scope,
         )
         if not rows:
@@ -166,7 +166,7 @@ class Outbox:
                 "ts": ts,
                 "turn": self.turn_id,
                 "event": self._claimed.id,
-                "attempt": self._claimed.attempts + 1,
+                "attempt": self._claimed.attempt_number,
             },
             scope=self._scope,
         )
@@ -199,7 +199,7 @@ class Outbox:
             self._pool,
             "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"
             " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)",
-            (self.turn_id, self._claimed.id, self._claimed.attempts + 1),
+            (self.turn_id, self._claimed.id, self._claimed.attempt_number),
             scope=self._scope,
         )
 

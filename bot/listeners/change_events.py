@@ -38,7 +38,7 @@ _ON_ITS_WAY_SECONDS = 120.0
 
 
 # Person, channel, ts, and the ts of the thread.
-Follow: TypeAlias = Callable[[Person, str, str, str], Awaitable[None]]
+MessageChanged: TypeAlias = Callable[[Person, str, str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ChangeEvents:
     homes: HomePublisher
     offboarding: Offboarding
     sessions: Sessions
-    follow: Follow
+    message_changed: MessageChanged
     bot_user_id: str
 
     async def note(self, body: Mapping[str, Any]) -> None:
@@ -92,14 +92,16 @@ class ChangeEvents:
                 await self._if_first_heard_of(body, text)
                 await self._reword(team, channel, edited, text)
                 if text is None or _says_other(event, text):
-                    await self._followed(team, channel, event.get("previous_message") or edited)
+                    await self._update_source(
+                        team, channel, event.get("previous_message") or edited
+                    )
                 await self._answer_anew(body, text)
             case "message", "message_deleted":
                 deleted = event.get("previous_message") or {}
                 deleted = {**deleted, "ts": event.get("deleted_ts")}
                 await self._if_first_heard_of(body, None)
                 await self._reword(team, channel, deleted, None)
-                await self._followed(team, channel, deleted)
+                await self._update_source(team, channel, deleted)
             case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
                 await self.audiences.forget(team, channel)
             case "channel_id_changed", _:
@@ -144,12 +146,12 @@ class ChangeEvents:
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
 
-    async def _followed(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
+    async def _update_source(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
         """Update memories after a person's message changed, also one not sent to the app."""
         user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)
-            await self.follow(Person(team, user), channel, ts, root)
+            await self.message_changed(Person(team, user), channel, ts, root)
 
     async def _reword(
         self, team: str, channel: str, message: Mapping[str, Any], text: str | None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -12,14 +11,13 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.callbacks import AddNotice
+from bot.conversation.callbacks import AddNotice, ScheduleFormation
 from bot.queue.queue import LEARNING, Queue
 from bot.slack.client import error_code, retry_on_rate_limit
 from bot.slack.text import storable, typed
 from memory import (
     Change,
     Embedder,
-    Namespace,
     Person,
     PersonMessage,
     Pool,
@@ -31,10 +29,8 @@ from memory import (
 
 log = logging.getLogger(__name__)
 
-FOLLOW = "follow_source"
-FOLLOW_MESSAGE = "follow_message"
-
-Schedule: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
+UPDATE_FROM_TURN = "follow_source"
+UPDATE_FROM_MESSAGE = "follow_message"
 
 
 class Sources:
@@ -46,7 +42,7 @@ class Sources:
         queue: Queue,
         embedder: Embedder,
         add_notice: AddNotice,
-        schedule_formation: Schedule,
+        schedule_formation: ScheduleFormation,
         client: AsyncWebClient,
     ) -> None:
         self._pool = pool
@@ -56,24 +52,24 @@ class Sources:
         self._schedule_formation = schedule_formation
         self._client = client
 
-    async def follow_later(
+    async def schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
     ) -> None:
-        """Let memories follow, in the transaction that takes over a turn's new words."""
+        """Schedule `update_from_turn` in the transaction that stores the turn's new words."""
         await self._queue.defer(
             connection,
-            FOLLOW,
+            UPDATE_FROM_TURN,
             queue=LEARNING,
-            lock=f"{FOLLOW}:{turn}",
+            lock=f"{UPDATE_FROM_TURN}:{turn}",
             team=person.team_id,
             user=person.user_id,
             turn=str(turn),
         )
 
-    async def follow(self, team: str, user: str, turn: str) -> None:
-        """Take out of memory what a turn no longer says, and let its new words be formed.
+    async def update_from_turn(self, team: str, user: str, turn: str) -> None:
+        """Remove what a turn no longer says from memory, and schedule formation of its new words.
 
-        The person is told. Raises `memory.EmbeddingsUnavailable`; then nothing was changed.
+        The person gets a notice. Raises `memory.EmbeddingsUnavailable`; then nothing was changed.
         """
         person = Person(team, user)
         async with person_transaction(self._pool, person) as connection:
@@ -109,12 +105,13 @@ class Sources:
             changes = await source_deleted(
                 self._pool, self._embedder, person, *place, in_commit=in_commit
             )
-        log.info("a message was edited or deleted: %d memories followed", len(changes))
+        log.info("a message was edited or deleted: %d memories updated", len(changes))
 
     async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
-        """Let memories follow a message that was edited or deleted and never was a turn.
+        """Schedule an update after a message that is no turn was edited or deleted.
 
-        The person has pointed at it to have it remembered; nothing is done where they have not.
+        Only a message that is the source of a memory is updated from: the person chose *Remember*
+        in its menu.
         """
         async with person_transaction(self._pool, person) as connection:
             if not await is_source(connection, person, channel, ts):
@@ -128,9 +125,9 @@ class Sources:
                 return
             await self._queue.defer(
                 connection,
-                FOLLOW_MESSAGE,
+                UPDATE_FROM_MESSAGE,
                 queue=LEARNING,
-                lock=f"{FOLLOW_MESSAGE}:{person.team_id}.{channel}.{ts}",
+                lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
                 team=person.team_id,
                 user=person.user_id,
                 channel=channel,
@@ -138,8 +135,10 @@ class Sources:
                 root=thread_ts,
             )
 
-    async def follow_message(self, team: str, user: str, channel: str, ts: str, root: str) -> None:
-        """Take out of memory what a message no longer says, as it reads in Slack now.
+    async def update_from_message(
+        self, team: str, user: str, channel: str, ts: str, root: str
+    ) -> None:
+        """Remove what a message no longer says from memory; its text is read from Slack now.
 
         Raises what the Slack client raises, and `memory.EmbeddingsUnavailable`; then nothing was
         changed.
@@ -151,7 +150,7 @@ class Sources:
             changes = await source_edited(self._pool, self._embedder, person, said)
         else:
             changes = await source_deleted(self._pool, self._embedder, person, channel, ts)
-        log.info("a remembered message was edited or deleted: %d memories followed", len(changes))
+        log.info("a remembered message was edited or deleted: %d memories updated", len(changes))
 
     async def _words_now(self, channel: str, ts: str, root: str) -> str:
         try:

@@ -87,7 +87,7 @@ def create_changes(wiring: Application) -> ChangeEvents:
         homes=wiring.homes,
         offboarding=wiring.offboarding,
         sessions=wiring.sessions,
-        follow=wiring.sources.message_changed,
+        message_changed=wiring.sources.message_changed,
         bot_user_id=str(wiring.connections.identity.bot_user_id),
     )
 

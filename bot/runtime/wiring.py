@@ -182,7 +182,7 @@ def wire(connections: Connections) -> Application:
         consent=settings.consent,
         add_notice=notices.add_notice,
         repeat_notice=notices.repeat_notice,
-        follow=sources.follow_later,
+        schedule_source_update=sources.schedule_update,
         quotas=quotas,
     )
 

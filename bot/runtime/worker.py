@@ -20,7 +20,7 @@ from bot.pipeline.backfill.window import CATCH_UP
 from bot.pipeline.deleted_messages import DeletedMessages
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FORM
-from bot.pipeline.sources import FOLLOW, FOLLOW_MESSAGE
+from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.pipeline.turn import create_turn
 from bot.pipeline.worker import ModelOutages, ThreadWorker
 from bot.queue.queue import HOMES, LEARNING, REPLIES, UPKEEP
@@ -47,8 +47,8 @@ def register_work(wiring: Application) -> None:
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
     catching_up = Backfill(wiring.connections.pool, queue, wiring.reading, wiring.connections.slack)
     for name, work, kind, attempts, wait in (
-        (FOLLOW, wiring.sources.follow, LEARNING, 8, 4),
-        (FOLLOW_MESSAGE, wiring.sources.follow_message, LEARNING, 8, 4),
+        (UPDATE_FROM_TURN, wiring.sources.update_from_turn, LEARNING, 8, 4),
+        (UPDATE_FROM_MESSAGE, wiring.sources.update_from_message, LEARNING, 8, 4),
         (SHOW, wiring.notices.show, REPLIES, 6, 2),
         (SUGGEST, wiring.suggesting.suggest, REPLIES, 2, 2),
         (PUBLISH, wiring.homes.publish, HOMES, 8, 2),

@@ -96,7 +96,7 @@ def turns_alone(pool: Pool) -> Turns:
         consent="notice",
         add_notice=nothing,
         repeat_notice=nothing,
-        follow=nothing,
+        schedule_source_update=nothing,
         quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.pipeline.sources import FOLLOW_MESSAGE
+from bot.pipeline.sources import UPDATE_FROM_MESSAGE
 from memory import Person, forget
 from tests.integration.app import App
 from tests.integration.playground_slack import Place
@@ -115,11 +115,11 @@ async def changed(app: App, place: Place, how: str, **more: Any) -> None:
     await app.wiring.sources.message_changed(who, place.channel, place.ts, place.root)
     jobs = app.rows(
         "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
-        FOLLOW_MESSAGE,
+        UPDATE_FROM_MESSAGE,
         place.user,
     )
     for job in jobs:
-        await app.wiring.sources.follow_message(**job["args"])
+        await app.wiring.sources.update_from_message(**job["args"])
 
 
 async def test_the_memory_follows_its_message(app: App) -> None:
