@@ -651,7 +651,7 @@ BREAKS = (
     ),
     Break(
         "no verdict is no approval",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "    if verdict is None or not verdict.supported:\n",
         "    if verdict is None:\n        return None\n    if not verdict.supported:\n",
         "What the model passes over in its verdicts would be remembered.",
@@ -661,7 +661,7 @@ BREAKS = (
     ),
     Break(
         "the sentence says it",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "    if verdict is None or not verdict.supported:",
         "    if verdict is None:",
         "The opposite of what was said would be remembered.",
@@ -671,7 +671,7 @@ BREAKS = (
     ),
     Break(
         "a removal needs the verdict",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "    if verdict is None or not verdict.supported:",
         "    if verdict is None or not (verdict.supported or proposal.removes):",
         "The model could remove memories that nobody took back.",
@@ -679,7 +679,7 @@ BREAKS = (
     ),
     Break(
         "of the person themself",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    if verdict.about == "other" and verdict.sensitive == "none":',
         '    if verdict.about == "nobody":',
         "A colleague's leave would be remembered as the person's.",
@@ -687,7 +687,7 @@ BREAKS = (
     ),
     Break(
         "asserted as true now",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    if verdict.modality != "asserted" and not (asked_for or ended):',
         '    if verdict.modality == "past" and not ended:',
         "Questions, jokes and daydreams would be remembered as facts.",
@@ -695,7 +695,7 @@ BREAKS = (
     ),
     Break(
         "what is over is not remembered",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    ended = proposal.removes and verdict.modality == "past"',
         '    ended = verdict.modality == "past"',
         "Where somebody used to live would be remembered as where they live.",
@@ -703,7 +703,7 @@ BREAKS = (
     ),
     Break(
         "what is over is removed",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    ended = proposal.removes and verdict.modality == "past"',
         "    ended = False",
         '"I used to like pasta" would not end the liking.',
@@ -711,7 +711,7 @@ BREAKS = (
     ),
     Break(
         "a request may remove",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND",
         "    wish = proposal.kind == INSTRUCTION_KIND",
         '"Please forget that I like pasta" would be refused as a mere request.',
@@ -719,7 +719,7 @@ BREAKS = (
     ),
     Break(
         "a request may be about answers",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND",
         "    wish = proposal.removes",
         "How somebody asks to be answered would not be remembered.",
@@ -727,7 +727,7 @@ BREAKS = (
     ),
     Break(
         "a request is no fact",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    asked_for = wish and verdict.modality == "request"',
         '    asked_for = verdict.modality == "request"',
         "What somebody asks to have done would be remembered of them.",
@@ -738,7 +738,7 @@ BREAKS = (
     ),
     Break(
         "what is over by its date",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "        if end is not None and end <= at:",
         "        if end is not None and end <= datetime.min.replace(tzinfo=UTC):",
         "A visit that ended last week would be remembered.",
@@ -746,7 +746,7 @@ BREAKS = (
     ),
     Break(
         "the last day counts whole",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "day + timedelta(days=1), time(), zone)",
         "day, time(), zone)",
         "A visit until Monday would be forgotten as Monday begins.",
@@ -756,7 +756,7 @@ BREAKS = (
     ),
     Break(
         "a day ends where the person is",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "day + timedelta(days=1), time(), zone)",
         "day + timedelta(days=1), time(), UTC)",
         "What holds for a day would go at midnight of another country.",
@@ -766,7 +766,7 @@ BREAKS = (
     ),
     Break(
         "an end is kept",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "        elif restated:",
         "        elif content:",
         "A detail added to what holds until Monday would make it hold for ever.",
@@ -777,7 +777,7 @@ BREAKS = (
     ),
     Break(
         "an end is dropped",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "        elif restated:",
         "        elif not content:",
         "What is said anew, without an end, would still be deleted.",
@@ -785,7 +785,7 @@ BREAKS = (
     ),
     Break(
         "another fact has an end of its own",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "subject(proposal.kind, content) != subject(proposal.kind, before)",
         'subject(proposal.kind, content) == ""',
         "Where somebody lives now would be deleted on the day their visit there ended.",
@@ -793,7 +793,7 @@ BREAKS = (
     ),
     Break(
         "what is unclear is asked",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    if verdict.conflict == "unclear":',
         '    if verdict.conflict == "both":',
         "A visit to Tokyo would overwrite a home in Osaka.",
@@ -801,7 +801,7 @@ BREAKS = (
     ),
     Break(
         "an unclear removal is asked",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         'or (verdict is not None and verdict.conflict == "unclear")',
         "or False",
         "What somebody may still like would be removed unasked.",
@@ -809,7 +809,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and never",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    if verdict.sensitive != "none" and sensitive == "never":',
         '    if verdict.sensitive == sensitive == "never":',
         "An operator's KIOKU_SENSITIVE=never would have no effect.",
@@ -817,7 +817,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and asked",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '    return sensitive == "ask" or verdict',
         "    return verdict",
         "An operator's KIOKU_SENSITIVE=ask would have no effect in direct messages.",
@@ -825,7 +825,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and stored",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '(sensitive == "store" and verdict.about == "speaker")',
         '(sensitive == "keep" and verdict.about == "speaker")',
         "An operator's KIOKU_SENSITIVE=store would have no effect in channels.",
@@ -833,7 +833,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and of somebody else",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         '(sensitive == "store" and verdict.about == "speaker")',
         '(sensitive == "store")',
         "A child's illness would be stored without a question.",
@@ -841,7 +841,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and of somebody else in a direct message",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         ' or verdict.about == "other" or',
         " or",
         "A child's illness would be stored without a question where no policy is set.",
@@ -849,7 +849,7 @@ BREAKS = (
     ),
     Break(
         "sensitive and in a channel",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         " or own.audience != DM",
         "",
         "An illness told in a channel would be stored there without a question.",
@@ -929,7 +929,7 @@ BREAKS = (
     ),
     Break(
         "what appeared since the verdict is asked about",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "asked for.\n                self._ask(proposal, verdict, row, ",
         "\n                self._merge(proposal, verdict, key, ",
         "A verdict on something new would overwrite what another run has just stored.",
@@ -940,7 +940,7 @@ BREAKS = (
     ),
     Break(
         "what changed since the verdict is asked about",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "        elif row.content != target.content:",
         "        elif row.kind != target.kind:",
         "An edit made during a formation would be overwritten.",
@@ -948,7 +948,7 @@ BREAKS = (
     ),
     Break(
         "what changed since the verdict is not removed",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "asks=asks or row.content != target.content)",
         "asks=asks)",
         "An edit made during a formation would be removed with what it changed.",
@@ -958,7 +958,7 @@ BREAKS = (
     ),
     Break(
         "what it says already is no question",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "        if row is not None and content == row.content:",
         "        if row is None and not content:",
         "Who says the same twice at once would be asked whether to replace it by itself.",
@@ -968,7 +968,7 @@ BREAKS = (
     ),
     Break(
         "what is known in public stays",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "        elif target.namespace != self._own:",
         "        elif target.namespace.person != self._own.person:",
         "A change for a private channel would not stand before what was told in public.",
@@ -976,7 +976,7 @@ BREAKS = (
     ),
     Break(
         "an excess removal asks about nothing wider",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         "        if proposal.removes and asks:",
         '        if proposal.removes and asks and row.key == "":',
         "Who taps Yes would remove for everybody what they took back here.",
@@ -986,7 +986,7 @@ BREAKS = (
     ),
     Break(
         "an update keeps its key",
-        "memory/formation/commit.py",
+        "memory/formation/decisions.py",
         'verdict, row.key, {**current["content"]',
         'verdict, str(uuid.uuid4()), {**current["content"]',
         "A change of mind would stand beside what it replaced.",
@@ -1375,7 +1375,7 @@ BREAKS = (
     ),
     Break(
         "a long thread gives its place back",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "                    await self._inbox.queue_again(thread)\n",
         "",
         "What still waits in it would wait for the upkeep.",
@@ -1487,7 +1487,7 @@ BREAKS = (
     ),
     Break(
         "a thread is drained to its end",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         '                if ended == "ended" and not claimed.more:',
         '                if ended == "ended":',
         "Of messages sent in a row only the first would be answered.",
@@ -2188,7 +2188,7 @@ BREAKS = (
     ),
     Break(
         "one outage notice for each message",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "        if claimed.held_since is None:\n            await self._fixed_replies.announce",
         "        if True:\n            await self._fixed_replies.announce",
         "A message would get another notice with each attempt.",
@@ -2196,7 +2196,7 @@ BREAKS = (
     ),
     Break(
         "every author in a held thread gets a notice",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         '                    if ended == "held" and claimed.more:',
         "                    if False:",
         "People who write in a thread that waits for the model would get no notice.",
@@ -2215,7 +2215,7 @@ BREAKS = (
     ),
     Break(
         "what fails alone is given up",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         '        return "held_alone" if refused else None',
         "        return None",
         "A prompt that the model cannot take would be tried for half an hour.",
@@ -2462,7 +2462,7 @@ BREAKS = (
     ),
     Break(
         "a closed conversation is no error",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "            if failed.is_expected:",
         "            if not failed.is_expected:",
         "Each archived channel would report an error of the app.",
@@ -2486,7 +2486,7 @@ BREAKS = (
     ),
     Break(
         "the model is back",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "            await self._inbox.release_held()",
         "            pass",
         "Messages would wait for up to a minute after the model is back.",
@@ -2715,7 +2715,7 @@ BREAKS = (
     ),
     Break(
         "PostgreSQL's troubles are no fault of the message",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "            if is_unavailable(error) and claimed.attempts < _MOST_ATTEMPTS:",
         "            if False:",
         "A message would be given up because of an outage it has nothing to do with.",
@@ -3159,7 +3159,7 @@ BREAKS = (
     ),
     Break(
         "a session after a crash",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "        if claimed.attempts:\n            message",
         "        if False:\n            message",
         "A message given up after a crash would leave its session in processing.",
@@ -3247,19 +3247,19 @@ BREAKS = (
     ),
     Break(
         "nothing is read for who is no member",
-        "bot/pipeline/tools/viewing.py",
+        "bot/pipeline/viewed_channels.py",
         "            if not await self._is_member(person, channel):\n",
         "            if False:\n",
         "A person could have a private channel read to them that they are not in.",
-        ("tests/integration/test_viewing.py",),
+        ("tests/integration/test_viewed_channels.py",),
     ),
     Break(
         "what was forgotten is not read as context",
-        "bot/pipeline/tools/viewing.py",
+        "bot/pipeline/viewed_channels.py",
         "not in {message.ts, *forgotten}",
         "not in {message.ts}",
         "A forgotten message would come back by way of the channel it stands in.",
-        ("tests/integration/test_viewing.py",),
+        ("tests/integration/test_viewed_channels.py",),
     ),
     Break(
         "who erased themself is asked of nobody",
@@ -3311,7 +3311,7 @@ BREAKS = (
     ),
     Break(
         "nothing is kept of whom it is closed to",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "(claimed, refusal)\n            return True\n",
         "(claimed, refusal)\n",
         "Who may not use Kioku would be told so, and answered and remembered all the same.",
@@ -3381,7 +3381,7 @@ BREAKS = (
     ),
     Break(
         "messages of a workspace that left",
-        "bot/pipeline/worker.py",
+        "bot/pipeline/thread_worker.py",
         "if claimed.unserved:",
         "if False:",
         "Messages of a workspace that uninstalled the app would be answered.",

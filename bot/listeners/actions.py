@@ -67,10 +67,10 @@ _SUFFIX = "(?:_(?:[0-9]+|all|first|next|yes|no|both))?"
 def register(
     app: AsyncApp,
     *,
-    own: MemoryActions,
+    memory_actions: MemoryActions,
     adding: MemoryAdder,
     controls: MemoryControls,
-    exporting: Exporter,
+    exporter: Exporter,
     modals: Modals,
     responder: Responder,
 ) -> None:
@@ -81,12 +81,12 @@ def register(
     """
     changes = modals.changes
     clicks: dict[str, Click] = {
-        FORGET_ACTION: own.forgotten,
-        FORGET_ALL_ACTION: own.everything_forgotten,
-        FORGET_PERIOD_ACTION: own.period_forgotten,
-        UNDO_ACTION: own.brought_back,
-        PAGE_ACTION: own.listed,
-        PREVIEW_ACTION: own.preview_page,
+        FORGET_ACTION: memory_actions.forgotten,
+        FORGET_ALL_ACTION: memory_actions.everything_forgotten,
+        FORGET_PERIOD_ACTION: memory_actions.period_forgotten,
+        UNDO_ACTION: memory_actions.brought_back,
+        PAGE_ACTION: memory_actions.listed,
+        PREVIEW_ACTION: memory_actions.preview_page,
         STORE_ACTION: adding.stored_anyway,
         MOVE_ACTION: modals.audiences.moved,
         UNDO_CHANGE_ACTION: changes.undone,
@@ -102,7 +102,7 @@ def register(
         HOME_PAUSE_ACTION: controls.paused_in_home,
         HOME_INCOGNITO_ACTION: controls.incognito_in_home,
         HOME_LANGUAGE_ACTION: controls.language_in_home,
-        EXPORT_ACTION: exporting.exported,
+        EXPORT_ACTION: exporter.exported,
         FEEDBACK_ACTION: modals.feedback.clicked,
     }
     clicks_in_modals: dict[str, ModalClick] = {

@@ -101,11 +101,11 @@ def create_app(
     inbox: Inbox,
     changes: ChangeEvents,
     workspaces: Workspaces,
-    own: MemoryActions,
-    own_commands: SlashCommands,
+    memory_actions: MemoryActions,
+    slash_commands: SlashCommands,
     responder: Responder,
     controls: MemoryControls,
-    exporting: Exporter,
+    exporter: Exporter,
     modals: Modals,
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
@@ -151,13 +151,13 @@ def create_app(
         workspaces=workspaces,
         bot_user_id=str(identity.bot_user_id),
     )
-    commands.register(app, commands=own_commands, modals=modals, responder=responder)
+    commands.register(app, commands=slash_commands, modals=modals, responder=responder)
     actions.register(
         app,
-        own=own,
-        adding=own_commands.adding,
+        memory_actions=memory_actions,
+        adding=slash_commands.adding,
         controls=controls,
-        exporting=exporting,
+        exporter=exporter,
         modals=modals,
         responder=responder,
     )

@@ -12,7 +12,7 @@ from bot.conversation.turns import Turns
 from bot.delivery.sessions import Sessions
 from bot.home.publisher import HomePublisher
 from bot.home.suggested_prompts import SuggestedPrompts
-from bot.pipeline.tools.viewing import ViewedChannels
+from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
 from bot.slack.messages import Message, found_message, installation_team
 from bot.slack.text import plain, storable, typed
@@ -49,10 +49,10 @@ class ChangeEvents:
     inbox: Inbox
     turns: Turns
     audiences: Audiences
-    people: Profiles
-    suggesting: SuggestedPrompts
-    viewing: ViewedChannels
-    homes: HomePublisher
+    profiles: Profiles
+    suggested_prompts: SuggestedPrompts
+    viewed_channels: ViewedChannels
+    home_publisher: HomePublisher
     offboarding: Offboarding
     sessions: Sessions
     message_changed: MessageChanged
@@ -69,21 +69,21 @@ class ChangeEvents:
                 await self.sessions.note_renamed(f"{team}.{channel}.{event.get('thread_ts')}")
             case "user_change", _:
                 user = event.get("user") or {}
-                await self.people.changed(Person(team, str(user.get("id"))), user)
+                await self.profiles.changed(Person(team, str(user.get("id"))), user)
             case "app_uninstalled", _:
                 await self.offboarding.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
                 bots = (event.get("tokens") or {}).get("bot") or []
                 await self.offboarding.tokens_revoked(team, _event_time(body), bots)
             case "app_context_changed", _ if user := _viewer(body):
-                await self.viewing.note(Person(team, user), event.get("context"))
+                await self.viewed_channels.note(Person(team, user), event.get("context"))
             case "app_home_opened", _:
                 person = Person(team, str(event.get("user")))
                 if event.get("context"):
-                    await self.viewing.note(person, event["context"])
-                await self.suggesting.opened(person, event)
+                    await self.viewed_channels.note(person, event["context"])
+                await self.suggested_prompts.opened(person, event)
                 if event.get("tab") == "home":
-                    await self.homes.opened(person, slack_hash=_shown(event))
+                    await self.home_publisher.opened(person, slack_hash=_shown(event))
             case "message", "message_changed":
                 edited = event.get("message") or {}
                 # Slack leaves a tombstone in the place of a deleted message that has replies.

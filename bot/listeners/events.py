@@ -69,7 +69,7 @@ def register(
                     log.info("an event of a workspace that is not served was dropped")
                 elif message is not None:
                     if "app_context" in event:
-                        await changes.viewing.note(message.person, event["app_context"])
+                        await changes.viewed_channels.note(message.person, event["app_context"])
                     await inbox.store(message)
                 else:
                     await changes.note(body)

@@ -66,9 +66,9 @@ def _log_failure(what: str, error: Exception) -> None:
 class Responder:
     """Responds to requests that were acknowledged at once, as soon as the result is ready."""
 
-    def __init__(self, people: Profiles, homes: HomePublisher) -> None:
-        self._people = people
-        self._homes = homes
+    def __init__(self, profiles: Profiles, home_publisher: HomePublisher) -> None:
+        self._profiles = profiles
+        self._home_publisher = home_publisher
         self._running = 0
         self._idle = asyncio.Event()
 
@@ -101,7 +101,7 @@ class Responder:
         with self._counted():
             emptied = asyncio.create_task(asyncio.sleep(_ACK_SECONDS if acked else 0.0))
             person = person_of(body)
-            language = await self._people.language(person)
+            language = await self._profiles.language(person)
             try:
                 with transaction_timeout(_DATABASE_SECONDS):
                     view = await work(person, language)
@@ -109,7 +109,7 @@ class Responder:
                 _log_failure("what a modal asked for was not carried out", error)
                 view = sentence_view(language, "memory_title", say(language, _sentence_key(error)))
             if in_home(body):
-                await self._homes.in_use(person)
+                await self._home_publisher.in_use(person)
             if view is None:
                 return
             await emptied
@@ -131,13 +131,13 @@ class Responder:
         person = person_of(body)
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                await self._homes.show(person, position, banner)
+                await self._home_publisher.show(person, position, banner)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a Home could not be shown", error)
-            language = await self._people.language(person)
+            language = await self._profiles.language(person)
             failure = ephemeral_payload(say(language, _sentence_key(error)))
             try:
-                await self._homes.show_banner(person, body["view"], failure)
+                await self._home_publisher.show_banner(person, body["view"], failure)
             except SLACK_FAULTS as fault_of_slack:
                 log.warning("a Home could not be updated: %s", fault(fault_of_slack))
 
@@ -164,7 +164,7 @@ class Responder:
         self, body: Mapping[str, Any], respond: AsyncRespond, work: Answer, *, replace: bool
     ) -> None:
         person = person_of(body)
-        language = await self._people.language(person)
+        language = await self._profiles.language(person)
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 payload = await work(person, language)

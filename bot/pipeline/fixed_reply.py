@@ -13,8 +13,8 @@ from memory import View
 class FixedReplies:
     """Replies with one sentence in place of an answer."""
 
-    def __init__(self, parts: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
+        self._dependencies = dependencies
         self._open_reply_sink = open_reply_sink
 
     async def replace_answer(
@@ -32,7 +32,7 @@ class FixedReplies:
         """
         view, intent = await self._begin(claimed, remember=remember)
         await self._show(claimed, view, intent, key, values)
-        await self._parts.turns.end(claimed, intent, view, outcome, reply=None)
+        await self._dependencies.turns.end(claimed, intent, view, outcome, reply=None)
 
     async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
         """Tell the person that their answer takes longer; it will replace this message."""
@@ -40,14 +40,14 @@ class FixedReplies:
         await self._show(claimed, view, intent, key, {})
 
     async def _begin(self, claimed: ClaimedMessage, *, remember: bool) -> tuple[View, Intent]:
-        parts, text = self._parts, claimed.message.text if remember else ""
-        view = await parts.audiences.view(claimed.message)
-        intent, _ = await parts.turns.begin(
+        dependencies, text = self._dependencies, claimed.message.text if remember else ""
+        view = await dependencies.audiences.view(claimed.message)
+        intent, _ = await dependencies.turns.begin(
             claimed,
             view,
-            question=plain(text, parts.bot_user_id),
-            words=typed(text, parts.bot_user_id),
-            bot_user_id=parts.bot_user_id,
+            question=plain(text, dependencies.bot_user_id),
+            words=typed(text, dependencies.bot_user_id),
+            bot_user_id=dependencies.bot_user_id,
         )
         return view, intent
 

@@ -104,24 +104,24 @@ class TurnDependencies:
 
 
 def create_turn(
-    parts: TurnDependencies, open_reply_sink: OpenReplySink
+    dependencies: TurnDependencies, open_reply_sink: OpenReplySink
 ) -> Pregel[Any, Any, Any, Any]:
     """Return the turn as a LangGraph entrypoint: a `ClaimedMessage` in, its `Outcome` out."""
 
     @entrypoint()
     async def turn(claimed: ClaimedMessage) -> Outcome:
         message, began = claimed.message, time.monotonic()
-        question = plain(message.text, parts.bot_user_id)
-        words = typed(message.text, parts.bot_user_id)
+        question = plain(message.text, dependencies.bot_user_id)
+        words = typed(message.text, dependencies.bot_user_id)
 
-        view = await parts.audiences.view(message)
+        view = await dependencies.audiences.view(message)
         asked = with_files(question) if message.has_files else question
-        intent, context = await parts.turns.begin(
+        intent, context = await dependencies.turns.begin(
             claimed,
             view,
             question=asked,
             words=words,
-            bot_user_id=parts.bot_user_id,
+            bot_user_id=dependencies.bot_user_id,
             limited=True,
         )
         recalled: Sequence[str] = ()
@@ -132,17 +132,19 @@ def create_turn(
             earlier = latest_with_files(context.exchanges, message)
             files: Sequence[Attached] = ()
             if message.has_files or earlier:
-                files = await parts.attachments.read(message, earlier=earlier)
+                files = await dependencies.attachments.read(message, earlier=earlier)
             if question or any(file.content and not file.earlier for file in files):
-                prompt = await _prompt(parts, claimed, view, intent, context, question, files)
+                prompt = await _prompt(
+                    dependencies, claimed, view, intent, context, question, files
+                )
                 recalled = [memory.reference for memory in prompt.memories]
                 if sink.interactive:
-                    tools = parts.tools(claimed, view, intent, _last_reply(context, message))
-                answered = await _answer(parts, claimed, prompt, sink, tools)
+                    tools = dependencies.tools(claimed, view, intent, _last_reply(context, message))
+                answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.whole:
                     made = ReplyMetrics(
-                        model=parts.replier.model,
+                        model=dependencies.replier.model,
                         milliseconds=round((time.monotonic() - began) * 1000),
                     )
                 if tools is not None:
@@ -164,7 +166,7 @@ def create_turn(
             else:
                 outcome, text = "answered", await _nothing_asked(sink, files)
                 await sink.finish(text)
-        await parts.turns.end(
+        await dependencies.turns.end(
             claimed,
             intent,
             view,
@@ -208,7 +210,7 @@ async def _with_unseen_files(
 
 
 async def _prompt(
-    parts: TurnDependencies,
+    dependencies: TurnDependencies,
     claimed: ClaimedMessage,
     view: View,
     intent: Intent,
@@ -218,8 +220,10 @@ async def _prompt(
 ) -> Prompt:
     message, off = claimed.message, intent.memory_state.off
     recalled, thread = await asyncio.gather(
-        _recalled(parts, view, intent, context, question or FILES_ALONE),
-        thread_before(parts.client, message, context, parts.bot_user_id, off=off is not None),
+        _recalled(dependencies, view, intent, context, question or FILES_ALONE),
+        thread_before(
+            dependencies.client, message, context, dependencies.bot_user_id, off=off is not None
+        ),
     )
     with step("prompt"):
         return compose(
@@ -263,11 +267,13 @@ def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory
 
 
 async def _recalled(
-    parts: TurnDependencies, view: View, intent: Intent, context: Context, question: str
+    dependencies: TurnDependencies, view: View, intent: Intent, context: Context, question: str
 ) -> Recalled:
     if intent.memory_state.off:
         return Recalled(memories=())
-    return await recall_memories(parts.pool, parts.embedder, view, question, first=context.memories)
+    return await recall_memories(
+        dependencies.pool, dependencies.embedder, view, question, first=context.memories
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +290,7 @@ class _Answered:
 
 
 async def _answer(
-    parts: TurnDependencies,
+    dependencies: TurnDependencies,
     claimed: ClaimedMessage,
     prompt: Prompt,
     sink: ReplySink,
@@ -299,7 +305,7 @@ async def _answer(
     try:
         await sink.check()
         try:
-            reply = await parts.replier.reply(
+            reply = await dependencies.replier.reply(
                 person, prompt, show, tools, sink.expect, on_task=sink.task
             )
         except ReplyFailed as failed:
@@ -310,7 +316,7 @@ async def _answer(
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             sink.start_over()
-            reply = await parts.replier.reply(
+            reply = await dependencies.replier.reply(
                 person, prompt, show, tools, on_task=sink.task, again=True
             )
     except ReplyFailed as failed:

@@ -43,7 +43,7 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
     Raises `StartError`.
     """
     token = wiring.connections.settings.slack_app_token
-    responder = Responder(wiring.people, wiring.homes)
+    responder = Responder(wiring.profiles, wiring.home_publisher)
     app = build_app(wiring, responder)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(responder.wait_until_idle, _ANSWER_SECONDS)
@@ -66,11 +66,11 @@ def build_app(wiring: Application, responder: Responder) -> CheckedApp:
         inbox=wiring.inbox,
         changes=create_changes(wiring),
         workspaces=wiring.workspaces,
-        own=wiring.own,
-        own_commands=wiring.own_commands,
+        memory_actions=wiring.memory_actions,
+        slash_commands=wiring.slash_commands,
         responder=responder,
         controls=wiring.controls,
-        exporting=wiring.exporting,
+        exporter=wiring.exporter,
         modals=wiring.modals,
     )
 
@@ -81,10 +81,10 @@ def create_changes(wiring: Application) -> ChangeEvents:
         inbox=wiring.inbox,
         turns=wiring.turns,
         audiences=wiring.audiences,
-        people=wiring.people,
-        suggesting=wiring.suggesting,
-        viewing=wiring.viewing,
-        homes=wiring.homes,
+        profiles=wiring.profiles,
+        suggested_prompts=wiring.suggested_prompts,
+        viewed_channels=wiring.viewed_channels,
+        home_publisher=wiring.home_publisher,
         offboarding=wiring.offboarding,
         sessions=wiring.sessions,
         message_changed=wiring.sources.message_changed,
@@ -109,5 +109,5 @@ def _ask(wiring: Application) -> Handler | None:
         return None
     asks = AskHandler(wiring.quotas)
     return ask_handler(
-        asks, create_turn(wiring.parts, asks.open_reply_sink), token.get_secret_value()
+        asks, create_turn(wiring.turn_dependencies, asks.open_reply_sink), token.get_secret_value()
     )

@@ -33,8 +33,8 @@ from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
 from bot.pipeline.sources import Sources
 from bot.pipeline.tools.toolbox import open_tools
-from bot.pipeline.tools.viewing import ViewedChannels
 from bot.pipeline.turn import OpenReplySink, TurnDependencies
+from bot.pipeline.viewed_channels import ViewedChannels
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.memory_models import create_former, create_verifier
@@ -52,39 +52,39 @@ from memory import Embedder, load_schemas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """The parts that a front and a worker are made of; none of them runs by itself."""
+    """The objects that a receiver and a worker use. Creating them starts no task."""
 
     connections: Connections
     queue: Queue
     inbox: Inbox
     audiences: Audiences
-    people: Profiles
-    own: MemoryActions
-    own_commands: SlashCommands
+    profiles: Profiles
+    memory_actions: MemoryActions
+    slash_commands: SlashCommands
     controls: MemoryControls
-    exporting: Exporter
+    exporter: Exporter
     turns: Turns
     sessions: Sessions
-    learning: FormationJobs
+    formation_jobs: FormationJobs
     notices: ChangeNotices
     sources: Sources
     modals: Modals
-    homes: HomePublisher
+    home_publisher: HomePublisher
     quotas: Quotas
     policies: Policies
     access: AccessControl
     workspaces: Workspaces
     offboarding: Offboarding
-    reading: MissedMessages
+    missed_messages: MissedMessages
     slack_deletions: SlackDeletions
-    suggesting: SuggestedPrompts
-    viewing: ViewedChannels
-    parts: TurnDependencies
+    suggested_prompts: SuggestedPrompts
+    viewed_channels: ViewedChannels
+    turn_dependencies: TurnDependencies
     open_reply_sink: OpenReplySink
 
 
 def wire(connections: Connections) -> Application:
-    """Return the parts, joined; nothing is asked of a network yet."""
+    """Create and connect the objects of the application, without a network request."""
     settings, pool, slack = connections.settings, connections.pool, connections.slack
     schemas = load_schemas(settings.schemas)
     queue = Queue(pool)
@@ -92,11 +92,11 @@ def wire(connections: Connections) -> Application:
     inbox = Inbox(pool, queue)
     embedder = Embedder(connections.model, connections.space)
     audiences = Audiences(pool, slack)
-    people = Profiles(pool, slack)
+    profiles = Profiles(pool, slack)
     policies = Policies(pool, policy_of(settings))
-    access = AccessControl(policies, people, slack)
+    access = AccessControl(policies, profiles, slack)
     workspaces = Workspaces(pool)
-    notices = ChangeNotices(pool, queue, slack, people, stand_in=settings.stand_in)
+    notices = ChangeNotices(pool, queue, slack, profiles, stand_in=settings.stand_in)
     verifier = create_verifier(settings)
     former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
     quotas = Quotas(
@@ -104,7 +104,7 @@ def wire(connections: Connections) -> Application:
         messages_per_hour=settings.person_messages_per_hour,
         tokens_per_day=settings.workspace_tokens_per_day,
     )
-    learning = FormationJobs(
+    formation_jobs = FormationJobs(
         pool=pool,
         queue=queue,
         former=former,
@@ -115,24 +115,24 @@ def wire(connections: Connections) -> Application:
         quiet_seconds=settings.formation_delay,
         consent=settings.consent,
     )
-    own = MemoryActions(
+    memory_actions = MemoryActions(
         pool=pool,
         embedder=embedder,
-        people=people,
+        people=profiles,
         audiences=audiences,
         update_notices=notices.update_notices,
-        form_now=learning.form_now,
+        form_now=formation_jobs.form_now,
     )
     controls = MemoryControls(
-        pool, people, learning.schedule_all, consent=settings.consent, access=access
+        pool, profiles, formation_jobs.schedule_all, consent=settings.consent, access=access
     )
     files = SlackFiles(slack)
-    exporting = Exporter(pool, files, settings)
+    exporter = Exporter(pool, files, settings)
     permalinks = Permalinks(slack)
     modals = Modals(
         pool=pool,
         permalinks=permalinks,
-        editing=MemoryEditor(pool, embedder, own, schemas=schemas),
+        editing=MemoryEditor(pool, embedder, memory_actions, schemas=schemas),
         audiences=AudienceChanges(pool, embedder, audiences),
         changes=ChangeHistory(pool, embedder, notices, permalinks),
         controls=controls,
@@ -145,19 +145,19 @@ def wire(connections: Connections) -> Application:
             verifier=verifier,
             quotas=quotas,
         ),
-        erasing=PersonEraser(pool, people, slack),
-        own=own,
+        erasing=PersonEraser(pool, profiles, slack),
+        own=memory_actions,
         feedback=Feedback(pool),
     )
-    homes = HomePublisher(
+    home_publisher = HomePublisher(
         pool,
         queue,
         slack,
-        people,
-        HomeQueries(pool, own, permalinks, settings, policies, access),
+        profiles,
+        HomeQueries(pool, memory_actions, permalinks, settings, policies, access),
     )
-    own_commands = SlashCommands(
-        own=own,
+    slash_commands = SlashCommands(
+        own=memory_actions,
         controls=controls,
         adding=MemoryAdder(
             pool,
@@ -170,15 +170,15 @@ def wire(connections: Connections) -> Application:
             quotas=quotas,
         ),
         changes=modals.changes,
-        exporting=exporting,
+        exporting=exporter,
     )
     workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits())
     sessions = Sessions(workspace, pool)
-    viewing = ViewedChannels(pool, slack, policies, workspace.bot_user_id)
-    sources = Sources(pool, queue, embedder, notices.add_notice, learning.schedule, slack)
+    viewed_channels = ViewedChannels(pool, slack, policies, workspace.bot_user_id)
+    sources = Sources(pool, queue, embedder, notices.add_notice, formation_jobs.schedule, slack)
     turns = Turns(
         pool,
-        schedule_formation=learning.schedule,
+        schedule_formation=formation_jobs.schedule,
         consent=settings.consent,
         add_notice=notices.add_notice,
         repeat_notice=notices.repeat_notice,
@@ -191,17 +191,17 @@ def wire(connections: Connections) -> Application:
         queue=queue,
         inbox=inbox,
         audiences=audiences,
-        people=people,
-        own=own,
-        own_commands=own_commands,
+        profiles=profiles,
+        memory_actions=memory_actions,
+        slash_commands=slash_commands,
         controls=controls,
-        exporting=exporting,
+        exporter=exporter,
         turns=turns,
         sessions=sessions,
-        learning=learning,
+        formation_jobs=formation_jobs,
         notices=notices,
         modals=modals,
-        homes=homes,
+        home_publisher=home_publisher,
         sources=sources,
         quotas=quotas,
         policies=policies,
@@ -210,21 +210,21 @@ def wire(connections: Connections) -> Application:
         offboarding=Offboarding(
             pool, queue, slack, workspaces, str(connections.identity.bot_user_id)
         ),
-        reading=MissedMessages(
+        missed_messages=MissedMessages(
             pool, queue, inbox, audiences, slack, str(connections.identity.bot_user_id)
         ),
         slack_deletions=SlackDeletions(pool, queue, slack, workspace.bot_user_id),
-        viewing=viewing,
-        suggesting=SuggestedPrompts(
+        viewed_channels=viewed_channels,
+        suggested_prompts=SuggestedPrompts(
             pool,
             queue,
             slack,
-            people,
+            profiles,
             consent=settings.consent,
             web_search=settings.web_search and not settings.stand_in,
             access=access,
         ),
-        parts=TurnDependencies(
+        turn_dependencies=TurnDependencies(
             pool=pool,
             client=slack,
             bot_user_id=workspace.bot_user_id,
@@ -242,11 +242,11 @@ def wire(connections: Connections) -> Application:
             tools=open_tools(
                 pool,
                 embedder,
-                own,
+                memory_actions,
                 controls,
-                own_commands.shows,
+                slash_commands.shows,
                 modals.audiences,
-                viewing,
+                viewed_channels,
                 schemas,
                 verifier=verifier,
                 spend=quotas.spend,
@@ -257,7 +257,7 @@ def wire(connections: Connections) -> Application:
             pool,
             workspace,
             sessions,
-            people,
+            profiles,
             stand_in=settings.stand_in,
             check=inbox.check,
         ),

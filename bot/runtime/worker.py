@@ -21,8 +21,8 @@ from bot.pipeline.deleted_messages import DeletedMessages
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FORM
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
+from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
 from bot.pipeline.turn import create_turn
-from bot.pipeline.worker import ModelOutages, ThreadWorker
 from bot.queue.queue import HOMES, LEARNING, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
@@ -45,21 +45,23 @@ def register_work(wiring: Application) -> None:
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
-    catching_up = Backfill(wiring.connections.pool, queue, wiring.reading, wiring.connections.slack)
+    catching_up = Backfill(
+        wiring.connections.pool, queue, wiring.missed_messages, wiring.connections.slack
+    )
     for name, work, kind, attempts, wait in (
         (UPDATE_FROM_TURN, wiring.sources.update_from_turn, LEARNING, 8, 4),
         (UPDATE_FROM_MESSAGE, wiring.sources.update_from_message, LEARNING, 8, 4),
         (SHOW, wiring.notices.show, REPLIES, 6, 2),
-        (SUGGEST, wiring.suggesting.suggest, REPLIES, 2, 2),
-        (PUBLISH, wiring.homes.publish, HOMES, 8, 2),
-        (READ_FOLLOW_UPS, wiring.reading.follow_ups, REPLIES, 6, 2),
+        (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, 2, 2),
+        (PUBLISH, wiring.home_publisher.publish, HOMES, 8, 2),
+        (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, 6, 2),
         (CATCH_UP, catching_up.plan, REPLIES, 6, 2),
         (READ_ON, catching_up.read_on, REPLIES, 6, 2),
         (DELETE_IN_SLACK, wiring.slack_deletions.work, LEARNING, 8, 2),
     ):
         served = wiring.offboarding.while_served(work)
         queue.register(name, kind, served, attempts=attempts, wait=wait)
-    form = wiring.offboarding.while_served(wiring.learning.form)
+    form = wiring.offboarding.while_served(wiring.formation_jobs.form)
     queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)
     queue.register(PURGE, LEARNING, wiring.offboarding.purge, attempts=8, wait=4)
     settings = wiring.connections.settings
@@ -69,7 +71,7 @@ def register_work(wiring: Application) -> None:
         history_days=settings.history_days,
         retention_days=settings.retention_days,
         offboarding=wiring.offboarding,
-        people=wiring.people,
+        people=wiring.profiles,
     )
     queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
 
@@ -107,14 +109,14 @@ def _make_ready() -> None:
 
 def create_answering(wiring: Application) -> ThreadWorker:
     """Return what answers the messages that wait."""
-    parts, pool = wiring.parts, wiring.connections.pool
-    fixed_replies = FixedReplies(parts, wiring.open_reply_sink)
+    dependencies, pool = wiring.turn_dependencies, wiring.connections.pool
+    fixed_replies = FixedReplies(dependencies, wiring.open_reply_sink)
     return ThreadWorker(
         wiring.inbox,
-        create_turn(parts, wiring.open_reply_sink),
+        create_turn(dependencies, wiring.open_reply_sink),
         fixed_replies,
-        ModelOutages(wiring.inbox, fixed_replies, parts.replier.breaker),
-        DeletedMessages(pool, parts.client, parts.bot_user_id, wiring.sessions),
+        ModelOutages(wiring.inbox, fixed_replies, dependencies.replier.breaker),
+        DeletedMessages(pool, dependencies.client, dependencies.bot_user_id, wiring.sessions),
         wiring.quotas,
         Notices(pool),
         wiring.sessions,

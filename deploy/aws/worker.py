@@ -178,7 +178,7 @@ async def _dispatch(wiring: Application, envelope: Envelope) -> None:
     sent = envelopes.read(envelope)
     if view_id := envelope.get("view_id"):
         sent[OPENED] = view_id
-    responder = Responder(wiring.people, wiring.homes)
+    responder = Responder(wiring.profiles, wiring.home_publisher)
     response = await build_app(wiring, responder).async_dispatch(_request(envelope, sent))
     if response.status >= 500:
         # Lambda invokes this function again with the same event.
@@ -205,6 +205,6 @@ def _request(envelope: Envelope, sent: dict[str, Any]) -> AsyncBoltRequest:
 
 async def _ask(wiring: Application, envelope: Envelope) -> dict[str, Any]:
     asks = AskHandler(wiring.quotas)
-    turn = create_turn(wiring.parts, asks.open_reply_sink)
+    turn = create_turn(wiring.turn_dependencies, asks.open_reply_sink)
     status, text = await answer_call(asks, turn, envelope["user_id"], envelope["prompt"])
     return {"statusCode": status, "body": text}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from memory.formation.commit import refusal
+from memory.formation.decisions import refusal
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.proposals import MAX_PROPOSALS, ProposedWrite
 from memory.formation.verdicts import Verifier

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.commit import OpenQuestion
+from memory.formation.decisions import OpenQuestion
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_statement, person_transaction

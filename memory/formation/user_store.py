@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.commit import Decisions, StoredChange, decide
+from memory.formation.decisions import Decisions, StoredChange, decide
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair, read_writes
 from memory.formation.questions import Question, ask

@@ -1,7 +1,7 @@
 """Verdicts: a second, independent model call that judges all proposals of a run.
 
 The call answers for each proposal whether the quoted sentence, in its context, says this about the
-person now. The answers are fields of a schema; `memory.formation.commit` decides on them. A
+person now. The answers are fields of a schema; `memory.formation.decisions` decides on them. A
 run without proposals makes no call.
 """
 
@@ -88,9 +88,9 @@ class Judged:
 class Verifier:
     """Requests verdicts from `model`, a LangChain chat model or a factory of one.
 
-    `sensitive` is the policy for sensitive information (see `memory.formation.commit`). None: what
-    people say about themselves in a direct message is stored; in all other cases the person is
-    asked.
+    `sensitive` is the policy for sensitive information (see `memory.formation.decisions`). None:
+    what people say about themselves in a direct message is stored; in all other cases the person
+    is asked.
     """
 
     def __init__(

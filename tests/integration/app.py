@@ -18,7 +18,7 @@ from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.formation import FORM
-from bot.pipeline.worker import ThreadWorker
+from bot.pipeline.thread_worker import ThreadWorker
 from bot.runtime.connections import Connections
 from bot.runtime.http_routes import create_web_app
 from bot.runtime.receiver import build_app, create_changes
@@ -50,7 +50,7 @@ class App:
     @property
     def embedder(self) -> Embedder:
         """The application's embedder."""
-        return self.wiring.parts.embedder
+        return self.wiring.turn_dependencies.embedder
 
     async def receive(self, place: Place, text: str, **more: Any) -> Message:
         """Post `text` as the person of `place` and store its event; do not answer it."""
@@ -73,7 +73,7 @@ class App:
 
     async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
         """Form the memories of a message's author; return the contents of all of them."""
-        await self.wiring.learning.form(message.team_id, message.user_id, audience)
+        await self.wiring.formation_jobs.form(message.team_id, message.user_id, audience)
         return [memory.content for memory in await self.memories(message.person)]
 
     async def memories(self, person: Person) -> list[Memory]:
@@ -225,7 +225,7 @@ async def open_app(
         database,
         wiring,
         create_answering(wiring),
-        Backfill(pool, wiring.queue, wiring.reading, client),
+        Backfill(pool, wiring.queue, wiring.missed_messages, client),
         create_changes(wiring),
     )
 
@@ -238,7 +238,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
         return None
 
     wiring = app.wiring
-    bolt = build_app(wiring, Responder(wiring.people, wiring.homes))
+    bolt = build_app(wiring, Responder(wiring.profiles, wiring.home_publisher))
     routes = create_web_app(ready=ready, app=bolt, signing_secret=signing_secret)
     runner = web.AppRunner(routes, access_log=None)
     await runner.setup()

@@ -149,7 +149,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(reply_memories_view("en", used)) == case.seen
     assert await reply_memories(app.pool, links, case.bystander, str(turn["id"])) is None
 
-    audiences, own = app.wiring.audiences, app.wiring.own
+    audiences, own = app.wiring.audiences, app.wiring.memory_actions
     preview = await own.preview(case.person, "en", case.place.channel)
     assert preview["response_type"] == "ephemeral"
     assert case.shows(preview) == case.seen
@@ -173,7 +173,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
     message = await app.ask(case.place, "I love goulash")
     turn = app.turn(message)
     app.stand_in.call("/_model/journal", method="DELETE")
-    await app.wiring.learning.form(case.person.team_id, case.person.user_id, turn["audience"])
+    await app.wiring.formation_jobs.form(case.person.team_id, case.person.user_id, turn["audience"])
     requests = app.stand_in.call("/_model/journal")["entries"]
     shown = [entry["body"] for entry in requests if entry["kind"] != "reply"]
     assert "goulash" in json.dumps(shown)
@@ -185,7 +185,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     app = case.app
-    own = app.wiring.own
+    own = app.wiring.memory_actions
     listed = await own.listed(case.person, "en")
     assert listed["response_type"] == "ephemeral"
     assert case.shows(listed) == set(KINDS)

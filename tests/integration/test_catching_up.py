@@ -286,7 +286,7 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: A
     await listening(app).mark()
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     told = await app.ask(place, f"{bot} I like ramen")
-    await app.wiring.learning.form(told.team_id, told.user_id, PUBLIC)
+    await app.wiring.formation_jobs.form(told.team_id, told.user_id, PUBLIC)
     assert [memory.namespace.audience for memory in await app.memories(told.person)] == [PUBLIC]
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     below = app.slack.say(place.user, place.channel, "What can I eat?", thread_ts=told.ts)
@@ -309,7 +309,7 @@ async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
     await listening(app).mark()
     place = app.slack.place(text="known")
     known = await app.ask(place, "I like ramen")
-    await app.wiring.learning.form(known.team_id, known.user_id, "dm")
+    await app.wiring.formation_jobs.form(known.team_id, known.user_id, "dm")
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     said = [
         app.slack.say(place.user, text="What can I eat?"),
@@ -328,7 +328,7 @@ async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
 
 async def test_kinds_known_before_an_outage_are_not_trusted(app: App) -> None:
     """They are forgotten with the first mark, and not used before it."""
-    front, audiences = listening(app), app.wiring.parts.audiences
+    front, audiences = listening(app), app.wiring.turn_dependencies.audiences
     await front.mark()
     place = app.slack.place(channel="public")
     message = app.slack.message(place)

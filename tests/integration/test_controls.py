@@ -79,7 +79,7 @@ async def press(app: App, message: Message, action: str) -> str:
     works = {
         UNDO_CONTROL_ACTION: controls.undoing.undone,
         DELETE_WITHHELD_ACTION: controls.undoing.deleted,
-        FORGET_PERIOD_ACTION: app.wiring.own.period_forgotten,
+        FORGET_PERIOD_ACTION: app.wiring.memory_actions.period_forgotten,
     }
     blocks = [block for one in app.shown(message)[::-1] for block in one.get("blocks", [])]
     elements = [e for b in blocks if b["type"] == "actions" for e in b["elements"]]
@@ -181,12 +181,12 @@ async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
     said = await app.ask(place, "I love pizza")
     [before] = formations_of(app, who)
     assert before["due_in"] > 2
-    shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
+    shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
     assert shown["text"] == say("en", "memories_unformed", count=1)
     [now] = formations_of(app, who)
     assert now["due_in"] <= 0
     await app.form(said)
-    shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
+    shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
     assert "pizza" in shown["text"]
     assert say("en", "memories_unformed", count=1) not in str(shown)
 
@@ -197,7 +197,7 @@ async def test_the_list_forms_nothing_while_memory_is_paused(app: App) -> None:
     who = person(place, app)
     await app.ask(place, "I love pizza")
     await app.wiring.controls.pause(who)
-    shown = await app.wiring.own_commands.memories(who, "en", "", place.channel)
+    shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
     assert shown["text"] == say("en", "memories_none")
     [waiting] = formations_of(app, who)
     assert waiting["due_in"] > 2
@@ -349,7 +349,7 @@ async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: App) ->
     assert nothing_kept(app, root)
     other = await app.ask(place, "I love soba")
     assert app.turn(other)["words"] == "I love soba"
-    payload = await app.wiring.own_commands.memories(who, "en", "incognito off", place.channel)
+    payload = await app.wiring.slash_commands.memories(who, "en", "incognito off", place.channel)
     assert payload["text"] == say("en", "incognito_off_dm")
     below = await app.ask(place, "What shall I eat?", thread_ts=root.ts)
     assert "ramen" in app.request_texts()[-1]
@@ -360,7 +360,7 @@ async def test_the_incognito_command(app: App) -> None:
     """The command switches direct messages; typed in a channel it says so, and what to do there."""
     place, channel = app.slack.place(), app.slack.place(channel="public").channel
     who = person(place, app)
-    typed = app.wiring.own_commands.memories
+    typed = app.wiring.slash_commands.memories
     on = await typed(who, "en", "incognito", place.channel)
     assert on["text"] == say("en", "incognito_on_dm")
     assert on["blocks"][-1]["elements"][0]["action_id"] == INCOGNITO_OFF_ACTION
@@ -386,7 +386,7 @@ async def test_no_prompt_is_suggested_from_memory_while_incognito(app: App) -> N
     place = app.slack.place()
     who = person(place, app)
     assert await app.form(await app.ask(place, "I love ramen"))
-    suggest = partial(app.wiring.suggesting.suggest, who.team_id, who.user_id, place.channel)
+    suggest = partial(app.wiring.suggested_prompts.suggest, who.team_id, who.user_id, place.channel)
     await suggest()
     method = "assistant.threads.setSuggestedPrompts"
     assert "ramen" in json.dumps(app.slack.calls(method)[-1]["args"])
@@ -694,7 +694,7 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     intent, _ = await app.wiring.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
-    tools = app.wiring.parts.tools(waiting, view, intent, None)
+    tools = app.wiring.turn_dependencies.tools(waiting, view, intent, None)
     await app.wiring.controls.pause(who)
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     given = {"action": "create", "evidence": "I love natto", "content": content}

@@ -99,7 +99,7 @@ def test_every_table_with_rows_of_people_is_erased(app: App) -> None:
 async def test_nothing_is_left_but_where_it_was_said(app: App, place: Place) -> None:
     """Memories, ledger, conversation, queue and settings go; the receipt says how many of each."""
     message = await app.ask(place, "I love ramen and I live in Osaka")
-    await app.wiring.learning.form(place.team, place.user, DM)
+    await app.wiring.formation_jobs.form(place.team, place.user, DM)
     await app.ask(place, "I love tempura too")
     waiting = await app.receive(place, "what shall I eat?")
     person = message.person
@@ -129,7 +129,7 @@ async def test_what_was_answered_is_not_answered_again(app: App, place: Place) -
 async def test_an_undo_is_erased_with_the_rest(app: App, place: Place) -> None:
     """What was forgotten a minute ago cannot be taken back after everything was erased."""
     message = await app.ask(place, "I love ramen")
-    await app.wiring.learning.form(place.team, place.user, DM)
+    await app.wiring.formation_jobs.form(place.team, place.user, DM)
     [memory] = await list_memories(app.pool, message.person)
     forgotten = await forget(app.pool, message.person, [memory.reference])
     assert forgotten.undo is not None
@@ -142,7 +142,7 @@ async def test_an_undo_is_erased_with_the_rest(app: App, place: Place) -> None:
 async def test_nobody_else_is_touched(app: App, place: Place) -> None:
     """Somebody whose id begins the same keeps everything."""
     message = await app.ask(place, "I love ramen")
-    await app.wiring.learning.form(place.team, place.user, DM)
+    await app.wiring.formation_jobs.form(place.team, place.user, DM)
     before = about(app, message.person)
     await erase_person(app.pool, Person(place.team, place.user[:-1]))
     await erase_person(app.pool, Person(place.team, f"{place.user}2"))
@@ -162,7 +162,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
 
     async def form(person: Person, whole: bool) -> None:
         if whole:
-            await app.wiring.learning.form(person.team_id, person.user_id, DM)
+            await app.wiring.formation_jobs.form(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
         _, ids, words = await read_unformed(app.pool, own, 9)
@@ -235,7 +235,7 @@ def insert_turn(app: App, person: Person, number: int) -> None:
 async def test_an_export_tells_everything(app: App, place: Place) -> None:
     """Memories, history, conversation, settings, and who received the words."""
     message = await app.ask(place, "I love ramen")
-    await app.wiring.learning.form(place.team, place.user, DM)
+    await app.wiring.formation_jobs.form(place.team, place.user, DM)
     settings = load_settings({"KIOKU_REPLY_MODEL": "m-1"}, dotenv=None)
     kept: dict[str, Any] = await export_person(app.pool, message.person, settings)
     assert json.loads(json.dumps(kept)) == kept

@@ -57,9 +57,9 @@ async def lived(app: App, place: Place) -> Person:
     await app.form(asked)
     await app.ask(place, "What shall I eat?")
     await app.receive(place, "what else?")
-    await wiring.own_commands.memories(person, "en", "export", place.channel)
-    await wiring.homes.opened(person, slack_hash="")
-    await wiring.suggesting.suggest(person.team_id, person.user_id, place.channel)
+    await wiring.slash_commands.memories(person, "en", "export", place.channel)
+    await wiring.home_publisher.opened(person, slack_hash="")
+    await wiring.suggested_prompts.suggest(person.team_id, person.user_id, place.channel)
     await wiring.controls.go_incognito(person)
     await wiring.controls.pause(person)
     app.rows(

@@ -69,7 +69,7 @@ async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Fe
     assert thanks["text"] == say("en", "feedback_thanks")
     [row] = stored(app, who)
     assert (row["turn_id"], row["rating"], row["comment"]) == (turn["id"], "good", "")
-    assert row["model"] == app.wiring.parts.replier.model
+    assert row["model"] == app.wiring.turn_dependencies.replier.model
     assert row["memories"] == turn["recalled"] != []
     assert 0 < row["latency_ms"] < 60_000
 
@@ -151,7 +151,7 @@ async def test_a_comment_goes_with_what_is_forgotten(app: App, feedback: Feedbac
     _, bad = values(app, asked)
     await feedback.asked_why(asked.person, "en", bad)
     await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="ramen!"))
-    await app.wiring.own.everything_forgotten(asked.person, "en")
+    await app.wiring.memory_actions.everything_forgotten(asked.person, "en")
     [row] = stored(app, asked.person)
     assert (row["rating"], row["comment"]) == ("bad", "")
 

@@ -76,7 +76,7 @@ class Visit:
 
     async def remember(self, *foods: str) -> None:
         """Let the person add likings, the last the newest."""
-        embedder = self.app.wiring.parts.embedder
+        embedder = self.app.wiring.turn_dependencies.embedder
         for food in foods:
             await add_memory(
                 self.app.pool,
@@ -92,7 +92,7 @@ class Visit:
         said = await self.control("messages", {"user": self.user, "channel": "dm", "text": words})
         await self.quiet()
         await self.app.answering.drain(f"{self.person.team_id}.{said['channel']}.{said['ts']}")
-        await self.app.wiring.learning.form(self.person.team_id, self.user, DM)
+        await self.app.wiring.formation_jobs.form(self.person.team_id, self.user, DM)
 
     def store(self, count: int, kind: str = "UserFact", field: str = "fact") -> None:
         """Store many memories at once."""
@@ -143,7 +143,7 @@ class Visit:
             self.user,
         )
         for row in taken:
-            await self.app.wiring.homes.publish(**row["args"])
+            await self.app.wiring.home_publisher.publish(**row["args"])
         return len(taken)
 
     async def kept(self, column: str, value: str) -> None:
@@ -253,7 +253,7 @@ async def test_who_never_opened_it_is_sent_nothing(visit: Visit) -> None:
     """A change makes no job where there is no Home to publish."""
     await visit.remember("ramen")
     assert visit.waiting() == []
-    await visit.app.wiring.homes.publish(visit.person.team_id, visit.user)
+    await visit.app.wiring.home_publisher.publish(visit.person.team_id, visit.user)
     assert visit.app.slack.calls("views.publish") == []
 
 
@@ -397,7 +397,7 @@ async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:
     )
     assert 3_500 < job["due_in"] < 3_610
     await visit.as_owner("UPDATE person_settings SET pauses = '{}' WHERE user_id = %s", visit.user)
-    await visit.app.wiring.homes.publish(**job["args"])
+    await visit.app.wiring.home_publisher.publish(**job["args"])
     assert "Memory is on." in await visit.text()
 
 
@@ -420,13 +420,13 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     """A second click before the first is answered finds nothing, and the Undo stays on the page."""
     await visit.remember("ramen")
     view = await visit.open()
-    responder = Responder(visit.app.wiring.people, visit.app.wiring.homes)
+    responder = Responder(visit.app.wiring.profiles, visit.app.wiring.home_publisher)
     person = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}}
     for _ in range(2):
         await responder.respond(
             {**person, "view": view},
             AsyncRespond(response_url=None),
-            visit.app.wiring.own.everything_forgotten,
+            visit.app.wiring.memory_actions.everything_forgotten,
             replace=True,
         )
     assert say("en", "forgotten", what="Likes ramen") in await visit.text()
@@ -468,7 +468,7 @@ async def test_changes_of_questions_are_shown(visit: Visit) -> None:
         )
     assert visit.waiting() == []
     await answer_question(
-        visit.app.pool, visit.app.wiring.parts.embedder, person, UUID(int=0), "no"
+        visit.app.pool, visit.app.wiring.turn_dependencies.embedder, person, UUID(int=0), "no"
     )
     assert await visit.work() == 1
     await expire_due(visit.app.pool)
@@ -494,9 +494,9 @@ async def test_another_replica_publishes(visit: Visit) -> None:
     await visit.open()
     connections = visit.app.wiring.connections
     other = wire(connections)
-    await other.people.settings(visit.person)
+    await other.profiles.settings(visit.person)
     await visit.click(HOME_PAUSE_ACTION, value="open")
-    await other.homes.publish(visit.person.team_id, visit.user)
+    await other.home_publisher.publish(visit.person.team_id, visit.user)
     assert say("en", "home_paused") in await visit.text()
 
 
@@ -551,10 +551,10 @@ async def test_slack_refuses_for_a_while(visit: Visit) -> None:
     visit.app.slack.fault("views.publish", error="internal_error", times=1)
     with pytest.raises(SlackApiError):
         await visit.work()
-    await visit.app.wiring.homes.publish(visit.person.team_id, visit.user)
+    await visit.app.wiring.home_publisher.publish(visit.person.team_id, visit.user)
     assert "natto" in await visit.text()
     visit.app.slack.forget_calls()
-    await visit.app.wiring.homes.publish(visit.person.team_id, visit.user)
+    await visit.app.wiring.home_publisher.publish(visit.person.team_id, visit.user)
     assert visit.app.slack.calls("views.publish") == []
 
 
@@ -579,7 +579,7 @@ async def test_opened_anew(visit: Visit) -> None:
     await visit.open()
     assert visit.app.slack.calls("views.publish") == []
     person = visit.person
-    await visit.app.wiring.homes.opened(person, slack_hash="")
+    await visit.app.wiring.home_publisher.opened(person, slack_hash="")
     await visit.work()
     assert len(visit.app.slack.calls("views.publish")) == 1
 

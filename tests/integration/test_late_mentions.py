@@ -67,7 +67,7 @@ async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(threa
     assert await app.wiring.inbox.store(mention)
     [job] = thread.jobs()
     assert job["args"] == {"thread": mention.thread, "after": mention.ts}
-    await app.wiring.reading.follow_ups(**job["args"])
+    await app.wiring.missed_messages.follow_ups(**job["args"])
     await app.answering.drain(mention.thread)
     asked = app.rows("SELECT question FROM turns ORDER BY question_ts")
     assert [row["question"] for row in asked] == ["one", "two"]
@@ -84,7 +84,7 @@ async def test_what_was_said_before_the_mention_is_left_alone(thread: Thread) ->
         assert not await app.wiring.inbox.store(message)
     await app.wiring.inbox.store(mention)
     [job] = thread.jobs()
-    await app.wiring.reading.follow_ups(**job["args"])
+    await app.wiring.missed_messages.follow_ups(**job["args"])
     assert thread.stored() == [mention.text, "and more"]
 
 
@@ -104,10 +104,10 @@ async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> No
     await app.wiring.inbox.store(mention)
     [job] = thread.jobs()
     app.slack.fault("conversations.replies", error="ratelimited", retry_after=17)
-    await app.wiring.reading.follow_ups(**job["args"])
+    await app.wiring.missed_messages.follow_ups(**job["args"])
     [again] = thread.jobs()
     assert 15 < again["due_in"] <= 17
-    await app.wiring.reading.follow_ups(**again["args"])
+    await app.wiring.missed_messages.follow_ups(**again["args"])
     assert thread.stored() == [mention.text, "two"]
 
 
@@ -119,11 +119,11 @@ async def test_a_thread_that_cannot_be_read_is_left(thread: Thread, error: str) 
     await app.wiring.inbox.store(mention)
     [job] = thread.jobs()
     app.slack.fault("conversations.replies", error=error)
-    await app.wiring.reading.follow_ups(**job["args"])
+    await app.wiring.missed_messages.follow_ups(**job["args"])
     assert thread.jobs() == []
     app.slack.fault("conversations.replies", status=500)
     with pytest.raises(SlackApiError):
-        await app.wiring.reading.follow_ups(**job["args"])
+        await app.wiring.missed_messages.follow_ups(**job["args"])
 
 
 async def test_what_a_thread_says_after_it_asked_for_quiet_is_not_read(thread: Thread) -> None:
@@ -139,5 +139,5 @@ async def test_what_a_thread_says_after_it_asked_for_quiet_is_not_read(thread: T
         mention.thread,
     )
     [job] = thread.jobs()
-    await app.wiring.reading.follow_ups(**job["args"])
+    await app.wiring.missed_messages.follow_ups(**job["args"])
     assert thread.stored() == [mention.text]

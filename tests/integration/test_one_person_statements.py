@@ -122,9 +122,9 @@ async def everything(app: App, suffix: str) -> str:
     place = app.slack.place()
     message = await app.ask(place, f"I love ramen and I'm interested in Rust{suffix}")
     person = message.person
-    await app.wiring.learning.form(person.team_id, person.user_id, "dm")
+    await app.wiring.formation_jobs.form(person.team_id, person.user_id, "dm")
     await app.ask(place, "what shall I eat?")
-    own = dataclasses.replace(app.wiring.own, update_notices=_nothing)
+    own = dataclasses.replace(app.wiring.memory_actions, update_notices=_nothing)
     ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
     await own.listed(person, "en")
     await memory_page(app.pool, person, size=10)

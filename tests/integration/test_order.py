@@ -103,7 +103,7 @@ async def test_a_long_thread_lets_others_through(
 
     What is late, as after an outage, goes on after those who write now.
     """
-    monkeypatch.setattr("bot.pipeline.worker._LONGEST_RUN_SECONDS", 0.0)
+    monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 0.0)
     place = app.slack.place()
     first = written(app, place, "one")
     messages = [first, *(written(app, place, t, thread_ts=first.ts) for t in ("two", "three"))]
@@ -181,7 +181,7 @@ async def test_ten_messages_cost_twelve_calls(app: App) -> None:
         message = await app.ask(place, f"I love {food}.")
     [due] = app.formations(message.person)
     assert due["due_in"] > 0
-    await app.wiring.learning.form(message.team_id, message.user_id, "dm")
+    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
     entries = app.stand_in.call("/_model/journal")["entries"]
     calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
     assert sorted(calls) == ["formation", *["reply"] * 10, "verdict"]
@@ -193,12 +193,12 @@ async def test_ok_thanks_costs_two_calls_and_writes_nothing(app: App) -> None:
     """Thanks, from somebody with memories, are one reply and one formation that changes nothing."""
     place = app.slack.place()
     told = await app.ask(place, "I love ramen.")
-    await app.wiring.learning.form(told.team_id, told.user_id, "dm")
+    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
     before = await app.memories(told.person)
     assert len(before) == 1
     app.stand_in.call("/_model/journal", method="DELETE")
     await app.ask(place, "ok thanks")
-    await app.wiring.learning.form(told.team_id, told.user_id, "dm")
+    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
     entries = app.stand_in.call("/_model/journal")["entries"]
     calls = [entry["kind"] for entry in entries if entry["endpoint"] != "embeddings"]
     assert calls.count("reply") == 1
@@ -293,7 +293,7 @@ async def test_an_edited_message_is_answered_without_what_it_said_before(app: Ap
     """What was remembered of the old words alone is not in view of the answer to the new ones."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    await app.wiring.learning.form(message.team_id, message.user_id, "dm")
+    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
     assert len(await app.memories(message.person)) == 1
     await app.changes.note(changed(message, "I love sushi"))
     await app.answering.drain(message.thread)

@@ -26,13 +26,13 @@ def person(place: Place, app: App) -> Person:
 
 async def memories(app: App, place: Place, text: str) -> dict[str, Any]:
     """Type ``/memories`` at a place; return the answer."""
-    commands = app.wiring.own_commands
+    commands = app.wiring.slash_commands
     return await commands.memories(person(place, app), "en", text, place.channel)
 
 
 async def forget(app: App, place: Place, text: str) -> dict[str, Any]:
     """Type ``/forget`` at a place; return the answer."""
-    commands = app.wiring.own_commands
+    commands = app.wiring.slash_commands
     return await commands.forget(person(place, app), "en", text, place.channel)
 
 
@@ -55,7 +55,7 @@ async def contents(app: App, place: Place) -> str:
 
 async def test_each_use_has_an_answer(app: App) -> None:
     """Whatever stands in the table is answered, and nothing else is."""
-    answered = set(app.wiring.own_commands.answers)
+    answered = set(app.wiring.slash_commands.answers)
     assert answered == {use.name for use in MEMORIES if use.opens_modal != "always"}
 
 
@@ -151,7 +151,7 @@ async def test_settings_are_shown_and_switched(app: App) -> None:
     shown = await controls.retention_chosen(who, "en", "30")
     assert "30 days" in shown["text"]
     await controls.choose(who, language="ja", notices=False)
-    assert await app.wiring.people.language(who) == "ja"
+    assert await app.wiring.profiles.language(who) == "ja"
     shown = await controls.settings_shown(who, "en")
     assert say("en", "settings_notices_off") in shown["text"]
     assert "日本語" in shown["text"]
@@ -180,15 +180,15 @@ async def test_forgetting_today(app: App) -> None:
     assert "ramen" not in question["text"]
     assert "sushi" in await contents(app, place)
     chosen = value(question, FORGET_PERIOD_ACTION)
-    done = await app.wiring.own.period_forgotten(who, "en", chosen)
+    done = await app.wiring.memory_actions.period_forgotten(who, "en", chosen)
     assert "sushi" not in await contents(app, place)
     assert "ramen" in await contents(app, place)
     assert app.turn(fresh)["words"] == ""
     assert "natto" not in json.dumps(await app.form(fresh))
-    again = await app.wiring.own.period_forgotten(who, "en", chosen)
+    again = await app.wiring.memory_actions.period_forgotten(who, "en", chosen)
     assert again["text"] == say("en", "forgotten_already")
     assert (await forget(app, place, "today"))["text"] == say("en", "forget_period_none")
-    await app.wiring.own.brought_back(who, "en", value(done, UNDO_ACTION))
+    await app.wiring.memory_actions.brought_back(who, "en", value(done, UNDO_ACTION))
     assert "sushi" in await contents(app, place)
     assert app.turn(fresh)["words"] == "I love natto"
 
@@ -212,7 +212,9 @@ async def test_forgetting_a_thread(app: App) -> None:
     root = await app.ask(place, "I love sushi")
     await app.form(await app.ask(place, "I love soba", thread_ts=root.ts))
     question = await forget(app, place, "this thread")
-    await app.wiring.own.period_forgotten(who, "en", value(question, FORGET_PERIOD_ACTION))
+    await app.wiring.memory_actions.period_forgotten(
+        who, "en", value(question, FORGET_PERIOD_ACTION)
+    )
     left = await contents(app, place)
     assert "ramen" in left
     assert "sushi" not in left
@@ -233,7 +235,7 @@ async def test_a_period_covers_the_person_alone(app: App) -> None:
     await app.form(await app.ask(bo, "I love sushi"))
     question = await forget(app, ann, "today")
     pressed = value(question, FORGET_PERIOD_ACTION)
-    await app.wiring.own.period_forgotten(person(bo, app), "en", pressed)
+    await app.wiring.memory_actions.period_forgotten(person(bo, app), "en", pressed)
     assert "ramen" in await contents(app, ann)
     assert "sushi" not in await contents(app, bo)
 

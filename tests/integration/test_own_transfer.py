@@ -64,7 +64,7 @@ async def test_the_page_names_every_key(app: App) -> None:
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     await app.form(message)
-    await app.wiring.own_commands.memories(person(place, app), "en", "export", place.channel)
+    await app.wiring.slash_commands.memories(person(place, app), "en", "export", place.channel)
     [file] = files_of(app, place)
     url = f"files/{file['id']}?as={place.user}"
     document = app.slack.control(url)
@@ -106,7 +106,7 @@ async def test_an_export_that_slack_does_not_take(
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
     app.slack.control("faults", fault)
-    told = await app.wiring.exporting.exported(person(place, app), "en")
+    told = await app.wiring.exporter.exported(person(place, app), "en")
     assert told["text"] == say("en", key)
     assert len(files_of(app, place)) == (key == "export_uncertain")
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]

@@ -74,7 +74,7 @@ async def test_a_guest_becomes_a_member(app: App) -> None:
     place = app.slack.place(is_restricted=True)
     await app.ask(place, "Hello")
     member = {"id": place.user, "locale": "en-US", "tz": "UTC", "is_restricted": False}
-    await app.wiring.people.changed(Person(app.slack.team_id, place.user), member)
+    await app.wiring.profiles.changed(Person(app.slack.team_id, place.user), member)
     assert app.turn(await app.ask(place, "Hello again"))["reply"]
 
 
@@ -153,17 +153,17 @@ async def test_what_is_theirs_stays_theirs(make_app: MakeApp, embedder: Embedder
     await add_memory(
         app.pool, embedder, person.namespace("dm"), "UserFoodPreference", content, source
     )
-    commands = app.wiring.own_commands
+    commands = app.wiring.slash_commands
     assert "soba" in (await commands.memories(person, "en", "", ""))["text"]
     assert "soba" in (await commands.forget(person, "en", "soba", ""))["text"]
     refusal = say("en", "policy_person")
     assert (await commands.memories(person, "en", "add I live in Osaka", ""))["text"] == refusal
     direct = app.slack.say(person.user_id)["channel"]
-    await app.wiring.suggesting.suggest(person.team_id, person.user_id, direct)
+    await app.wiring.suggested_prompts.suggest(person.team_id, person.user_id, direct)
     [prompts] = app.slack.calls("assistant.threads.setSuggestedPrompts")
     assert "soba" not in str(prompts)
     said = {"user": person.user_id, "ts": "1.0", "text": "I live in Osaka"}
-    pointed = app.wiring.own_commands.adding.pointed_at
+    pointed = app.wiring.slash_commands.adding.pointed_at
     assert (await pointed(person, "en", channel="C1", message=said))["text"] == refusal
     form = await app.wiring.modals.content({"command": "/memories", "text": "import"}, person, "en")
     assert refusal in str(form)

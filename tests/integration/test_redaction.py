@@ -153,7 +153,7 @@ async def test_a_command_is_refused_before_a_model_is_asked(app: App) -> None:
     """`/memories add` with a credential names its kind and asks no model."""
     place = app.slack.place()
     before = app.model_requests()
-    adding = app.wiring.own_commands
+    adding = app.wiring.slash_commands
     payload = await adding.memories(  # the command as the listener runs it
         app.slack.message(place).person, "en", f"add my password is {_WORD}", place.channel
     )

@@ -29,7 +29,7 @@ def message(place: Place, text: str, **more: Any) -> dict[str, Any]:
 
 async def pointed_at(app: App, place: Place, text: str, **more: Any) -> str:
     """Use the shortcut on a message of a place; return what it says."""
-    adding = app.wiring.own_commands.adding
+    adding = app.wiring.slash_commands.adding
     answer = await adding.pointed_at(
         person(place, app), "en", channel=place.channel, message=message(place, text, **more)
     )

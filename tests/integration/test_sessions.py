@@ -279,7 +279,7 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
     """Where the message was deleted before another worker began, the session is `active`."""
     place = app.slack.place()
     asked = await crashed(app, place)
-    view = await app.wiring.parts.audiences.view(asked)
+    view = await app.wiring.turn_dependencies.audiences.view(asked)
     await app.wiring.turns.begin(
         ClaimedMessage(id=-1, message=asked, attempts=0),
         view,
@@ -315,7 +315,7 @@ async def test_a_title_is_the_persons_from_then_on(app: App) -> None:
     """The event of a renamed session is kept: the app gives that session no title any more."""
     place = app.slack.place()
     asked = await app.receive(place, "What shall we eat?")
-    view = await app.wiring.parts.audiences.view(asked)
+    view = await app.wiring.turn_dependencies.audiences.view(asked)
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     await app.wiring.turns.begin(waiting, view, question="", words="", bot_user_id="B")

@@ -115,12 +115,12 @@ async def test_remembering_counts_too(make_app: MakeApp) -> None:
     [replied] = app.rows("SELECT tokens FROM token_use")
     app.rows("DELETE FROM procrastinate_jobs")
     app.rows("UPDATE token_use SET tokens = 1000000")
-    await app.wiring.learning.form(asked.team_id, asked.user_id, "dm")
+    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert await app.memories(asked.person) == []
     [job] = app.formations(asked.person)
     assert 0 < job["due_in"] <= 86_401
     app.rows("UPDATE token_use SET tokens = %s", replied["tokens"])
-    await app.wiring.learning.form(asked.team_id, asked.user_id, "dm")
+    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 1
     [both] = app.rows("SELECT tokens FROM token_use")
     assert both["tokens"] > replied["tokens"] + 100
@@ -146,7 +146,7 @@ async def test_a_caller_of_the_api_is_told_too(make_app: MakeApp) -> None:
     """Where the callers of ``/ask`` have used up their tokens they get 429 and the sentence."""
     app = await make_app(workspace_tokens_per_day=5)
     asks = AskHandler(app.wiring.quotas)
-    turn = create_turn(app.wiring.parts, asks.open_reply_sink)
+    turn = create_turn(app.wiring.turn_dependencies, asks.open_reply_sink)
     assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")
     assert status == 429
@@ -189,7 +189,7 @@ async def test_beyond_the_tokens_nothing_is_added(make_app: MakeApp) -> None:
     who = person(place, app)
     await app.wiring.quotas.spend(who.team_id, 5)
     before = app.model_requests()
-    adding = app.wiring.own_commands.adding
+    adding = app.wiring.slash_commands.adding
     pointed = {"user": place.user, "ts": place.ts, "text": "I like tea"}
     held = QuotedSentence(text="I like tea", channel=place.channel).value
     for answer in (
@@ -240,7 +240,7 @@ async def test_a_caller_of_the_api_has_an_hourly_limit(make_app: MakeApp) -> Non
     """A user of ``/ask`` is refused with 429 beyond the hourly limit; another is not."""
     app = await make_app(person_messages_per_hour=2)
     asks = AskHandler(app.wiring.quotas)
-    turn = create_turn(app.wiring.parts, asks.open_reply_sink)
+    turn = create_turn(app.wiring.turn_dependencies, asks.open_reply_sink)
     for _ in range(2):
         assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")

@@ -62,13 +62,13 @@ async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
 
 async def clicked(app: App, place: Place, held: str) -> dict[str, Any]:
     """Click [Store Anyway] with the value it holds."""
-    adding = app.wiring.own_commands.adding
+    adding = app.wiring.slash_commands.adding
     return await adding.stored_anyway(person(place, app), "en", held)
 
 
 async def pointed_at(app: App, place: Place, text: str) -> dict[str, Any]:
     """Use Remember This on a message of a place."""
-    adding = app.wiring.own_commands.adding
+    adding = app.wiring.slash_commands.adding
     return await adding.pointed_at(
         person(place, app), "en", channel=place.channel, message=message(place, text)
     )
@@ -314,7 +314,7 @@ async def test_the_person_is_asked_about_sensitive_matters(verified: Verified) -
     answer = await memories(app, place, "add I have asthma")
     assert answer["text"] == say("en", "ask_store_line", what="I have asthma")
     assert await app.memories(who) == []
-    await app.wiring.homes.show(who, ListPosition())
+    await app.wiring.home_publisher.show(who, ListPosition())
     [home] = app.slack.calls("views.publish")
     assert "May I remember this?" in json.dumps(home)
     changes = app.wiring.modals.changes

@@ -39,7 +39,7 @@ async def opened(app: App, place: Place, tab: str = "messages") -> list[dict[str
             "event_ts": place.ts,
         },
     }
-    bolt = build_app(app.wiring, Responder(app.wiring.people, app.wiring.homes))
+    bolt = build_app(app.wiring, Responder(app.wiring.profiles, app.wiring.home_publisher))
     request = AsyncBoltRequest(
         body=json.dumps(body), headers={"content-type": ["application/json"]}
     )
@@ -55,7 +55,7 @@ async def suggested(app: App, place: Place) -> list[dict[str, Any]]:
         place.user,
     )
     for job in jobs:
-        await app.wiring.suggesting.suggest(**job["args"])
+        await app.wiring.suggested_prompts.suggest(**job["args"])
     return [call["args"] for call in app.slack.calls("assistant.threads.setSuggestedPrompts")]
 
 
@@ -107,7 +107,9 @@ async def test_what_is_forgotten_does_not_stand_in_a_prompt(app: App) -> None:
     await app.form(await app.ask(place, "I love ramen"))
     assert "ramen" in json.dumps(await opened(app, place))
     app.slack.forget_calls()
-    await app.wiring.own.everything_forgotten(Person(app.slack.team_id, place.user), "en")
+    await app.wiring.memory_actions.everything_forgotten(
+        Person(app.slack.team_id, place.user), "en"
+    )
     [anew] = await suggested(app, place)
     assert anew["channel_id"] == place.channel
     assert "ramen" not in json.dumps(anew)
@@ -124,7 +126,7 @@ async def test_who_is_erased_gets_the_prompts_of_somebody_new(app: App) -> None:
     await opened(app, place)
     app.slack.forget_calls()
     await erase_person(app.pool, who)
-    app.wiring.people.forget(who)
+    app.wiring.profiles.forget(who)
     [anew] = await suggested(app, place)
     assert anew["prompts"] == suggested_prompts("ja", [])
     for table in ("prompted", "person_settings"):

@@ -53,12 +53,12 @@ async def test_what_was_said_is_remembered_and_used(app: App) -> None:
     place = app.slack.place()
     told = await app.ask(place, "I love ramen.")
     assert await app.memories(told.person) == []
-    await app.wiring.learning.form(told.team_id, told.user_id, "dm")
+    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
     [memory] = await app.memories(told.person)
     assert "ramen" in json.dumps(memory.content).lower()
     assert app.turn(told)["formed_at"] is not None
     calls = len(app.stand_in.call("/_model/journal")["entries"])
-    await app.wiring.learning.form(told.team_id, told.user_id, "dm")
+    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
     assert len(app.stand_in.call("/_model/journal")["entries"]) == calls
     await app.ask(place, "What shall I eat?")
     frame = app.context().split("<memories>")[1].split("</memories>")[0]
@@ -220,7 +220,7 @@ async def test_tools_are_shown_and_links_held_back(app: App) -> None:
     tasks = [(one["title"], one["status"]) for one in blocks if one["type"] == "task_card"]
     assert tasks == [(say("en", "task_web_search"), "complete")]
     assert say("en", "footer_links") in json.dumps(blocks, ensure_ascii=False)
-    assert app.turn(asked)["model"] == app.wiring.parts.replier.model
+    assert app.turn(asked)["model"] == app.wiring.turn_dependencies.replier.model
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ async def test_how_to_answer_is_followed(app: App, wish: str, question: str) -> 
     """What the person said once about the form of answers holds in the next conversation."""
     place = app.slack.place()
     told = await app.ask(place, wish)
-    await app.wiring.learning.form(told.team_id, told.user_id, "dm")
+    await app.wiring.formation_jobs.form(told.team_id, told.user_id, "dm")
     [memory] = await app.memories(told.person)
     assert memory.kind == "UserInstruction"
     asked = await app.ask(place, question)
@@ -322,7 +322,7 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     await app.wiring.inbox.edit(
         asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi"
     )
-    view = await app.wiring.parts.audiences.view(asked)
+    view = await app.wiring.turn_dependencies.audiences.view(asked)
     intent, _ = await app.wiring.turns.begin(
         waiting, view, question="I like ramen", words="I like ramen", bot_user_id="UBOT"
     )
@@ -375,11 +375,11 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     asked = await app.receive(place, "Hello")
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    view = await app.wiring.parts.audiences.view(asked)
+    view = await app.wiring.turn_dependencies.audiences.view(asked)
     intent, _ = await app.wiring.turns.begin(
         waiting, view, question="Hello", words="Hello", bot_user_id=app.slack.bot_user_id
     )
-    posted = await app.wiring.parts.client.chat_postMessage(
+    posted = await app.wiring.turn_dependencies.client.chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
     await Outbox(app.pool, waiting, intent).note(posted["ts"])
@@ -447,7 +447,7 @@ async def test_what_slack_does_not_take_is_given_up(
     asked = await app.ask(place, "Hello")
     assert app.event(asked)["status"] == "failed"
     assert app.replies(asked) == []
-    [line] = [one for one in caplog.records if one.name == "bot.pipeline.worker"]
+    [line] = [one for one in caplog.records if one.name == "bot.pipeline.thread_worker"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
 
@@ -524,7 +524,7 @@ async def test_a_burst_is_one_formation(app: App) -> None:
     await app.ask(place, "I like sushi")
     [formation] = app.formations(first.person)
     assert formation["due_in"] > 3
-    await app.wiring.learning.form(first.team_id, first.user_id, "dm")
+    await app.wiring.formation_jobs.form(first.team_id, first.user_id, "dm")
     foods = json.dumps([m.content for m in await app.memories(first.person)]).lower()
     assert "ramen" in foods
     assert "sushi" in foods
@@ -563,10 +563,10 @@ async def test_words_stay_until_the_model_is_back(app: App) -> None:
             {"endpoint": endpoint, "kind": "formation", "status": 500, "times": -1},
         )
     with pytest.raises(FormationUnavailable):
-        await app.wiring.learning.form(asked.team_id, asked.user_id, "dm")
+        await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
     app.stand_in.call("/_model/faults", method="DELETE")
-    await app.wiring.learning.form(asked.team_id, asked.user_id, "dm")
+    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 1
 
 
@@ -576,7 +576,7 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     asked = await app.ask(place, "I like ramen")
     fault = {"endpoint": "responses", "kind": "formation", "status": 400, "times": -1}
     app.stand_in.call("/_model/faults", fault)
-    await app.wiring.learning.form(asked.team_id, asked.user_id, "dm")
+    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
     [job] = app.formations(asked.person)
     assert 3_500 < job["due_in"] <= 3_600
@@ -584,7 +584,7 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     await app.ask(place, "I like sushi")
     [job] = app.formations(asked.person)
     assert job["due_in"] < 3_500
-    await app.wiring.learning.form(asked.team_id, asked.user_id, "dm")
+    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2
 
 
@@ -594,6 +594,6 @@ async def test_a_channels_words_stay_in_their_audience(app: App) -> None:
         place = app.slack.place(channel=kind)
         asked = await app.ask(place, "<@BOT> I like ramen")
         audience = "public" if kind == "public" else place.channel
-        await app.wiring.learning.form(asked.team_id, asked.user_id, audience)
+        await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, audience)
         [memory] = await app.memories(asked.person)
         assert memory.namespace.audience == audience

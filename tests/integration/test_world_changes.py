@@ -28,12 +28,12 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
     """Of somebody whose account is deactivated nothing is formed or read, until it is active."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    await app.wiring.learning.form(message.team_id, message.user_id, "dm")
+    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
     [ramen] = await app.memories(message.person)
     await app.ask(place, "I love sushi")
     user = {"id": place.user, "deleted": True, "locale": "en-US"}
     await app.changes.note(told(app, type="user_change", user=user))
-    await app.wiring.learning.form(message.team_id, message.user_id, "dm")
+    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
     assert await app.memories(message.person) == [ramen]
     await app.ask(place, "What can I eat?")
     assert "ramen" not in json.dumps(app.prompts()[-1])
@@ -86,7 +86,7 @@ async def test_what_a_channel_is_is_asked_anew(
     user, team = app.slack.person()
     channel = app.slack.channel(kind, user)
     person = app.slack.message(Place(user, team, channel, "1.0", "1.0")).person
-    audiences: Audiences = app.wiring.parts.audiences
+    audiences: Audiences = app.wiring.turn_dependencies.audiences
     await audiences.view_in(person, channel)
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})
@@ -105,12 +105,12 @@ async def test_what_was_said_in_public_stays_public(app: App) -> None:
     channel, other = app.slack.channel("public", user), app.slack.channel("public", user)
     place = Place(user, team, channel, "1.0", "1.0")
     message = await app.ask(place, "I love ramen")
-    await app.wiring.learning.form(message.team_id, user, PUBLIC)
+    await app.wiring.formation_jobs.form(message.team_id, user, PUBLIC)
     app.slack.control("channels/update", {"channel": channel, "private": True})
     event = {"type": "message", "subtype": "channel_convert_to_private", "channel": channel}
     await app.changes.note(told(app, **event))
     await app.ask(place, "I love sushi")
-    await app.wiring.learning.form(message.team_id, user, channel)
+    await app.wiring.formation_jobs.form(message.team_id, user, channel)
     audiences = {
         m.content["food_name"]: m.namespace.audience for m in await app.memories(message.person)
     }
@@ -146,7 +146,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     gone, leaving, back, unheard = (app.slack.place() for _ in range(4))
     for place in (gone, leaving, back, unheard):
         message = await app.ask(place, "I love ramen")
-        await app.wiring.learning.form(message.team_id, message.user_id, "dm")
+        await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
     await gone_for(app, gone, 30.1)
     await gone_for(app, leaving, 29.9)
     await gone_for(app, back, 30.1)

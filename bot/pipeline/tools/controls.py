@@ -19,7 +19,7 @@ from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
-from bot.pipeline.tools.viewing import ViewedChannels
+from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import Work
 from bot.slack.messages import Message
 from bot.users.incognito import is_direct, scope_of

@@ -22,7 +22,7 @@ from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
-from bot.pipeline.tools.viewing import ViewedChannels
+from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import Work
 from bot.views.blocks import Payload
 from bot.views.refusals import quoted_sentence_of, refusal_payload

@@ -39,7 +39,7 @@ async def deliver(app: App, event: dict[str, Any], **authorization: Any) -> int:
         "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
         "event": event,
     }
-    bolt = build_app(app.wiring, Responder(app.wiring.people, app.wiring.homes))
+    bolt = build_app(app.wiring, Responder(app.wiring.profiles, app.wiring.home_publisher))
     request = AsyncBoltRequest(
         body=json.dumps(body), headers={"content-type": ["application/json"]}
     )
@@ -147,9 +147,9 @@ async def test_what_was_forgotten_is_not_read(app: App) -> None:
     place = app.slack.place(channel="public", text="I love ramen")
     who = Person(app.slack.team_id, place.user)
     message = {"user": place.user, "ts": place.ts, "text": "I love ramen"}
-    adding = app.wiring.own_commands.adding
+    adding = app.wiring.slash_commands.adding
     await adding.pointed_at(who, "en", channel=place.channel, message=message)
-    await app.wiring.own.everything_forgotten(who, "en")
+    await app.wiring.memory_actions.everything_forgotten(who, "en")
     dm = app.slack.say(place.user, "dm", "hi")
     here = Place(place.user, place.team, dm["channel"], dm["ts"], dm["ts"])
     await look(app, here, channel_entity(place.channel))
