@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
@@ -51,6 +52,7 @@ class PersonSettings:
     `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
     Slack's. `informed`: they were told that there is a memory. `retention_days` is how long their
     memories are kept, None: as the installation says. `guest` is None until Slack has said it.
+    `hint_channels` are those in which they heard that memories of direct messages are not used.
     """
 
     paused: bool = False
@@ -66,6 +68,7 @@ class PersonSettings:
     profile_at: datetime | None = None
     guest: bool | None = None
     deactivated: bool = False
+    hint_channels: Sequence[str] = ()
 
     @property
     def zone(self) -> tzinfo:

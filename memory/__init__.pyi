@@ -183,6 +183,7 @@ from .store.memories import (
 )
 from .store.pages import (
     MemoryPage as MemoryPage,
+    count_memories as count_memories,
     memory_page as memory_page,
 )
 from .store.purge import (

@@ -110,6 +110,7 @@ def register(
         UNDO_CHANGE_ACTION: changes.undone_in_modal,
         ANSWER_ACTION: changes.answered_in_modal,
         HISTORY_ACTION: changes.page_in_modal,
+        MOVE_ACTION: modals.audiences.moved_in_modal,
     }
 
     @app.action(re.compile(f"^({'|'.join(clicks)}){_SUFFIX}$"))

@@ -9,7 +9,16 @@ from typing import Any, Literal, TypeAlias
 
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences
-from bot.views.audiences import audience_form, move_question, read_audience_form
+from bot.slack.ephemeral import Work
+from bot.slack.messages import Message
+from bot.types import MemoryState
+from bot.users.settings import note_hint
+from bot.views.audiences import (
+    audience_form,
+    move_question,
+    read_audience_form,
+    unused_hint,
+)
 from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.changes import changes_made_payload
 from bot.views.memories import numbered
@@ -25,6 +34,7 @@ from memory import (
     Person,
     Pool,
     changes_named,
+    count_memories,
     list_memories,
     matching,
     move_memory,
@@ -32,6 +42,8 @@ from memory import (
 
 log = logging.getLogger(__name__)
 
+# A modal has a hundred blocks.
+_MOST_IN_MODAL = 90
 Where: TypeAlias = Literal["here", "everywhere", "direct_messages"]
 
 
@@ -60,6 +72,50 @@ class AudienceChanges:
         if not elsewhere:
             return ephemeral_payload(say(language, "place_same"))
         return move_question(language, elsewhere, audience)
+
+    async def hints(self, message: Message, state: MemoryState) -> list[Work]:
+        """Return what tells how many memories of direct messages are not used in this channel.
+
+        Nothing if there are none, and nothing from the second time on. Only their number is read.
+        """
+        person, channel = message.person, message.channel_id
+        if message.audience == DM or state.off or channel in state.settings.hint_channels:
+            return []
+        count = await count_memories(self.pool, person.namespace(DM))
+        if not count or not await note_hint(self.pool, person, channel):
+            return []
+
+        async def hint(_: Person, language: Language) -> Payload:
+            return unused_hint(language, count, channel)
+
+        return [hint]
+
+    async def choice(self, person: Person, language: Language, channel: str) -> View:
+        """Return the memories of direct messages, each with a button to use it in `channel`."""
+        kind = await self.audiences.kind(person.team_id, channel)
+        question = await self._choice(person, language, kind.audience if kind else channel)
+        if question is None:
+            return sentence_view(language, "place_title", say(language, "hint_none_left"))
+        return payload_view(language, "place_title", question)
+
+    async def why_unused(self, _: Person, language: Language, __: str) -> View:
+        """Explain why memories of direct messages are not used elsewhere."""
+        return sentence_view(language, "hint_why_button", say(language, "hint_why"))
+
+    async def moved_in_modal(self, person: Person, language: Language, value: str) -> View:
+        """Move the memory a button names; return that, with its Undo, above those still left."""
+        payload = await self.moved(person, language, value)
+        question = await self._choice(person, language, value.partition(" ")[0])
+        if question is not None:
+            payload["blocks"] += question["blocks"]
+        return payload_view(language, "place_title", payload)
+
+    async def _choice(self, person: Person, language: Language, audience: str) -> Payload | None:
+        memories = numbered(await list_memories(self.pool, person))
+        found = [pair for pair in memories if pair[1].namespace.audience == DM]
+        if not found:
+            return None
+        return move_question(language, found, audience, most=_MOST_IN_MODAL, more_key="hint_more")
 
     async def moved(self, person: Person, language: Language, value: str) -> Payload:
         """Move the memory a button names: ``AUDIENCE REFERENCE``; return that, with its Undo."""

@@ -33,8 +33,10 @@ from bot.views.modal_triggers import (
     MENU_ACTION,
     MY_MEMORIES,
     SETTINGS_ACTION,
+    USE_HERE_ACTION,
     USED_ACTION,
     VIEW_ACTION,
+    WHY_UNUSED_ACTION,
 )
 from bot.views.subcommands import parse_memories
 from bot.views.views import View, metadata_of, payload_view, sentence_view
@@ -97,6 +99,8 @@ class Modals:
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,
             VIEW_ACTION: self.changes.notice_view,
+            USE_HERE_ACTION: self.audiences.choice,
+            WHY_UNUSED_ACTION: self.audiences.why_unused,
         }
 
     async def listed(self, person: Person, language: Language, page: str = "") -> View:

@@ -79,7 +79,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             connection,
             person,
             "SELECT pauses::text AS pauses, notices, language, consent, consent_at, retention_days,"
-            " locale, time_zone, guest FROM person_settings",
+            " locale, time_zone, guest, hint_channels FROM person_settings",
             "1",
         )
         feedback = await _rows(

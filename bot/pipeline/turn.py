@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, Self, TypeAlias
@@ -28,7 +28,7 @@ from bot.slack.audiences import Audiences
 from bot.slack.ephemeral import Work
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
-from bot.types import Task
+from bot.types import MemoryState, Task
 from bot.views.reply import ReplyNote, reply_text, with_notes
 from memory import (
     DM,
@@ -100,6 +100,7 @@ class TurnDependencies:
     embedder: Embedder
     replier: Replier
     tools: OpenTools
+    hints: Callable[[Message, MemoryState], Awaitable[Sequence[Work]]]
     attachments: Attachments
 
 
@@ -163,6 +164,8 @@ def create_turn(
                     can_be_rated=made is not None,
                 )
                 await sink.show(done.shown)
+                if outcome == "answered" and sink.interactive:
+                    await sink.show(await dependencies.hints(message, intent.memory_state))
             else:
                 outcome, text = "answered", await _nothing_asked(sink, files)
                 await sink.finish(text)

@@ -239,6 +239,7 @@ def wire(connections: Connections) -> Application:
                 link_hosts=settings.link_hosts,
             ),
             attachments=Attachments(slack, files, enabled=settings.read_files),
+            hints=modals.audiences.hints,
             tools=open_tools(
                 pool,
                 embedder,

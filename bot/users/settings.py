@@ -14,7 +14,7 @@ from bot.locale import Language
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryOffReason, MemoryState, PersonSettings
 from bot.users.incognito import COVERS_EVENT, scopes
-from memory import Person
+from memory import PERSON_SETTING, Person, Pool, execute_statement
 
 MAX_RETENTION_DAYS = 36_500
 # Slack's clock and ours may differ: what was written right after a pause belongs to it.
@@ -26,7 +26,7 @@ SETTINGS: LiteralString = (
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
     " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS informed,"
     " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
-    " s.deactivated_at IS NOT NULL AS deactivated"
+    " s.deactivated_at IS NOT NULL AS deactivated, s.hint_channels"
 )
 """Columns of `person_settings` as `s`, joined from the left; `settings_of` reads them."""
 _NAMES = tuple(field.name for field in fields(PersonSettings))
@@ -214,6 +214,20 @@ async def note_informed(connection: AsyncConnection[DictRow], person: Person) ->
         "UPDATE person_settings SET told_at = now() WHERE team_id = %s AND user_id = %s",
         (person.team_id, person.user_id),
     )
+
+
+async def note_hint(pool: Pool, person: Person, channel: str) -> bool:
+    """Record that the person is told once in a channel; return False where they were before."""
+    added = await execute_statement(
+        pool,
+        "INSERT INTO person_settings AS s (team_id, user_id, hint_channels)"
+        " VALUES (%s, %s, ARRAY[%s]) ON CONFLICT (team_id, user_id) DO UPDATE"
+        " SET hint_channels = s.hint_channels || excluded.hint_channels"
+        " WHERE NOT s.hint_channels @> excluded.hint_channels RETURNING user_id",
+        (person.team_id, person.user_id, channel),
+        scope={PERSON_SETTING: person.scope},
+    )
+    return bool(added)
 
 
 async def note_profile(

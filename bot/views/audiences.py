@@ -16,11 +16,13 @@ from bot.views.blocks import (
     note,
     option,
     plain_text,
+    question_payload,
     section,
 )
 from bot.views.forgetting import MAX_SHOWN
 from bot.views.labels import audience_name, describe, describe_escaped, memory_line
 from bot.views.memories import Numbered
+from bot.views.modal_triggers import USE_HERE_ACTION, WHY_UNUSED_ACTION
 from bot.views.views import View, entered, form_view, language_of_view
 from memory import DM, PUBLIC, Memory
 
@@ -105,11 +107,28 @@ def read_audience_form(view: Mapping[str, Any]) -> ChosenAudience:
     return ChosenAudience(errors={_CHANNEL: missing})
 
 
-def move_question(language: Language, found: Numbered, audience: str) -> Payload:
-    """Return which memories would be used in `audience`, each with its button."""
+def unused_hint(language: Language, count: int, channel: str) -> Payload:
+    """Return how many memories of direct messages are not used in `channel`, and none of them."""
+    choose = button(USE_HERE_ACTION, say(language, "hint_choose_button"), channel)
+    why = button(WHY_UNUSED_ACTION, say(language, "hint_why_button"), channel)
+    return question_payload(say(language, "hint_unused", count=count), choose, why)
+
+
+def move_question(
+    language: Language,
+    found: Numbered,
+    audience: str,
+    *,
+    most: int = MAX_SHOWN,
+    more_key: str = "forget_more",
+) -> Payload:
+    """Return which memories would be used in `audience`, each with its button.
+
+    Of those beyond `most` the number, in the sentence that `more_key` names.
+    """
     text = say(language, _MOVE_BUTTONS.get(audience, "move_here_button"))
     title = say(language, "move_ask", where=audience_name(language, audience))
-    lines = [memory_line(language, number, memory) for number, memory in found[:MAX_SHOWN]]
+    lines = [memory_line(language, number, memory) for number, memory in found[:most]]
     blocks: list[Block] = [section(title)]
     for line, (_, memory) in zip(lines, found, strict=False):
         label = f"{text}: {describe(language, memory.kind, memory.content)}"
@@ -120,6 +139,6 @@ def move_question(language: Language, found: Numbered, audience: str) -> Payload
             accessibility_label=label[:_LABEL_LIMIT],
         )
         blocks.append(section(line, move))
-    if more := len(found[MAX_SHOWN:]):
-        blocks.append(note(say(language, "forget_more", count=more)))
+    if more := len(found[most:]):
+        blocks.append(note(say(language, more_key, count=more)))
     return ephemeral_payload("\n".join([title, *lines]), blocks)

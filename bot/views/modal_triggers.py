@@ -23,6 +23,8 @@ MY_MEMORIES = "my_memories"
 FEEDBACK_ACTION = "feedback"
 GOOD, BAD = "good", "bad"
 ADD_ACTION = "add_memory"
+USE_HERE_ACTION = "choose_used_here"
+WHY_UNUSED_ACTION = "why_not_used_here"
 IMPORT_ACTION = "import_memories"
 IMPORT_ALL_ACTION = "import_see_all"
 # Where such a front says which modal it has opened.
@@ -37,6 +39,8 @@ ACTIONS = frozenset(
         ADD_ACTION,
         IMPORT_ACTION,
         IMPORT_ALL_ACTION,
+        USE_HERE_ACTION,
+        WHY_UNUSED_ACTION,
     }
 )
 

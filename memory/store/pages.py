@@ -8,7 +8,7 @@ from typing import LiteralString
 
 from psycopg.types.json import Jsonb
 
-from memory.model.namespace import Person
+from memory.model.namespace import Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own
@@ -22,9 +22,10 @@ _ENDED: LiteralString = (
     "CASE WHEN pg_input_is_valid(COALESCE(value->>'expires_at', ''), 'timestamptz')"
     " THEN (value->>'expires_at')::timestamptz <= now() ELSE false END"
 )
+_IS_SHOWN: LiteralString = f"({_HIDES}) IS NOT TRUE AND NOT {_ENDED}"
 _PAGE: LiteralString = (
     "WITH mine AS (SELECT prefix, key, updated_at, COALESCE(value->>'kind', 'Memory') AS kind"
-    f" FROM store WHERE {OF_PERSON} AND ({_HIDES}) IS NOT TRUE AND NOT {_ENDED}),"
+    f" FROM store WHERE {OF_PERSON} AND {_IS_SHOWN}),"
     " kinds AS (SELECT kind, count(*) AS n, max(updated_at) AS newest FROM mine GROUP BY kind),"
     " wanted AS (SELECT COALESCE(sum(n), 0)::int AS n FROM kinds"
     "  WHERE %(kind)s::text IS NULL OR kind = %(kind)s),"
@@ -39,6 +40,7 @@ _PAGE: LiteralString = (
     " FROM place LEFT JOIN (shown JOIN store s USING (prefix, key)) ON true"
     " ORDER BY shown.newest DESC, shown.kind, s.updated_at DESC, s.prefix, s.key"
 )
+_COUNT: LiteralString = f"SELECT count(*) AS n FROM store WHERE prefix = %(prefix)s AND {_IS_SHOWN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +85,11 @@ async def memory_page(
     return MemoryPage(
         memories=tuple(memories), kinds=dict(rows[0]["kinds"]), page=int(rows[0]["page"] or 0) + 1
     )
+
+
+async def count_memories(pool: Pool, namespace: Namespace) -> int:
+    """Return the number of a person's memories of one audience, by one statement."""
+    levels = Jsonb(dict(LEVEL_FIELDS))
+    values = {"prefix": namespace.prefix, "levels": levels}
+    [row] = await person_statement(pool, namespace.person, _COUNT, values)
+    return int(row["n"])

@@ -21,8 +21,8 @@ FIELDS: dict[str, tuple[int, str]] = {
         24,
         "settings_title form_edit_title form_add_title memory_title place_title import_title"
         " used_title history_modal_title erase_title feedback_title my_memories_title"
-        " forget_confirm_title modal_close modal_cancel form_save erase_submit import_preview"
-        " import_button feedback_send pause_title pause_submit",
+        " forget_confirm_title hint_why_button modal_close modal_cancel form_save erase_submit"
+        " import_preview import_button feedback_send pause_title pause_submit",
     ),
     "a button": (
         75,
@@ -30,9 +30,9 @@ FIELDS: dict[str, tuple[int, str]] = {
         " forget_all_button forget_period_button forget_everything_button erase_button"
         " export_button import_title undo_button resume_button consent_agree consent_refuse"
         " incognito_on_button incognito_off_button"
-        " move_dm_button move_public_button move_here_button ask_replace ask_keep_both"
-        " ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store ask_widen"
-        " ask_keep_narrow details_button history_newest history_older used_button"
+        " hint_choose_button move_dm_button move_public_button move_here_button ask_replace"
+        " ask_keep_both ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store"
+        " ask_widen ask_keep_narrow details_button history_newest history_older used_button"
         " settings_turn_off settings_turn_on settings_change"
         " retention_button feedback_good feedback_bad import_see_all",
     ),
