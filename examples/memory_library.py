@@ -43,7 +43,7 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     await turn.ainvoke("I love ramen, and I'm learning Rust.")
     print("### ask")
     print(await turn.ainvoke("What should I eat today?"))
-    print("### take back")
+    print("### forget")
     await turn.ainvoke("I'm sick of ramen")
 
     print("### the ledger")

@@ -289,9 +289,10 @@ def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Itera
             )
         )
         # A copy has PostgreSQL's usual rights on the database, whatever its template has.
-        connection.execute(
-            sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
-        )
+        if template == _TEMPLATE:
+            connection.execute(
+                sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
+            )
     yield server.dsn(name)
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

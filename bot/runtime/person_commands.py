@@ -90,7 +90,7 @@ def _also(erased: PersonErased) -> list[str]:
     if erased.files:
         lines.append(f"The running application deletes {erased.files} file(s) in Slack.")
     lines.append(
-        "Messages in Slack stay; the person can have Kioku's own deleted (Erase for Good)."
+        "Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data)."
     )
     lines.append(
         f"Stays: {erased.unlearnable_messages} place(s) of messages never to be learned from again,"

@@ -281,11 +281,11 @@ def test_every_example_is_in_the_readme_cites_its_article_and_is_run_here() -> N
 
 
 def test_the_memory_library_works_without_slack(run: Run) -> None:
-    """Told, recalled, taken back, undone and forgotten, in a plain LangGraph application."""
+    """Told, recalled, forgotten, undone and forgotten again, in a plain LangGraph application."""
     printed = parts(run("memory_library"))
     assert printed["tell"] == "remembered: ramen\nremembered: Rust\n"
     assert "**ramen**" in printed["ask"]
-    assert printed["take back"] == "removed: ramen\n"
+    assert printed["forget"] == "removed: ramen\n"
     assert printed["the ledger"] == (
         "formation removed UserFoodPreference\n"
         "formation remembered UserTechInterest\n"

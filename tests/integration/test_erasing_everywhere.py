@@ -218,7 +218,7 @@ async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: A
     message = await app.ask(place, "hello")
     await erase_person(app.pool, message.person)
     values = {
-        "erase.word": {"value": {"value": "ERASE"}},
+        "erase.word": {"value": {"value": "DELETE"}},
         "erase.messages": {"value": {"selected_options": [{"value": "yes"}]}},
     }
     view = await app.wiring.modals.erasing.erased(

@@ -585,7 +585,7 @@ async def test_opened_anew(visit: Visit) -> None:
 
 
 async def test_erase_is_asked_in_a_modal(visit: Visit) -> None:
-    """Erase for Good opens its question with the typed word."""
+    """Delete All My Data opens its question with the typed word."""
     view = await visit.open()
     done = await visit.control(
         "actions", {"user": visit.user, "view_id": view["id"], "action_id": ERASE_ACTION}

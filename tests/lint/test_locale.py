@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from string import Formatter
 
+import pytest
 from babel.messages.catalog import Message
 
 import bot
@@ -111,3 +112,23 @@ def test_nothing_is_said_by_emoji_alone() -> None:
     for language in LANGUAGES:
         for text in (form for forms in TEXTS[language].values() for form in forms):
             assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]|:[a-z_]+:", text)
+
+
+# One word for each thing: Undo a change, forget a memory, delete data, ask your admin.
+OTHER_WORDS = {
+    "en": r"\b(?:take|bring|put)s? .{0,20}\bback\b|\b(?:erase|remove|wipe)"
+    r"|(?<!your )\badmin\b(?! to approve)",
+    "ja": r"消去|取り消|取消|(?<!Kiokuの)管理者(?!の承認|があなた)|Undo",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_word_for_each_thing(language: Language) -> None:
+    """No text uses a second word for Undo, Forget, Delete or the person's admin."""
+    found = {
+        key: form
+        for key, forms in TEXTS[language].items()
+        for form in forms
+        if re.search(OTHER_WORDS[language], form, re.IGNORECASE)
+    }
+    assert found == {}

@@ -160,7 +160,7 @@ def test_each_change_is_one_line(changed: Entry, line: str) -> None:
             "You told me “I live in Osaka” on <!date^1777802400^{date_short}|May 3, 2026>,"
             " and now “I live in Tokyo”. Which should I remember?",
         ),
-        (question("remove"), "Shall I forget this as well: “I live in Osaka”?"),
+        (question("remove"), "Forget this too: “I live in Osaka”?"),
         (
             question("widen"),
             "The memory that I use everywhere in this workspace still says “I live in Osaka”."
