@@ -18,7 +18,7 @@ from examples.environment import EMBEDDING_MODEL, MEMORY_MODEL, REPLY_MODEL, use
 async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.AsyncOpenAI) -> None:
     """Tell two things, ask, take one back; then undo that, forget all, and undo that."""
     alice = memory.Person("ACME", "ALICE")
-    view = memory.view(alice.namespace(memory.DM))
+    view = memory.memory_view(alice.namespace(memory.DM))
     model = memory.memory_model(
         model=MEMORY_MODEL, api_key=client.api_key, base_url=str(client.base_url)
     )

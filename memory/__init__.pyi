@@ -84,8 +84,8 @@ from .model.namespace import (
     PUBLIC as PUBLIC,
     Namespace as Namespace,
     Person as Person,
-    View as View,
-    view as view,
+    MemoryView as MemoryView,
+    memory_view as memory_view,
 )
 from .model.schemas import (
     EPISODE_KIND as EPISODE_KIND,

@@ -55,8 +55,8 @@ BREAKS = (
     Break(
         "view of a public channel",
         "memory/model/namespace.py",
-        "return View(own=own, audiences=(PUBLIC,))",
-        "return View(own=own, audiences=None)",
+        "return MemoryView(own=own, audiences=(PUBLIC,))",
+        "return MemoryView(own=own, audiences=None)",
         "What was told in a direct message would be shown to a whole channel.",
         ("tests/unit/test_namespace.py",),
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.retrieval.lexical import Lexical
 from bench.retrieval.questions import Someone
-from memory import DM, Embedder, Person, Pool, add_memory, recall_memories, view
+from memory import DM, Embedder, Person, Pool, add_memory, memory_view, recall_memories
 
 ORDERS = ("cosine", "lexical", "blend")
 MOST = 10
@@ -42,7 +42,7 @@ async def ranked(pool: Pool, embedder: Embedder, someone: Someone, number: int) 
     surest: list[float] = []
     for question, vector in zip(someone.questions, asked, strict=True):
         found = await recall_memories(
-            pool, embedder, view(namespace), question.text, whole=0, instructions=False
+            pool, embedder, memory_view(namespace), question.text, whole=0, instructions=False
         )
         best["cosine"].append([names[memory.reference] for memory in found.memories])
         cosines = [sum(map(float.__mul__, vector, one)) for one in vectors]

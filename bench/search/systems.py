@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from bench.search.rows import OWNERS, TEAM
-from memory import DM, Embedder, EmbeddingSpace, Person, create_pool, recall_memories, view
+from memory import DM, Embedder, EmbeddingSpace, Person, create_pool, memory_view, recall_memories
 
 Search: TypeAlias = Callable[[str, Sequence[float], int], Awaitable[list[str]]]
 """Somebody's id, a question's vector, how many are wanted; the keys that were found, best first."""
@@ -44,7 +44,7 @@ async def open_ours(address: str, space: EmbeddingSpace) -> AsyncIterator[Search
 
         async def search(user: str, vector: Sequence[float], count: int) -> list[str]:
             embedder.vector = list(vector)
-            mine = view(Person(TEAM, user).namespace(DM))
+            mine = memory_view(Person(TEAM, user).namespace(DM))
             found = await recall_memories(pool, embedder, mine, _QUESTION)
             # A small set comes whole, newest first: all of it is in the prompt.
             keys = [memory.key for memory in found.memories]

@@ -20,7 +20,7 @@ from bot.users.settings import (
     memory_state_of,
     memory_state_parameters,
 )
-from memory import DM, View, first_memories, redact
+from memory import DM, MemoryView, first_memories, redact
 
 HISTORY_TURNS = 10
 
@@ -93,7 +93,7 @@ class TurnStart:
 async def read_turn_start(
     connection: AsyncConnection[DictRow],
     claimed: ClaimedMessage,
-    view: View,
+    view: MemoryView,
     *,
     bot_user_id: str,
     consent: ConsentMode,
@@ -149,7 +149,7 @@ def _is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
     return True
 
 
-def _context(row: DictRow, view: View, bot_user_id: str, *, off: bool) -> Context:
+def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> Context:
     forgotten = frozenset(row["forgotten"])
     if off:
         return Context(exchanges=(), recent_words=(), forgotten=forgotten)

@@ -27,11 +27,11 @@ from bot.users.quotas import Quotas
 from bot.users.settings import note_informed, read_settings
 from memory import (
     PERSON_SETTING,
+    MemoryView,
     Person,
     Pool,
     Redacted,
     Removed,
-    View,
     credential_kinds,
     measured,
     redact_texts,
@@ -97,7 +97,7 @@ class Turns:
     async def begin(
         self,
         claimed: ClaimedMessage,
-        view: View,
+        view: MemoryView,
         *,
         question: str,
         words: str,
@@ -193,7 +193,7 @@ class Turns:
         self,
         claimed: ClaimedMessage,
         intent: Intent,
-        view: View,
+        view: MemoryView,
         outcome: Outcome,
         *,
         reply: str | None,
@@ -252,7 +252,7 @@ def _scope(message: Message) -> dict[str, str]:
 async def _insert(
     connection: AsyncConnection[DictRow],
     claimed: ClaimedMessage,
-    view: View,
+    view: MemoryView,
     question: Redacted,
     words: str,
     *,

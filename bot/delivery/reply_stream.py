@@ -35,7 +35,7 @@ from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles
 from bot.views.blocks import Block
 from bot.views.reply import PART_LIMIT, Chunk, finished_chunk, footer, late_line, task_chunk
-from memory import DM, Pool, View
+from memory import DM, MemoryView, Pool
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class ReplyStream:
         sessions: Sessions,
         people: Profiles,
         claimed: ClaimedMessage,
-        view: View,
+        view: MemoryView,
         intent: Intent,
         *,
         stand_in: bool,

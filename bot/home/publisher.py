@@ -30,7 +30,7 @@ from bot.users.settings import read_settings
 from bot.views.blocks import Block, Payload
 from bot.views.home import HomePage, home_view
 from bot.views.home_list import ListPosition
-from bot.views.views import View, home_with_banner
+from bot.views.views import SlackView, home_with_banner
 from memory import Person, Pool, person_transaction
 
 log = logging.getLogger(__name__)
@@ -180,13 +180,13 @@ class HomePublisher:
             ends_in=_seconds_to(settings.paused_until),
         )
 
-    def _empty_home(self, language: Language) -> View:
+    def _empty_home(self, language: Language) -> SlackView:
         return home_view(language, HomePage(handling=self._reading.nothing_kept()))
 
     async def _call(
         self,
         person: Person,
-        view: View,
+        view: SlackView,
         *,
         slack_hash: str = "",
         seconds: float = 60.0,
@@ -228,7 +228,7 @@ class _RenderedHome:
     """
 
     language: Language
-    view: View
+    view: SlackView
     position: ListPosition
     digest: str
     ends_in: float | None = None

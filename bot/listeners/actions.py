@@ -51,12 +51,12 @@ from bot.views.memory_state import (
 from bot.views.modal_triggers import ACTIONS, FEEDBACK_ACTION, in_modal, opens_modal
 from bot.views.refusals import STORE_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, RETENTION_ACTION, UNDO_CONTROL_ACTION
-from bot.views.views import View, payload_view
+from bot.views.views import SlackView, payload_view
 from memory import Person
 
 # Person, language and the value of the button or of the chosen option.
 Click: TypeAlias = Callable[[Person, Language, str], Awaitable[Payload | None]]
-ModalClick: TypeAlias = Callable[[Person, Language, str], Awaitable[View]]
+ModalClick: TypeAlias = Callable[[Person, Language, str], Awaitable[SlackView]]
 
 # Buttons below an answer, which must not be replaced.
 _BELOW_REPLY = (INCOGNITO_OFF_ACTION, FEEDBACK_ACTION)
@@ -169,7 +169,7 @@ async def _view(
     action: Mapping[str, Any],
     person: Person,
     language: Language,
-) -> View | None:
+) -> SlackView | None:
     if in_modal is not None:
         return await in_modal(person, language, action_value(action))
     payload = await click(person, language, action_value(action))

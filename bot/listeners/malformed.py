@@ -24,7 +24,7 @@ from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.payloads import ADDRESS
 from bot.views.blocks import Payload, ephemeral_payload, section
-from bot.views.views import View, home_with_banner, language_of_view, sentence_view
+from bot.views.views import SlackView, home_with_banner, language_of_view, sentence_view
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ def _language(view: Mapping[str, Any]) -> Language:
         return "en"
 
 
-def _unreadable_view(view: Mapping[str, Any]) -> View:
+def _unreadable_view(view: Mapping[str, Any]) -> SlackView:
     language = _language(view)
     return sentence_view(language, "memory_title", say(language, "request_unreadable"))
 

@@ -24,7 +24,7 @@ from bot.views.forms import FORM, KIND_ACTION
 from bot.views.import_export import IMPORT_FORM, IMPORT_PREVIEW
 from bot.views.modal_triggers import OPENED, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
-from bot.views.views import View, language_of_view, loading_view
+from bot.views.views import SlackView, language_of_view, loading_view
 from memory import Person
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 # The errors of a submitted view, by block; nothing is looked up for them.
 Check: TypeAlias = Callable[[Mapping[str, Any]], dict[str, str] | None]
 # Stores what was submitted, and returns what the modal shows then.
-Submission: TypeAlias = Callable[[Person, Language, Mapping[str, Any]], Awaitable[View]]
+Submission: TypeAlias = Callable[[Person, Language, Mapping[str, Any]], Awaitable[SlackView]]
 
 
 def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
@@ -106,5 +106,5 @@ def _no_errors(_: Mapping[str, Any]) -> None:
 
 async def _submitted(
     work: Submission, view: Mapping[str, Any], person: Person, language: Language
-) -> View:
+) -> SlackView:
     return await work(person, language, view)

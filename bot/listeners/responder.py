@@ -21,13 +21,13 @@ from bot.users.profiles import Profiles
 from bot.views.blocks import Block, Payload, ephemeral_payload
 from bot.views.home_list import ListPosition, position_of
 from bot.views.modal_triggers import in_home
-from bot.views.views import View, sentence_view
+from bot.views.views import SlackView, sentence_view
 from memory import OutcomeUnknown, Person, transaction_timeout
 
 log = logging.getLogger(__name__)
 
 Answer: TypeAlias = Callable[[Person, Language], Awaitable[Payload | None]]
-Content: TypeAlias = Callable[[Person, Language], Awaitable[View | None]]
+Content: TypeAlias = Callable[[Person, Language], Awaitable[SlackView | None]]
 
 _DATABASE_SECONDS = 2.0
 # Bolt sends an ack within some milliseconds, after the listener has gone on.

@@ -57,13 +57,13 @@ from memory import (
     forget,
     list_memories,
     matching,
+    memory_view,
     person_transaction,
     recall_memories,
     similar_memories,
     transaction_timeout,
     undo_changes,
     undo_forget,
-    view,
 )
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class MemoryActions:
         near = await similar_memories(
             self.pool,
             self.embedder,
-            view(person.namespace(DM)),
+            memory_view(person.namespace(DM)),
             words,
             least=_SIMILARITY,
             most=_SIMILAR,

@@ -40,6 +40,7 @@ from memory import (
     Former,
     InvalidContent,
     MemoryOff,
+    MemoryView,
     Namespace,
     Person,
     PersonMessage,
@@ -47,7 +48,6 @@ from memory import (
     Reason,
     RefusedProposal,
     UserFact,
-    View,
     add_memory,
     changes_named,
     credential_kinds,
@@ -250,7 +250,7 @@ class MemoryAdder:
                 await note_taken_up(connection, person, quoted.channel, ts)
         return await self._notice(person, [change])
 
-    async def _knows(self, where: View, words: str) -> bool:
+    async def _knows(self, where: MemoryView, words: str) -> bool:
         memories = await list_memories(self.pool, where.person)
         return bool(matching([m for m in memories if where.allows(m.namespace)], words))
 

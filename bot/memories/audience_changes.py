@@ -22,7 +22,7 @@ from bot.views.audiences import (
 from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.changes import changes_made_payload
 from bot.views.memories import numbered
-from bot.views.views import View, metadata_of, payload_view, sentence_view
+from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
     PUBLIC,
@@ -90,7 +90,7 @@ class AudienceChanges:
 
         return [hint]
 
-    async def choice(self, person: Person, language: Language, channel: str) -> View:
+    async def choice(self, person: Person, language: Language, channel: str) -> SlackView:
         """Return the memories of direct messages, each with a button to use it in `channel`."""
         kind = await self.audiences.kind(person.team_id, channel)
         question = await self._choice(person, language, kind.audience if kind else channel)
@@ -98,11 +98,11 @@ class AudienceChanges:
             return sentence_view(language, "place_title", say(language, "hint_none_left"))
         return payload_view(language, "place_title", question)
 
-    async def why_unused(self, _: Person, language: Language, __: str) -> View:
+    async def why_unused(self, _: Person, language: Language, __: str) -> SlackView:
         """Explain why memories of direct messages are not used elsewhere."""
         return sentence_view(language, "hint_why_button", say(language, "hint_why"))
 
-    async def moved_in_modal(self, person: Person, language: Language, value: str) -> View:
+    async def moved_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Move the memory a button names; return that, with its Undo, above those still left."""
         payload = await self.moved(person, language, value)
         question = await self._choice(person, language, value.partition(" ")[0])
@@ -125,7 +125,7 @@ class AudienceChanges:
             return ephemeral_payload(say(language, moved))
         return changes_made_payload(language, moved)
 
-    async def form(self, person: Person, language: Language, reference: str) -> View:
+    async def form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the question where a memory may be used."""
         memories = await list_memories(self.pool, person)
         for memory in memories:
@@ -133,7 +133,9 @@ class AudienceChanges:
                 return audience_form(language, memory)
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
-    async def submitted(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def submitted(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
         """Move a memory to the audience chosen in the form; return that, with its Undo."""
         chosen = read_audience_form(view)
         audience = chosen.audience

@@ -15,7 +15,7 @@ from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
 from bot.views.notices import notice_payload
-from bot.views.views import View, payload_view, sentence_view
+from bot.views.views import SlackView, payload_view, sentence_view
 from memory import (
     ChangedSince,
     ChangeGone,
@@ -57,12 +57,12 @@ class ChangeHistory:
         page, zone = await self._page(person, value), await self.notices.zone(person)
         return history_payload(language, page, zone)
 
-    async def page_in_modal(self, person: Person, language: Language, value: str) -> View:
+    async def page_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Return the same in a modal."""
         page, zone = await self._page(person, value), await self.notices.zone(person)
         return history_view(language, page, zone)
 
-    async def notice_view(self, person: Person, language: Language, surface: str) -> View:
+    async def notice_view(self, person: Person, language: Language, surface: str) -> SlackView:
         """Return the changes of a notice in a modal, each with its source."""
         place, _, rest = surface.partition(" ")
         if place == HISTORY:
@@ -83,7 +83,7 @@ class ChangeHistory:
         problem = await self.undo(person, change, surface)
         return await self._payload(person, language, problem, surface)
 
-    async def undone_in_modal(self, person: Person, language: Language, value: str) -> View:
+    async def undone_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Undo the change that a button in a modal names."""
         change, _, surface = value.partition(" ")
         return await self._view(person, language, await self.undo(person, change), surface)
@@ -93,7 +93,7 @@ class ChangeHistory:
         problem = await self.answer(person, *_answer_of(value))
         return await self._payload(person, language, problem, _answer_of(value)[2])
 
-    async def answered_in_modal(self, person: Person, language: Language, value: str) -> View:
+    async def answered_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Do what a button in a modal names."""
         problem = await self.answer(person, *_answer_of(value))
         return await self._view(person, language, problem, _answer_of(value)[2])
@@ -173,7 +173,7 @@ class ChangeHistory:
 
     async def _view(
         self, person: Person, language: Language, problem: str | None, surface: str
-    ) -> View:
+    ) -> SlackView:
         """Return what takes the place of the modal in which something was clicked."""
         if problem:
             return sentence_view(language, "memory_title", say(language, problem))

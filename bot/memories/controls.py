@@ -41,7 +41,7 @@ from bot.views.settings import (
 )
 from bot.views.subcommands import parse_on_off
 from bot.views.time_forms import may_end_pause, pause_end, tomorrow_morning
-from bot.views.views import View, payload_view, sentence_view
+from bot.views.views import SlackView, payload_view, sentence_view
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)
@@ -174,13 +174,13 @@ class MemoryControls:
                 return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
         return paused_notice(language, await self.pause(person, until))
 
-    async def pause_form(self, person: Person, language: Language, *_: str) -> View:
+    async def pause_form(self, person: Person, language: Language, *_: str) -> SlackView:
         """Return the form for the end of a pause."""
         return pause_form(language, await self.zone(person))
 
     async def pause_saved(
         self, person: Person, language: Language, view: Mapping[str, Any]
-    ) -> View:
+    ) -> SlackView:
         """Pause until the time chosen in the form."""
         settings = await self.pause(person, read_pause_form(view))
         return payload_view(language, "pause_title", paused_notice(language, settings))
@@ -241,14 +241,14 @@ class MemoryControls:
         off = settings.off_reason(self.consent)
         return memory_off_text(language, off, settings) if off else None
 
-    async def settings_form(self, person: Person, language: Language, *_: str) -> View:
+    async def settings_form(self, person: Person, language: Language, *_: str) -> SlackView:
         """Return the form in which the person changes their settings."""
         settings = await self._settings(person)
         return settings_form(language, settings, consent=self.consent)
 
     async def settings_saved(
         self, person: Person, language: Language, view: Mapping[str, Any]
-    ) -> View:
+    ) -> SlackView:
         """Store what was chosen in the form, and show how things are then."""
         chosen = read_settings_form(view)
         settings = await self.choose(

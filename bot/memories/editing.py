@@ -18,7 +18,7 @@ from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
 from bot.views.labels import says_nothing_more
 from bot.views.memories import no_such_number, numbered
 from bot.views.subcommands import is_number
-from bot.views.views import View, language_of_view, metadata_of, payload_view, sentence_view
+from bot.views.views import SlackView, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
     LEVEL_FIELDS,
@@ -52,11 +52,11 @@ class MemoryEditor:
 
     # Opened
 
-    async def form(self, person: Person, language: Language, reference: str) -> View:
+    async def form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the form of a memory with what it holds now."""
         return self._filled(language, await self._memory(person, reference))
 
-    async def numbered_form(self, person: Person, language: Language, number: str) -> View:
+    async def numbered_form(self, person: Person, language: Language, number: str) -> SlackView:
         """Return the form of the memory that has this number in the person's list."""
         memories = await list_memories(self.pool, person)
         chosen = int(number) if is_number(number) else 0
@@ -66,12 +66,12 @@ class MemoryEditor:
             return sentence_view(language, "form_edit_title", text)
         return self._filled(language, found[0])
 
-    def blank(self, language: Language, kind: str = "") -> View:
+    def blank(self, language: Language, kind: str = "") -> SlackView:
         """Return the form of a new memory, of `kind` where there is such a one."""
         schema = self._schema(kind) or self._schema("UserFact") or self.schemas[0]
         return memory_form(language, schema, {}, kinds=self.schemas)
 
-    async def forget_form(self, person: Person, language: Language, reference: str) -> View:
+    async def forget_form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the question before a memory is forgotten."""
         memory = await self._memory(person, reference)
         return forget_form(language, memory) if memory else _gone(language)
@@ -87,7 +87,7 @@ class MemoryEditor:
 
     # Done
 
-    async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> SlackView:
         """Store what a form was submitted with; return what came of it, with its Undo."""
         metadata, content = metadata_of(view), self.read(view).content
         reference, kind = metadata.get("memory", ""), metadata.get("kind", "")
@@ -131,12 +131,14 @@ class MemoryEditor:
         log.info("a person edited a memory")
         return await self._shown(person, language, change)
 
-    async def forgotten(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def forgotten(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
         """Forget the memory a modal asked about; return what was forgotten, with its Undo."""
         payload = await self.own.forget(person, language, [metadata_of(view).get("memory", "")])
         return payload_view(language, "forget_confirm_title", payload)
 
-    async def _shown(self, person: Person, language: Language, change: Change) -> View:
+    async def _shown(self, person: Person, language: Language, change: Change) -> SlackView:
         entries = await changes_named(self.pool, person, [change.id])
         return payload_view(language, "memory_title", changes_made_payload(language, entries))
 
@@ -144,7 +146,7 @@ class MemoryEditor:
         memories = await list_memories(self.pool, person)
         return next((memory for memory in memories if memory.reference == reference), None)
 
-    def _filled(self, language: Language, memory: Memory | None) -> View:
+    def _filled(self, language: Language, memory: Memory | None) -> SlackView:
         if memory is None:
             return _gone(language)
         schema = self._schema(memory.kind)
@@ -162,7 +164,7 @@ class MemoryEditor:
         return next((schema for schema in self.schemas if schema.__name__ == kind), None)
 
 
-def _gone(language: Language) -> View:
+def _gone(language: Language) -> SlackView:
     return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
 

@@ -17,7 +17,7 @@ from bot.memories.slack_deletions import direct_message_with
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.users.profiles import Profiles
 from bot.views.erasing import erase_form, erased_view, includes_messages, typed_confirmation
-from bot.views.views import View, language_of_view
+from bot.views.views import SlackView, language_of_view
 from memory import Person, Pool, transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,14 @@ class PersonEraser:
         language = language_of_view(view)
         return {block: say(language, "erase_wrong", word=say(language, "erase_word"))}
 
-    async def form(self, person: Person, language: Language, *_: str) -> View:
+    async def form(self, person: Person, language: Language, *_: str) -> SlackView:
         """Return the question, which is answered by typing a word."""
         del person
         return erase_form(language)
 
-    async def erased(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def erased(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
         """Erase everything of the person, in Slack as far as they chose; return the receipt."""
         messages = includes_messages(view)
         direct = await self._direct(person) if messages else None

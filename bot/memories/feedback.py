@@ -11,7 +11,7 @@ from bot.locale import Language, say
 from bot.slack.text import storable
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.feedback import FeedbackDetails, feedback_form, parse_rating
-from bot.views.views import View, metadata_of, sentence_view
+from bot.views.views import SlackView, metadata_of, sentence_view
 from memory import Person, Pool, person_transaction, redact_texts
 
 Rating: TypeAlias = Literal["good", "bad"]
@@ -28,14 +28,16 @@ class Feedback:
         stored = await self._rate(person, value)
         return ephemeral_payload(say(language, "feedback_thanks" if stored else "feedback_others"))
 
-    async def asked_why(self, person: Person, language: Language, value: str) -> View:
+    async def asked_why(self, person: Person, language: Language, value: str) -> SlackView:
         """Store a bad rating at once, and return the form that asks for its reasons."""
         given = await self._rate(person, value)
         if given is None:
             return sentence_view(language, "feedback_title", say(language, "feedback_others"))
         return feedback_form(language, parse_rating(value)[1], given)
 
-    async def explained(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def explained(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
         """Store the reasons and comment of a submitted form; return the thanks."""
         from_form = FeedbackDetails.read(view)
         [comment] = await redact_texts(storable(from_form.comment))

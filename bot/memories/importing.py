@@ -31,7 +31,7 @@ from bot.views.import_export import (
     selected_instructions,
 )
 from bot.views.memory_state import memory_off_text
-from bot.views.views import View, language_of_view, metadata_of, sentence_view
+from bot.views.views import SlackView, language_of_view, metadata_of, sentence_view
 from memory import (
     SCHEMAS,
     Change,
@@ -80,7 +80,7 @@ class Importer:
     # Reading a large document takes seconds of processor time: one at a time in each process.
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)
 
-    async def form(self, person: Person, language: Language) -> View:
+    async def form(self, person: Person, language: Language) -> SlackView:
         """Return the form; why there is none, where the person does not agree to memory."""
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)
@@ -96,7 +96,9 @@ class Importer:
             return {entered.block: say(language, "import_neither")}
         return {}
 
-    async def previewed(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def previewed(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
         """Return what importing would do, to be agreed to; nothing is stored."""
         entered = read_import(view)
         if limit := await self._over_limit(person, language):
@@ -109,7 +111,7 @@ class Importer:
 
     async def page(
         self, person: Person, language: Language, view: Mapping[str, Any], page: str = "1"
-    ) -> View:
+    ) -> SlackView:
         """Return a page of all changes that the file of a preview would make; it is read again."""
         file = metadata_of(view).get("file", "")
         try:
@@ -119,7 +121,9 @@ class Importer:
             return sentence_view(language, "import_title", say(language, _problem_key(problem)))
         return import_page(language, plan, int(page) if page.isdecimal() else 1, file)
 
-    async def imported(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def imported(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
         """Import what the preview showed; if the file or the memories have changed, show it again.
 
         Of the instructions, those are imported that the person ticked and the verdicts allow.
@@ -144,7 +148,7 @@ class Importer:
         log.info("a person imported %d memories", len(changes))
         return imported_view(language, changes, confirmed.refused)
 
-    async def _over_limit(self, person: Person, language: Language) -> View | None:
+    async def _over_limit(self, person: Person, language: Language) -> SlackView | None:
         used_up = await self.quotas.admit(person)
         if used_up is None:
             return None
@@ -171,7 +175,7 @@ class Importer:
 
     async def _preview(
         self, person: Person, language: Language, entered: ImportInput, text: str
-    ) -> View:
+    ) -> SlackView:
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)
         plan = await self._plan(person, text)
@@ -207,7 +211,7 @@ class Importer:
 
     async def _form_with_problem(
         self, language: Language, entered: ImportInput, problem: Exception
-    ) -> View:
+    ) -> SlackView:
         if isinstance(problem, NotAnExport):
             text = not_an_export(language, problem.cause)
         else:

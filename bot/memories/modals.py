@@ -39,11 +39,11 @@ from bot.views.modal_triggers import (
     WHY_UNUSED_ACTION,
 )
 from bot.views.subcommands import parse_memories
-from bot.views.views import View, metadata_of, payload_view, sentence_view
+from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
 from memory import Memory, Person, Pool, list_memories, person_transaction
 
 # Person, language, and the value of what was clicked, or the words after a command's name.
-Fill: TypeAlias = Callable[[Person, Language, str], Awaitable[View]]
+Fill: TypeAlias = Callable[[Person, Language, str], Awaitable[SlackView]]
 
 
 def action_value(action: Mapping[str, Any]) -> str:
@@ -66,7 +66,9 @@ class Modals:
     own: MemoryActions
     feedback: Feedback
 
-    async def content(self, body: Mapping[str, Any], person: Person, language: Language) -> View:
+    async def content(
+        self, body: Mapping[str, Any], person: Person, language: Language
+    ) -> SlackView:
         """Return what a modal opened for `body`, a command, click or shortcut, is to show."""
         if body.get("callback_id") == MY_MEMORIES:
             return await self.listed(person, language)
@@ -103,12 +105,12 @@ class Modals:
             WHY_UNUSED_ACTION: self.audiences.why_unused,
         }
 
-    async def listed(self, person: Person, language: Language, page: str = "") -> View:
+    async def listed(self, person: Person, language: Language, page: str = "") -> SlackView:
         """Return a page of all memories, as ``/memories`` shows it."""
         payload = await self.own.listed(person, language, page)
         return payload_view(language, "my_memories_title", payload)
 
-    async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> View:
+    async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> SlackView:
         """Store what a form was submitted with; nothing new while memory is off."""
         if not metadata_of(view).get("memory"):
             off = await self.controls.why_off(person, language)
@@ -116,22 +118,22 @@ class Modals:
                 return sentence_view(language, "form_add_title", off)
         return await self.editing.saved(person, language, view)
 
-    async def _edit(self, person: Person, language: Language, words: str) -> View:
+    async def _edit(self, person: Person, language: Language, words: str) -> SlackView:
         if not words:
             return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
         return await self.editing.numbered_form(person, language, words)
 
-    async def _import(self, person: Person, language: Language, _: str) -> View:
+    async def _import(self, person: Person, language: Language, _: str) -> SlackView:
         if off := await self.controls.why_off(person, language):
             return sentence_view(language, "import_title", off)
         return await self.importing.form(person, language)
 
-    async def _blank(self, person: Person, language: Language, _: str) -> View:
+    async def _blank(self, person: Person, language: Language, _: str) -> SlackView:
         if off := await self.controls.why_off(person, language):
             return sentence_view(language, "form_add_title", off)
         return self.editing.blank(language)
 
-    async def _menu(self, person: Person, language: Language, value: str) -> View:
+    async def _menu(self, person: Person, language: Language, value: str) -> SlackView:
         match parse_menu_value(value):
             case "edit", reference:
                 return await self.editing.form(person, language, reference)
@@ -143,7 +145,7 @@ class Modals:
                 return await self.changes.page_in_modal(person, language, f"- {reference}")
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
-    async def _used(self, person: Person, language: Language, turn: str) -> View:
+    async def _used(self, person: Person, language: Language, turn: str) -> SlackView:
         used = await reply_memories(self.pool, self.permalinks, person, turn)
         if used is None:
             return other_person_view(language)

@@ -7,7 +7,7 @@ from bot.conversation.turns import Intent, Outcome
 from bot.locale import say
 from bot.pipeline.turn import OpenReplySink, TurnDependencies
 from bot.slack.text import plain, typed
-from memory import View
+from memory import MemoryView
 
 
 class FixedReplies:
@@ -39,7 +39,7 @@ class FixedReplies:
         view, intent = await self._begin(claimed, remember=True)
         await self._show(claimed, view, intent, key, {})
 
-    async def _begin(self, claimed: ClaimedMessage, *, remember: bool) -> tuple[View, Intent]:
+    async def _begin(self, claimed: ClaimedMessage, *, remember: bool) -> tuple[MemoryView, Intent]:
         dependencies, text = self._dependencies, claimed.message.text if remember else ""
         view = await dependencies.audiences.view(claimed.message)
         intent, _ = await dependencies.turns.begin(
@@ -54,7 +54,7 @@ class FixedReplies:
     async def _show(
         self,
         claimed: ClaimedMessage,
-        view: View,
+        view: MemoryView,
         intent: Intent,
         key: str,
         values: dict[str, object],

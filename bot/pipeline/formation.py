@@ -33,9 +33,9 @@ from memory import (
     Person,
     PersonMessage,
     Pool,
+    memory_view,
     person_transaction,
     redact_texts,
-    view,
 )
 
 log = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ class FormationJobs:
 
             try:
                 formed = await self._former.form(
-                    view(namespace, shared=shared), said, in_commit=in_commit, spend=spend
+                    memory_view(namespace, shared=shared), said, in_commit=in_commit, spend=spend
                 )
             except _Overtaken:
                 continue

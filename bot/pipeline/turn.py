@@ -34,9 +34,9 @@ from memory import (
     DM,
     Embedder,
     Memory,
+    MemoryView,
     Pool,
     Recalled,
-    View,
     credential_kinds,
     recall_memories,
     step,
@@ -85,7 +85,7 @@ class ReplySink(Protocol):
         """Show the person, and nobody else, what these bring; they decide."""
 
 
-OpenReplySink: TypeAlias = Callable[[ClaimedMessage, View, Intent], ReplySink]
+OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, Intent], ReplySink]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +215,7 @@ async def _with_unseen_files(
 async def _prompt(
     dependencies: TurnDependencies,
     claimed: ClaimedMessage,
-    view: View,
+    view: MemoryView,
     intent: Intent,
     context: Context,
     question: str,
@@ -270,7 +270,11 @@ def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory
 
 
 async def _recalled(
-    dependencies: TurnDependencies, view: View, intent: Intent, context: Context, question: str
+    dependencies: TurnDependencies,
+    view: MemoryView,
+    intent: Intent,
+    context: Context,
+    question: str,
 ) -> Recalled:
     if intent.memory_state.off:
         return Recalled(memories=())

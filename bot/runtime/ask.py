@@ -21,7 +21,7 @@ from bot.slack.ephemeral import Work
 from bot.slack.messages import API_TEAM, Message
 from bot.types import Task
 from bot.users.quotas import Quotas
-from memory import DM, Person, View
+from memory import DM, MemoryView, Person
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,9 @@ class AskHandler:
         self.quotas = quotas
         self._collected: dict[str, Collected] = {}
 
-    def open_reply_sink(self, claimed: ClaimedMessage, view: View, intent: Intent) -> Collected:
+    def open_reply_sink(
+        self, claimed: ClaimedMessage, view: MemoryView, intent: Intent
+    ) -> Collected:
         """Return the outlet of one call."""
         del view, intent
         return self._collected[claimed.message.event_id]

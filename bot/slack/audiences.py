@@ -13,7 +13,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.logs import fault
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS
 from bot.slack.messages import Message
-from memory import DM, PUBLIC, Namespace, Person, Pool, View, measured, transaction, view
+from memory import (
+    DM,
+    PUBLIC,
+    MemoryView,
+    Namespace,
+    Person,
+    Pool,
+    measured,
+    memory_view,
+    transaction,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +56,24 @@ class Audiences:
         self._client = client
 
     @measured("audience")
-    async def view(self, message: Message) -> View:
+    async def view(self, message: Message) -> MemoryView:
         """Return what may be seen, and where it is remembered, in the message's conversation.
 
         A conversation whose kind cannot be learned for certain sees and keeps only its own.
         """
         person = message.person
         if message.audience == DM:
-            return view(person.namespace(DM))
+            return memory_view(person.namespace(DM))
         if message.is_shared:
-            return view(person.namespace(message.channel_id), shared=True)
+            return memory_view(person.namespace(message.channel_id), shared=True)
         return await self.view_in(person, message.channel_id)
 
-    async def view_in(self, person: Person, channel_id: str) -> View:
+    async def view_in(self, person: Person, channel_id: str) -> MemoryView:
         """Return what may be seen of a person in a conversation, whatever is said there."""
         kind = await self.kind(person.team_id, channel_id)
         if kind is None:
-            return view(person.namespace(channel_id), shared=True)
-        return view(person.namespace(kind.audience), shared=kind.shared)
+            return memory_view(person.namespace(channel_id), shared=True)
+        return memory_view(person.namespace(kind.audience), shared=kind.shared)
 
     async def is_shared(self, namespace: Namespace) -> bool:
         """Say whether a conversation's own audience sees only itself, as far as is known."""

@@ -23,7 +23,7 @@ from bot.views.forgetting import MAX_SHOWN
 from bot.views.labels import audience_name, describe, describe_escaped, memory_line
 from bot.views.memories import Numbered
 from bot.views.modal_triggers import USE_HERE_ACTION, WHY_UNUSED_ACTION
-from bot.views.views import View, entered, form_view, language_of_view
+from bot.views.views import SlackView, entered, form_view, language_of_view
 from memory import DM, PUBLIC, Memory
 
 AUDIENCE_FORM = "memory_place"
@@ -51,7 +51,7 @@ class ChosenAudience:
     errors: dict[str, str] | None = None
 
 
-def audience_form(language: Language, memory: Memory) -> View:
+def audience_form(language: Language, memory: Memory) -> SlackView:
     """Return the question where one memory may be used."""
     audience = memory.namespace.audience
     current = audience if audience in (DM, PUBLIC) else ONE_CHANNEL

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bot.locale import Language, say
 from bot.views.blocks import Block, button, input_block, note, option, section
 from bot.views.modal_triggers import ERASE_ACTION
-from bot.views.views import View, entered, form_view, information_view
+from bot.views.views import SlackView, entered, form_view, information_view
 
 if TYPE_CHECKING:
     from bot.types import PersonErased
@@ -29,7 +29,7 @@ def erase_button(language: Language) -> Block:
     return button(ERASE_ACTION, say(language, "erase_button"), "erase", style="danger")
 
 
-def erase_form(language: Language) -> View:
+def erase_form(language: Language) -> SlackView:
     """Return the question: what goes, what stays, and the word to type."""
     word = say(language, "erase_word")
     blocks: list[Block] = [
@@ -61,7 +61,7 @@ def includes_messages(view: Mapping[str, Any]) -> bool:
     return bool(entered(view, _MESSAGES).get("selected_options"))
 
 
-def erased_view(language: Language, receipt: PersonErased) -> View:
+def erased_view(language: Language, receipt: PersonErased) -> SlackView:
     """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
     named = sum(receipt.counts.get(table, 0) for table in _NAMED)
     lines = [

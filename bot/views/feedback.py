@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, cast
 from bot.locale import Language, say
 from bot.views.blocks import Block, input_block, note, option
 from bot.views.modal_triggers import BAD, GOOD
-from bot.views.views import View, entered, form_view, language_of_view
+from bot.views.views import SlackView, entered, form_view, language_of_view
 
 FEEDBACK_FORM = "feedback_form"
 COMMENT_LIMIT = 1_000
@@ -55,7 +55,7 @@ def parse_rating(value: str) -> tuple[Literal["good", "bad"], str]:
     return cast('Literal["good", "bad"]', rating), turn
 
 
-def feedback_form(language: Language, turn: str, details: FeedbackDetails) -> View:
+def feedback_form(language: Language, turn: str, details: FeedbackDetails) -> SlackView:
     """Return the question what was wrong with a reply, with what was said before filled in."""
     options = {reason: option(say(language, key), reason) for reason, key in REASONS.items()}
     before = [options[reason] for reason in details.reasons if reason in options]

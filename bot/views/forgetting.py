@@ -19,7 +19,7 @@ from bot.views.blocks import (
 from bot.views.erasing import erase_button
 from bot.views.labels import describe_escaped, memory_line
 from bot.views.memories import Numbered
-from bot.views.views import View, form_view
+from bot.views.views import SlackView, form_view
 from memory import Memory
 
 MAX_SHOWN = 10
@@ -138,7 +138,7 @@ def forgotten_already(language: Language, *, keep_message: bool) -> Payload:
     return {**payload, "stays": True} if keep_message else payload
 
 
-def forget_form(language: Language, memory: Memory) -> View:
+def forget_form(language: Language, memory: Memory) -> SlackView:
     """Return the question before one memory is forgotten."""
     question = note(say(language, "forget_confirm_text"))
     return form_view(

@@ -13,7 +13,7 @@ from bot.locale import Language, say
 from bot.views.blocks import OPTION_VALUE, Block, input_block, option, plain_text, section
 from bot.views.labels import FIELD_LABELS, kind_title
 from bot.views.reply import credentials_named
-from bot.views.views import View, form_view
+from bot.views.views import SlackView, form_view
 from memory import LEVEL_FIELDS, SCHEMAS, InvalidContent, credential_kinds, redact, validated
 
 FORM = "memory_form"
@@ -51,7 +51,7 @@ def memory_form(
     reference: str = "",
     seen: str = "",
     kinds: Sequence[type[BaseModel]] = (),
-) -> View:
+) -> SlackView:
     """Return the form of one memory: of the one `reference` names, else of a new one.
 
     `seen` is the time of the version that is shown. `kinds` are those a new one can be chosen from.

@@ -19,7 +19,7 @@ from bot.views.blocks import (
 )
 from bot.views.changes import change_block, change_line, question_blocks
 from bot.views.dates import minute
-from bot.views.views import View, information_view
+from bot.views.views import SlackView, information_view
 from memory import Entry, Question
 
 HISTORY_PAGE = 8
@@ -84,7 +84,7 @@ def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -
     return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 
-def history_view(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> View:
+def history_view(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> SlackView:
     """Return the same in a modal."""
     blocks = _blocks(language, page, zone) or [section(say(language, "history_none"))]
     title = "details_button" if page.notice else "history_modal_title"

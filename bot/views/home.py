@@ -28,7 +28,7 @@ from bot.views.import_export import EXPORT_ACTION
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
 from bot.views.modal_triggers import ADD_ACTION, IMPORT_ACTION, SETTINGS_ACTION, VIEW_ACTION
 from bot.views.settings import pause_options, retention_text
-from bot.views.views import View, banner_blocks
+from bot.views.views import SlackView, banner_blocks
 from memory import Entry, Question
 
 HOME = "home"
@@ -91,7 +91,7 @@ class HomePage:
     handling: DataHandling = field(default_factory=DataHandling)
 
 
-def home_view(language: Language, page: HomePage, banner: Sequence[Block] = ()) -> View:
+def home_view(language: Language, page: HomePage, banner: Sequence[Block] = ()) -> SlackView:
     """Return the view; `banner`, at its top, is the answer to the click that led to it."""
     zone = page.settings.zone
     blocks: list[Block] = [

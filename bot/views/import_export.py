@@ -25,7 +25,7 @@ from bot.views.blocks import (
 )
 from bot.views.labels import describe, kind_title
 from bot.views.modal_triggers import IMPORT_ALL_ACTION
-from bot.views.views import View, entered, form_view, information_view, metadata_of
+from bot.views.views import SlackView, entered, form_view, information_view, metadata_of
 from memory import Change, ImportPlan, PlannedMemory, subject
 
 EXPORT_ACTION = "export_memories"
@@ -84,7 +84,9 @@ def export_offer(language: Language) -> Payload:
     return question_payload(text, send)
 
 
-def import_form(language: Language, *, with_file: bool, text: str = "", problem: str = "") -> View:
+def import_form(
+    language: Language, *, with_file: bool, text: str = "", problem: str = ""
+) -> SlackView:
     """Return the form to import with, with `text` in it, and below `problem` where there is one."""
     blocks: list[Block] = [section(problem or say(language, "import_about"))]
     blocks.append(_text_input(language, text, required=not with_file))
@@ -108,7 +110,7 @@ def read_import(view: Mapping[str, Any]) -> ImportInput:
 
 def import_preview(
     language: Language, plan: ImportPlan, submitted: ImportInput, digest: str
-) -> View:
+) -> SlackView:
     """Return what an import would do; without a submit if that is nothing.
 
     Each instruction is shown in full with a box to tick. Of a pasted text every other change is
@@ -146,7 +148,7 @@ def import_preview(
     )
 
 
-def import_page(language: Language, plan: ImportPlan, page: int, file: str) -> View:
+def import_page(language: Language, plan: ImportPlan, page: int, file: str) -> SlackView:
     """Return one page, from 1, of all that a file would change but instructions."""
     changes = plan.changes
     pages = max(1, -(-len(changes) // _PAGE))
@@ -241,7 +243,7 @@ def _sections(language: Language, changes: Sequence[PlannedMemory]) -> list[Bloc
     return [section(text) for text in texts]
 
 
-def imported_view(language: Language, changes: Sequence[Change], refused: int = 0) -> View:
+def imported_view(language: Language, changes: Sequence[Change], refused: int = 0) -> SlackView:
     """Return what was imported, and where it can be undone; `refused` ticked instructions."""
     updated = sum(1 for one in changes if one.before is not None)
     text = say(language, "imported", added=len(changes) - updated, updated=updated)

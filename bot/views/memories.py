@@ -24,7 +24,7 @@ from bot.views.blocks import (
 from bot.views.dates import day, minute
 from bot.views.labels import audience_name, describe_escaped, kind_title, memory_line
 from bot.views.modal_triggers import MENU_ACTION
-from bot.views.views import View, information_view
+from bot.views.views import SlackView, information_view
 from memory import Memory
 
 PAGE_SIZE = 20
@@ -197,7 +197,7 @@ class ReplyMemories:
     forgotten: int = 0
 
 
-def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> View:
+def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> SlackView:
     """Return the memories in view of a reply; what they were used for the model alone knows."""
     blocks: list[Block] = [note(say(language, "used_note"))]
     blocks += memory_blocks(
@@ -210,7 +210,7 @@ def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = 
     return information_view(language, "used_title", blocks)
 
 
-def other_person_view(language: Language) -> View:
+def other_person_view(language: Language) -> SlackView:
     """Return what somebody sees who clicked below a reply to another person."""
     return information_view(language, "used_title", [section(say(language, "used_others"))])
 

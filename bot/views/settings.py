@@ -31,7 +31,7 @@ from bot.views.memory_state import (
 )
 from bot.views.modal_triggers import SETTINGS_ACTION
 from bot.views.time_forms import may_end_pause, tomorrow_morning
-from bot.views.views import View, entered, form_view, language_of_view
+from bot.views.views import SlackView, entered, form_view, language_of_view
 
 _RETENTION = (30, 90, 180, 365, 730)
 
@@ -77,7 +77,9 @@ def settings_payload(
     return ephemeral_payload(text, blocks)
 
 
-def settings_form(language: Language, settings: PersonSettings, *, consent: ConsentMode) -> View:
+def settings_form(
+    language: Language, settings: PersonSettings, *, consent: ConsentMode
+) -> SlackView:
     """Return the form: memory, notices, language, how long to keep."""
     off = settings.off_reason(consent)
     memory = [option(say(language, "settings_memory_on"), "on")]
@@ -199,7 +201,7 @@ def retention_text(language: Language, days: int | None) -> str:
     return say(language, "settings_kept_days", count=days)
 
 
-def pause_form(language: Language, zone: tzinfo) -> View:
+def pause_form(language: Language, zone: tzinfo) -> SlackView:
     """Return the form; the initial value is tomorrow morning in `zone`.
 
     Source: https://docs.slack.dev/reference/block-kit/block-elements/datetime-picker-element

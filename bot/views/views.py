@@ -9,7 +9,7 @@ from typing import Any
 from bot.locale import LANGUAGES, Language, say
 from bot.views.blocks import Block, Payload, plain_text, section
 
-View = dict[str, Any]
+SlackView = dict[str, Any]
 
 _MAX_BLOCKS = 100
 _MAX_BANNER_BLOCKS = 12
@@ -30,7 +30,7 @@ _INITIAL_VALUES = {
 _COPIED = ("type", "callback_id", "title", "submit", "close", "private_metadata", "notify_on_close")
 
 
-def loading_view() -> View:
+def loading_view() -> SlackView:
     """Return the view of a modal until its content is loaded, in both languages.
 
     In every language, because a trigger is too short-lived to ask which one the person reads.
@@ -45,7 +45,7 @@ def information_view(
     blocks: Sequence[Block],
     *,
     metadata: Mapping[str, str] | None = None,
-) -> View:
+) -> SlackView:
     """Return a modal that asks for nothing; `title` is a key of the catalogues."""
     return {
         "type": "modal",
@@ -56,12 +56,12 @@ def information_view(
     }
 
 
-def payload_view(language: Language, title: str, payload: Payload) -> View:
+def payload_view(language: Language, title: str, payload: Payload) -> SlackView:
     """Return in a modal what would be a message to the person alone."""
     return information_view(language, title, payload["blocks"])
 
 
-def sentence_view(language: Language, title: str, text: str) -> View:
+def sentence_view(language: Language, title: str, text: str) -> SlackView:
     """Return one sentence in a modal, where something could not be done or is done."""
     return information_view(language, title, [section(text)])
 
@@ -74,7 +74,7 @@ def form_view(
     callback: str,
     submit: str,
     metadata: Mapping[str, str] | None = None,
-) -> View:
+) -> SlackView:
     """Return a modal with something to submit; `title` and `submit` are keys of the catalogues.
 
     The language goes with it, so that a submission can be answered without looking anything up.
@@ -107,7 +107,7 @@ def entered(view: Mapping[str, Any], block_id: str) -> Mapping[str, Any]:
     return next(iter(elements.values()), None) or {}
 
 
-def form_with_errors(view: Mapping[str, Any], errors: Mapping[str, str]) -> View:
+def form_with_errors(view: Mapping[str, Any], errors: Mapping[str, str]) -> SlackView:
     """Return a submitted `view` with what was entered, and each error before its field."""
     values = (view.get("state") or {}).get("values") or {}
     blocks: list[Block] = []
@@ -146,7 +146,7 @@ def is_banner(block: Block) -> bool:
     return str(block.get("block_id", "")).startswith(_BANNER_BLOCK)
 
 
-def home_with_banner(view: Mapping[str, Any], banner: Sequence[Block]) -> View:
+def home_with_banner(view: Mapping[str, Any], banner: Sequence[Block]) -> SlackView:
     """Return a published Home with `banner` at its top: for when nothing can be looked up."""
     blocks = [block for block in view.get("blocks") or () if not is_banner(block)]
     return {

@@ -19,7 +19,7 @@ from memory.formation.store_manager import StoreManager, UnusableAnswer, load
 from memory.formation.user_store import NEIGHBOURS, FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
-from memory.model.namespace import View
+from memory.model.namespace import MemoryView
 from memory.model.schemas import SCHEMAS, declare, with_evidence
 from memory.model.text import clean
 from memory.postgres.database import Pool
@@ -88,7 +88,7 @@ class Former:
 
     async def form(
         self,
-        view: View,
+        view: MemoryView,
         words: Sequence[PersonMessage],
         *,
         in_commit: InCommit | None = None,
@@ -137,7 +137,7 @@ class Former:
         return replace(formed, refused=(*refused, *formed.refused), tokens=sum(spent))
 
     async def _run(
-        self, store: UserStore, view: View, messages: Sequence[TypedMessage], spent: list[int]
+        self, store: UserStore, view: MemoryView, messages: Sequence[TypedMessage], spent: list[int]
     ) -> bool:
         """Run LangMem on `store`; return False if the model's answer was unusable."""
         from langchain_core.callbacks import UsageMetadataCallbackHandler

@@ -19,7 +19,7 @@ from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair
 from memory.formation.questions import Question, ask
 from memory.formation.verdicts import Verdict, Verifier
 from memory.model.errors import ChangedSince, FormationUnavailable
-from memory.model.namespace import View
+from memory.model.namespace import MemoryView
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.memories import Memory
@@ -60,7 +60,7 @@ class UserStore(BaseStore):
         self,
         pool: Pool,
         embedder: Embedder,
-        view: View,
+        view: MemoryView,
         messages: Sequence[TypedMessage],
         shown: Sequence[Memory],
         *,
@@ -84,7 +84,7 @@ class UserStore(BaseStore):
         cls,
         pool: Pool,
         embedder: Embedder,
-        view: View,
+        view: MemoryView,
         messages: Sequence[TypedMessage],
         *,
         schemas: Sequence[type[BaseModel]],

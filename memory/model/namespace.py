@@ -84,7 +84,7 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MemoryView:
     """The audiences of a person whose memories may be shown in one conversation.
 
     `audiences` is None in a direct message: all audiences.
@@ -105,7 +105,7 @@ class View:
         )
 
 
-def view(own: Namespace, *, shared: bool = False) -> View:
+def memory_view(own: Namespace, *, shared: bool = False) -> MemoryView:
     """Return the view of the conversation whose namespace is `own`.
 
     A direct message shows all audiences, a public channel the public one, and a private channel or
@@ -113,7 +113,7 @@ def view(own: Namespace, *, shared: bool = False) -> View:
     of unknown kind) only the own audience is shown.
     """
     if own.audience == DM:
-        return View(own=own, audiences=None)
+        return MemoryView(own=own, audiences=None)
     if own.audience == PUBLIC:
-        return View(own=own, audiences=(PUBLIC,))
-    return View(own=own, audiences=(own.audience,) if shared else (PUBLIC, own.audience))
+        return MemoryView(own=own, audiences=(PUBLIC,))
+    return MemoryView(own=own, audiences=(own.audience,) if shared else (PUBLIC, own.audience))

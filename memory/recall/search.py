@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import EmbeddingsUnavailable
-from memory.model.namespace import View
+from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store.memories import COLUMNS, Memory, checked, view_condition
@@ -40,7 +40,7 @@ class Recalled:
 async def recall_memories(
     pool: Pool,
     embedder: Embedder,
-    view: View,
+    view: MemoryView,
     question: str,
     *,
     whole: int = SMALL_SET,
@@ -73,7 +73,13 @@ async def recall_memories(
 
 
 async def similar_memories(
-    pool: Pool, embedder: Embedder, view: View, text: str, *, least: float = -1.0, most: int = 1_000
+    pool: Pool,
+    embedder: Embedder,
+    view: MemoryView,
+    text: str,
+    *,
+    least: float = -1.0,
+    most: int = 1_000,
 ) -> list[Memory]:
     """Return the memories in `view` whose cosine similarity to `text` is `least` or more.
 
@@ -94,7 +100,7 @@ async def similar_memories(
         return []
 
 
-def first_memories(view: View) -> tuple[LiteralString, dict[str, Any]]:
+def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
     """Return an SQL expression for the rows that `recall_memories` reads first, and its parameters.
 
     Its value is a JSON array, for `first`. Evaluate it in a `person_transaction` of `view.person`.
@@ -103,7 +109,7 @@ def first_memories(view: View) -> tuple[LiteralString, dict[str, Any]]:
     return f"(SELECT json_agg(first) FROM ({select}) AS first)", parameters
 
 
-def _select_first(view: View, whole: int) -> tuple[LiteralString, dict[str, Any]]:
+def _select_first(view: MemoryView, whole: int) -> tuple[LiteralString, dict[str, Any]]:
     """Return a query for a small set; more than `whole` rows mean that the set is large."""
     where, parameters = view_condition(view)
     return f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
@@ -119,7 +125,7 @@ def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
 
 
 async def _select(
-    pool: Pool, view: View, vector: Sequence[float] | None, *, instructions: bool
+    pool: Pool, view: MemoryView, vector: Sequence[float] | None, *, instructions: bool
 ) -> tuple[Memory, ...]:
     """Return the nearest memories to `vector` or, without one, the newest.
 

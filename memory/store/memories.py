@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from memory.model.dates import parse_timestamp
 from memory.model.errors import InvalidNamespace
-from memory.model.namespace import Namespace, Person, View
+from memory.model.namespace import MemoryView, Namespace, Person
 from memory.model.schemas import level, subject
 from memory.model.text import letters
 from memory.postgres.database import Pool, person_statement
@@ -106,7 +106,7 @@ def person_range(person: Person) -> dict[str, str]:
     return {"low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
-def view_condition(view: View) -> tuple[LiteralString, dict[str, Any]]:
+def view_condition(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
     """Return an SQL condition on `prefix` for the namespaces of `view`, and its parameters."""
     if view.audiences is None:
         return OF_PERSON, {**person_range(view.person)}
@@ -160,7 +160,7 @@ def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     return memories
 
 
-def checked(rows: Sequence[DictRow], view: View) -> list[Memory]:
+def checked(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
     """Convert `rows`; drop memories that `view` excludes, that expired or are superseded there.
 
     Raises as `read_own` does.

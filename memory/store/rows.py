@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from memory.embeddings.embedder import literal
 from memory.embeddings.vectors import vector_array
 from memory.model.errors import InvalidNamespace
-from memory.model.namespace import Namespace, Person, View
+from memory.model.namespace import MemoryView, Namespace, Person
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store.memories import (
     COLUMNS,
@@ -43,7 +43,7 @@ _READABLE: LiteralString = (
 )
 
 
-def rows_within(records: Iterable[DictRow], view: View) -> list[Memory]:
+def rows_within(records: Iterable[DictRow], view: MemoryView) -> list[Memory]:
     """Convert rows that have not expired; raises `InvalidNamespace` for a row outside `view`."""
     rows = [read(record) for record in records]
     if not all(view.allows(row.namespace) for row in rows):
@@ -74,7 +74,7 @@ def added_sources(
 # --- reading -------------------------------------------------------------------------------
 
 
-async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> list[Memory]:
+async def newest(pool: Pool, view: MemoryView, kinds: Sequence[str], limit: int) -> list[Memory]:
     """Return the memories of `kinds` in `view`, newest first."""
     where, values = view_condition(view)
     found = await person_statement(
@@ -88,7 +88,11 @@ async def newest(pool: Pool, view: View, kinds: Sequence[str], limit: int) -> li
 
 
 async def nearest(
-    pool: Pool, view: View, kinds: Sequence[str], vectors: Sequence[Sequence[float]], limit: int
+    pool: Pool,
+    view: MemoryView,
+    kinds: Sequence[str],
+    vectors: Sequence[Sequence[float]],
+    limit: int,
 ) -> list[Memory]:
     """Return at most `limit` memories, nearest to each of `vectors` in turn, by exact distance."""
     where, values = view_condition(view)
@@ -109,7 +113,7 @@ async def nearest(
     return list({row.row_key: row for _, row in ranked}.values())[:limit]
 
 
-async def named(pool: Pool, view: View, places: Iterable[RowKey]) -> list[Memory]:
+async def named(pool: Pool, view: MemoryView, places: Iterable[RowKey]) -> list[Memory]:
     """Return the memories with these keys."""
     found = await person_statement(
         pool,

@@ -21,7 +21,7 @@ from memory.formation.questions import Question
 from memory.formation.user_store import FormationResult, InCommit
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, MemoryOff
-from memory.model.namespace import View
+from memory.model.namespace import MemoryView
 from memory.model.schemas import SCHEMAS, level, subject
 from memory.postgres.database import Pool
 from memory.store.memories import Memory
@@ -72,7 +72,7 @@ class MemoryTools:
         self,
         pool: Pool,
         embedder: Embedder,
-        view: View,
+        view: MemoryView,
         words: PersonMessage,
         *,
         schemas: Sequence[type[BaseModel]] = SCHEMAS,

@@ -16,7 +16,7 @@ from memory.formation.questions import Question
 from memory.formation.user_store import FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import FormationUnavailable
-from memory.model.namespace import View
+from memory.model.namespace import MemoryView
 from memory.postgres.database import Pool
 from memory.recall.search import recall_memories
 from memory.store.memories import Memory, list_memories
@@ -34,7 +34,7 @@ class ToolStore(BaseStore):
         self,
         pool: Pool,
         embedder: Embedder,
-        view: View,
+        view: MemoryView,
         words: PersonMessage,
         schemas: Sequence[type[BaseModel]],
         in_commit: InCommit | None = None,

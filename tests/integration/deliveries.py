@@ -22,7 +22,7 @@ from bot.slack.client import RateLimits, Workspace
 from bot.types import MemoryState, PersonSettings
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
-from memory import DM, Pool, create_pool, view
+from memory import DM, Pool, create_pool, memory_view
 from tests.conftest import login_of
 from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.unit.test_slack import refused
@@ -61,7 +61,11 @@ class Sender:
         message = self.slack.message(place)
         waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
         intent, _ = await turns_alone(self.pool).begin(
-            waiting, view(message.person.namespace(DM)), question="", words="", bot_user_id="B"
+            waiting,
+            memory_view(message.person.namespace(DM)),
+            question="",
+            words="",
+            bot_user_id="B",
         )
         return waiting, intent
 
@@ -139,7 +143,7 @@ async def answering(
         sender.sessions,
         Profiles(sender.pool, sender.workspace.client),
         claimed,
-        view(claimed.message.person.namespace(DM)),
+        memory_view(claimed.message.person.namespace(DM)),
         replace(intent, memory_state=MemoryState(settings=settings)),
         stand_in=stand_in,
         check=check,

@@ -34,10 +34,10 @@ from memory import (
     forget,
     import_memories,
     list_memories,
+    memory_view,
     source_deleted,
     undo_change,
     undo_forget,
-    view,
 )
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
@@ -142,7 +142,7 @@ class World:
         """Let a formation write `content` (None: remove) because of `text`."""
         ts = f"{next(self.clock)}.0"
         self.model.messages.append(ts)
-        own = view(self.person.namespace(DM))
+        own = memory_view(self.person.namespace(DM))
         said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
         kind = "UserFoodPreference"
         store = await UserStore.load(self.pool, self.embedder, own, said, schemas=SCHEMAS)

@@ -23,8 +23,8 @@ from memory import (
     UndoExpired,
     forget,
     list_memories,
+    memory_view,
     undo_forget,
-    view,
 )
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
@@ -168,7 +168,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
         _, ids, words = await read_unformed(app.pool, own, 9)
         said = [TypedMessage(one) for one in words]
         store = await UserStore.load(
-            app.pool, app.embedder, view(own), said, schemas=[UserFoodPreference]
+            app.pool, app.embedder, memory_view(own), said, schemas=[UserFoodPreference]
         )
         for key, name in (("a", "ramen"), ("b", "tempura")):
             content = {"food_name": name, "preference": 80, "evidence": f"I love {name}"}

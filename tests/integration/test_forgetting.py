@@ -38,9 +38,9 @@ from memory import (
     create_pool,
     forget,
     forgotten_messages,
+    memory_view,
     person_transaction,
     undo_forget,
-    view,
 )
 from tests.conftest import owner_rows
 from tests.integration.deliveries import nothing, turns_alone
@@ -119,7 +119,7 @@ class Data:
         """Let a person ask and be answered."""
         waiting = waiting_for(ts, question, person)
         turns = turns_alone(self.pool)
-        seen = view(person.namespace(DM))
+        seen = memory_view(person.namespace(DM))
         intent, _ = await turns.begin(
             waiting, seen, question=question, words=question, bot_user_id="B"
         )
@@ -435,7 +435,11 @@ async def test_forgotten_turns_are_not_read_as_context(data: Data) -> None:
     await data.forget(data.remember("ramen", "1.1"))
     turns = turns_alone(data.pool)
     _, context = await turns.begin(
-        waiting_for("1.3", "hello"), view(OWN), question="hello", words="hello", bot_user_id="B"
+        waiting_for("1.3", "hello"),
+        memory_view(OWN),
+        question="hello",
+        words="hello",
+        bot_user_id="B",
     )
     assert [exchange.question for exchange in context.exchanges] == ["what time is it?"]
     assert context.recent_words == ()

@@ -24,14 +24,14 @@ from memory.formation.former import Former, instructions_for, warm_up
 from memory.formation.store_manager import load
 from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import FormationUnavailable
-from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
+from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
 from tests.conftest import owner_rows
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 
 ALICE = Person("T1", "U1")
-ALICE_DM = view(ALICE.namespace(DM))
+ALICE_DM = memory_view(ALICE.namespace(DM))
 
 
 class Film(BaseModel):
@@ -75,7 +75,9 @@ async def rows(database: str, namespace: Namespace | None = None) -> list[DictRo
     return [row for row in found if namespace is None or row["prefix"] == namespace.prefix]
 
 
-async def know(former: Former, model: ScriptedModel, seen: View, *calls: Call) -> FormationResult:
+async def know(
+    former: Former, model: ScriptedModel, seen: MemoryView, *calls: Call
+) -> FormationResult:
     """Let the person say, and the model store, each quote."""
     model.answer(list(calls))
     formed = await former.form(seen, words(*[content["evidence"] for _, content in calls], ts=1))
@@ -278,7 +280,7 @@ async def test_runs_at_once_keep_to_their_own_person(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
     """One manager serves everybody: each run reads and writes the store it was given."""
-    people = [view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]
+    people = [memory_view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]
     model.barrier = asyncio.Barrier(len(people))
     model.answer(*[lambda shown: [_what_was_said(shown)]] * len(people))
     said = [words(f"I love soup {number}") for number in range(len(people))]
@@ -552,7 +554,7 @@ async def test_memories_of_other_people_are_neither_shown_nor_changed(
     """Another person's memories are neither shown nor touched, nor are those of other teams."""
     others = [Person("T1", "U12"), Person("T1", "U"), Person("T12", "U1"), Person("T1", "U2")]
     for other in others:
-        await know(former, model, view(other.namespace(DM)), RAMEN)
+        await know(former, model, memory_view(other.namespace(DM)), RAMEN)
     before = await rows(database)
     model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
     await former.form(ALICE_DM, words("ラーメンは嫌いになりました"))
@@ -771,7 +773,7 @@ async def test_a_memory_removed_for_here_only_can_return(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
     """What was removed here only, and is liked again, is remembered again in the same row."""
-    await know(former, model, view(ALICE.namespace(PUBLIC)), PASTA)
+    await know(former, model, memory_view(ALICE.namespace(PUBLIC)), PASTA)
     model.answer(lambda s: [remove(s.id_of("パスタ"))])
     removed = await former.form(ALICE_DM, words("パスタは嫌いになりました"))
     said = "やっぱりパスタが好き"
@@ -786,8 +788,8 @@ async def test_a_wider_memory_is_superseded(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
     """A change said in a private channel leaves the public memory and stands before it."""
-    public = view(ALICE.namespace(PUBLIC))
-    private = view(ALICE.namespace("C7"))
+    public = memory_view(ALICE.namespace(PUBLIC))
+    private = memory_view(ALICE.namespace("C7"))
     await know(former, model, public, RAMEN)
     (wide,) = await rows(database)
     said = "ラーメンは味噌が好き"
@@ -819,7 +821,7 @@ async def test_a_wider_memory_is_removed_for_here_only(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
     """A removal of a wider memory becomes a row of level 0 in the own namespace."""
-    public = view(ALICE.namespace(PUBLIC))
+    public = memory_view(ALICE.namespace(PUBLIC))
     await know(former, model, public, PASTA)
     before = await rows(database)
     model.answer(lambda s: [remove(s.id_of("パスタ"))])
@@ -836,10 +838,10 @@ async def test_a_wider_memory_is_removed_for_here_only(
 async def test_narrower_memories_stay_unseen(former: Former, model: ScriptedModel) -> None:
     """In public, what was said in a DM or a private channel is not shown to the memory model."""
     await know(former, model, ALICE_DM, RAMEN)
-    await know(former, model, view(ALICE.namespace("C7")), PASTA)
-    await former.form(view(ALICE.namespace(PUBLIC)), words("そばが好き"))
+    await know(former, model, memory_view(ALICE.namespace("C7")), PASTA)
+    await former.form(memory_view(ALICE.namespace(PUBLIC)), words("そばが好き"))
     assert model.last.memories == []
-    await former.form(view(ALICE.namespace("C8")), words("そばが好き"))
+    await former.form(memory_view(ALICE.namespace("C8")), words("そばが好き"))
     assert model.last.memories == []
     await former.form(ALICE_DM, words("そばが好き"))
     assert len(model.last.memories) == 2

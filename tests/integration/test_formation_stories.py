@@ -21,8 +21,8 @@ from memory import (
     history,
     list_memories,
     memory_model,
+    memory_view,
     subject,
-    view,
 )
 from tests.conftest import Server
 from tests.integration.scripted_model import ScriptedModel
@@ -49,7 +49,7 @@ def stand_in_former(pool: Pool, embedder: Embedder, stand_in: Server) -> Former:
 async def tell(former: Former, person: Person, *texts: str) -> tuple[str, ...]:
     """Let a person say something in a DM; return why proposals were refused."""
     words = [PersonMessage(text=text, channel="D1", ts=f"{i}.1") for i, text in enumerate(texts)]
-    formed = await former.form(view(person.namespace(DM)), words)
+    formed = await former.form(memory_view(person.namespace(DM)), words)
     return tuple(one.reason for one in formed.refused)
 
 
@@ -139,7 +139,7 @@ async def test_a_new_home_without_a_word_of_moving_is_a_question(
     """Another home without a word of moving is a question; a yes replaces, the ledger keeps it."""
     await tell(stand_in_former, ALICE, first)
     words = [PersonMessage(text=then, channel="D1", ts="9.1")]
-    formed = await stand_in_former.form(view(ALICE.namespace(DM)), words)
+    formed = await stand_in_former.form(memory_view(ALICE.namespace(DM)), words)
     assert (formed.changes, [q.kind for q in formed.questions]) == ((), ["replace"])
     [old] = await list_memories(pool, ALICE)
     assert old.content["fact"] in first
@@ -174,7 +174,7 @@ async def test_an_operators_own_kind(pool: Pool, embedder: Embedder, model: Scri
         ]
     )
     words = [PersonMessage(text="I have a cat called Mochi", channel="D1", ts="1.1")]
-    formed = await former.form(view(ALICE.namespace(DM)), words)
+    formed = await former.form(memory_view(ALICE.namespace(DM)), words)
     assert [(c.kind, c.after) for c in formed.changes] == [
         ("Pet", {"name": "Mochi", "animal": "cat"})
     ]

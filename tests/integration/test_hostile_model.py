@@ -11,7 +11,7 @@ import pytest
 from bot.slack.text import typed
 from memory import Former
 from memory.formation.evidence import PersonMessage
-from memory.model.namespace import DM, PUBLIC, Person, view
+from memory.model.namespace import DM, PUBLIC, Person, memory_view
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 from tests.integration.test_formation import patch, reasons, remove, rows
 
@@ -91,7 +91,7 @@ async def test_evidence_is_always_what_the_person_typed(
         )
         said[words.channel] = (person.namespace(audience).prefix, words.text)
         model.answer(lambda shown, own=own: proposals(chance, own, shown))  # type: ignore[misc]
-        formed = await former.form(view(person.namespace(audience)), [words])
+        formed = await former.form(memory_view(person.namespace(audience)), [words])
         refused.update(reasons(formed))
         stored += len(formed.changes)
         model.requests.clear()

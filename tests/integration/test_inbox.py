@@ -14,7 +14,7 @@ from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdraw
 from bot.conversation.turn_query import read_turn_start
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
-from memory import DM, Pool, create_pool, transaction, view
+from memory import DM, Pool, create_pool, memory_view, transaction
 from tests.conftest import owner_rows
 from tests.integration.messages import following, message
 
@@ -329,7 +329,7 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
             start = await read_turn_start(
                 connection,
                 waiting,
-                view(question.person.namespace(audience)),
+                memory_view(question.person.namespace(audience)),
                 bot_user_id="UBOT",
                 consent="notice",
                 count_requests=False,

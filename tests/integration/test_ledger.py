@@ -19,12 +19,12 @@ from memory import (
     Embedder,
     FormationResult,
     InvalidContent,
+    MemoryView,
     Namespace,
     Person,
     PersonMessage,
     Pool,
     Undo,
-    View,
     add_memory,
     answer_question,
     edit_memory,
@@ -32,6 +32,7 @@ from memory import (
     forget,
     history,
     list_memories,
+    memory_view,
     move_memory,
     open_questions,
     recall_memories,
@@ -39,7 +40,6 @@ from memory import (
     source_edited,
     undo_change,
     undo_forget,
-    view,
 )
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
@@ -85,11 +85,11 @@ class Ledger:
         content: dict[str, Any] | None,
         kind: str = "UserFoodPreference",
         key: str = "new",
-        seen: View | None = None,
+        seen: MemoryView | None = None,
         at: Namespace | None = None,
     ) -> FormationResult:
         """Let a model write `content` (None: remove) because of `text`."""
-        seen = seen or view(OWN)
+        seen = seen or memory_view(OWN)
         said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
         store = await UserStore.load(
             self.pool, self.embedder, seen, said, schemas=[UserFoodPreference, UserFact]
@@ -342,7 +342,7 @@ async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None
     """A moved memory keeps key, value, dates and vector, and is seen where it is now."""
     liked = await ledger.like("ramen")
     before = ledger.rows("SELECT key, value::text, created_at, updated_at FROM store")
-    channel = view(ALICE.namespace(PUBLIC))
+    channel = memory_view(ALICE.namespace(PUBLIC))
     assert not (await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories
     moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
     assert moved.reference == f"public/{liked.key}"
@@ -375,7 +375,7 @@ async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
     [shown] = await list_memories(ledger.pool, ALICE)
     said = [TypedMessage(PersonMessage(text="I love ramen with miso", channel="D1", ts="2.0"))]
     store = await UserStore.load(
-        ledger.pool, ledger.embedder, view(OWN), said, schemas=[UserFoodPreference]
+        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
     )
     value = {"food_name": "ramen", "preference": 80, "description": "with miso"}
     value["evidence"] = "I love ramen with miso"
@@ -465,7 +465,7 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(
     ledger: Ledger, ends: bool
 ) -> None:
     """A yes changes, or removes, the wider memory itself, and what stood before it goes."""
-    public = view(ALICE.namespace(PUBLIC))
+    public = memory_view(ALICE.namespace(PUBLIC))
     await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     text = "I hate soba" if ends else "I love soba a lot"
     formed = await ledger.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
@@ -490,7 +490,7 @@ async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
     ledger: Ledger,
 ) -> None:
     """The question that quotes a forgotten private memory goes, and returns with Undo."""
-    public = view(ALICE.namespace(PUBLIC))
+    public = memory_view(ALICE.namespace(PUBLIC))
     await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     text = "I love soba with duck"
     [change] = (
@@ -509,11 +509,11 @@ async def test_forgetting_a_public_memory_deletes_the_row_that_hid_it_privately(
     ledger: Ledger,
 ) -> None:
     """Forgetting a public memory leaves no row behind that hid it in private."""
-    public = view(ALICE.namespace(PUBLIC))
+    public = memory_view(ALICE.namespace(PUBLIC))
     await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     await ledger.say("I hate soba", ts="2.0", content=food("soba", 0))
     [memory] = await list_memories(ledger.pool, ALICE)
-    assert not (await recall_memories(ledger.pool, ledger.embedder, view(OWN), "?")).memories
+    assert not (await recall_memories(ledger.pool, ledger.embedder, memory_view(OWN), "?")).memories
     before = ledger.printed()
     forgotten = await forget(ledger.pool, ALICE, [memory.reference])
     assert [m.reference for m in forgotten.memories] == [memory.reference]
@@ -599,7 +599,7 @@ async def test_an_expired_memory_is_hidden_then_deleted(ledger: Ledger, pool: Po
     assert await expire_due(pool) == []
     await set_end(ledger, ended, (datetime.now(UTC) - timedelta(seconds=1)).isoformat())
     assert [m.key for m in await list_memories(pool, ALICE)] == [stays.key]
-    recalled = await recall_memories(pool, ledger.embedder, view(OWN), "?")
+    recalled = await recall_memories(pool, ledger.embedder, memory_view(OWN), "?")
     assert [m.key for m in recalled.memories] == [stays.key]
     with pytest.raises(ChangeGone):
         await edit_memory(pool, ledger.embedder, ALICE, ended.reference, food("ramen"), COMMAND)

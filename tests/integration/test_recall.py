@@ -23,10 +23,10 @@ from memory import (
     create_pool,
     forget,
     list_memories,
+    memory_view,
     person_transaction,
     recall_memories,
     transaction,
-    view,
 )
 from memory.embeddings.embedder import literal
 from memory.recall.search import NEAREST, SMALL_SET
@@ -99,7 +99,9 @@ async def test_a_small_set_comes_whole_and_costs_no_embedding(
     person = Person("T1", "SMALL")
     await remember(pool, model_embedder, person, [f"topic {i}" for i in range(SMALL_SET)])
     model.embedding_requests.clear()
-    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "anything")
+    found = await recall_memories(
+        pool, model_embedder, memory_view(person.namespace(DM)), "anything"
+    )
     assert texts(found.memories) == [f"topic {i}" for i in reversed(range(SMALL_SET))]
     assert not found.newest_only
     assert model.embedding_requests == []
@@ -110,7 +112,7 @@ async def test_nothing_remembered_is_an_empty_recall(
 ) -> None:
     """Somebody who told nothing recalls nothing, and the model is not asked."""
     found = await recall_memories(
-        pool, model_embedder, view(Person("T1", "NOBODY").namespace(DM)), "anything"
+        pool, model_embedder, memory_view(Person("T1", "NOBODY").namespace(DM)), "anything"
     )
     assert found.memories == ()
     assert model.embedding_requests == []
@@ -126,7 +128,7 @@ async def test_a_larger_set_is_ordered_exactly(
     await remember(pool, model_embedder, person, topics)
     model.embedding_requests.clear()
     question = "tell me of number 7"
-    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), question)
+    found = await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), question)
     assert model.embedding_requests == [[question]]
     [asked, *stored] = await model_embedder.embed([question, *topics])
     distances = dict(zip(topics, (distance(asked, vector) for vector in stored), strict=True))
@@ -139,7 +141,7 @@ async def test_a_memory_with_many_vectors_comes_once(pool: Pool, model_embedder:
     """A memory embedded by several fields is one memory."""
     person = Person("T1", "FIELDS")
     await remember(pool, model_embedder, person, [f"t{i}" for i in range(60)], fields=2)
-    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "t1")
+    found = await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), "t1")
     topics = texts(found.memories)
     assert len(topics) == len(set(topics)) == NEAREST // 2
     assert topics[0] == "t1"
@@ -152,7 +154,9 @@ async def test_without_embeddings_the_newest_come(
     person = Person("T1", "DOWN")
     await remember(pool, model_embedder, person, [f"topic {i}" for i in range(60)])
     model.embeddings_status = 500
-    found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "unheard of")
+    found = await recall_memories(
+        pool, model_embedder, memory_view(person.namespace(DM)), "unheard of"
+    )
     assert found.newest_only
     assert texts(found.memories) == [f"topic {i}" for i in range(59, 59 - NEAREST, -1)]
 
@@ -178,7 +182,7 @@ async def test_how_to_answer_is_always_recalled(
                 (Jsonb({"kind": kind}), person.namespace(DM).prefix, key),
             )
     model.embeddings_status = 500 if down else 200
-    own = view(person.namespace(DM))
+    own = memory_view(person.namespace(DM))
     found = await recall_memories(pool, model_embedder, own, "unheard of")
     assert texts(found.memories)[:2] == ["topic 1", "topic 0"]
     assert {m.kind for m in found.memories[2:]} == {"UserTechInterest"}
@@ -215,7 +219,7 @@ async def test_each_place_recalls_its_own(
             topics = [f"{audience} {i}" for i in range(count)]
             await remember(pool, model_embedder, person, topics, audience=audience)
     model.embeddings_status = 500 if down else 200
-    seen_from = view(person.namespace(own), shared=shared)
+    seen_from = memory_view(person.namespace(own), shared=shared)
     # Asked with words of every audience: nearness alone would bring them.
     found = await recall_memories(pool, model_embedder, seen_from, "dm public G1 C9 1")
     seen = {m.namespace.audience for m in found.memories}
@@ -231,7 +235,9 @@ async def test_neighbours_by_prefix_never_mix(pool: Pool, model_embedder: Embedd
     for person in people:
         await remember(pool, model_embedder, person, [f"{person.scope} {i}" for i in range(51)])
     for person in people:
-        found = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "U1 U12")
+        found = await recall_memories(
+            pool, model_embedder, memory_view(person.namespace(DM)), "U1 U12"
+        )
         assert {m.namespace.person for m in found.memories} == {person}
         listed = await list_memories(pool, person)
         assert {m.namespace.person for m in listed} == {person}
@@ -246,9 +252,11 @@ async def test_superseded_memories_are_hidden(pool: Pool, model_embedder: Embedd
     person = Person("T4", "U1")
     await remember(pool, model_embedder, person, ["Java"], audience=PUBLIC)
     await remember(pool, model_embedder, person, ["Kotlin"], supersedes=[(PUBLIC, "Java")])
-    in_dm = await recall_memories(pool, model_embedder, view(person.namespace(DM)), "q")
+    in_dm = await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), "q")
     assert texts(in_dm.memories) == ["Kotlin"]
-    in_public = await recall_memories(pool, model_embedder, view(person.namespace(PUBLIC)), "q")
+    in_public = await recall_memories(
+        pool, model_embedder, memory_view(person.namespace(PUBLIC)), "q"
+    )
     assert texts(in_public.memories) == ["Java"]
 
 
@@ -262,7 +270,7 @@ async def test_a_foreign_row_shows_nothing(
         "INSERT INTO store (prefix, key, value) VALUES ('chat.T5.U1.dm.deeper', 'k', '{}')",
     )
     with pytest.raises(InvalidNamespace):
-        await recall_memories(pool, model_embedder, view(person.namespace(DM)), "q")
+        await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), "q")
     with pytest.raises(InvalidNamespace):
         await list_memories(pool, person)
 
@@ -345,7 +353,7 @@ async def test_no_recall_reads_a_whole_table(
     model.embeddings_status = 500 if down else 200
     own = twenty_thousand.namespace(audience)
     async with create_pool(login_of(database), min_size=1, max_size=1, timeout=10) as pool:
-        found = await recall_memories(pool, model_embedder, view(own), "q")
+        found = await recall_memories(pool, model_embedder, memory_view(own), "q")
         assert len(await list_memories(pool, twenty_thousand)) == 200
         await counted(pool)
         assert scans(database) == before

@@ -24,9 +24,9 @@ from memory import (
     Person,
     Pool,
     create_pool,
+    memory_view,
     person_transaction,
     recall_memories,
-    view,
 )
 from memory.recall.search import INSTRUCTIONS, NEAREST
 from tests.conftest import SPACE, fresh_database, login_of
@@ -145,10 +145,10 @@ async def pool(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 
 VIEWS = {
-    "dm": (view(OWNER_OF_MANY.namespace(DM)), {DM, PUBLIC, "G1"}),
-    "public": (view(OWNER_OF_MANY.namespace(PUBLIC)), {PUBLIC}),
-    "group": (view(OWNER_OF_MANY.namespace("G1")), {PUBLIC, "G1"}),
-    "connect": (view(OWNER_OF_MANY.namespace("G1"), shared=True), {"G1"}),
+    "dm": (memory_view(OWNER_OF_MANY.namespace(DM)), {DM, PUBLIC, "G1"}),
+    "public": (memory_view(OWNER_OF_MANY.namespace(PUBLIC)), {PUBLIC}),
+    "group": (memory_view(OWNER_OF_MANY.namespace("G1")), {PUBLIC, "G1"}),
+    "connect": (memory_view(OWNER_OF_MANY.namespace("G1"), shared=True), {"G1"}),
 }
 
 

@@ -21,9 +21,9 @@ from memory import (
     check_database,
     forget,
     list_memories,
+    memory_view,
     recall_memories,
     reembed,
-    view,
 )
 from tests.conftest import SPACE, owner_rows
 from tests.integration.kioku_process import ended
@@ -85,7 +85,7 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
         database, "SELECT count(*) AS n, min(vector_dims(embedding)) AS d FROM store_vectors"
     )
     assert (found["n"], found["d"]) == (COUNT, OTHER.dimensions)
-    recalled = await recall_memories(remembered, small, view(ANN.namespace(DM)), "books")
+    recalled = await recall_memories(remembered, small, memory_view(ANN.namespace(DM)), "books")
     assert len(recalled.memories) == 40
     assert not recalled.newest_only
     assert {memory.namespace.person for memory in recalled.memories} == {ANN}
@@ -153,7 +153,7 @@ async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
 ) -> None:
     """The old model's vectors cannot be compared any more: the newest memories are shown."""
     await reembed(database, Small(model_client), progress=silent)
-    recalled = await recall_memories(remembered, embedder, view(ANN.namespace(DM)), "books")
+    recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")
     assert recalled.newest_only
     assert len(recalled.memories) == 40
 

@@ -28,8 +28,8 @@ from memory import (
     Pool,
     Verifier,
     memory_model,
+    memory_view,
     open_questions,
-    view,
 )
 from memory.model.schemas import declare
 from memory.tools.memory_tools import MAX_CALLS, SEARCH_LIMIT
@@ -71,7 +71,7 @@ class ToolTest:
         return MemoryTools(
             self.pool,
             self.embedder,
-            view(own),
+            memory_view(own),
             words,
             schemas=schemas,
             verifier=verifier if verified else None,

@@ -22,7 +22,7 @@ from langsmith import Client
 from langchain_core.tracers.langchain import wait_for_all_tracers
 from memory import (
     DM, Embedder, EmbeddingSpace, Former, Person, PersonMessage, Verifier, create_pool,
-    list_memories, memory_model, view,
+    list_memories, memory_model, memory_view,
 )
 
 async def main():
@@ -36,7 +36,7 @@ async def main():
         @entrypoint()
         async def app(text: str) -> str:
             words = PersonMessage(text="I love ramen", channel="web", ts="1700000000.000100")
-            await former.form(view(ann.namespace(DM)), [words])
+            await former.form(memory_view(ann.namespace(DM)), [words])
             return "done"
 
         await app.ainvoke("what the caller says")

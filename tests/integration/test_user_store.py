@@ -15,7 +15,7 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
-from memory.model.namespace import DM, PUBLIC, Namespace, Person, View, view
+from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, declare
 from memory.postgres.database import Pool
 from memory.store.rows import rows_within
@@ -91,9 +91,9 @@ class PersonStore:
     def __init__(self, pool: Pool, embedder: Embedder, database: str) -> None:
         self.pool, self.embedder, self.database = pool, embedder, database
 
-    async def load(self, *messages: str, seen: View | None = None) -> UserStore:
+    async def load(self, *messages: str, seen: MemoryView | None = None) -> UserStore:
         return await UserStore.load(
-            self.pool, self.embedder, seen or view(OWN), said(*messages), schemas=SCHEMAS
+            self.pool, self.embedder, seen or memory_view(OWN), said(*messages), schemas=SCHEMAS
         )
 
     async def commit(self, store: UserStore) -> FormationResult:
@@ -195,7 +195,7 @@ async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
     """A new memory about something said in public stands before the public one."""
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
     own = ALICE.namespace("C1")
-    store = await person_store.load("I love soba", seen=view(own))
+    store = await person_store.load("I love soba", seen=memory_view(own))
     await store.aput(own.parts, "new", quoted(food("soba", 90), "I love soba"))
     formed = await person_store.commit(store)
     (change,) = formed.changes
@@ -327,7 +327,9 @@ async def test_a_memory_stored_during_the_embedding_becomes_a_question(
 ) -> None:
     """What was judged as new, and is known by now, becomes a question; what is there stays."""
     meddler.meddles = 1
-    store = await UserStore.load(pool, meddler, view(OWN), said("I love ramen"), schemas=SCHEMAS)
+    store = await UserStore.load(
+        pool, meddler, memory_view(OWN), said("I love ramen"), schemas=SCHEMAS
+    )
     await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
     await store.judge(None)
     formed = await store.commit(at=NOON)
@@ -344,7 +346,7 @@ async def test_a_wider_row_that_changes_meanwhile_is_asked_about(
     wide = ALICE.namespace(PUBLIC)
     put(database, wide, "a", food("ramen"))
     store = await UserStore.load(
-        pool, model_embedder, view(OWN), said("I love ramen"), schemas=SCHEMAS
+        pool, model_embedder, memory_view(OWN), said("I love ramen"), schemas=SCHEMAS
     )
     await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
     await store.judge(None)
@@ -383,7 +385,7 @@ def test_rows_of_another_audience_stop_everything(prefix: str) -> None:
     """Should a query ever return another person's or another audience's row, nothing is done."""
     record = {"prefix": prefix, "key": "a", "value": {}, "created_at": NOON, "updated_at": NOON}
     with pytest.raises(InvalidNamespace, match="another audience"):
-        rows_within([record], view(ALICE.namespace("C1")))
+        rows_within([record], memory_view(ALICE.namespace("C1")))
 
 
 async def test_a_fourth_removal_of_a_public_memory_is_ignored(person_store: PersonStore) -> None:

@@ -19,7 +19,7 @@ from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage
 from memory.formation.user_store import FormationResult
 from memory.model.errors import FormationUnavailable
-from memory.model.namespace import DM, PUBLIC, Person, view
+from memory.model.namespace import DM, PUBLIC, Person, memory_view
 from memory.postgres.database import Pool
 from tests.conftest import owner_rows
 from tests.integration.scripted_model import (
@@ -33,7 +33,7 @@ from tests.integration.scripted_model import (
 from tests.integration.test_formation import food, know, patch, reasons, remove, rows
 
 ALICE = Person("T1", "U1")
-ALICE_DM = view(ALICE.namespace(DM))
+ALICE_DM = memory_view(ALICE.namespace(DM))
 TOKYO = ZoneInfo("Asia/Tokyo")
 FRIDAY = datetime(2027, 1, 15, 3, tzinfo=UTC)  # noon in Tokyo
 
@@ -146,7 +146,7 @@ async def test_a_missing_sensitive_means_none(
     del given["sensitive"]
     model.answer([fact("I play chess", "I play chess")])
     model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': [given]})}\n```")
-    formed = await former.form(view(ALICE.namespace(PUBLIC)), typed("I play chess"))
+    formed = await former.form(memory_view(ALICE.namespace(PUBLIC)), typed("I play chess"))
     assert [change.action for change in formed.changes] == ["remembered"]
     assert formed.questions == ()
 
@@ -462,7 +462,7 @@ async def test_sensitive_matters(
     former = verifying(pool, model_embedder, model, sensitive=policy)
     model.answer([fact("has diabetes", "I have diabetes")])
     model.verdicts.append({0: {"sensitive": "health", "about": about}})
-    formed = await former.form(view(ALICE.namespace(audience)), typed("I have diabetes"))
+    formed = await former.form(memory_view(ALICE.namespace(audience)), typed("I have diabetes"))
     assert len(formed.changes) == (becomes == "stored")
     assert [one.kind for one in formed.questions] == ["store"] * (becomes == "asked")
     assert reasons(formed) == ["sensitive"] * (becomes == "refused")

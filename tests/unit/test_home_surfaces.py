@@ -30,7 +30,7 @@ from bot.views.home_list import (
     searched_words,
 )
 from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
-from bot.views.views import View, home_with_banner, is_banner
+from bot.views.views import SlackView, home_with_banner, is_banner
 from memory import Entry, Memory, Person, Question
 from playground.blocks import view_errors
 
@@ -118,7 +118,7 @@ def fullest(text: str, words: str = "") -> HomePage:
     )
 
 
-def elements(view: View) -> dict[str, Block]:
+def elements(view: SlackView) -> dict[str, Block]:
     """Return everything that can be clicked, by its action id."""
     found: dict[str, Block] = {}
     for block in view["blocks"]:

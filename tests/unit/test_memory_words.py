@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import DM, PUBLIC, InvalidNamespace, Memory, Person, folded, matching, view
+from memory import DM, PUBLIC, InvalidNamespace, Memory, Person, folded, matching, memory_view
 from memory.store.memories import checked, person_range, read
 
 ALICE = Person("T1", "U1")
@@ -51,13 +51,13 @@ def test_another_persons_row_shows_nothing_at_all() -> None:
     """One foreign row among the person's own makes the whole read fail."""
     rows = [row(), row("chat.T1.U12.dm", "k2")]
     with pytest.raises(InvalidNamespace, match="nothing was shown"):
-        checked(rows, view(ALICE.namespace(DM)))
+        checked(rows, memory_view(ALICE.namespace(DM)))
 
 
 def test_what_the_view_hides_is_left_out() -> None:
     """A row outside the view is not returned, though it is the person's own."""
     rows = [row(), row("chat.T1.U1.public", "k2")]
-    seen = checked(rows, view(ALICE.namespace(PUBLIC)))
+    seen = checked(rows, memory_view(ALICE.namespace(PUBLIC)))
     assert [m.reference for m in seen] == ["public/k2"]
 
 
@@ -68,9 +68,9 @@ def test_superseded_rows_are_hidden_where_the_newer_one_is_seen() -> None:
         row("chat.T1.U1.dm", "new", supersedes=[{"audience": PUBLIC, "key": "old"}]),
         row("chat.T1.U1.dm", "old"),
     ]
-    in_dm = checked(rows, view(ALICE.namespace(DM)))
+    in_dm = checked(rows, memory_view(ALICE.namespace(DM)))
     assert [m.reference for m in in_dm] == ["dm/new", "dm/old"]
-    in_public = checked(rows, view(ALICE.namespace(PUBLIC)))
+    in_public = checked(rows, memory_view(ALICE.namespace(PUBLIC)))
     assert [m.reference for m in in_public] == ["public/old"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import DM, PUBLIC, InvalidNamespace, Namespace, Person, view
+from memory import DM, PUBLIC, InvalidNamespace, Namespace, Person, memory_view
 
 IDS = st.text("ABCXYZ019", min_size=1, max_size=12)
 AUDIENCES = st.one_of(st.sampled_from([DM, PUBLIC]), IDS)
@@ -97,7 +97,7 @@ EVERY_AUDIENCE = [DM, PUBLIC, "G1", "G2", "C9"]
 )
 def test_each_place_sees_its_own(own: str, shared: bool, seen: list[str]) -> None:
     """A DM sees all, public the public, private the public and its own, shared its own only."""
-    seen_from = view(ALICE.namespace(own), shared=shared)
+    seen_from = memory_view(ALICE.namespace(own), shared=shared)
     assert [a for a in EVERY_AUDIENCE if seen_from.allows(ALICE.namespace(a))] == seen
     assert seen_from.person == ALICE
 
@@ -108,5 +108,5 @@ def test_no_view_allows_another_person(
 ) -> None:
     """No view of one person allows a namespace of another, whatever their audiences."""
     other = Person(team, user)
-    allowed = view(ALICE.namespace(own), shared=shared).allows(other.namespace(audience))
+    allowed = memory_view(ALICE.namespace(own), shared=shared).allows(other.namespace(audience))
     assert other == ALICE or not allowed

@@ -19,7 +19,7 @@ from bot.pipeline.prompt import compose, estimated_tokens, framed, shortened, su
 from bot.pipeline.responses.web_search import DEFINITION
 from bot.pipeline.tools.controls import control_tools
 from bot.slack.messages import Message
-from memory import DM, Memory, MemoryTools, Person, PersonMessage, view
+from memory import DM, Memory, MemoryTools, Person, PersonMessage, memory_view
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
@@ -174,7 +174,7 @@ def test_a_plain_message_is_small() -> None:
     )
     nothing: Any = None
     words = PersonMessage(text=message.text, channel="D1", ts="1.0", kind="tool")
-    memories = MemoryTools(nothing, nothing, view(message.person.namespace(DM)), words)
+    memories = MemoryTools(nothing, nothing, memory_view(message.person.namespace(DM)), words)
     tools = [DEFINITION, *memories.definitions(), *control_tools([*shows, "export"], in_dm=True)]
     assert [tool["name"] for tool in tools] == [
         "search_web",

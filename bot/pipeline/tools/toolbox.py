@@ -31,6 +31,7 @@ from memory import (
     Embedder,
     MemoryOff,
     MemoryTools,
+    MemoryView,
     Person,
     PersonMessage,
     Pool,
@@ -38,7 +39,6 @@ from memory import (
     Removed,
     UserFact,
     Verifier,
-    View,
     memory_tools,
     read_arguments,
     redact_json,
@@ -167,7 +167,7 @@ class Toolbox:
         return output
 
 
-OpenTools: TypeAlias = Callable[[ClaimedMessage, View, Intent, str | None], Toolbox]
+OpenTools: TypeAlias = Callable[[ClaimedMessage, MemoryView, Intent, str | None], Toolbox]
 
 
 def open_tools(
@@ -193,7 +193,7 @@ def open_tools(
         return [*([] if off else memory_tools(tuple(schemas))), *control_tools(shows, in_dm=in_dm)]
 
     def opened(
-        claimed: ClaimedMessage, view: View, intent: Intent, last_reply: str | None
+        claimed: ClaimedMessage, view: MemoryView, intent: Intent, last_reply: str | None
     ) -> Toolbox:
         message, memory_state = claimed.message, intent.memory_state
         off = memory_state.off is not None

@@ -41,7 +41,7 @@ from memory import (
     erase,
     list_memories,
     load_schemas,
-    view,
+    memory_view,
 )
 
 TEAM = "TEVAL"
@@ -206,7 +206,7 @@ class _Runner:
         former = self._former(case.language)
         for pause in (*self._options.pauses, None):
             try:
-                formed = await former.form(view(namespace), words)
+                formed = await former.form(memory_view(namespace), words)
                 break
             except FormationUnavailable:
                 if pause is None:
