@@ -26,7 +26,7 @@ from bench.retrieval import part as retrieval
 from bench.search import measure as search
 from bench.side_by_side import Progress
 from bench.systems import NotRecalled
-from bot.runtime.progress import ProgressBar
+from bot.runtime.output import ProgressBar
 
 _TROUBLE = (TimeoutError, OSError, RuntimeError, aiohttp.ClientError, psycopg.Error)
 

@@ -3738,11 +3738,11 @@ BREAKS = (
     ),
     Break(
         "declined scopes are said",
-        "bot/runtime/doctor/access.py",
-        "if lacking := sorted(wanted - granted):",
+        "bot/runtime/doctor/slack.py",
+        "if lacking := sorted(optional_scopes() - granted):",
         "if lacking := sorted(granted - granted):",
         "An export that cannot be sent would surprise the person who asks for it.",
-        ("tests/integration/test_doctor_live.py::test_scopes_that_were_declined_are_said",),
+        ("tests/integration/test_doctor.py::test_scopes_that_were_not_granted_are_named",),
     ),
     # --- conformance --------------------------------------------------------------------------
     Break(

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.ground import open_ground
 from bench.retrieval.part import ask, real_settings
 from bench.retrieval.questions import Someone, locomo_people, our_people
-from bot.runtime.progress import ProgressBar
+from bot.runtime.output import ProgressBar
 
 
 async def run(people: Sequence[Someone]) -> dict[str, float]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.runtime.output import ProgressBar, tell
 from bot.runtime.playground import Playground, await_port, open_playground
-from bot.runtime.startup import StartError, cannot_connect
-from bot.runtime.tokens import require_tokens
+from bot.runtime.startup import StartError, cannot_connect, require_tokens
 from memory import EmbeddedPostgres, load_schemas
 
 if TYPE_CHECKING:
@@ -33,14 +34,20 @@ class Addresses:
     login: Conninfo
     owner: Conninfo
 
+    @property
+    def owner_dsn(self) -> str:
+        """The owner's address as text. Raises `StartError` where its secret cannot be read."""
+        return self.owner if isinstance(self.owner, str) else self.owner.current()
 
-async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> None:
-    """Serve Slack until `stop`: by Socket Mode with an app token, else over HTTP.
+
+async def run(settings: Settings, *, role: Role) -> None:
+    """Serve Slack until SIGINT or SIGTERM: by Socket Mode with an app token, else over HTTP.
 
     Any number of processes share a database; a ``front`` receives and a ``worker`` answers.
     Raises `StartError` with one sentence where a setting or a service is missing, and
     `memory.InvalidSchemas`.
     """
+    stop = _stopped_by_signal()
     settings = _with_secrets(settings)
     load_schemas(settings.schemas)
     if not settings.has_model:
@@ -61,9 +68,16 @@ async def run(settings: Settings, stop: asyncio.Event, role: Role = "all") -> No
         service = Service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
         if not await _unless_stopped(stop, stack.enter_async_context(service)):
             return
-        _tell(f"Kioku is ready on port {service.port}.")
+        tell(f"Kioku is ready on port {service.port}.")
         await stop.wait()
-        _tell("Kioku is finishing what it has begun …")
+        tell("Kioku is finishing what it has begun …")
+
+
+def _stopped_by_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 async def _unless_stopped(stop: asyncio.Event, start: Coroutine[Any, Any, object]) -> bool:
@@ -80,13 +94,14 @@ async def _unless_stopped(stop: asyncio.Event, start: Coroutine[Any, Any, object
     return True
 
 
-async def up(settings: Settings, stop: asyncio.Event) -> None:
-    """Run everything on this machine until `stop`.
+async def up(settings: Settings) -> None:
+    """Run everything on this machine until SIGINT or SIGTERM.
 
     Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
     set, else the stand-in. Beside the playground there is the setup page: once it is complete,
     everything is closed and starts again in that Slack.
     """
+    stop = _stopped_by_signal()
     require_tokens(settings)
     load_schemas(settings.schemas)
     if settings.slack_app_token is not None:
@@ -99,7 +114,7 @@ async def up(settings: Settings, stop: asyncio.Event) -> None:
     async with setup_server(settings) as setup:
         await _up(settings, stop, setup)
         if setup.connected.is_set() and not stop.is_set():
-            _tell("Kioku starts again, in your Slack workspace …")
+            tell("Kioku starts again, in your Slack workspace …")
             await _up(setup.settings, stop, setup)
 
 
@@ -129,12 +144,12 @@ async def _up(settings: Settings, stop: asyncio.Event, setup: SetupServer | None
         place = "in your Slack workspace"
         if playground is not None and not in_slack:
             place = f"at {playground.url}"
-        _tell(f"Kioku is ready {place}")
+        tell(f"Kioku is ready {place}")
         _welcome(adapted, service, setup)
         if setup is not None:
             setup.ready = in_slack
         await _either(stop, setup.connected if setup and not in_slack else stop)
-        _tell("\nKioku is finishing what it has begun …")
+        tell("\nKioku is finishing what it has begun …")
 
 
 async def _either(*events: asyncio.Event) -> None:
@@ -144,15 +159,11 @@ async def _either(*events: asyncio.Event) -> None:
         task.cancel()
 
 
-def migrate_database(settings: Settings) -> None:
+async def migrate_database(settings: Settings) -> None:
     """Bring the database of `settings` up to this version and say what was done."""
-
-    async def go() -> list[str]:
-        async with database(settings) as addresses:
-            return await migrated(_with_secrets(settings), addresses)
-
-    done = asyncio.run(go())
-    _tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+    async with database(settings) as addresses:
+        done = await migrated(_with_secrets(settings), addresses)
+    tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
 
 
 def _adapted(settings: Settings, playground: Playground | None, *, in_slack: bool) -> Settings:
@@ -225,20 +236,19 @@ def secret_addresses(login: str, owner: str | None) -> Addresses:
     )
 
 
-async def replace_vectors(settings: Settings, owner: Conninfo, *, again: bool = False) -> int:
+async def replace_vectors(settings: Settings, addresses: Addresses, *, again: bool = False) -> int:
     """Embed every memory with the configured model, with a progress bar; return how many.
 
     Raises as `memory.reembed` does.
     """
     from bot.runtime.connections import create_openai_client
-    from bot.runtime.progress import ProgressBar
     from memory import Embedder, embedding_space, reembed
 
     bar = ProgressBar("memories")
     async with create_openai_client(settings) as model:
         space = await embedding_space(model, settings.embedding_model)
-        address = owner if isinstance(owner, str) else owner.current()
-        made = await reembed(address, Embedder(model, space), progress=bar.show, again=again)
+        embedder = Embedder(model, space)
+        made = await reembed(addresses.owner_dsn, embedder, progress=bar.show, again=again)
     bar.end()
     return made
 
@@ -270,7 +280,7 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
             # The stand-in's vectors are of no use to a model, and its memories are few.
             if not (mismatch.empty or mismatch.stored.model == STAND_IN_EMBEDDING_MODEL):
                 raise
-            await replace_vectors(settings, owner)
+            await replace_vectors(settings, addresses)
             return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
 
     try:
@@ -297,19 +307,15 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
 
 def _welcome(settings: Settings, service: Service, setup: SetupServer | None) -> None:
     if settings.stand_in:
-        _tell(
+        tell(
             "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
             " language model. Set OPENAI_API_KEY for a real one."
         )
     else:
         address = settings.openai_base_url or "https://api.openai.com/v1"
-        _tell(f"  Answers come from {settings.reply_model} at {address}.")
+        tell(f"  Answers come from {settings.reply_model} at {address}.")
     if settings.api_token is not None:
-        _tell(f"  POST /ask is at http://127.0.0.1:{service.port}/ask")
+        tell(f"  POST /ask is at http://127.0.0.1:{service.port}/ask")
     if setup is not None and not setup.connected.is_set():
-        _tell(f"  Use it in your Slack: {setup.url_with_code}")
-    _tell("  Stop with Ctrl-C; nothing is lost.")
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a command speaks
+        tell(f"  Use it in your Slack: {setup.url_with_code}")
+    tell("  Stop with Ctrl-C; nothing is lost.")

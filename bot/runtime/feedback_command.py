@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, LiteralString, TextIO, TypeAlias
 
-import psycopg
+from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 from psycopg.rows import dict_row
 
 from bot.config import Settings
 from bot.runtime.commands import database
-from bot.runtime.person_commands import operator
-from bot.runtime.startup import StartError
+from bot.runtime.operators import record
+from bot.runtime.startup import StartError, cannot_connect
 
 Format: TypeAlias = Literal["text", "jsonl", "csv"]
 
@@ -37,24 +37,15 @@ _ALL_OR_NOTHING: LiteralString = "SET row_security = off"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def feedback(settings: Settings, since: datetime | None, to: Format) -> None:
+def feedback(settings: Settings, *, since: datetime | None, format: Format) -> None:  # noqa: A002
     """Print all feedback since then: no message and no answer, but the comments people wrote.
 
     That it was read is noted. Raises `StartError`.
     """
-
-    async def go() -> list[dict[str, Any]]:
-        async with database(settings) as addresses:
-            owner = addresses.owner
-            address = owner if isinstance(owner, str) else owner.current()
-            return await asyncio.to_thread(_read, address, since)
-
     try:
-        rows = asyncio.run(go())
-    except psycopg.OperationalError:
-        raise StartError(
-            "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
-        ) from None
+        rows = asyncio.run(_read(settings, since))
+    except OperationalError as error:
+        raise cannot_connect(error) from None
     except (UndefinedTable, UndefinedColumn):
         raise StartError("The database is not set up for this: run `kioku migrate`.") from None
     except InsufficientPrivilege:
@@ -62,18 +53,18 @@ def feedback(settings: Settings, since: datetime | None, to: Format) -> None:
             "This database user sees no rows of people: write the address of the database's owner"
             " into DATABASE_OWNER_URL, then run `kioku feedback`."
         ) from None
-    _WRITERS[to](rows, sys.stdout)
+    _WRITERS[format](rows, sys.stdout)
 
 
-def _read(address: str, since: datetime | None) -> list[dict[str, Any]]:
-    with psycopg.connect(address, row_factory=dict_row) as owner:
-        owner.execute(_ALL_OR_NOTHING)
-        rows = owner.execute(_READ, (since or datetime.min.replace(tzinfo=UTC),)).fetchall()
-        owner.execute(
-            "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
-            " VALUES (%s, 'feedback', '*', '*', %s)",
-            (operator(), len(rows)),
-        )
+async def _read(settings: Settings, since: datetime | None) -> list[dict[str, Any]]:
+    async with (
+        database(settings) as addresses,
+        await AsyncConnection.connect(addresses.owner_dsn, row_factory=dict_row) as owner,
+    ):
+        await owner.execute(_ALL_OR_NOTHING)
+        earliest = since or datetime.min.replace(tzinfo=UTC)
+        rows = await (await owner.execute(_READ, (earliest,))).fetchall()
+        await record(owner, "feedback", len(rows))
     return [{name: _plain(row[name]) for name in _FIELDS} for row in rows]
 
 

@@ -1,19 +1,20 @@
-"""``kioku status`` and ``kioku failed``: the state of an installation, without texts or people."""
+"""``kioku status``, ``failed`` and ``reembed``: an installation, without texts or people."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Literal, LiteralString, TypeAlias
+from typing import Any, LiteralString
+
+from psycopg import OperationalError
+from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.config import Settings
-from bot.runtime.person_commands import operator, operators_pool, tell
+from bot.runtime.commands import database, replace_vectors
+from bot.runtime.operators import in_database, record
+from bot.runtime.output import tell
 from bot.runtime.startup import StartError
-from memory import transaction
-
-Verb: TypeAlias = Literal["list", "retry", "drop"]
+from memory import Pool, transaction
 
 _LISTED = 50
 _ALIVE_SECONDS = 10
@@ -53,10 +54,6 @@ _DROP: LiteralString = (
     f"WITH dropped AS (DELETE FROM procrastinate_jobs WHERE {_CHOSEN} RETURNING id)"
     " SELECT count(*) AS changed, 0 AS covered FROM dropped"
 )
-_RECORD: LiteralString = (
-    "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
-    " VALUES (%s, %s, '*', '*', %s)"
-)
 
 
 def status(settings: Settings) -> None:
@@ -65,12 +62,12 @@ def status(settings: Settings) -> None:
     Raises `StartError` if the database cannot be reached or is not set up.
     """
 
-    async def go() -> dict[str, Any]:
-        async with operators_pool(settings) as pool, transaction(pool) as connection:
+    async def state(pool: Pool) -> dict[str, Any]:
+        async with transaction(pool) as connection:
             [row] = await (await connection.execute(_STATE, (_ALIVE_SECONDS,))).fetchall()
             return row
 
-    for label, text in _lines(settings, asyncio.run(go())):
+    for label, text in _lines(settings, in_database(settings, state)):
         tell(f"{label:11}{text}")
 
 
@@ -110,41 +107,83 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def failed(settings: Settings, verb: Verb, ids: Collection[int], *, every: bool) -> None:
-    """List the failed jobs, let them run again (``retry``), or delete them (``drop``).
+def list_failed(settings: Settings) -> None:
+    """Print the newest failed jobs. Raises `StartError`.
 
-    `ids` are those that the list shows; `every` takes all. Failed messages are not among them:
-    their text is deleted when their author is told. Raises `StartError` where none is named, or
-    none of these ids is a failed job's.
+    Failed messages are not among them: their text is deleted when their author is told.
     """
-    if verb != "list" and not ids and not every:
+
+    async def newest(pool: Pool) -> list[dict[str, Any]]:
+        async with transaction(pool) as connection:
+            return await (await connection.execute(_LIST, (_LISTED,))).fetchall()
+
+    rows = in_database(settings, newest)
+    for row in rows:
+        at = row["failed_at"].astimezone(UTC).isoformat(timespec="seconds")
+        tell(
+            f"{row['id']:>8}  {at}  {row['team']:12}  {row['task_name']}"
+            f"  ({row['attempts']} attempts)"
+        )
+    more = ", the newest" if len(rows) == _LISTED else ""
+    tell(_count(len(rows), "failed job") + more)
+
+
+def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
+    """Let failed jobs run again, those with `ids` or every one. Raises `StartError`."""
+    retried, covered = _change_failed(settings, "retry", _RETRY, ids, every=every)
+    tell(f"Retrying {_count(retried, 'job')}.")
+    if covered:
+        tell(f"Deleted {_count(covered, 'job')}: a newer one does the same work.")
+
+
+def drop_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
+    """Delete failed jobs, those with `ids` or every one. Raises `StartError`."""
+    dropped, _ = _change_failed(settings, "drop", _DROP, ids, every=every)
+    tell(f"Deleted {_count(dropped, 'failed job')}.")
+
+
+def _change_failed(
+    settings: Settings, verb: str, statement: LiteralString, ids: list[int], *, every: bool
+) -> tuple[int, int]:
+    """Return how many jobs were changed, and how many others did the same work."""
+    if not ids and not every:
         raise StartError(f"Say which: `kioku failed {verb} ID …`, or --all.")
 
-    async def go() -> None:
-        async with operators_pool(settings) as pool, transaction(pool) as connection:
-            if verb == "list":
-                rows = await (await connection.execute(_LIST, (_LISTED,))).fetchall()
-                for row in rows:
-                    at = row["failed_at"].astimezone(UTC).isoformat(timespec="seconds")
-                    tell(
-                        f"{row['id']:>8}  {at}  {row['team']:12}  {row['task_name']}"
-                        f"  ({row['attempts']} attempts)"
-                    )
-                newest = ", the newest" if len(rows) == _LISTED else ""
-                tell(_count(len(rows), "failed job") + newest)
-                return
-            chosen = {"ids": list(ids), "every": every}
-            statement = _RETRY if verb == "retry" else _DROP
+    async def change(pool: Pool) -> tuple[int, int]:
+        async with transaction(pool) as connection:
+            chosen = {"ids": ids, "every": every}
             [row] = await (await connection.execute(statement, chosen)).fetchall()
-            if not row["changed"] + row["covered"] and not every:
-                raise StartError("No failed job has this id: `kioku failed list` shows them.")
             count = row["changed"] + row["covered"]
-            await connection.execute(_RECORD, (operator(), verb, count))
-        if verb == "drop":
-            tell(f"Deleted {_count(row['changed'], 'failed job')}.")
-            return
-        tell(f"Retrying {_count(row['changed'], 'job')}.")
-        if row["covered"]:
-            tell(f"Deleted {_count(row['covered'], 'job')}: a newer one does the same work.")
+            if not count and not every:
+                raise StartError("No failed job has this id: `kioku failed list` shows them.")
+            await record(connection, verb, count)
+        return row["changed"], row["covered"]
 
-    asyncio.run(go())
+    return in_database(settings, change)
+
+
+async def reembed(settings: Settings, *, again: bool) -> None:
+    """Re-embed every memory with the configured model, beside the running application.
+
+    Raises `StartError`.
+    """
+    name = settings.embedding_model
+    try:
+        async with database(settings) as addresses:
+            made = await replace_vectors(settings, addresses, again=again)
+    except OperationalError:
+        raise StartError(
+            "PostgreSQL could not be reached: run the command again, it goes on where it was."
+        ) from None
+    except UndefinedTable:
+        raise StartError("The database is not set up: run `kioku migrate`.") from None
+    except InsufficientPrivilege:
+        raise StartError(
+            "This database user may not change tables: write the address of the database's owner"
+            " into DATABASE_OWNER_URL, then run `kioku reembed`."
+        ) from None
+    if made:
+        tell(f"Embedded {made} memories with {name}. Start every process of Kioku anew")
+        tell(f"with KIOKU_EMBEDDING_MODEL={name}; until then it shows the newest only.")
+    else:
+        tell(f"Every memory is embedded with {name} already.")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import re
-from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from bot.config import Settings, ids
-from bot.runtime.person_commands import operator, operators_pool, tell
+from bot.runtime.operators import in_database, operator, require_workspace
+from bot.runtime.output import tell
 from bot.runtime.startup import StartError
 from bot.types import Policy
 from bot.users.policies import CHOICES, Policies, over, policy_of
-
-Verb: TypeAlias = Literal["show", "set", "clear"]
+from memory import Pool
 
 _DEFAULT, _ALL = "default", "all"
 _LONGEST_DAYS = 36_500
@@ -27,45 +24,46 @@ _LABELS = {
 }
 
 
-def run(settings: Settings, verb: Verb, team: str, given: Mapping[str, str]) -> None:
-    """Show, change or clear a workspace's policy, and print what applies then.
+def show(settings: Settings, *, team: str) -> None:
+    """Print what applies in a workspace, and what is only its own. Raises `StartError`."""
+    _apply(settings, team, None)
 
-    `given` is what was typed, by the names of `bot.users.policies.Policy`. Raises `StartError`.
+
+def clear(settings: Settings, *, team: str) -> None:
+    """Drop a workspace's choices; print what applies then. Raises `StartError`."""
+    _apply(settings, team, lambda _: {})
+
+
+def choose(settings: Settings, *, team: str, **given: str | None) -> None:
+    """Change what is given of a workspace's choices; print what applies then.
+
+    `given` is what was typed, by the names of `bot.types.Policy`. Raises `StartError`.
     """
-    if not re.fullmatch(r"[TE][A-Z0-9]{2,}", team):
-        raise StartError(
-            "--team is the workspace's id, such as T0123ABCD: it stands in the address of Slack in"
-            " a browser, after /client/."
-        )
-    if verb == "set" and not given:
+    changes = {name: _value(name, typed) for name, typed in given.items() if typed is not None}
+    if not changes:
         raise StartError("Say what to set: `kioku policy set --help` shows what there is.")
-    changes = {name: _value(name, typed) for name, typed in given.items()}
-
-    async def go() -> None:
-        async with operators_pool(settings) as pool:
-            policies = Policies(pool, policy_of(settings))
-            chosen = await policies.chosen(team)
-            if verb != "show":
-                chosen = {} if verb == "clear" else changed(chosen, changes)
-                await policies.choose(team, chosen, by=operator())
-        for line in lines(policies.installation, chosen):
-            tell(line)
-
-    asyncio.run(go())
+    _apply(settings, team, lambda chosen: {**chosen, **changes})
 
 
-def asked(typed: argparse.Namespace) -> dict[str, str]:
-    """Return what was typed of a policy, by name."""
-    found = {name: getattr(typed, name, None) for name in CHOICES}
-    return {name: value for name, value in found.items() if value is not None}
+def _apply(
+    settings: Settings, team: str, change: Callable[[dict[str, Any]], dict[str, Any]] | None
+) -> None:
+    require_workspace(team)
+
+    async def apply(pool: Pool) -> list[str]:
+        policies = Policies(pool, policy_of(settings))
+        chosen = await policies.chosen(team)
+        if change is not None:
+            changed = change(chosen)
+            chosen = {name: value for name, value in changed.items() if value is not None}
+            await policies.choose(team, chosen, by=operator())
+        return _lines(policies.installation, chosen)
+
+    for line in in_database(settings, apply):
+        tell(line)
 
 
-def changed(chosen: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a workspace's choices with these in place of its own; None takes one back."""
-    return {name: value for name, value in {**chosen, **changes}.items() if value is not None}
-
-
-def lines(installation: Policy, chosen: Mapping[str, Any]) -> list[str]:
+def _lines(installation: Policy, chosen: Mapping[str, Any]) -> list[str]:
     """Return what applies, a line for each choice, with where it comes from."""
     applies = over(installation, chosen)
     return [

@@ -1,4 +1,4 @@
-"""Why the application cannot start, and what is tried before it says so."""
+"""Why the application cannot start: a refused token, a port or a server that cannot be reached."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from psycopg import OperationalError
 from slack_sdk.errors import SlackApiError
 
+from bot.config import Settings
+from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_after
 
@@ -21,9 +24,13 @@ log = logging.getLogger(__name__)
 INSIST_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
-_WHERE = {
-    "SLACK_BOT_TOKEN": "OAuth & Permissions (xoxb-…)",
-    "SLACK_APP_TOKEN": "Basic Information, App-Level Tokens (xapp-…, connections:write)",
+_PREFIXES = {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_APP_TOKEN": "xapp-"}
+_PLACES = {"SLACK_BOT_TOKEN": "check_where_bot_token", "SLACK_APP_TOKEN": "check_where_app_token"}
+_KINDS = {
+    "xoxb-": "check_kind_bot",
+    "xoxp-": "check_kind_user",
+    "xapp-": "check_kind_app",
+    "xoxe": "check_kind_rotated",
 }
 
 
@@ -54,6 +61,56 @@ def cannot_connect(error: OperationalError) -> StartError:
     )
 
 
+def where_to_copy(name: str, language: Language) -> str:
+    """Return where in an app's settings at Slack the token of setting `name` is."""
+    return say(language, _PLACES[name])
+
+
+def wrong_token(name: str, value: str, language: Language = "en") -> str | None:
+    """Return one sentence if `value` does not have the form of setting `name`."""
+    prefix = _PREFIXES[name]
+    if value.startswith(prefix):
+        return None
+    kind = next((kind for start, kind in _KINDS.items() if value.startswith(start)), None)
+    return say(
+        language,
+        "check_wrong_kind",
+        name=name,
+        kind=say(language, kind or "check_kind_none"),
+        prefix=prefix,
+        where=where_to_copy(name, language),
+    )
+
+
+def wrong_key(settings: Settings, language: Language = "en") -> str | None:
+    """Return one sentence if OPENAI_API_KEY is for OpenAI itself and does not look like a key."""
+    key, url = settings.openai_api_key, settings.openai_base_url
+    own = url is None or urlsplit(url).hostname == "api.openai.com"
+    if key is None or not own or key.get_secret_value().startswith("sk-"):
+        return None
+    return say(language, "check_wrong_key")
+
+
+def require_tokens(settings: Settings) -> None:
+    """Raise `StartError` for half of Slack's tokens, or a token or key of a wrong form."""
+    tokens = {
+        "SLACK_BOT_TOKEN": settings.slack_bot_token,
+        "SLACK_APP_TOKEN": settings.slack_app_token,
+    }
+    for name, token in tokens.items():
+        if token is not None and (wrong := wrong_token(name, token.get_secret_value())):
+            raise StartError(wrong)
+    missing = [name for name, token in tokens.items() if token is None]
+    if len(missing) == 1:
+        [given] = set(tokens) - set(missing)
+        raise StartError(
+            f"{given} is set without {missing[0]}: copy it from your app's"
+            f" {where_to_copy(missing[0], 'en')}, or run `kioku setup`, which asks for both."
+        )
+    if wrong := wrong_key(settings):
+        raise StartError(wrong)
+
+
 async def insistently(
     setting: str, call: Callable[[], Awaitable[T]], *, seconds: float = INSIST_SECONDS
 ) -> T:
@@ -72,7 +129,7 @@ async def insistently(
             if code not in ("", "ratelimited"):
                 raise TokenRefused(
                     f"Slack refused {setting} ({code}): copy it again from your app's"
-                    f" {_WHERE[setting]}."
+                    f" {where_to_copy(setting, 'en')}."
                 ) from None
             wait = max(pause, _told_to_wait(error))
             if loop.time() + wait > end:

@@ -26,7 +26,6 @@ from tests.integration.relay import relay
 
 EVERYTHING = [
     "Settings",
-    "Optional scopes",
     "Person",
     "chat.postMessage",
     "chat.postEphemeral below a message without replies",
@@ -43,7 +42,6 @@ EVERYTHING = [
 ]
 # What says more than that it worked.
 SAID = {
-    "Optional scopes": "OK files:read, files:write granted.",
     "Person": "OK is a member.",
     "chat.postEphemeral below a message without replies": "OK Slack took it; look in the direct"
     " message for “Kioku's doctor: only you see this, below a message without replies.”.",
@@ -160,17 +158,6 @@ def test_what_is_tried_is_what_kioku_needs(tmp_path: Path, slack: Server, person
     calls = person.calls
     assert calls.index("chat.postEphemeral") < calls.index("chat.startStream")
     assert root["channel"] == person.dm
-
-
-def test_scopes_that_were_declined_are_said(tmp_path: Path, slack: Server, person: Person) -> None:
-    """Optional scopes that were not granted are named with what does not work without them."""
-    live = ("doctor", "--live", "--yes", "--channel", person.dm)
-    slack.call("/_playground/install", {"declined": ["files:write"]})
-    found = findings(ended(tmp_path, *live, **settings_for(slack)))
-    slack.call("/_playground/install", {})
-    assert found["Optional scopes"] == (
-        "NOTE files:write not granted: no file is sent by /memories export."
-    )
 
 
 def test_a_guest_is_said_to_be_one(tmp_path: Path, slack: Server, person: Person) -> None:

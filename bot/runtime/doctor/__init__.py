@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable
 
 from bot.config import Settings
 from bot.runtime.doctor.database import examine_database
 from bot.runtime.doctor.direct_message import Trial
-from bot.runtime.doctor.live import ask_on_terminal, try_live
+from bot.runtime.doctor.live import try_live
 from bot.runtime.doctor.machine import data_folder, kinds_of_memory, read_settings
 from bot.runtime.doctor.models import examine_models
 from bot.runtime.doctor.slack import examine_slack
@@ -39,10 +38,7 @@ async def run_doctor(trial: Trial | None, tell: Callable[[str], None]) -> int:
     # A finding says what the library would log of a refused call.
     logging.getLogger("memory.formation.chat_model").setLevel(logging.CRITICAL)
     settings, found = read_settings()
-    if trial is None:
-        found_now = examine(settings)
-    else:
-        found_now = try_live(settings, trial, ask_on_terminal(sys.stdin))
+    found_now = examine(settings) if trial is None else try_live(settings, trial)
     for finding in found:
         tell(str(finding))
     async for finding in found_now:

@@ -14,10 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.queue import migrations
+from bot.runtime.doctor.installation import judge_installation, read_installation
 from bot.runtime.doctor.models import create_client
-from bot.runtime.doctor.policy import count_own_policies, judge_policy
-from bot.runtime.doctor.uninstalled import judge_departures, read_departures
-from bot.runtime.doctor.work import judge_work, read_work
 from bot.runtime.finding import Finding, fix, note, ok
 from memory import (
     DatabaseFacts,
@@ -48,9 +46,7 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with _database(settings) as place:
             facts = await database_facts(place.conninfo, migrations())
-            work = await read_work(place.conninfo)
-            policies = await count_own_policies(place.conninfo)
-            departures = await read_departures(place.conninfo)
+            installation = await read_installation(place.conninfo)
     except EmbeddedPostgresError as problem:
         yield fix(PART, str(problem))
         return
@@ -69,12 +65,9 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
         return
     for finding in judge(facts, place.name):
         yield finding
-    for finding in judge_work(work) if work is not None else []:
-        yield finding
-    for finding in judge_departures(departures):
-        yield finding
-    if policies is not None:
-        yield judge_policy(settings, policies)
+    if installation is not None:
+        for finding in judge_installation(settings, installation):
+            yield finding
     if facts.space is not None:
         yield await _embedding(settings, facts, facts.space)
 

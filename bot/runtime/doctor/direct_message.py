@@ -1,18 +1,29 @@
-"""Which direct message `kioku doctor --live` may use: found, never opened."""
+"""The direct message of `kioku doctor --live`: found, never opened; and one call that is tried."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
-from bot.runtime.doctor.slack import Client, granted_scopes, open_client
-from bot.slack.client import error_code, retry_on_rate_limit
+from bot.logs import fault
+from bot.runtime.doctor.slack import Client, open_client
+from bot.runtime.finding import Finding, fix, ok
+from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+
+# What an error code means where it says more than that the call failed.
+# Source: https://docs.slack.dev/reference/methods/agents.sessions.setStatus#errors
+_MEANS = {
+    "feature_disabled": "this workspace has no agent features: check its plan and settings",
+    "unknown_method": "this workspace's Slack does not have the method",
+}
 
 
-class NoRoom(Exception):
+class NoDirectMessage(Exception):
     """Nothing was tried; the message says why and what to do."""
 
 
@@ -34,19 +45,18 @@ class DirectMessage:
     team_id: str
     team: str
     bot_user: str
-    granted: frozenset[str] | None
 
 
 async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client, DirectMessage]:
     """Return a client and the direct message `trial` names.
 
-    Raises `NoRoom`, and what the Slack client raises.
+    Raises `NoDirectMessage`, and what the Slack client raises.
     """
     token = settings.slack_bot_token
     if token is None:
-        raise NoRoom("SLACK_BOT_TOKEN is not set: run `kioku doctor` first.")
+        raise NoDirectMessage("SLACK_BOT_TOKEN is not set: run `kioku doctor` first.")
     if trial.user is None and trial.channel is None:
-        raise NoRoom(
+        raise NoDirectMessage(
             "say in whose direct message: --user U… (in Slack: your profile, ⋮, Copy member ID)."
         )
     client = open_client(settings, token.get_secret_value())
@@ -56,7 +66,7 @@ async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client,
     else:
         channel = await _given_channel(client, trial.channel)
         if trial.user not in (None, channel["user"]):
-            raise NoRoom(
+            raise NoDirectMessage(
                 f"{trial.channel} is not the direct message with {trial.user}: give one of the two."
             )
     dm = DirectMessage(
@@ -65,7 +75,6 @@ async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client,
         team_id=str(me["team_id"]),
         team=str(me["team"]),
         bot_user=str(me["user_id"]),
-        granted=granted_scopes(me),
     )
     return client, dm
 
@@ -84,7 +93,7 @@ async def _direct_message(client: Client, user: str) -> dict[str, Any]:
                 return dict(channel)
         cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
         if not cursor:
-            raise NoRoom(
+            raise NoDirectMessage(
                 f"{user} has no direct message with Kioku yet: write to it once in Slack (Apps,"
                 " Kioku, Messages), then try again."
             )
@@ -95,9 +104,29 @@ async def _given_channel(client: Client, channel: str) -> dict[str, Any]:
         answer = await retry_on_rate_limit(lambda: client.conversations_info(channel=channel))
     except SlackApiError as error:
         if error_code(error) == "channel_not_found":
-            raise NoRoom(f"{channel} is no conversation of Kioku's.") from None
+            raise NoDirectMessage(f"{channel} is no conversation of Kioku's.") from None
         raise
     found: dict[str, Any] = answer["channel"]
     if not found.get("is_im"):
-        raise NoRoom(f"{channel} is no direct message: others would read along.")
+        raise NoDirectMessage(f"{channel} is no direct message: others would read along.")
     return found
+
+
+async def attempt(
+    what: str,
+    otherwise: str,
+    call: Callable[[], Awaitable[AsyncSlackResponse]],
+    *,
+    worked: str = "worked.",
+) -> tuple[Finding, AsyncSlackResponse | None]:
+    """Make one call; return that it worked with Slack's answer, or what follows from its failure.
+
+    A call that is rate limited is made again after the time that Slack names.
+    """
+    try:
+        answer = await retry_on_rate_limit(call)
+    except SLACK_FAULTS as error:
+        code = error_code(error)
+        said = f"{code}: {_MEANS[code]}" if code in _MEANS else code or fault(error)
+        return fix(what, f"did not work ({said}): {otherwise}."), None
+    return ok(what, worked), answer

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.logs import fault
-from bot.runtime.doctor.access import judge_optional, judge_person
-from bot.runtime.doctor.api_call import attempt
-from bot.runtime.doctor.direct_message import DirectMessage, NoRoom, Trial, find_direct_message
+from bot.runtime.doctor.direct_message import (
+    DirectMessage,
+    NoDirectMessage,
+    Trial,
+    attempt,
+    find_direct_message,
+)
 from bot.runtime.doctor.live_stream import StreamTrial, thread
-from bot.runtime.doctor.slack import Client, unreachable
-from bot.runtime.finding import Finding, fix, ok
+from bot.runtime.doctor.slack import NO_GUESTS, Client, unreachable
+from bot.runtime.finding import Finding, fix, note, ok
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
-
-Ask = Callable[[str], Awaitable[bool]]
+from bot.users.profiles import is_guest
 
 EVENT_TYPE = "kioku_doctor"
 _PART = "Live"
@@ -32,23 +36,11 @@ _IN_THREAD = "Kioku's doctor: only you see this, in a thread."
 _LOOK = "Slack took it; look in the {where} for “{text}”."
 
 
-def ask_on_terminal(terminal: TextIO) -> Ask:
-    """Return a question that is answered on `terminal`; where there is none, with no."""
-
-    async def ask(question: str) -> bool:
-        if not terminal.isatty():
-            return False
-        answer = await asyncio.to_thread(input, f"{question} [y/N] ")
-        return answer.strip().lower() in ("y", "yes")
-
-    return ask
-
-
-async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[Finding]:
+async def try_live(settings: Settings, trial: Trial) -> AsyncIterator[Finding]:
     """Try the riskiest of what the playground assumes, say how it went, delete what was posted."""
     try:
         client, dm = await find_direct_message(settings, trial)
-    except NoRoom as problem:
+    except NoDirectMessage as problem:
         yield fix(_PART, str(problem))
         return
     except SLACK_FAULTS as error:
@@ -56,7 +48,7 @@ async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[
         said = f"Slack says {code}: run `kioku doctor` first." if code else unreachable(settings)
         yield fix(_PART, said)
         return
-    if not trial.agreed and not await ask(
+    if not trial.agreed and not await _agreed(
         f"Kioku will write a few messages into its direct message with {dm.user}"
         f" ({dm.channel}, workspace {dm.team}) and delete them. Go on?"
     ):
@@ -70,6 +62,13 @@ async def try_live(settings: Settings, trial: Trial, ask: Ask) -> AsyncIterator[
         # Also when it is broken off: nothing is to stay.
         cleaned = await asyncio.shield(running.clean_up())
     yield cleaned
+
+
+async def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    answer = await asyncio.to_thread(input, f"{question} [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
 
 
 @dataclass(slots=True)
@@ -90,13 +89,12 @@ class _Attempt:
     async def run(self) -> AsyncIterator[Finding]:
         """Try one thing after the other; what needs something that failed is left out."""
         dm, client = self.dm, self.client
-        yield judge_optional(dm.granted)
         finding, found = await attempt(
             "users.info",
             "guests cannot be told from members",
             lambda: client.users_info(user=dm.user),
         )
-        yield finding if found is None else judge_person(found["user"])
+        yield finding if found is None else _person(found["user"])
         finding, posted = await attempt(
             "chat.postMessage",
             "Kioku cannot answer at all",
@@ -203,3 +201,10 @@ class _Attempt:
         except SlackApiError as error:
             if error_code(error) != "message_not_found":
                 raise
+
+
+def _person(user: Mapping[str, Any]) -> Finding:
+    """Return whether a user object of ``users.info`` is that of a member or of a guest."""
+    if is_guest(user):
+        return note("Person", f"is a guest: {NO_GUESTS}, so what follows may fail.")
+    return ok("Person", "is a member.")

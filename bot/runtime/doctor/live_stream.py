@@ -8,8 +8,7 @@ from typing import Any
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.runtime.doctor.api_call import attempt
-from bot.runtime.doctor.direct_message import DirectMessage
+from bot.runtime.doctor.direct_message import DirectMessage, attempt
 from bot.runtime.doctor.slack import Client
 from bot.runtime.finding import Finding, fix
 from bot.views.reply import footer, message_blocks, text_chunk

@@ -14,15 +14,17 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.locale import Language, say
-from bot.runtime.doctor.access import examine_access
 from bot.runtime.finding import Finding, fix, note, ok, without_secrets
 from bot.runtime.manifest import manifest_scopes, optional_scopes
-from bot.runtime.tokens import where_to_copy, wrong_token
+from bot.runtime.startup import where_to_copy, wrong_token
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 
 # Slack's signatures are good for five minutes; a minute is more than any clock that is kept.
 SIGNATURE_SECONDS = 300
 _CLOCK_SECONDS = 60
+# Sources: https://docs.slack.dev/ai/developing-agents#members-only and
+# https://docs.slack.dev/tools/bolt-python/concepts/using-the-assistant-class
+NO_GUESTS = "Slack does not let guests use apps with agent features"
 _BOT, _APP = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
 
 
@@ -35,17 +37,12 @@ class Answered:
 
     @property
     def granted(self) -> frozenset[str] | None:
-        """The scopes of the token, or None where Slack did not say."""
-        return granted_scopes(self.response)
+        """The scopes of the token, or None where Slack did not say.
 
-
-def granted_scopes(response: AsyncSlackResponse) -> frozenset[str] | None:
-    """Return the scopes of the token that an answer names, or None where it names none.
-
-    Source: https://docs.slack.dev/authentication/installing-with-oauth
-    """
-    value = _header(response.headers, "x-oauth-scopes")
-    return None if value is None else frozenset(value.replace(" ", "").split(",")) - {""}
+        Source: https://docs.slack.dev/authentication/installing-with-oauth
+        """
+        value = _header(self.response.headers, "x-oauth-scopes")
+        return None if value is None else frozenset(value.replace(" ", "").split(",")) - {""}
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:
@@ -96,8 +93,16 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
         for finding in found:
             yield finding
     if answered is not None:
-        for finding in examine_access(settings):
-            yield finding
+        yield note(
+            "Plan",
+            "Slack does not tell Kioku the workspace's plan: check that it is a paid one, which"
+            f" some agent features need. {NO_GUESTS}.",
+        )
+        if settings.allow_guests:
+            yield note(
+                "Guests",
+                f"KIOKU_ALLOW_GUESTS is on, but {NO_GUESTS}: expect no messages of theirs.",
+            )
     if app is not None:
         yield await check_app_token(settings)
     elif secret is None:

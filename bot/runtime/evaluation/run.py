@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from bot.config import STAND_IN_MODEL, Settings
@@ -21,8 +21,8 @@ from bot.runtime.evaluation.report import STAND_IN, Report, Result
 from bot.runtime.evaluation.scoring import Outcome, Stored, score
 from bot.runtime.evaluation.usage import Prices, Usage, UsageCounter
 from bot.runtime.memory_models import create_former, create_verifier
-from bot.runtime.person_commands import operators_pool, tell
-from bot.runtime.progress import ProgressBar
+from bot.runtime.operators import operators_pool
+from bot.runtime.output import ProgressBar, tell
 from bot.runtime.startup import StartError
 from memory import (
     Embedder,
@@ -65,8 +65,14 @@ class Options:
     pauses: Sequence[float] = _PAUSES
 
 
-def evaluate(settings: Settings, options: Options) -> None:
-    """Run the cases, print the figures and write the report. Raises `StartError`."""
+def evaluate(
+    settings: Settings, *, input_price: float | None, output_price: float | None, **given: Any
+) -> None:
+    """Run the cases, print the figures and write the report; `given` are `Options`.
+
+    Raises `StartError`.
+    """
+    options = Options(prices=Prices(tokens_in=input_price, tokens_out=output_price), **given)
 
     async def go() -> Report:
         # On SIGTERM each case still erases its person.

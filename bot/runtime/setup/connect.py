@@ -17,8 +17,7 @@ from bot.config import Settings, load_settings
 from bot.locale import Language, say
 from bot.runtime.finding import Finding, fix, note
 from bot.runtime.manifest import manifest_path
-from bot.runtime.startup import StartError
-from bot.runtime.tokens import wrong_key
+from bot.runtime.startup import StartError, wrong_key
 
 BOT_TOKEN, APP_TOKEN, OPENAI_KEY = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY"
 NAMES = (BOT_TOKEN, APP_TOKEN, OPENAI_KEY)

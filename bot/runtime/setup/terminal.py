@@ -9,6 +9,7 @@ from getpass import getpass
 from bot.config import Settings
 from bot.locale import say
 from bot.runtime.manifest import manifest_path
+from bot.runtime.output import tell
 from bot.runtime.setup.connect import APP_TOKEN, BOT_TOKEN, LABELS, NAMES, OPENAI_KEY, SlackSetup
 from bot.runtime.startup import StartError
 
@@ -28,12 +29,12 @@ def set_up(settings: Settings) -> None:
     line is one value. Raises `StartError` where the input ends, or a value from a pipe is wrong.
     """
     setup = SlackSetup(settings)
-    _tell(_CREATE.format(manifest=manifest_path()))
+    tell(_CREATE.format(manifest=manifest_path()))
     for number, name in enumerate(NAMES, 2):
-        _tell(f"{number}. {say('en', _STEPS[name]).replace('*', '')}")
+        tell(f"{number}. {say('en', _STEPS[name]).replace('*', '')}")
         _ask(setup, name)
     setup.write("en")
-    _tell(
+    tell(
         f"Written to {setup.folder / '.env'}. Start Kioku with `make up` or `kioku up`, then send"
         f" it a direct message in {setup.team}: {setup.app_url}"
     )
@@ -46,7 +47,7 @@ def _ask(setup: SlackSetup, name: str) -> None:
     label = f"   {say('en', LABELS[name])}{kept}: "
     while True:
         found = asyncio.run(setup.check(name, _read(label), "en"))
-        _tell(f"   {found.level}  {found.text}\n")
+        tell(f"   {found.level}  {found.text}\n")
         if found.level != "FIX":
             return
         if not sys.stdin.isatty():
@@ -63,7 +64,3 @@ def _read(label: str) -> str:
     if not line:
         raise StartError("The input has ended, and nothing was written.")
     return line
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a command speaks

@@ -1,4 +1,4 @@
-"""A bar on standard error for work that takes a while."""
+"""Output of the commands: lines on standard output, a progress bar on standard error."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import time
 _WIDTH = 30
 _REDRAWN_SECONDS = 0.1
 _TOLD_SHARE = 0.1
+
+
+def tell(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)  # noqa: T201 - a command speaks
 
 
 class ProgressBar:

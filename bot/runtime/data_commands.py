@@ -1,0 +1,125 @@
+"""``kioku export``, ``erase`` and ``purge``: the data of one person, or of one workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from bot.config import Settings
+from bot.memories.person_data import EXPORTED, erase_person, export_person
+from bot.runtime.operators import confirm, in_database, record, require_workspace
+from bot.runtime.output import tell
+from bot.runtime.startup import StartError
+from bot.types import PersonErased
+from bot.users.offboarding import purge_now
+from memory import InvalidNamespace, Person, Pool, transaction
+
+
+def export(settings: Settings, *, team: str, user: str, out: Path | None) -> None:
+    """Write everything about a person to a new file, or to standard output.
+
+    The file can be read by its owner only. Raises `StartError`, also if nothing is stored.
+    """
+    person = _person(team, user)
+
+    async def read(pool: Pool) -> dict[str, Any]:
+        document = await export_person(pool, person, settings)
+        if not any(document[name] for name in EXPORTED):
+            raise StartError(f"Nothing is stored of {user} in {team}: check both ids.")
+        count = len(document["memories"]) + len(document["conversation"])
+        await _record(pool, "export", person, count)
+        return document
+
+    document = in_database(settings, read)
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+        return
+    _write(out, text)
+    count = len(document["memories"]) + len(document["conversation"])
+    tell(f"Wrote {count} memories and turns to {out}.")
+
+
+def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
+    """Erase a person, once the operator has typed their id again, and print the receipt.
+
+    Raises `StartError` where they have not, or something is still there afterwards.
+    """
+    person = _person(team, user)
+    if not yes:
+        confirm(user, "erase everything about this person", "Nothing was erased")
+
+    async def erased_now(pool: Pool) -> PersonErased:
+        erased = await erase_person(pool, person)
+        await _record(pool, "erase", person, erased.total)
+        return erased
+
+    erased = in_database(settings, erased_now)
+    tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
+    for table, count in sorted(erased.counts.items()):
+        tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
+    for line in _also(erased):
+        tell(line)
+    if any(erased.left.values()):
+        raise StartError("Something came in meanwhile: run the command again.")
+
+
+def _also(erased: PersonErased) -> list[str]:
+    """Return lines about what will be deleted in Slack, and what stays under the person's id."""
+    lines = []
+    if erased.files:
+        lines.append(f"The running application deletes {erased.files} file(s) in Slack.")
+    lines.append(
+        "Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data)."
+    )
+    lines.append(
+        f"Stays: {erased.unlearnable_messages} place(s) of messages never to be learned from again,"
+    )
+    lines.append(f"{erased.operator_actions + 1} line(s) of operator_actions, with this one.")
+    if erased.named_in_policy:
+        lines.append("The id is in the workspace's policy: `kioku policy` changes that.")
+    return lines
+
+
+def purge(settings: Settings, *, team: str, yes: bool) -> None:
+    """Delete every row of a workspace, once the operator has typed its id again; print counts.
+
+    The workspace is not served until a process starts with a token that works. Raises `StartError`.
+    """
+    require_workspace(team)
+    if not yes:
+        confirm(team, "delete everything of this workspace", "Nothing was deleted")
+    counts = in_database(settings, lambda pool: purge_now(pool, team))
+    tell(f"Deleted {counts.total()} rows of workspace {team}.")
+    for table, count in sorted(counts.items()):
+        if count:
+            tell(f"  {table:20}{count:8}")
+
+
+def _person(team: str, user: str) -> Person:
+    try:
+        return Person(team, user)
+    except InvalidNamespace:
+        raise StartError(
+            "--team and --user are Slack's ids, such as T0123ABCD and U0123ABCD: copy them from"
+            " the person's profile in Slack."
+        ) from None
+
+
+async def _record(pool: Pool, action: str, person: Person, rows: int) -> None:
+    async with transaction(pool) as connection:
+        await record(connection, action, rows, team=person.team_id, user=person.user_id)
+
+
+def _write(to: Path, text: str) -> None:
+    try:
+        descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise StartError(f"{to} is there already: name a new file.") from None
+    except OSError as error:
+        raise StartError(f"{to} cannot be written ({os.strerror(error.errno or 0)}).") from None

@@ -1,0 +1,121 @@
+"""State of the installation by its tables: work, workspaces that left, policies of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from bot.config import Settings
+from bot.runtime.finding import Finding, fix, note, ok
+from bot.users.workspaces import AWAY, Uninstall
+
+_LONG_SECONDS = 120.0
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """Messages that wait, the oldest for so many seconds; what failed in the last two weeks.
+
+    `newest_failed` are the ids of the newest failed jobs in `procrastinate_jobs`, `departed` the
+    workspaces that are not served, `own_policies` the number of those with a policy of their own.
+    """
+
+    waiting: int
+    oldest_seconds: float | None
+    failed_events: int
+    failed_jobs: int
+    newest_failed: tuple[int, ...]
+    departed: tuple[Uninstall, ...]
+    own_policies: int
+
+
+async def read_installation(conninfo: str) -> Installation | None:
+    """Return the state of the tables; None if the database is not set up, or not for us.
+
+    Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
+    """
+    try:
+        async with await AsyncConnection[DictRow].connect(
+            conninfo, connect_timeout=30, row_factory=dict_row
+        ) as connection:
+            await connection.execute("SET LOCAL ROLE kioku_app")
+            [work] = await (await connection.execute("SELECT * FROM work_at_hand()")).fetchall()
+            failed = await connection.execute(
+                "SELECT id FROM procrastinate_jobs WHERE status = 'failed' ORDER BY id DESC"
+                " LIMIT %s",
+                (_NAMED,),
+            )
+            newest = tuple(int(job["id"]) for job in await failed.fetchall())
+            departed = await connection.execute(
+                "SELECT team_id, reason, left_at, purge_at, purged_at FROM workspaces"
+                f" WHERE {AWAY} ORDER BY team_id"
+            )
+            uninstalls = tuple(Uninstall(**row) for row in await departed.fetchall())
+            [own] = await (
+                await connection.execute("SELECT count(*) FROM workspace_policies")
+            ).fetchall()
+    except (
+        psycopg.errors.InvalidParameterValue,
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.UndefinedFunction,
+        psycopg.errors.UndefinedTable,
+    ):
+        return None
+    return Installation(
+        **work, newest_failed=newest, departed=uninstalls, own_policies=own["count"]
+    )
+
+
+def judge_installation(settings: Settings, found: Installation) -> Iterator[Finding]:
+    """Say what waits and what failed, which workspaces left, and who is answered."""
+    yield _waiting(found)
+    if found.failed_events or found.failed_jobs:
+        ids = ", ".join(map(str, found.newest_failed))
+        newest = f" The newest in procrastinate_jobs: {ids}." if ids else ""
+        yield note(
+            "Failures",
+            f"{found.failed_events} message(s) and {found.failed_jobs} job(s) of the last two"
+            f" weeks failed: look into the log for `failed`.{newest}",
+        )
+    for one in found.departed:
+        # A revoked token needs a fix while the workspace's data is kept.
+        revoked = one.reason == "token_revoked" and one.purged_at is None
+        yield (fix if revoked else note)("Workspaces", one.sentence())
+    yield _policy(settings, found.own_policies)
+
+
+def _waiting(found: Installation) -> Finding:
+    oldest = found.oldest_seconds or 0.0
+    if oldest > _LONG_SECONDS:
+        return fix(
+            "Work",
+            f"{found.waiting} message(s) wait, the oldest for {oldest / 60:.0f} minutes: start"
+            " `kioku run`, or look into its log for what keeps it from answering.",
+        )
+    if found.waiting:
+        return ok("Work", f"{found.waiting} message(s) wait, the oldest for {oldest:.0f} s.")
+    return ok("Work", "no message waits.")
+
+
+def _policy(settings: Settings, own: int) -> Finding:
+    people = f"{len(settings.allowed_users)} people" if settings.allowed_users else "everybody"
+    if not settings.allowed_users:
+        people += ", guests too" if settings.allow_guests else " but guests"
+    channels = (
+        f"{len(settings.allowed_channels)} channel(s)"
+        if settings.allowed_channels
+        else "every channel"
+    )
+    days = settings.retention_days
+    kept = f"kept for {days} days at most" if days else "kept until people delete it"
+    search = "with" if settings.web_search else "without"
+    others = f" {own} workspace(s) differ: `kioku policy show --team T…`." if own else ""
+    return ok(
+        "Policy",
+        f"{people}, in direct messages and {channels}, {search} web search, {kept}.{others}",
+    )

@@ -1,0 +1,86 @@
+"""The parts of every operator command: database, record in `operator_actions`, confirmation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection, OperationalError
+
+from bot.config import Settings
+from bot.queue.queue import migrations
+from bot.runtime.commands import database
+from bot.runtime.startup import StartError, cannot_connect
+from memory import Pool, check_access, check_database, create_pool
+
+T = TypeVar("T")
+
+
+def in_database(settings: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
+    """Return the result of `work` with the database of `settings`. Raises `StartError`."""
+
+    async def go() -> T:
+        async with operators_pool(settings) as pool:
+            return await work(pool)
+
+    return asyncio.run(go())
+
+
+@asynccontextmanager
+async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
+    """Open a small pool on a database that is set up. Raises `StartError`."""
+    async with contextlib.AsyncExitStack() as stack:
+        conninfo = (await stack.enter_async_context(database(settings))).login
+        pool = create_pool(conninfo, min_size=1, max_size=2)
+        try:
+            await check_access(conninfo)
+            stack.push_async_callback(pool.close)
+            await pool.open()
+            await check_database(pool, None, migrations())
+        except OperationalError as error:
+            raise cannot_connect(error) from None
+        yield pool
+
+
+async def record(
+    connection: AsyncConnection[Any], action: str, rows: int, *, team: str = "*", user: str = "*"
+) -> None:
+    """Write into `operator_actions` who ran a command, and how many rows it concerned."""
+    await connection.execute(
+        "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
+        " VALUES (%s, %s, %s, %s, %s)",
+        (operator(), action, team, user, rows),
+    )
+
+
+def operator() -> str:
+    """Return who runs this command, as the machine names them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user that the machine has no name for
+        return f"uid {os.getuid()}"
+
+
+def require_workspace(team: str) -> None:
+    """Raise `StartError` if `team` is no id of a workspace or an organisation."""
+    if not re.fullmatch(r"[TE][A-Z0-9]{2,}", team):
+        raise StartError(
+            "--team is a workspace's id, such as T0123ABCD: it is in the address of Slack in a"
+            " browser, after /client/."
+        )
+
+
+def confirm(typed_id: str, to_do: str, otherwise: str) -> None:
+    """Ask the operator to type an id again. Raises `StartError` if they do not."""
+    try:
+        typed = input(f"Type {typed_id} to {to_do}: ").strip()
+    except EOFError:  # standard input is closed
+        typed = ""
+    if typed != typed_id:
+        raise StartError(f"{otherwise}: the id was not typed again. (--yes does without.)")
