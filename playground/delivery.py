@@ -129,9 +129,10 @@ class Deliveries:
         if wait:
             await asyncio.sleep(wait)
         reason = "http_timeout" if first_retry else ""
-        for attempt in range(len(self.retry_delays) + 1):
+        # Read once: the setting may change while a retry waits.
+        for attempt, delay in enumerate((0.0, *self.retry_delays)):
             if attempt:
-                await asyncio.sleep(self.retry_delays[attempt - 1])
+                await asyncio.sleep(delay)
             answer = await self._attempt(delivery, first_retry + attempt, reason)
             if answer.ok:
                 delivery.outcome = "acked"

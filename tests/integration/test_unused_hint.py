@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import openai
 import pytest
 
 from bench.trace import traced
@@ -14,9 +16,10 @@ from bot.locale import LANGUAGES, Language, say
 from bot.slack.messages import Message
 from bot.views.audiences import MOVE_ACTION
 from bot.views.modal_triggers import USE_HERE_ACTION, WHY_UNUSED_ACTION
-from memory import Person
-from tests.integration.app import App, MakeApp, receiving
-from tests.integration.playground_slack import Place
+from memory import Person, Pool
+from tests.conftest import ROOT, Server, json_server
+from tests.integration.app import App, MakeApp, open_app, receiving
+from tests.integration.playground_slack import Place, PlaygroundSlack
 from tests.integration.test_audiences import remembered
 
 FOODS = ("ramen", "soba", "udon")
@@ -126,9 +129,24 @@ async def test_where_nothing_is_left_out_nothing_is_said(
     assert [row["hint_channels"] for row in stored if row["hint_channels"]] == []
 
 
+@pytest.fixture
+def own_slack() -> Iterator[PlaygroundSlack]:
+    """A playground of one test: no event of another test is sent to the app."""
+    with json_server("playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model") as one:
+        yield PlaygroundSlack(one)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_the_person_chooses_what_to_use(app: App, language: Language) -> None:
+async def test_the_person_chooses_what_to_use(
+    own_slack: PlaygroundSlack,
+    pool: Pool,
+    database: str,
+    stand_in: Server,
+    model_client: openai.AsyncOpenAI,
+    language: Language,
+) -> None:
     """A memory that is chosen in the modal is in the next prompt there; *Why?* explains."""
+    app = await open_app(pool, database, own_slack, stand_in, model_client)
     place = person_in(app, locale={"en": "en-US", "ja": "ja-JP"}[language])
     await ask(app, place)
     [hint] = told(app, place.channel, place.user)
