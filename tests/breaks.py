@@ -3658,9 +3658,9 @@ BREAKS = (
     ),
     Break(
         "a second click leaves the Undo",
-        "bot/listeners/responder.py",
-        'bool(payload and payload.pop("stays", False))',
-        'bool(payload and payload.pop("stays", False) and False)',
+        "bot/listeners/actions.py",
+        'if not payload or payload.get("stays"):',
+        "if not payload:",
         "A second click on Forget Everything would take away the only button with the Undo's key.",
         ("tests/integration/test_home.py::test_a_second_click_leaves_the_undo",),
     ),

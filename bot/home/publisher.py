@@ -117,10 +117,14 @@ class HomePublisher:
             return
 
     async def show(
-        self, person: Person, position: ListPosition, banner: Sequence[Block] = ()
+        self,
+        person: Person,
+        position: ListPosition,
+        banner: Sequence[Block] = (),
+        below: Sequence[str] = (),
     ) -> None:
-        """Publish a Home at once, after a click in it, with `banner` at its top."""
-        rendered = await self._render(person, position, banner)
+        """Publish a Home at once, after a click in it; `banner` and `below` as in `with_banner`."""
+        rendered = await self._render(person, position, banner, below)
         await self.in_use(person)
         # Before Slack is asked: the job that the change has left is to find this page, not its own.
         await self._note_shown(person, rendered, "", banner=bool(banner))
@@ -133,9 +137,11 @@ class HomePublisher:
             return
         await self._note_shown(person, rendered, slack_hash or "", banner=bool(banner))
 
-    async def show_banner(self, person: Person, view: Mapping[str, Any], banner: Payload) -> None:
-        """Publish what a Home shows, `view`, with `banner` at its top; nothing is looked up."""
-        again = home_with_banner(view, banner["blocks"])
+    async def show_banner(
+        self, person: Person, view: Mapping[str, Any], banner: Payload, below: Sequence[str]
+    ) -> None:
+        """Publish what a Home shows, `view`, with `banner` in it; nothing is looked up."""
+        again = home_with_banner(view, banner["blocks"], below)
         await retry_on_rate_limit(
             lambda: self._client.views_publish(user_id=person.user_id, view=again),
             seconds=_CLICK_SECONDS,
@@ -163,7 +169,11 @@ class HomePublisher:
             await self._queue.postpone(connection, lock=lock, delay=delay)
 
     async def _render(
-        self, person: Person, position: ListPosition, banner: Sequence[Block] = ()
+        self,
+        person: Person,
+        position: ListPosition,
+        banner: Sequence[Block] = (),
+        below: Sequence[str] = (),
     ) -> _RenderedHome:
         # Read here and now: what another process knows of the person may be half a minute old.
         async with person_transaction(self._pool, person) as connection:
@@ -174,7 +184,7 @@ class HomePublisher:
         digest = hashlib.sha256(json.dumps(home_view(language, page)).encode()).hexdigest()
         return _RenderedHome(
             language=language,
-            view=home_view(language, page, banner),
+            view=home_view(language, page, banner, below),
             position=page.listing.position,
             digest=digest,
             ends_in=_seconds_to(settings.paused_until),

@@ -11,6 +11,7 @@ from bot.slack.permalinks import Permalinks, last_place
 from bot.types import PersonSettings
 from bot.users.incognito import read_incognito
 from bot.users.policies import AccessControl, Policies
+from bot.views.changes import adds_to_list
 from bot.views.home import CHANGES_SHOWN, DataFlow, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
 from bot.views.memories import numbered
@@ -23,6 +24,9 @@ from memory import (
     person_transaction,
     provider_and_name,
 )
+
+# Among these are the few that the list of memories does not show.
+_CHANGES_READ = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class HomeQueries:
     async def page(self, person: Person, chosen: PersonSettings, where: ListPosition) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
         listing = await self._listing(person, where)
-        changes = await history(self.pool, person, limit=CHANGES_SHOWN)
+        recent = await history(self.pool, person, limit=_CHANGES_READ)
+        changes = [entry for entry in recent if adds_to_list(entry)][:CHANGES_SHOWN]
         questions = await open_questions(self.pool, person)
         said = {m.reference: m.places[-1] for m in listing.memories if m.places}
         made = {str(e.id): at for e in changes if (at := last_place(e.after or e.before))}

@@ -35,7 +35,7 @@ async def note_opened(
 ) -> None:
     """Note that a person has opened their Home: the first page of everything.
 
-    `slack_hash` names what Slack shows now, ``""`` for nothing. What was said at the top of that is
+    `slack_hash` names what Slack shows now, ``""`` for nothing. What a click was answered with is
     taken away, unless it may hold an Undo that still works.
     """
     await connection.execute(

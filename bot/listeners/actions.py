@@ -32,7 +32,7 @@ from bot.views.forgetting import (
     UNDO_ACTION,
 )
 from bot.views.history import HISTORY_ACTION
-from bot.views.home import HOME_INCOGNITO_ACTION, HOME_LANGUAGE_ACTION, HOME_PAUSE_ACTION
+from bot.views.home import HOME_PAUSE_ACTION
 from bot.views.home_list import (
     HOME_ALL_ACTION,
     HOME_KIND_ACTION,
@@ -48,7 +48,13 @@ from bot.views.memory_state import (
     REFUSE_ACTION,
     RESUME_ACTION,
 )
-from bot.views.modal_triggers import ACTIONS, FEEDBACK_ACTION, in_modal, opens_modal
+from bot.views.modal_triggers import (
+    ACTIONS,
+    FEEDBACK_ACTION,
+    HOME_MORE_ACTION,
+    in_modal,
+    opens_modal,
+)
 from bot.views.refusals import STORE_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, RETENTION_ACTION, UNDO_CONTROL_ACTION
 from bot.views.views import SlackView, payload_view
@@ -77,7 +83,7 @@ def register(
     """Register every button and menu the app shows.
 
     The result takes the place of the message or modal that was clicked in. In App Home it is shown
-    at the top of the page.
+    where the click was.
     """
     changes = modals.changes
     clicks: dict[str, Click] = {
@@ -100,8 +106,7 @@ def register(
         UNDO_CONTROL_ACTION: controls.undoing.undone,
         DELETE_WITHHELD_ACTION: controls.undoing.deleted,
         HOME_PAUSE_ACTION: controls.paused_in_home,
-        HOME_INCOGNITO_ACTION: controls.incognito_in_home,
-        HOME_LANGUAGE_ACTION: controls.language_in_home,
+        HOME_MORE_ACTION: controls.incognito_in_home,
         EXPORT_ACTION: exporter.exported,
         FEEDBACK_ACTION: modals.feedback.clicked,
     }
@@ -173,4 +178,6 @@ async def _view(
     if in_modal is not None:
         return await in_modal(person, language, action_value(action))
     payload = await click(person, language, action_value(action))
-    return payload_view(language, "memory_title", payload) if payload else None
+    if not payload or payload.get("stays"):
+        return None
+    return payload_view(language, "memory_title", payload)

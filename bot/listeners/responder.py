@@ -21,7 +21,7 @@ from bot.users.profiles import Profiles
 from bot.views.blocks import Block, Payload, ephemeral_payload
 from bot.views.home_list import ListPosition, position_of
 from bot.views.modal_triggers import in_home
-from bot.views.views import SlackView, sentence_view
+from bot.views.views import SlackView, blocks_up_to_click, sentence_view
 from memory import OutcomeUnknown, Person, transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -78,8 +78,8 @@ class Responder:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
 
         With None nothing is sent. A payload with ``replace_original`` says for itself whether it
-        takes the place of what was clicked; a failure never does. In App Home it is shown at the
-        top of the page, which is published again. With ``stays`` the message or page stays.
+        takes the place of what was clicked; a failure never does. App Home is published again, with
+        the answer where the click was. With ``stays`` the message stays.
         """
         with self._counted():
             await self._respond(body, respond, work, replace=replace)
@@ -129,15 +129,16 @@ class Responder:
         self, body: Mapping[str, Any], position: ListPosition, banner: Sequence[Block] = ()
     ) -> None:
         person = person_of(body)
+        below = blocks_up_to_click(body)
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                await self._home_publisher.show(person, position, banner)
+                await self._home_publisher.show(person, position, banner, below)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a Home could not be shown", error)
             language = await self._profiles.language(person)
             failure = ephemeral_payload(say(language, _sentence_key(error)))
             try:
-                await self._home_publisher.show_banner(person, body["view"], failure)
+                await self._home_publisher.show_banner(person, body["view"], failure, below)
             except SLACK_FAULTS as fault_of_slack:
                 log.warning("a Home could not be updated: %s", fault(fault_of_slack))
 
@@ -174,8 +175,6 @@ class Responder:
             replace = False
         stays = bool(payload and payload.pop("stays", False))
         if in_home(body):
-            if stays:
-                return
             banner = payload["blocks"] if payload else ()
             await self._show_home(body, position_of(body["view"]), banner)
             return

@@ -17,6 +17,7 @@ from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, histor
 from bot.views.notices import notice_payload
 from bot.views.views import SlackView, payload_view, sentence_view
 from memory import (
+    Change,
     ChangedSince,
     ChangeGone,
     Embedder,
@@ -90,13 +91,20 @@ class ChangeHistory:
 
     async def answered(self, person: Person, language: Language, value: str) -> Payload | None:
         """Do what a button names: ``QUESTION ANSWER SURFACE``."""
-        problem = await self.answer(person, *_answer_of(value))
-        return await self._payload(person, language, problem, _answer_of(value)[2])
+        question, answer, surface = _answer_of(value)
+        done = await self.answer(person, question, answer, surface)
+        if surface == HOME and isinstance(done, Change):
+            entries = await changes_named(self.pool, person, [done.id])
+            return changes_made_payload(language, entries)
+        problem = done if isinstance(done, str) else None
+        return await self._payload(person, language, problem, surface)
 
     async def answered_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Do what a button in a modal names."""
-        problem = await self.answer(person, *_answer_of(value))
-        return await self._view(person, language, problem, _answer_of(value)[2])
+        question, answer, surface = _answer_of(value)
+        done = await self.answer(person, question, answer, surface)
+        problem = done if isinstance(done, str) else None
+        return await self._view(person, language, problem, surface)
 
     async def undo(self, person: Person, change: str, surface: str = "") -> str | None:
         """Take a change back, or all of the notice on `surface` that can be.
@@ -123,10 +131,11 @@ class ChangeHistory:
 
     async def answer(
         self, person: Person, question: str, answer: str, surface: str = ""
-    ) -> str | None:
-        """Do what the person answered; return the key of the sentence that says why not.
+    ) -> Change | str | None:
+        """Do what the person answered; return the change, if there is one.
 
-        The result replaces the question.
+        Where nothing could be done, the key of the sentence that says why not. The result replaces
+        the question.
         """
         decided = _ANSWERS.get(answer)
         if decided is None:
@@ -144,7 +153,7 @@ class ChangeHistory:
         log.info("a person answered a question about a memory")
         if change is not None:
             await self.notices.add(person, surface, change.id)
-        return None
+        return change
 
     async def _payload(
         self, person: Person, language: Language, problem: str | None, surface: str

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import FormWaiting
 from bot.conversation.history import LastTurn, drop_words, has_turn, last_turn, put_scope_off_record
-from bot.locale import Language, known_language, say
+from bot.locale import Language, say
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import DIRECT, ConsentMode, MemoryOffReason, PersonSettings
@@ -194,12 +194,6 @@ class MemoryControls:
         zone, now = await self.zone(person), datetime.now(UTC)
         ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
         await self.pause(person, ends.get(chosen))
-
-    async def language_in_home(self, person: Person, language: Language, chosen: str) -> None:
-        """Take the language that was chosen, or Slack's; the page is in it at once."""
-        del language
-        code = known_language(chosen)
-        await self.choose(person, language=code)
 
     async def resumed(self, person: Person, language: Language, *_: str) -> Payload:
         """End a pause, by command or button, and say whether memory is on now."""

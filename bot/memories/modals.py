@@ -15,6 +15,7 @@ from bot.memories.changes import ChangeHistory
 from bot.memories.controls import MemoryControls
 from bot.memories.editing import MemoryEditor
 from bot.memories.erasing import PersonEraser
+from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
 from bot.slack.permalinks import Permalinks
@@ -28,7 +29,7 @@ from bot.views.modal_triggers import (
     ADD_ACTION,
     ERASE_ACTION,
     FEEDBACK_ACTION,
-    IMPORT_ACTION,
+    HOME_MORE_ACTION,
     IMPORT_ALL_ACTION,
     MENU_ACTION,
     MY_MEMORIES,
@@ -62,6 +63,7 @@ class Modals:
     changes: ChangeHistory
     controls: MemoryControls
     importing: Importer
+    exporting: Exporter
     erasing: PersonEraser
     own: MemoryActions
     feedback: Feedback
@@ -94,9 +96,9 @@ class Modals:
     def _by_action(self) -> Mapping[str, Fill]:
         return {
             SETTINGS_ACTION: self.controls.settings_form,
+            HOME_MORE_ACTION: self._more,
             ERASE_ACTION: self.erasing.form,
             FEEDBACK_ACTION: self.feedback.asked_why,
-            IMPORT_ACTION: self._import,
             ADD_ACTION: self._blank,
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,
@@ -132,6 +134,19 @@ class Modals:
         if off := await self.controls.why_off(person, language):
             return sentence_view(language, "form_add_title", off)
         return self.editing.blank(language)
+
+    async def _more(self, person: Person, language: Language, chosen: str) -> SlackView:
+        """Return what was chosen in the menu of App Home."""
+        match chosen:
+            case "import":
+                return await self._import(person, language, "")
+            case "export":
+                payload = await self.exporting.exported(person, language)
+                return payload_view(language, "export_title", payload)
+            case "forget":
+                payload = await self.own.everything_proposed(person, language)
+                return payload_view(language, "forget_everything_button", payload)
+        return await self.controls.settings_form(person, language)
 
     async def _menu(self, person: Person, language: Language, value: str) -> SlackView:
         match parse_menu_value(value):

@@ -132,6 +132,7 @@ def wire(connections: Connections) -> Application:
     modals = Modals(
         pool=pool,
         permalinks=permalinks,
+        exporting=exporter,
         editing=MemoryEditor(pool, embedder, memory_actions, schemas=schemas),
         audiences=AudienceChanges(pool, embedder, audiences),
         changes=ChangeHistory(pool, embedder, notices, permalinks),

@@ -39,6 +39,11 @@ def is_notable(entry: Entry) -> bool:
     return entry.action in _SHOWN
 
 
+def adds_to_list(entry: Entry) -> bool:
+    """Say whether a change tells more than the list of memories, which shows what is new."""
+    return entry.undone_at is not None or entry.action in ("updated", "removed", "moved")
+
+
 def can_be_undone(entry: Entry) -> bool:
     """Say whether an Undo makes sense for a change; whether it still works shows when clicked."""
     return entry.action != "confirmed" and entry.undone_at is None

@@ -82,24 +82,19 @@ def forget_period_question(
 def forget_everything_question(language: Language, count: int) -> Payload:
     """Return the question before everything is forgotten."""
     text = _everything(language, count)
-    forget = forget_everything_button(language, count)
+    forget = button(
+        FORGET_ALL_ACTION,
+        say(language, "forget_everything_button"),
+        "everything",
+        style="danger",
+        confirm=_confirm(language, text, "forget_everything_button"),
+    )
     blocks = [
         section(text),
         actions(forget, erase_button(language)),
         note(say(language, "erase_note")),
     ]
     return ephemeral_payload(text, blocks)
-
-
-def forget_everything_button(language: Language, count: int) -> Block:
-    """Return the button that forgets everything, once more asked; `count` memories there are."""
-    return button(
-        FORGET_ALL_ACTION,
-        say(language, "forget_everything_button"),
-        "everything",
-        style="danger",
-        confirm=_confirm(language, _everything(language, count), "forget_everything_button"),
-    )
 
 
 def _everything(language: Language, count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.locale import LANGUAGE_NAMES, Language, say
+from bot.locale import Language, say
 from bot.types import Incognito, MemoryOffReason, PersonSettings, Policy, Refusal
 from bot.views.blocks import (
     Block,
@@ -20,24 +20,17 @@ from bot.views.blocks import (
 )
 from bot.views.changes import change_block, question_blocks
 from bot.views.dates import minute
-from bot.views.erasing import erase_button
-from bot.views.forgetting import forget_everything_button
 from bot.views.history import ALL_CHANGES, entry_line
 from bot.views.home_list import Listing, listing_blocks
-from bot.views.import_export import EXPORT_ACTION
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
-from bot.views.modal_triggers import ADD_ACTION, IMPORT_ACTION, SETTINGS_ACTION, VIEW_ACTION
+from bot.views.modal_triggers import ADD_ACTION, HOME_MORE_ACTION, VIEW_ACTION
 from bot.views.settings import pause_options, retention_text
-from bot.views.views import SlackView, banner_blocks
+from bot.views.views import SlackView, with_banner
 from memory import Entry, Question
 
 HOME = "home"
 HOME_PAUSE_ACTION = "home_pause"
-HOME_INCOGNITO_ACTION = "home_incognito"
-HOME_LANGUAGE_ACTION = "home_language"
-AS_SLACK = "slack"
 CHANGES_SHOWN = 5
-QUESTIONS_SHOWN = 3
 _CHANNELS = 20
 _FLOWS = {
     "replies": "home_flow_replies",
@@ -91,37 +84,43 @@ class HomePage:
     handling: DataHandling = field(default_factory=DataHandling)
 
 
-def home_view(language: Language, page: HomePage, banner: Sequence[Block] = ()) -> SlackView:
-    """Return the view; `banner`, at its top, is the answer to the click that led to it."""
+def home_view(
+    language: Language,
+    page: HomePage,
+    banner: Sequence[Block] = (),
+    below: Sequence[str] = (),
+) -> SlackView:
+    """Return the view; `banner` is the answer to the click that led to it, see `with_banner`.
+
+    Nothing else has more than eight buttons, menus and fields above the first memory: the open
+    questions are not shown while the list is searched or filtered.
+    """
     zone = page.settings.zone
     blocks: list[Block] = [
-        *banner_blocks(banner),
-        header(say(language, "memories_title")),
-        *memory_state_blocks(language, page.settings, page.off, page.refusal),
-        *incognito_blocks(language, page.incognito, page.off, page.refusal),
-        note(*_small_print(language, page)),
+        {**header(say(language, "memories_title")), "block_id": "home.title"},
+        *memory_state_blocks(language, page),
+        {**note(*_small_print(language, page)), "block_id": "home.summary"},
         _DIVIDER,
     ]
-    if page.questions:
+    where = page.listing.position
+    if page.questions and not (where.words or where.kind):
+        first, *more = page.questions
         blocks.append(header(say(language, "home_questions")))
-        for question in page.questions[:QUESTIONS_SHOWN]:
-            blocks += question_blocks(language, question, HOME, zone)
+        blocks += question_blocks(language, first, HOME, zone)
+        if more:
+            blocks.append(note(say(language, "home_questions_more", count=len(more))))
         blocks.append(_DIVIDER)
     blocks += [*listing_blocks(language, page.listing, zone), _DIVIDER]
-    if page.changes:
+    if page.changes or page.listing.total:
         blocks += [*_changes(language, page), _DIVIDER]
     blocks += [
-        *control_blocks(language, page.listing.total),
-        _DIVIDER,
-        language_block(language, page.settings.language),
-        _DIVIDER,
         *data_handling_blocks(language, page.handling),
         note(say(language, "home_end")),
     ]
     return {
         "type": "home",
-        "private_metadata": page.listing.position.metadata(language),
-        "blocks": blocks,
+        "private_metadata": where.metadata(language),
+        "blocks": with_banner(blocks, banner, below),
     }
 
 
@@ -134,64 +133,68 @@ def _small_print(language: Language, page: HomePage) -> list[str]:
 
 def _changes(language: Language, page: HomePage) -> list[Block]:
     zone = page.settings.zone
-    blocks: list[Block] = [header(say(language, "home_changes"))]
+    blocks: list[Block] = []
+    if page.changes:
+        blocks.append(header(say(language, "home_changes")))
     for entry in page.changes[:CHANGES_SHOWN]:
         line = entry_line(language, entry, page.links.get(str(entry.id)), zone)
-        blocks.append(change_block(language, entry, line, HOME))
+        block = change_block(language, entry, line, HOME)
+        blocks.append({**block, "block_id": f"home.change.{entry.id}"})
     every = button(VIEW_ACTION, say(language, "home_all_changes"), ALL_CHANGES)
     return [*blocks, actions(every)]
 
 
-def memory_state_blocks(
-    language: Language,
-    settings: PersonSettings,
-    off: MemoryOffReason | None,
-    refusal: Refusal | None = None,
-) -> list[Block]:
-    """Return whether memory is on, what that means, and what switches it.
-
-    `refusal`: the operator has not opened the app to this person.
-    """
-    if refusal is not None:
-        return [section(say(language, refusal))]
+def memory_state_blocks(language: Language, page: HomePage) -> list[Block]:
+    """Return whether memory is on, what that means, what switches it, and the menu of the rest."""
+    more, off = _more(language, page), page.off
+    if page.refusal is not None:
+        return [section(say(language, page.refusal)), actions(more)]
     if off == "not_agreed":
-        return [section(say(language, "consent_ask")), consent_buttons(language)]
-    more = [button(SETTINGS_ACTION, say(language, "settings_change"), "settings")]
+        answers = consent_buttons(language)["elements"]
+        return [section(say(language, "consent_ask")), actions(*answers, more)]
     if off is None:
         add = button(ADD_ACTION, say(language, "home_add"), "add", style="primary")
         text = f"*{say(language, 'settings_on')}* {say(language, 'home_on_means')}"
-        return [section(text), actions(add, _pause(language), *more)]
-    if off == "paused":
-        text = f"*{_paused(language, settings)}*"
-        resume = resume_button(language, style="primary")
-        return [section(f"{text} {say(language, 'paused_means')}"), actions(resume, *more)]
-    if off == "refused":
-        text = f"*{say(language, 'home_off')}*"
+        blocks = [section(text), actions(add, _pause(language), more)]
+    elif off == "paused":
+        text = f"*{_paused(language, page.settings)}* {say(language, 'paused_means')}"
+        blocks = [section(text), actions(resume_button(language, style="primary"), more)]
+    elif off == "refused":
+        text = f"*{say(language, 'home_off')}* {say(language, 'home_off_means')}"
         agree = button(AGREE_ACTION, say(language, "settings_turn_on"), "agree", style="primary")
-        return [section(f"{text} {say(language, 'home_off_means')}"), actions(agree, *more)]
-    return [section(f"*{memory_off_text(language, off, settings)}*")]
-
-
-def incognito_blocks(
-    language: Language,
-    incognito: Incognito,
-    off: MemoryOffReason | None,
-    refusal: Refusal | None = None,
-) -> list[Block]:
-    """Return where incognito is on, with its switch; nothing if memory is not available anyway."""
-    if refusal is not None or off not in (None, "paused"):
-        return []
-    if not incognito:
-        text, key, value = say(language, "home_incognito_off"), "incognito_on_button", "on"
+        return [section(text), actions(agree, more)]
     else:
-        places = [say(language, "home_incognito_dm")] if incognito.direct else []
-        if incognito.threads:
-            places.append(say(language, "home_incognito_threads", count=incognito.threads))
-        where = say(language, "listed").join(places)
-        text = say(language, "home_incognito_on", where=where)
-        key, value = "incognito_off_button", "off"
-    switch = button(HOME_INCOGNITO_ACTION, say(language, key), value)
-    return [section(text, switch)]
+        return [section(f"*{memory_off_text(language, off, page.settings)}*"), actions(more)]
+    if page.incognito:
+        blocks.insert(1, section(_incognito(language, page.incognito)))
+    return blocks
+
+
+def _incognito(language: Language, incognito: Incognito) -> str:
+    places = [say(language, "home_incognito_dm")] if incognito.direct else []
+    if incognito.threads:
+        places.append(say(language, "home_incognito_threads", count=incognito.threads))
+    where = say(language, "listed").join(places)
+    return say(language, "home_incognito_on", where=where)
+
+
+def _more(language: Language, page: HomePage) -> Block:
+    """Return the menu of what is rarely used; Slack takes five options."""
+    keys = {
+        "export": "export_title",
+        "import": "import_title",
+        "forget": "forget_everything_button",
+    }
+    if page.refusal is None and page.off in (None, "paused"):
+        off, on = {"off": "incognito_off_button"}, {"on": "incognito_on_button"}
+        keys = {**(off if page.incognito else on), **keys}
+    if page.refusal is None and page.off in (None, "paused", "refused"):
+        keys = {"settings": "settings_change", **keys}
+    return {
+        "type": "overflow",
+        "action_id": HOME_MORE_ACTION,
+        "options": [option(say(language, key), value) for value, key in keys.items()],
+    }
 
 
 def _paused(language: Language, settings: PersonSettings) -> str:
@@ -208,39 +211,6 @@ def _pause(language: Language) -> Block:
         "placeholder": plain_text(say(language, "home_pause")),
         "options": pause_options(language),
     }
-
-
-def control_blocks(language: Language, count: int) -> list[Block]:
-    """Return what a person can do with all that is kept: take it along, bring in, remove."""
-    export = button(EXPORT_ACTION, say(language, "export_button"), "export")
-    import_ = button(IMPORT_ACTION, say(language, "import_title"), "import")
-    forget = forget_everything_button(language, count)
-    return [
-        header(say(language, "home_yours")),
-        section(say(language, "home_yours_means")),
-        actions(export, import_),
-        actions(forget, erase_button(language)),
-        note(say(language, "home_forget_means"), say(language, "erase_note")),
-    ]
-
-
-def language_block(language: Language, chosen: Language | None) -> Block:
-    """Return the choice of the language the app speaks with this person."""
-    options: list[Block] = [
-        option(say(language, "home_language_slack"), AS_SLACK),
-        *(option(name, code) for code, name in LANGUAGE_NAMES.items()),
-    ]
-    current = next(one for one in options if one["value"] == (chosen or AS_SLACK))
-    select = {
-        "type": "static_select",
-        "action_id": HOME_LANGUAGE_ACTION,
-        "placeholder": plain_text(say(language, "settings_language_label")),
-        "options": options,
-        "initial_option": current,
-    }
-    text = f"*{say(language, 'settings_language_label')}*\n{say(language, 'home_language_means')}"
-    block_id = f"home.language.{chosen or AS_SLACK}"
-    return {**section(text, select), "block_id": block_id}
 
 
 def data_handling_blocks(language: Language, handling: DataHandling) -> list[Block]:

@@ -17,6 +17,9 @@ USED_ACTION = "memories_used"
 VIEW_ACTION = "view_changes"
 SETTINGS_ACTION = "open_settings"
 ERASE_ACTION = "erase_everything"
+# The menu in App Home; its options to switch incognito are the only ones without a modal.
+HOME_MORE_ACTION = "home_more"
+INCOGNITO_SWITCHES = ("on", "off")
 # A shortcut, by its callback_id.
 MY_MEMORIES = "my_memories"
 # One action for both buttons below a reply: the value begins with the rating.
@@ -25,7 +28,6 @@ GOOD, BAD = "good", "bad"
 ADD_ACTION = "add_memory"
 USE_HERE_ACTION = "choose_used_here"
 WHY_UNUSED_ACTION = "why_not_used_here"
-IMPORT_ACTION = "import_memories"
 IMPORT_ALL_ACTION = "import_see_all"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
@@ -37,7 +39,6 @@ ACTIONS = frozenset(
         SETTINGS_ACTION,
         ERASE_ACTION,
         ADD_ACTION,
-        IMPORT_ACTION,
         IMPORT_ALL_ACTION,
         USE_HERE_ACTION,
         WHY_UNUSED_ACTION,
@@ -74,4 +75,6 @@ def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] 
 def _action_opens_modal(action: Mapping[str, Any]) -> bool:
     if action.get("action_id") == FEEDBACK_ACTION:
         return str(action.get("value")).startswith(BAD)
+    if action.get("action_id") == HOME_MORE_ACTION:
+        return (action.get("selected_option") or {}).get("value") not in INCOGNITO_SWITCHES
     return action.get("action_id") in ACTIONS

@@ -133,24 +133,42 @@ def _filled(block: Block, entered: Mapping[str, Any]) -> Block:
     return {**block, "element": begun}
 
 
-def banner_blocks(banner: Sequence[Block]) -> list[Block]:
-    """Return what is said at the top of App Home, so that it is known for that later."""
+def blocks_up_to_click(body: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the clicked block of a view and of those above it, the nearest first."""
+    ids = [str(block.get("block_id")) for block in body["view"].get("blocks") or ()]
+    clicked = [str(action.get("block_id")) for action in body.get("actions") or ()]
+    return ids[ids.index(clicked[0]) :: -1] if clicked and clicked[0] in ids else []
+
+
+def with_banner(
+    blocks: Sequence[Block], banner: Sequence[Block], below: Sequence[str]
+) -> list[Block]:
+    """Return the blocks of App Home with `banner` after the first of the ids `below` that it has.
+
+    Where it has none, `banner` is at the top. Its blocks have ids of their own, by which
+    `is_banner` finds them.
+    """
     if not banner:
-        return []
-    above: list[Block] = [*banner[:_MAX_BANNER_BLOCKS], {"type": "divider"}]
-    return [{**block, "block_id": f"{_BANNER_BLOCK}{number}"} for number, block in enumerate(above)]
+        return list(blocks)
+    added: list[Block] = [*banner[:_MAX_BANNER_BLOCKS], {"type": "divider"}]
+    said = [{**block, "block_id": f"{_BANNER_BLOCK}{n}"} for n, block in enumerate(added)]
+    ids = [block.get("block_id") for block in blocks]
+    place = next((ids.index(one) + 1 for one in below if one in ids), 0)
+    return [*blocks[:place], *said, *blocks[place:]]
 
 
 def is_banner(block: Block) -> bool:
-    """Say whether a block of a published Home is of what was said at its top."""
+    """Say whether a block of a published Home is of the answer to a click."""
     return str(block.get("block_id", "")).startswith(_BANNER_BLOCK)
 
 
-def home_with_banner(view: Mapping[str, Any], banner: Sequence[Block]) -> SlackView:
-    """Return a published Home with `banner` at its top: for when nothing can be looked up."""
+def home_with_banner(
+    view: Mapping[str, Any], banner: Sequence[Block], below: Sequence[str] = ()
+) -> SlackView:
+    """Return a published Home with `banner`: for when nothing can be looked up."""
     blocks = [block for block in view.get("blocks") or () if not is_banner(block)]
     return {
         "type": "home",
         "private_metadata": view.get("private_metadata") or "",
-        "blocks": [*banner_blocks(banner), *blocks][:_MAX_BLOCKS],
+        "blocks": with_banner(blocks, banner, below)[:_MAX_BLOCKS],
     }

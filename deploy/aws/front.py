@@ -27,7 +27,13 @@ from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_cal
 from bot.slack.signature import is_signed
 from bot.views.blocks import section
 from bot.views.modal_triggers import in_home, opens_modal
-from bot.views.views import home_with_banner, information_view, language_of_view, loading_view
+from bot.views.views import (
+    blocks_up_to_click,
+    home_with_banner,
+    information_view,
+    language_of_view,
+    loading_view,
+)
 from deploy.aws import envelopes
 
 if TYPE_CHECKING:
@@ -200,9 +206,10 @@ def _nothing_done(sent: Mapping[str, Any], view_id: str | None) -> Response:
         view = information_view(language, "memory_title", [section(sentence)])
         _called("views.update", {"view_id": view_id, "view": view})
     elif in_home(sent):
-        said = [section(sentence)]
+        below = blocks_up_to_click(sent)
+        view = home_with_banner(sent["view"], [section(sentence)], below)
         person = str((sent.get("user") or {}).get("id") or "")
-        _called("views.publish", {"user_id": person, "view": home_with_banner(sent["view"], said)})
+        _called("views.publish", {"user_id": person, "view": view})
     elif address := str(sent.get("response_url") or ""):
         request = urllib.request.Request(  # noqa: S310 - an address that Slack signed
             address, json.dumps(message).encode(), {"content-type": "application/json"}

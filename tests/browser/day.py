@@ -267,7 +267,7 @@ class Day:
         search = page.locator(".home input").first
         await search.fill(self.words.food)
         await search.press("Enter")
-        menus = page.locator(".home .overflow")
+        menus = page.locator(".home .section .overflow")
         await expect(menus).to_have_count(1, timeout=15_000)
         await self.camera.shoot("home_search", page.locator("#tab-content"))
         await search.fill("")

@@ -98,6 +98,7 @@ async def home(ann: Visitor) -> None:
     await expect(dialog.locator("button.primary")).to_have_count(0, timeout=_LONG)
     await close(ann)
     await expect(shown).to_contain_text("udon", timeout=_LONG)
+    await expect(shown.get_by_text("Recent Changes")).to_be_visible(timeout=_LONG)
     await shown.get_by_role("button", name="Undo").first.click()
     await expect(memories.filter(has_text="udon")).to_have_count(0, timeout=_LONG)
     pause = shown.get_by_role("combobox", name="Pause Memory")
@@ -107,10 +108,18 @@ async def home(ann: Visitor) -> None:
     await expect(shown.get_by_text("Memory is on.").first).to_be_visible(timeout=_LONG)
 
 
+async def choose_in_home(one: Visitor, label: str) -> None:
+    """Choose in the menu at the top of Home."""
+    await one.page.locator(".home").get_by_role("button", name="More actions").first.click()
+    await one.page.get_by_role("menuitem", name=label).click()
+
+
 async def taken_along(ann: Visitor, other: Visitor, file: Path) -> None:
     """The file asked for in Home brings the memories to somebody else; then all is forgotten."""
-    page = ann.page
-    await page.get_by_role("button", name="Send Me the File").click()
+    page, dialog = ann.page, ann.page.get_by_role("dialog")
+    await choose_in_home(ann, "Export Memories")
+    await expect(dialog).to_contain_text("I sent you everything", timeout=_LONG)
+    await close(ann)
     await page.get_by_role("tab", name="Messages").click()
     link = page.get_by_role("link", name="kioku-")
     await expect(link).to_be_visible(timeout=_LONG)
@@ -118,13 +127,15 @@ async def taken_along(ann: Visitor, other: Visitor, file: Path) -> None:
         await link.click()
     await (await started.value).save_as(file)
     await page.get_by_role("tab", name="Home").click()
-    await page.get_by_role("button", name="Forget Everything").click()
-    dialog = page.get_by_role("dialog")
-    await dialog.get_by_role("button", name="Forget Everything").click()
+    await choose_in_home(ann, "Forget Everything")
+    await dialog.get_by_role("button", name="Forget Everything").click(timeout=_LONG)
+    await dialog.last.get_by_role("button", name="Forget Everything").click()
+    await expect(dialog.get_by_role("button", name="Undo")).to_be_visible(timeout=_LONG)
+    await close(ann)
     await expect(page.locator(".home")).to_contain_text("I remember nothing", timeout=_LONG)
 
     await other.page.get_by_role("tab", name="Home").click()
-    await other.page.get_by_role("button", name="Import Memories").click()
+    await choose_in_home(other, "Import Memories")
     dialog = other.page.get_by_role("dialog")
     await dialog.locator("input[type=file]").set_input_files(file)
     await expect(dialog).to_contain_text("kB")

@@ -7,16 +7,17 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError
 
 from bot.home.publisher import PUBLISH
+from bot.listeners.actions import _view
 from bot.listeners.responder import Responder
 from bot.locale import say
 from bot.memories.person_data import erase_person
@@ -24,7 +25,7 @@ from bot.runtime.wiring import wire
 from bot.users.incognito import EVERYWHERE
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
-from bot.views.home import HOME_INCOGNITO_ACTION, HOME_LANGUAGE_ACTION, HOME_PAUSE_ACTION
+from bot.views.home import HOME_PAUSE_ACTION
 from bot.views.home_list import (
     ALL_KINDS,
     HOME_ALL_ACTION,
@@ -33,8 +34,17 @@ from bot.views.home_list import (
     HOME_SEARCH_ACTION,
 )
 from bot.views.memory_state import RESUME_ACTION
-from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, MENU_ACTION
-from memory import DM, Person, add_memory, answer_question, expire_due, forget, transaction
+from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, HOME_MORE_ACTION, MENU_ACTION
+from memory import (
+    DM,
+    Person,
+    add_memory,
+    answer_question,
+    edit_memory,
+    expire_due,
+    forget,
+    transaction,
+)
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.app import App, receiving
 from tests.integration.playground_slack import PlaygroundSlack
@@ -202,6 +212,34 @@ class Visit:
                     return dict(views[-1])
                 await asyncio.sleep(0.02)
 
+    async def chosen(self, value: str) -> dict[str, Any]:
+        """Choose in the menu of the Home; return the modal that opens."""
+        view = await self.view()
+        done = await self.control(
+            "actions",
+            {
+                "user": self.user,
+                "view_id": view["id"],
+                "action_id": HOME_MORE_ACTION,
+                "value": value,
+            },
+        )
+        assert done["ok"], done
+        return await self.modal()
+
+    async def modal_click(self, modal: dict[str, Any], action: str) -> dict[str, Any]:
+        """Click in a modal; return the modal on top as it is then."""
+        clicked = self.element(modal, action)
+        named = {"action_id": action, "block_id": clicked["block_id"], "value": clicked["value"]}
+        before = (await self.modal())["hash"]
+        done = await self.control("actions", {"user": self.user, "view_id": modal["id"], **named})
+        assert done["ok"], done
+        async with asyncio.timeout(15):
+            while True:
+                if (view := await self.modal())["hash"] != before:
+                    return view
+                await asyncio.sleep(0.02)
+
     async def as_owner(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
         """Change something as the database's owner, while the app may still hold a lock on it."""
 
@@ -323,17 +361,52 @@ async def test_a_memory_is_forgotten_and_the_home_follows(visit: Visit) -> None:
 
 
 async def test_undo_of_a_recent_change(visit: Visit) -> None:
-    """Undo in the list of recent changes takes the change back and shows the page anew."""
-    await visit.remember("ramen")
-    view = await visit.open()
-    undo = visit.element(view, UNDO_CHANGE_ACTION)
+    """Undo among the recent changes, which repeat no memory of the list, shows the page anew."""
+    await visit.remember("ramen", "udon")
+    await visit.open()
+    assert say("en", "home_changes") not in await visit.text()
+    [ramen] = [one for one in await visit.app.memories(visit.person) if "ramen" in str(one.content)]
+    liked = {"food_name": "ramen", "preference": 95}
+    change = await edit_memory(
+        visit.app.pool, visit.app.embedder, visit.person, ramen.reference, liked, {"kind": "modal"}
+    )
+    await visit.work()
+    text = await visit.text()
+    assert say("en", "home_changes") in text
+    assert "Updated: Likes ramen very much (was: Likes ramen)" in text
+    assert "Remembered" not in text
+    undo = visit.element(await visit.view(), UNDO_CHANGE_ACTION)
+    assert undo["block_id"] == f"home.change.{change.id}"
     await visit.click(UNDO_CHANGE_ACTION, block_id=undo["block_id"], value=undo["value"])
-    assert await visit.app.memories(visit.person) == []
-    assert say("en", "home_none") in await visit.text()
+    assert "very much" not in str([one.content for one in await visit.app.memories(visit.person)])
+    assert "(undone)" in await visit.text()
     # The job that the change left finds nothing new to show.
     visit.app.slack.forget_calls()
     await visit.work()
     assert visit.app.slack.calls("views.publish") == []
+
+
+async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None:
+    """The reason why an Undo fails is shown right below the change that was clicked."""
+    await visit.remember("ramen")
+    [ramen] = await visit.app.memories(visit.person)
+    for level in (95, 20):
+        liked = {"food_name": "ramen", "preference": level}
+        await edit_memory(
+            visit.app.pool,
+            visit.app.embedder,
+            visit.person,
+            ramen.reference,
+            liked,
+            {"kind": "modal"},
+        )
+    view = await visit.open()
+    older = [b for b in view["blocks"] if b.get("block_id", "").startswith("home.change.")][1]
+    value = older["accessory"]["value"]
+    view = await visit.click(UNDO_CHANGE_ACTION, block_id=older["block_id"], value=value)
+    ids = [block.get("block_id") for block in view["blocks"]]
+    said = view["blocks"][ids.index(older["block_id"]) + 1]
+    assert said["text"]["text"] == say("en", "undo_changed_since")
 
 
 async def test_a_question_is_answered_there(visit: Visit) -> None:
@@ -352,26 +425,48 @@ async def test_a_question_is_answered_there(visit: Visit) -> None:
     answer = visit.element(view, f"{ANSWER_ACTION}_yes")
     await visit.click(f"{ANSWER_ACTION}_yes", block_id=answer["block_id"], value=answer["value"])
     assert say("en", "home_questions") not in await visit.text()
+    # What came of it is shown where the question was.
+    view = await visit.view()
+    place = [block["block_id"] for block in view["blocks"]].index("home.summary")
+    assert view["blocks"][place + 1]["text"]["text"].startswith("Remembered: Likes ramen")
     assert len(await visit.app.memories(visit.person)) == 1
 
 
-async def test_pause_resume_and_language(visit: Visit) -> None:
-    """The switches work at once, and the page is in the chosen language at once."""
+async def test_pause_and_resume(visit: Visit) -> None:
+    """The switches work at once."""
     await visit.open()
     await visit.click(HOME_PAUSE_ACTION, value="hour")
     assert "Memory is paused until" in await visit.text()
     await visit.click(RESUME_ACTION)
     assert "Memory is on." in await visit.text()
-    await visit.click(HOME_LANGUAGE_ACTION, value="ja")
+
+
+async def test_settings_are_chosen_in_the_menu(visit: Visit) -> None:
+    """Settings opens their form; the page is in the chosen language at once."""
+    await visit.open()
+    form = await visit.chosen("settings")
+    values = {"memory": {"chosen": "on"}, "language": {"chosen": "ja"}, "retention": "0"}
+    done = await visit.control(
+        "views/submit", {"user": visit.user, "view_id": form["id"], "values": values}
+    )
+    assert done["ok"], done
+    await visit.some_work()
     assert say("ja", "memories_title") in await visit.text()
     assert "記憶はオンです。" in await visit.text()
+
+
+async def test_export_and_import_are_in_the_menu(visit: Visit) -> None:
+    """The file is sent and said to be in a modal; importing opens its form."""
+    await visit.open()
+    assert say("en", "exported") in json.dumps(await visit.chosen("export"), ensure_ascii=False)
+    assert say("en", "import_about") in json.dumps(await visit.chosen("import"), ensure_ascii=False)
 
 
 async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     """Home says whether it is on and where, switches it, and follows a change made elsewhere."""
     await visit.open()
-    assert say("en", "home_incognito_off") in await visit.text()
-    await visit.click(HOME_INCOGNITO_ACTION, value="on")
+    assert say("en", "incognito_on_button") in await visit.text()
+    await visit.click(HOME_MORE_ACTION, value="on")
     where = say("en", "home_incognito_dm")
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     controls = visit.app.wiring.controls
@@ -380,8 +475,8 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     await visit.work()
     where += say("en", "listed") + say("en", "home_incognito_threads", count=1)
     assert say("en", "home_incognito_on", where=where) in await visit.text()
-    await visit.click(HOME_INCOGNITO_ACTION, value="off")
-    assert say("en", "home_incognito_off") in await visit.text()
+    await visit.click(HOME_MORE_ACTION, value="off")
+    assert say("en", "incognito_on_button") in await visit.text()
     assert not await controls.end_incognito(visit.person, EVERYWHERE)
 
 
@@ -402,36 +497,35 @@ async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:
 
 
 async def test_forget_everything_and_undo(visit: Visit) -> None:
-    """The answer, with its Undo, stands above; it stays when the job comes, and works."""
+    """It is asked, done and undone in a modal; the page follows."""
     await visit.remember("ramen", "udon")
     await visit.open()
-    view = await visit.click(FORGET_ALL_ACTION)
-    assert "Forgotten: 2 memories." in await visit.text()
-    await visit.work()
-    assert (await visit.view())["hash"] == view["hash"]
-    undo = visit.element(view, UNDO_ACTION)
-    await visit.click(UNDO_ACTION, block_id=undo["block_id"], value=undo["value"])
-    text = await visit.text()
-    assert "Restored: 2 memories." in text
-    assert "Likes ramen" in text
+    asked = await visit.chosen("forget")
+    assert say("en", "forget_everything_ask", count=2) in str(asked)
+    done = await visit.modal_click(asked, FORGET_ALL_ACTION)
+    assert "Forgotten: 2 memories." in str(done)
+    await visit.some_work()
+    assert say("en", "home_none") in await visit.text()
+    assert "Restored: 2 memories." in str(await visit.modal_click(done, UNDO_ACTION))
+    await visit.some_work()
+    assert "Likes ramen" in await visit.text()
 
 
 async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
-    """A second click before the first is answered finds nothing, and the Undo stays on the page."""
+    """A second click before the first is answered finds nothing, and the Undo stays."""
     await visit.remember("ramen")
-    view = await visit.open()
+    await visit.open()
+    done = await visit.modal_click(await visit.chosen("forget"), FORGET_ALL_ACTION)
     responder = Responder(visit.app.wiring.profiles, visit.app.wiring.home_publisher)
-    person = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}}
-    for _ in range(2):
-        await responder.respond(
-            {**person, "view": view},
-            AsyncRespond(response_url=None),
-            visit.app.wiring.memory_actions.everything_forgotten,
-            replace=True,
-        )
-    assert say("en", "forgotten", what="Likes ramen") in await visit.text()
-    undo = visit.element(await visit.view(), UNDO_ACTION)
-    await visit.click(UNDO_ACTION, block_id=undo["block_id"], value=undo["value"])
+    body = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}, "view": done}
+    again = partial(
+        _view, visit.app.wiring.memory_actions.everything_forgotten, None, {"value": "everything"}
+    )
+    await responder.fill(body, visit.app.wiring.connections.slack, done["id"], again)
+    shown = await visit.modal()
+    assert say("en", "forgotten", what="Likes ramen") in str(shown)
+    await visit.modal_click(shown, UNDO_ACTION)
+    await visit.some_work()
     assert "Likes ramen" in await visit.text()
 
 
@@ -507,7 +601,7 @@ async def test_another_persons_click(visit: Visit) -> None:
     other, _ = visit.app.slack.person()
     with pytest.raises(Exception, match="403"):
         await visit.control(
-            "actions", {"user": other, "view_id": view["id"], "action_id": FORGET_ALL_ACTION}
+            "actions", {"user": other, "view_id": view["id"], "action_id": ADD_ACTION}
         )
     assert (await visit.control(f"home?as={other}"))["view"] is None
     theirs = Visit(visit.app, Person(visit.person.team_id, other))
@@ -559,12 +653,15 @@ async def test_slack_refuses_for_a_while(visit: Visit) -> None:
 
 
 async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
-    """Where the page cannot be made, the one that is there stays, with a sentence above it."""
+    """Where the page cannot be made, the one that is there stays, with a sentence at the click."""
     await visit.remember("natto")
     await visit.open()
     async with visit.without("store"):
         view = await visit.click(HOME_KIND_ACTION, value=ALL_KINDS)
-    assert view["blocks"][0]["text"]["text"] == say("en", "command_broke")
+    clicked = visit.element(view, HOME_KIND_ACTION)["block_id"]
+    ids = [block["block_id"] for block in view["blocks"]]
+    said = view["blocks"][ids.index(clicked) + 1]
+    assert said["text"]["text"] == say("en", "command_broke")
     assert "natto" in await visit.text()
     # What was said is no part of the page: the next one is without it.
     await visit.click(HOME_KIND_ACTION, value=ALL_KINDS)
@@ -585,10 +682,8 @@ async def test_opened_anew(visit: Visit) -> None:
 
 
 async def test_erase_is_asked_in_a_modal(visit: Visit) -> None:
-    """Delete All My Data opens its question with the typed word."""
-    view = await visit.open()
-    done = await visit.control(
-        "actions", {"user": visit.user, "view_id": view["id"], "action_id": ERASE_ACTION}
-    )
-    assert done["ok"]
-    assert say("en", "erase_title") in str((await visit.modal())["title"])
+    """Delete All My Data, below Forget Everything, opens its question with the typed word."""
+    await visit.open()
+    asked = await visit.chosen("forget")
+    question = await visit.modal_click(asked, ERASE_ACTION)
+    assert say("en", "erase_title") in str(question["title"])

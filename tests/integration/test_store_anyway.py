@@ -11,7 +11,7 @@ from bot.locale import say
 from bot.views.changes import ANSWER_ACTION
 from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
-from memory import forget
+from memory import Change, forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import Place
 from tests.integration.scripted_model import ScriptedModel
@@ -320,7 +320,7 @@ async def test_the_person_is_asked_about_sensitive_matters(verified: Verified) -
     changes = app.wiring.modals.changes
     assert "asthma" in json.dumps(await changes.page(who, "en", "-"))
     question, chosen, *_ = value(answer, f"{ANSWER_ACTION}_yes").split()
-    assert await changes.answer(who, question, chosen, "history -") is None
+    assert isinstance(await changes.answer(who, question, chosen, "history -"), Change)
     [memory] = await app.memories(who)
     assert memory.content["fact"] == "I have asthma"
     page = await changes.page(who, "en", "-")

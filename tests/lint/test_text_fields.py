@@ -22,7 +22,8 @@ FIELDS: dict[str, tuple[int, str]] = {
         "settings_title form_edit_title form_add_title memory_title place_title import_title"
         " used_title history_modal_title erase_title feedback_title my_memories_title"
         " forget_confirm_title hint_why_button modal_close modal_cancel form_save erase_submit"
-        " import_preview import_button feedback_send pause_title pause_submit",
+        " import_preview import_button feedback_send pause_title pause_submit"
+        " forget_everything_button export_title",
     ),
     "a button": (
         75,
@@ -45,13 +46,15 @@ FIELDS: dict[str, tuple[int, str]] = {
     "a dialogue's text": (300, "forget_confirm_text"),
     "an option": (
         75,
-        "menu_edit menu_forget menu_place menu_history step_little step_quite step_very"
-        " step_disliked step_liked step_loved form_yes form_no settings_memory_on"
+        "menu_edit menu_forget menu_place menu_history forget_everything_button export_title"
+        " import_title settings_change incognito_on_button incognito_off_button step_little"
+        " step_quite step_very step_disliked step_liked step_loved form_yes form_no"
+        " settings_memory_on"
         " settings_memory_stay settings_memory_hour settings_memory_tomorrow settings_memory_open"
         " settings_memory_off settings_notices_yes settings_as_slack settings_kept_always"
         " settings_kept_days place_choose_dm place_choose_public place_choose_own"
         " place_choose_dm_more place_choose_public_more place_choose_own_more home_every_kind"
-        " home_kind home_language_slack kind_food kind_tech kind_fact kind_instruction"
+        " home_kind kind_food kind_tech kind_fact kind_instruction"
         " kind_episode kind_other feedback_wrong feedback_forgot feedback_memory feedback_asked"
         " feedback_length feedback_other import_tick erase_messages_too",
     ),
@@ -62,8 +65,7 @@ FIELDS: dict[str, tuple[int, str]] = {
     ),
     "a heading": (
         150,
-        "memories_title history_title home_questions home_changes home_yours home_where"
-        " home_policy",
+        "memories_title history_title home_questions home_changes home_where home_policy",
     ),
     "a label": (
         2_000,

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from bot.locale import LANGUAGES, Language, say
 from bot.types import MemoryOffReason, PersonSettings, Policy
 from bot.views.blocks import Block, section
-from bot.views.forgetting import FORGET_ALL_ACTION
 from bot.views.home import HOME_PAUSE_ACTION, DataFlow, DataHandling, HomePage, home_view
 from bot.views.home_list import (
     HOME_ALL_ACTION,
@@ -30,7 +29,8 @@ from bot.views.home_list import (
     searched_words,
 )
 from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
-from bot.views.views import SlackView, home_with_banner, is_banner
+from bot.views.modal_triggers import HOME_MORE_ACTION, MENU_ACTION
+from bot.views.views import SlackView, blocks_up_to_click, home_with_banner, is_banner
 from memory import Entry, Memory, Person, Question
 from playground.blocks import view_errors
 
@@ -120,12 +120,14 @@ def fullest(text: str, words: str = "") -> HomePage:
 
 def elements(view: SlackView) -> dict[str, Block]:
     """Return everything that can be clicked, by its action id."""
-    found: dict[str, Block] = {}
-    for block in view["blocks"]:
-        inside = [block.get("accessory"), block.get("element")]
-        inside += block["elements"] if block["type"] == "actions" else []
-        found |= {one["action_id"]: one for one in inside if one}
-    return found
+    return {one["action_id"]: one for block in view["blocks"] for one in inside(block)}
+
+
+def inside(block: Block) -> list[Block]:
+    """Return what can be clicked in a block."""
+    found = [block.get("accessory"), block.get("element")]
+    found += block["elements"] if block["type"] == "actions" else []
+    return [one for one in found if one]
 
 
 @settings(max_examples=40)
@@ -164,7 +166,8 @@ def test_who_is_not_let_in_is_told_so(language: Language) -> None:
     view = home_view(language, HomePage(refusal="policy_guest"))
     assert say(language, "policy_guest") in json.dumps(view, ensure_ascii=False)
     assert HOME_PAUSE_ACTION not in elements(view)
-    assert FORGET_ALL_ACTION in elements(view)
+    menu = [one["value"] for one in elements(view)[HOME_MORE_ACTION]["options"]]
+    assert menu == ["export", "import", "forget"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -237,16 +240,70 @@ def test_what_was_typed_counts() -> None:
     assert searched_words({}, "kept") == "kept"
 
 
-def test_what_is_said_stands_above_and_is_known() -> None:
-    """The answer to a click stands first, and can be told from the page itself."""
+def clicked(view: SlackView, action: str) -> dict[str, Any]:
+    """Return the payload of a click in a published view: Slack has given each block an id."""
+    blocks = [{"block_id": f"b{n}", **block} for n, block in enumerate(view["blocks"])]
+    [block] = [one for one in blocks if any(e["action_id"] == action for e in inside(one))]
+    return {"view": {**view, "blocks": blocks}, "actions": [{"block_id": block["block_id"]}]}
+
+
+@pytest.mark.parametrize(
+    ("action", "after"),
+    [
+        (RESUME_ACTION, "home.title"),
+        ("answer_question_yes", "home.summary"),
+        (HOME_KIND_ACTION, "home.filters..False"),
+    ],
+)
+def test_what_is_said_is_shown_where_the_click_was(action: str, after: str) -> None:
+    """The answer is below the clicked block, or below the nearest one above it that is left."""
+    listing = Listing(memories=[memory(1)], kinds={"UserFact": 1}, found=1)
+    before = HomePage(off="paused", questions=[question(1, "x")], listing=listing)
+    body = clicked(home_view("en", before), action)
+    below = blocks_up_to_click(body)
+    # The page that follows has neither the button of the pause nor the question.
+    view = home_view("en", HomePage(listing=listing), [section("Done.")], below)
+    ids = [block.get("block_id") for block in view["blocks"]]
+    first = ids.index(after) + 1
+    assert view["blocks"][first]["text"]["text"] == "Done."
+    said = [is_banner(block) for block in view["blocks"]]
+    assert said == [first <= place < first + 2 for place in range(len(said))]
+    assert not any(is_banner(block) for block in home_view("en", before)["blocks"])
+    # Where nothing can be looked up: in the page that is there, instead of what was said before.
+    again = home_with_banner({**view, "blocks": body["view"]["blocks"]}, [section("No.")], below)
+    again = home_with_banner(again, [section("Later.")], below)
+    place = [block["block_id"] for block in again["blocks"]].index(below[0]) + 1
+    assert again["blocks"][place]["text"]["text"] == "Later."
+    assert len(again["blocks"]) == len(body["view"]["blocks"]) + 2
+    assert view_errors(again) == []
+
+
+def test_without_a_click_it_is_said_at_the_top() -> None:
+    """A page of which no block is known has it first."""
     view = home_view("en", HomePage(), [section("Done.")])
     assert view["blocks"][0]["text"]["text"] == "Done."
-    assert [is_banner(block) for block in view["blocks"][:3]] == [True, True, False]
-    assert not any(is_banner(block) for block in home_view("en", HomePage())["blocks"])
-    again = home_with_banner(view, [section("Later.")])
-    assert again["blocks"][0]["text"]["text"] == "Later."
-    assert len(again["blocks"]) == len(view["blocks"])
-    assert view_errors(again) == []
+    assert blocks_up_to_click({"view": view}) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("count", [0, 3, 40])
+@pytest.mark.parametrize("off", [None, "paused", "refused", "not_agreed", "deactivated"])
+@pytest.mark.parametrize("where", [ListPosition(), ListPosition(kind="UserFact", words="x")])
+def test_at_most_eight_controls_before_the_memories(
+    language: Language, count: int, off: MemoryOffReason | None, where: ListPosition
+) -> None:
+    """Above the first memory are at most eight, also with questions and while searching."""
+    memories = [memory(number) for number in range(min(count, HOME_PAGE_SIZE))]
+    listing = Listing(
+        position=where, memories=memories, kinds={"UserFact": count} if count else {}, found=count
+    )
+    page = HomePage(off=off, listing=listing, questions=[question(n, "x") for n in range(3)])
+    controls = 0
+    for block in home_view(language, page)["blocks"]:
+        if any(one["action_id"] == MENU_ACTION for one in inside(block)):
+            break
+        controls += len(inside(block))
+    assert 0 < controls <= 8
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
