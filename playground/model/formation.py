@@ -48,7 +48,15 @@ def level_of(content: Mapping[str, Any]) -> int:
 
 def told_in(content: Mapping[str, Any]) -> list[Said]:
     """Return the statements in the texts of a memory that match the table."""
-    return [one for text in content.values() for one in statements(str(text))]
+    return [one for text in _without_evidence(content).values() for one in statements(str(text))]
+
+
+def _without_evidence(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a memory without its evidence, a sentence that may also say something else.
+
+    An episode keeps it: its fields contain parts of the sentence only.
+    """
+    return {n: v for n, v in content.items() if n != "evidence" or "observation" in content}
 
 
 def mentions(content: Mapping[str, Any], thing: str) -> bool:
@@ -57,7 +65,8 @@ def mentions(content: Mapping[str, Any], thing: str) -> bool:
         return singular(name) == singular(thing)
     word = re.escape(singular(thing))
     word = word if is_japanese(thing) else rf"\b{word}(?:s|es)?\b"
-    return re.search(word, normalise(json.dumps(content, ensure_ascii=False))) is not None
+    text = json.dumps(_without_evidence(content), ensure_ascii=False)
+    return re.search(word, normalise(text)) is not None
 
 
 class Memories:

@@ -302,6 +302,20 @@ async def test_a_new_home_replaces_the_old(url: str) -> None:
     assert (new.id, new.content.fact) == (old.id, "I moved to Tokyo")
 
 
+async def test_two_facts_of_one_sentence_are_two(url: str) -> None:
+    """Both halves of a sentence are facts, and a new home replaces the home, not the job."""
+    manager = create_memory_manager(
+        model(url), schemas=[with_evidence(UserFact)], enable_inserts=True
+    )
+    said = [{"role": "user", "content": "I live in Osaka and I work as a nurse."}]
+    found = await manager.ainvoke({"messages": said})
+    assert [one.content.topic for one in found] == ["home", "work"]
+    moved = [{"role": "user", "content": "I moved to Tokyo"}]
+    changed = await manager.ainvoke({"messages": moved, "existing": found})
+    facts = {one.id: one.content.fact for one in [*found, *changed]}
+    assert list(facts.values()) == ["I moved to Tokyo", "I work as a nurse"]
+
+
 async def test_the_assistant_s_words_form_nothing(url: str) -> None:
     """Only the human side of the transcript is read."""
     found = await create_memory_manager(model(url), schemas=TASTES, enable_inserts=True).ainvoke(
