@@ -205,13 +205,13 @@ class PersonErased(Erased):
     """The receipt: what was erased, what will be deleted in Slack, and what stays.
 
     `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
-    its messages in direct messages will be, too. `unlearnable_messages` counts messages (channel
+    its messages in direct messages will be, too. `never_formed_messages` counts messages (channel
     and time) that no memory is formed from again, `operator_actions` what operators did with the
     person's data; `named_in_policy` says whether the workspace's policy names them.
     """
 
     files: int
     messages: bool
-    unlearnable_messages: int
+    never_formed_messages: int
     operator_actions: int
     named_in_policy: bool

@@ -424,8 +424,8 @@ BREAKS = (
     Break(
         "a message is stored without credentials",
         "bot/conversation/turns.py",
-        "        asked_in, typed_in = await redact_texts(question, words)\n        async",
-        "        asked_in, typed_in = Redacted(text=question), Redacted(text=words)\n        async",
+        "await redact_texts(question, words)\n        async",
+        "Redacted(text=question), Redacted(text=words)\n        async",
         "A password would be stored in the table of turns and be part of every later prompt.",
         ("tests/integration/test_redaction.py::test_a_credential_is_answered_and_not_kept",),
     ),
@@ -489,8 +489,8 @@ BREAKS = (
     Break(
         "memory off is only proposed",
         "bot/pipeline/tools/controls.py",
-        'asked = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}',
-        'asked = {"on": self._controls.consent_asked, "off": self._controls.refused}',
+        'confirmations = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}',
+        'confirmations = {"on": self._controls.consent_asked, "off": self._controls.refused}',
         "A model could switch memory off, and words not formed yet would be lost.",
         ("tests/integration/test_control_tools.py::test_a_hostile_model_loses_nothing",),
     ),
@@ -603,7 +603,7 @@ BREAKS = (
     Break(
         "a request to forget waits for its click",
         "memory/formation/proposals.py",
-        "if not one.words.asked), None)",
+        "if not one.words.removal_proposed), None)",
         "if one.words), None)",
         "Formation would forget what the person was only asked about.",
         (
@@ -614,7 +614,7 @@ BREAKS = (
     Break(
         "a level of 0 waits for its click too",
         "memory/formation/proposals.py",
-        "    if proposal.removes and evidence.words.asked:",
+        "    if proposal.removes and evidence.words.removal_proposed:",
         "    if proposal.removes and not evidence.text:",
         "Formation would forget, by a score of 0, what the person was only asked about.",
         (
@@ -1043,7 +1043,7 @@ BREAKS = (
     Break(
         "a removal is not judged by what was asked",
         "memory/formation/verdicts.py",
-        "for one in messages if not one.words.asked])",
+        "for one in messages if not one.words.removal_proposed])",
         "for one in messages])",
         "Words about which the person was asked would remove something else.",
         (
@@ -1306,7 +1306,7 @@ BREAKS = (
     Break(
         "the memory model sees our question",
         "memory/formation/former.py",
-        '    before = [{"role": "assistant", "content": clean(asked)}] if asked else []',
+        '    before = [{"role": "assistant", "content": clean(question)}] if question else []',
         "    before: list[dict[str, str]] = []",
         'The memory model would make nothing of a "yes".',
         ("tests/integration/test_forgetting.py::test_a_yes_is_read_with_the_question_it_answers",),
@@ -1332,8 +1332,8 @@ BREAKS = (
     Break(
         "waits of formation",
         "bot/runtime/worker.py",
-        "queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)",
-        "queue.register(FORM, LEARNING, form, attempts=8, wait=4)",
+        "queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)",
+        "queue.register(FORM_MEMORIES, BACKGROUND, form, attempts=8, wait=4)",
         "A memory model that is away would be asked by the powers of four.",
         ("tests/integration/test_outages.py::test_words_are_tried_six_times_a_day_at_most",),
     ),

@@ -8,16 +8,16 @@ from bot.conversation.inbox import ClaimedMessage
 from memory import Pool, person_transaction
 
 # Or a refusal with the conversation it was said in.
-Kind: TypeAlias = Literal["share_messages", "share_tokens"] | str
+NoticeKind: TypeAlias = Literal["share_messages", "share_tokens"] | str
 
 
-class Notices:
+class NoticeThrottle:
     """At most one notice of each kind stands for a person, each under one message of theirs."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, claimed: ClaimedMessage, kind: Kind, seconds: float) -> bool:
+    async def claim(self, claimed: ClaimedMessage, kind: NoticeKind, seconds: float) -> bool:
         """Say whether the notice is for this message to give, and let it hold for `seconds` more.
 
         While one holds no other message of the person gives it; the same message may again, for an

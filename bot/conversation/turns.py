@@ -114,7 +114,7 @@ class Turns:
         is stored.
         """
         message = claimed.message
-        asked_in, typed_in = await redact_texts(question, words)
+        redacted_question, redacted_words = await redact_texts(question, words)
         async with transaction(self._pool, _scope(message)) as connection:
             start = await read_turn_start(
                 connection,
@@ -132,8 +132,8 @@ class Turns:
                 connection,
                 claimed,
                 view,
-                Redacted(text="") if forgotten else asked_in,
-                "" if forgotten else typed_in.text[:_WORDS_LIMIT],
+                Redacted(text="") if forgotten else redacted_question,
+                "" if forgotten else redacted_words.text[:_WORDS_LIMIT],
                 kept=start.memory_state.on_record,
             )
         intent = Intent(
@@ -143,8 +143,8 @@ class Turns:
             since=turn["since"],
             age=turn["age"] or 0.0,
             unchanged=start.unchanged,
-            removed=tuple(dict.fromkeys([*asked_in.removed, *typed_in.removed])),
-            words=typed_in.text,
+            removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
+            words=redacted_words.text,
         )
         return intent, start.context
 
@@ -157,8 +157,8 @@ class Turns:
         One that was forgotten stays so, whatever it is edited to. While memory is off new words are
         not kept; credentials never are.
         """
-        asked_in, typed_in = await redact_texts(question, words)
-        question, words = asked_in.text, typed_in.text[:_WORDS_LIMIT]
+        redacted_question, redacted_words = await redact_texts(question, words)
+        question, words = redacted_question.text, redacted_words.text[:_WORDS_LIMIT]
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             changed = await connection.execute(
                 "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
@@ -169,7 +169,7 @@ class Turns:
                 (
                     question,
                     words,
-                    list(credential_kinds(asked_in.removed)),
+                    list(credential_kinds(redacted_question.removed)),
                     team_id,
                     channel_id,
                     ts,
@@ -198,18 +198,19 @@ class Turns:
         *,
         reply: str | None,
         recalled: Sequence[str] = (),
-        asked: bool = False,
-        learned: Sequence[UUID] = (),
+        removal_proposed: bool = False,
+        changes: Sequence[UUID] = (),
         questions: Sequence[UUID] = (),
         note: str | None = None,
         made: ReplyMetrics | None = None,
     ) -> None:
         """End the turn, its message and, where there are words to remember, defer formation.
 
-        `asked`: the person was asked to confirm a forgetting, so the words remove nothing.
-        `learned` are changes of memories made while it was answered, `questions` what these left
-        open: they are shown to the person. `note` is the key of a line below the reply. `made` says
-        how the model made it, where it can be rated.
+        `removal_proposed`: the person is asked by a button whether to forget something, so the
+        words themselves remove nothing. `changes` are the ids of the changes that tools made to
+        memories, and `questions` those of the questions that these left open: a notice shows both.
+        `note` is the key of a line below the reply. `made` says how the model made a reply that can
+        be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. Of the
@@ -229,7 +230,7 @@ class Turns:
                     outcome,
                     None if reply is None else kept.text,
                     list(recalled),
-                    asked,
+                    removal_proposed,
                     note,
                     made.model if made else None,
                     made.milliseconds if made else None,
@@ -239,8 +240,8 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self._schedule_formation(connection, view.own)
-            if learned or questions:
-                await self._add_notice(connection, view.person, intent.id, learned, questions)
+            if changes or questions:
+                await self._add_notice(connection, view.person, intent.id, changes, questions)
             if intent.reply_ts:
                 await self._repeat_notice(connection, view.person, intent.id)
 

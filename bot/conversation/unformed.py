@@ -65,7 +65,7 @@ async def read_unformed(
             text=turn["words"],
             channel=turn["channel_id"],
             ts=turn["question_ts"],
-            asked=turn["asked"],
+            removal_proposed=turn["asked"],
             reply_to=final_question(turn["before"] or ""),
             # "Until Friday" is said where they are.
             zone=settings.zone,

@@ -74,7 +74,7 @@ def title_of(text: str) -> str:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TurnSession:
-    """The session status that Slack was asked to show for one turn.
+    """The session status that Slack was told to show for one turn.
 
     `method`: "session" if the session may be `processing`, "line" if the status line may be shown.
     `late`: an answer was posted before Slack had answered the status call. `begun`: the session may
@@ -219,24 +219,24 @@ class Sessions:
         """Return whether the session may be `processing` now."""
         message = turn.message
         title = title_of(message.text) if message.opens_thread and message.audience == DM else ""
-        asked: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "channel_id": message.channel_id,
             "thread_ts": message.thread_ts,
             "status": "processing",
             "initiator_user_id": message.user_id,
         }
         if title:
-            asked["title"] = title
+            arguments["title"] = title
         turn.method = "session"
         try:
             try:
-                answer = await self._client.agents_sessions_setStatus(**asked)
+                answer = await self._client.agents_sessions_setStatus(**arguments)
             except SlackApiError as error:
                 if error_code(error) != "user_not_found":
                     raise
                 # Somebody of another workspace cannot always be named.
-                del asked["initiator_user_id"]
-                answer = await self._client.agents_sessions_setStatus(**asked)
+                del arguments["initiator_user_id"]
+                answer = await self._client.agents_sessions_setStatus(**arguments)
         except SLACK_FAULTS as error:
             if not error_code(error):
                 log.info("a session may not be processing: %s", fault(error))

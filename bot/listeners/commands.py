@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.modals import open_and_fill
 from bot.listeners.responder import Responder
 from bot.locale import Language
-from bot.memories.commands import Answer, SlashCommands
+from bot.memories.commands import CommandHandler, SlashCommands
 from bot.memories.modals import Modals
 from bot.slack.text import storable
 from bot.views.blocks import Payload
@@ -58,7 +58,7 @@ def register(
 
 
 async def _typed(
-    work: Answer, command: dict[str, Any], person: Person, language: Language
+    work: CommandHandler, command: dict[str, Any], person: Person, language: Language
 ) -> Payload:
     words = storable(str(command.get("text") or "")).strip()
     return await work(person, language, words, str(command.get("channel_id") or ""))

@@ -20,7 +20,7 @@ from bot.views.audiences import AUDIENCE_FORM, read_audience_form
 from bot.views.erasing import ERASE_FORM
 from bot.views.feedback import FEEDBACK_FORM, feedback_errors
 from bot.views.forgetting import FORGET_FORM
-from bot.views.forms import FORM, KIND_ACTION
+from bot.views.forms import KIND_ACTION, MEMORY_FORM
 from bot.views.import_export import IMPORT_FORM, IMPORT_PREVIEW
 from bot.views.modal_triggers import OPENED, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
@@ -42,7 +42,7 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
     modal; what is stored of it, and shown, comes afterwards.
     """
     submissions: dict[str, tuple[Check, Submission]] = {
-        FORM: (lambda view: modals.editing.read(view).errors, modals.saved),
+        MEMORY_FORM: (lambda view: modals.editing.read(view).errors, modals.saved),
         AUDIENCE_FORM: (lambda view: read_audience_form(view).errors, modals.audiences.submitted),
         FORGET_FORM: (_no_errors, modals.editing.forgotten),
         SETTINGS_FORM: (_no_errors, modals.controls.settings_saved),

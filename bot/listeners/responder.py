@@ -26,8 +26,8 @@ from memory import OutcomeUnknown, Person, transaction_timeout
 
 log = logging.getLogger(__name__)
 
-Answer: TypeAlias = Callable[[Person, Language], Awaitable[Payload | None]]
-Content: TypeAlias = Callable[[Person, Language], Awaitable[SlackView | None]]
+PayloadHandler: TypeAlias = Callable[[Person, Language], Awaitable[Payload | None]]
+ViewHandler: TypeAlias = Callable[[Person, Language], Awaitable[SlackView | None]]
 
 _DATABASE_SECONDS = 2.0
 # Bolt sends an ack within some milliseconds, after the listener has gone on.
@@ -73,7 +73,12 @@ class Responder:
         self._idle = asyncio.Event()
 
     async def respond(
-        self, body: Mapping[str, Any], respond: AsyncRespond, work: Answer, *, replace: bool = False
+        self,
+        body: Mapping[str, Any],
+        respond: AsyncRespond,
+        work: PayloadHandler,
+        *,
+        replace: bool = False,
     ) -> None:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
 
@@ -89,7 +94,7 @@ class Responder:
         body: Mapping[str, Any],
         client: AsyncWebClient,
         view_id: str,
-        work: Content,
+        work: ViewHandler,
         *,
         acked: bool = False,
     ) -> None:
@@ -162,7 +167,7 @@ class Responder:
                 self._idle.set()
 
     async def _respond(
-        self, body: Mapping[str, Any], respond: AsyncRespond, work: Answer, *, replace: bool
+        self, body: Mapping[str, Any], respond: AsyncRespond, work: PayloadHandler, *, replace: bool
     ) -> None:
         person = person_of(body)
         language = await self._profiles.language(person)

@@ -20,7 +20,7 @@ from bot.conversation.history import (
 )
 from bot.conversation.periods import Period, is_from_period
 from bot.locale import Language, say
-from bot.slack.audiences import Audiences, Kind
+from bot.slack.audiences import Audiences, ConversationKind
 from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.forgetting import (
@@ -307,7 +307,7 @@ def _among(memories: Sequence[Memory], chosen: Iterable[Memory]) -> list[tuple[i
     return [pair for pair in numbered(memories) if pair[1].reference in references]
 
 
-def _why(kind: Kind | None) -> str:
+def _why(kind: ConversationKind | None) -> str:
     if kind is None or kind.shared:
         return "preview_why_shared"
     names = {DM: "preview_why_dm", PUBLIC: "preview_why_public"}

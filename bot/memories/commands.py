@@ -27,7 +27,7 @@ from bot.views.subcommands import (
 from memory import Person, folded
 
 # Person, language, the words after the name of the use, and the conversation.
-Answer: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
+CommandHandler: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Payload]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class SlashCommands:
     exporting: Exporter
 
     @property
-    def answers(self) -> dict[str, Answer]:
+    def answers(self) -> dict[str, CommandHandler]:
         """The answers to the uses of `MEMORIES` in `bot.views.subcommands`, by name."""
         return {
             "list": self.own.listed,
@@ -59,7 +59,7 @@ class SlashCommands:
         }
 
     @property
-    def shows(self) -> dict[str, Answer]:
+    def shows(self) -> dict[str, CommandHandler]:
         """Views that a person can ask for in plain words, by the tool's action."""
         return {
             "show_memories": self.own.listed,

@@ -186,7 +186,7 @@ async def erase_person(
         left=erased.left,
         files=deletions[0],
         messages=deletions[1],
-        unlearnable_messages=remaining["places"],
+        never_formed_messages=remaining["places"],
         operator_actions=remaining["operator"],
         named_in_policy=remaining["listed"],
     )

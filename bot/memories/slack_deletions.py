@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language, known_language, say
 from bot.logs import fault
-from bot.queue.queue import LEARNING, Queue
+from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     NOTICE_METADATA,
     SLACK_FAULTS,
@@ -301,7 +301,7 @@ async def _defer(
     await queue.defer(
         connection,
         DELETE_IN_SLACK,
-        queue=LEARNING,
+        queue=BACKGROUND,
         lock=f"{DELETE_IN_SLACK}:{erasure}",
         delay=delay,
         team=team,

@@ -231,12 +231,12 @@ class ChangeNotices:
             scope={PERSON_SETTING: person.scope},
         )
         changes = [identity for row in notices for identity in row["changes"]]
-        asked = {identity for row in notices for identity in row["questions"]}
-        questions = await open_questions(self._pool, person) if asked else []
+        question_ids = {identity for row in notices for identity in row["questions"]}
+        questions = await open_questions(self._pool, person) if question_ids else []
         return NoticeContent(
             surface=surface,
             entries=tuple(await changes_named(self._pool, person, changes)),
-            questions=tuple(one for one in questions if one.id in asked),
+            questions=tuple(one for one in questions if one.id in question_ids),
         )
 
 

@@ -20,7 +20,7 @@ from bot.conversation.unformed import (
     read_unformed,
 )
 from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
-from bot.queue.queue import LEARNING, Queue
+from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.audiences import Audiences
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
@@ -40,7 +40,7 @@ from memory import (
 
 log = logging.getLogger(__name__)
 
-FORM = "form_memories"
+FORM_MEMORIES = "form_memories"
 LONGEST_IN_QUIETS = 15
 """The longest wait for formation, as a multiple of the seconds of quiet."""
 REFUSED_SECONDS = 3_600.0
@@ -123,9 +123,9 @@ class FormationJobs:
         person = namespace.person
         await self._queue.debounce(
             connection,
-            FORM,
-            queue=LEARNING,
-            lock=f"{LEARNING}:{namespace.prefix}",
+            FORM_MEMORIES,
+            queue=BACKGROUND,
+            lock=f"{BACKGROUND}:{namespace.prefix}",
             delay=delay,
             at_most=max(delay, at_most),
             team=person.team_id,
@@ -210,8 +210,8 @@ async def _redacted(words: Sequence[PersonMessage]) -> list[PersonMessage]:
     """Return words without credentials, also those stored before texts of turns were redacted."""
     texts = await redact_texts(*(text for one in words for text in (one.text, one.reply_to or "")))
     return [
-        replace(one, text=said.text, reply_to=asked.text or None)
-        for one, said, asked in zip(words, texts[::2], texts[1::2], strict=True)
+        replace(one, text=said.text, reply_to=question.text or None)
+        for one, said, question in zip(words, texts[::2], texts[1::2], strict=True)
     ]
 
 

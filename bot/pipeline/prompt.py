@@ -26,7 +26,7 @@ THREAD_TOKENS = 2_000
 QUESTION_TOKENS = 12_000
 _LEFT_OUT_TOKENS = 20  # of the line that takes the place of what `shortened` leaves out
 
-INSTRUCTIONS = """\
+REPLY_INSTRUCTIONS = """\
 You are Kioku, an assistant in Slack that remembers what each person tells it.
 Answer the person's last message in the language of that message. Be brief and concrete; write \
 Markdown. Use what you remember where it is relevant, without reciting it. If you are not sure, \
@@ -159,7 +159,11 @@ def compose(
     a budget of its own.
     """
     kept = _shown(memories)
-    sections = [INSTRUCTIONS, *([FILES] if files else []), *([MEMORY_OFF] if memory_off else [])]
+    sections = [
+        REPLY_INSTRUCTIONS,
+        *([FILES] if files else []),
+        *([MEMORY_OFF] if memory_off else []),
+    ]
     sections += [_date_line(now)] if now else []
     for name, lines in _by_section(kept):
         sections += _section(name, lines, always=name == "memories" and not memory_off)
@@ -325,8 +329,8 @@ def _fitted(exchange: Exchange, budget: int) -> Exchange:
 
 def _quoted(exchange: Exchange) -> list[dict[str, str]]:
     """Return an exchange as lines of a ``<thread>`` frame: ``{from, text}``."""
-    asked = {"from": exchange.user_id, "text": exchange.question}
-    return [asked, *([{"from": "you", "text": exchange.reply}] if exchange.reply else [])]
+    question = {"from": exchange.user_id, "text": exchange.question}
+    return [question, *([{"from": "you", "text": exchange.reply}] if exchange.reply else [])]
 
 
 def summary(prompt: Prompt) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import openai
 from bot.logs import fault
 from bot.pipeline.links import Links
 from bot.pipeline.prompt import Prompt, estimated_tokens
-from bot.pipeline.responses.answer import Answer, OnTask, OnText, ResponseReader
+from bot.pipeline.responses.answer import OnTask, OnText, ResponseReader, StreamedAnswer
 from bot.pipeline.responses.events import (
     Cause,
     Event,
@@ -120,7 +120,7 @@ class Replier:
             raise ReplyFailed("model_down")
         retries = 0 if again or self.breaker.probing else self._requests.retries
         try:
-            written = Answer(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
+            written = StreamedAnswer(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
             answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:
@@ -139,7 +139,7 @@ class Replier:
         retries: int,
         person: Person,
         prompt: Prompt,
-        written: Answer,
+        written: StreamedAnswer,
         toolbox: Toolbox | None,
         on_begun: Callable[[], None],
     ) -> Reply:
@@ -176,7 +176,7 @@ class Replier:
         person: Person,
         tools: Sequence[Mapping[str, Any]],
         toolbox: Toolbox | None,
-        written: Answer,
+        written: StreamedAnswer,
     ) -> str:
         """Run a tool call of the model and return its output."""
         identity, name, arguments = call["call_id"], call["name"], call["arguments"]
@@ -194,7 +194,7 @@ class Replier:
         return answer
 
     async def _searched(
-        self, identity: str, arguments: str, person: Person, written: Answer
+        self, identity: str, arguments: str, person: Person, written: StreamedAnswer
     ) -> str:
         query, identifier = query_in(arguments), _pseudonym(person)
         await written.task(identity, WEB_SEARCH, "in_progress", query)
@@ -213,7 +213,7 @@ class Replier:
         person: Person,
         conversation: list[Any],
         tools: Sequence[Mapping[str, Any]],
-        written: Answer,
+        written: StreamedAnswer,
         on_begun: Callable[[], None],
         deadline: float,
     ) -> list[Event]:
@@ -278,8 +278,8 @@ def _log_failure(failed: ReplyFailed, error: Exception) -> None:
 
 def _digest(person: Person, prompt: Prompt) -> str:
     """Return a digest that identifies a request: who asks, and what."""
-    asked = json.dumps([person.scope, prompt.input[-1]["content"]], sort_keys=True)
-    return hashlib.sha256(asked.encode()).hexdigest()
+    request = json.dumps([person.scope, prompt.input[-1]["content"]], sort_keys=True)
+    return hashlib.sha256(request.encode()).hexdigest()
 
 
 def _pseudonym(person: Person) -> str:
@@ -287,7 +287,7 @@ def _pseudonym(person: Person) -> str:
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
 
 
-def _whole(written: Answer, without_text: Cause = "model_empty") -> Reply:
+def _whole(written: StreamedAnswer, without_text: Cause = "model_empty") -> Reply:
     reply = written.whole()
     if not reply.text.strip():
         raise ReplyFailed("model_policy" if reply.cut == "cut_filtered" else without_text)

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.callbacks import AddNotice, ScheduleFormation
-from bot.queue.queue import LEARNING, Queue
+from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import error_code, retry_on_rate_limit
 from bot.slack.text import storable, typed
 from memory import (
@@ -59,7 +59,7 @@ class Sources:
         await self._queue.defer(
             connection,
             UPDATE_FROM_TURN,
-            queue=LEARNING,
+            queue=BACKGROUND,
             lock=f"{UPDATE_FROM_TURN}:{turn}",
             team=person.team_id,
             user=person.user_id,
@@ -126,7 +126,7 @@ class Sources:
             await self._queue.defer(
                 connection,
                 UPDATE_FROM_MESSAGE,
-                queue=LEARNING,
+                queue=BACKGROUND,
                 lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
                 team=person.team_id,
                 user=person.user_id,

@@ -15,7 +15,7 @@ from langgraph.pregel import Pregel
 
 from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage, Inbox
 from bot.conversation.interruptions import Edited, Superseded, Withdrawn
-from bot.conversation.notice_throttle import Notices
+from bot.conversation.notice_throttle import NoticeThrottle
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
@@ -56,7 +56,7 @@ class ThreadWorker:
         outages: ModelOutages,
         deleted_messages: DeletedMessages,
         quotas: Quotas,
-        notices: Notices,
+        notice_throttle: NoticeThrottle,
         sessions: Sessions,
         access: AccessControl,
     ) -> None:
@@ -66,7 +66,7 @@ class ThreadWorker:
         self._outages = outages
         self._deleted_messages = deleted_messages
         self._quotas = quotas
-        self._notices = notices
+        self._notice_throttle = notice_throttle
         self._sessions = sessions
         self._access = access
 
@@ -204,7 +204,7 @@ class ThreadWorker:
         message = claimed.message
         kind = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
-            message.addressed and await self._notices.claim(claimed, kind, _DAY_SECONDS)
+            message.addressed and await self._notice_throttle.claim(claimed, kind, _DAY_SECONDS)
         ):
             await self._access.tell(message, refusal)
         await self._activate(claimed)
@@ -212,7 +212,9 @@ class ThreadWorker:
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Say once in the hour, or day, why nothing is answered and when it will be again."""
-        if not await self._notices.claim(claimed, used_up.sentence, max(used_up.seconds, 60.0)):
+        if not await self._notice_throttle.claim(
+            claimed, used_up.sentence, max(used_up.seconds, 60.0)
+        ):
             await self._activate(claimed)
             await self._inbox.skip(claimed)
             return

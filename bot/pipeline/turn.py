@@ -116,11 +116,11 @@ def create_turn(
         words = typed(message.text, dependencies.bot_user_id)
 
         view = await dependencies.audiences.view(message)
-        asked = with_files(question) if message.has_files else question
+        question_text = with_files(question) if message.has_files else question
         intent, context = await dependencies.turns.begin(
             claimed,
             view,
-            question=asked,
+            question=question_text,
             words=words,
             bot_user_id=dependencies.bot_user_id,
             limited=True,
@@ -176,8 +176,8 @@ def create_turn(
             outcome,
             reply=None if outcome == "failed" else text,
             recalled=recalled,
-            asked=done.forgets,
-            learned=done.learned,
+            removal_proposed=done.removal_proposed,
+            changes=done.changes,
             questions=done.questions,
             note=note,
             made=made,

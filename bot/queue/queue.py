@@ -28,7 +28,7 @@ from memory import Migration, Pool, packaged_migrations, transaction
 log = logging.getLogger(__name__)
 
 REPLIES = "replies"
-LEARNING = "learning"
+BACKGROUND = "learning"  # the name stored with jobs of earlier versions
 UPKEEP = "upkeep"
 HOMES = "homes"
 # What somebody may be looking at.
@@ -40,7 +40,7 @@ _HAND_BACK_SECONDS = 3.0
 # lost, or a job that a process which has ended had scheduled, is found by polling.
 _POLL_SECONDS = 5.0
 _BREAK_OFF_SECONDS = 1.0
-_FORMATION_PATIENCE_SECONDS = 3.0
+_BACKGROUND_PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _SOON_SECONDS = 10.0
@@ -287,11 +287,11 @@ class Queue:
         self,
         *,
         replies: int,
-        learning: int,
+        background: int,
         poll_seconds: float = _POLL_SECONDS,
         patience: float = 25.0,
     ) -> None:
-        """Start working: at most so many replies and formations at a time.
+        """Start the workers: at most `replies` jobs that people wait for and `background` others.
 
         A worker is notified of new jobs, and woken by a timer for those that this process has
         scheduled. Every `poll_seconds` it looks for what it was not told of.
@@ -300,17 +300,20 @@ class Queue:
         which nobody waits for, far fewer.
         """
         self._patience = patience
-        hand_back = min(patience, _FORMATION_PATIENCE_SECONDS)
+        hand_back = min(patience, _BACKGROUND_PATIENCE_SECONDS)
         self._running = [
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("replies", self._work(_PROMPT, replies, poll_seconds, patience)),
-                ("learning", self._work([LEARNING, UPKEEP], learning, poll_seconds, hand_back)),
+                (
+                    "background",
+                    self._work([BACKGROUND, UPKEEP], background, poll_seconds, hand_back),
+                ),
                 ("sweep", self._sweep()),
             )
         ]
 
-    async def drain(self, until: float, *, replies: int, learning: int) -> datetime | None:
+    async def drain(self, until: float, *, replies: int, background: int) -> datetime | None:
         """Work, replies first, until nothing is due; return when the next job is, if there is one.
 
         For where no connection may stay open: nothing listens, and what is due within a few
@@ -325,7 +328,7 @@ class Queue:
             await self.free_stalled()
             await self._work_off(_PROMPT, replies, until)
             await self._catch_up()
-            await self._work_off([LEARNING, UPKEEP], learning, until)
+            await self._work_off([BACKGROUND, UPKEEP], background, until)
             due = await self._next_due()
             if due is None:
                 return None
@@ -374,7 +377,7 @@ class Queue:
                 "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
                 " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
                 " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
-                (_LOOK_AGAIN_SECONDS, [*_PROMPT, LEARNING]),
+                (_LOOK_AGAIN_SECONDS, [*_PROMPT, BACKGROUND]),
             )
             row = await found.fetchone()
         due: datetime | None = row["due"] if row else None

@@ -76,7 +76,8 @@ def _also(erased: PersonErased) -> list[str]:
         "Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data)."
     )
     lines.append(
-        f"Stays: {erased.unlearnable_messages} place(s) of messages never to be learned from again,"
+        f"Stays: {erased.never_formed_messages} place(s) of messages never to be learned from"
+        " again,"
     )
     lines.append(f"{erased.operator_actions + 1} line(s) of operator_actions, with this one.")
     if erased.named_in_policy:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
-from bot.conversation.notice_throttle import Notices
+from bot.conversation.notice_throttle import NoticeThrottle
 from bot.home.publisher import PUBLISH
 from bot.home.suggested_prompts import SUGGEST
 from bot.locale import LANGUAGES, say
@@ -19,11 +19,11 @@ from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.pipeline.deleted_messages import DeletedMessages
 from bot.pipeline.fixed_reply import FixedReplies
-from bot.pipeline.formation import FORM
+from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
 from bot.pipeline.turn import create_turn
-from bot.queue.queue import HOMES, LEARNING, REPLIES, UPKEEP
+from bot.queue.queue import BACKGROUND, HOMES, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.users.offboarding import PURGE
@@ -31,7 +31,7 @@ from bot.views.dates import plain_minute
 from memory import warm_up
 
 REPLIES_AT_ONCE = 64
-FORMATIONS_AT_ONCE = 8
+BACKGROUND_JOBS_AT_ONCE = 8
 _DRAIN_SECONDS = 25.0
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
@@ -49,21 +49,21 @@ def register_work(wiring: Application) -> None:
         wiring.connections.pool, queue, wiring.missed_messages, wiring.connections.slack
     )
     for name, work, kind, attempts, wait in (
-        (UPDATE_FROM_TURN, wiring.sources.update_from_turn, LEARNING, 8, 4),
-        (UPDATE_FROM_MESSAGE, wiring.sources.update_from_message, LEARNING, 8, 4),
+        (UPDATE_FROM_TURN, wiring.sources.update_from_turn, BACKGROUND, 8, 4),
+        (UPDATE_FROM_MESSAGE, wiring.sources.update_from_message, BACKGROUND, 8, 4),
         (SHOW, wiring.notices.show, REPLIES, 6, 2),
         (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, 2, 2),
         (PUBLISH, wiring.home_publisher.publish, HOMES, 8, 2),
         (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, 6, 2),
         (CATCH_UP, catching_up.plan, REPLIES, 6, 2),
         (READ_ON, catching_up.read_on, REPLIES, 6, 2),
-        (DELETE_IN_SLACK, wiring.slack_deletions.work, LEARNING, 8, 2),
+        (DELETE_IN_SLACK, wiring.slack_deletions.work, BACKGROUND, 8, 2),
     ):
         served = wiring.offboarding.while_served(work)
         queue.register(name, kind, served, attempts=attempts, wait=wait)
     form = wiring.offboarding.while_served(wiring.formation_jobs.form)
-    queue.register(FORM, LEARNING, form, waits=FORMATION_WAITS)
-    queue.register(PURGE, LEARNING, wiring.offboarding.purge, attempts=8, wait=4)
+    queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
+    queue.register(PURGE, BACKGROUND, wiring.offboarding.purge, attempts=8, wait=4)
     settings = wiring.connections.settings
     upkeep = Maintenance(
         wiring.connections.pool,
@@ -83,7 +83,7 @@ async def open_worker(wiring: Application) -> AsyncIterator[None]:
     queue = wiring.queue
     queue.start(
         replies=REPLIES_AT_ONCE,
-        learning=FORMATIONS_AT_ONCE,
+        background=BACKGROUND_JOBS_AT_ONCE,
         patience=_DRAIN_SECONDS,
     )
     # A second of imports: once people can write, so that the first memory need not wait.
@@ -118,7 +118,7 @@ def create_answering(wiring: Application) -> ThreadWorker:
         ModelOutages(wiring.inbox, fixed_replies, dependencies.replier.breaker),
         DeletedMessages(pool, dependencies.client, dependencies.bot_user_id, wiring.sessions),
         wiring.quotas,
-        Notices(pool),
+        NoticeThrottle(pool),
         wiring.sessions,
         wiring.access,
     )

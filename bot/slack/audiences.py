@@ -37,7 +37,7 @@ _EVENTS_MISSED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ConversationKind:
     """The kind of a conversation: its audience, and whether it sees only that (`shared`).
 
     `direct`: it is a direct message with the app, shared with another organisation or not.
@@ -102,7 +102,7 @@ class Audiences:
                 {"team": team_id, "channel": channel_id},
             )
 
-    async def kind(self, team_id: str, channel_id: str) -> Kind | None:
+    async def kind(self, team_id: str, channel_id: str) -> ConversationKind | None:
         """Return Slack's answer about a conversation, at most an hour old; None while unknown.
 
         An answer from before an outage does not count: events about a change may have been missed.
@@ -116,14 +116,14 @@ class Audiences:
             )
             [row] = await found.fetchall()
         if row["audience"] is not None:
-            return Kind(audience=str(row["audience"]), shared=bool(row["shared"]))
+            return ConversationKind(audience=str(row["audience"]), shared=bool(row["shared"]))
         try:
             return await self._asked(team_id, channel_id, row["asked_at"])
         except SLACK_FAULTS as error:
             log.warning("a conversation's kind could not be looked up: %s", fault(error))
             return None
 
-    async def look_up(self, team_id: str, channel_id: str) -> Kind:
+    async def look_up(self, team_id: str, channel_id: str) -> ConversationKind:
         """Ask Slack what a conversation is now, whatever was known about it.
 
         If it changes during the request, the result is the narrowest kind. Raises the errors of the
@@ -133,7 +133,7 @@ class Audiences:
             [row] = await (await connection.execute("SELECT clock_timestamp() AS at")).fetchall()
         return await self._asked(team_id, channel_id, row["at"])
 
-    async def _asked(self, team_id: str, channel_id: str, asked_at: datetime) -> Kind:
+    async def _asked(self, team_id: str, channel_id: str, asked_at: datetime) -> ConversationKind:
         answer = await self._client.conversations_info(channel=channel_id)
         channel = answer.get("channel") or {}
         audience, shared = kind_of(channel, channel_id)
@@ -147,7 +147,7 @@ class Audiences:
             )
         if not kept.rowcount:
             audience, shared = channel_id, True
-        return Kind(audience=audience, shared=shared, direct=bool(channel.get("is_im")))
+        return ConversationKind(audience=audience, shared=shared, direct=bool(channel.get("is_im")))
 
 
 async def forget_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:

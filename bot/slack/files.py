@@ -184,10 +184,10 @@ class SlackFiles:
             log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
 
     def _is_slacks(self, url: str) -> bool:
-        asked, api = urlsplit(url), urlsplit(self._client.base_url)
-        if (asked.scheme, asked.netloc) == (api.scheme, api.netloc):
+        target, api = urlsplit(url), urlsplit(self._client.base_url)
+        if (target.scheme, target.netloc) == (api.scheme, api.netloc):
             return True
-        return asked.scheme == "https" and (asked.hostname or "").endswith(_HOSTS)
+        return target.scheme == "https" and (target.hostname or "").endswith(_HOSTS)
 
     @asynccontextmanager
     async def _session(

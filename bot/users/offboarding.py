@@ -15,7 +15,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.queue.queue import LEARNING, Queue
+from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import error_code
 from bot.users.workspaces import (
     Due,
@@ -185,7 +185,7 @@ class Offboarding:
         # A sleeping database is woken for jobs of this queue, but not for the upkeep's.
         lock = f"{PURGE}:{team_id}"
         if not await self._queue.defer(
-            connection, PURGE, queue=LEARNING, lock=lock, delay=delay, team=team_id
+            connection, PURGE, queue=BACKGROUND, lock=lock, delay=delay, team=team_id
         ):
             await self._queue.postpone(connection, lock=lock, delay=delay)
 

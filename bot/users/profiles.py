@@ -84,13 +84,13 @@ class Profiles:
         if settings.profile_is_fresh:
             return self._keep(person, settings, _TRUSTED_SECONDS)
         known = self._known.get(person)
-        asked = known is not None and time.monotonic() < known[0]
+        asked_recently = known is not None and time.monotonic() < known[0]
         if settings.profile_at is not None and settings.guest is not None:
             # Slack tells of changes by itself: what is old will do until it has answered.
-            if not asked:
+            if not asked_recently:
                 self._ask(person, settings)
             return self._keep(person, settings, _TRUSTED_SECONDS)
-        if known is not None and asked:
+        if known is not None and asked_recently:
             # Slack was asked a moment ago; what the person chose is as it was just read.
             said = known[1]
             return replace(settings, locale=said.locale, time_zone=said.time_zone, guest=said.guest)

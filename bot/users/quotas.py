@@ -51,9 +51,9 @@ BEFORE: LiteralString = (
     " WHERE other.team_id = event.team_id AND other.user_id = event.user_id"
     " AND other.received_at >= date_trunc('hour', event.received_at)"
     " AND other.received_at <= event.received_at AND other.id < event.id)"
-    " + (SELECT COALESCE(sum(requests), 0) FROM person_requests asked"
-    " WHERE asked.team_id = event.team_id AND asked.user_id = event.user_id"
-    " AND asked.hour = date_trunc('hour', event.received_at))"
+    " + (SELECT COALESCE(sum(requests), 0) FROM person_requests counted"
+    " WHERE counted.team_id = event.team_id AND counted.user_id = event.user_id"
+    " AND counted.hour = date_trunc('hour', event.received_at))"
 )
 """Number of messages and requests of a person in the hour of the message `event`, before it."""
 SECONDS_LEFT: LiteralString = (

@@ -86,8 +86,8 @@ def _slack_deletions(language: Language, receipt: PersonErased) -> list[str]:
 def _remaining(language: Language, receipt: PersonErased) -> list[str]:
     own = "erased_stays_yours" if receipt.messages else "erased_stays_ours"
     lines = [say(language, own), say(language, "erased_stays_ids")]
-    if receipt.unlearnable_messages:
-        lines.append(say(language, "erased_stays_places", count=receipt.unlearnable_messages))
+    if receipt.never_formed_messages:
+        lines.append(say(language, "erased_stays_places", count=receipt.never_formed_messages))
     if receipt.operator_actions:
         lines.append(say(language, "erased_stays_operator", count=receipt.operator_actions))
     if receipt.named_in_policy:

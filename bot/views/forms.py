@@ -16,7 +16,7 @@ from bot.views.reply import credentials_named
 from bot.views.views import SlackView, form_view
 from memory import LEVEL_FIELDS, SCHEMAS, InvalidContent, credential_kinds, redact, validated
 
-FORM = "memory_form"
+MEMORY_FORM = "memory_form"
 KIND_ACTION = "memory_kind"
 MAX_FIELDS = 6
 TEXT_LIMIT = 2_000
@@ -69,7 +69,7 @@ def memory_form(
         language,
         "form_edit_title" if reference else "form_add_title",
         blocks,
-        callback=FORM,
+        callback=MEMORY_FORM,
         submit="form_save",
         metadata={"kind": schema.__name__, "memory": reference, "seen": seen},
     )

@@ -96,15 +96,15 @@ def notice_blocks(
         buttons = [*_undo(language, content, line), details, *buttons]
     if buttons:
         blocks.append(actions(*buttons))
-    asked = [
+    questions = [
         question_blocks(language, question, content.surface, zone)
         for question in content.questions[:_QUESTIONS]
     ]
-    while asked and _text_length([*blocks, *chain(*asked)]) > max_length:
-        asked.pop()
-    left = len(content.questions) - len(asked)
+    while questions and _text_length([*blocks, *chain(*questions)]) > max_length:
+        questions.pop()
+    left = len(content.questions) - len(questions)
     more = [note(say(language, "notice_questions", count=left))] if left else []
-    return [*blocks, *chain(*asked), *more]
+    return [*blocks, *chain(*questions), *more]
 
 
 def _undo(language: Language, content: NoticeContent, line: str) -> list[Block]:

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 Envelope: TypeAlias = dict[str, Any]
 
 REPLIES_AT_ONCE = 16
-FORMATIONS_AT_ONCE = 4
+BACKGROUND_JOBS_AT_ONCE = 4
 POOL_SIZE = 8
 # What is left at the end for handing work back, leaving a schedule and closing connections.
 _RESERVE_SECONDS = 20.0
@@ -106,7 +106,9 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
         elif envelope["kind"] == "ask":
             answer = await _ask(wiring, envelope)
         register_work(wiring)
-        due = await wiring.queue.drain(until, replies=REPLIES_AT_ONCE, learning=FORMATIONS_AT_ONCE)
+        due = await wiring.queue.drain(
+            until, replies=REPLIES_AT_ONCE, background=BACKGROUND_JOBS_AT_ONCE
+        )
     if due is not None:
         continue_at(max(due, datetime.now(UTC) + _SOONEST), context.invoked_function_arn)
     return answer

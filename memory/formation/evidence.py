@@ -53,9 +53,9 @@ class PersonMessage:
     """One message that the person typed: unescaped, without quotes, code and attachments.
 
     `kind` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
-    `asked`: Kioku asked the person to confirm a removal that these words requested; the click
-    decides, and the words themselves remove nothing. `zone` is the person's time zone. `reply_to`
-    is the question from Kioku that these words answer: context for "yes", never evidence by itself.
+    `removal_proposed`: a button asks the person whether to do a removal that these words requested;
+    the words themselves remove nothing. `zone` is the person's time zone. `reply_to` is the
+    question from Kioku that these words answer: context for "yes", never evidence by itself.
     """
 
     text: str
@@ -63,7 +63,7 @@ class PersonMessage:
     ts: str
     kind: str = "message"
     permalink: str | None = None
-    asked: bool = False
+    removal_proposed: bool = False
     zone: tzinfo = UTC
     reply_to: str | None = None
 

@@ -20,7 +20,7 @@ from memory.formation.user_store import NEIGHBOURS, FormationResult, InCommit, U
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.model.namespace import MemoryView
-from memory.model.schemas import SCHEMAS, declare, with_evidence
+from memory.model.schemas import SCHEMAS, register_schemas, with_evidence
 from memory.model.text import clean
 from memory.postgres.database import Pool
 
@@ -84,7 +84,7 @@ class Former:
         self._model = model
         self._verifier = verifier
         self._manager: StoreManager | None = None
-        self._schemas = declare(schemas)
+        self._schemas = register_schemas(schemas)
 
     async def form(
         self,
@@ -177,8 +177,8 @@ class Former:
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:
     """Return a message for the memory model, after the question from Kioku that it answers."""
-    asked = message.words.reply_to
-    before = [{"role": "assistant", "content": clean(asked)}] if asked else []
+    question = message.words.reply_to
+    before = [{"role": "assistant", "content": clean(question)}] if question else []
     return [*before, {"role": "user", "content": message.text}]
 
 

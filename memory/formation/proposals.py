@@ -208,7 +208,7 @@ def _read(
         return proposal.refused("secret")
     if links_not_typed(content, messages):
         return proposal.refused("link")
-    if proposal.removes and evidence.words.asked:
+    if proposal.removes and evidence.words.removal_proposed:
         return proposal.refused("asked_already")
     return proposal
 
@@ -219,7 +219,7 @@ def _removal(
     """Return a removal, which has no quote: its source is the newest message that may remove."""
     if target is None:
         return RefusedProposal(reason="nothing_to_remove")
-    newest = next((one for one in reversed(messages) if not one.words.asked), None)
+    newest = next((one for one in reversed(messages) if not one.words.removal_proposed), None)
     if newest is None:
         return RefusedProposal(reason="asked_already", kind=target.kind)
     content = target.content

@@ -23,7 +23,7 @@ from memory.store.unit_of_work import Change, Step, commit_steps
 
 OPEN_DAYS = 14
 
-Answer: TypeAlias = Literal["yes", "no", "both"]
+QuestionAnswer: TypeAlias = Literal["yes", "no", "both"]
 _COLUMNS: LiteralString = (
     "id, kind, audience, key, narrow_audience, narrow_key, before, after, at, expires_at"
 )
@@ -54,7 +54,7 @@ class Question:
 
 
 async def ask(
-    connection: AsyncConnection[DictRow], own: Namespace, asked: Iterable[OpenQuestion]
+    connection: AsyncConnection[DictRow], own: Namespace, questions: Iterable[OpenQuestion]
 ) -> list[Question]:
     """Store questions and return them; a question that is already open is returned unchanged.
 
@@ -62,11 +62,11 @@ async def ask(
     """
     made: list[Question] = []
     person = own.person
-    for one in asked:
+    for one in questions:
         audience = one.row.namespace.audience if one.row else own.audience
         key = one.row.key if one.row else str(uuid4())
         before = one.row.value if one.row else {"kind": (one.value or {})["kind"], "content": {}}
-        if known := await _asked_already(connection, person, one, audience, before):
+        if known := await _same_open_question(connection, person, one, audience, before):
             made.append(known)
             continue
         await connection.execute(
@@ -97,10 +97,10 @@ async def ask(
     return made
 
 
-async def _asked_already(
+async def _same_open_question(
     connection: AsyncConnection[DictRow],
     person: Person,
-    asked: OpenQuestion,
+    question: OpenQuestion,
     audience: str,
     before: dict[str, Any],
 ) -> Question | None:
@@ -111,11 +111,11 @@ async def _asked_already(
         (
             person.team_id,
             person.user_id,
-            asked.kind,
+            question.kind,
             audience,
-            asked.row.key if asked.row else "",
+            question.row.key if question.row else "",
             Jsonb(before["content"]),
-            Jsonb(asked.value["content"]) if asked.value else None,
+            Jsonb(question.value["content"]) if question.value else None,
         ),
     )
     record = await found.fetchone()
@@ -148,7 +148,7 @@ async def open_questions(pool: Pool, person: Person) -> list[Question]:
 
 
 async def answer_question(
-    pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: Answer
+    pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: QuestionAnswer
 ) -> Change | None:
     """Apply the person's answer and delete the question; return None if nothing is to be changed.
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from memory.model.errors import InvalidSchemas
-from memory.model.schemas import SCHEMAS, declaration, declare, first_text
+from memory.model.schemas import SCHEMAS, declaration, first_text, register_schemas
 
 # Names that LangMem, trustcall or this package uses for fields and tools.
 _RESERVED_FIELDS = ("kind", "evidence")
@@ -27,7 +27,7 @@ def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
     `InvalidSchemas` for the first unusable one, with the reason.
     """
     if setting is None:
-        return declare(SCHEMAS)
+        return register_schemas(SCHEMAS)
     names = [name.strip() for name in setting.split(",") if name.strip()]
     if not names:
         raise InvalidSchemas(
@@ -49,7 +49,7 @@ def checked_schemas(schemas: Sequence[type[BaseModel]]) -> tuple[type[BaseModel]
         seen.add(name)
         if fault := _fault(schema):
             raise InvalidSchemas(f"The kind of memory {name} cannot be used: {fault}")
-    return declare(schemas)
+    return register_schemas(schemas)
 
 
 def _is_built_in(name: str) -> bool:

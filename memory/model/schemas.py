@@ -105,7 +105,7 @@ SUBJECT_FIELDS: Mapping[str, str] = MappingProxyType(_subject_fields)
 DECLARATION = "kioku"
 
 
-def declare(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
+def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
     """Register the subject field and the level field of each kind in this process.
 
     A model declares them by ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.

@@ -20,7 +20,7 @@ from memory.tracing import measured
 
 SMALL_SET = 50
 NEAREST = 40
-INSTRUCTIONS = 20
+MAX_INSTRUCTIONS = 20
 # A literal, so that PostgreSQL uses the partial index store_instructions.
 _INSTRUCTION: LiteralString = "value->>'kind' = 'UserInstruction'"
 
@@ -137,7 +137,7 @@ async def _select(
         if instructions:
             found = await connection.execute(
                 f"SELECT {COLUMNS} FROM store WHERE {where} AND {_INSTRUCTION}"
-                f" ORDER BY updated_at DESC LIMIT {INSTRUCTIONS}",
+                f" ORDER BY updated_at DESC LIMIT {MAX_INSTRUCTIONS}",
                 values,
             )
             rows += await found.fetchall()

@@ -35,10 +35,10 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     first. A failure in one namespace is logged and does not stop the others.
     """
     async with transaction(pool) as connection:
-        asked = await connection.execute(
+        found = await connection.execute(
             "SELECT * FROM people_with_expired_questions(%s)", (limit,)
         )
-        people = [Person(row["team_id"], row["user_id"]) for row in await asked.fetchall()]
+        people = [Person(row["team_id"], row["user_id"]) for row in await found.fetchall()]
         found = await connection.execute(_DUE, (limit,))
         due = [(row["prefix"], row["key"]) for row in await found.fetchall()]
     for person in people:

@@ -17,7 +17,7 @@ from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.pipeline.backfill.backfill import Backfill
-from bot.pipeline.formation import FORM
+from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.runtime.connections import Connections
 from bot.runtime.http_routes import create_web_app
@@ -122,7 +122,7 @@ class App:
 
     def formations(self, person: Person) -> list[dict[str, Any]]:
         """Return `args` and `due_in` of a person's waiting formations."""
-        return [job for job in self.jobs(FORM) if job["args"]["user"] == person.user_id]
+        return [job for job in self.jobs(FORM_MEMORIES) if job["args"]["user"] == person.user_id]
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the body of each request for a reply."""

@@ -14,7 +14,7 @@ import pytest
 
 from bot.locale import Language, say
 from bot.memories.tool_undo import ToolChanges
-from bot.pipeline.formation import FORM
+from bot.pipeline.formation import FORM_MEMORIES
 from bot.slack.messages import Message
 from bot.types import DIRECT, Incognito, PersonSettings
 from bot.users.incognito import read_incognito
@@ -54,7 +54,7 @@ def formations(app: App, who: Person) -> list[dict[str, Any]]:
     return app.rows(
         "SELECT extract(epoch FROM scheduled_at - now())::float AS due_in FROM procrastinate_jobs"
         " WHERE task_name = %s AND args->>'user' = %s AND status = 'todo'",
-        FORM,
+        FORM_MEMORIES,
         who.user_id,
     )
 
@@ -171,7 +171,7 @@ async def test_a_pause_ends_by_itself(app: App) -> None:
 
 def formations_of(app: App, who: Person) -> list[dict[str, Any]]:
     """Return the waiting formations of a person."""
-    return [job for job in app.jobs(FORM) if job["args"]["user"] == who.user_id]
+    return [job for job in app.jobs(FORM_MEMORIES) if job["args"]["user"] == who.user_id]
 
 
 async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:

@@ -127,11 +127,11 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert {job["task_name"] for job in again} <= {"publish_home", "suggest_prompts"}
     assert all("erased" in job["args"] for job in again)
     left = naming(app, person)
-    assert left.pop("forgotten_sources") == erased.unlearnable_messages > 0
+    assert left.pop("forgotten_sources") == erased.never_formed_messages > 0
     assert left.pop("operator_actions") == erased.operator_actions == 1
     assert left == {}
     receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
-    assert say("en", "erased_stays_places", count=erased.unlearnable_messages) in receipt
+    assert say("en", "erased_stays_places", count=erased.never_formed_messages) in receipt
     assert say("en", "erased_stays_operator", count=1) in receipt
 
 

@@ -114,7 +114,7 @@ class Data:
         *recalled: str,
         person: Person = ALICE,
         formed: bool = True,
-        asked: bool = False,
+        removal_proposed: bool = False,
     ) -> None:
         """Let a person ask and be answered."""
         waiting = waiting_for(ts, question, person)
@@ -125,7 +125,13 @@ class Data:
         )
         await Outbox(self.pool, waiting, intent).note(f"{ts}9")
         await turns.end(
-            waiting, intent, seen, "answered", reply=reply, recalled=recalled, asked=asked
+            waiting,
+            intent,
+            seen,
+            "answered",
+            reply=reply,
+            recalled=recalled,
+            removal_proposed=removal_proposed,
         )
         if formed:
             self.rows("UPDATE turns SET formed_at = now() WHERE id = %s", intent.id)
@@ -216,7 +222,9 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
     ramen = data.remember("miso ramen", "1.1")
     await data.turn("1.2", "what shall I eat?", "How about Ramen?", ramen)
     await data.turn("1.3", "what shall I drink?", "Tea.", ramen)
-    await data.turn("1.4", "forget that I like ramen", "Press the button.", ramen, asked=True)
+    await data.turn(
+        "1.4", "forget that I like ramen", "Press the button.", ramen, removal_proposed=True
+    )
     await data.turn("1.5", "what is ramen?", "A ramen is a soup.")
     await data.forget(ramen)
     texts = data.texts()
@@ -558,7 +566,7 @@ async def test_words_about_which_the_person_was_asked_remove_nothing(
     """A request to forget that waits for its click is not carried out by formation."""
     data.remember("ramen")
     await data.turn(
-        "1.1", "forget that I like ramen", "Press the button.", formed=False, asked=True
+        "1.1", "forget that I like ramen", "Press the button.", formed=False, removal_proposed=True
     )
     before = data.everything("store", "store_vectors")
     model.answer(lambda shown: [("RemoveDoc", {"json_doc_id": shown.id_of("ramen")})])

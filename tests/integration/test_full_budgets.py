@@ -12,11 +12,11 @@ import pytest
 from bot.locale import Language, say
 from bot.pipeline.prompt import (
     HISTORY_TOKENS,
-    INSTRUCTIONS,
     MEMORY_TOKENS,
     PREFERENCE_TOKENS,
     QUESTION_TOKENS,
     RECENT_TOKENS,
+    REPLY_INSTRUCTIONS,
     THREAD_TOKENS,
     estimated_tokens,
 )
@@ -78,8 +78,8 @@ def tell(app: App, like: Message, count: int) -> None:
 def sections(prompt: list[dict[str, Any]]) -> dict[str, str]:
     """Return what the newest prompt frames, by name; the instructions stand before all of it."""
     developer = str(prompt[0]["content"])
-    assert developer.startswith(INSTRUCTIONS)
-    framed = developer.removeprefix(INSTRUCTIONS)
+    assert developer.startswith(REPLY_INSTRUCTIONS)
+    framed = developer.removeprefix(REPLY_INSTRUCTIONS)
     return dict(re.findall(r"<(\w+)>\n(.*?)\n</\1>", framed, re.S))
 
 

@@ -76,7 +76,7 @@ async def serves(login: str) -> bool:
         async with transaction(pool) as connection:
             assert await queue.defer(connection, "work", queue="q", lock=uuid4().hex)
         assert await queue.free_stalled() == 0
-        queue.start(replies=1, learning=1)
+        queue.start(replies=1, background=1)
         await queue.stop()
     return bound
 

@@ -11,9 +11,9 @@ from unittest.mock import MagicMock
 import pytest
 
 from bot.conversation.history import take_away
-from bot.conversation.notice_throttle import Notices
+from bot.conversation.notice_throttle import NoticeThrottle
 from bot.locale import say
-from bot.pipeline.formation import FORM
+from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
@@ -320,7 +320,7 @@ async def test_a_notice_that_was_not_given_is_given_by_the_next_attempt(app: App
     asked = await app.receive(place, "Hello")
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    notices = Notices(app.pool)
+    notices = NoticeThrottle(app.pool)
     assert await notices.claim(waiting, "share_tokens", 300)
     other = replace(waiting, id=waiting.id + 1)
     assert not await notices.claim(other, "share_tokens", 300)
@@ -366,7 +366,9 @@ def test_words_are_tried_six_times_a_day_at_most() -> None:
     """A memory model that is away is asked again soon, then rarely, for most of a week."""
     wiring = MagicMock()
     register_work(wiring)
-    [formation] = [one for one in wiring.queue.register.call_args_list if one.args[0] == FORM]
+    [formation] = [
+        one for one in wiring.queue.register.call_args_list if one.args[0] == FORM_MEMORIES
+    ]
     assert formation.kwargs == {"waits": FORMATION_WAITS}
     attempts = list(accumulate(FORMATION_WAITS, initial=0))
     day = 86_400

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
-from bot.queue.queue import _POLL_SECONDS, LEARNING, REPLIES, UPKEEP, Queue
+from bot.queue.queue import _POLL_SECONDS, BACKGROUND, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.conftest import login_of, owner_rows
 from tests.frozen import frozen
@@ -88,7 +88,7 @@ async def test_a_job_is_worked_and_gone(database: str, pool: Pool, queue: Queue)
 
     queue.register("work", REPLIES, work, attempts=1, wait=1)
     assert await put(pool, queue, "L1", thread="T1.D1.1.0")
-    queue.start(replies=2, learning=1)
+    queue.start(replies=2, background=1)
     assert await asyncio.wait_for(done.get(), SECONDS) == {"thread": "T1.D1.1.0"}
     assert await put(pool, queue, "L1", thread="again")
     assert await asyncio.wait_for(done.get(), SECONDS) == {"thread": "again"}
@@ -161,7 +161,7 @@ async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> Non
         running.discard(label)
 
     queue.register("work", REPLIES, work, attempts=1, wait=1)
-    queue.start(replies=4, learning=1)
+    queue.start(replies=4, background=1)
     await put(pool, queue, "L1", label="a1")
     assert await asyncio.wait_for(begun.get(), SECONDS) == "a1"
     await put(pool, queue, "L1", label="a2")
@@ -181,10 +181,10 @@ async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> N
     async def work() -> None:
         await began.put(loop.time())
 
-    queue.register("work", LEARNING, work, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, work, attempts=1, wait=1)
     before = loop.time()
-    await put(pool, queue, "L1", to=LEARNING, delay=0.6)
-    queue.start(replies=1, learning=1, poll_seconds=60)
+    await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
+    queue.start(replies=1, background=1, poll_seconds=60)
     assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
 
 
@@ -193,16 +193,16 @@ async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_pol
 ) -> None:
     """A worker looks for jobs as it begins to listen, and hears of each one after that."""
     done: asyncio.Queue[str] = asyncio.Queue()
-    queue.register("work", LEARNING, done.put, attempts=1, wait=1)
-    queue.start(replies=1, learning=1, poll_seconds=60)
+    queue.register("work", BACKGROUND, done.put, attempts=1, wait=1)
+    queue.start(replies=1, background=1, poll_seconds=60)
     for item in ("one", "two", "three"):
-        await put(pool, queue, item, to=LEARNING, item=item)
+        await put(pool, queue, item, to=BACKGROUND, item=item)
         assert await asyncio.wait_for(done.get(), SECONDS) == item
 
 
 async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
     """Only the waiting job of the lock is set to a later time."""
-    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
     await put(pool, queue, "L1", delay=1)
     await put(pool, queue, "L2", delay=1)
     async with transaction(pool) as connection:
@@ -225,7 +225,7 @@ async def test_a_job_that_fails_is_tried_again_and_kept(
 
     queue.register("work", REPLIES, work, attempts=2, wait=0)
     await put(pool, queue, "L1")
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
     assert len(tried) == 3
 
@@ -240,7 +240,7 @@ async def test_a_job_is_tried_again_after_the_waits_that_are_named(
 
     queue.register("work", REPLIES, work, waits=(300, 7_000))
     await put(pool, queue, "L1")
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     for attempts, wait in ((1, 300), (2, 7_000)):
         await until(lambda n=attempts: jobs(database)[0]["attempts"] == n)  # type: ignore[misc]
         [job] = jobs(database)
@@ -298,7 +298,7 @@ async def test_stalled_jobs_are_looked_for(database: str, pool: Pool, queue: Que
     queue.register("work", REPLIES, work, attempts=3, wait=1)
     await put(pool, queue, "L1")
     leave_stalled(database)
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     await asyncio.wait_for(done.wait(), SECONDS)
 
 
@@ -312,7 +312,7 @@ async def test_work_goes_on_after_postgresql_cut_every_connection(
         await done.put(label)
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     await put(pool, queue, "L1", label="before")
     assert await asyncio.wait_for(done.get(), SECONDS) == "before"
     for _ in range(2):
@@ -333,7 +333,7 @@ async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
         await done.put(label)
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     for label in ("before", "after"):
         await put(pool, queue, "L1", label=label)
         assert await asyncio.wait_for(done.get(), SECONDS) == label
@@ -351,7 +351,7 @@ async def test_a_worker_that_broke_starts_again(
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
     owner_rows(database, "ALTER TABLE procrastinate_workers RENAME TO away")
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     await until(lambda: "the replies worker stopped and starts again" in caplog.text)
     await until(lambda: "waiting jobs could not be looked after" in caplog.text)
     owner_rows(database, "ALTER TABLE away RENAME TO procrastinate_workers")
@@ -370,7 +370,7 @@ async def test_stopping_waits_for_running_work(database: str, pool: Pool, queue:
         ended.append(label)
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     await put(pool, queue, "L1", label="running")
     await asyncio.wait_for(begun.wait(), SECONDS)
     await put(pool, queue, "L1", label="waiting")
@@ -393,7 +393,7 @@ async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> N
         await asyncio.Event().wait()
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
-    queue.start(replies=1, learning=1, patience=0.1)
+    queue.start(replies=1, background=1, patience=0.1)
     await put(pool, queue, "L1")
     await asyncio.wait_for(begun.wait(), SECONDS)
     await asyncio.wait_for(queue.stop(), SECONDS)
@@ -413,13 +413,13 @@ async def test_what_came_as_a_job_ended_does_not_wait_for_the_poll(
         if label == "first":
             await go_on.wait()
 
-    queue.register("work", LEARNING, work, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, work, attempts=1, wait=1)
     # Nobody would look again for a minute.
-    queue.start(replies=1, learning=2, poll_seconds=60)
-    await put(pool, queue, "L1", to=LEARNING, label="first")
+    queue.start(replies=1, background=2, poll_seconds=60)
+    await put(pool, queue, "L1", to=BACKGROUND, label="first")
     assert await asyncio.wait_for(begun.get(), SECONDS) == "first"
-    await put(pool, queue, "L1", to=LEARNING, label="second")
-    await put(pool, queue, "L2", to=LEARNING, label="another")
+    await put(pool, queue, "L1", to=BACKGROUND, label="second")
+    await put(pool, queue, "L2", to=BACKGROUND, label="another")
     assert await asyncio.wait_for(begun.get(), SECONDS) == "another"
     go_on.set()
     assert await asyncio.wait_for(begun.get(), SECONDS) == "second"
@@ -437,9 +437,9 @@ async def test_a_formation_is_handed_back_rather_than_waited_for(
         await finish.wait()
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
-    queue.start(replies=1, learning=1, patience=SECONDS)
+    queue.start(replies=1, background=1, patience=SECONDS)
     await put(pool, queue, "L1", label="reply")
-    await put(pool, queue, "L2", to=LEARNING, label="formation")
+    await put(pool, queue, "L2", to=BACKGROUND, label="formation")
     assert {await begun.get(), await begun.get()} == {"reply", "formation"}
     stopping = asyncio.create_task(queue.stop())
     await until(
@@ -463,7 +463,7 @@ async def test_a_repeated_job_runs_once_for_all_workers(
 
     for one in (queue, other):
         one.repeat("each", UPKEEP, work, cron="* * * * * */1")
-        one.start(replies=1, learning=1, poll_seconds=0.1)
+        one.start(replies=1, background=1, poll_seconds=0.1)
     await until(lambda: len(done) >= 3)
     await other.stop()
     await queue.stop()
@@ -488,7 +488,7 @@ async def test_stopping_has_an_end_while_postgresql_says_nothing(
             raise AssertionError("PostgreSQL was to be silent")
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
-    queue.start(replies=1, learning=1, patience=0.1)
+    queue.start(replies=1, background=1, patience=0.1)
     await put(pool, queue, "L1")
     await asyncio.wait_for(begun.wait(), SECONDS)
     loop = asyncio.get_running_loop()
@@ -521,7 +521,7 @@ async def test_what_is_repeated_runs_at_the_end_of_a_drain(
     loop = asyncio.get_running_loop()
     began = time.time()
     for _ in range(4):
-        assert await queue.drain(loop.time() + SECONDS, replies=2, learning=1) is None
+        assert await queue.drain(loop.time() + SECONDS, replies=2, background=1) is None
     minutes = int(time.time() // 60 - began // 60)
     assert times[0] % 3_600 == 0
     assert began - 3_600 <= times[0]
@@ -552,7 +552,7 @@ async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> No
     await put(pool, queue, "N", label="n")
     for one in (queue, other):
         one.register("work", REPLIES, work.__call__, attempts=1, wait=1)
-        one.start(replies=64, learning=1)
+        one.start(replies=64, background=1)
         # One after the other: two that take a job at the same moment may each take the last.
         await until(lambda: len(work.begun) >= PERSON_AT_ONCE + 2)
     first = [*(f"a{label}" for label in range(PERSON_AT_ONCE)), "b", "n"]
@@ -575,7 +575,7 @@ async def test_one_channel_leaves_room_for_others(pool: Pool, queue: Queue) -> N
         await put(pool, queue, f"C{number}", label=f"c{number}", limits=limits)
     await put(pool, queue, "D", label="d", limits=Limits(person="T1.B", slack_limit="T1.D1"))
     queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
-    queue.start(replies=64, learning=1)
+    queue.start(replies=64, background=1)
     await until(lambda: "d" in work.begun)
     assert sorted(work.begun) == sorted([*(f"c{n}" for n in range(SLACK_LIMIT_AT_ONCE)), "d"])
     for _ in range(2 * SLACK_LIMIT_AT_ONCE + 1):
@@ -588,12 +588,12 @@ async def test_what_had_to_wait_for_a_person_does_not_wait_for_the_poll(
 ) -> None:
     """A person's next job begins as one of theirs ends, without waiting for the poll."""
     work = _Held()
-    queue.register("work", LEARNING, work.__call__, attempts=1, wait=1)
-    queue.start(replies=1, learning=64, poll_seconds=60)
+    queue.register("work", BACKGROUND, work.__call__, attempts=1, wait=1)
+    queue.start(replies=1, background=64, poll_seconds=60)
     for number in range(PERSON_AT_ONCE + 1):
         limits = Limits(person="T1.A")
-        await put(pool, queue, f"A{number}", to=LEARNING, label=f"a{number}", limits=limits)
-    await put(pool, queue, "B", to=LEARNING, label="b")
+        await put(pool, queue, f"A{number}", to=BACKGROUND, label=f"a{number}", limits=limits)
+    await put(pool, queue, "B", to=BACKGROUND, label="b")
     await until(lambda: "b" in work.begun)
     assert f"a{PERSON_AT_ONCE}" not in work.begun
     work.ended.release()
@@ -609,14 +609,14 @@ async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue
     here, there = _Held(), _Held()
     for one, work in ((queue, here), (other, there)):
         one.register("work", REPLIES, work.__call__, attempts=1, wait=1)
-        one.register("learn", LEARNING, work.__call__, attempts=1, wait=1)
+        one.register("learn", BACKGROUND, work.__call__, attempts=1, wait=1)
     await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
-    queue.start(replies=8, learning=8, poll_seconds=0.05)
+    queue.start(replies=8, background=8, poll_seconds=0.05)
     await until(lambda: here.begun == ["alone"])
     await put(pool, queue, "L1", label="one")
     async with transaction(pool) as connection:
-        await queue.defer(connection, "learn", queue=LEARNING, lock="L2", label="two")
-    other.start(replies=8, learning=8, poll_seconds=0.05)
+        await queue.defer(connection, "learn", queue=BACKGROUND, lock="L2", label="two")
+    other.start(replies=8, background=8, poll_seconds=0.05)
     await until(lambda: sorted(there.begun) == ["one", "two"])
     await put(pool, queue, "L3", label="three")
     await until(lambda: "three" in there.begun)
@@ -648,7 +648,7 @@ async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
 
     queue.register("work", REPLIES, work, attempts=3, wait=1)
     await put(pool, queue, "L1")
-    queue.start(replies=1, learning=1)
+    queue.start(replies=1, background=1)
     await asyncio.wait_for(begun.wait(), SECONDS)
     owner_rows(
         database,
@@ -672,7 +672,7 @@ async def test_running_alone_is_limited_in_time(
     queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
     await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
     await put(pool, queue, "L1", label="one")
-    queue.start(replies=8, learning=8)
+    queue.start(replies=8, background=8)
     await until(lambda: work.begun == ["alone", "one"])
     work.ended.release()
     work.ended.release()
@@ -694,7 +694,7 @@ async def test_a_drain_ends_when_nothing_is_left(
     for label in labels:
         await put(pool, queue, label, label=label, limits=Limits(person="T1.A"))
     loop = asyncio.get_running_loop()
-    assert await queue.drain(loop.time() + SECONDS, replies=16, learning=1) is None
+    assert await queue.drain(loop.time() + SECONDS, replies=16, background=1) is None
     assert begun == labels
     assert jobs(database) == []
 
@@ -703,7 +703,7 @@ async def hold_off(pool: Pool, queue: Queue, lock: str, *, delay: float, at_most
     """Let the job of a lock wait for quiet."""
     async with transaction(pool) as connection:
         await queue.debounce(
-            connection, "work", queue=LEARNING, lock=lock, delay=delay, at_most=at_most
+            connection, "work", queue=BACKGROUND, lock=lock, delay=delay, at_most=at_most
         )
 
 
@@ -711,7 +711,7 @@ async def test_a_job_waits_for_quiet_but_not_for_ever(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """A job is put off again and again, to a while after it was first wanted at most."""
-    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
     await hold_off(pool, queue, "L2", delay=20, at_most=60)
     for since, due in ((10, 20), (45, 15), (61, 0), (300, 0)):
@@ -737,7 +737,7 @@ async def test_a_job_put_off_a_moment_ago_is_left_alone(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Who writes many messages does not cost a write of the queue for each."""
-    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
     [before] = jobs(database)
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
@@ -746,7 +746,7 @@ async def test_a_job_put_off_a_moment_ago_is_left_alone(
 
 async def test_a_job_that_failed_keeps_its_time(database: str, pool: Pool, queue: Queue) -> None:
     """While a model is away more words make no more attempts, and put none off."""
-    queue.register("work", LEARNING, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
     for lock, due in (("L1", 4), ("L2", 1000)):
         await hold_off(pool, queue, lock, delay=20, at_most=60)
         owner_rows(
@@ -770,12 +770,12 @@ async def test_what_is_committed_with_the_wish_is_seen(
     async def work() -> None:
         begun.set()
 
-    queue.register("work", LEARNING, work, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, work, attempts=1, wait=1)
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
     _let_pass(database, "L1", 300)
     async with transaction(pool) as connection:
-        await queue.debounce(connection, "work", queue=LEARNING, lock="L1", delay=20, at_most=60)
-        queue.start(replies=1, learning=1, poll_seconds=0.05)
+        await queue.debounce(connection, "work", queue=BACKGROUND, lock="L1", delay=20, at_most=60)
+        queue.start(replies=1, background=1, poll_seconds=0.05)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(begun.wait(), 0.5)
     await asyncio.wait_for(begun.wait(), SECONDS)

@@ -28,7 +28,7 @@ from memory import (
     person_transaction,
     recall_memories,
 )
-from memory.recall.search import INSTRUCTIONS, NEAREST
+from memory.recall.search import MAX_INSTRUCTIONS, NEAREST
 from tests.conftest import SPACE, fresh_database, login_of
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.scripted_model import vector as vector_of
@@ -219,7 +219,7 @@ async def test_the_order_is_exact(
     asked = vector_of(QUESTION)
     distances = {key: distance(asked, vector) for key, vector in stored.items()}
     wishes = sorted((n for n in range(WISHES) if audience_of(n) in audiences), reverse=True)
-    first = [f"many{number}" for number in wishes[:INSTRUCTIONS]]
+    first = [f"many{number}" for number in wishes[:MAX_INSTRUCTIONS]]
     keys = [memory.key for memory in found.memories]
     assert keys[: len(first)] == first
     nearest = sorted((key for key in distances), key=distances.__getitem__)[:NEAREST]

@@ -31,7 +31,7 @@ from memory import (
     memory_view,
     open_questions,
 )
-from memory.model.schemas import declare
+from memory.model.schemas import register_schemas
 from memory.tools.memory_tools import MAX_CALLS, SEARCH_LIMIT
 from tests.conftest import Server, owner_rows
 from tests.integration.scripted_model import ScriptedModel
@@ -216,7 +216,7 @@ class Note(BaseModel):
     level: int | None = Field(None, ge=0, le=10)
 
 
-declare([Note])
+register_schemas([Note])
 
 
 async def test_a_single_schema_of_ones_own(case: ToolTest) -> None:

@@ -16,7 +16,7 @@ from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
-from memory.model.schemas import UserFoodPreference, UserTechInterest, declare
+from memory.model.schemas import UserFoodPreference, UserTechInterest, register_schemas
 from memory.postgres.database import Pool
 from memory.store.rows import rows_within
 from tests.conftest import owner_rows
@@ -32,7 +32,7 @@ class Pastime(BaseModel):
     text: str
 
 
-SCHEMAS = declare([UserFoodPreference, UserTechInterest, Pastime])
+SCHEMAS = register_schemas([UserFoodPreference, UserTechInterest, Pastime])
 
 
 def said(*messages: str) -> list[TypedMessage]:

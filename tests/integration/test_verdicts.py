@@ -284,7 +284,7 @@ async def test_words_the_person_was_asked_about_remove_nothing(
         return [patch(pasta, preference=0, evidence="forget that") if by_level else remove(pasta)]
 
     model.answer(take_back)
-    said = [replace(one, asked=True) for one in typed("forget that I like pasta")]
+    said = [replace(one, removal_proposed=True) for one in typed("forget that I like pasta")]
     model.verdict_requests.clear()
     formed = await former.form(ALICE_DM, said)
     assert reasons(formed) == ["asked_already"]
@@ -299,7 +299,7 @@ async def test_a_removal_is_not_judged_by_words_the_person_was_asked_about(
     await know(former, model, ALICE_DM, food("pasta", 80, "I like pasta"))
     model.answer(lambda shown: [remove(shown.id_of("pasta"))])
     asked, said = typed("Forget that I like pasta", "Good morning")
-    await former.form(ALICE_DM, [replace(asked, asked=True), said])
+    await former.form(ALICE_DM, [replace(asked, removal_proposed=True), said])
     assert '<typed>\n"Good morning"\n</typed>' in asked_text(model.verdict_requests[-1])
 
 

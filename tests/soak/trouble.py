@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from bot.pipeline.formation import FORM
+from bot.pipeline.formation import FORM_MEMORIES
 from tests.e2e.messages import Human, Json, Said
 from tests.soak.judge import foreign_words, judge, judge_memories
 from tests.soak.questions import MARKER, Question, answer, markers, question, scripts, statement
@@ -274,7 +274,7 @@ class Trouble:
                 " FROM procrastinate_jobs job WHERE job.task_name = %s AND job.status = 'todo'"
                 " AND job.args->>'user' = turns.user_id"
                 " AND job.args->>'audience' = turns.audience)",
-                (FORM,),
+                (FORM_MEMORIES,),
             )
             return {marker for (words,) in found for marker in MARKER.findall(words)}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.pipeline.addresses import links_in, normal
 from bot.pipeline.links import Links
-from bot.pipeline.responses.answer import Answer
+from bot.pipeline.responses.answer import StreamedAnswer
 from bot.slack.text import has_unlinked
 from bot.types import Citation
 
@@ -323,7 +323,7 @@ async def test_the_title_of_a_citation_is_text() -> None:
     async def ignore(_: object) -> None:
         pass
 
-    answer = Answer(Links(), ignore, ignore)
+    answer = StreamedAnswer(Links(), ignore, ignore)
     answer.cite([Citation(url="https://a.example", title="<!channel>\nhttps://evil.com")])
     await answer.text("Yes.")
     [cited] = answer.whole().citations

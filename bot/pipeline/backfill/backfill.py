@@ -17,7 +17,7 @@ from bot.pipeline.backfill.messages import MissedMessages, Place
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.queue.jobs import Limits
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.audiences import Kind
+from bot.slack.audiences import ConversationKind
 from bot.slack.client import SLACK_FAULTS, error_code, retry_after
 from memory import Pool, transaction
 
@@ -108,7 +108,9 @@ class Backfill:
             await self._done(row, cursor)
         await self._later(READ_ON, team, _PAUSE_SECONDS)
 
-    async def _take(self, place: Place, kind: Kind, oldest: str, found: Mapping[str, Any]) -> None:
+    async def _take(
+        self, place: Place, kind: ConversationKind, oldest: str, found: Mapping[str, Any]
+    ) -> None:
         ts = str(found["ts"])
         late = time.time() - float(ts) > _LATE_SECONDS
         stored = await self._reading.store(place, kind, found, late=late)

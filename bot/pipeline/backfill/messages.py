@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import READ_FOLLOW_UPS, Inbox
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.audiences import Audiences, Kind
+from bot.slack.audiences import Audiences, ConversationKind
 from bot.slack.client import error_code, is_passing, retry_after
 from bot.slack.messages import found_message
 from memory import InvalidNamespace, Pool, transaction
@@ -71,7 +71,7 @@ class MissedMessages:
         following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         return answer.get("messages") or [], str(following)
 
-    async def kind(self, place: Place) -> Kind:
+    async def kind(self, place: Place) -> ConversationKind:
         """Return what Slack says now about the conversation in which messages were found.
 
         A delivered event says whether its conversation is shared; a message that is read does not.
@@ -80,7 +80,7 @@ class MissedMessages:
         return await self._audiences.look_up(place.team_id, place.channel_id)
 
     async def store(
-        self, place: Place, kind: Kind, found: Mapping[str, Any], *, late: bool
+        self, place: Place, kind: ConversationKind, found: Mapping[str, Any], *, late: bool
     ) -> bool:
         """Store a message as if it had been delivered; False where it is none to be answered."""
         try:

@@ -31,7 +31,7 @@ _NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there
 _BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
 
 
-class Answer:
+class StreamedAnswer:
     """The text of one answer, over all responses of the model that it takes.
 
     `is_full`: the text, commentary included, has reached `MAX_ANSWER`; what follows is not taken.
@@ -157,7 +157,7 @@ _COMMENTARY: Final = "commentary"
 
 
 class ResponseReader:
-    """Reads the events of one response into a `Answer`.
+    """Reads the events of one response into a `StreamedAnswer`.
 
     `output` holds the items that are complete, `tokens` what the response took, 0 until it ends.
     Messages, and the text parts within one, become paragraphs of the answer. A message whose
@@ -168,7 +168,7 @@ class ResponseReader:
     ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
 
-    def __init__(self, written: Answer) -> None:
+    def __init__(self, written: StreamedAnswer) -> None:
         self.output: list[Event] = []
         self.tokens = 0
         self._written = written

@@ -278,10 +278,12 @@ class ControlTools:
         if keeps:
             work = partial(self._controls.retention_proposed, days=days or None)
             self._show_after({"retention_days": days}, work)
-        asked = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}
+        confirmations = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}
         if memory in ("on", "off"):
-            self._show_after({"action": "change", "memory": memory}, asked[memory])
-        return {"done": list(chosen)} | ({"proposed": True} if keeps or memory in asked else {})
+            self._show_after({"action": "change", "memory": memory}, confirmations[memory])
+        return {"done": list(chosen)} | (
+            {"proposed": True} if keeps or memory in confirmations else {}
+        )
 
 
 def control_tools(shows: Iterable[str], *, in_dm: bool) -> list[Definition]:

@@ -54,16 +54,16 @@ Spend: TypeAlias = Callable[[str, int], Awaitable[None]]
 class ToolResults:
     """Results of the tool calls of one message.
 
-    `recalled` are the references of the memories that the model has looked up. `learned` are the
+    `recalled` are the references of the memories that the model has looked up. `changes` are the
     changes of memories that were made already, by the ids of the ledger, and `questions` the ids of
-    the questions that the words left open. `forgets`: the person is asked to confirm that something
-    be forgotten. `shown` are the messages to show the person after the reply.
+    the questions that the words left open. `removal_proposed`: the person is asked by a button
+    whether to forget something. `shown` are the messages to show the person after the reply.
     """
 
     recalled: Sequence[str] = ()
-    learned: Sequence[UUID] = ()
+    changes: Sequence[UUID] = ()
     questions: Sequence[UUID] = ()
-    forgets: bool = False
+    removal_proposed: bool = False
     shown: Sequence[Work] = ()
 
 
@@ -120,9 +120,9 @@ class Toolbox:
             shown.append(partial(self._own.proposed, memories=memory.to_forget))
         return ToolResults(
             recalled=[one.reference for one in memory.shown],
-            learned=[change.id for change in memory.changes if change.action != "confirmed"],
+            changes=[change.id for change in memory.changes if change.action != "confirmed"],
             questions=[question.id for question in memory.questions],
-            forgets=bool(memory.to_forget) or controls.forgets,
+            removal_proposed=bool(memory.to_forget) or controls.forgets,
             shown=[*shown, *controls.shown],
         )
 

@@ -191,7 +191,7 @@ class EmbeddedPostgres:
         In the second case this process holds the children lock.
         """
         begin = time.monotonic()
-        asked = False
+        told_to_end = False
         pid_file = self._cluster / "postmaster.pid"
         while True:
             pid = self._answering()
@@ -203,10 +203,10 @@ class EmbeddedPostgres:
             if free and not leftover:
                 return None
             waited = time.monotonic() - begin
-            if leftover and not asked and waited > LEFTOVER_PATIENCE:
+            if leftover and not told_to_end and waited > LEFTOVER_PATIENCE:
                 for process in leftover:
                     end(process, (signal.SIGINT, 0.0))
-                asked = True
+                told_to_end = True
             if waited > LEFTOVER_LIMIT:
                 process_ids = ", ".join(str(process.pid) for process in leftover) or "unknown"
                 raise EmbeddedPostgresError(
