@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-import psycopg.conninfo
 from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
@@ -130,9 +129,13 @@ class Settings(BaseModel):
     @classmethod
     def _conninfo(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
+            # Only now: `kioku up` starts other processes before this import.
+            from psycopg import ProgrammingError
+            from psycopg.conninfo import conninfo_to_dict
+
             try:
-                psycopg.conninfo.conninfo_to_dict(value.get_secret_value())
-            except psycopg.ProgrammingError:  # its text quotes the address, password and all
+                conninfo_to_dict(value.get_secret_value())
+            except ProgrammingError:  # its text quotes the address, password and all
                 raise ValueError("a PostgreSQL address is needed") from None
         return value
 

@@ -2866,7 +2866,7 @@ BREAKS = (
     ),
     Break(
         "a refusal is no passing trouble",
-        "bot/runtime/startup.py",
+        "bot/runtime/connections.py",
         'if code not in ("", "ratelimited"):',
         'if code == "never":',
         "A wrong token would keep the operator waiting for a minute.",

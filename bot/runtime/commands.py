@@ -8,20 +8,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Coroutine
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.output import ProgressBar, tell
 from bot.runtime.playground import Playground, await_port, open_playground
+from bot.runtime.setup.connect import SetupPage
 from bot.runtime.startup import StartError, cannot_connect, require_tokens
 from memory import EmbeddedPostgres, load_schemas
 
 if TYPE_CHECKING:
     from bot.runtime.service import Role, Service
-    from bot.runtime.setup.server import SetupServer
     from memory import Conninfo
 
 _UP_FORMATION_DELAY = 1.0
@@ -109,17 +111,29 @@ async def up(settings: Settings) -> None:
         return
     for number in range(2 if settings.port and settings.api_token else 1):
         await await_port(settings.port + number)
-    from bot.runtime.setup.server import setup_server
-
-    async with setup_server(settings) as setup:
-        await _up(settings, stop, setup)
-        if setup.connected.is_set() and not stop.is_set():
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        page = SetupPage(settings, listener)
+        await _up(settings, stop, page, partial(_serve_setup, page, stack))
+        if page.connected.is_set() and not stop.is_set():
             tell("Kioku starts again, in your Slack workspace …")
-            await _up(setup.settings, stop, setup)
+            await _up(page.setup.settings, stop, page)
 
 
-async def _up(settings: Settings, stop: asyncio.Event, setup: SetupServer | None = None) -> None:
-    """Run everything until `stop`; in the playground also until `setup` is complete."""
+async def _serve_setup(page: SetupPage, stack: contextlib.AsyncExitStack) -> None:
+    # Only now, while the playground starts: this imports aiohttp.
+    from bot.runtime.setup.server import serving
+
+    await stack.enter_async_context(serving(page))
+
+
+async def _up(
+    settings: Settings,
+    stop: asyncio.Event,
+    page: SetupPage | None = None,
+    serve_setup: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Run everything until `stop`; with `serve_setup` also until the page is complete."""
     in_slack = settings.slack_app_token is not None
     async with contextlib.AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
@@ -128,9 +142,11 @@ async def _up(settings: Settings, stop: asyncio.Event, setup: SetupServer | None
         if not in_slack or not settings.has_model:
             ready = await stack.enter_async_context(
                 open_playground(
-                    settings, with_slack=not in_slack, setup_url=setup.url if setup else None
+                    settings, with_slack=not in_slack, setup_url=page.url if page else None
                 )
             )
+        if serve_setup is not None:
+            await serve_setup()
         from bot.runtime.service import Service
 
         playground = await ready() if ready is not None else None
@@ -145,10 +161,10 @@ async def _up(settings: Settings, stop: asyncio.Event, setup: SetupServer | None
         if playground is not None and not in_slack:
             place = f"at {playground.url}"
         tell(f"Kioku is ready {place}")
-        _welcome(adapted, service, setup)
-        if setup is not None:
-            setup.ready = in_slack
-        await _either(stop, setup.connected if setup and not in_slack else stop)
+        _welcome(adapted, service, page)
+        if page is not None:
+            page.ready = in_slack
+        await _either(stop, page.connected if page and not in_slack else stop)
         tell("\nKioku is finishing what it has begun …")
 
 
@@ -305,7 +321,7 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
         raise cannot_connect(error) from None
 
 
-def _welcome(settings: Settings, service: Service, setup: SetupServer | None) -> None:
+def _welcome(settings: Settings, service: Service, page: SetupPage | None) -> None:
     if settings.stand_in:
         tell(
             "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
@@ -316,6 +332,6 @@ def _welcome(settings: Settings, service: Service, setup: SetupServer | None) ->
         tell(f"  Answers come from {settings.reply_model} at {address}.")
     if settings.api_token is not None:
         tell(f"  POST /ask is at http://127.0.0.1:{service.port}/ask")
-    if setup is not None and not setup.connected.is_set():
-        tell(f"  Use it in your Slack: {setup.url_with_code}")
+    if page is not None and not page.connected.is_set():
+        tell(f"  Use it in your Slack: {page.url_with_code}")
     tell("  Stop with Ctrl-C; nothing is lost.")

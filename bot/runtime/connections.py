@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import openai
 from psycopg import OperationalError
 from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
+from bot.logs import fault
 from bot.queue.migrations import may_use_queue
 from bot.queue.queue import migrations
-from bot.runtime.startup import StartError, TokenRefused, cannot_connect, insistently
-from bot.slack.client import create_client, create_session
+from bot.runtime.startup import StartError, TokenRefused, cannot_connect, where_to_copy
+from bot.slack.client import (
+    SLACK_FAULTS,
+    create_client,
+    create_session,
+    error_code,
+    retry_after,
+)
 from bot.users.offboarding import installation_of, purge_due
 from bot.users.workspaces import token_accepted
 from memory import (
@@ -30,8 +40,13 @@ from memory import (
     embedding_space,
 )
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
+INSIST_SECONDS = 60.0
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 8.0
 _READY_WAIT_SECONDS = 2.0
 _CLOSE_SECONDS = 2.0
 
@@ -146,3 +161,39 @@ async def _identify(client: AsyncWebClient, pool: Pool) -> AuthorizeResult:
     return AuthorizeResult.from_auth_test_response(
         auth_test_response=answer, bot_token=client.token
     )
+
+
+async def insistently(
+    setting: str, call: Callable[[], Awaitable[T]], *, seconds: float = INSIST_SECONDS
+) -> T:
+    """Call Slack with the token of `setting`, and again for `seconds` while Slack is unavailable.
+
+    Raises `TokenRefused` at once if Slack refuses the token, else `StartError`.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await call()
+        except SLACK_FAULTS as error:
+            code = error_code(error)
+            if code not in ("", "ratelimited"):
+                raise TokenRefused(
+                    f"Slack refused {setting} ({code}): copy it again from your app's"
+                    f" {where_to_copy(setting, 'en')}."
+                ) from None
+            wait = max(pause, _told_to_wait(error))
+            if loop.time() + wait > end:
+                raise StartError(
+                    f"Slack could not be reached ({fault(error)}): check the network and"
+                    " SLACK_API_URL."
+                ) from None
+            log.warning("Slack did not answer at the start, and is asked again: %s", fault(error))
+        await asyncio.sleep(wait)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _told_to_wait(error: BaseException) -> float:
+    limited = isinstance(error, SlackApiError) and error_code(error) == "ratelimited"
+    return retry_after(error) if limited and isinstance(error, SlackApiError) else 0.0

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cancellation import ended
 from bot.listeners.app import CheckedApp
-from bot.runtime.startup import insistently
+from bot.runtime.connections import insistently
 
 # Four of these without an answer and the SDK opens a new connection.
 PING_SECONDS = 5.0

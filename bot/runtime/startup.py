@@ -1,29 +1,20 @@
-"""Why the application cannot start: a refused token, a port or a server that cannot be reached."""
+"""Why the application cannot start: a refused token, a port or a server that cannot be reached.
+
+Imported before other processes start, so it needs neither Slack's SDK nor psycopg.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from psycopg import OperationalError
-from slack_sdk.errors import SlackApiError
 
 from bot.config import Settings
 from bot.locale import Language, say
-from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, retry_after
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from psycopg import OperationalError
 
-log = logging.getLogger(__name__)
-
-INSIST_SECONDS = 60.0
-_FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 8.0
 _PREFIXES = {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_APP_TOKEN": "xapp-"}
 _PLACES = {"SLACK_BOT_TOKEN": "check_where_bot_token", "SLACK_APP_TOKEN": "check_where_app_token"}
 _KINDS = {
@@ -109,39 +100,3 @@ def require_tokens(settings: Settings) -> None:
         )
     if wrong := wrong_key(settings):
         raise StartError(wrong)
-
-
-async def insistently(
-    setting: str, call: Callable[[], Awaitable[T]], *, seconds: float = INSIST_SECONDS
-) -> T:
-    """Call Slack with the token of `setting`, and again for `seconds` while Slack is unavailable.
-
-    Raises `TokenRefused` at once if Slack refuses the token, else `StartError`.
-    """
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return await call()
-        except SLACK_FAULTS as error:
-            code = error_code(error)
-            if code not in ("", "ratelimited"):
-                raise TokenRefused(
-                    f"Slack refused {setting} ({code}): copy it again from your app's"
-                    f" {where_to_copy(setting, 'en')}."
-                ) from None
-            wait = max(pause, _told_to_wait(error))
-            if loop.time() + wait > end:
-                raise StartError(
-                    f"Slack could not be reached ({fault(error)}): check the network and"
-                    " SLACK_API_URL."
-                ) from None
-            log.warning("Slack did not answer at the start, and is asked again: %s", fault(error))
-        await asyncio.sleep(wait)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-
-def _told_to_wait(error: BaseException) -> float:
-    limited = isinstance(error, SlackApiError) and error_code(error) == "ratelimited"
-    return retry_after(error) if limited and isinstance(error, SlackApiError) else 0.0

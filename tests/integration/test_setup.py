@@ -244,6 +244,23 @@ def test_only_the_page_itself_with_the_code_is_served(slack: Server, page: Setup
     assert page.request("/../.env").status == 404
 
 
+def test_ten_wrong_codes_close_the_page(tmp_path: Path, slack: Server) -> None:
+    """Then the code itself is refused, too, and the terminal says how to get another."""
+    with setup_page(tmp_path, slack) as page:
+        for number in range(9):
+            assert page.request(f"/status?code=guess-{number}").status == 403
+        assert page.request("/").status == 200, "no code is no guess"
+        assert page.request(f"/?code={page.code}").status == 200
+        refused = page.request(form={"code": "guess-9", **values(slack)})
+        for closed in (refused, page.request(f"/?code={page.code}"), page.submit(**values(slack))):
+            assert closed.status == 403
+            assert say("en", "setup_closed") in unescape(closed.text)
+        assert page.request(f"/status?code={page.code}").status == 403
+        told = page.kioku.stop(signal.SIGINT).out
+    assert told.count(say("en", "setup_closed")) == 1
+    assert not (tmp_path / ".env").exists()
+
+
 def test_only_this_machine_is_served(page: SetupPage) -> None:
     """The server listens on 127.0.0.1, and on no other address of this machine."""
     port = int(page.own.partition(":")[2])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.runtime.startup import StartError, insistently
+from bot.runtime.connections import insistently
+from bot.runtime.startup import StartError
 from bot.slack.client import create_client
 from tests.integration.playground_slack import PlaygroundSlack
 

@@ -6,6 +6,9 @@ import asyncio
 import json
 import os
 import re
+import secrets
+import socket
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -20,17 +23,47 @@ from bot.runtime.manifest import manifest_path
 from bot.runtime.startup import StartError, wrong_key
 
 BOT_TOKEN, APP_TOKEN, OPENAI_KEY = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY"
-NAMES = (BOT_TOKEN, APP_TOKEN, OPENAI_KEY)
-LABELS = {
-    BOT_TOKEN: "setup_slack_bot_token",
-    APP_TOKEN: "setup_slack_app_token",
-    OPENAI_KEY: "setup_openai_api_key",
-}
-_FIELDS = {
-    BOT_TOKEN: "slack_bot_token",
-    APP_TOKEN: "slack_app_token",
-    OPENAI_KEY: "openai_api_key",
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One value that is asked for: its setting, and the keys of its texts."""
+
+    name: str
+    field: str
+    label: str
+    title: str
+    text: str
+    looks_like: str
+
+
+STEPS = (
+    Step(
+        name=BOT_TOKEN,
+        field="slack_bot_token",
+        label="setup_slack_bot_token",
+        title="setup_install_title",
+        text="setup_install",
+        looks_like="xoxb-…",
+    ),
+    Step(
+        name=APP_TOKEN,
+        field="slack_app_token",
+        label="setup_slack_app_token",
+        title="setup_connect_title",
+        text="setup_connect",
+        looks_like="xapp-…",
+    ),
+    Step(
+        name=OPENAI_KEY,
+        field="openai_api_key",
+        label="setup_openai_api_key",
+        title="setup_model_title",
+        text="setup_model",
+        looks_like="sk-…",
+    ),
+)
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _MODE = 0o600
 # Needs no quotes in the file, which other programs read, too.
 _VALUE = re.compile(r"[A-Za-z0-9._~+/=:-]+")
@@ -49,15 +82,14 @@ def create_app_url() -> str:
 class SlackSetup:
     """The tokens and the key, as one person gives them; kept in memory until they are written.
 
-    `found` is the last finding for each name, `team` the workspace's name and `app_url` where the
-    app is in Slack, once the bot token was accepted.
+    `settings` have the values given so far, `found` is the last finding for each name, `team` the
+    workspace's name and `app_url` where the app is in Slack, once the bot token was accepted.
     """
 
-    def __init__(self, settings: Settings, dotenv: Path = Path(".env")) -> None:
-        self._settings = settings
-        self._dotenv = dotenv.resolve()
+    def __init__(self, settings: Settings) -> None:
+        self._dotenv = Path(".env").resolve()
         self._given: dict[str, str] = {}
-        self._checking = asyncio.Lock()
+        self.settings = settings
         self.found: dict[str, Finding] = {}
         self.team = ""
         self.app_url = ""
@@ -68,40 +100,27 @@ class SlackSetup:
         return self._dotenv.parent
 
     @property
-    def complete(self) -> bool:
-        """Say whether every value was checked and none has to be fixed."""
-        return self.found.keys() == set(NAMES) and not self.wrong
+    def wrong(self) -> bool:
+        """Say whether a value has to be fixed."""
+        return any(finding.level == "FIX" for finding in self.found.values())
 
-    @property
-    def wrong(self) -> list[str]:
-        """The names whose values have to be fixed."""
-        return [name for name, finding in self.found.items() if finding.level == "FIX"]
+    def has(self, step: Step) -> bool:
+        """Say whether there is a value for `step`, given now or set before."""
+        return getattr(self.settings, step.field) is not None
 
-    def has(self, name: str) -> bool:
-        """Say whether there is a value for `name`, given now or set before."""
-        return name in self._given or getattr(self._settings, _FIELDS[name]) is not None
-
-    async def check(self, name: str, value: str, language: Language) -> Finding:
-        """Check a value of `name`; an empty one is the one given before, or what is set already."""
+    async def check(self, step: Step, value: str, language: Language) -> Finding:
+        """Check a value of `step`; an empty one is the one given before, or what is set already."""
         value = value.strip()
         if value:
-            self._given[name] = value
-            setting = {_FIELDS[name]: SecretStr(value)}
-            self._settings = self._settings.model_copy(update=setting)
-        self.found[name] = found = await self._check(name, language)
+            self._given[step.name] = value
+            self.settings = self.settings.model_copy(update={step.field: SecretStr(value)})
+        self.found[step.name] = found = await self._check(step, language)
         return found
 
-    async def check_all(self, values: dict[str, str], language: Language) -> bool:
-        """Check all values at once; return whether they can be written."""
-        async with self._checking:
-            await asyncio.gather(
-                *(self.check(name, values.get(name, ""), language) for name in NAMES)
-            )
-            return self.complete
-
-    async def _check(self, name: str, language: Language) -> Finding:
+    async def _check(self, step: Step, language: Language) -> Finding:
+        name = step.name
         value = self._given.get(name, "")
-        if not self.has(name) and name != OPENAI_KEY:
+        if not self.has(step) and name != OPENAI_KEY:
             return fix(name, say(language, "setup_missing"))
         if value and not _VALUE.fullmatch(value):
             return fix(name, say(language, "setup_characters"))
@@ -111,10 +130,10 @@ class SlackSetup:
         from bot.runtime.doctor.slack import check_app_token, check_bot_token
 
         if name == APP_TOKEN:
-            return await check_app_token(self._settings, language)
+            return await check_app_token(self.settings, language)
         if name == OPENAI_KEY:
             return await self._check_model(language)
-        found, answered = await check_bot_token(self._settings, language)
+        found, answered = await check_bot_token(self.settings, language)
         if answered is not None:
             said = answered.response
             self.team = str(said.get("team"))
@@ -124,16 +143,16 @@ class SlackSetup:
         return next((one for one in found if one.level == "FIX"), found[0])
 
     async def _check_model(self, language: Language) -> Finding:
-        if not self._settings.has_model:
+        if not self.settings.has_model:
             return note(OPENAI_KEY, say(language, "setup_without_key"))
-        if wrong := wrong_key(self._settings, language):
+        if wrong := wrong_key(self.settings, language):
             return fix(OPENAI_KEY, wrong)
         from bot.runtime.doctor.models import check_replies
 
-        return await check_replies(self._settings, language)
+        return await check_replies(self.settings, language)
 
-    def write(self, language: Language) -> Settings:
-        """Write the given values to the file, mode 600; return the settings with them.
+    def write(self, language: Language) -> None:
+        """Write the given values to the file, mode 600, and read `settings` again.
 
         Other lines of the file stay. Raises `StartError` if it cannot be written.
         """
@@ -148,4 +167,26 @@ class SlackSetup:
                 say(language, "setup_not_written", file=self._dotenv, why=why)
             ) from None
         self._given.clear()
-        return load_settings(dotenv=self._dotenv)
+        self.settings = load_settings(dotenv=self._dotenv)
+
+
+class SetupPage:
+    """The state of the setup page; `bot.runtime.setup.server` serves it on `listener`.
+
+    `code` is part of the address that the terminal prints and of every request that does anything.
+    `connected` is set once all values were checked and written, `ready` once Kioku serves them.
+    """
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self.setup = SlackSetup(settings)
+        self.listener = listener
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        self.code = "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
+        self.wrong_codes = 0
+        self.connected = asyncio.Event()
+        self.ready = False
+
+    @property
+    def url_with_code(self) -> str:
+        """The address for the terminal."""
+        return f"{self.url}?{urlencode({'code': self.code})}"

@@ -8,23 +8,9 @@ from html import escape
 from bot.locale import Language, known_language, say
 from bot.runtime.finding import Finding
 from bot.runtime.manifest import manifest_path
-from bot.runtime.setup.connect import (
-    APP_TOKEN,
-    BOT_TOKEN,
-    LABELS,
-    NAMES,
-    OPENAI_KEY,
-    SlackSetup,
-    create_app_url,
-)
+from bot.runtime.setup.connect import OPENAI_KEY, STEPS, SlackSetup, Step, create_app_url
 
 KEYS_URL = "https://platform.openai.com/api-keys"
-_STEPS = {
-    BOT_TOKEN: ("setup_install_title", "setup_install"),
-    APP_TOKEN: ("setup_connect_title", "setup_connect"),
-    OPENAI_KEY: ("setup_model_title", "setup_model"),
-}
-_HINTS = {BOT_TOKEN: "xoxb-…", APP_TOKEN: "xapp-…", OPENAI_KEY: "sk-…"}
 _MARKS = {"OK": "✓", "NOTE": "ℹ", "FIX": "✗"}
 
 
@@ -48,13 +34,18 @@ def code_page(language: Language, *, wrong: bool) -> str:
     )
 
 
+def closed_page(language: Language) -> str:
+    """Return the page after too many wrong codes."""
+    return _page(language, _alert(say(language, "setup_closed")))
+
+
 def setup_page(language: Language, setup: SlackSetup, code: str, problem: str = "") -> str:
     """Return the steps with their fields, and what the last check found."""
     if not problem and setup.wrong:
         problem = say(language, "setup_look_below")
     steps = [
         _step(language, "setup_app_title", "setup_app", _create_app(language)),
-        *(_step(language, *_STEPS[name], _field(language, setup, name)) for name in NAMES),
+        *(_step(language, one.title, one.text, _field(language, setup, one)) for one in STEPS),
     ]
     return _page(
         language,
@@ -68,15 +59,16 @@ def setup_page(language: Language, setup: SlackSetup, code: str, problem: str = 
 
 def starting_page(language: Language, setup: SlackSetup, *, ready: bool) -> str:
     """Return the page after all was written: that Kioku starts, then where it is."""
+    text = _text(language, "setup_ready" if ready else "setup_starting", team=setup.team)
     link = f'<a class="button" href="{escape(setup.app_url)}">{_text(language, "setup_open")}</a>'
     lines = "".join(
-        _result(setup.found[name], f"{say(language, LABELS[name])}: ") for name in NAMES
+        _result(setup.found[one.name], f"{say(language, one.label)}: ") for one in STEPS
     )
-    if not ready:
-        text = _text(language, "setup_starting", team=setup.team)
-        return _page(language, f'<p role="status" data-wait>{text}</p>{lines}')
-    text = _text(language, "setup_ready", team=setup.team)
-    return _page(language, f'<p role="status">{text}</p><p>{link}</p>{lines}')
+    return _page(
+        language,
+        f"""<p role="status"{"" if ready else " data-wait"}>{text}</p>
+{f"<p>{link}</p>" if ready else ""}{lines}""",
+    )
 
 
 def _page(language: Language, body: str) -> str:
@@ -115,17 +107,18 @@ def _create_app(language: Language) -> str:
 {_text(language, "setup_copy")}</button></details>"""
 
 
-def _field(language: Language, setup: SlackSetup, name: str) -> str:
+def _field(language: Language, setup: SlackSetup, step: Step) -> str:
+    name = step.name
     found = setup.found.get(name)
     wrong = found is not None and found.level == "FIX"
-    kept = setup.has(name)
-    hint = say(language, "setup_kept") if kept else _HINTS[name]
+    has = setup.has(step)
+    hint = say(language, "setup_kept") if has else step.looks_like
     link = ""
     if name == OPENAI_KEY:
         link = f'<p><a href="{KEYS_URL}" target="_blank" rel="noopener">{KEYS_URL[8:]}</a></p>'
-    return f"""{link}<label for="{name}">{_text(language, LABELS[name])}</label>
+    return f"""{link}<label for="{name}">{_text(language, step.label)}</label>
 <input id="{name}" name="{name}" type="password" autocomplete="off" spellcheck="false"
- placeholder="{escape(hint)}"{"" if kept or name == OPENAI_KEY else " required"}
+ placeholder="{escape(hint)}"{"" if has or name == OPENAI_KEY else " required"}
 {f' aria-describedby="{name}-found"' if found else ""}{' aria-invalid="true"' if wrong else ""}>
 {_result(found, name=f"{name}-found") if found else ""}"""
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
-from bot.config import Settings
-from bot.runtime.setup.connect import NAMES, SlackSetup
-from bot.runtime.setup.page import code_page, reader_language, setup_page, starting_page
+from bot.locale import Language, say
+from bot.runtime.output import tell
+from bot.runtime.setup.connect import STEPS, SetupPage
+from bot.runtime.setup.page import (
+    closed_page,
+    code_page,
+    reader_language,
+    setup_page,
+    starting_page,
+)
 from bot.runtime.startup import StartError
 
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _MOST_BYTES = 64 * 1024
+_MOST_WRONG_CODES = 10
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self';"
     " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -30,99 +36,95 @@ _HEADERS = {
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class SetupServer:
-    """Shows the steps and takes the form; `connected` is set once all was checked and written.
+@asynccontextmanager
+async def serving(page: SetupPage) -> AsyncIterator[None]:
+    """Serve the setup page while this is open; after ten wrong codes it only says that."""
+    handlers = _Handlers(page)
+    app = web.Application(middlewares=[handlers.guard], client_max_size=_MOST_BYTES)
+    app.router.add_get("/", handlers.show)
+    app.router.add_post("/", handlers.take)
+    app.router.add_get("/status", handlers.status)
+    for name, kind in (("setup.css", "text/css"), ("setup.js", "text/javascript")):
+        app.router.add_get(f"/{name}", _file(name, kind))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, page.listener).start()
+        yield
+    finally:
+        await runner.cleanup()
 
-    Then `settings` are those to start with. `code` is part of the address that the terminal prints
-    and of every request that does anything.
-    """
 
-    def __init__(self, settings: Settings) -> None:
-        self._setup = SlackSetup(settings)
-        self.code = "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
-        self.url = ""
-        self.settings = settings
-        self.connected = asyncio.Event()
-        self.ready = False
-
-    @property
-    def url_with_code(self) -> str:
-        """The address for the terminal."""
-        return f"{self.url}?{urlencode({'code': self.code})}"
-
-    def application(self) -> web.Application:
-        """Return the routes."""
-        app = web.Application(middlewares=[self._this_machine_only], client_max_size=_MOST_BYTES)
-        app.router.add_get("/", self._show)
-        app.router.add_post("/", self._take)
-        app.router.add_get("/status", self._status)
-        for name, kind in (("setup.css", "text/css"), ("setup.js", "text/javascript")):
-            app.router.add_get(f"/{name}", _file(name, kind))
-        return app
+class _Handlers:
+    def __init__(self, page: SetupPage) -> None:
+        self._page = page
+        self._setup = page.setup
+        self._hosts = [f"{host}:{urlsplit(page.url).port}" for host in ("127.0.0.1", "localhost")]
 
     @web.middleware
-    async def _this_machine_only(
-        self, request: web.Request, handler: _Handler
-    ) -> web.StreamResponse:
-        """Refuse other hosts' names (DNS rebinding) and other sites' forms and scripts."""
-        port = self.url.rpartition(":")[2].strip("/")
-        own = [f"{host}:{port}" for host in ("127.0.0.1", "localhost")]
+    async def guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Refuse other hosts' names (DNS rebinding), other sites' forms, and all once closed."""
         origin = request.headers.get("Origin", "" if request.method == "POST" else None)
-        if request.host not in own or origin not in (None, f"http://{request.host}"):
+        if request.host not in self._hosts or origin not in (None, f"http://{request.host}"):
             return web.Response(status=403, text="Open this page at the address it was given.\n")
         response = await handler(request)
+        if self._page.wrong_codes >= _MOST_WRONG_CODES and not request.path.startswith("/setup."):
+            response = _html(closed_page(_language(request)), 403)
         response.headers.update(_HEADERS)
         return response
 
-    def _knows(self, code: object) -> bool:
-        return hmac.compare_digest(str(code).strip().lower().encode(), self.code.encode())
+    def _knows(self, given: object) -> bool:
+        code = str(given).strip().lower()
+        if self._page.wrong_codes >= _MOST_WRONG_CODES:
+            return False
+        right = hmac.compare_digest(code.encode(), self._page.code.encode())
+        if code and not right:
+            self._page.wrong_codes += 1
+            if self._page.wrong_codes == _MOST_WRONG_CODES:
+                tell(f"  {say('en', 'setup_closed')}")
+        return right
 
-    async def _show(self, request: web.Request) -> web.Response:
-        language = reader_language(request.headers.get("Accept-Language", ""))
+    async def show(self, request: web.Request) -> web.Response:
+        language = _language(request)
         code = request.query.get("code", "")
         if not self._knows(code):
             return _html(code_page(language, wrong=bool(code)), 403 if code else 200)
-        if self.connected.is_set():
-            return _html(starting_page(language, self._setup, ready=self.ready))
-        return _html(setup_page(language, self._setup, self.code))
+        if self._page.connected.is_set():
+            return _html(starting_page(language, self._setup, ready=self._page.ready))
+        return _html(setup_page(language, self._setup, self._page.code))
 
-    async def _take(self, request: web.Request) -> web.Response:
-        language = reader_language(request.headers.get("Accept-Language", ""))
+    async def take(self, request: web.Request) -> web.Response:
+        language = _language(request)
         form = await request.post()
         if not self._knows(form.get("code", "")):
             return _html(code_page(language, wrong=True), 403)
         problem = ""
-        if not self.connected.is_set() and await self._setup.check_all(
-            {name: str(form.get(name, "")) for name in NAMES}, language
-        ):
-            try:
-                self.settings = self._setup.write(language)
-                self.connected.set()
-            except StartError as error:
-                problem = str(error)
-        if self.connected.is_set():
-            back = {"Location": f"/?{urlencode({'code': self.code})}"}
-            return web.Response(status=303, headers=back)
-        return _html(setup_page(language, self._setup, self.code, problem), 422)
+        if not self._page.connected.is_set():
+            await asyncio.gather(
+                *(self._setup.check(step, str(form.get(step.name, "")), language) for step in STEPS)
+            )
+            if self._setup.wrong:
+                problem = say(language, "setup_look_below")
+            else:
+                try:
+                    self._setup.write(language)
+                    self._page.connected.set()
+                except StartError as error:
+                    problem = str(error)
+        if problem:
+            return _html(setup_page(language, self._setup, self._page.code, problem), 422)
+        return web.Response(
+            status=303, headers={"Location": f"/?{urlencode({'code': self._page.code})}"}
+        )
 
-    async def _status(self, request: web.Request) -> web.Response:
+    async def status(self, request: web.Request) -> web.Response:
         if not self._knows(request.query.get("code", "")):
             return web.Response(status=403)
-        return web.json_response({"ready": self.ready})
+        return web.json_response({"ready": self._page.ready})
 
 
-@asynccontextmanager
-async def setup_server(settings: Settings) -> AsyncIterator[SetupServer]:
-    """Serve the setup page on a free port of 127.0.0.1 while this is open."""
-    server = SetupServer(settings)
-    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        yield server
-    finally:
-        await runner.cleanup()
+def _language(request: web.Request) -> Language:
+    return reader_language(request.headers.get("Accept-Language", ""))
 
 
 def _html(text: str, status: int = 200) -> web.Response:

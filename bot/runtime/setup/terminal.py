@@ -10,7 +10,7 @@ from bot.config import Settings
 from bot.locale import say
 from bot.runtime.manifest import manifest_path
 from bot.runtime.output import tell
-from bot.runtime.setup.connect import APP_TOKEN, BOT_TOKEN, LABELS, NAMES, OPENAI_KEY, SlackSetup
+from bot.runtime.setup.connect import OPENAI_KEY, STEPS, SlackSetup, Step
 from bot.runtime.startup import StartError
 
 _CREATE = """Use Kioku in your Slack, in about five minutes:
@@ -19,7 +19,6 @@ _CREATE = """Use Kioku in your Slack, in about five minutes:
    {manifest}
    in place of what is there, then choose Next and Create.
 """
-_STEPS = {BOT_TOKEN: "setup_install", APP_TOKEN: "setup_connect", OPENAI_KEY: "setup_model"}
 
 
 def set_up(settings: Settings) -> None:
@@ -30,9 +29,9 @@ def set_up(settings: Settings) -> None:
     """
     setup = SlackSetup(settings)
     tell(_CREATE.format(manifest=manifest_path()))
-    for number, name in enumerate(NAMES, 2):
-        tell(f"{number}. {say('en', _STEPS[name]).replace('*', '')}")
-        _ask(setup, name)
+    for number, step in enumerate(STEPS, 2):
+        tell(f"{number}. {say('en', step.text).replace('*', '')}")
+        _ask(setup, step)
     setup.write("en")
     tell(
         f"Written to {setup.folder / '.env'}. Start Kioku with `make up` or `kioku up`, then send"
@@ -40,18 +39,18 @@ def set_up(settings: Settings) -> None:
     )
 
 
-def _ask(setup: SlackSetup, name: str) -> None:
+def _ask(setup: SlackSetup, step: Step) -> None:
     """Ask for one value until it can be used."""
-    kept = " (Enter: as it is)" if setup.has(name) else ""
-    kept = kept or (" (Enter: none)" if name == OPENAI_KEY else "")
-    label = f"   {say('en', LABELS[name])}{kept}: "
+    kept = " (Enter: as it is)" if setup.has(step) else ""
+    kept = kept or (" (Enter: none)" if step.name == OPENAI_KEY else "")
+    label = f"   {say('en', step.label)}{kept}: "
     while True:
-        found = asyncio.run(setup.check(name, _read(label), "en"))
+        found = asyncio.run(setup.check(step, _read(label), "en"))
         tell(f"   {found.level}  {found.text}\n")
         if found.level != "FIX":
             return
         if not sys.stdin.isatty():
-            raise StartError(f"{name} does not work, and nothing was written.")
+            raise StartError(f"{step.name} does not work, and nothing was written.")
 
 
 def _read(label: str) -> str:
