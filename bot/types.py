@@ -116,7 +116,7 @@ class MemoryState:
 
     @property
     def needs_introduction(self) -> bool:
-        """Whether this is the first the person hears of memory, and nobody has to ask them."""
+        """Whether this answer is the first to mention memory, which needs no consent here."""
         return (
             self.off is None and self.settings.consent == "unknown" and not self.settings.informed
         )
@@ -145,11 +145,11 @@ class Incognito:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The rules that apply in one workspace.
+    """The rules of one workspace: who may use Kioku, and where.
 
-    `channels` and `people` hold Slack's ids, and nobody's: every channel, everybody. Direct
-    messages are no channels. Who is named among `people` may use Kioku as a guest too.
-    `retention_days` is the longest that anything is kept, None: until it is deleted.
+    `channels` and `people` are allowlists of Slack ids; an empty one allows all. `channels` does
+    not restrict direct messages. A person in `people` is allowed even if they are a guest and
+    `guests` is False. `retention_days` is the upper limit for what people choose; None: no limit.
     """
 
     channels: frozenset[str] = field(default_factory=frozenset)
@@ -159,7 +159,7 @@ class Policy:
     retention_days: int | None = None
 
     def refuses(self, person: Person, *, guest: bool | None) -> Refusal | None:
-        """Say why a person is not to use Kioku; None where they may. `guest`: None, not known."""
+        """Return why a person may not use Kioku; None: they may. `guest` None: not known."""
         if person.user_id in self.people:
             return None
         if self.people:
@@ -167,11 +167,11 @@ class Policy:
         return "policy_guest" if guest and not self.guests else None
 
     def retention_days_for(self, chosen: int | None) -> int | None:
-        """Return for how many days things are kept of somebody who chose so many; None: no end."""
+        """Return the days of retention for a person who chose `chosen`; None: no limit."""
         return min((days for days in (self.retention_days, chosen) if days), default=None)
 
     def refuses_channel(self, channel_id: str, audience: str | None) -> Refusal | None:
-        """Say whether nobody is to be answered in a conversation; direct messages are open."""
+        """Return why no message is answered in a conversation; None: messages are answered."""
         if audience == DM or not self.channels or channel_id in self.channels:
             return None
         return "policy_place"

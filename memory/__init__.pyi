@@ -176,6 +176,7 @@ from .store.ledger import (
 )
 from .store.memories import (
     Memory as Memory,
+    MessageKey as MessageKey,
     SubjectTerms as SubjectTerms,
     folded as folded,
     list_memories as list_memories,

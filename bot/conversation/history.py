@@ -16,7 +16,7 @@ from bot.conversation.periods import Period
 from bot.slack.messages import Message
 from bot.types import DIRECT
 from bot.users.incognito import scopes
-from memory import DM, Memory, Person, Pool, SubjectTerms, person_transaction
+from memory import DM, Memory, MessageKey, Person, Pool, SubjectTerms, person_transaction
 
 
 async def anything_said(pool: Pool, person: Person) -> bool:
@@ -41,7 +41,7 @@ async def take_away(
     """Blank the turns in which these memories were said, or were in view and are named.
 
     None means every turn of the person; those of `period` go in any case. Returns what was there,
-    for `put_back`, with the places of the messages. `update_notices` is awaited first.
+    for `put_back`, with the channel and ts of each message. `update_notices` is awaited first.
     """
     await update_notices(connection, person, memories)
     meant: LiteralString = "true"
@@ -52,7 +52,7 @@ async def take_away(
         " %(times)s::text[])) OR EXISTS (SELECT FROM unnest(recalled) AS seen"
         " WHERE seen = ANY(%(references)s::text[])))"
     )
-    said_at = {place for memory in memories or () for place in memory.places}
+    said_at = {key for memory in memories or () for key in memory.source_messages}
     found = await connection.execute(
         f"SELECT id, channel_id, question_ts, reply_ts, question, words, reply, {meant} AS meant"
         " FROM turns"
@@ -107,16 +107,16 @@ def _of_period(person: Person, period: Period) -> dict[str, Any]:
 
 async def messages_in(
     connection: AsyncConnection[DictRow], person: Person, period: Period
-) -> tuple[set[tuple[str, str]], int]:
-    """Return the places of a person's messages of a period, and how many of them have a text."""
+) -> tuple[set[MessageKey], int]:
+    """Return a person's messages of a period, and the number of those whose text is stored."""
     found = await connection.execute(
         "SELECT channel_id, question_ts, question <> '' OR words <> '' OR reply IS NOT NULL AS kept"
         f" FROM turns WHERE team_id = %(team)s AND user_id = %(user)s AND {_IN_PERIOD}",
         _of_period(person, period),
     )
     rows = await found.fetchall()
-    places = {(row["channel_id"], row["question_ts"]) for row in rows}
-    return places, sum(row["kept"] for row in rows)
+    messages = {(row["channel_id"], row["question_ts"]) for row in rows}
+    return messages, sum(row["kept"] for row in rows)
 
 
 async def latest_thread(
@@ -188,10 +188,10 @@ _OFF_RECORD: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastTurn:
-    """A turn, and the place of its message: (channel, ts)."""
+    """The id of a turn, and its message."""
 
     id: UUID
-    place: tuple[str, str]
+    message: MessageKey
 
 
 async def put_off_record(connection: AsyncConnection[DictRow], turn: UUID) -> None:
@@ -297,7 +297,7 @@ async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> L
     row = await found.fetchone()
     if row is None:
         return None
-    return LastTurn(id=row["id"], place=(row["channel_id"], row["question_ts"]))
+    return LastTurn(id=row["id"], message=(row["channel_id"], row["question_ts"]))
 
 
 async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bool:

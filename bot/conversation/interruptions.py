@@ -1,23 +1,23 @@
-"""Why a running answer is not to go on."""
+"""Exceptions that end a running answer because its message changed."""
 
 from __future__ import annotations
 
 
 class Interrupted(Exception):
-    """The answer is not to go on as it was begun."""
+    """The running answer must end."""
 
 
 class Stopped(Interrupted):
-    """The person pressed Stop: what has come of the answer stays."""
+    """The person pressed Stop; the text written so far is kept."""
 
 
 class Withdrawn(Interrupted):
-    """The person deleted the message: its answer goes too."""
+    """The person deleted the message; its answer is deleted, too."""
 
 
 class Edited(Interrupted):
-    """The person edited the message: it is answered as it reads now, in the same place."""
+    """The person edited the message; the answer is written again for the new text."""
 
 
 class Superseded(Interrupted):
-    """Another worker has taken the message over: this one ends, and touches nothing more."""
+    """Another worker took the message over; this one must write nothing more."""

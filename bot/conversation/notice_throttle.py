@@ -12,16 +12,16 @@ NoticeKind: TypeAlias = Literal["share_messages", "share_tokens"] | str
 
 
 class NoticeThrottle:
-    """At most one notice of each kind stands for a person, each under one message of theirs."""
+    """Lets one notice of each kind through in a period, for each person."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def claim(self, claimed: ClaimedMessage, kind: NoticeKind, seconds: float) -> bool:
-        """Say whether the notice is for this message to give, and let it hold for `seconds` more.
+        """Return whether a notice of `kind` may be sent now, and start its period of `seconds`.
 
-        While one holds no other message of the person gives it; the same message may again, for an
-        attempt that broke off before it could.
+        Until the period ends only the same message gets True again, because an earlier attempt at
+        it may have failed before the notice was sent.
         """
         person = claimed.message.person
         async with person_transaction(self._pool, person) as connection:

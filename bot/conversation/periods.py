@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from memory import Memory
+from memory import Memory, MessageKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,15 @@ class Period:
         )
 
 
-def is_from_period(memory: Memory, period: Period, places: set[tuple[str, str]]) -> bool:
-    """Say whether a memory comes from a period; `places` are those of the messages of its turns.
+def is_from_period(memory: Memory, period: Period, messages: set[MessageKey]) -> bool:
+    """Say whether a memory comes from a period; `messages` are those of its turns.
 
     One that was said at other times, too, comes from each of them.
     """
-    if memory.places:
-        return any(place in places or period.holds(_seconds(place[1])) for place in memory.places)
+    if memory.source_messages:
+        return any(
+            key in messages or period.holds(_seconds(key[1])) for key in memory.source_messages
+        )
     return period.holds(memory.created_at.timestamp())
 
 

@@ -53,11 +53,13 @@ class ReplyMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A turn about to post. `reply_ts` names what an earlier attempt at it has posted already.
+    """The stored row of a turn whose reply is about to be posted.
 
-    `since` (seconds of the epoch) is when one was about to post what it then did not note, and
-    `age` how many seconds ago that was. `memory_state` says what memory may do for it. `unchanged`:
-    nobody had stopped, edited or deleted the message as this was read. `removed` are the
+    An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
+    stored. If it died between asking Slack to post a message and storing its timestamp, `since`
+    (seconds of the epoch) is when it asked, and `age` how many seconds ago; the message is then
+    looked for in Slack. `memory_state`: whether memory may be read and written. `unchanged`: the
+    message had not been stopped, edited or deleted when the row was stored. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
     """
 

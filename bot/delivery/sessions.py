@@ -234,7 +234,7 @@ class Sessions:
             except SlackApiError as error:
                 if error_code(error) != "user_not_found":
                     raise
-                # Somebody of another workspace cannot always be named.
+                # Slack does not know every person of another workspace by id.
                 del arguments["initiator_user_id"]
                 answer = await self._client.agents_sessions_setStatus(**arguments)
         except SLACK_FAULTS as error:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from bot.config import Settings
 from bot.memories.actions import MemoryActions
-from bot.slack.permalinks import Permalinks, last_place
+from bot.slack.permalinks import Permalinks, last_source_message
 from bot.types import PersonSettings
 from bot.users.incognito import read_incognito
 from bot.users.policies import AccessControl, Policies
@@ -46,8 +46,8 @@ class HomeQueries:
         recent = await history(self.pool, person, limit=_CHANGES_READ)
         changes = [entry for entry in recent if adds_to_list(entry)][:CHANGES_SHOWN]
         questions = await open_questions(self.pool, person)
-        said = {m.reference: m.places[-1] for m in listing.memories if m.places}
-        made = {str(e.id): at for e in changes if (at := last_place(e.after or e.before))}
+        said = {m.reference: m.source_messages[-1] for m in listing.memories if m.source_messages}
+        made = {str(e.id): at for e in changes if (at := last_source_message(e.after or e.before))}
         links = await self.links.by_name({**said, **made})
         policy = await self.policies.applies(person.team_id)
         async with person_transaction(self.pool, person) as connection:

@@ -272,9 +272,11 @@ class MemoryActions:
     async def _of_period(self, person: Person, period: Period) -> tuple[list[Memory], int]:
         """Return the memories that come from a period, and how many messages are stored of it."""
         async with person_transaction(self.pool, person) as connection:
-            places, messages = await messages_in(connection, person, period)
+            messages, with_text = await messages_in(connection, person, period)
         memories = await list_memories(self.pool, person)
-        return [memory for memory in memories if is_from_period(memory, period, places)], messages
+        return [
+            memory for memory in memories if is_from_period(memory, period, messages)
+        ], with_text
 
     async def forget(
         self,

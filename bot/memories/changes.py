@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bot.locale import Language, say
 from bot.notices.change_notices import REPLY, ChangeNotices
-from bot.slack.permalinks import Permalinks, last_place
+from bot.slack.permalinks import Permalinks, last_source_message
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
@@ -212,8 +212,12 @@ class ChangeHistory:
         )
 
     async def _linked(self, entries: Sequence[Entry]) -> dict[str, str]:
-        places = {str(e.id): place for e in entries if (place := last_place(e.after or e.before))}
-        return await self.links.by_name(places)
+        messages = {
+            str(e.id): said_in
+            for e in entries
+            if (said_in := last_source_message(e.after or e.before))
+        }
+        return await self.links.by_name(messages)
 
 
 def _answer_of(value: str) -> tuple[str, str, str]:

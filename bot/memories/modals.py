@@ -185,10 +185,14 @@ async def reply_memories(
     keys = {reference.partition("/")[2]: place for place, reference in enumerate(row["recalled"])}
     memories = [m for m in await list_memories(pool, person) if m.key in keys]
     memories.sort(key=lambda memory: keys[memory.key])
-    places = {memory.reference: memory.places[-1] for memory in memories if memory.places}
+    messages = {
+        memory.reference: memory.source_messages[-1]
+        for memory in memories
+        if memory.source_messages
+    }
     return ReplyMemories(
         memories=tuple(memories),
-        links=await permalinks.by_name(places),
+        links=await permalinks.by_name(messages),
         last_used=await _last_used(pool, person, memories),
         forgotten=len(keys) - len(memories),
     )

@@ -1,4 +1,4 @@
-"""Remembering, after the reply: one formation for each person and audience, debounced."""
+"""Formation jobs: one for each person and audience, debounced, after the reply."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ _TURNS_AT_ONCE = 20
 
 
 class _Overtaken(Exception):
-    """The person forgot some of these words, or paused, while memories were formed of them."""
+    """The words changed, or memory was switched off, while memories were formed from them."""
 
 
 class FormationJobs:
-    """Defers formation when a turn ends and runs it when the person has paused."""
+    """Schedules formation when a turn ends, and runs it after `quiet_seconds` without another."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class FormationJobs:
                 await self._defer(connection, namespace, max(left.total_seconds(), 0.0) + 1.0)
 
     async def form(self, team: str, user: str, audience: str) -> None:
-        """Turn what the person said, and nobody remembered yet, into memories.
+        """Form memories from the words of the person that are not formed yet.
 
         Nothing happens while the person has memory switched off. Where the workspace has used up
         its tokens for the day the words stay until the next.

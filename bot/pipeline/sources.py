@@ -81,7 +81,7 @@ class Sources:
             row = await found.fetchone()
         if row is None:
             return
-        place = row["channel_id"], row["question_ts"]
+        message = row["channel_id"], row["question_ts"]
 
         async def in_commit(
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
@@ -97,13 +97,13 @@ class Sources:
                     await self._schedule_formation(connection, person.namespace(row["audience"]))
 
         if row["words"]:
-            words = PersonMessage(text=row["words"], channel=place[0], ts=place[1])
+            words = PersonMessage(text=row["words"], channel=message[0], ts=message[1])
             changes = await source_edited(
                 self._pool, self._embedder, person, words, in_commit=in_commit
             )
         else:
             changes = await source_deleted(
-                self._pool, self._embedder, person, *place, in_commit=in_commit
+                self._pool, self._embedder, person, *message, in_commit=in_commit
             )
         log.info("a message was edited or deleted: %d memories updated", len(changes))
 

@@ -46,7 +46,7 @@ _SENTENCES: dict[Cause, str] = {"model_down": "held_down", "model_busy": "held_b
 
 
 class ThreadWorker:
-    """Answers what waits in a thread until nothing waits, or nothing can be answered just now."""
+    """Answers the waiting messages of a thread, until none is left or the model is unavailable."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class ThreadWorker:
         return "look_again"
 
     async def _restart_when_reachable(self, claimed: ClaimedMessage) -> None:
-        # PostgreSQL's troubles are no fault of the message: they do not count as failed attempts.
+        # A fault of PostgreSQL does not count as a failed attempt of the message.
         pause = min(_FIRST_PAUSE_SECONDS * (1 + claimed.spared), _LONGEST_PAUSE_SECONDS)
         while True:
             await asyncio.sleep(pause)
@@ -191,15 +191,15 @@ class ThreadWorker:
         return True
 
     async def _activate(self, claimed: ClaimedMessage) -> None:
-        """End what a process that died at this message may have left in `processing`."""
+        """End a session status `processing` that a process which died may have left."""
         if claimed.attempts:
             message = claimed.message
             await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
     async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
-        """Say why there is no answer: always in a direct message, elsewhere once a day, to them.
+        """Tell the author why there is no answer: in a channel once a day, and only to them.
 
-        Of the message nothing is kept.
+        Nothing of the message is stored.
         """
         message = claimed.message
         kind = f"{refusal} {message.channel_id}"
@@ -211,7 +211,7 @@ class ThreadWorker:
         await self._inbox.skip(claimed)
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
-        """Say once in the hour, or day, why nothing is answered and when it will be again."""
+        """Tell the author once an hour, or day, which quota is used up; skip further messages."""
         if not await self._notice_throttle.claim(
             claimed, used_up.sentence, max(used_up.seconds, 60.0)
         ):
@@ -228,7 +228,7 @@ class ThreadWorker:
 
 
 class ModelOutages:
-    """Puts messages off and takes them up again."""
+    """Postpones messages while the model is unavailable, and ends their wait when it answers."""
 
     def __init__(self, inbox: Inbox, fixed_replies: FixedReplies, breaker: CircuitBreaker) -> None:
         self._inbox = inbox
@@ -238,7 +238,7 @@ class ModelOutages:
 
     @property
     def known(self) -> bool:
-        """Say whether the model was just found away, so that it is not to be asked."""
+        """Whether the circuit breaker is open: the model failed just now and is not called."""
         return self._breaker.open
 
     async def begin(self, claimed: ClaimedMessage, cause: Cause) -> bool:
@@ -253,7 +253,7 @@ class ModelOutages:
             log.error("message %d was given up: %s", claimed.id, key)
             await self._fixed_replies.replace_answer(claimed, key, remember=True)
             return True
-        # One that alone fails again and again says nothing of the others.
+        # A message that alone fails again does not mean that others wait.
         if claimed.held_since is None or self._breaker.probing:
             self._others_wait = True
         await self._inbox.postpone(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
@@ -265,7 +265,7 @@ class ModelOutages:
         await self._inbox.hold(claimed)
 
     async def answered(self, claimed: ClaimedMessage) -> None:
-        """Note that the model is there: what was put off here waits no more."""
+        """Record that the model answered: messages that wait for it are retried at once."""
         if self._others_wait or claimed.held_since is not None:
             self._others_wait = False
             await self._inbox.release_held()

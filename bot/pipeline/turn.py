@@ -265,8 +265,8 @@ async def thread_before(
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:
     """Leave out what comes from this message alone: edited, it may no longer say so."""
-    place = {(message.channel_id, message.ts)}
-    return [memory for memory in memories if set(memory.places) != place]
+    this_message = {(message.channel_id, message.ts)}
+    return [memory for memory in memories if set(memory.source_messages) != this_message]
 
 
 async def _recalled(

@@ -1,6 +1,6 @@
-"""The channel that a person has open beside the app: its id is kept for an hour.
+"""The channel or message that a person has open in Slack beside the app, by its id, for an hour.
 
-Other people wrote most of it: it is context for one answer, and never forms a memory.
+Its messages are context for one answer; no memory is formed from them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Unread(Exception):
 
 
 class ViewedChannels:
-    """The `viewed` table: of each person the last of it, no text."""
+    """The `viewed` table: the ids of what each person viewed last, without any text."""
 
     def __init__(
         self, pool: Pool, client: AsyncWebClient, policies: Policies | None, bot_user_id: str
@@ -86,7 +86,7 @@ class ViewedChannels:
         self._bot_user_id = bot_user_id
 
     async def note(self, person: Person, context: object) -> None:
-        """Keep what the person looks at now; nothing, where that is nothing that can be read."""
+        """Store what the person views now; delete the row where that cannot be read."""
         viewed = viewed_in(context)
         async with person_transaction(self._pool, person) as connection:
             if viewed is None:

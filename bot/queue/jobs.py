@@ -111,15 +111,16 @@ _FINISH_AND_WAKE: LiteralString = (
 
 
 class Jobs(procrastinate.manager.JobManager):
-    """The jobs of this process's workers.
+    """Procrastinate's job manager with limits: takes jobs for this process, and stores their end.
 
-    A job is taken only if its person and its budget are below their limits, and none is taken while
-    this process runs one that is to run alone. With `draining`, a worker that finds nothing to take
-    waits for what this process still runs, so that it ends when nothing is left.
+    Taking: a job is taken only while its person and its Slack limit have fewer running jobs than
+    `PERSON_AT_ONCE` and `SLACK_LIMIT_AT_ONCE`. While a job that is to run alone runs, this process
+    takes no other. While `draining`, a worker that finds no job waits until the running ones have
+    ended, because their end can free another.
 
-    A failed job is not left in the state of a running one, with its lock, until the worker ends. It
-    ends if another job of its queueing lock waits: at most one may, and Procrastinate would raise.
-    Storing the end of a job is retried until the application is `stopping`; then the next process
+    Ending: a failed job returns to the queue at once, so that it does not hold its lock. If another
+    job of its lock waits already, it is deleted instead, because only one may wait. If PostgreSQL
+    is away, the end is stored again and again until `stopping` is set; after that another process
     frees the job.
     """
 

@@ -31,7 +31,7 @@ REPLIES = "replies"
 BACKGROUND = "learning"  # the name stored with jobs of earlier versions
 UPKEEP = "upkeep"
 HOMES = "homes"
-# What somebody may be looking at.
+# Jobs that a person waits for.
 _PROMPT = [REPLIES, HOMES]
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
@@ -314,12 +314,13 @@ class Queue:
         ]
 
     async def drain(self, until: float, *, replies: int, background: int) -> datetime | None:
-        """Work, replies first, until nothing is due; return when the next job is, if there is one.
+        """Run all jobs that are due, replies first; return when the next job is due, or None.
 
-        For where no connection may stay open: nothing listens, and what is due within a few
-        seconds is waited for. `until` is a time of the loop's clock, at which what still runs is
-        handed back. What is repeated runs when the replies are out, with the hour as its time when
-        it is the first of that hour, otherwise the minute; an idle database is not woken for it.
+        For processes that run only for a moment, as on AWS Lambda: it does not listen for new jobs.
+        It waits for jobs that are due within `_SOON_SECONDS`. At `until` (seconds of the event
+        loop's clock) running jobs are cancelled and returned to the queue. Repeated jobs run after
+        the replies: once for each hour, or else each minute, in which there is any work. The
+        database is not woken for them alone.
         """
         loop = asyncio.get_running_loop()
         # procrastinate's own clock would win or lose a race against the end of the work.

@@ -34,7 +34,7 @@ _DEFAULTS = PersonSettings()
 
 
 async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
-    """Return a person's settings; those of somebody who never chose are the defaults."""
+    """Return a person's settings; defaults for a person who never chose any."""
     found = await connection.execute(
         f"SELECT {SETTINGS} FROM person_settings s WHERE team_id = %s AND user_id = %s",
         (person.team_id, person.user_id),

@@ -162,9 +162,9 @@ def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[R
     refused: list[RefusedProposal] = []
     new = Counter[tuple[str, str]]()
     for one in proposals:
-        place = (one.evidence.words.channel, one.evidence.words.ts)
-        new[place] += one.target is None and not one.removes
-        if (new[place] > MAX_NEW and one.target is None) or len(kept) >= MAX_PROPOSALS:
+        message = (one.evidence.words.channel, one.evidence.words.ts)
+        new[message] += one.target is None and not one.removes
+        if (new[message] > MAX_NEW and one.target is None) or len(kept) >= MAX_PROPOSALS:
             refused.append(one.refused("too_many"))
         else:
             kept.append(one)

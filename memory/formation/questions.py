@@ -160,7 +160,7 @@ async def answer_question(
         record = await _open(connection, person, question_id)
     question = _question(person, record)
     narrow = record["narrow_audience"]
-    places = [question.namespace, *([person.namespace(narrow)] if narrow else [])]
+    namespaces = [question.namespace, *([person.namespace(narrow)] if narrow else [])]
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         record = await _open(connection, person, question_id)
@@ -178,7 +178,7 @@ async def answer_question(
         return [*await _narrow(connection, person, record), _instead(question, current)]
 
     try:
-        done = await commit_steps(pool, embedder, person, places, decide)
+        done = await commit_steps(pool, embedder, person, namespaces, decide)
     except ChangedSince:
         async with person_transaction(pool, person) as connection:
             await _drop(connection, person, question_id)

@@ -79,7 +79,7 @@ class StoreManager:
         from langsmith import tracing_context
 
         person = namespace.person
-        place = {
+        configurable = {
             "team": person.team_id,
             "user": person.user_id,
             "audience": namespace.audience,
@@ -92,7 +92,7 @@ class StoreManager:
                     config={
                         "recursion_limit": RECURSION_LIMIT,
                         "callbacks": list(callbacks),
-                        "configurable": place,
+                        "configurable": configurable,
                     },
                 )
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:

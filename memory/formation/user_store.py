@@ -171,8 +171,8 @@ class UserStore(BaseStore):
         proposals = [proposal for proposal, _ in self._judged]
         decisions, formed = Decisions(), FormationResult(changes=(), refused=())
         wanted = {one.target.row_key for one in proposals if one.target}
-        wanted |= {place for place, row in self._rows.items() if row.namespace != own}
-        wanted |= {place for row in self._rows.values() for place in row.superseded_rows}
+        wanted |= {key for key, row in self._rows.items() if row.namespace != own}
+        wanted |= {key for row in self._rows.values() for key in row.superseded_rows}
 
         def decided(current: Sequence[Memory]) -> Decisions:
             return decide(
@@ -271,5 +271,5 @@ def _item(row: Memory) -> SearchItem:
 
 
 def _without_superseded(shown: Sequence[Memory]) -> list[Memory]:
-    hidden = {place for row in shown for place in row.superseded_rows if row.row_key != place}
+    hidden = {key for row in shown for key in row.superseded_rows if row.row_key != key}
     return [row for row in shown if row.row_key not in hidden]

@@ -38,7 +38,7 @@ def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
 
 
 def checked_schemas(schemas: Sequence[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
-    """Declare `schemas` and return them; raises `InvalidSchemas` for the first unusable one."""
+    """Check, register and return `schemas`; raises `InvalidSchemas` for the first unusable one."""
     seen: set[str] = set()
     for schema in schemas:
         name = schema.__name__

@@ -106,9 +106,11 @@ DECLARATION = "kioku"
 
 
 def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
-    """Register the subject field and the level field of each kind in this process.
+    """Add the subject and level field of each schema to this process's registry; return them.
 
-    A model declares them by ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
+    `subject`, `thing` and `level` look fields up in that registry, because stored rows name only
+    their kind. A model declares its fields by
+    ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
     Without a declaration the subject is the first required text field, and there is no level. See
     `memory.model.custom_schemas.load_schemas` for the checks.
     """

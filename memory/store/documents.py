@@ -135,8 +135,8 @@ def read(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Docum
             memories.append(one)
         else:
             refused[one] += 1
-    places = {(one.namespace.prefix, one.key): one for one in memories}
-    return Document(memories=tuple(places.values()), refused=dict(refused))
+    by_key = {(one.namespace.prefix, one.key): one for one in memories}
+    return Document(memories=tuple(by_key.values()), refused=dict(refused))
 
 
 def _read_memory(

@@ -44,8 +44,8 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     for person in people:
         await _delete_expired_questions(pool, person)
     ended: list[Change] = []
-    for prefix, places in groupby(sorted(due), key=lambda place: place[0]):
-        keys = [key for _, key in places]
+    for prefix, row_keys in groupby(sorted(due), key=lambda row_key: row_key[0]):
+        keys = [key for _, key in row_keys]
         try:
             ended += await _end(pool, Namespace.from_prefix(prefix), keys)
         except Exception as error:

@@ -27,7 +27,7 @@ from memory.store.dependents import (
     keys_of,
     read_dependents,
 )
-from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read
+from memory.store.memories import COLUMNS, OF_PERSON, Memory, MessageKey, RowKey, person_range, read
 from memory.store.quotations import blank_quotes, put_quotes_back
 from memory.store.row_copies import put_lines, put_memories, read_lines
 from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
@@ -116,8 +116,10 @@ async def forget(
         # ON DELETE CASCADE deletes the vectors and expiries of the rows.
         await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
         await delete_dependents(connection, person, keys)
-        places = {place for memory in known for place in memory.places}
-        await _note_places(connection, person, undo, places.union(*map(_places, payload.texts)))
+        messages = {key for memory in known for key in memory.source_messages}
+        await _store_forgotten_messages(
+            connection, person, undo, messages.union(*map(_message_keys, payload.texts))
+        )
         await pool.changed(connection, person, removed=bool(stored))
     return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
 
@@ -140,7 +142,9 @@ async def undo_forget(
         )
         if put_back is not None:
             left = await _still_forgotten(connection, person)
-            await put_back(connection, [one for one in payload.texts if not left & _places(one)])
+            await put_back(
+                connection, [one for one in payload.texts if not left & _message_keys(one)]
+            )
         await pool.changed(connection, person, removed=False)
     return [memory for memory in map(read, stored) if not memory.hides]
 
@@ -164,18 +168,18 @@ async def _taken_payload(
         raise UndoExpired("The Undo is malformed.") from None
 
 
-def _places(text: dict[str, Any]) -> set[tuple[str, str]]:
+def _message_keys(text: dict[str, Any]) -> set[MessageKey]:
     return {(channel, ts) for channel, ts in text.get("places") or []}
 
 
-async def _note_places(
+async def _store_forgotten_messages(
     connection: AsyncConnection[DictRow],
     person: Person,
     undo: Undo,
-    places: Collection[tuple[str, str]],
+    messages: Collection[MessageKey],
 ) -> None:
     """Record the ids of messages that are not to be formed again."""
-    if not places:
+    if not messages:
         return
     await connection.execute(
         "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
@@ -185,8 +189,8 @@ async def _note_places(
             "id": undo.id,
             "team": person.team_id,
             "user": person.user_id,
-            "channels": [channel for channel, _ in places],
-            "times": [ts for _, ts in places],
+            "channels": [channel for channel, _ in messages],
+            "times": [ts for _, ts in messages],
         },
     )
 
@@ -200,9 +204,7 @@ async def _forgotten_just_now(connection: AsyncConnection[DictRow], person: Pers
     return await found.fetchone() is not None
 
 
-async def _still_forgotten(
-    connection: AsyncConnection[DictRow], person: Person
-) -> set[tuple[str, str]]:
+async def _still_forgotten(connection: AsyncConnection[DictRow], person: Person) -> set[MessageKey]:
     found = await connection.execute(
         "SELECT channel, ts FROM forgotten_sources WHERE team_id = %s AND user_id = %s",
         (person.team_id, person.user_id),
@@ -221,17 +223,17 @@ async def _rows(
             f"{_ROWS} WHERE {OF_PERSON} FOR UPDATE", person_range(person)
         )
         return await found.fetchall()
-    places: list[RowKey] = []
+    row_keys: list[RowKey] = []
     for reference in dict.fromkeys(references):
         audience, _, key = reference.partition("/")
         with suppress(InvalidNamespace):
-            places.append((person.namespace(audience).prefix, key))
-    if not places:
+            row_keys.append((person.namespace(audience).prefix, key))
+    if not row_keys:
         return []
     found = await connection.execute(
         f"{_ROWS} JOIN unnest(%(prefixes)s::text[], %(keys)s::text[]) WITH ORDINALITY"
         " AS wanted (prefix, key, number) USING (prefix, key) ORDER BY number FOR UPDATE OF store",
-        {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]},
+        {"prefixes": [prefix for prefix, _ in row_keys], "keys": [key for _, key in row_keys]},
     )
     stored = await found.fetchall()
     return stored + await _rows_that_only_hide(connection, person, stored)
@@ -298,7 +300,7 @@ async def _restore(
     """Insert the rows again; rows stored again in the meantime keep their value and vector."""
     restored = await put_memories(connection, payload.rows.get("store", ()))
     values = {(row["prefix"], row["key"]): row["value"] for row in stored}
-    await rows.set_expiries(connection, {place: values[place] for place in restored})
+    await rows.set_expiries(connection, {key: values[key] for key in restored})
     vectors = [
         (line, vector)
         for line, vector in zip(
@@ -306,7 +308,7 @@ async def _restore(
             payload.vectors.get("store_vectors", ()),
             strict=True,
         )
-        if _place(line) in restored
+        if _row_key(line) in restored
     ]
     await put_lines(
         connection, "store_vectors", [line for line, _ in vectors], [one for _, one in vectors]
@@ -317,7 +319,7 @@ async def _restore(
         )
 
 
-def _place(line: str) -> RowKey:
+def _row_key(line: str) -> RowKey:
     row = json.loads(line)
     return (row["prefix"], row["key"])
 

@@ -219,8 +219,10 @@ async def _undo_steps(
 ) -> dict[UUID, Step]:
     """Return the step that undoes each entry, without entries whose memory has changed since."""
     origins = {entry.moved_from or entry.namespace for entry, _ in found}
-    places = {(namespace.prefix, entry.key) for entry, _ in found for namespace in entry.namespaces}
-    current = await rows.fetch_all(connection, list(places))
+    row_keys = {
+        (namespace.prefix, entry.key) for entry, _ in found for namespace in entry.namespaces
+    }
+    current = await rows.fetch_all(connection, list(row_keys))
     kinds = [entry.kind for entry, _ in found if entry.after is None]
     known = [
         row for one in origins if kinds for row in await rows.reread(connection, one, kinds, [])

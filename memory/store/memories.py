@@ -20,6 +20,7 @@ from memory.model.text import letters
 from memory.postgres.database import Pool, person_statement
 
 RowKey: TypeAlias = tuple[str, str]  # prefix, key
+MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
@@ -92,8 +93,8 @@ class Memory:
         return f"{self.namespace.audience}/{self.key}"
 
     @property
-    def places(self) -> list[tuple[str, str]]:
-        """The messages it comes from: (channel, ts) of each source that has them."""
+    def source_messages(self) -> list[MessageKey]:
+        """The messages it comes from, oldest first: of each source that has a channel and a ts."""
         return [
             (str(source["channel"]), str(source["ts"]))
             for source in self.sources

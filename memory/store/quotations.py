@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
-from memory.store.memories import OF_PERSON, Memory, SubjectTerms, person_range
+from memory.store.memories import OF_PERSON, Memory, MessageKey, SubjectTerms, person_range
 
 _OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 # Tables with stored values: the key columns, the person's condition, the value columns.
@@ -34,8 +34,8 @@ async def blank_quotes(
 
     `keys` are those of deleted memories. Returns the previous values for `put_quotes_back`.
     """
-    places = {place for memory in forgotten for place in memory.places}
-    if not places:
+    messages = {key for memory in forgotten for key in memory.source_messages}
+    if not messages:
         return []
     names = await asyncio.to_thread(SubjectTerms, forgotten)
     parameters = {
@@ -43,7 +43,7 @@ async def blank_quotes(
         "team": person.team_id,
         "user": person.user_id,
         "keys": list(keys),
-        "times": sorted({ts for _, ts in places}),
+        "times": sorted({ts for _, ts in messages}),
     }
     blanked: list[dict[str, Any]] = []
     for table, identity, whose, columns in _HOLDERS:
@@ -57,7 +57,7 @@ async def blank_quotes(
                 parameters,
             )
             records = await found.fetchall()
-            blanked += await asyncio.to_thread(_blanked, table, column, records, places, names)
+            blanked += await asyncio.to_thread(_blanked, table, column, records, messages, names)
     await _set(connection, person, blanked, old="before", new="after")
     return blanked
 
@@ -66,14 +66,14 @@ def _blanked(
     table: str,
     column: str,
     records: Sequence[DictRow],
-    places: set[tuple[str, str]],
+    messages: set[MessageKey],
     names: SubjectTerms,
 ) -> list[dict[str, Any]]:
     where = {"table": table, "column": column}
     return [
         {**where, "id": record["id"], "before": record["value"], "after": after}
         for record in records
-        if (after := _without(record["value"], places, names)) is not None
+        if (after := _without(record["value"], messages, names)) is not None
     ]
 
 
@@ -100,8 +100,8 @@ async def _set(
             # The dates stay, because the memory's content has not changed.
             await connection.execute(
                 f"UPDATE {table} SET {column} = given.becomes FROM unnest(%(ids)s::text[],"
-                " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (place, was, becomes)"
-                f" WHERE {whose} AND {identity} = given.place AND {column} = given.was",
+                " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (id, was, becomes)"
+                f" WHERE {whose} AND {identity} = given.id AND {column} = given.was",
                 {
                     **person_range(person),
                     "team": person.team_id,
@@ -114,7 +114,7 @@ async def _set(
 
 
 def _without(
-    value: dict[str, Any], places: set[tuple[str, str]], names: SubjectTerms
+    value: dict[str, Any], messages: set[MessageKey], names: SubjectTerms
 ) -> dict[str, Any] | None:
     """Return a stored value without those quotes; None if it has none."""
     sources = value.get("sources")
@@ -122,7 +122,7 @@ def _without(
         return None
     left = [
         {**source, "evidence": ""}
-        if (str(source.get("channel")), str(source.get("ts"))) in places
+        if (str(source.get("channel")), str(source.get("ts"))) in messages
         and names.found_in(str(source.get("evidence") or ""))
         else source
         for source in sources

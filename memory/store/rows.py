@@ -29,7 +29,7 @@ from memory.store.memories import (
 )
 
 VECTOR_FIELD = "content"
-_PLACES: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
+_ROW_KEYS: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
 _VALUES: LiteralString = (
     "unnest(%(prefixes)s::text[], %(keys)s::text[], %(values)s::jsonb[],"
     " %(created)s::timestamptz[], %(updated)s::timestamptz[]) WITH ORDINALITY"
@@ -56,10 +56,10 @@ def with_source(
 ) -> list[dict[str, Any]]:
     """Return `sources` with `new`, which replaces an earlier source of the same message."""
     known = [dict(one) for one in sources]
-    place = (new.get("channel"), new.get("ts"))
-    if None in place:
+    message = (new.get("channel"), new.get("ts"))
+    if None in message:
         return [*known, dict(new)]
-    others = [one for one in known if (one.get("channel"), one.get("ts")) != place]
+    others = [one for one in known if (one.get("channel"), one.get("ts")) != message]
     return known if new in known else [*others, dict(new)]
 
 
@@ -113,14 +113,14 @@ async def nearest(
     return list({row.row_key: row for _, row in ranked}.values())[:limit]
 
 
-async def named(pool: Pool, view: MemoryView, places: Iterable[RowKey]) -> list[Memory]:
+async def named(pool: Pool, view: MemoryView, row_keys: Iterable[RowKey]) -> list[Memory]:
     """Return the memories with these keys."""
     found = await person_statement(
         pool,
         view.person,
         f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
         " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
-        _columns(list(places)),
+        _columns(list(row_keys)),
     )
     return rows_within(found, view)
 
@@ -129,10 +129,10 @@ async def reread(
     connection: AsyncConnection[DictRow],
     own: Namespace,
     kinds: Sequence[str],
-    places: Iterable[RowKey],
+    row_keys: Iterable[RowKey],
 ) -> list[Memory]:
-    """Return the current rows of `kinds` in `own`, and those of `places`."""
-    wanted = list(places)
+    """Return the current rows of `kinds` in `own`, and those of `row_keys`."""
+    wanted = list(row_keys)
     cursor = await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
         " UNION "
@@ -152,18 +152,18 @@ async def fetch(
     connection: AsyncConnection[DictRow], namespace: Namespace, key: str
 ) -> Memory | None:
     """Return the current row, or None if there is none or it has expired."""
-    place = (namespace.prefix, key)
-    return (await fetch_all(connection, [place])).get(place)
+    row_key = (namespace.prefix, key)
+    return (await fetch_all(connection, [row_key])).get(row_key)
 
 
 async def fetch_all(
-    connection: AsyncConnection[DictRow], places: Sequence[RowKey]
+    connection: AsyncConnection[DictRow], row_keys: Sequence[RowKey]
 ) -> dict[RowKey, Memory]:
-    """Return the rows of `places` that exist and have not expired, locked FOR UPDATE."""
+    """Return the rows of `row_keys` that exist and have not expired, locked FOR UPDATE."""
     cursor = await connection.execute(
-        f"SELECT {COLUMNS} FROM store JOIN {_PLACES} AS wanted (prefix, key) USING (prefix, key)"
+        f"SELECT {COLUMNS} FROM store JOIN {_ROW_KEYS} AS wanted (prefix, key) USING (prefix, key)"
         " FOR UPDATE OF store",
-        _columns(places),
+        _columns(row_keys),
     )
     return {
         one.row_key: one for one in unexpired(read(record) for record in await cursor.fetchall())
@@ -246,31 +246,32 @@ async def update(connection: AsyncConnection[DictRow], values: Sequence[NewValue
     there = [one for one in values if one.row_key in found]
     if not there:
         return found
-    places = _columns([one.row_key for one in there])
+    key_columns = _columns([one.row_key for one in there])
     endless = [one.row_key for one in there if ends_at(one.value) is None]
     await connection.execute(
-        f"DELETE FROM memory_expiries e USING {_PLACES} AS gone (prefix, key)"
+        f"DELETE FROM memory_expiries e USING {_ROW_KEYS} AS gone (prefix, key)"
         " WHERE e.prefix = gone.prefix AND e.key = gone.key",
         _columns(endless),
     )
     await connection.execute(
-        f"DELETE FROM store_vectors v USING {_PLACES} AS changed (prefix, key)"
+        f"DELETE FROM store_vectors v USING {_ROW_KEYS} AS changed (prefix, key)"
         " WHERE v.prefix = changed.prefix AND v.key = changed.key AND v.field_name <> %(field)s",
-        {**places, "field": VECTOR_FIELD},
+        {**key_columns, "field": VECTOR_FIELD},
     )
     await set_expiries(connection, {one.row_key: one.value for one in there})
     await _set_vectors(connection, there)
     return found
 
 
-async def delete(connection: AsyncConnection[DictRow], places: Sequence[RowKey]) -> set[RowKey]:
+async def delete(connection: AsyncConnection[DictRow], row_keys: Sequence[RowKey]) -> set[RowKey]:
     """Delete rows with their vectors and expiries; return the keys of those that existed."""
-    if not places:
+    if not row_keys:
         return set()
     cursor = await connection.execute(
-        f"DELETE FROM store USING {_PLACES} AS gone (prefix, key) WHERE store.prefix = gone.prefix"
-        " AND store.key = gone.key RETURNING store.prefix, store.key",
-        _columns(places),
+        f"DELETE FROM store USING {_ROW_KEYS} AS gone (prefix, key)"
+        " WHERE store.prefix = gone.prefix AND store.key = gone.key"
+        " RETURNING store.prefix, store.key",
+        _columns(row_keys),
     )
     return {(record["prefix"], record["key"]) for record in await cursor.fetchall()}
 
@@ -279,7 +280,9 @@ async def set_expiries(
     connection: AsyncConnection[DictRow], values: Mapping[RowKey, Mapping[str, Any]]
 ) -> None:
     """Record the expiries of stored values in `memory_expiries`."""
-    ends = {place: end for place, value in values.items() if (end := ends_at(value)) is not None}
+    ends = {
+        row_key: end for row_key, value in values.items() if (end := ends_at(value)) is not None
+    }
     if not ends:
         return
     await connection.execute(
@@ -309,8 +312,8 @@ async def _set_vectors(connection: AsyncConnection[DictRow], values: Sequence[Ne
     )
 
 
-def _columns(places: Sequence[RowKey]) -> dict[str, Any]:
-    return {"prefixes": [prefix for prefix, _ in places], "keys": [key for _, key in places]}
+def _columns(row_keys: Sequence[RowKey]) -> dict[str, Any]:
+    return {"prefixes": [prefix for prefix, _ in row_keys], "keys": [key for _, key in row_keys]}
 
 
 def _value_columns(values: Sequence[NewValue]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def slack() -> Iterator[Server]:
 
 @pytest.mark.failed_calls("auth.test: invalid_auth", because="The first token is wrong.")
 async def test_the_way_into_ones_own_slack(slack: Server, tmp_path: Path, visit: Visit) -> None:
-    """Link, code, a wrong token, the right ones, the restart; then somebody opens Kioku there."""
+    """Link, code, a wrong token, the right ones, the restart; then a person opens Kioku there."""
     with setup_page(tmp_path, slack) as setup:
         visitor = await visit(Playground(setup.playground_url))
         async with visitor.page.expect_popup() as opened:

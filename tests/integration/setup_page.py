@@ -69,7 +69,7 @@ class SetupPage:
         return self.request(form={"code": self.code, **values})
 
     def page(self, language: str = "en") -> str:
-        """Return the page as somebody with the code sees it."""
+        """Return the page as the operator, who has the code, sees it."""
         headers = {"Accept-Language": language}
         return self.request(f"/?code={self.code}", None, **headers).text
 

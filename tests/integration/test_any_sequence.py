@@ -130,7 +130,7 @@ class World:
     async def check(self) -> None:
         """Compare the store with the model."""
         stored = {
-            m.key: (m.content, sorted(ts for _, ts in m.places))
+            m.key: (m.content, sorted(ts for _, ts in m.source_messages))
             for m in await list_memories(self.pool, self.person)
         }
         assert stored == {

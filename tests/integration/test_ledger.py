@@ -366,7 +366,7 @@ async def test_said_twice_is_one_memory(ledger: Ledger) -> None:
     assert twice == FormationResult(changes=(), refused=())
     assert ledger.printed() == before
     [memory] = await list_memories(ledger.pool, ALICE)
-    assert [place[1] for place in memory.places] == ["1.0", "2.0"]
+    assert [place[1] for place in memory.source_messages] == ["1.0", "2.0"]
 
 
 async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
@@ -397,7 +397,7 @@ async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
     assert memory.content["preference"] == 95
     if formed.changes:  # the run was first: the edit left its field alone
         assert memory.content["description"] == "with miso"
-        assert {ts for _, ts in memory.places} == {"1.0", "2.0", "900.1"}
+        assert {ts for _, ts in memory.source_messages} == {"1.0", "2.0", "900.1"}
     else:  # the edit was first: what the verdict was about is another version now
         [question] = formed.questions
         assert question.after is not None
@@ -441,7 +441,7 @@ async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: An
     assert set(names) == {"yes": {"udon"}, "no": {"ramen"}, "both": {"ramen", "udon"}}[answer]
     assert (change is None) == (answer == "no")
     if "udon" in names:
-        places = [ts for _, ts in names["udon"].places]
+        places = [ts for _, ts in names["udon"].source_messages]
         assert places == (["1.0", "7.0"] if answer == "yes" else ["7.0"])
     with pytest.raises(ChangeGone):
         await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
@@ -535,7 +535,7 @@ async def test_a_deleted_message_takes_what_it_alone_said(ledger: Ledger) -> Non
     assert {(c.action, c.key) for c in changes} == {("updated", liked.key), ("removed", alone.key)}
     [memory] = await list_memories(ledger.pool, ALICE)
     assert memory.content == food("ramen", 99)
-    assert [ts for _, ts in memory.places] == ["1.0", "3.0"]
+    assert [ts for _, ts in memory.source_messages] == ["1.0", "3.0"]
     assert await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "2.0") == []
     assert await source_deleted(ledger.pool, ledger.embedder, BOB, "D1", "1.0") == []
 
@@ -546,7 +546,7 @@ async def test_what_was_said_again_stays_whole(ledger: Ledger) -> None:
     await ledger.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
     await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
     [memory] = await list_memories(ledger.pool, ALICE)
-    assert (memory.content, [ts for _, ts in memory.places]) == (food("ramen"), ["2.0"])
+    assert (memory.content, [ts for _, ts in memory.source_messages]) == (food("ramen"), ["2.0"])
 
 
 async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) -> None:

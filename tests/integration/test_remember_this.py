@@ -43,7 +43,7 @@ async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     [memory] = await app.memories(person(place, app))
     assert memory.kind == "UserFoodPreference"
     assert memory.namespace.audience == place.channel
-    assert memory.places == [(place.channel, place.ts)]
+    assert memory.source_messages == [(place.channel, place.ts)]
     assert memory.sources[0]["kind"] == "message"
     assert memory.sources[0]["evidence"] == "I love ramen"
     assert await pointed_at(app, place, "I love ramen") == say("en", "add_known")
@@ -54,7 +54,7 @@ async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: App) -
     place = app.slack.place(text="My badge number ends in 7")
     assert "badge" in await pointed_at(app, place, "My badge number ends in 7")
     [memory] = await app.memories(person(place, app))
-    assert (memory.kind, memory.places) == ("UserFact", [(place.channel, place.ts)])
+    assert (memory.kind, memory.source_messages) == ("UserFact", [(place.channel, place.ts)])
 
 
 async def test_it_is_not_formed_a_second_time(app: App) -> None:

@@ -104,7 +104,7 @@ async def test_what_was_refused_is_stored_by_a_click(verified: Verified) -> None
     assert (memory.kind, memory.content["fact"]) == ("UserFact", LEAVE)
     assert memory.namespace.audience == "dm"
     assert [(one["kind"], one["evidence"]) for one in memory.sources] == [("command", LEAVE)]
-    assert memory.places == []
+    assert memory.source_messages == []
     assert (await clicked(app, place, held))["text"] == say("en", "add_known")
     assert len(await app.memories(person(place, app))) == 1
 
@@ -121,7 +121,7 @@ async def test_remember_this_stores_the_refused_sentence_alone(verified: Verifie
     [memory] = await app.memories(person(place, app))
     assert memory.content["fact"] == f"{LEAVE}."
     assert memory.namespace.audience == place.channel
-    assert memory.places == [(place.channel, place.ts)]
+    assert memory.source_messages == [(place.channel, place.ts)]
     assert memory.sources[0]["kind"] == "command"
     await changed(app, place, "edit", text=RAINS)
     assert await app.memories(person(place, app)) == []
@@ -149,7 +149,7 @@ async def test_a_tool_that_is_refused_shows_the_person_the_reason(verified: Veri
     assert "Remembered: " in (await clicked(app, place, held))["text"]
     [memory] = await app.memories(person(place, app))
     assert memory.namespace.audience == "public"
-    assert memory.places == [(said.channel_id, said.ts)]
+    assert memory.source_messages == [(said.channel_id, said.ts)]
 
 
 async def test_what_is_formed_is_shown_as_ever(verified: Verified) -> None:

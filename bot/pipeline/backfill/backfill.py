@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
-from bot.pipeline.backfill.messages import MissedMessages, Place
+from bot.pipeline.backfill.messages import Conversation, MissedMessages
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.queue.jobs import Limits
 from bot.queue.queue import REPLIES, Queue
@@ -23,7 +23,7 @@ from memory import Pool, transaction
 
 log = logging.getLogger(__name__)
 
-READ_ON = "catch_up_reading"
+READ_ON = "catch_up_missed_messages"
 _FARTHEST_SECONDS = 86_400.0
 _OVERLAP_SECONDS = 60.0
 _FOLLOWED_DAYS = 7
@@ -49,7 +49,7 @@ class Backfill:
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._reading = reading
+        self._missed_messages = reading
         self._client = client
 
     async def plan(self, team: str, since: str, cursor: str = "") -> None:
@@ -73,13 +73,13 @@ class Backfill:
         following = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
         async with transaction(self._pool) as connection:
             followed = await _followed(connection, team)
-            recent = {place.channel_id for place in followed}
+            recent = {conversation.channel_id for conversation in followed}
             if not cursor:
-                for place in followed:
-                    await _list(connection, place, f"{oldest:.6f}", _THREAD)
+                for conversation in followed:
+                    await _list(connection, conversation, f"{oldest:.6f}", _THREAD)
             for channel in answer.get("channels") or []:
-                place = Place(team_id=team, channel_id=str(channel["id"]))
-                await _list(connection, place, f"{oldest:.6f}", _rank(channel, recent))
+                conversation = Conversation(team_id=team, channel_id=str(channel["id"]))
+                await _list(connection, conversation, f"{oldest:.6f}", _rank(channel, recent))
             if following:
                 await self._defer(connection, CATCH_UP, team, 0.0, since=since, cursor=following)
             await self._defer(connection, READ_ON, team, 0.0)
@@ -90,12 +90,16 @@ class Backfill:
             row = await self._next(team)
             if row is None:
                 return
-            place = Place(team_id=team, channel_id=row["channel_id"], thread_ts=row["thread_ts"])
+            conversation = Conversation(
+                team_id=team, channel_id=row["channel_id"], thread_ts=row["thread_ts"]
+            )
             try:
-                messages, cursor = await self._reading.page(place, row["oldest"], row["cursor"])
+                messages, cursor = await self._missed_messages.page(
+                    conversation, row["oldest"], row["cursor"]
+                )
                 # A thread is returned with its first message, however old.
                 messages = [found for found in messages if _is_newer(found, row["oldest"])]
-                kind = await self._reading.kind(place) if messages else None
+                kind = await self._missed_messages.kind(conversation) if messages else None
             except SLACK_FAULTS as error:
                 if _may_pass(error):
                     await self._later(READ_ON, team, _delay(error))
@@ -104,18 +108,24 @@ class Backfill:
                 messages, cursor, kind = [], "", None
             if kind is not None:
                 for found in messages:
-                    await self._take(place, kind, row["oldest"], found)
+                    await self._take(conversation, kind, row["oldest"], found)
             await self._done(row, cursor)
         await self._later(READ_ON, team, _PAUSE_SECONDS)
 
     async def _take(
-        self, place: Place, kind: ConversationKind, oldest: str, found: Mapping[str, Any]
+        self,
+        conversation: Conversation,
+        kind: ConversationKind,
+        oldest: str,
+        found: Mapping[str, Any],
     ) -> None:
         ts = str(found["ts"])
         late = time.time() - float(ts) > _LATE_SECONDS
-        stored = await self._reading.store(place, kind, found, late=late)
-        if found.get("reply_count") and not place.thread_ts and (stored or kind.direct):
-            thread = Place(team_id=place.team_id, channel_id=place.channel_id, thread_ts=ts)
+        stored = await self._missed_messages.store(conversation, kind, found, late=late)
+        if found.get("reply_count") and not conversation.thread_ts and (stored or kind.direct):
+            thread = Conversation(
+                team_id=conversation.team_id, channel_id=conversation.channel_id, thread_ts=ts
+            )
             async with transaction(self._pool) as connection:
                 await _list(connection, thread, oldest, _THREAD)
 
@@ -179,22 +189,26 @@ def _rank(channel: Mapping[str, Any], recent: set[str]) -> int:
     return _RECENT_DM if channel["id"] in recent else _OTHER_DM
 
 
-async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Place]:
+async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Conversation]:
     found = await connection.execute(
         "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
         (team, _FOLLOWED_DAYS, _FOLLOWED_THREADS),
     )
     keys = [row["thread"].split(".", 2) for row in await found.fetchall()]
-    return [Place(team_id=team, channel_id=channel, thread_ts=root) for _, channel, root in keys]
+    return [
+        Conversation(team_id=team, channel_id=channel, thread_ts=root) for _, channel, root in keys
+    ]
 
 
-async def _list(connection: AsyncConnection[DictRow], place: Place, oldest: str, rank: int) -> None:
+async def _list(
+    connection: AsyncConnection[DictRow], conversation: Conversation, oldest: str, rank: int
+) -> None:
     # An entry of an earlier outage begins earlier and is kept. Earlier versions, which took `kind`
     # from the list of conversations, read that column.
     await connection.execute(
         "INSERT INTO catching_up (team_id, channel_id, thread_ts, kind, oldest, rank)"
         " VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT DO NOTHING",
-        (place.team_id, place.channel_id, place.thread_ts, oldest, rank),
+        (conversation.team_id, conversation.channel_id, conversation.thread_ts, oldest, rank),
     )
 
 

@@ -25,7 +25,7 @@ _PAGES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Conversation:
     """A conversation, or one thread of it where `thread_ts` is not empty."""
 
     team_id: str
@@ -34,7 +34,7 @@ class Place:
 
 
 class MissedMessages:
-    """Reads the messages of a place. A job does not wait for Slack's limits: it is rescheduled."""
+    """Reads messages in Slack. A job does not wait for Slack's limits: it is scheduled again."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class MissedMessages:
         self._bot_user_id = bot_user_id
 
     async def page(
-        self, place: Place, oldest: str, cursor: str = ""
+        self, conversation: Conversation, oldest: str, cursor: str = ""
     ) -> tuple[Sequence[Mapping[str, Any]], str]:
         """Return some of the messages after `oldest`, and the cursor of the next page, if any.
 
@@ -62,32 +62,39 @@ class MissedMessages:
         more: dict[str, Any] = {"oldest": oldest, "limit": PAGE}
         if cursor:
             more["cursor"] = cursor
-        if place.thread_ts:
+        if conversation.thread_ts:
             answer = await self._client.conversations_replies(
-                channel=place.channel_id, ts=place.thread_ts, **more
+                channel=conversation.channel_id, ts=conversation.thread_ts, **more
             )
         else:
-            answer = await self._client.conversations_history(channel=place.channel_id, **more)
+            answer = await self._client.conversations_history(
+                channel=conversation.channel_id, **more
+            )
         following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         return answer.get("messages") or [], str(following)
 
-    async def kind(self, place: Place) -> ConversationKind:
+    async def kind(self, conversation: Conversation) -> ConversationKind:
         """Return what Slack says now about the conversation in which messages were found.
 
         A delivered event says whether its conversation is shared; a message that is read does not.
         Raises the errors of the Slack client.
         """
-        return await self._audiences.look_up(place.team_id, place.channel_id)
+        return await self._audiences.look_up(conversation.team_id, conversation.channel_id)
 
     async def store(
-        self, place: Place, kind: ConversationKind, found: Mapping[str, Any], *, late: bool
+        self,
+        conversation: Conversation,
+        kind: ConversationKind,
+        found: Mapping[str, Any],
+        *,
+        late: bool,
     ) -> bool:
         """Store a message as if it had been delivered; False where it is none to be answered."""
         try:
             message = found_message(
                 found,
-                team_id=place.team_id,
-                channel_id=place.channel_id,
+                team_id=conversation.team_id,
+                channel_id=conversation.channel_id,
                 bot_user_id=self._bot_user_id,
                 is_dm=kind.direct,
                 is_shared=kind.shared,
@@ -102,14 +109,14 @@ class MissedMessages:
         Raises what the Slack client raises if a later attempt can succeed.
         """
         team, channel, root = thread.split(".", 2)
-        place, cursor = Place(team_id=team, channel_id=channel, thread_ts=root), ""
+        conversation, cursor = Conversation(team_id=team, channel_id=channel, thread_ts=root), ""
         try:
-            kind = await self.kind(place)
+            kind = await self.kind(conversation)
             for _ in range(_PAGES):
-                messages, cursor = await self.page(place, after, cursor)
+                messages, cursor = await self.page(conversation, after, cursor)
                 for found in messages:
                     if str(found.get("ts")) > after:
-                        await self.store(place, kind, found, late=False)
+                        await self.store(conversation, kind, found, late=False)
                 if not cursor:
                     return
         except SlackApiError as error:

@@ -1,4 +1,4 @@
-"""Since when somebody listens to Slack: the `listening` table.
+"""The time at which a process last received events from Slack: the `listening` table.
 
 Slack delivers an event again for about six minutes. Where nobody who could store it listened for
 longer, what was written meanwhile is read.
@@ -28,7 +28,7 @@ _WAIT_SECONDS = 10.0
 
 
 class BackfillWindow:
-    """Marks, from every front that could receive and store, that somebody listens."""
+    """Writes the time to `listening` from each process that can receive and store events."""
 
     def __init__(
         self, pool: Pool, queue: Queue, team_id: str, *, connected: Callable[[], Awaitable[bool]]
@@ -59,7 +59,9 @@ class BackfillWindow:
                 (team,),
             )
             if row is not None and row["gap"] > GAP_SECONDS:
-                log.warning("nobody listened for %d minutes: catching up", row["gap"] // 60)
+                log.warning(
+                    "no process received events for %d minutes: catching up", row["gap"] // 60
+                )
                 await forget_kinds(connection, team)
                 await self._queue.defer(
                     connection,
@@ -85,5 +87,7 @@ class BackfillWindow:
                 if await self._connected():
                     await self.mark()
             except OperationalError as error:
-                log.warning("that somebody listens was not marked: %s", fault(error))
+                log.warning(
+                    "the time at which events were received was not stored: %s", fault(error)
+                )
             await asyncio.sleep(MARK_SECONDS)
