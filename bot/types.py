@@ -53,6 +53,7 @@ class PersonSettings:
     Slack's. `informed`: they were told that there is a memory. `retention_days` is how long their
     memories are kept, None: as the installation says. `guest` is None until Slack has said it.
     `hint_channels` are those in which they heard that memories of direct messages are not used.
+    `toured`: they finished or skipped the steps on Home.
     """
 
     paused: bool = False
@@ -69,6 +70,7 @@ class PersonSettings:
     guest: bool | None = None
     deactivated: bool = False
     hint_channels: Sequence[str] = ()
+    toured: bool = False
 
     @property
     def zone(self) -> tzinfo:

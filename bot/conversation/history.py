@@ -30,6 +30,15 @@ async def anything_said(pool: Pool, person: Person) -> bool:
         return await found.fetchone() is not None
 
 
+async def has_recalled(connection: AsyncConnection[DictRow], person: Person) -> bool:
+    """Say whether a reply to this person had any of their memories in view."""
+    found = await connection.execute(
+        "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND recalled <> '{}' LIMIT 1",
+        (person.team_id, person.user_id),
+    )
+    return await found.fetchone() is not None
+
+
 async def take_away(
     connection: AsyncConnection[DictRow],
     memories: Sequence[Memory] | None,

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bot.config import Settings
+from bot.conversation.history import has_recalled
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.types import PersonSettings
 from bot.users.incognito import read_incognito
 from bot.users.policies import AccessControl, Policies
+from bot.users.settings import note_toured
 from bot.views.changes import adds_to_list
 from bot.views.home import CHANGES_SHOWN, DataFlow, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
@@ -52,6 +54,12 @@ class HomeQueries:
         policy = await self.policies.applies(person.team_id)
         async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)
+            tour: tuple[bool, ...] = ()
+            if not chosen.toured:
+                tour = (bool(recent), await has_recalled(connection, person), bool(changes))
+            if tour and all(tour):
+                await note_toured(connection, person)
+                tour = ()
         return HomePage(
             settings=chosen,
             off=chosen.off_reason(self.settings.consent),
@@ -60,6 +68,7 @@ class HomeQueries:
             listing=replace(listing, links=links),
             changes=changes,
             questions=questions,
+            tour=tour,
             links=links,
             handling=replace(
                 self.nothing_kept(),

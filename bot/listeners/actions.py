@@ -32,7 +32,7 @@ from bot.views.forgetting import (
     UNDO_ACTION,
 )
 from bot.views.history import HISTORY_ACTION
-from bot.views.home import HOME_PAUSE_ACTION
+from bot.views.home import HOME_PAUSE_ACTION, HOME_SKIP_ACTION
 from bot.views.home_list import (
     HOME_ALL_ACTION,
     HOME_KIND_ACTION,
@@ -107,6 +107,7 @@ def register(
         DELETE_WITHHELD_ACTION: controls.undoing.deleted,
         HOME_PAUSE_ACTION: controls.paused_in_home,
         HOME_MORE_ACTION: controls.incognito_in_home,
+        HOME_SKIP_ACTION: controls.tour_skipped,
         EXPORT_ACTION: exporter.exported,
         FEEDBACK_ACTION: modals.feedback.clicked,
     }

@@ -20,7 +20,15 @@ from bot.types import DIRECT, ConsentMode, MemoryOffReason, PersonSettings
 from bot.users.incognito import EVERYWHERE, is_direct, is_on, scopes, switch_off, switch_on
 from bot.users.policies import AccessControl
 from bot.users.profiles import Profiles
-from bot.users.settings import choose, decide, pause, read_memory_state, read_settings, resume
+from bot.users.settings import (
+    choose,
+    decide,
+    note_toured,
+    pause,
+    read_memory_state,
+    read_settings,
+    resume,
+)
 from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.memory_state import (
     consent_question,
@@ -189,6 +197,12 @@ class MemoryControls:
         """Pause for as long as was chosen; the page itself says so."""
         del language
         await self._pause_chosen(person, chosen)
+
+    async def tour_skipped(self, person: Person, language: Language, *_: str) -> None:
+        """Show the steps on Home no more; the page itself is the answer."""
+        del language
+        async with person_transaction(self.pool, person) as connection:
+            await note_toured(connection, person)
 
     async def _pause_chosen(self, person: Person, chosen: str) -> None:
         zone, now = await self.zone(person), datetime.now(UTC)

@@ -26,7 +26,8 @@ SETTINGS: LiteralString = (
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
     " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS informed,"
     " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
-    " s.deactivated_at IS NOT NULL AS deactivated, s.hint_channels"
+    " s.deactivated_at IS NOT NULL AS deactivated, s.hint_channels,"
+    " s.toured_at IS NOT NULL AS toured"
 )
 """Columns of `person_settings` as `s`, joined from the left; `settings_of` reads them."""
 _NAMES = tuple(field.name for field in fields(PersonSettings))
@@ -228,6 +229,15 @@ async def note_hint(pool: Pool, person: Person, channel: str) -> bool:
         scope={PERSON_SETTING: person.scope},
     )
     return bool(added)
+
+
+async def note_toured(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Record that the person finished or skipped the steps on Home: they are not shown again."""
+    await _upsert(connection, person)
+    await connection.execute(
+        "UPDATE person_settings SET toured_at = now() WHERE team_id = %s AND user_id = %s",
+        (person.team_id, person.user_id),
+    )
 
 
 async def note_profile(

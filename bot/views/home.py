@@ -30,6 +30,7 @@ from memory import Entry, Question
 
 HOME = "home"
 HOME_PAUSE_ACTION = "home_pause"
+HOME_SKIP_ACTION = "home_skip_tour"
 CHANGES_SHOWN = 5
 _CHANNELS = 20
 _FLOWS = {
@@ -38,6 +39,7 @@ _FLOWS = {
     "verdicts": "home_flow_verdicts",
     "search": "home_flow_search",
 }
+_TOUR = ("tour_tell", "tour_ask", "tour_change")
 _DIVIDER: Block = {"type": "divider"}
 
 
@@ -70,7 +72,8 @@ class DataHandling:
 class HomePage:
     """Everything that one person's Home shows.
 
-    `links` lead to the messages that changes came from, by the id of the entry.
+    `links` lead to the messages that changes came from, by the id of the entry. `tour` says which
+    of the first steps the person has done; empty where they are not shown.
     """
 
     settings: PersonSettings = field(default_factory=PersonSettings)
@@ -80,6 +83,7 @@ class HomePage:
     listing: Listing = field(default_factory=Listing)
     changes: Sequence[Entry] = ()
     questions: Sequence[Question] = ()
+    tour: Sequence[bool] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     handling: DataHandling = field(default_factory=DataHandling)
 
@@ -92,8 +96,8 @@ def home_view(
 ) -> SlackView:
     """Return the view; `banner` is the answer to the click that led to it, see `with_banner`.
 
-    Nothing else has more than eight buttons, menus and fields above the first memory: the open
-    questions are not shown while the list is searched or filtered.
+    Above the first memory are at most eight buttons, menus and fields. So a question takes the
+    place of the first steps, and neither is shown while the list is searched or filtered.
     """
     zone = page.settings.zone
     blocks: list[Block] = [
@@ -103,13 +107,16 @@ def home_view(
         _DIVIDER,
     ]
     where = page.listing.position
-    if page.questions and not (where.words or where.kind):
+    filtered = bool(where.words or where.kind)
+    if page.questions and not filtered:
         first, *more = page.questions
         blocks.append(header(say(language, "home_questions")))
         blocks += question_blocks(language, first, HOME, zone)
         if more:
             blocks.append(note(say(language, "home_questions_more", count=len(more))))
         blocks.append(_DIVIDER)
+    elif page.tour and not filtered and page.off is None and page.refusal is None:
+        blocks += [_tour(language, page.tour), _DIVIDER]
     blocks += [*listing_blocks(language, page.listing, zone), _DIVIDER]
     if page.changes or page.listing.total:
         blocks += [*_changes(language, page), _DIVIDER]
@@ -129,6 +136,14 @@ def _small_print(language: Language, page: HomePage) -> list[str]:
     if total := page.listing.total:
         lines.insert(0, say(language, "home_count", count=total))
     return lines
+
+
+def _tour(language: Language, done: Sequence[bool]) -> Block:
+    lines = [f"*{say(language, 'tour_title')}*"]
+    for key, is_done in zip(_TOUR, done, strict=True):
+        mark = ":white_check_mark:" if is_done else ":white_large_square:"
+        lines.append(f"{mark} {say(language, key)}")
+    return section("\n".join(lines), button(HOME_SKIP_ACTION, say(language, "tour_skip"), "skip"))
 
 
 def _changes(language: Language, page: HomePage) -> list[Block]:

@@ -19,13 +19,13 @@ from slack_sdk.errors import SlackApiError
 from bot.home.publisher import PUBLISH
 from bot.listeners.actions import _view
 from bot.listeners.responder import Responder
-from bot.locale import say
+from bot.locale import LANGUAGES, Language, say
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import wire
 from bot.users.incognito import EVERYWHERE
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
-from bot.views.home import HOME_PAUSE_ACTION
+from bot.views.home import HOME_PAUSE_ACTION, HOME_SKIP_ACTION
 from bot.views.home_list import (
     ALL_KINDS,
     HOME_ALL_ACTION,
@@ -407,6 +407,53 @@ async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None
     ids = [block.get("block_id") for block in view["blocks"]]
     said = view["blocks"][ids.index(older["block_id"]) + 1]
     assert said["text"]["text"] == say("en", "undo_changed_since")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_new_person_sees_three_steps(visit: Visit, language: Language) -> None:
+    """Each is checked when the database shows that it was done; after the third they are gone."""
+    await visit.app.wiring.controls.choose(visit.person, language=language)
+    steps = [say(language, key) for key in ("tour_tell", "tour_ask", "tour_change")]
+    marks = (":white_large_square:", ":white_check_mark:")
+
+    async def done() -> list[bool]:
+        text = await visit.text()
+        shown = [step for step in steps if step in text]
+        assert all(any(f"{mark} {step}" in text for mark in marks) for step in shown)
+        return [f"{marks[1]} {step}" in text for step in shown]
+
+    await visit.open()
+    assert await done() == [False, False, False]
+    await visit.say("I like ramen")
+    await visit.work()
+    assert await done() == [True, False, False]
+    await visit.say("What should I eat today?")
+    await visit.open()
+    assert await done() == [True, True, False]
+    [ramen] = await visit.app.memories(visit.person)
+    more = {"food_name": "ramen", "preference": 95}
+    await edit_memory(
+        visit.app.pool, visit.app.embedder, visit.person, ramen.reference, more, {"kind": "modal"}
+    )
+    await visit.work()
+    assert await done() == []
+    assert say(language, "tour_title") not in await visit.text()
+    await forget(visit.app.pool, visit.person, None)
+    await visit.work()
+    assert say(language, "home_none") in await visit.text()
+    assert await done() == []
+
+
+async def test_the_steps_are_skipped(visit: Visit) -> None:
+    """Skip takes them away for good."""
+    await visit.open()
+    assert say("en", "tour_title") in await visit.text()
+    await visit.click(HOME_SKIP_ACTION)
+    assert say("en", "tour_title") not in await visit.text()
+    await visit.remember("ramen")
+    await visit.work()
+    assert "ramen" in await visit.text()
+    assert say("en", "tour_title") not in await visit.text()
 
 
 async def test_a_question_is_answered_there(visit: Visit) -> None:

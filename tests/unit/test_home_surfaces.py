@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from bot.locale import LANGUAGES, Language, say
 from bot.types import MemoryOffReason, PersonSettings, Policy
 from bot.views.blocks import Block, section
-from bot.views.home import HOME_PAUSE_ACTION, DataFlow, DataHandling, HomePage, home_view
+from bot.views.home import (
+    HOME_PAUSE_ACTION,
+    HOME_SKIP_ACTION,
+    DataFlow,
+    DataHandling,
+    HomePage,
+    home_view,
+)
 from bot.views.home_list import (
     HOME_ALL_ACTION,
     HOME_KIND_ACTION,
@@ -297,13 +304,19 @@ def test_at_most_eight_controls_before_the_memories(
     listing = Listing(
         position=where, memories=memories, kinds={"UserFact": count} if count else {}, found=count
     )
-    page = HomePage(off=off, listing=listing, questions=[question(n, "x") for n in range(3)])
-    controls = 0
-    for block in home_view(language, page)["blocks"]:
-        if any(one["action_id"] == MENU_ACTION for one in inside(block)):
-            break
-        controls += len(inside(block))
-    assert 0 < controls <= 8
+    for questions in ([], [question(n, "x") for n in range(3)]):
+        tour = (True, False, False)
+        page = HomePage(off=off, listing=listing, questions=questions, tour=tour)
+        view = home_view(language, page)
+        assert view_errors(view) == []
+        offered = not (off or questions or where.words)
+        assert (HOME_SKIP_ACTION in elements(view)) is offered
+        controls = 0
+        for block in view["blocks"]:
+            if any(one["action_id"] == MENU_ACTION for one in inside(block)):
+                break
+            controls += len(inside(block))
+        assert 0 < controls <= 8
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
