@@ -100,8 +100,8 @@ async def _set(
             # The dates stay, because the memory's content has not changed.
             await connection.execute(
                 f"UPDATE {table} SET {column} = given.becomes FROM unnest(%(ids)s::text[],"
-                " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (id, was, becomes)"
-                f" WHERE {whose} AND {identity} = given.id AND {column} = given.was",
+                " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (row_id, was, becomes)"
+                f" WHERE {whose} AND {identity} = given.row_id AND {column} = given.was",
                 {
                     **person_range(person),
                     "team": person.team_id,
