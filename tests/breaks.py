@@ -1217,7 +1217,7 @@ BREAKS = (
     ),
     Break(
         "the doctor asks the memory model for a verdict",
-        "bot/runtime/doctor/formation.py",
+        "bot/runtime/doctor/models.py",
         "        if not await gives_verdicts(create_chat_model(settings, model)):\n",
         "        if not model:\n",
         "A model that judges nothing would be found only when nothing is remembered.",

@@ -111,13 +111,13 @@ async def connected(
         )
 
 
-def create_openai_client(settings: Settings) -> openai.AsyncOpenAI:
+def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> openai.AsyncOpenAI:
     """Return the client for replies and embeddings; it tries once more, not twice."""
     return openai.AsyncOpenAI(
         api_key=settings.model_key(),
         base_url=settings.openai_base_url,
         max_retries=1,
-        timeout=openai.Timeout(120.0, connect=10.0),
+        timeout=openai.Timeout(seconds, connect=10.0),
     )
 
 

@@ -86,6 +86,7 @@ class Application:
 def wire(connections: Connections) -> Application:
     """Create and connect the objects of the application, without a network request."""
     settings, pool, slack = connections.settings, connections.pool, connections.slack
+    bot_user_id = str(connections.identity.bot_user_id)
     schemas = load_schemas(settings.schemas)
     queue = Queue(pool)
     pool.on_change = add_change_jobs(queue)
@@ -173,9 +174,9 @@ def wire(connections: Connections) -> Application:
         changes=modals.changes,
         exporting=exporter,
     )
-    workspace = Workspace(slack, str(connections.identity.bot_user_id), RateLimits())
+    workspace = Workspace(slack, bot_user_id, RateLimits())
     sessions = Sessions(workspace, pool)
-    viewed_channels = ViewedChannels(pool, slack, policies, workspace.bot_user_id)
+    viewed_channels = ViewedChannels(pool, slack, policies, bot_user_id)
     sources = Sources(pool, queue, embedder, notices.add_notice, formation_jobs.schedule, slack)
     turns = Turns(
         pool,
@@ -208,13 +209,9 @@ def wire(connections: Connections) -> Application:
         policies=policies,
         access=access,
         workspaces=workspaces,
-        offboarding=Offboarding(
-            pool, queue, slack, workspaces, str(connections.identity.bot_user_id)
-        ),
-        missed_messages=MissedMessages(
-            pool, queue, inbox, audiences, slack, str(connections.identity.bot_user_id)
-        ),
-        slack_deletions=SlackDeletions(pool, queue, slack, workspace.bot_user_id),
+        offboarding=Offboarding(pool, queue, slack, workspaces, bot_user_id),
+        missed_messages=MissedMessages(pool, queue, inbox, audiences, slack, bot_user_id),
+        slack_deletions=SlackDeletions(pool, queue, slack, bot_user_id),
         viewed_channels=viewed_channels,
         suggested_prompts=SuggestedPrompts(
             pool,
@@ -228,7 +225,7 @@ def wire(connections: Connections) -> Application:
         turn_dependencies=TurnDependencies(
             pool=pool,
             client=slack,
-            bot_user_id=workspace.bot_user_id,
+            bot_user_id=bot_user_id,
             turns=turns,
             audiences=audiences,
             embedder=embedder,

@@ -11,9 +11,8 @@ import psycopg
 import pytest
 
 from bot.config import Settings, load_settings
-from bot.runtime.evaluation.report import Report
+from bot.runtime.evaluation.report import Report, Usage
 from bot.runtime.evaluation.run import Options, measured
-from bot.runtime.evaluation.usage import Usage
 from bot.runtime.startup import StartError
 from tests.conftest import SPACE, Server
 from tests.integration.kioku_process import ended

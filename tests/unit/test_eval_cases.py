@@ -13,9 +13,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from bot.runtime.evaluation.cases import Case, Category, chosen_cases, load_cases
-from bot.runtime.evaluation.report import Report, Result
+from bot.runtime.evaluation.report import Prices, Report, Result, Usage, UsageCounter
 from bot.runtime.evaluation.scoring import Outcome, Score, Stored, last_days, score
-from bot.runtime.evaluation.usage import Prices, Usage, UsageCounter
 from bot.runtime.startup import StartError
 from memory import validated
 from tests.conftest import ROOT

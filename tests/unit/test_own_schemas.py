@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bot.config import Settings
-from bot.runtime.doctor.machine import kinds_of_memory
+from bot.runtime.doctor import kinds_of_memory
 from memory import SCHEMAS, Episode, UserFact, UserInstruction, load_schemas, subject
 from memory.formation.former import instructions_for
 from memory.model.custom_schemas import checked_schemas

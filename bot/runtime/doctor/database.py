@@ -14,8 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.queue import migrations
+from bot.runtime.connections import create_openai_client
 from bot.runtime.doctor.installation import judge_installation, read_installation
-from bot.runtime.doctor.models import create_client
 from bot.runtime.finding import Finding, fix, note, ok
 from memory import (
     DatabaseFacts,
@@ -281,5 +281,5 @@ async def _wanted(settings: Settings) -> EmbeddingSpace:
     model = settings.embedding_model
     if not settings.has_model and "embedding_model" not in settings.model_fields_set:
         model = STAND_IN_EMBEDDING_MODEL  # as `kioku up` does
-    async with create_client(settings) as client:
+    async with create_openai_client(settings, seconds=20.0) as client:
         return await embedding_space(client, model)

@@ -1,4 +1,4 @@
-"""The models: whether they are there, and how long they will be."""
+"""The models: whether they are there, for how long, and whether memories can be formed."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ import openai
 
 from bot.config import Settings
 from bot.locale import Language, say
-from bot.runtime.doctor.formation import examine_remembering
+from bot.runtime.connections import create_openai_client
 from bot.runtime.finding import Finding, fix, note, ok, without_secrets
-from memory import provider_and_name
+from bot.runtime.memory_models import create_chat_model
+from memory import (
+    FormationUnavailable,
+    MemoryModelRefused,
+    calls_memory_tools,
+    gives_verdicts,
+    provider_and_name,
+)
 
 # OpenAI announces most shutdowns a quarter ahead or more.
 SOON_DAYS = 90
 _OPENAI_URL = "https://api.openai.com/v1/"
 # The API takes no smaller limit.
 _FEWEST_TOKENS = 16
+_REMEMBERING = "Remembering"
 # Settings that take any of LangChain's models, as ``provider:model``.
 _CHAT = frozenset({"KIOKU_MEMORY_MODEL", "KIOKU_VERIFY_MODEL"})
-
-
-def create_client(settings: Settings) -> openai.AsyncOpenAI:
-    """Return a client that gives up soon."""
-    return openai.AsyncOpenAI(
-        api_key=settings.model_key(),
-        base_url=settings.openai_base_url,
-        max_retries=1,
-        timeout=openai.Timeout(20.0, connect=10.0),
-    )
 
 
 async def examine_models(settings: Settings) -> AsyncIterator[Finding]:
@@ -51,7 +49,7 @@ async def examine_models(settings: Settings) -> AsyncIterator[Finding]:
         yield fix("Model", sentence) if in_slack else note("Model", sentence)
         return
     forms = settings.formation != "off"
-    async with create_client(settings) as client:
+    async with create_openai_client(settings, seconds=20.0) as client:
         for model, names in _named(settings).items():
             finding, goes_on = await _examine(client, settings, model, names)
             yield finding
@@ -59,7 +57,7 @@ async def examine_models(settings: Settings) -> AsyncIterator[Finding]:
                 return
             forms = forms and not (finding.level == "FIX" and _CHAT.intersection(names))
     if forms:
-        yield await examine_remembering(settings)
+        yield await _remembering(settings)
 
 
 def _named(settings: Settings) -> dict[str, list[str]]:
@@ -100,7 +98,7 @@ async def _examine(
 async def check_replies(settings: Settings, language: Language = "en") -> Finding:
     """Ask the reply model for a few words: the key, the model and the account's credit."""
     model = settings.reply_model
-    async with create_client(settings) as client:
+    async with create_openai_client(settings, seconds=20.0) as client:
         try:
             await client.responses.create(
                 model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
@@ -176,3 +174,69 @@ def _lifetime(part: str, names: list[str], shutdown: object, today: date) -> Fin
     if days <= SOON_DAYS:
         return note(part, f"{left}: {todo} before that.")
     return ok(part, f"is there; it {left}.")
+
+
+async def _remembering(settings: Settings) -> Finding:
+    """Form one memory and ask for one verdict, of an invented sentence; nothing is stored."""
+    model, setting = settings.memory_model, "KIOKU_MEMORY_MODEL"
+    verdicts = settings.verdict_model
+    try:
+        if not await calls_memory_tools(create_chat_model(settings, model)):
+            return fix(
+                _REMEMBERING,
+                f"{model} answers without a usable tool call, so it forms no memories: set"
+                f" {setting} to a model that calls tools.",
+            )
+        if verdicts is None:
+            return ok(_REMEMBERING, f"{model} called a memory tool.")
+        model = verdicts
+        if settings.verify_model:
+            setting = "KIOKU_VERIFY_MODEL"
+        if not await gives_verdicts(create_chat_model(settings, model)):
+            return fix(
+                _REMEMBERING,
+                f"{model} gives no verdict that can be read, so nothing it is asked about is"
+                f" stored: set {setting} to a model that calls tools.",
+            )
+    except MemoryModelRefused as refused:
+        return fix(_REMEMBERING, _what_to_do(settings, model, setting, refused))
+    except FormationUnavailable as away:
+        return fix(_REMEMBERING, f"{model}: {str(away).rstrip('.')}; try again later.")
+    except Exception as error:  # noqa: BLE001 - what a provider's package raises is its own
+        return fix(
+            _REMEMBERING,
+            f"{model} cannot be asked ({type(error).__name__}): check the package of its provider"
+            f" and its key in the environment, or set {setting} to another.",
+        )
+    return ok(
+        _REMEMBERING, f"{settings.memory_model} called a memory tool, and {model} gave a verdict."
+    )
+
+
+def _what_to_do(settings: Settings, model: str, setting: str, refused: MemoryModelRefused) -> str:
+    """Return the sentence for a refusal, by its status and the API that was used."""
+    provider, _ = provider_and_name(model)
+    why = ", ".join(filter(None, (f"HTTP {refused.status}", refused.code, refused.param)))
+    key = "OPENAI_API_KEY" if provider == "openai" else f"the key of {provider}"
+    match refused.status:
+        case 401:
+            todo = f"write a valid key into {key}"
+        case 403:
+            todo = f"allow the model for {key}, or set {setting} to another"
+        case 429:
+            todo = "no quota is left: add credit to the provider's account"
+        case _ if refused.code == "model_not_found" or provider != "openai":
+            todo = f"set {setting} to another model"
+        case _ if settings.memory_api == "chat":
+            todo = f"set KIOKU_MEMORY_API to responses, or {setting} to another model"
+        case 404:
+            todo = (
+                f"set KIOKU_MEMORY_API to chat if the server has no /responses, or {setting} to"
+                " another model"
+            )
+        case _:
+            todo = (
+                f"set {setting} to a model that takes function tools through /responses, or"
+                " KIOKU_MEMORY_API to chat"
+            )
+    return f"{model} refuses requests ({why}), so no memories are formed: {todo}."

@@ -1,14 +1,18 @@
-"""The report of `kioku eval`: a table by language, and the failed cases."""
+"""The report of `kioku eval`: figures by language with calls, tokens and cost; failed cases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
 
 from bot.runtime.evaluation.cases import Case
 from bot.runtime.evaluation.scoring import Score
-from bot.runtime.evaluation.usage import Prices, Usage
 
 STAND_IN = (
     "The answers came from the stand-in model, a script: this run shows that the protocol works,"
@@ -18,6 +22,48 @@ _HEAD: tuple[str, ...] = (
     *("language", "cases", "passed", "precision", "recall", "wrong removals", "questions"),
     *("calls", "tokens in", "tokens out", "cost"),
 )
+
+
+@dataclass(slots=True)
+class Usage:
+    """Model calls, and input and output tokens as reported by the model."""
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Prices per million tokens, in any currency; None: unknown."""
+
+    tokens_in: float | None = None
+    tokens_out: float | None = None
+
+    def cost(self, usage: Usage) -> float | None:
+        """Return the cost of `usage`, or None if it is unknown."""
+        if self.tokens_in is None or self.tokens_out is None or not usage.tokens_in:
+            return None
+        return (usage.tokens_in * self.tokens_in + usage.tokens_out * self.tokens_out) / 1e6
+
+
+class UsageCounter(AsyncCallbackHandler):
+    """Adds up the usage that a chat model reports for each call."""
+
+    run_inline = True
+
+    def __init__(self, usage: Usage) -> None:
+        self._usage = usage
+
+    async def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        """Count one call."""
+        self._usage.calls += 1
+        for generations in response.generations:
+            for one in generations:
+                message = one.message if isinstance(one, ChatGeneration) else None
+                if isinstance(message, AIMessage) and message.usage_metadata:
+                    self._usage.tokens_in += message.usage_metadata["input_tokens"]
+                    self._usage.tokens_out += message.usage_metadata["output_tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,8 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.queue import migrations
 from bot.runtime.connections import create_openai_client
 from bot.runtime.evaluation.cases import Case, chosen_cases, load_cases
-from bot.runtime.evaluation.report import STAND_IN, Report, Result
+from bot.runtime.evaluation.report import STAND_IN, Prices, Report, Result, Usage, UsageCounter
 from bot.runtime.evaluation.scoring import Outcome, Stored, score
-from bot.runtime.evaluation.usage import Prices, Usage, UsageCounter
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.runtime.operators import operators_pool
 from bot.runtime.output import ProgressBar, tell
