@@ -65,6 +65,22 @@ def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
     assert migrate(empty_database, SPACE, migrations()) == []
 
 
+def test_who_is_known_already_is_not_shown_the_first_steps(empty_database: str) -> None:
+    """The steps on Home are for people who come after the migration that brought them."""
+    steps = migrations()
+    place = next(n for n, step in enumerate(steps) if step.name.endswith("0035_tour"))
+    migrate(empty_database, SPACE, steps[:place])
+    with psycopg.connect(empty_database) as owner:
+        owner.execute("INSERT INTO person_settings (team_id, user_id) VALUES ('T1', 'U1')")
+    assert migrate(empty_database, SPACE, steps)[0] == steps[place].name
+    with psycopg.connect(empty_database) as owner:
+        owner.execute("INSERT INTO person_settings (team_id, user_id) VALUES ('T1', 'U2')")
+        found = owner.execute(
+            "SELECT toured_at IS NOT NULL FROM person_settings ORDER BY user_id"
+        ).fetchall()
+    assert found == [(True,), (False,)]
+
+
 def test_eight_at_once_migrate_once(empty_database: str) -> None:
     """Of eight that migrate at the same moment one applies the steps, and none fails."""
     with ThreadPoolExecutor(8) as threads:

@@ -30,7 +30,7 @@ const EMOJI = {
   smile: "😄", grinning: "😀", slightly_smiling_face: "🙂", blush: "😊", joy: "😂", wink: "😉", thinking_face: "🤔", cry: "😢", sob: "😭",
   "+1": "👍", thumbsup: "👍", "-1": "👎", thumbsdown: "👎", wave: "👋", clap: "👏", pray: "🙏", ok_hand: "👌", raised_hands: "🙌", muscle: "💪", eyes: "👀",
   heart: "❤️", tada: "🎉", sparkles: "✨", star: "⭐", fire: "🔥", rocket: "🚀", bulb: "💡", memo: "📝", brain: "🧠", books: "📚", robot_face: "🤖",
-  white_check_mark: "✅", heavy_check_mark: "✔️", x: "❌", warning: "⚠️", information_source: "ℹ️", question: "❓", exclamation: "❗", lock: "🔒", key: "🔑",
+  white_check_mark: "✅", white_large_square: "⬜", heavy_check_mark: "✔️", x: "❌", warning: "⚠️", information_source: "ℹ️", question: "❓", exclamation: "❗", lock: "🔒", key: "🔑",
   ramen: "🍜", rice: "🍚", sushi: "🍣", coffee: "☕", tea: "🍵", pizza: "🍕", spaghetti: "🍝", bento: "🍱", hourglass_flowing_sand: "⏳", mag: "🔍", wastebasket: "🗑️",
 };
 
