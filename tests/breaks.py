@@ -866,8 +866,8 @@ BREAKS = (
     Break(
         "two malformed verdicts approve nothing",
         "memory/formation/verdicts.py",
-        '        return Judged(tokens=tokens, problem="unusable_verdict")',
-        "        return Judged(tokens=tokens)",
+        '        return VerdictResult(tokens=tokens, problem="unusable_verdict")',
+        "        return VerdictResult(tokens=tokens)",
         "What nobody could judge would be refused as not said.",
         ("tests/integration/test_verdicts.py::test_malformed_is_asked_once_more",),
     ),
@@ -899,7 +899,8 @@ BREAKS = (
         "without verdicts the words wait",
         "memory/formation/verdicts.py",
         "                except ModelCallFailed as fault:\n",
-        "                except ModelCallFailed as fault:\n                    return Judged()\n",
+        "                except ModelCallFailed as fault:\n"
+        "                    return VerdictResult()\n",
         "What was said while the model was away would never be remembered.",
         ("tests/integration/test_verdicts.py::test_an_outage_leaves_the_words_waiting",),
     ),
@@ -1825,8 +1826,8 @@ BREAKS = (
     Break(
         "stream → post",
         "bot/delivery/reply_stream.py",
-        "            await self._flush()\n        except (*SLACK_FAULTS, NoStreamNow) as error:",
-        "            await self._flush()\n        except NoStreamNow as error:",
+        "            await self._flush()\n        except (*SLACK_FAULTS, StreamsRefused) as error:",
+        "            await self._flush()\n        except StreamsRefused as error:",
         "Where Slack takes no stream the person would get no answer.",
         (
             "tests/integration/test_delivery.py::test_a_stream_that_fails_becomes_one_whole_answer",
@@ -2756,8 +2757,8 @@ BREAKS = (
     Break(
         "an answer has a time",
         "bot/pipeline/responses/events.py",
-        "        async with within(deadline):",
-        "        async with within(deadline + 9_000):",
+        "        async with stop_at(deadline):",
+        "        async with stop_at(deadline + 9_000):",
         "A model that thinks for ever would hold a worker for ever.",
         ("tests/integration/test_reply_limits.py::test_thinking_for_ever_is_one_failure",),
     ),

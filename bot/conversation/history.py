@@ -19,7 +19,7 @@ from bot.users.incognito import scopes
 from memory import DM, Memory, MessageKey, Person, Pool, SubjectTerms, person_transaction
 
 
-async def anything_said(pool: Pool, person: Person) -> bool:
+async def has_texts(pool: Pool, person: Person) -> bool:
     """Say whether any text of this person's turns is kept."""
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(
@@ -39,7 +39,7 @@ async def has_recalled(connection: AsyncConnection[DictRow], person: Person) -> 
     return await found.fetchone() is not None
 
 
-async def take_away(
+async def blank_texts(
     connection: AsyncConnection[DictRow],
     memories: Sequence[Memory] | None,
     *,
@@ -50,7 +50,7 @@ async def take_away(
     """Blank the turns in which these memories were said, or were in view and are named.
 
     None means every turn of the person; those of `period` go in any case. Returns what was there,
-    for `put_back`, with the channel and ts of each message. `update_notices` is awaited first.
+    for `restore_texts`, with the channel and ts of each message. `update_notices` is awaited first.
     """
     await update_notices(connection, person, memories)
     meant: LiteralString = "true"
@@ -61,7 +61,7 @@ async def take_away(
         " %(times)s::text[])) OR EXISTS (SELECT FROM unnest(recalled) AS seen"
         " WHERE seen = ANY(%(references)s::text[])))"
     )
-    said_at = {key for memory in memories or () for key in memory.source_messages}
+    messages = {key for memory in memories or () for key in memory.source_messages}
     found = await connection.execute(
         f"SELECT id, channel_id, question_ts, reply_ts, question, words, reply, {meant} AS meant"
         " FROM turns"
@@ -69,13 +69,13 @@ async def take_away(
         " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
         {
             **_of_period(person, period or Period()),
-            "channels": [channel for channel, _ in said_at],
-            "times": [ts for _, ts in said_at],
+            "channels": [channel for channel, _ in messages],
+            "times": [ts for _, ts in messages],
             "references": [memory.reference for memory in memories or ()],
         },
     )
     turns = await found.fetchall()
-    taken = await asyncio.to_thread(_taken, turns, memories, said_at)
+    taken = await asyncio.to_thread(_taken, turns, memories, messages)
     if taken:
         await connection.execute(
             f"UPDATE turns SET {_BLANKED} FROM unnest(%(ids)s::uuid[], %(question)s::bool[],"
@@ -154,14 +154,14 @@ _BLANKED: LiteralString = (
 def _taken(
     turns: Sequence[DictRow],
     memories: Sequence[Memory] | None,
-    said_at: set[tuple[str, str]],
+    messages: set[MessageKey],
 ) -> list[dict[str, Any]]:
     """Return the texts of each turn that are to be blanked, and where they were said."""
     names = SubjectTerms(memories or ())
     taken: list[dict[str, Any]] = []
     for row in turns:
         gone = {name: row[name] for name in _TEXTS}
-        if not (row["meant"] or (row["channel_id"], row["question_ts"]) in said_at):
+        if not (row["meant"] or (row["channel_id"], row["question_ts"]) in messages):
             gone = {name: text for name, text in gone.items() if names.found_in(text or "")}
         if gone:
             times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
@@ -170,8 +170,10 @@ def _taken(
     return taken
 
 
-async def put_back(connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]) -> None:
-    """Restore what `take_away` took."""
+async def restore_texts(
+    connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]
+) -> None:
+    """Restore what `blank_texts` took."""
     if not texts:
         return
     await connection.execute(
@@ -279,7 +281,7 @@ async def delete_texts(
     )
 
 
-async def drop_words(connection: AsyncConnection[DictRow], person: Person) -> None:
+async def discard_unformed_words(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Let nothing be formed of what a person has said until now."""
     await connection.execute(
         "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
@@ -344,7 +346,7 @@ async def is_off_record(
     return row is not None and bool(row["unkept"])
 
 
-async def note_taken_up(
+async def mark_message_formed(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> None:
     """Note that a message's words have been remembered: they are not formed a second time."""

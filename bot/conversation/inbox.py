@@ -280,7 +280,7 @@ class Inbox:
             thread,
         )
 
-    async def waits(self, claimed: ClaimedMessage) -> bool:
+    async def is_waiting(self, claimed: ClaimedMessage) -> bool:
         """Return whether a message is still to be answered, be it by another worker."""
         scope = {THREAD_SETTING: claimed.message.thread}
         async with transaction(self._pool, scope) as connection:
@@ -344,7 +344,7 @@ class Inbox:
             limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
-    async def others_answered(self, claimed: ClaimedMessage, seconds: float) -> bool:
+    async def model_answered_others(self, claimed: ClaimedMessage, seconds: float) -> bool:
         """Return whether the model answered others, `seconds` ago and after this was first held."""
         async with transaction(self._pool) as connection:
             found = await connection.execute(

@@ -61,7 +61,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class TurnContext:
     """Earlier turns: `exchanges` in order, and the person's words that are not formed yet.
 
     `forgotten` are the timestamps of messages in this channel that the person had forgotten.
@@ -87,7 +87,7 @@ class TurnStart:
     unchanged: bool
     requests_before: int
     seconds_left: float
-    context: Context
+    context: TurnContext
 
 
 async def read_turn_start(
@@ -149,10 +149,10 @@ def _is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
     return True
 
 
-def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> Context:
+def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> TurnContext:
     forgotten = frozenset(row["forgotten"])
     if off:
-        return Context(exchanges=(), recent_words=(), forgotten=forgotten)
+        return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten)
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
     recent = {
         one["ts"]: redact(typed(one["text"], bot_user_id)).text for one in row["waiting"] or []
@@ -161,7 +161,7 @@ def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> 
         if view.allows(view.person.namespace(one["audience"])):
             recent[one["ts"]] = one["words"]
     shown = {exchange.ts for exchange in exchanges}
-    return Context(
+    return TurnContext(
         exchanges=exchanges,
         recent_words=tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown),
         forgotten=forgotten,

@@ -19,7 +19,7 @@ from bot.conversation.callbacks import (
 from bot.conversation.history import put_off_record
 from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, finish
 from bot.conversation.interruptions import Superseded
-from bot.conversation.turn_query import Context, read_turn_start
+from bot.conversation.turn_query import TurnContext, read_turn_start
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryState
 from bot.users.incognito import is_on, scopes
@@ -105,7 +105,7 @@ class Turns:
         words: str,
         bot_user_id: str,
         limited: bool = False,
-    ) -> tuple[Intent, Context]:
+    ) -> tuple[Intent, TurnContext]:
         """Store that this message is about to be answered, and read what was said before it.
 
         History is the thread's (in a DM: the last day's across its threads). Recent words are the

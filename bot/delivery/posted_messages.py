@@ -83,7 +83,7 @@ class DeliveryFailed(Exception):
         return self.code in _NOT_WRITABLE
 
 
-class NoStreamNow(Exception):
+class StreamsRefused(Exception):
     """Slack refuses further streams for now: the reply is posted when it is whole."""
 
 
@@ -165,11 +165,11 @@ class PostedMessages:
     async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> bool:
         """Begin a streamed message; False while the database, which has to record it, is away.
 
-        Raises `NoStreamNow` while Slack refuses further streams.
+        Raises `StreamsRefused` while Slack refuses further streams.
         """
         await self.settle()
         if not self._may_stream:
-            raise NoStreamNow("Slack refuses further streams for now.")
+            raise StreamsRefused("Slack refuses further streams for now.")
         ready, self._ready = self._ready, None
         if not await (ready or self._intend()):
             return False

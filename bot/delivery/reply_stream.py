@@ -17,7 +17,7 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped, Superseded
 from bot.conversation.turns import Intent
 from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import NoStreamNow, PostedMessage, PostedMessages
+from bot.delivery.posted_messages import PostedMessage, PostedMessages, StreamsRefused
 from bot.delivery.sessions import Sessions
 from bot.delivery.splitting import (
     break_point,
@@ -268,13 +268,13 @@ class ReplyStream:
         await self._session.settle()
         try:
             await self._flush()
-        except (*SLACK_FAULTS, NoStreamNow) as error:
+        except (*SLACK_FAULTS, StreamsRefused) as error:
             self._lost(error)
         self._session.begun |= bool(self._messages.posted)
         self._shown_at = time.monotonic()
 
     def _lost(self, error: BaseException) -> None:
-        if not isinstance(error, NoStreamNow):
+        if not isinstance(error, StreamsRefused):
             log.info("streaming was given up: %s", error_code(error) or fault(error))
         self._may_stream = False
 
@@ -301,7 +301,7 @@ class ReplyStream:
         try:
             if not await self._flush(last=footer_blocks):
                 raise StreamLost
-        except (*SLACK_FAULTS, NoStreamNow) as error:
+        except (*SLACK_FAULTS, StreamsRefused) as error:
             self._lost(error)
             raise StreamLost from error
 

@@ -12,11 +12,11 @@ from functools import partial
 
 from bot.conversation.callbacks import FormNow, UpdateNotices
 from bot.conversation.history import (
-    anything_said,
+    blank_texts,
+    has_texts,
     latest_thread,
     messages_in,
-    put_back,
-    take_away,
+    restore_texts,
 )
 from bot.conversation.periods import Period, is_from_period
 from bot.locale import Language, say
@@ -198,7 +198,7 @@ class MemoryActions:
     async def everything_proposed(self, person: Person, language: Language) -> Payload:
         """Return the question before everything is forgotten."""
         memories = await list_memories(self.pool, person)
-        if not memories and not await anything_said(self.pool, person):
+        if not memories and not await has_texts(self.pool, person):
             return nothing_to_forget(language)
         return forget_everything_question(language, len(memories))
 
@@ -228,7 +228,7 @@ class MemoryActions:
         try:
             with transaction_timeout(FORGETTING_SECONDS):
                 memories = await undo_forget(
-                    self.pool, person, Undo.from_token(token), put_back=put_back
+                    self.pool, person, Undo.from_token(token), restore_texts=restore_texts
                 )
         except UndoExpired:
             return ephemeral_payload(say(language, "undo_expired"))
@@ -294,8 +294,8 @@ class MemoryActions:
                 self.pool,
                 person,
                 references,
-                take_away=partial(
-                    take_away, person=person, period=period, update_notices=self.update_notices
+                blank_texts=partial(
+                    blank_texts, person=person, period=period, update_notices=self.update_notices
                 ),
             )
         if done.undo is None:

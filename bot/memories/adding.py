@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.conversation.history import is_off_record, note_taken_up
+from bot.conversation.history import is_off_record, mark_message_formed
 from bot.locale import Language, say
 from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
@@ -164,7 +164,7 @@ class MemoryAdder:
         except EmbeddingsUnavailable:
             return _beside(say(language, "command_failed"))
         async with person_transaction(self.pool, person) as connection:
-            await note_taken_up(connection, person, channel, ts)
+            await mark_message_formed(connection, person, channel, ts)
         log.info("a person stored what had been refused")
         return _notice_payload(language, await self._notice(person, [change]))
 
@@ -215,7 +215,7 @@ class MemoryAdder:
 
         async def in_commit(connection: AsyncConnection[DictRow], _: object) -> None:
             await permitted(connection)
-            await note_taken_up(connection, person, quoted.channel, ts)
+            await mark_message_formed(connection, person, quoted.channel, ts)
 
         where = await self.audiences.view_in(person, quoted.channel)
         said = PersonMessage(
@@ -247,7 +247,7 @@ class MemoryAdder:
         change = await self._as_fact(where.own, quoted, said.kind)
         if formed.late:
             async with person_transaction(self.pool, person) as connection:
-                await note_taken_up(connection, person, quoted.channel, ts)
+                await mark_message_formed(connection, person, quoted.channel, ts)
         return await self._notice(person, [change])
 
     async def _knows(self, where: MemoryView, words: str) -> bool:

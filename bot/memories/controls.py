@@ -12,7 +12,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import FormWaiting
-from bot.conversation.history import LastTurn, drop_words, has_turn, last_turn, put_scope_off_record
+from bot.conversation.history import (
+    LastTurn,
+    discard_unformed_words,
+    has_turn,
+    last_turn,
+    put_scope_off_record,
+)
 from bot.locale import Language, say
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
@@ -119,7 +125,7 @@ class MemoryControls:
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await decide(connection, person, "refused")
-            await drop_words(connection, person)
+            await discard_unformed_words(connection, person)
         self.people.forget(person)
         log.info("a person switched memory off")
 

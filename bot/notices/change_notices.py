@@ -17,7 +17,7 @@ from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
-from bot.notices.notice_messages import Later, NoticeMessages
+from bot.notices.notice_messages import NoticeMessages, UpdatesRefused
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import API_TEAM
@@ -161,7 +161,7 @@ class ChangeNotices:
         below = await self.content(person, f"{REPLY} {turn.id}")
         try:
             in_reply = await self._messages.below_reply(person, turn, settings, below, waits=False)
-        except Later:
+        except UpdatesRefused:
             async with transaction(self._pool) as connection:
                 delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
                 await self._show_later(connection, person, notice, delay=delay)

@@ -77,7 +77,7 @@ class NotifiedTurn:
         return bool(self.reply_ts) or self.question_ts != self.thread_ts
 
 
-class Later(Exception):
+class UpdatesRefused(Exception):
     """Slack refuses further updates for now: show the notice later."""
 
 
@@ -147,7 +147,7 @@ class NoticeMessages:
     ) -> bool:
         """Show the notice of a turn below its reply; return False if that is not possible.
 
-        Raises `Later` where it may not wait and Slack refuses further updates for now.
+        Raises `UpdatesRefused` where it may not wait and Slack refuses further updates for now.
         """
         if not turn.in_dm_reply:
             return False
@@ -156,7 +156,7 @@ class NoticeMessages:
             if not blocks:
                 return False
             if not waits and self._limits.wait(person.team_id, UPDATE):
-                raise Later
+                raise UpdatesRefused
             await self._limits.retry(
                 person.team_id,
                 UPDATE,
@@ -171,7 +171,7 @@ class NoticeMessages:
             )
         except SlackApiError as error:
             if not waits and error_code(error) == "ratelimited":
-                raise Later from error
+                raise UpdatesRefused from error
             if not error_code(error):
                 raise
             log.info("a notice could not stand below its reply: %s", error_code(error))

@@ -73,7 +73,7 @@ class _Unseen(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attached:
+class AttachedFile:
     """One file: its name, and what the Responses API takes, or why it is not shown."""
 
     name: str
@@ -105,7 +105,7 @@ class Attachments:
         self._enabled = enabled
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def read(self, message: Message, *, earlier: str | None = None) -> list[Attached]:
+    async def read(self, message: Message, *, earlier: str | None = None) -> list[AttachedFile]:
         """Return the files of a message, in their order.
 
         Where it brought none: those that can be shown of the message `earlier` in its thread, by
@@ -118,12 +118,12 @@ class Attachments:
         found = await self._all(message, earlier)
         return [replace(file, earlier=True) for file in found if file.content]
 
-    async def _all(self, message: Message, ts: str) -> list[Attached]:
+    async def _all(self, message: Message, ts: str) -> list[AttachedFile]:
         try:
             found = await self._of(message, ts)
         except _Unseen as unseen:
-            return [Attached(name="", trouble=unseen.trouble)]
-        read: list[Attached] = []
+            return [AttachedFile(name="", trouble=unseen.trouble)]
+        read: list[AttachedFile] = []
         left = ALL_BYTES
         async with self._slots:
             for number, file in enumerate(found):
@@ -158,15 +158,15 @@ class Attachments:
                 return list(found.get("files") or [])
         raise _Unseen("files_gone")
 
-    async def _read(self, file: Mapping[str, Any], left: int, *, beyond: bool) -> Attached:
+    async def _read(self, file: Mapping[str, Any], left: int, *, beyond: bool) -> AttachedFile:
         if not self._enabled or beyond:
-            return Attached(
+            return AttachedFile(
                 name=_name(file), trouble="files_many" if self._enabled else "files_off"
             )
         try:
             return await self._shown(await self._whole(file), left)
         except _Unseen as unseen:
-            return Attached(name=_name(file), trouble=unseen.trouble)
+            return AttachedFile(name=_name(file), trouble=unseen.trouble)
 
     async def _whole(self, file: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what is known of a file; from another organization Slack sends its id alone.
@@ -188,7 +188,7 @@ class Attachments:
             raise _Unseen("files_scope" if missing else "files_connect") from error
         return dict(answer.get("file") or {})
 
-    async def _shown(self, file: Mapping[str, Any], left: int) -> Attached:
+    async def _shown(self, file: Mapping[str, Any], left: int) -> AttachedFile:
         if file.get("file_access") == "access_denied":
             raise _Unseen("files_connect")
         if file.get("mode") in _GONE or file.get("file_access") == "file_not_found":
@@ -213,7 +213,7 @@ class Attachments:
         if kind is None:
             raise _Unseen("files_kind")
         name = _name(file)
-        return Attached(
+        return AttachedFile(
             name=name, kind=kind, size=len(content), content=_as_input(name, kind, content)
         )
 
@@ -239,7 +239,7 @@ def _name(file: Mapping[str, Any]) -> str:
     return name[:_NAME_CHARACTERS]
 
 
-def unseen_lines(language: Language, files: Sequence[Attached]) -> list[str]:
+def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]:
     """Return one sentence for each reason why files were not shown, with what to do about it."""
     troubles = dict.fromkeys(file.trouble for file in files if file.trouble)
     return [

@@ -17,7 +17,7 @@ from memory import Pool, measured, transaction
 log = logging.getLogger(__name__)
 
 
-class DeletedMessages:
+class DeletedMessageCleanup:
     """Leaves nothing of a withdrawn message's answer, in Slack or in `turns`."""
 
     def __init__(

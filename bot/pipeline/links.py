@@ -69,11 +69,11 @@ _BROKEN = str.maketrans({character: f"{character} " for character in ".．｡:@]
 
 def without_links(text: str) -> str:
     """Return a line of text in which no address is a link and nobody is mentioned."""
-    links = Links()
+    links = LinkFilter()
     return links.feed(text.replace("\n", " ")) + links.settle()
 
 
-class Links:
+class LinkFilter:
     """An answer as a stream: text in by pieces, the same text out without links not allowed.
 
     However the text is cut into pieces, the output as a whole is the same; only citations count
@@ -88,9 +88,9 @@ class Links:
         self._is_long = False
         self._after_link = False
 
-    def another(self) -> Links:
+    def another(self) -> LinkFilter:
         """Return one for a text beside this one; it knows the same addresses."""
-        return Links(self._known, hosts=self._hosts)
+        return LinkFilter(self._known, hosts=self._hosts)
 
     def know(self, texts: Iterable[str]) -> None:
         """Allow links to the addresses in these texts, which are the person's own."""

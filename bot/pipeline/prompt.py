@@ -14,7 +14,7 @@ from openai.types.responses import EasyInputMessageParam
 
 from bot.conversation.turn_query import Exchange
 from bot.pipeline.addresses import links_in
-from bot.pipeline.attachments import Attached
+from bot.pipeline.attachments import AttachedFile
 from bot.slack.messages import Message
 from memory import EPISODE_KIND, INSTRUCTION_KIND, Memory, subject
 
@@ -72,7 +72,7 @@ class Prompt:
     memories: tuple[Memory, ...] = field(default=())
     newest_only: bool = False
     thread_unread: bool = False
-    files: tuple[Attached, ...] = ()
+    files: tuple[AttachedFile, ...] = ()
     links: frozenset[str] = frozenset()
 
     @property
@@ -111,7 +111,7 @@ def framed(value: object) -> str:
     return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
 
 
-def within(lines: Iterable[str], budget: int) -> list[str]:
+def lines_within(lines: Iterable[str], budget: int) -> list[str]:
     """Return the first lines that fit into `budget` tokens together."""
     kept: list[str] = []
     for line in lines:
@@ -147,7 +147,7 @@ def compose(
     thread: Sequence[dict[str, str]] = (),
     thread_unread: bool = False,
     memory_off: bool = False,
-    files: Sequence[Attached] = (),
+    files: Sequence[AttachedFile] = (),
     now: datetime | None = None,
 ) -> Prompt:
     """Put the prompt together; the person's message comes last.
@@ -205,7 +205,7 @@ def latest_with_files(exchanges: Sequence[Exchange], message: Message) -> str | 
     return brought[-1] if brought else None
 
 
-def _asked(question: str, files: Sequence[Attached]) -> EasyInputMessageParam:
+def _asked(question: str, files: Sequence[AttachedFile]) -> EasyInputMessageParam:
     shown: list[Any] = [dict(file.content) for file in files if file.content]
     if not shown:
         return _message("user", question or FILES_ALONE)
@@ -255,9 +255,9 @@ def _shown(memories: Sequence[Memory]) -> list[Memory]:
     """Return the memories that fit: how to answer first, then the others, as relevant."""
     wishes = [memory for memory in memories if memory.kind == INSTRUCTION_KIND]
     others = [memory for memory in memories if memory.kind != INSTRUCTION_KIND]
-    lines = within(map(_line, wishes), PREFERENCE_TOKENS)
+    lines = lines_within(map(_line, wishes), PREFERENCE_TOKENS)
     left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in lines)
-    return [*wishes[: len(lines)], *others[: len(within(map(_line, others), left))]]
+    return [*wishes[: len(lines)], *others[: len(lines_within(map(_line, others), left))]]
 
 
 def _by_section(memories: Sequence[Memory]) -> list[tuple[str, list[str]]]:
@@ -278,12 +278,12 @@ def _section(name: str, lines: Sequence[str], *, always: bool = False) -> list[s
     return [f"<{name}>", *lines, f"</{name}>"] if lines or always else []
 
 
-def _lines(files: Iterable[Attached]) -> list[str]:
+def _lines(files: Iterable[AttachedFile]) -> list[str]:
     return [framed(file.line) for file in files]
 
 
 def _newest(lines: Iterable[str], budget: int) -> list[str]:
-    return within(reversed(list(lines)), budget)[::-1]
+    return lines_within(reversed(list(lines)), budget)[::-1]
 
 
 def _history(exchanges: Sequence[Exchange], user_id: str) -> list[EasyInputMessageParam]:

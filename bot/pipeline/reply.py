@@ -12,21 +12,21 @@ from typing import Any, Protocol
 import openai
 
 from bot.logs import fault
-from bot.pipeline.links import Links
+from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import Prompt, estimated_tokens
 from bot.pipeline.responses.answer import OnTask, OnText, ResponseReader, StreamedAnswer
 from bot.pipeline.responses.events import (
     Cause,
+    DeadlineExceeded,
     Event,
     Malformed,
     ReplyFailed,
-    TimeIsUp,
     failure_of,
     next_event,
     raise_if_late,
     read_to_end,
     sent_back,
-    within,
+    stop_at,
 )
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
@@ -120,7 +120,9 @@ class Replier:
             raise ReplyFailed("model_down")
         retries = 0 if again or self.breaker.probing else self._requests.retries
         try:
-            written = StreamedAnswer(Links(prompt.links, hosts=self._link_hosts), on_text, on_task)
+            written = StreamedAnswer(
+                LinkFilter(prompt.links, hosts=self._link_hosts), on_text, on_task
+            )
             answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
             reply = await _attended(answer, on_text)
         except (openai.OpenAIError, ReplyFailed) as error:
@@ -163,7 +165,7 @@ class Replier:
                     answer = await self._called(call, person, tools, toolbox, written)
                     answered = {"call_id": call["call_id"], "output": answer}
                     conversation.append({"type": "function_call_output", **answered})
-        except TimeIsUp:
+        except DeadlineExceeded:
             log.warning("an answer was ended after %.0f s", self._answer_seconds)
             written.cut = "cut_slow"
             return _whole(written, "model_slow")
@@ -219,10 +221,10 @@ class Replier:
     ) -> list[Event]:
         """Read one response of the model; return its output.
 
-        Raises `TimeIsUp` after the deadline.
+        Raises `DeadlineExceeded` after the deadline.
         """
         reader, before = ResponseReader(written), written.characters
-        async with within(deadline):
+        async with stop_at(deadline):
             begun = await self._requests.begin(
                 conversation, tools, identifier=_pseudonym(person), retries=retries
             )

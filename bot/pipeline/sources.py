@@ -33,7 +33,7 @@ UPDATE_FROM_TURN = "follow_source"
 UPDATE_FROM_MESSAGE = "follow_message"
 
 
-class Sources:
+class SourceUpdates:
     """Updates the memories of messages that were edited or deleted after formation."""
 
     def __init__(

@@ -19,7 +19,7 @@ from bot.conversation.notice_throttle import NoticeThrottle
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
-from bot.pipeline.deleted_messages import DeletedMessages
+from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.responses.events import Cause, ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker
@@ -54,7 +54,7 @@ class ThreadWorker:
         turn: Pregel[Any, Any, Any, Any],
         fixed_replies: FixedReplies,
         outages: ModelOutages,
-        deleted_messages: DeletedMessages,
+        deleted_messages: DeletedMessageCleanup,
         quotas: Quotas,
         notice_throttle: NoticeThrottle,
         sessions: Sessions,
@@ -94,7 +94,7 @@ class ThreadWorker:
                     break
         except Superseded:
             log.info("a thread was taken over by another worker")
-            if claimed is not None and not await self._inbox.waits(claimed):
+            if claimed is not None and not await self._inbox.is_waiting(claimed):
                 # It was erased: no other worker answers it.
                 await self._activate(claimed)
             return
@@ -176,18 +176,18 @@ class ThreadWorker:
             await self._refuse_quota(claimed, used_up)
             return True
         if behind:
-            await self._outages.hold(claimed)
+            await self._outages.hold_behind(claimed)
             return False
-        if self._outages.known:
-            return await self._outages.begin(claimed, "model_down")
+        if self._outages.model_unavailable:
+            return await self._outages.postpone(claimed, "model_down")
         try:
             await self._turn.ainvoke(claimed)
         except QuotaExceeded as exceeded:
             await self._refuse_quota(claimed, exceeded.used_up)
             return True
         except ReplyFailed as failed:
-            return await self._outages.begin(claimed, failed.cause)
-        await self._outages.answered(claimed)
+            return await self._outages.postpone(claimed, failed.cause)
+        await self._outages.model_answered(claimed)
         return True
 
     async def _activate(self, claimed: ClaimedMessage) -> None:
@@ -237,12 +237,12 @@ class ModelOutages:
         self._others_wait = False
 
     @property
-    def known(self) -> bool:
+    def model_unavailable(self) -> bool:
         """Whether the circuit breaker is open: the model failed just now and is not called."""
         return self._breaker.open
 
-    async def begin(self, claimed: ClaimedMessage, cause: Cause) -> bool:
-        """Put a message off, and send its author a notice the first time.
+    async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
+        """Postpone a message, and send its author a notice the first time.
 
         Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
         answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
@@ -259,12 +259,12 @@ class ModelOutages:
         await self._inbox.postpone(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
         return False
 
-    async def hold(self, claimed: ClaimedMessage) -> None:
-        """Send the author of a message a notice that it waits behind another one of its thread."""
+    async def hold_behind(self, claimed: ClaimedMessage) -> None:
+        """Let a message wait behind a held one of its thread, and send its author a notice."""
         await self._fixed_replies.announce_wait(claimed, "held_down")
         await self._inbox.hold(claimed)
 
-    async def answered(self, claimed: ClaimedMessage) -> None:
+    async def model_answered(self, claimed: ClaimedMessage) -> None:
         """Record that the model answered: messages that wait for it are retried at once."""
         if self._others_wait or claimed.held_since is not None:
             self._others_wait = False
@@ -276,7 +276,7 @@ class ModelOutages:
             return "held_too_long"
         if self._breaker.probing:
             return None
-        refused = await self._inbox.others_answered(claimed, REFUSED_SECONDS)
+        refused = await self._inbox.model_answered_others(claimed, REFUSED_SECONDS)
         return "held_alone" if refused else None
 
 

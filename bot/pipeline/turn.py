@@ -15,10 +15,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
-from bot.conversation.turn_query import Context
+from bot.conversation.turn_query import TurnContext
 from bot.conversation.turns import Intent, Outcome, ReplyMetrics, Turns
 from bot.locale import Language, say
-from bot.pipeline.attachments import Attached, Attachments, unseen_lines
+from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.events import ReplyFailed
@@ -131,7 +131,7 @@ def create_turn(
         made: ReplyMetrics | None = None
         async with open_reply_sink(claimed, view, intent) as sink:
             earlier = latest_with_files(context.exchanges, message)
-            files: Sequence[Attached] = ()
+            files: Sequence[AttachedFile] = ()
             if message.has_files or earlier:
                 files = await dependencies.attachments.read(message, earlier=earlier)
             if question or any(file.content and not file.earlier for file in files):
@@ -187,7 +187,7 @@ def create_turn(
     return turn
 
 
-def _last_reply(context: Context, message: Message) -> str | None:
+def _last_reply(context: TurnContext, message: Message) -> str | None:
     """Return our last reply to the person."""
     earlier = [one.reply for one in context.exchanges if one.user_id == message.user_id]
     return earlier[-1] if earlier else None
@@ -197,13 +197,13 @@ def _note(outcome: Outcome, prompt: Prompt) -> ReplyNote | None:
     return "newest_only" if outcome == "answered" and prompt.newest_only else None
 
 
-async def _nothing_asked(sink: ReplySink, files: Sequence[Attached]) -> str:
+async def _nothing_asked(sink: ReplySink, files: Sequence[AttachedFile]) -> str:
     text = await _with_unseen_files(sink, "", files)
     return text or say(await sink.language(), "nothing_said")
 
 
 async def _with_unseen_files(
-    sink: ReplySink, text: str, files: Sequence[Attached], *, thread_unread: bool = False
+    sink: ReplySink, text: str, files: Sequence[AttachedFile], *, thread_unread: bool = False
 ) -> str:
     language = await sink.language()
     lines = unseen_lines(language, files) if files else []
@@ -217,9 +217,9 @@ async def _prompt(
     claimed: ClaimedMessage,
     view: MemoryView,
     intent: Intent,
-    context: Context,
+    context: TurnContext,
     question: str,
-    files: Sequence[Attached],
+    files: Sequence[AttachedFile],
 ) -> Prompt:
     message, off = claimed.message, intent.memory_state.off
     recalled, thread = await asyncio.gather(
@@ -247,7 +247,7 @@ async def _prompt(
 async def thread_before(
     client: AsyncWebClient,
     message: Message,
-    context: Context,
+    context: TurnContext,
     bot_user_id: str,
     *,
     off: bool = False,
@@ -273,7 +273,7 @@ async def _recalled(
     dependencies: TurnDependencies,
     view: MemoryView,
     intent: Intent,
-    context: Context,
+    context: TurnContext,
     question: str,
 ) -> Recalled:
     if intent.memory_state.off:
@@ -293,7 +293,7 @@ class _Answered:
     outcome: Outcome
     text: str
     whole: bool = False
-    files: Sequence[Attached] = ()
+    files: Sequence[AttachedFile] = ()
 
 
 async def _answer(

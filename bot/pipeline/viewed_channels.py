@@ -47,14 +47,14 @@ _OTHERS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Viewed:
+class ViewedConversation:
     """A conversation, or with `message_ts` one message of it."""
 
     channel_id: str
     message_ts: str | None = None
 
 
-def viewed_in(context: object) -> Viewed | None:
+def read_app_context(context: object) -> ViewedConversation | None:
     """Return what a ``context`` or ``app_context`` of Slack's names first that can be read.
 
     Source: https://docs.slack.dev/reference/events/app_context_changed
@@ -64,9 +64,9 @@ def viewed_in(context: object) -> Viewed | None:
         kind, value = entity.get("type"), entity.get("value")
         if kind == _MESSAGE and isinstance(value, Mapping) and value.get("channel_id"):
             ts = str(value.get("message_ts") or "") or None
-            return Viewed(channel_id=str(value["channel_id"]), message_ts=ts)
+            return ViewedConversation(channel_id=str(value["channel_id"]), message_ts=ts)
         if kind == _CHANNEL and isinstance(value, str) and value:
-            return Viewed(channel_id=value)
+            return ViewedConversation(channel_id=value)
     return None
 
 
@@ -87,7 +87,7 @@ class ViewedChannels:
 
     async def note(self, person: Person, context: object) -> None:
         """Store what the person views now; delete the row where that cannot be read."""
-        viewed = viewed_in(context)
+        viewed = read_app_context(context)
         async with person_transaction(self._pool, person) as connection:
             if viewed is None:
                 await connection.execute(
@@ -169,7 +169,7 @@ class ViewedChannels:
                 return False
         return False
 
-    async def _messages(self, viewed: Viewed) -> list[dict[str, Any]]:
+    async def _messages(self, viewed: ViewedConversation) -> list[dict[str, Any]]:
         if viewed.message_ts is None:
             answer = await self._client.conversations_history(
                 channel=viewed.channel_id, limit=_MESSAGES
@@ -198,11 +198,13 @@ class ViewedChannels:
         return names.get(author, author)
 
 
-async def _newest(connection: AsyncConnection[DictRow], person: Person) -> Viewed | None:
+async def _newest(
+    connection: AsyncConnection[DictRow], person: Person
+) -> ViewedConversation | None:
     found = await connection.execute(
         "SELECT channel_id, message_ts FROM viewed WHERE team_id = %s AND user_id = %s"
         " AND seen_at > now() - interval '1 hour'",
         (person.team_id, person.user_id),
     )
     row = await found.fetchone()
-    return Viewed(**row) if row else None
+    return ViewedConversation(**row) if row else None

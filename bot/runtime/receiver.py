@@ -87,7 +87,7 @@ def create_changes(wiring: Application) -> ChangeEvents:
         home_publisher=wiring.home_publisher,
         offboarding=wiring.offboarding,
         sessions=wiring.sessions,
-        message_changed=wiring.sources.message_changed,
+        message_changed=wiring.source_updates.message_changed,
         bot_user_id=str(wiring.connections.identity.bot_user_id),
     )
 

@@ -31,7 +31,7 @@ from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
-from bot.pipeline.sources import Sources
+from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.tools.toolbox import open_tools
 from bot.pipeline.turn import OpenReplySink, TurnDependencies
 from bot.pipeline.viewed_channels import ViewedChannels
@@ -67,7 +67,7 @@ class Application:
     sessions: Sessions
     formation_jobs: FormationJobs
     notices: ChangeNotices
-    sources: Sources
+    source_updates: SourceUpdates
     modals: Modals
     home_publisher: HomePublisher
     quotas: Quotas
@@ -177,14 +177,16 @@ def wire(connections: Connections) -> Application:
     workspace = Workspace(slack, bot_user_id, RateLimits())
     sessions = Sessions(workspace, pool)
     viewed_channels = ViewedChannels(pool, slack, policies, bot_user_id)
-    sources = Sources(pool, queue, embedder, notices.add_notice, formation_jobs.schedule, slack)
+    source_updates = SourceUpdates(
+        pool, queue, embedder, notices.add_notice, formation_jobs.schedule, slack
+    )
     turns = Turns(
         pool,
         schedule_formation=formation_jobs.schedule,
         consent=settings.consent,
         add_notice=notices.add_notice,
         repeat_notice=notices.repeat_notice,
-        schedule_source_update=sources.schedule_update,
+        schedule_source_update=source_updates.schedule_update,
         quotas=quotas,
     )
 
@@ -204,7 +206,7 @@ def wire(connections: Connections) -> Application:
         notices=notices,
         modals=modals,
         home_publisher=home_publisher,
-        sources=sources,
+        source_updates=source_updates,
         quotas=quotas,
         policies=policies,
         access=access,

@@ -17,7 +17,7 @@ from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.notices.change_notices import SHOW
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
-from bot.pipeline.deleted_messages import DeletedMessages
+from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
@@ -49,8 +49,8 @@ def register_work(wiring: Application) -> None:
         wiring.connections.pool, queue, wiring.missed_messages, wiring.connections.slack
     )
     for name, work, kind, attempts, wait in (
-        (UPDATE_FROM_TURN, wiring.sources.update_from_turn, BACKGROUND, 8, 4),
-        (UPDATE_FROM_MESSAGE, wiring.sources.update_from_message, BACKGROUND, 8, 4),
+        (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, 8, 4),
+        (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, 8, 4),
         (SHOW, wiring.notices.show, REPLIES, 6, 2),
         (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, 2, 2),
         (PUBLISH, wiring.home_publisher.publish, HOMES, 8, 2),
@@ -116,7 +116,7 @@ def create_answering(wiring: Application) -> ThreadWorker:
         create_turn(dependencies, wiring.open_reply_sink),
         fixed_replies,
         ModelOutages(wiring.inbox, fixed_replies, dependencies.replier.breaker),
-        DeletedMessages(pool, dependencies.client, dependencies.bot_user_id, wiring.sessions),
+        DeletedMessageCleanup(pool, dependencies.client, dependencies.bot_user_id, wiring.sessions),
         wiring.quotas,
         NoticeThrottle(pool),
         wiring.sessions,

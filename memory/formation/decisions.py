@@ -48,7 +48,7 @@ class StoredChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenQuestion:
+class NewQuestion:
     """A question to the person: whether `row` gets `value` (None: whether it is removed).
 
     Without `row` the question is whether to remember `value` at all. `narrow` is the key, in the
@@ -66,7 +66,7 @@ class Decisions:
     """The changes to write in the own namespace, the questions to ask, and the refusals."""
 
     changes: list[StoredChange] = field(default_factory=list)
-    questions: list[OpenQuestion] = field(default_factory=list)
+    questions: list[NewQuestion] = field(default_factory=list)
     refused: list[RefusedProposal] = field(default_factory=list)
 
 
@@ -168,7 +168,7 @@ class _Run:
         }
         self._wider: dict[str, Memory] = {}
         self._refused: list[RefusedProposal] = []
-        self._questions: list[OpenQuestion] = []
+        self._questions: list[NewQuestion] = []
 
     def refuse(self, proposal: ProposedWrite, reason: Reason) -> None:
         self._refused.append(proposal.refused(reason))
@@ -281,7 +281,7 @@ class _Run:
         if supersedes:
             value["supersedes"] = supersedes
         kind: Literal["replace", "store"] = "replace" if row else "store"
-        self._questions.append(OpenQuestion(kind=kind, row=row, value=value))
+        self._questions.append(NewQuestion(kind=kind, row=row, value=value))
 
     def _supersede(
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, asks: bool
@@ -309,7 +309,7 @@ class _Run:
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, *, asks: bool
     ) -> None:
         if asks:
-            self._questions.append(OpenQuestion(kind="remove", row=row, value=None))
+            self._questions.append(NewQuestion(kind="remove", row=row, value=None))
             return
         value = self._values[row.key]
         superseded = [
@@ -338,9 +338,9 @@ class _Run:
             refused=self._refused,
         )
 
-    def _widenings(self, changes: Sequence[StoredChange]) -> list[OpenQuestion]:
+    def _widenings(self, changes: Sequence[StoredChange]) -> list[NewQuestion]:
         return [
-            OpenQuestion(
+            NewQuestion(
                 kind="widen", row=wide, value=one.value if one.after else None, narrow=one.key
             )
             for one in changes

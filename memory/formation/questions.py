@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.decisions import OpenQuestion
+from memory.formation.decisions import NewQuestion
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_statement, person_transaction
@@ -54,7 +54,7 @@ class Question:
 
 
 async def ask(
-    connection: AsyncConnection[DictRow], own: Namespace, questions: Iterable[OpenQuestion]
+    connection: AsyncConnection[DictRow], own: Namespace, questions: Iterable[NewQuestion]
 ) -> list[Question]:
     """Store questions and return them; a question that is already open is returned unchanged.
 
@@ -100,7 +100,7 @@ async def ask(
 async def _same_open_question(
     connection: AsyncConnection[DictRow],
     person: Person,
-    question: OpenQuestion,
+    question: NewQuestion,
     audience: str,
     before: dict[str, Any],
 ) -> Question | None:

@@ -29,7 +29,7 @@ async def is_source(
 
     Within the caller's `person_transaction`.
     """
-    return bool(await rows.said_at(connection, person, channel, ts))
+    return bool(await rows.from_message(connection, person, channel, ts))
 
 
 async def source_deleted(
@@ -86,14 +86,16 @@ async def _without(
         return (source.get("channel"), source.get("ts")) == (channel, ts) and not stays(source)
 
     async with person_transaction(pool, person) as connection:
-        namespaces = [row.namespace for row in await rows.said_at(connection, person, channel, ts)]
+        namespaces = [
+            row.namespace for row in await rows.from_message(connection, person, channel, ts)
+        ]
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         if await _drop_questions(connection, person, channel, ts):
             await pool.changed(connection, person, removed=False)
         said = [
             row
-            for row in await rows.said_at(connection, person, channel, ts)
+            for row in await rows.from_message(connection, person, channel, ts)
             if row.namespace in namespaces and any(map(gone, row.value["sources"]))
         ]
         entries = await entries_of(connection, person, [row.key for row in said])

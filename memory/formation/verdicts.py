@@ -74,7 +74,7 @@ class MemoryVerdicts(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class VerdictResult:
     """The verdicts by proposal index, and the tokens used.
 
     `problem` is why there are no verdicts: the model declined, or both answers were malformed.
@@ -105,7 +105,7 @@ class Verifier:
 
     async def judge(
         self, proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]
-    ) -> Judged:
+    ) -> VerdictResult:
         """Return the verdicts for `proposals`, whose evidence is in `messages`.
 
         A malformed answer is requested once more. No database connection is held. Raises
@@ -124,16 +124,16 @@ class Verifier:
                     answer = await self._chat().ainvoke(prompt)
                 except ModelCallFailed as fault:
                     if fault.final:
-                        return Judged(tokens=tokens, problem="refused_verdict")
+                        return VerdictResult(tokens=tokens, problem="refused_verdict")
                     raise fault.error() from None
                 tokens += counted_tokens(answer)
                 if answer.additional_kwargs.get("refusal"):
                     _log.warning("the memory model declined to give verdicts")
-                    return Judged(tokens=tokens, problem="refused_verdict")
+                    return VerdictResult(tokens=tokens, problem="refused_verdict")
                 if (verdicts := read_verdicts(answer, len(proposals))) is not None:
-                    return Judged(verdicts=verdicts, tokens=tokens)
+                    return VerdictResult(verdicts=verdicts, tokens=tokens)
         _log.warning("the memory model's verdicts were malformed twice")
-        return Judged(tokens=tokens, problem="unusable_verdict")
+        return VerdictResult(tokens=tokens, problem="unusable_verdict")
 
     def _chat(self) -> Any:
         from langchain_core.language_models import BaseChatModel

@@ -37,10 +37,12 @@ UNDO_MINUTES = 10
 # Deletes, in the same transaction, the application's texts about these memories' sources (None: all
 # texts of the person), and returns them as JSON values for Undo. `places` in such a value are the
 # (channel, ts) of the messages it is about.
-TakeAway: TypeAlias = Callable[
+BlankTexts: TypeAlias = Callable[
     [AsyncConnection[DictRow], Sequence[Memory] | None], Awaitable[list[dict[str, Any]]]
 ]
-PutBack: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]]
+RestoreTexts: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]
+]
 
 
 class UndoExpired(KiokuMemoryError):
@@ -85,9 +87,9 @@ async def forget(
     person: Person,
     references: Sequence[str] | None,
     *,
-    take_away: TakeAway | None = None,
+    blank_texts: BlankTexts | None = None,
 ) -> Forgotten:
-    """Delete memories: rows, vectors, ledger entries, questions, and the texts of `take_away`.
+    """Delete memories: rows, vectors, ledger entries, questions, and the texts of `blank_texts`.
 
     `references` are `Memory.reference`s of this person; None means all memories. Unknown references
     and those of other people match nothing. If only the ledger still has a memory, its entries are
@@ -105,8 +107,8 @@ async def forget(
         memories = [read(row) for row in stored]
         # In a thread: reading thousands of entries takes tenths of a second.
         known = memories + await asyncio.to_thread(earlier_contents, payload, memories, person)
-        if take_away is not None:
-            payload.texts.extend(await take_away(connection, known if keys is not None else None))
+        if blank_texts is not None:
+            payload.texts.extend(await blank_texts(connection, known if keys is not None else None))
         if not memories and not payload.texts and not any(payload.rows.values()):
             just_now = await _forgotten_just_now(connection, person)
             return Forgotten(memories=(), undo=None, just_now=just_now)
@@ -125,7 +127,7 @@ async def forget(
 
 
 async def undo_forget(
-    pool: Pool, person: Person, undo: Undo, *, put_back: PutBack | None = None
+    pool: Pool, person: Person, undo: Undo, *, restore_texts: RestoreTexts | None = None
 ) -> list[Memory]:
     """Undo a `forget`: restore the same rows, values, dates and vectors. Works once.
 
@@ -140,9 +142,9 @@ async def undo_forget(
         await connection.execute(
             "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
         )
-        if put_back is not None:
+        if restore_texts is not None:
             left = await _still_forgotten(connection, person)
-            await put_back(
+            await restore_texts(
                 connection, [one for one in payload.texts if not left & _message_keys(one)]
             )
         await pool.changed(connection, person, removed=False)

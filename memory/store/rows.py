@@ -170,7 +170,7 @@ async def fetch_all(
     }
 
 
-async def said_at(
+async def from_message(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> list[Memory]:
     """Return the rows that have the message as a source, oldest first."""

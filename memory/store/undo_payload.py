@@ -34,7 +34,7 @@ class UndoPayload:
     """Deleted rows of each table as lines of PostgreSQL's JSON, without their vectors.
 
     `vectors` are those of the rows of a table, in pgvector's binary format, in the same order.
-    `texts` and `quotes` are JSON values of `memory.store.forgetting.TakeAway` and
+    `texts` and `quotes` are JSON values of `memory.store.forgetting.BlankTexts` and
     `memory.store.quotations`.
     """
 

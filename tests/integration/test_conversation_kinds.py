@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from bot.conversation.turn_query import Context, Exchange
+from bot.conversation.turn_query import Exchange, TurnContext
 from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.turn import thread_before
 from bot.slack.audiences import Audiences, kind_of
@@ -267,7 +267,7 @@ async def test_the_languages_of_many_are_bounded(
     assert asked == [human.user_id for human in humans]
 
 
-NOTHING = Context(exchanges=(), recent_words=())
+NOTHING = TurnContext(exchanges=(), recent_words=())
 
 
 async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
@@ -321,7 +321,7 @@ async def test_a_known_or_new_thread_is_not_read(slack: PlaygroundSlack) -> None
     exchange = Exchange(
         ts=place.ts, thread=later.thread, user_id=place.user, question="q", reply="a"
     )
-    known = Context(exchanges=(exchange,), recent_words=())
+    known = TurnContext(exchanges=(exchange,), recent_words=())
     assert await thread_before(client, later, known, bot) == Thread()
     assert not slack.calls("conversations.replies")
 

@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.conversation.interruptions import Superseded
-from bot.pipeline.deleted_messages import DeletedMessages
+from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.slack.client import NOTICE_METADATA
 from tests.conftest import owner_rows
 from tests.integration.deliveries import Answering, Sender, answering, open_sender, whole
@@ -302,7 +302,7 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -
     event = stored(sender, place, attempts=1)
     await dies_at_its_start(sender, place)
     owner_rows(sender.conninfo, "UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
-    gone = DeletedMessages(
+    gone = DeletedMessageCleanup(
         sender.pool, sender.slack.client(), sender.slack.bot_user_id, sender.sessions
     )
     await gone.clear(sender.slack.message(place).thread)

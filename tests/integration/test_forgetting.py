@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.conversation.history import anything_said, put_back, take_away
+from bot.conversation.history import blank_texts, has_texts, restore_texts
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
@@ -155,7 +155,7 @@ class Data:
             self.pool,
             person,
             named,
-            take_away=partial(take_away, person=person, update_notices=nothing),
+            blank_texts=partial(blank_texts, person=person, update_notices=nothing),
         )
 
     async def undo(self, done: Forgotten | Undo, person: Person = ALICE) -> int:
@@ -163,7 +163,7 @@ class Data:
         undo = done.undo if isinstance(done, Forgotten) else done
         assert undo is not None
         again = Undo.from_token(undo.token())
-        return len(await undo_forget(self.pool, person, again, put_back=put_back))
+        return len(await undo_forget(self.pool, person, again, restore_texts=restore_texts))
 
 
 def waiting_for(ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
@@ -283,8 +283,8 @@ async def test_everything_is_everything(data: Data) -> None:
         "1.2": ("", "", None),
         "1.3": ("I love pizza", "I love pizza", "You like pizza!"),
     }
-    assert not await anything_said(data.pool, ALICE)
-    assert await anything_said(data.pool, BOB)
+    assert not await has_texts(data.pool, ALICE)
+    assert await has_texts(data.pool, BOB)
     assert {ts for _, _, ts in data.receipts()} == {"1.1", "1.19", "1.2", "1.29"}
 
 
@@ -369,7 +369,9 @@ async def test_an_undo_with_another_key_restores_nothing(data: Data) -> None:
     before = data.everything()
     for key in (sushi.undo.key, "", "x", "é" * 44, ramen.undo.key[:-4]):
         with pytest.raises(UndoExpired):
-            await undo_forget(data.pool, ALICE, Undo(id=ramen.undo.id, key=key), put_back=put_back)
+            await undo_forget(
+                data.pool, ALICE, Undo(id=ramen.undo.id, key=key), restore_texts=restore_texts
+            )
     assert data.everything() == before
     assert await data.undo(ramen) == 1
 
@@ -596,4 +598,4 @@ async def _forget_at_once(database: str) -> None:
 
     impatient_too = make_conninfo(database, options="-c lock_timeout=200ms")
     async with create_pool(impatient_too, min_size=1, max_size=1) as pool:
-        await forget(pool, ALICE, None, take_away=impatient)
+        await forget(pool, ALICE, None, blank_texts=impatient)

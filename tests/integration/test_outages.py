@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from bot.conversation.history import take_away
+from bot.conversation.history import blank_texts
 from bot.conversation.notice_throttle import NoticeThrottle
 from bot.locale import say
 from bot.pipeline.formation import FORM_MEMORIES
@@ -351,7 +351,7 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: 
         app.pool,
         asked.person,
         None,
-        take_away=partial(take_away, person=asked.person, update_notices=nothing),
+        blank_texts=partial(blank_texts, person=asked.person, update_notices=nothing),
     )
     back(app)
     app.script("Noted.")

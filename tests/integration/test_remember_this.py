@@ -112,14 +112,14 @@ async def changed(app: App, place: Place, how: str, **more: Any) -> None:
     where = {"user": place.user, "channel": place.channel, "ts": place.ts}
     app.slack.control(f"messages/{how}", {**where, **more})
     who = person(place, app)
-    await app.wiring.sources.message_changed(who, place.channel, place.ts, place.root)
+    await app.wiring.source_updates.message_changed(who, place.channel, place.ts, place.root)
     jobs = app.rows(
         "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
         UPDATE_FROM_MESSAGE,
         place.user,
     )
     for job in jobs:
-        await app.wiring.sources.update_from_message(**job["args"])
+        await app.wiring.source_updates.update_from_message(**job["args"])
 
 
 async def test_the_memory_follows_its_message(app: App) -> None:

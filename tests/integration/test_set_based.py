@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.conversation.history import put_back, take_away
+from bot.conversation.history import blank_texts, restore_texts
 from bot.memories.person_data import erase_person
 from bot.notices.change_notices import ChangeNotices
 from bot.queue.queue import Queue
@@ -139,7 +139,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
             pool,
             ANN,
             None,
-            take_away=partial(take_away, person=ANN, update_notices=update_notices(pool)),
+            blank_texts=partial(blank_texts, person=ANN, update_notices=update_notices(pool)),
         )
         assert len(sent) <= MOST, sent
     assert len(done.memories) == MEMORIES
@@ -149,7 +149,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     assert count(database, shown) == MEMORIES
     assert done.undo is not None
     with counted() as sent:
-        back = await undo_forget(pool, ANN, done.undo, put_back=put_back)
+        back = await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
         assert len(sent) <= MOST, sent
     assert len(back) == MEMORIES
     assert printed(database) == before
@@ -169,13 +169,13 @@ async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str)
                 pool,
                 ANN,
                 references,
-                take_away=partial(take_away, person=ANN, update_notices=nothing),
+                blank_texts=partial(blank_texts, person=ANN, update_notices=nothing),
             )
             forgetting = len(sent)
         assert len(done.memories) == len(references)
         assert done.undo is not None
         with counted() as sent:
-            await undo_forget(pool, ANN, done.undo, put_back=put_back)
+            await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
             counts.append((forgetting, len(sent)))
         assert printed(database) == before
     assert counts[0] == counts[1]

@@ -18,7 +18,7 @@ import regex
 
 from bot.delivery.splitting import break_point, open_table, split_markdown
 from bot.pipeline.addresses import links_in
-from bot.pipeline.links import Links
+from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import shortened
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 
@@ -257,7 +257,7 @@ def functions() -> dict[str, TextFunction]:
         PersonMessage(text="I like https://a.example/x and tea.", channel="D1", ts="1.0")
     )
     found |= {
-        "Links.feed": lambda text: (one := Links()).feed(text) + one.settle(),
+        "Links.feed": lambda text: (one := LinkFilter()).feed(text) + one.settle(),
         "Links.feed, in pieces": in_pieces,
         "links_in": lambda text: links_in([text]),
         "TypedMessage": typed_message,
@@ -274,8 +274,8 @@ def functions() -> dict[str, TextFunction]:
 
 
 def in_pieces(text: str) -> str:
-    """Return what `Links` shows of a text that comes in small pieces."""
-    links = Links()
+    """Return what `LinkFilter` shows of a text that comes in small pieces."""
+    links = LinkFilter()
     shown = [links.feed(text[at : at + 10]) for at in range(0, len(text), 10)]
     return "".join(shown) + links.settle()
 
@@ -326,6 +326,6 @@ def test_a_text_function_takes_linear_time(name: str) -> None:
 
 
 def test_a_megabyte_without_a_space_is_read_at_once() -> None:
-    """What `Links` holds back is limited: small pieces of one endless word are not read again."""
+    """`LinkFilter` holds back little: small pieces of one endless word are not read again."""
     assert took(in_pieces, "x" * 1_000_000) < 5.0
     assert took(in_pieces, "a.com/" * 40_000) < 5.0

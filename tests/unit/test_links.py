@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.pipeline.addresses import links_in, normal
-from bot.pipeline.links import Links
+from bot.pipeline.links import LinkFilter
 from bot.pipeline.responses.answer import StreamedAnswer
 from bot.slack.text import has_unlinked
 from bot.types import Citation
@@ -25,7 +25,7 @@ OWN = links_in(
 
 def through(text: str, cuts: tuple[int, ...] = ()) -> str:
     """Return what comes out of `text` when it goes in cut at these places."""
-    links = Links(OWN)
+    links = LinkFilter(OWN)
     places = [0, *sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]
     pieces = [text[a:b] for a, b in itertools.pairwise(places)]
     return "".join(map(links.feed, pieces)) + links.settle()
@@ -163,7 +163,7 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
 )
 def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
     """What whoever runs Kioku trusts is a link, with what is below it; what looks so is not."""
-    links = Links(hosts={"docs.site"})
+    links = LinkFilter(hosts={"docs.site"})
     assert (links.feed(text) + links.settle() == text) is is_link
 
 
@@ -278,7 +278,7 @@ def test_no_link_of_nobodys_is_ever_shown(text: str) -> None:
 
 def test_a_cited_page_is_a_link() -> None:
     """What a web search cites is a link from then on, and before that it is text."""
-    links = Links()
+    links = LinkFilter()
     said = "As [Kyoto](https://city.site/k?utm_source=openai) says, "
     assert links.feed(said) == "As Kyoto (city[.]site/k?utm_source=openai) says, "
     links.cite("https://city.site/k?utm_source=openai")
@@ -289,7 +289,7 @@ def test_a_cited_page_is_a_link() -> None:
 
 def test_words_are_shown_as_they_come() -> None:
     """A word is held until it ends, no longer; a link's label until the link does."""
-    links = Links()
+    links = LinkFilter()
     assert links.feed("It rai") == "It "
     assert links.feed("ns. ") == "rains. "
     assert links.feed("[in Ky") == ""
@@ -323,7 +323,7 @@ async def test_the_title_of_a_citation_is_text() -> None:
     async def ignore(_: object) -> None:
         pass
 
-    answer = StreamedAnswer(Links(), ignore, ignore)
+    answer = StreamedAnswer(LinkFilter(), ignore, ignore)
     answer.cite([Citation(url="https://a.example", title="<!channel>\nhttps://evil.com")])
     await answer.text("Yes.")
     [cited] = answer.whole().citations

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from bot.delivery.splitting import closing_fence, open_fence
-from bot.pipeline.links import Links, without_links
+from bot.pipeline.links import LinkFilter, without_links
 from bot.pipeline.responses.events import (
     Event,
     add_item,
@@ -38,7 +38,7 @@ class StreamedAnswer:
     `characters` counts all that the model wrote, shown or not; `searches` its web searches.
     """
 
-    def __init__(self, links: Links, on_text: OnText, on_task: OnTask) -> None:
+    def __init__(self, links: LinkFilter, on_text: OnText, on_task: OnTask) -> None:
         self.links = links
         self.cut: CutReason | None = None
         self.is_full = False

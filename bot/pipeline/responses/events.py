@@ -29,13 +29,13 @@ class Malformed(Exception):
     """The model's server sent something that is not an event of the Responses API."""
 
 
-class TimeIsUp(Exception):
+class DeadlineExceeded(Exception):
     """The time for an answer has passed."""
 
 
 @asynccontextmanager
-async def within(deadline: float) -> AsyncIterator[None]:
-    """Raise `TimeIsUp` in the body when `deadline`, of the event loop's clock, has passed."""
+async def stop_at(deadline: float) -> AsyncIterator[None]:
+    """Raise `DeadlineExceeded` in the body at `deadline`, in seconds of the event loop's clock."""
     limit = asyncio.timeout_at(deadline)
     try:
         async with limit:
@@ -43,23 +43,23 @@ async def within(deadline: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise TimeIsUp from error
+        raise DeadlineExceeded from error
 
 
 def raise_if_late(deadline: float) -> None:
-    """Raise `TimeIsUp` if `deadline` has passed."""
+    """Raise `DeadlineExceeded` if `deadline` has passed."""
     if asyncio.get_running_loop().time() > deadline:
-        raise TimeIsUp
+        raise DeadlineExceeded
 
 
 async def next_event(events: Events, deadline: float) -> Event | None:
     """Return the next event, or None at the end of the stream.
 
-    Raises `TimeIsUp` when `deadline`, of the event loop's clock, has passed, and `Malformed` for
-    data that is not a JSON object.
+    Raises `DeadlineExceeded` at `deadline`, in seconds of the event loop's clock, and `Malformed`
+    for data that is not a JSON object.
     """
     try:
-        async with within(deadline):
+        async with stop_at(deadline):
             event = await anext(events)
     except StopAsyncIteration:
         return None

@@ -46,7 +46,7 @@ _DICT: Any = object  # makes the SDK return the parsed JSON unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchResult:
     """The result of a search: `output` for the model, the cited pages, and the tokens used."""
 
     output: str
@@ -57,7 +57,7 @@ class Found:
 
 async def search_web(
     client: openai.AsyncOpenAI, query: str, *, model: str, identifier: str
-) -> Found:
+) -> SearchResult:
     """Search the web; if the search fails, the output tells the model so.
 
     `identifier` identifies the person to the provider, as in the request for the answer.
@@ -98,7 +98,7 @@ async def search_web(
     kept = tuple(citations.values())[:MAX_SOURCES]
     sources = [{"title": one.title, "url": one.url} for one in kept]
     output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
-    return Found(output=output, citations=kept, tokens=tokens)
+    return SearchResult(output=output, citations=kept, tokens=tokens)
 
 
 def query_in(arguments: str) -> str:
@@ -107,8 +107,8 @@ def query_in(arguments: str) -> str:
     return " ".join(query.split())[:QUERY_CHARACTERS].strip() if isinstance(query, str) else ""
 
 
-def _failed(sentence: str, tokens: int = 0) -> Found:
-    return Found(output=framed({"error": sentence}), tokens=tokens, failed=True)
+def _failed(sentence: str, tokens: int = 0) -> SearchResult:
+    return SearchResult(output=framed({"error": sentence}), tokens=tokens, failed=True)
 
 
 def _items(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
