@@ -61,6 +61,7 @@ class Settings(BaseModel):
     openai_secret_arn: str | None = Field(None, alias="OPENAI_SECRET_ARN")
     pool_size: int = Field(12, alias="KIOKU_POOL_SIZE", ge=1, le=1000)
     port: int = Field(3000, alias="PORT", ge=0, le=65535)
+    metrics_port: int = Field(0, alias="KIOKU_METRICS_PORT", ge=0, le=65535)
     reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL", min_length=1)
     memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL", min_length=1)
     memory_api: Literal["responses", "chat"] = Field("responses", alias="KIOKU_MEMORY_API")
@@ -175,6 +176,7 @@ _HINTS = {
     "DATABASE_OWNER_URL": "an address such as postgresql://OWNER:PASSWORD@HOST:5432/DATABASE",
     "KIOKU_POOL_SIZE": "a number of connections from 1 to 1000",
     "PORT": "a port number from 0 to 65535",
+    "KIOKU_METRICS_PORT": "a port number from 1 to 65535, or 0 for none",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
     "KIOKU_MEMORY_API": "responses or chat",

@@ -217,10 +217,12 @@ from .tools.memory_tools import (
 )
 from .tracing import (
     Span as Span,
+    count as count,
     current_step as current_step,
     measured as measured,
     recorded as recorded,
     step as step,
+    step_ended as step_ended,
 )
 
 __all__: list[str]

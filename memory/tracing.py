@@ -1,4 +1,4 @@
-"""Spans: named steps with durations, measured only while a recorder is set; never any text."""
+"""Spans (named steps with durations) and counts, only while a recorder is set; never any text."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ class Span:
 P = ParamSpec("P")
 T = TypeVar("T")
 Record: TypeAlias = Callable[[Span], None]
+CountRecorder: TypeAlias = Callable[[str, float, dict[str, str]], None]
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
 _current: ContextVar[str] = ContextVar("step", default="")
 _record: Record | None = None
+_count: CountRecorder | None = None
 
 
 def step(name: str) -> AbstractContextManager[None]:
@@ -56,15 +58,35 @@ def current_step() -> str:
     return _current.get()
 
 
+def count(name: str, amount: float = 1.0, **labels: str) -> None:
+    """Report that something happened `amount` times, if a recorder is set.
+
+    Values of `labels` are from small sets, such as methods of Slack's API: never a person or text.
+    """
+    if _count is not None:
+        _count(name, amount, labels)
+
+
+def step_ended(name: str, began: float) -> None:
+    """Report a step that began at `began` (`time.perf_counter`) and ends now."""
+    if _record is not None:
+        seconds = time.perf_counter() - began
+        _record(Span(name, time.time() - seconds, seconds, _current.get()))
+
+
 @contextmanager
-def recorded(record: Record) -> Iterator[None]:
-    """Call `record` with each step of this process that ends within this block."""
-    global _record
-    before, _record = _record, record
+def recorded(record: Record, counts: CountRecorder | None = None) -> Iterator[None]:
+    """Call `record` with each step that ends in this process within this block.
+
+    `counts` is called with the name, amount and labels of each `count`.
+    """
+    global _record, _count
+    before = _record, _count
+    _record, _count = record, counts
     try:
         yield
     finally:
-        _record = before
+        _record, _count = before
 
 
 class _Step:

@@ -32,6 +32,7 @@ from memory import (
     Pool,
     Redacted,
     Removed,
+    count,
     credential_kinds,
     measured,
     redact_texts,
@@ -246,6 +247,7 @@ class Turns:
                 await self._add_notice(connection, view.person, intent.id, changes, questions)
             if intent.reply_ts:
                 await self._repeat_notice(connection, view.person, intent.id)
+        count("turns", outcome=outcome)
 
 
 def _scope(message: Message) -> dict[str, str]:

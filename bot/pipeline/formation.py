@@ -27,12 +27,14 @@ from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from memory import (
     FormationResult,
+    FormationUnavailable,
     Former,
     MemoryModelRefused,
     Namespace,
     Person,
     PersonMessage,
     Pool,
+    count,
     memory_view,
     person_transaction,
     redact_texts,
@@ -188,12 +190,17 @@ class FormationJobs:
                 )
             except _Overtaken:
                 continue
+            except FormationUnavailable:
+                count("formations", outcome="unavailable")
+                raise
             except MemoryModelRefused:
+                count("formations", outcome="model_refused")
                 # Logged where it happened. Nothing but another setup ends it, or the person's next
                 # message, which brings the next attempt forward.
                 async with person_transaction(self._pool, namespace.person) as connection:
                     await self._defer(connection, namespace, REFUSED_SECONDS)
                 return
+            _report(formed)
             log.info(
                 "formed memories from %d message(s): %d change(s), refused: %s",
                 len(words),
@@ -213,6 +220,15 @@ async def _redacted(words: Sequence[PersonMessage]) -> list[PersonMessage]:
         replace(one, text=said.text, reply_to=question.text or None)
         for one, said, question in zip(words, texts[::2], texts[1::2], strict=True)
     ]
+
+
+def _report(formed: FormationResult) -> None:
+    count("formations", outcome="changed" if formed.changes else "unchanged")
+    for change in formed.changes:
+        count("proposals", outcome=change.action)
+    for refusal in formed.refused:
+        count("proposals", outcome=refusal.reason)
+    count("proposals", len(formed.questions), outcome="asked")
 
 
 def _counted(formed: FormationResult) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ from bot.pipeline.responses.events import (
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.types import WEB_SEARCH, Reply, Task, TaskState
-from memory import Person, measured
+from memory import Person, measured, step_ended
 
 log = logging.getLogger(__name__)
 
@@ -224,6 +225,7 @@ class Replier:
         Raises `DeadlineExceeded` after the deadline.
         """
         reader, before = ResponseReader(written), written.characters
+        began, silent = time.perf_counter(), True
         async with stop_at(deadline):
             begun = await self._requests.begin(
                 conversation, tools, identifier=_pseudonym(person), retries=retries
@@ -232,7 +234,11 @@ class Replier:
             async with begun as stream:
                 on_begun()
                 while (event := await next_event(stream, deadline)) is not None:
-                    if await reader.read(event):
+                    done = await reader.read(event)
+                    if silent and written.characters > before:
+                        silent = False
+                        step_ended("first token", began)
+                    if done:
                         await read_to_end(stream)
                         return reader.output
                     if written.is_full:

@@ -56,18 +56,31 @@ _DROP: LiteralString = (
 )
 
 
+async def read_state(pool: Pool) -> dict[str, float]:
+    """Return counts and ages, named as the gauges of `bot.runtime.metrics`."""
+    row = await _state(pool)
+    return {
+        "processes": row["processes"],
+        "messages_waiting": row["waiting"],
+        "oldest_message_seconds": row["oldest_seconds"] or 0.0,
+        "jobs_due": row["due"],
+        "jobs_later": row["later"],
+        "jobs_failed": row["failed_jobs"],
+    }
+
+
+async def _state(pool: Pool) -> dict[str, Any]:
+    async with transaction(pool) as connection:
+        [row] = await (await connection.execute(_STATE, (_ALIVE_SECONDS,))).fetchall()
+        return row
+
+
 def status(settings: Settings) -> None:
     """Print versions, model, running processes, and counts of messages and jobs.
 
     Raises `StartError` if the database cannot be reached or is not set up.
     """
-
-    async def state(pool: Pool) -> dict[str, Any]:
-        async with transaction(pool) as connection:
-            [row] = await (await connection.execute(_STATE, (_ALIVE_SECONDS,))).fetchall()
-            return row
-
-    for label, text in _lines(settings, in_database(settings, state)):
+    for label, text in _lines(settings, in_database(settings, _state)):
         tell(f"{label:11}{text}")
 
 

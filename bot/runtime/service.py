@@ -69,6 +69,13 @@ class Service:
             front = await self._stack.enter_async_context(open_front(wiring))
         if self._host is not None:
             await self._listen(self._host, wiring, front)
+        if self._settings.metrics_port:
+            from bot.runtime.metrics import serving_metrics
+
+            metrics = serving_metrics(
+                connections.pool, self._host or "127.0.0.1", self._settings.metrics_port
+            )
+            await self._stack.enter_async_context(metrics)
 
     async def _listen(self, host: str, wiring: Application, front: Receiver | None) -> None:
         connections = wiring.connections

@@ -15,6 +15,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from memory import count
+
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
 GAP_SECONDS = 300.0
@@ -129,6 +131,7 @@ class RateLimits:
         """Record the ``Retry-After`` of a refused call; return False for any other error."""
         if not isinstance(error, SlackApiError) or error_code(error) != "ratelimited":
             return False
+        count("slack_rate_limits", method=method)
         now = time.monotonic()
         self._until = {name: until for name, until in self._until.items() if until > now}
         self._until[team_id, method] = now + retry_after(error)

@@ -10,7 +10,7 @@ from psycopg import OperationalError
 
 from bot.locale import Language, say
 from bot.logs import fault
-from memory import Person, Pool, measured, person_transaction, transaction
+from memory import Person, Pool, count, measured, person_transaction, transaction
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,8 @@ class Quotas:
 
     @measured("shares")
     async def spend(self, team_id: str, tokens: int) -> None:
-        """Count tokens the model has used for a workspace, where there is a limit."""
+        """Count tokens the model has used for a workspace; in PostgreSQL where there is a limit."""
+        count("model_tokens", tokens, team=team_id)
         if not self._tokens_per_day:
             return
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, LiteralString
@@ -99,3 +100,15 @@ def test_a_receiver_needs_an_app_token_or_a_signing_secret(
     done = ended(tmp_path, "run", "--role", "back")
     assert done.code == 2
     assert "invalid choice: 'back'" in done.err
+
+
+def test_metrics_are_on_a_port_of_their_own(tmp_path: Path, slack: Server, database: str) -> None:
+    """`kioku run` answers Prometheus on `KIOKU_METRICS_PORT`, and not on its public port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    given = {**settings(slack, database), "KIOKU_METRICS_PORT": str(port)}
+    url = f"http://127.0.0.1:{port}/metrics"
+    with running(tmp_path, "run", **given, SLACK_APP_TOKEN=slack.info["app_token"]) as kioku:
+        assert fetched(f"{ready(kioku)}/metrics")[0] == 404
+        assert "kioku_database_up 1.0" in fetched(url)[1]
+        wait_for(lambda: "kioku_processes 1.0" in fetched(url)[1])

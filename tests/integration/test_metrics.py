@@ -1,0 +1,97 @@
+"""``/metrics``: what Prometheus reads of a process, and nothing that a person wrote."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.runtime.metrics import COUNTERS, GAUGES, STEPS, serving_metrics
+from memory import count
+from tests.conftest import ROOT
+from tests.integration.app import App
+
+Sample = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def values(text: str) -> dict[Sample, float]:
+    """Return each sample of a scrape by its name and labels."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def scrape(port: int) -> str:
+    """Return what a process answers to Prometheus."""
+    url = f"http://127.0.0.1:{port}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith("text/plain; version=")
+        return await answer.text()
+
+
+async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
+    """Durations, outcomes, tokens by workspace, and what waits; no text and no user id."""
+    place = app.slack.place()
+    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        message = await app.ask(place, "I like ramen and I live in Osaka.")
+        await app.form(message)
+        await app.receive(place, "And soba")
+        logging.getLogger("bot.test").warning("Something happened.")
+        text = await scrape(port)
+    seen = values(text)
+
+    def steps(name: str) -> float:
+        return seen["kioku_step_seconds_count", (("step", name),)]
+
+    assert steps("first token") == steps("model") == steps("end") == 1
+    assert steps("embed") >= 1
+    assert seen["kioku_turns_total", (("outcome", "answered"),)] == 1
+    assert seen["kioku_formations_total", (("outcome", "changed"),)] == 1
+    assert seen["kioku_proposals_total", (("outcome", "remembered"),)] == 2
+    assert seen["kioku_model_tokens_total", (("team", app.slack.team_id),)] > 100
+    assert seen["kioku_log_records_total", (("level", "warning"), ("logger", "bot"))] == 1
+    assert seen["kioku_database_up", ()] == 1
+    assert seen["kioku_messages_waiting", ()] == 1
+    assert 0 <= seen["kioku_oldest_message_seconds", ()] < 60
+    assert "process_resident_memory_bytes" in text
+    assert not re.search(r"ramen|Osaka|soba", text)
+    assert place.user not in text
+
+
+async def test_a_refused_call_is_counted_by_its_method(app: App) -> None:
+    """A 429 of Slack's adds to the counter of its method."""
+    place = app.slack.place()
+    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        app.slack.fault("chat.startStream", error="ratelimited", retry_after=1, times=1)
+        await app.ask(place, "I like ramen")
+        seen = values(await scrape(port))
+    assert seen["kioku_slack_rate_limits_total", (("method", "chat.startStream"),)] == 1
+
+
+async def test_without_a_recorder_nothing_is_counted(app: App) -> None:
+    """After the end of the endpoint a count goes nowhere, and its port is free."""
+    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        pass
+    count("turns", outcome="answered")
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await scrape(port)
+
+
+def test_the_page_lists_every_metric() -> None:
+    """The tables of docs/reference/metrics.md are made from the code."""
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+?) \|(?: ([^|]*?) \|)?$", page, re.MULTILINE)
+    assert rows == [
+        *(
+            (f"kioku_{name}_total", text, ", ".join(labels))
+            for name, (text, labels) in COUNTERS.items()
+        ),
+        *((f"kioku_{name}", text, "") for name, text in GAUGES.items()),
+        *((name, text, "") for name, text in STEPS.items()),
+    ]
