@@ -1,8 +1,9 @@
-"""The number of SQL statements of a message, and of a process at rest: ``bench/trace.py``."""
+"""The SQL statements and files of a message, and of a process at rest: ``bench/trace.py``."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.conftest import ROOT, SPACE, Server, json_server, login_of
 PLAIN, TEACHING, UNRELATED, AT_REST = 20, 40, 2, 2.0
 # More in the first minute of an hour, or where the window holds the end of one run and the next.
 MINUTELY = 100
+PAGE = (ROOT / "docs/explanation/one-message.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -40,13 +42,18 @@ async def cases(database: str, stand_in: Server) -> Traced:
             "KIOKU_FORMATION_DELAY": "3",
         }
         settings = load_settings(environment, dotenv=None)
-        with traced(calls=False) as take:
+        with traced() as take:
             async with Service(settings, environment["DATABASE_URL"]):
                 return await Cases(control, database, take).play()
 
 
-async def test_statements_of_messages_and_of_rest(cases: Traced) -> None:
-    """No message, and no process at rest, sends more statements than these."""
+async def test_statements_and_files_of_messages(cases: Traced) -> None:
+    """Messages, and a process at rest, send at most these; the page names every file that ran."""
+    traces = (cases.plain, cases.plain_formation, cases.teaching, cases.unrelated)
+    ran = {file for trace in traces for file in trace.files}
+    named = set(re.findall(r"`((?:bot|memory)/[a-z0-9_/]+\.py)`", PAGE))
+    assert not ran - named
+    assert [file for file in named if not (ROOT / file).is_file()] == []
     sent = {
         "plain": len(cases.plain.own),
         "teaching": len(cases.teaching.own),
