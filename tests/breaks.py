@@ -432,7 +432,7 @@ BREAKS = (
     Break(
         "an answer is stored without credentials",
         "bot/conversation/turns.py",
-        'await redact_texts(reply or "", known=intent.removed)',
+        'await redact_texts(reply or "", known=turn_row.removed)',
         'await redact_texts(reply or "")',
         "An answer that repeats a password would keep it.",
         ("tests/integration/test_redaction.py::test_an_answer_that_repeats_it_stays_in_slack",),
@@ -1874,7 +1874,7 @@ BREAKS = (
     Break(
         "a look at the thread where something is unknown",
         "bot/delivery/outbox.py",
-        "        self.unknown = intent.since is not None",
+        "        self.unknown = turn_row.since is not None",
         "        self.unknown = False",
         "What a dying worker posted and did not note would stay beside the answer.",
         ("tests/integration/test_exactly_once.py",),
@@ -2904,7 +2904,7 @@ BREAKS = (
     Break(
         "no recall while off",
         "bot/pipeline/turn.py",
-        "    if intent.memory_state.off:",
+        "    if turn_row.memory_state.off:",
         "    if False:",
         "Memories would be in the prompt although the person has paused.",
         ("tests/integration/test_controls.py::test_paused_is_no_read_and_no_write",),

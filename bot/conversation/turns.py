@@ -53,7 +53,7 @@ class ReplyMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class TurnRow:
     """The stored row of a turn whose reply is about to be posted.
 
     An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
@@ -106,7 +106,7 @@ class Turns:
         words: str,
         bot_user_id: str,
         limited: bool = False,
-    ) -> tuple[Intent, TurnContext]:
+    ) -> tuple[TurnRow, TurnContext]:
         """Store that this message is about to be answered, and read what was said before it.
 
         History is the thread's (in a DM: the last day's across its threads). Recent words are the
@@ -139,7 +139,7 @@ class Turns:
                 "" if forgotten else redacted_words.text[:_WORDS_LIMIT],
                 kept=start.memory_state.on_record,
             )
-        intent = Intent(
+        turn_row = TurnRow(
             id=turn["id"],
             memory_state=start.memory_state,
             reply_ts=tuple(turn["reply_ts"]),
@@ -149,7 +149,7 @@ class Turns:
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
         )
-        return intent, start.context
+        return turn_row, start.context
 
     async def reword(
         self, team_id: str, channel_id: str, ts: str, thread: str, *, question: str, words: str
@@ -195,7 +195,7 @@ class Turns:
     async def end(
         self,
         claimed: ClaimedMessage,
-        intent: Intent,
+        turn_row: TurnRow,
         view: MemoryView,
         outcome: Outcome,
         *,
@@ -219,10 +219,10 @@ class Turns:
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. Of the
         reply, too, no credential is stored: not one it repeats, nor any other.
         """
-        [kept] = await redact_texts(reply or "", known=intent.removed)
+        [kept] = await redact_texts(reply or "", known=turn_row.removed)
         async with transaction(self._pool, _scope(claimed.message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
-            if intent.memory_state.is_first:
+            if turn_row.memory_state.is_first:
                 await note_informed(connection, claimed.message.person)
             ended = await connection.execute(
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
@@ -237,16 +237,16 @@ class Turns:
                     note,
                     made.model if made else None,
                     made.milliseconds if made else None,
-                    intent.id,
+                    turn_row.id,
                 ),
             )
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self._schedule_formation(connection, view.own)
             if changes or questions:
-                await self._add_notice(connection, view.person, intent.id, changes, questions)
-            if intent.reply_ts:
-                await self._repeat_notice(connection, view.person, intent.id)
+                await self._add_notice(connection, view.person, turn_row.id, changes, questions)
+            if turn_row.reply_ts:
+                await self._repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
 
 

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage
 from bot.conversation.interruptions import Superseded
-from bot.conversation.turns import Intent
+from bot.conversation.turns import TurnRow
 from bot.slack.client import retry_on_rate_limit
 from memory import Pool, execute_statement, measured, transaction
 
@@ -111,14 +111,14 @@ class Outbox:
     A worker that died did so at most `age` seconds ago. `is_retry`: this is not the first attempt.
     """
 
-    def __init__(self, pool: Pool, claimed: ClaimedMessage, intent: Intent) -> None:
+    def __init__(self, pool: Pool, claimed: ClaimedMessage, turn_row: TurnRow) -> None:
         self._pool = pool
         self._claimed = claimed
-        self.turn_id = intent.id
-        self.times = intent.reply_ts
-        self.unknown = intent.since is not None
-        self.since = intent.since or 0.0
-        self.age = math.inf if intent.since is None else intent.age
+        self.turn_id = turn_row.id
+        self.times = turn_row.reply_ts
+        self.unknown = turn_row.since is not None
+        self.since = turn_row.since or 0.0
+        self.age = math.inf if turn_row.since is None else turn_row.age
         self.is_retry = claimed.attempts > 0
 
     @measured("intend")

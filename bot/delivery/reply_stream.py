@@ -15,7 +15,7 @@ from typing import Self
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped, Superseded
-from bot.conversation.turns import Intent
+from bot.conversation.turns import TurnRow
 from bot.delivery.outbox import Outbox
 from bot.delivery.posted_messages import PostedMessage, PostedMessages, StreamsRefused
 from bot.delivery.sessions import Sessions
@@ -73,20 +73,20 @@ class ReplyStream:
         people: Profiles,
         claimed: ClaimedMessage,
         view: MemoryView,
-        intent: Intent,
+        turn_row: TurnRow,
         *,
         stand_in: bool,
         check: Callable[[ClaimedMessage], Awaitable[bool]],
     ) -> None:
-        outbox = Outbox(pool, claimed, intent)
+        outbox = Outbox(pool, claimed, turn_row)
         self._client = workspace.client
         self._sessions = sessions
         self._claimed = claimed
         self._message = claimed.message
         self._view = view
-        self._turn_id = intent.id
-        self._settings = intent.memory_state.settings
-        self._memory_state: MemoryState | None = intent.memory_state
+        self._turn_id = turn_row.id
+        self._settings = turn_row.memory_state.settings
+        self._memory_state: MemoryState | None = turn_row.memory_state
         self._people = people
         self._stand_in = stand_in
         self._check = check
@@ -103,7 +103,7 @@ class ReplyStream:
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
         self._sure_at = time.monotonic()
-        self._looked_at = self._sure_at if intent.unchanged else float("-inf")
+        self._looked_at = self._sure_at if turn_row.unchanged else float("-inf")
         self._checked_at = self._shown_at = float("-inf")
 
     async def __aenter__(self) -> Self:

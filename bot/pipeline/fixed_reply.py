@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.turns import Intent, Outcome
+from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import say
 from bot.pipeline.turn import OpenReplySink, TurnDependencies
 from bot.slack.text import plain, typed
@@ -30,34 +30,36 @@ class FixedReplies:
 
         `remember` says whether what they wrote may still become a memory.
         """
-        view, intent = await self._begin(claimed, remember=remember)
-        await self._show(claimed, view, intent, key, values)
-        await self._dependencies.turns.end(claimed, intent, view, outcome, reply=None)
+        view, turn_row = await self._begin(claimed, remember=remember)
+        await self._show(claimed, view, turn_row, key, values)
+        await self._dependencies.turns.end(claimed, turn_row, view, outcome, reply=None)
 
     async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
         """Tell the person that their answer takes longer; it will replace this message."""
-        view, intent = await self._begin(claimed, remember=True)
-        await self._show(claimed, view, intent, key, {})
+        view, turn_row = await self._begin(claimed, remember=True)
+        await self._show(claimed, view, turn_row, key, {})
 
-    async def _begin(self, claimed: ClaimedMessage, *, remember: bool) -> tuple[MemoryView, Intent]:
+    async def _begin(
+        self, claimed: ClaimedMessage, *, remember: bool
+    ) -> tuple[MemoryView, TurnRow]:
         dependencies, text = self._dependencies, claimed.message.text if remember else ""
         view = await dependencies.audiences.view(claimed.message)
-        intent, _ = await dependencies.turns.begin(
+        turn_row, _ = await dependencies.turns.begin(
             claimed,
             view,
             question=plain(text, dependencies.bot_user_id),
             words=typed(text, dependencies.bot_user_id),
             bot_user_id=dependencies.bot_user_id,
         )
-        return view, intent
+        return view, turn_row
 
     async def _show(
         self,
         claimed: ClaimedMessage,
         view: MemoryView,
-        intent: Intent,
+        turn_row: TurnRow,
         key: str,
         values: dict[str, object],
     ) -> None:
-        async with self._open_reply_sink(claimed, view, intent) as sink:
+        async with self._open_reply_sink(claimed, view, turn_row) as sink:
             await sink.finish(say(await sink.language(), key, **values))

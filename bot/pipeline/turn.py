@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
 from bot.conversation.turn_query import TurnContext
-from bot.conversation.turns import Intent, Outcome, ReplyMetrics, Turns
+from bot.conversation.turns import Outcome, ReplyMetrics, TurnRow, Turns
 from bot.locale import Language, say
 from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
@@ -85,7 +85,7 @@ class ReplySink(Protocol):
         """Show the person, and nobody else, what these bring; they decide."""
 
 
-OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, Intent], ReplySink]
+OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow], ReplySink]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def create_turn(
 
         view = await dependencies.audiences.view(message)
         question_text = with_files(question) if message.has_files else question
-        intent, context = await dependencies.turns.begin(
+        turn_row, context = await dependencies.turns.begin(
             claimed,
             view,
             question=question_text,
@@ -129,18 +129,20 @@ def create_turn(
         tools, done = None, ToolResults()
         note: ReplyNote | None = None
         made: ReplyMetrics | None = None
-        async with open_reply_sink(claimed, view, intent) as sink:
+        async with open_reply_sink(claimed, view, turn_row) as sink:
             earlier = latest_with_files(context.exchanges, message)
             files: Sequence[AttachedFile] = ()
             if message.has_files or earlier:
                 files = await dependencies.attachments.read(message, earlier=earlier)
             if question or any(file.content and not file.earlier for file in files):
                 prompt = await _prompt(
-                    dependencies, claimed, view, intent, context, question, files
+                    dependencies, claimed, view, turn_row, context, question, files
                 )
                 recalled = [memory.reference for memory in prompt.memories]
                 if sink.interactive:
-                    tools = dependencies.tools(claimed, view, intent, _last_reply(context, message))
+                    tools = dependencies.tools(
+                        claimed, view, turn_row, _last_reply(context, message)
+                    )
                 answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.whole:
@@ -156,7 +158,9 @@ def create_turn(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
                 note = _note(outcome, prompt)
-                left_out = credential_kinds(intent.removed) if intent.memory_state.on_record else ()
+                left_out = (
+                    credential_kinds(turn_row.removed) if turn_row.memory_state.on_record else ()
+                )
                 shown = with_notes(await sink.language(), text, note, left_out)
                 await sink.finish(
                     shown,
@@ -165,13 +169,13 @@ def create_turn(
                 )
                 await sink.show(done.shown)
                 if outcome == "answered" and sink.interactive:
-                    await sink.show(await dependencies.hints(message, intent.memory_state))
+                    await sink.show(await dependencies.hints(message, turn_row.memory_state))
             else:
                 outcome, text = "answered", await _nothing_asked(sink, files)
                 await sink.finish(text)
         await dependencies.turns.end(
             claimed,
-            intent,
+            turn_row,
             view,
             outcome,
             reply=None if outcome == "failed" else text,
@@ -216,14 +220,14 @@ async def _prompt(
     dependencies: TurnDependencies,
     claimed: ClaimedMessage,
     view: MemoryView,
-    intent: Intent,
+    turn_row: TurnRow,
     context: TurnContext,
     question: str,
     files: Sequence[AttachedFile],
 ) -> Prompt:
-    message, off = claimed.message, intent.memory_state.off
+    message, off = claimed.message, turn_row.memory_state.off
     recalled, thread = await asyncio.gather(
-        _recalled(dependencies, view, intent, context, question or FILES_ALONE),
+        _recalled(dependencies, view, turn_row, context, question or FILES_ALONE),
         thread_before(
             dependencies.client, message, context, dependencies.bot_user_id, off=off is not None
         ),
@@ -240,7 +244,7 @@ async def _prompt(
             thread_unread=thread.unread,
             memory_off=off is not None,
             files=files,
-            now=datetime.now(intent.memory_state.settings.zone),
+            now=datetime.now(turn_row.memory_state.settings.zone),
         )
 
 
@@ -272,11 +276,11 @@ def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory
 async def _recalled(
     dependencies: TurnDependencies,
     view: MemoryView,
-    intent: Intent,
+    turn_row: TurnRow,
     context: TurnContext,
     question: str,
 ) -> Recalled:
-    if intent.memory_state.off:
+    if turn_row.memory_state.off:
         return Recalled(memories=())
     return await recall_memories(
         dependencies.pool, dependencies.embedder, view, question, first=context.memories

@@ -13,7 +13,7 @@ from langgraph.pregel import Pregel
 from psycopg import OperationalError
 
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.turns import Intent, Outcome
+from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import Language, language_of
 from bot.logs import fault
 from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
@@ -93,10 +93,10 @@ class AskHandler:
         self._collected: dict[str, Collected] = {}
 
     def open_reply_sink(
-        self, claimed: ClaimedMessage, view: MemoryView, intent: Intent
+        self, claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow
     ) -> Collected:
         """Return the outlet of one call."""
-        del view, intent
+        del view, turn_row
         return self._collected[claimed.message.event_id]
 
     async def ask(

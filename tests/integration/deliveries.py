@@ -13,7 +13,7 @@ import psycopg
 
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.interruptions import Stopped
-from bot.conversation.turns import Intent, Turns
+from bot.conversation.turns import TurnRow, Turns
 from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
@@ -56,18 +56,18 @@ class Sender:
 
     async def turn(
         self, place: Place, *, event: int = -1, attempts: int = 0
-    ) -> tuple[ClaimedMessage, Intent]:
-        """Begin the turn of `place`, or begin it again; return its message and intent."""
+    ) -> tuple[ClaimedMessage, TurnRow]:
+        """Begin the turn of `place`, or begin it again; return its message and its row."""
         message = self.slack.message(place)
         waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
-        intent, _ = await turns_alone(self.pool).begin(
+        turn_row, _ = await turns_alone(self.pool).begin(
             waiting,
             memory_view(message.person.namespace(DM)),
             question="",
             words="",
             bot_user_id="B",
         )
-        return waiting, intent
+        return waiting, turn_row
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
@@ -120,13 +120,13 @@ async def answering(
     sender: Sender,
     place: Place,
     *,
-    begun: tuple[ClaimedMessage, Intent] | None = None,
+    begun: tuple[ClaimedMessage, TurnRow] | None = None,
     language: Language = "en",
     stand_in: bool = False,
     informed: bool = True,
 ) -> AsyncIterator[Answering]:
     """Begin an answer in a thread; how it ends is up to the test."""
-    claimed, intent = begun or await sender.turn(place)
+    claimed, turn_row = begun or await sender.turn(place)
     holder: list[Answering] = []
 
     async def check(_: ClaimedMessage) -> bool:
@@ -144,11 +144,11 @@ async def answering(
         Profiles(sender.pool, sender.workspace.client),
         claimed,
         memory_view(claimed.message.person.namespace(DM)),
-        replace(intent, memory_state=MemoryState(settings=settings)),
+        replace(turn_row, memory_state=MemoryState(settings=settings)),
         stand_in=stand_in,
         check=check,
     )
-    holder.append(Answering(stream, intent.id))
+    holder.append(Answering(stream, turn_row.id))
     async with stream:
         yield holder[0]
 

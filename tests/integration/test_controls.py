@@ -428,10 +428,10 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
         waiting = await app.wiring.inbox.claim(secret.thread)
         assert waiting is not None
         view = await app.wiring.audiences.view(secret)
-        intent, _ = await app.wiring.turns.begin(
+        turn_row, _ = await app.wiring.turns.begin(
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
-        await app.wiring.controls.undoing.withhold(who, intent.id, ToolChanges())
+        await app.wiring.controls.undoing.withhold(who, turn_row.id, ToolChanges())
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
     assert "soba" in app.request_texts()[-1]
@@ -691,10 +691,10 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     view = await app.wiring.audiences.view(said)
     waiting = await app.wiring.inbox.claim(said.thread)
     assert waiting is not None
-    intent, _ = await app.wiring.turns.begin(
+    turn_row, _ = await app.wiring.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
-    tools = app.wiring.turn_dependencies.tools(waiting, view, intent, None)
+    tools = app.wiring.turn_dependencies.tools(waiting, view, turn_row, None)
     await app.wiring.controls.pause(who)
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     given = {"action": "create", "evidence": "I love natto", "content": content}

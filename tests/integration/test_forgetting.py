@@ -120,13 +120,13 @@ class Data:
         waiting = waiting_for(ts, question, person)
         turns = turns_alone(self.pool)
         seen = memory_view(person.namespace(DM))
-        intent, _ = await turns.begin(
+        turn_row, _ = await turns.begin(
             waiting, seen, question=question, words=question, bot_user_id="B"
         )
-        await Outbox(self.pool, waiting, intent).note(f"{ts}9")
+        await Outbox(self.pool, waiting, turn_row).note(f"{ts}9")
         await turns.end(
             waiting,
-            intent,
+            turn_row,
             seen,
             "answered",
             reply=reply,
@@ -134,7 +134,7 @@ class Data:
             removal_proposed=removal_proposed,
         )
         if formed:
-            self.rows("UPDATE turns SET formed_at = now() WHERE id = %s", intent.id)
+            self.rows("UPDATE turns SET formed_at = now() WHERE id = %s", turn_row.id)
 
     def texts(self) -> dict[str, tuple[str, str, str | None]]:
         """Return question, words and reply of every turn, by timestamp."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from bot.conversation.periods import Period
-from bot.conversation.turns import Intent
+from bot.conversation.turns import TurnRow
 from bot.locale import LANGUAGES, Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
@@ -87,14 +87,14 @@ class ControlTools:
         audiences: AudienceChanges,
         viewing: ViewedChannels,
         message: Message,
-        intent: Intent,
+        turn_row: TurnRow,
     ) -> None:
         self._controls = controls
         self._own = own
         self._audiences = audiences
         self._viewing = viewing
         self._message = message
-        self._intent = intent
+        self._turn_row = turn_row
         self._in_dm = message.audience == DM
         # By action and arguments, so that a repeated request is shown only once.
         self._shown: dict[str, Work] = {}
@@ -155,7 +155,7 @@ class ControlTools:
                     " 2026-12-24T18:00, or leave it out to pause until they resume."
                 )
         # To ask for a pause is nothing to remember either.
-        settings = await self._undoing.pause(person, until, self._intent.id, self._done)
+        settings = await self._undoing.pause(person, until, self._turn_row.id, self._done)
         self.switched_off = True
         self._show_done()
         end = settings.paused_until
@@ -177,7 +177,7 @@ class ControlTools:
         if which not in ("this_message", "previous_message"):
             return _error("`scope` is this_message or previous_message.")
         # The request itself repeats what is meant, so it is never remembered either.
-        await self._undoing.withhold(self._message.person, self._intent.id, self._done)
+        await self._undoing.withhold(self._message.person, self._turn_row.id, self._done)
         self.switched_off = True
         self._show_done()
         if which == "this_message":
@@ -194,7 +194,7 @@ class ControlTools:
     async def _go_incognito(self, given: Arguments) -> Any:
         del given
         scope = scope_of(self._message)
-        await self._undoing.go_incognito(self._message, scope, self._intent.id, self._done)
+        await self._undoing.go_incognito(self._message, scope, self._turn_row.id, self._done)
         self.switched_off = True
         self._show_done()
         return {"incognito": "on", "where": self._where, "until": "they switch it off"}

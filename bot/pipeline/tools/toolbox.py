@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.turns import Intent
+from bot.conversation.turns import TurnRow
 from bot.conversation.unformed import final_question
 from bot.locale import Language
 from bot.memories.actions import MemoryActions
@@ -167,7 +167,7 @@ class Toolbox:
         return output
 
 
-OpenTools: TypeAlias = Callable[[ClaimedMessage, MemoryView, Intent, str | None], Toolbox]
+OpenTools: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow, str | None], Toolbox]
 
 
 def open_tools(
@@ -183,7 +183,7 @@ def open_tools(
     verifier: Verifier | None,
     spend: Spend,
 ) -> OpenTools:
-    """Return what makes the tools for a turn: its message, view, intent, and the reply before it.
+    """Return what makes the tools for a turn: its message, view, row, and the reply before it.
 
     `shows` contains the actions of ``memory_settings`` that only show something, by name.
     """
@@ -193,9 +193,9 @@ def open_tools(
         return [*([] if off else memory_tools(tuple(schemas))), *control_tools(shows, in_dm=in_dm)]
 
     def opened(
-        claimed: ClaimedMessage, view: MemoryView, intent: Intent, last_reply: str | None
+        claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow, last_reply: str | None
     ) -> Toolbox:
-        message, memory_state = claimed.message, intent.memory_state
+        message, memory_state = claimed.message, turn_row.memory_state
         off = memory_state.off is not None
 
         async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
@@ -204,7 +204,7 @@ def open_tools(
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(
-                text=intent.words,
+                text=turn_row.words,
                 channel=message.channel_id,
                 ts=message.ts,
                 kind="tool",
@@ -221,7 +221,7 @@ def open_tools(
                 verifier=verifier,
                 off=off,
             )
-            return memory, ControlTools(controls, own, shows, audiences, viewing, message, intent)
+            return memory, ControlTools(controls, own, shows, audiences, viewing, message, turn_row)
 
         return Toolbox(
             definitions(message.audience == DM, off),
@@ -231,7 +231,7 @@ def open_tools(
             [controls.consent_asked] if memory_state.needs_consent_question else [],
             spend,
             keeps_facts=UserFact in schemas,
-            removed=intent.removed,
+            removed=turn_row.removed,
         )
 
     return opened
