@@ -173,6 +173,7 @@ from .store.ledger import (
     history as history,
     undo_change as undo_change,
     undo_changes as undo_changes,
+    undo_import as undo_import,
 )
 from .store.memories import (
     Memory as Memory,
@@ -197,6 +198,7 @@ from .store.reembedding import (
 )
 from .store.transfer import (
     ImportPlan as ImportPlan,
+    ImportResult as ImportResult,
     PlannedMemory as PlannedMemory,
     export_memories as export_memories,
     import_memories as import_memories,

@@ -3519,6 +3519,14 @@ BREAKS = (
         "Each answer in a channel would say again how many memories it leaves out.",
         ("tests/integration/test_unused_hint.py",),
     ),
+    Break(
+        "lines with other numbers are different",
+        "memory/store/transfer.py",
+        'or near.hides or _numbers(near.content) != _numbers(one.value["content"]):',
+        "or near.hides:",
+        "An import would leave out a birthday because another one is stored.",
+        ("tests/integration/test_transfer.py",),
+    ),
     # --- what the playground holds the app to -------------------------------------------------
     Break(
         "a text beside blocks",

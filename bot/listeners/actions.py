@@ -40,7 +40,7 @@ from bot.views.home_list import (
     HOME_SEARCH_ACTION,
     position_after,
 )
-from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION
+from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION, UNDO_IMPORT_ACTION
 from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
@@ -109,6 +109,7 @@ def register(
         HOME_MORE_ACTION: controls.incognito_in_home,
         HOME_SKIP_ACTION: controls.tour_skipped,
         EXPORT_ACTION: exporter.exported,
+        UNDO_IMPORT_ACTION: modals.importing.undone,
         FEEDBACK_ACTION: modals.feedback.clicked,
     }
     clicks_in_modals: dict[str, ModalClick] = {

@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -19,6 +20,7 @@ from bot.slack.text import storable
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.import_export import (
     ImportInput,
     any_selected,
@@ -34,12 +36,12 @@ from bot.views.memory_state import memory_off_text
 from bot.views.views import SlackView, language_of_view, metadata_of, sentence_view
 from memory import (
     SCHEMAS,
-    Change,
     ChangedSince,
     Embedder,
     EmbeddingsUnavailable,
     FormationUnavailable,
     ImportPlan,
+    ImportResult,
     JudgedInstructions,
     MemoryOff,
     NotAnExport,
@@ -51,6 +53,7 @@ from memory import (
     person_transaction,
     plan_import,
     transaction_timeout,
+    undo_import,
 )
 
 log = logging.getLogger(__name__)
@@ -136,7 +139,7 @@ class Importer:
             if _digest(text) != metadata_of(view).get("digest"):
                 return await self._preview(person, language, entered, text)
             confirmed = await self._confirmed(person, view, text)
-            changes = await self._import(person, text, confirmed.references)
+            done = await self._import(person, text, confirmed.references)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return await self._form_with_problem(language, entered, problem)
         except MemoryOff:
@@ -145,8 +148,27 @@ class Importer:
             return sentence_view(language, "import_title", say(language, "import_unchecked"))
         except (ChangedSince, EmbeddingsUnavailable):
             return sentence_view(language, "import_title", say(language, "command_failed"))
-        log.info("a person imported %d memories", len(changes))
-        return imported_view(language, changes, confirmed.refused)
+        log.info("a person imported %d memories", len(done.changes))
+        return imported_view(language, done, confirmed.refused)
+
+    async def undone(self, person: Person, language: Language, value: str) -> Payload:
+        """Undo the import that a button names: ``FIRST LAST NUMBER``, as `imported_view` has it."""
+        first, last, number = value.split()
+        try:
+            with transaction_timeout(_DATABASE_SECONDS):
+                undone = await undo_import(
+                    self.pool,
+                    self.embedder,
+                    person,
+                    datetime.fromisoformat(first),
+                    datetime.fromisoformat(last),
+                )
+        except EmbeddingsUnavailable:
+            return ephemeral_payload(say(language, "command_failed"))
+        if not undone:
+            return ephemeral_payload(say(language, "undo_gone"))
+        log.info("a person took back %d imported memories", len(undone))
+        return ephemeral_payload(say(language, "import_undone", count=len(undone), total=number))
 
     async def _over_limit(self, person: Person, language: Language) -> SlackView | None:
         used_up = await self.quotas.admit(person)
@@ -171,7 +193,9 @@ class Importer:
     async def _plan(self, person: Person, text: str) -> ImportPlan:
         with transaction_timeout(_DATABASE_SECONDS):
             async with self._reading:
-                return await plan_import(self.pool, person, text, schemas=self.schemas)
+                return await plan_import(
+                    self.pool, self.embedder, person, text, schemas=self.schemas
+                )
 
     async def _preview(
         self, person: Person, language: Language, entered: ImportInput, text: str
@@ -183,7 +207,7 @@ class Importer:
 
     async def _import(
         self, person: Person, text: str, instructions: Collection[str]
-    ) -> list[Change]:
+    ) -> ImportResult:
         async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
             if self._disagrees(await read_settings(connection, person)):
                 raise MemoryOff("The person has switched memory off meanwhile.")

@@ -26,9 +26,10 @@ from bot.views.blocks import (
 from bot.views.labels import describe, kind_title
 from bot.views.modal_triggers import IMPORT_ALL_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view, metadata_of
-from memory import Change, ImportPlan, PlannedMemory, subject
+from memory import ImportPlan, ImportResult, PlannedMemory, subject
 
 EXPORT_ACTION = "export_memories"
+UNDO_IMPORT_ACTION = "undo_import"
 IMPORT_FORM = "memory_import"
 IMPORT_PREVIEW = "memory_import_preview"
 # Slack's own limit of a text input. Source: Block Kit reference, plain-text input element.
@@ -43,10 +44,11 @@ _WAS_LIMIT = 100
 _TICK = "import.tick."
 IMPORT_PAGE_ACTION = "import_page"
 _TEXT, _FILE = "import.text", "import.file"
-_OUTCOMES: tuple[tuple[Literal["added", "updated", "unchanged"], str], ...] = (
+_OUTCOMES: tuple[tuple[Literal["added", "updated", "unchanged", "similar"], str], ...] = (
     ("added", "import_added"),
     ("updated", "import_updated"),
     ("unchanged", "import_unchanged"),
+    ("similar", "import_similar"),
 )
 _REFUSED = {
     "shape": "import_refused_shape",
@@ -88,7 +90,8 @@ def import_form(
     language: Language, *, with_file: bool, text: str = "", problem: str = ""
 ) -> SlackView:
     """Return the form to import with, with `text` in it, and below `problem` where there is one."""
-    blocks: list[Block] = [section(problem or say(language, "import_about"))]
+    ask = f"{say(language, 'import_ask')}\n```{say(language, 'import_prompt')}```"
+    blocks: list[Block] = [section(problem or say(language, "import_about")), section(ask)]
     blocks.append(_text_input(language, text, required=not with_file))
     if with_file:
         upload = {"type": "file_input", "filetypes": ["json", "txt"], "max_files": 1}
@@ -123,16 +126,14 @@ def import_preview(
         blocks += [_instruction_checkbox(language, one) for one in instructions]
     if left := len(plan.instructions) - len(instructions):
         blocks.append(note(say(language, "import_instructions_more", count=left)))
-    changes = plan.changes
-    shown = changes[:_SHOWN] if submitted.file else changes
+    lines = plan.shown
+    shown = lines[:_SHOWN] if submitted.file else lines
     blocks += _sections(language, shown)
-    if left := len(changes) - len(shown):
-        see_all = button(
-            IMPORT_ALL_ACTION, say(language, "import_see_all", count=len(changes)), "1"
-        )
+    if left := len(lines) - len(shown):
+        see_all = button(IMPORT_ALL_ACTION, say(language, "import_see_all", count=len(lines)), "1")
         blocks.append(note(say(language, "import_more", count=left)))
         blocks.append(actions(see_all))
-    if not changes and not instructions:
+    if not plan.changes and not instructions:
         blocks.append(note(say(language, "import_nothing")))
         return information_view(language, "import_title", blocks)
     blocks.append(note(say(language, "import_not_yet")))
@@ -149,12 +150,12 @@ def import_preview(
 
 
 def import_page(language: Language, plan: ImportPlan, page: int, file: str) -> SlackView:
-    """Return one page, from 1, of all that a file would change but instructions."""
-    changes = plan.changes
-    pages = max(1, -(-len(changes) // _PAGE))
+    """Return one page, from 1, of all that a file would change or leaves out but instructions."""
+    lines = plan.shown
+    pages = max(1, -(-len(lines) // _PAGE))
     page = min(max(page, 1), pages)
     blocks: list[Block] = [note(say(language, "import_page", page=page, pages=pages))]
-    blocks += _sections(language, changes[(page - 1) * _PAGE : page * _PAGE])
+    blocks += _sections(language, lines[(page - 1) * _PAGE : page * _PAGE])
     blocks += page_buttons(language, IMPORT_PAGE_ACTION, page, pages)
     return information_view(
         language, "import_title", blocks, metadata={"file": file, "language": language}
@@ -243,11 +244,14 @@ def _sections(language: Language, changes: Sequence[PlannedMemory]) -> list[Bloc
     return [section(text) for text in texts]
 
 
-def imported_view(language: Language, changes: Sequence[Change], refused: int = 0) -> SlackView:
-    """Return what was imported, and where it can be undone; `refused` ticked instructions."""
-    updated = sum(1 for one in changes if one.before is not None)
-    text = say(language, "imported", added=len(changes) - updated, updated=updated)
-    blocks = [section(text), note(say(language, "imported_undo"))]
+def imported_view(language: Language, done: ImportResult, refused: int = 0) -> SlackView:
+    """Return what was imported, with one Undo for all of it; `refused` ticked instructions."""
+    total = len(done.changes)
+    updated = sum(1 for one in done.changes if one.before is not None)
+    text = say(language, "imported", added=total - updated, updated=updated, known=done.known)
+    value = f"{done.first.isoformat()} {done.last.isoformat()} {total}"
+    undo = button(UNDO_IMPORT_ACTION, say(language, "import_undo"), value)
+    blocks = [section(text, undo if total else None), note(say(language, "imported_undo"))]
     if refused:
         blocks.insert(1, section(say(language, "imported_refused", count=refused)))
     return information_view(language, "import_title", blocks)
@@ -277,4 +281,5 @@ def _line(language: Language, one: PlannedMemory) -> str:
     if one.now is None:
         return say(language, "import_line_added", what=what)
     was = escaped(describe(language, one.now.kind, one.now.content))
-    return say(language, "import_line_updated", what=what, was=was)
+    key = "import_line_similar" if one.fate == "similar" else "import_line_updated"
+    return say(language, key, what=what, was=was)

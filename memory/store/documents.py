@@ -72,11 +72,12 @@ class Document:
     """The memories of a document for one person; `refused` counts the others by reason.
 
     Reasons: ``shape``, ``date`` (outside 2000 to 2100), ``unknown_kind``, ``content``, ``secret``,
-    ``ended``, ``too_many``.
+    ``ended``, ``too_many``. `lines`: it is a list of another assistant, not an export.
     """
 
     memories: tuple[Imported, ...]
     refused: Mapping[str, int]
+    lines: bool = False
 
 
 # --- writing -------------------------------------------------------------------------------
@@ -244,13 +245,19 @@ def _sources(entries: object) -> list[dict[str, Any]]:
 
 
 def _read_lines(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Document:
-    """Read one fact per line, without list marks and dates; headings and fences are skipped."""
+    """Read one fact per line, without list marks and dates; headings are skipped.
+
+    In a text with a code block, only the lines in it are read.
+    """
     memories: dict[str, Imported] = {}
     refused: Counter[str] = Counter()
     now = datetime.now(UTC)
     if _LINE_KIND not in {schema.__name__ for schema in schemas}:
         raise NotAnExport("lines")
-    for line in text.splitlines():
+    lines = text.splitlines()
+    if fences := [number for number, line in enumerate(lines) if _FENCE.match(line)]:
+        lines = lines[fences[0] + 1 : fences[-1] if len(fences) > 1 else None]
+    for line in lines:
         if not line.strip() or _FENCE.match(line) or _HEADING.search(line):
             continue
         fact = _DATED.sub("", _BULLET.sub("", line, count=1) if _BULLET.match(line) else line)
@@ -286,4 +293,4 @@ def _read_lines(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -
         )
     if not memories and not refused:
         raise NotAnExport("empty")
-    return Document(memories=tuple(memories.values()), refused=dict(refused))
+    return Document(memories=tuple(memories.values()), refused=dict(refused), lines=True)

@@ -168,6 +168,20 @@ async def undo_changes(
     return await _undo(pool, embedder, person, ids, every=False)
 
 
+async def undo_import(
+    pool: Pool, embedder: Embedder, person: Person, first: datetime, last: datetime
+) -> list[Change]:
+    """Undo the person's imports from `first` to `last`, inclusive, as `undo_changes` does."""
+    found = await person_statement(
+        pool,
+        person,
+        "SELECT id FROM memory_changes WHERE team_id = %s AND user_id = %s AND actor = 'import'"
+        " AND at BETWEEN %s AND %s",
+        (person.team_id, person.user_id, first, last),
+    )
+    return await undo_changes(pool, embedder, person, [row["id"] for row in found])
+
+
 async def _undo(
     pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID], *, every: bool
 ) -> list[Change]:

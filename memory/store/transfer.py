@@ -6,30 +6,53 @@ The format is described in docs/reference/export.md; `VERSION` is its version.
 from __future__ import annotations
 
 import asyncio
+import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, LiteralString, TypeAlias
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, DataError
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
+from memory.embeddings.vectors import vector_array
+from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import Namespace, Person
-from memory.model.schemas import SCHEMAS, thing
+from memory.model.schemas import SCHEMAS, searchable_text, thing
 from memory.postgres.database import Pool, person_transaction
 from memory.store import documents
 from memory.store.documents import Imported
+from memory.store.ledger import changes_named
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
-Fate: TypeAlias = Literal["added", "updated", "unchanged"]
+Fate: TypeAlias = Literal["added", "updated", "unchanged", "similar"]
+
+# Cosine similarity. High, because a line that is left out by mistake is lost: with
+# text-embedding-3-small a sentence and its opposite are often at 0.8 and more.
+SIMILARITY = 0.92
+# Lines of a document that are compared, each with so many of the person's newest memories.
+_MOST_LINES, _MOST_STORED = 500, 5_000
+_NUMBER = re.compile(r"\d+")
+# Each stored vector is read from TOAST once, as a copy, not once for each line.
+_NEAREST: LiteralString = (
+    "WITH mine AS MATERIALIZED (SELECT prefix, key, embedding::real[]::vector AS stored"
+    f" FROM store_vectors WHERE {OF_PERSON} ORDER BY updated_at DESC LIMIT {_MOST_STORED})"
+    " SELECT DISTINCT ON (number) number, prefix, key"
+    " FROM unnest(%(vectors)b::vector[]) WITH ORDINALITY AS new (embedding, number)"
+    " JOIN mine ON stored <=> embedding <= %(furthest)s ORDER BY number, stored <=> embedding"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMemory:
-    """One memory of an import; `now` is the stored memory about the same subject."""
+    """One memory of an import; `now` is the stored memory about the same subject.
+
+    With the fate ``similar``, `now` is the stored memory that says the same in other words.
+    """
 
     fate: Fate
     memory: Imported
@@ -54,9 +77,27 @@ class ImportPlan:
         return [one for one in found if not one.memory.is_instruction]
 
     @property
+    def shown(self) -> list[PlannedMemory]:
+        """The `changes`, then what is left out because a stored memory says the same."""
+        return [*self.changes, *self.of("similar")]
+
+    @property
     def instructions(self) -> list[PlannedMemory]:
         """Instructions that would be added or updated; the person confirms each one."""
         return [p for p in self.planned if p.fate != "unchanged" and p.memory.is_instruction]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResult:
+    """The changes of an import, made from `first` to `last`, the arguments of `undo_import`.
+
+    `known` counts the memories that were stored already.
+    """
+
+    changes: list[Change]
+    known: int
+    first: datetime
+    last: datetime
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
@@ -97,6 +138,7 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
 
 async def plan_import(
     pool: Pool,
+    embedder: Embedder,
     person: Person,
     text: str,
     *,
@@ -105,12 +147,14 @@ async def plan_import(
     """Return the changes that importing `text` would make; writes nothing.
 
     `text` is an exported document, or another assistant's list of what it remembers, one memory
-    per line. Raises `NotAnExport`.
+    per line. A line is ``similar`` where the cosine similarity of a stored memory is `SIMILARITY`
+    or more and both have the same numbers; without embeddings none is. Raises `NotAnExport`.
     """
     found = await asyncio.to_thread(documents.read, text, person, schemas)
+    similar = await _similar(pool, embedder, person, found)
     async with person_transaction(pool, person) as connection:
         stored = await _rows(connection, person)
-    return await asyncio.to_thread(_plan, found, stored)
+    return await asyncio.to_thread(_plan, found, stored, similar)
 
 
 async def import_memories(
@@ -122,13 +166,13 @@ async def import_memories(
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
     instructions: Collection[str] = (),
     in_commit: AfterWrite | None = None,
-) -> list[Change]:
-    """Import `text` as `plan_import` does for the current memories; return the changes.
+) -> ImportResult:
+    """Import `text` as `plan_import` does for the current memories.
 
     Of the kind ``UserInstruction`` only those whose `Imported.reference` is in `instructions` are
     stored: the person has confirmed them one by one. Memories keep their keys, values and dates.
     Memories that are stored already are not duplicated, and of two versions the newer one wins.
-    Runs in one transaction, with ledger entries that can be undone. `in_commit` is awaited last; an
+    Runs in one transaction; `undo_import` undoes all of it. `in_commit` is awaited last; an
     exception from it rolls everything back. Raises `NotAnExport` and `EmbeddingsUnavailable`.
     """
     found = await asyncio.to_thread(documents.read, text, person, schemas)
@@ -137,20 +181,53 @@ async def import_memories(
     ]
     found = replace(found, memories=tuple(taken))
     namespaces = list({one.namespace.prefix: one.namespace for one in found.memories}.values())
+    similar = await _similar(pool, embedder, person, found)
+    known = 0
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        return await asyncio.to_thread(_steps, found, await _rows(connection, person))
+        nonlocal known
+        plan = await asyncio.to_thread(_plan, found, await _rows(connection, person), similar)
+        known = len(plan.of("unchanged")) + len(plan.of("similar"))
+        return [_step(one) for one in plan.planned if one.fate in ("added", "updated")]
 
-    return await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    ends = await changes_named(pool, person, [one.id for one in (*changes[:1], *changes[-1:])])
+    times = [entry.at for entry in ends] or [datetime.now(UTC)]
+    return ImportResult(changes=changes, known=known, first=times[0], last=times[-1])
 
 
-def _steps(found: documents.Document, stored: Sequence[Memory]) -> list[Step]:
-    return [_step(one) for one in _plan(found, stored).planned if one.fate != "unchanged"]
+async def _similar(
+    pool: Pool, embedder: Embedder, person: Person, found: documents.Document
+) -> dict[str, RowKey]:
+    """Return the stored memory nearest to each line, at `SIMILARITY` or more, by the line's key.
+
+    An export is not compared: its memories were distinct where it was made.
+    """
+    if not found.lines:
+        return {}
+    lines = found.memories[:_MOST_LINES]
+    texts = [searchable_text(one.value["content"]) for one in lines]
+    try:
+        vectors = await embedder.packed(texts)
+        async with person_transaction(pool, person) as connection:
+            given = await vector_array(connection, [vectors[text] for text in texts])
+            near = await connection.execute(
+                _NEAREST, {**person_range(person), "furthest": 1 - SIMILARITY, "vectors": given}
+            )
+            return {
+                lines[row["number"] - 1].key: (row["prefix"], row["key"])
+                for row in await near.fetchall()
+            }
+    except (EmbeddingsUnavailable, DataError):
+        # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
+        return {}
 
 
-def _plan(found: documents.Document, stored: Sequence[Memory]) -> ImportPlan:
+def _plan(
+    found: documents.Document, stored: Sequence[Memory], similar: Mapping[str, RowKey]
+) -> ImportPlan:
     """Return the plan; takes time linear in the sizes of document and stored memories."""
-    plan = _Planning(stored)
+    plan = _Planning(stored, similar)
     for one in found.memories:
         plan.add(one)
     return ImportPlan(planned=tuple(plan.planned), refused=found.refused)
@@ -162,8 +239,9 @@ class _Planning:
     Each row is written once: of two entries about the same subject the newer one wins.
     """
 
-    def __init__(self, stored: Sequence[Memory]) -> None:
+    def __init__(self, stored: Sequence[Memory], similar: Mapping[str, RowKey]) -> None:
         self.planned: list[PlannedMemory] = []
+        self._similar = similar
         self._moment = datetime.now(UTC)
         self._places: dict[RowKey, Memory] = {}
         self._things: dict[tuple[str, str, str], Memory] = {}
@@ -176,6 +254,9 @@ class _Planning:
         """Plan the next memory of the document."""
         stored = self._places.get((one.namespace.prefix, one.key))
         now = stored or self._things.get(_thing(one.namespace, one.value))
+        if now is None and (near := self._stored_similar(one)) is not None:
+            self.planned.append(PlannedMemory(fate="similar", memory=one, now=near))
+            return
         fate = _fate(one, now)
         number = self._writes.get(now.row_key) if now else None
         if fate == "unchanged" or now is None or number is None:
@@ -189,6 +270,13 @@ class _Planning:
             self.planned.append(PlannedMemory(fate=fate, memory=one, now=earlier.now))
         if fate != "unchanged":
             self._note(self.planned[-1])
+
+    def _stored_similar(self, one: Imported) -> Memory | None:
+        place = self._similar.get(one.key)
+        near = self._places.get(place) if place else None
+        if near is None or near.hides or _numbers(near.content) != _numbers(one.value["content"]):
+            return None
+        return near
 
     def _note(self, planned: PlannedMemory) -> None:
         memory, now = planned.memory, planned.now
@@ -210,6 +298,10 @@ def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, st
     """Return a key that is equal for memories about the same subject in one audience."""
     kind = str(value["kind"])
     return (namespace.prefix, kind, thing(kind, value["content"]))
+
+
+def _numbers(content: Mapping[str, Any]) -> list[str]:
+    return _NUMBER.findall(unicodedata.normalize("NFKC", searchable_text(content)))
 
 
 def _fate(one: Imported, now: Memory | None) -> Fate:

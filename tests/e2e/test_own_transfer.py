@@ -122,7 +122,7 @@ def test_export_erase_import(world: World, language: Language) -> None:
     assert say(language, "import_line_added", what="X").partition("X")[0] in shown(preview)
     assert rows(world, ann.human) == []
     assert ann.submit(preview)["ok"]
-    modal(ann, say(language, "imported", added=2, updated=0))
+    modal(ann, say(language, "imported", added=2, updated=0, known=0))
     assert rows(world, ann.human) == before
 
 
@@ -142,12 +142,16 @@ def test_lines_of_another_assistant(world: World) -> None:
     again = modal(ann, say("en", "import_added", count=2))
     assert world.memories(ann.human) == []
     ann.submit(again)
-    modal(ann, say("en", "imported", added=2, updated=0))
+    done = modal(ann, say("en", "imported", added=2, updated=0, known=0))
     facts = {row["value"]["content"]["fact"] for row in world.memories(ann.human)}
     assert facts == {"I live in Osaka", "I work as a nurse"}
     answer = world.command(ann.human, "/memories", "history")
     assert "I work as a nurse" in shown(answer)
     assert any(one["action_id"] == "undo_change" for one in buttons(answer))
+    # One button undoes all of it.
+    ann.click(done, **button(done, "undo_import"))
+    modal(ann, say("en", "import_undone", count=2, total=2))
+    assert world.memories(ann.human) == []
 
 
 @pytest.mark.one_mode
@@ -206,7 +210,7 @@ def test_instructions_are_ticked_one_by_one(world: World, language: Language) ->
     world.playground("views/close", {"view_id": page["id"], "user": ann.human.id})
     ticks: Any = {found[short]: ["yes"]}
     assert ann.submit(modal(ann, say(language, "import_not_yet")), **ticks)["ok"]
-    modal(ann, say(language, "imported", added=131, updated=0))
+    modal(ann, say(language, "imported", added=131, updated=0, known=0))
     stored = [row["value"] for row in world.memories(ann.human)]
     assert len(stored) == 131
     assert [v["content"] for v in stored if v["kind"] == "UserInstruction"] == [

@@ -273,11 +273,12 @@ class World:
         document = json.dumps({"format": "kioku-export", "version": 1, **exported})
         erased = await erase(self.pool, self.person)
         assert (self.bytes(), sum(erased.left.values())) == ([], 0)
-        changes = await import_memories(self.pool, self.embedder, self.person, document)
-        assert len(changes) == len(before)
+        done = await import_memories(self.pool, self.embedder, self.person, document)
+        assert len(done.changes) == len(before)
         assert self.bytes() == before
         await self.check()
-        assert await import_memories(self.pool, self.embedder, self.person, document) == []
+        again = await import_memories(self.pool, self.embedder, self.person, document)
+        assert (again.changes, again.known) == ([], len(before))
         for made in self.model.made:
             with pytest.raises(ChangeGone):
                 await undo_change(self.pool, self.embedder, self.person, made.id)
@@ -287,7 +288,7 @@ class World:
         assert self.bytes() == before
         self.model.made.clear()
         self.model.forgotten.clear()
-        for change in changes:
+        for change in done.changes:
             # Which message said what is not told any more: each of them stands for the whole.
             state = self.model.now.pop(change.key)
             whole = State(tuple((ts, state.content) for ts, _ in state.steps))

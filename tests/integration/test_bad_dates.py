@@ -90,7 +90,7 @@ async def test_no_document_brings_one_in(
     good = {"audience": "dm", "key": "k-1", "kind": "UserFact", "content": {"fact": "I have a cat"}}
     entries = [{**good, "key": "k-2", "content": {"fact": "I have a dog"}, name: date}, good]
     text = json.dumps({"format": "kioku-export", "version": 1, "memories": entries})
-    plan = await plan_import(pool, ANN, text)
+    plan = await plan_import(pool, embedder, ANN, text)
     assert plan.refused == {"date": 1}
     await import_memories(pool, embedder, ANN, text)
     assert [memory.key for memory in await list_memories(pool, ANN)] == ["k-1"]

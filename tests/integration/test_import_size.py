@@ -23,13 +23,13 @@ def lines(count: int) -> str:
     return "\n".join(f"I own book number {number}" for number in range(count))
 
 
-async def test_planning_is_linear(pool: Pool) -> None:
+async def test_planning_is_linear(pool: Pool, embedder: Embedder) -> None:
     """Four times the lines take about four times the processor time; quadratic would be sixteen."""
-    await plan_import(pool, ANN, lines(100))
+    await plan_import(pool, embedder, ANN, lines(100))
     spent = []
     for count in (2_000, 8_000):
         begin = time.process_time()
-        plan = await plan_import(pool, ANN, lines(count))
+        plan = await plan_import(pool, embedder, ANN, lines(count))
         spent.append(time.process_time() - begin)
         assert len(plan.of("added")) == count
     assert spent[1] < 9 * spent[0]
@@ -52,8 +52,8 @@ async def test_others_are_answered_during_an_import(
 
     begin = time.perf_counter()
     waiting = asyncio.create_task(others())
-    plan = await plan_import(pool, ANN, lines(2_100))
-    changes = await import_memories(pool, embedder, ANN, lines(2_100))
+    plan = await plan_import(pool, embedder, ANN, lines(2_100))
+    changes = (await import_memories(pool, embedder, ANN, lines(2_100))).changes
     took = time.perf_counter() - begin
     waiting.cancel()
     with suppress(asyncio.CancelledError):
@@ -77,11 +77,12 @@ async def test_each_memory_is_written_once(pool: Pool, embedder: Embedder) -> No
         for number in (3, 9, 5)
     ]
     text = json.dumps({"format": "kioku-export", "version": 1, "memories": entries})
-    plan = await plan_import(pool, ANN, text)
+    plan = await plan_import(pool, embedder, ANN, text)
     assert [one.fate for one in plan.planned] == ["unchanged", "added", "unchanged"]
-    [change] = await import_memories(pool, embedder, ANN, text)
+    [change] = (await import_memories(pool, embedder, ANN, text)).changes
     assert (change.action, change.after and change.after["preference"]) == ("remembered", 9)
-    assert await import_memories(pool, embedder, ANN, text) == []
+    again = await import_memories(pool, embedder, ANN, text)
+    assert (again.changes, again.known) == ([], 3)
     [memory] = await list_memories(pool, ANN)
     assert memory.content["preference"] == 9
 
@@ -98,5 +99,5 @@ async def test_many_audiences_take_one_lock(pool: Pool, embedder: Embedder) -> N
         for number in range(12_000)
     ]
     text = json.dumps({"format": "kioku-export", "version": 1, "memories": entries})
-    assert len(await import_memories(pool, embedder, ANN, text)) == 12_000
-    assert len(await import_memories(pool, embedder, BOB, lines(1))) == 1
+    assert len((await import_memories(pool, embedder, ANN, text)).changes) == 12_000
+    assert len((await import_memories(pool, embedder, BOB, lines(1))).changes) == 1

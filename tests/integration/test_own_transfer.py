@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.locale import LANGUAGES, say
+from bot.locale import LANGUAGES, Language, say
 from bot.memories.importing import Importer
 from bot.slack.files import FileUnreadable, SlackFiles
 from bot.users.quotas import Quotas
@@ -17,6 +17,7 @@ from memory import (
     Embedder,
     NotAnExport,
     Person,
+    edit_memory,
     list_memories,
     plan_import,
 )
@@ -82,7 +83,7 @@ async def test_the_page_names_every_key(app: App) -> None:
 
 async def test_the_example_is_an_export(app: App) -> None:
     """The example of the page can be imported as it stands."""
-    plan = await plan_import(app.pool, person(app.slack.place(), app), EXAMPLE)
+    plan = await plan_import(app.pool, app.embedder, person(app.slack.place(), app), EXAMPLE)
     assert (len(plan.of("added")), plan.refused) == (1, {})
 
 
@@ -144,12 +145,13 @@ async def test_what_is_no_export_is_said(app: App) -> None:
         ("# Memories", "empty"),
     ):
         with pytest.raises(NotAnExport) as wrong:
-            await plan_import(app.pool, who, text)
+            await plan_import(app.pool, app.embedder, who, text)
         assert wrong.value.cause == cause
         view = await importing.previewed(who, "en", submitted(text))
         assert view_errors(view) == []
         assert view["blocks"][0]["text"]["text"] == not_an_export("en", cause)
-        assert view["blocks"][1]["element"]["initial_value"] == text
+        [box] = [block for block in view["blocks"] if block.get("block_id") == "import.text"]
+        assert box["element"]["initial_value"] == text
     view = await importing.previewed(who, "en", submitted(file="https://example.com/a"))
     assert view["blocks"][0]["text"]["text"] == say("en", "import_unreadable")
     for language in LANGUAGES:
@@ -173,7 +175,9 @@ async def test_a_preview_fits_and_counts(app: App) -> None:
     assert await list_memories(app.pool, who) == []
     digest = json.loads(view["private_metadata"])["digest"]
     done = await importing.imported(who, "en", submitted(text, digest=digest))
-    assert say("en", "imported", added=100, updated=0) in json.dumps(done, ensure_ascii=False)
+    assert say("en", "imported", added=100, updated=0, known=0) in json.dumps(
+        done, ensure_ascii=False
+    )
     assert len(await list_memories(app.pool, who)) == 100
     again = await importing.previewed(who, "en", submitted(text))
     assert "submit" not in again
@@ -183,6 +187,58 @@ async def test_a_preview_fits_and_counts(app: App) -> None:
     )
     assert view_errors(empty) == []
     assert "submit" not in empty
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_form_has_a_prompt_to_copy(app: App, language: Language) -> None:
+    """The prompt for another assistant is text that can be selected, before the field to paste."""
+    form = await app.wiring.modals.importing.form(person(app.slack.place(), app), language)
+    assert view_errors(form) == []
+    about, prompt, field, *_ = form["blocks"]
+    assert about["text"]["text"] == say(language, "import_about")
+    assert f"```{say(language, 'import_prompt')}```" in prompt["text"]["text"]
+    assert field["block_id"] == "import.text"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_what_is_known_in_other_words_is_shown_and_left_out(
+    app: App, language: Language
+) -> None:
+    """The preview shows both sentences; the result counts it, and one Undo is for the others."""
+    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    known, said = "I have a brown poodle from Kyoto", "I have a poodle, brown, from Kyoto"
+
+    async def take(text: str) -> dict[str, Any]:
+        preview = await importing.previewed(who, language, submitted(text))
+        digest = json.loads(preview["private_metadata"])["digest"]
+        return dict(await importing.imported(who, language, submitted(text, digest=digest)))
+
+    first = await take(known)
+    preview = await importing.previewed(who, language, submitted(said))
+    assert view_errors(preview) == []
+    assert "submit" not in preview
+    shown = json.dumps(preview, ensure_ascii=False)
+    assert say(language, "import_similar", count=1) in shown
+    assert say(language, "import_line_similar", what=said, was=known) in shown
+    done = await take(f"{said}\n{known}\nI work as a nurse\nI like green tea")
+    assert view_errors(done) == []
+    result = done["blocks"][0]
+    assert result["text"]["text"] == say(language, "imported", added=2, updated=0, known=2)
+    new = [m for m in await list_memories(app.pool, who) if m.content["fact"] != known]
+    source = {"kind": "modal", "evidence": "I work as a vet"}
+    await edit_memory(
+        app.pool, app.embedder, who, new[0].reference, {"fact": "I work as a vet"}, source
+    )
+    value = result["accessory"]["value"]
+    other = person(app.slack.place(), app)
+    assert (await importing.undone(other, language, value))["text"] == say(language, "undo_gone")
+    undone = await importing.undone(who, language, value)
+    assert undone["text"] == say(language, "import_undone", count=1, total=2)
+    assert (await importing.undone(who, language, value))["text"] == say(language, "undo_gone")
+    left = {m.content["fact"] for m in await list_memories(app.pool, who)}
+    assert left == {known, "I work as a vet"}
+    await importing.undone(who, language, first["blocks"][0]["accessory"]["value"])
+    assert {m.content["fact"] for m in await list_memories(app.pool, who)} == {"I work as a vet"}
 
 
 async def test_an_import_needs_consent_and_no_more(app: App) -> None:

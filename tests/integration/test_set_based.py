@@ -36,6 +36,7 @@ from memory import (
     source_deleted,
     undo_changes,
     undo_forget,
+    undo_import,
 )
 from memory.model.namespace import Person
 from tests.conftest import owner_rows
@@ -227,22 +228,30 @@ async def test_expiry_is_set_based(pool: Pool, database: str) -> None:
 async def test_an_import_and_its_undo_are_set_based(
     pool: Pool, embedder: Embedder, database: str
 ) -> None:
-    """A thousand lines are written, and all of it undone, in as many statements as one line."""
+    """Lines are compared, written, and all of it undone, in as many statements as one line."""
+    own = {"kind": "modal", "evidence": "I own a boat"}
+    kept = await add_memory(
+        pool, embedder, ANN.namespace(DM), "UserFact", {"fact": "I own a boat"}, own
+    )
+    before = printed(database)["store"]
     counts = []
-    for size in (1, 1_000):
+    for size in (1, 300, 1_000):
         text = "\n".join(f"I own book number {size + number}" for number in range(size))
         with counted() as sent:
-            changes = await import_memories(pool, embedder, ANN, text)
+            done = await import_memories(pool, embedder, ANN, text)
             writing = len(sent)
-        assert len(changes) == size
+        assert (len(done.changes), done.known) == (size, 0)
         with counted() as sent:
-            undone = await undo_changes(pool, embedder, ANN, [change.id for change in changes])
+            undone = await undo_import(pool, embedder, ANN, done.first, done.last)
             counts.append((writing, len(sent)))
         assert len(undone) == size
-        assert await list_memories(pool, ANN) == []
-    assert counts[0] == counts[1]
+        assert printed(database)["store"] == before
+        assert await undo_import(pool, embedder, ANN, done.first, done.last) == []
+    assert counts[0] == counts[1] == counts[2]
     assert max(counts[0]) <= 2 * MOST
-    assert count(database, "memory_changes WHERE undone_at IS NULL") == 1_001
+    [left] = await history(pool, ANN, reference=kept.reference)
+    assert left.undone_at is None
+    assert count(database, "memory_changes WHERE undone_at IS NULL") == 1_302
 
 
 async def test_a_deleted_message_is_set_based(pool: Pool, embedder: Embedder) -> None:

@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from bot.locale import LANGUAGES, Language, say
 from memory import (
     DM,
     PUBLIC,
     Embedder,
+    EmbeddingsUnavailable,
     NotAnExport,
     Person,
     Pool,
@@ -29,6 +31,8 @@ from memory import (
     plan_import,
     undo_change,
 )
+from memory.store.transfer import Fate
+from tests.conftest import Server
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -89,7 +93,7 @@ class Shelf:
     async def take(self, text: str, person: Person = ALICE) -> list[str]:
         """Import; returns what was done, in order."""
         done = await import_memories(self.pool, self.embedder, person, text)
-        return [change.action for change in done]
+        return [change.action for change in done.changes]
 
 
 @pytest.fixture
@@ -122,7 +126,7 @@ async def test_what_an_import_would_do_is_shown_first(shelf: Shelf) -> None:
         {"audience": "dm", "key": "k-1", "kind": "UserFact", "content": {"fact": "I have a cat"}}
     )
     before = shelf.printed()
-    plan = await plan_import(shelf.pool, ALICE, json.dumps(document))
+    plan = await plan_import(shelf.pool, shelf.embedder, ALICE, json.dumps(document))
     assert [one.memory.value["content"]["fact"] for one in plan.of("added")] == ["I have a cat"]
     assert [one.memory.key for one in plan.of("updated")] == [newest["key"]]
     assert len(plan.of("unchanged")) == 3
@@ -193,7 +197,7 @@ async def test_what_cannot_be_taken_is_counted(shelf: Shelf, case: str) -> None:
     [bad] = BAD[case]["memories"]
     entry = {**good, "key": "k-2", **bad} if isinstance(bad, dict) else bad
     document = json.dumps({"format": "kioku-export", "version": 1, "memories": [entry, good]})
-    plan = await plan_import(shelf.pool, ALICE, document)
+    plan = await plan_import(shelf.pool, shelf.embedder, ALICE, document)
     assert sum(plan.refused.values()) == 1
     assert await shelf.take(document) == ["remembered"]
     [memory] = await list_memories(shelf.pool, ALICE)
@@ -215,7 +219,7 @@ async def test_what_cannot_be_taken_is_counted(shelf: Shelf, case: str) -> None:
 async def test_what_is_no_export(shelf: Shelf, text: str) -> None:
     """One sentence says what was wrong and what to do, and nothing is stored."""
     if text.startswith("["):  # a line like any other, and too long for a memory
-        assert (await plan_import(shelf.pool, ALICE, text)).planned
+        assert (await plan_import(shelf.pool, shelf.embedder, ALICE, text)).planned
         return
     with pytest.raises(NotAnExport, match=r"^[A-Z].*: .*\.$"):
         await shelf.take(text)
@@ -259,7 +263,7 @@ Here is what I remember about you:
 
 async def test_what_another_assistant_prints(shelf: Shelf) -> None:
     """Each line is one memory, for direct messages only; marks, dates and secrets are left out."""
-    plan = await plan_import(shelf.pool, ALICE, PASTED)
+    plan = await plan_import(shelf.pool, shelf.embedder, ALICE, PASTED)
     facts = [one.memory.value["content"]["fact"] for one in plan.of("added")]
     assert facts == [
         "Prefers concise answers",
@@ -271,6 +275,94 @@ async def test_what_another_assistant_prints(shelf: Shelf) -> None:
     await shelf.take(PASTED)
     assert await shelf.take(PASTED) == []
     assert {m.namespace.audience for m in await list_memories(shelf.pool, ALICE)} == {DM}
+
+
+KNOWN = "My dog Momo is a brown poodle from Kyoto"
+
+
+@pytest.mark.parametrize(
+    ("line", "fate"),
+    [
+        ("my dog momo is a brown poodle from Kyoto!", "unchanged"),
+        ("My dog, Momo, is a brown poodle and from Kyoto", "similar"),
+        ("My cat Momo is a brown Persian from Osaka", "added"),
+        ("My dog Momo is a brown poodle from Kyoto 12", "added"),
+        ("I like sushi", "added"),
+    ],
+)
+async def test_a_line_that_is_known_in_other_words(shelf: Shelf, line: str, fate: Fate) -> None:
+    """What a stored memory says, in any audience, is left out and counted; numbers must agree."""
+    audience = DM if fate == "unchanged" else PUBLIC
+    stored = await shelf.add(ALICE.namespace(audience), "UserFact", fact=KNOWN)
+    await shelf.add(BOB.namespace(DM), "UserFact", fact="I like sushi")
+    plan = await plan_import(shelf.pool, shelf.embedder, ALICE, line)
+    [one] = plan.planned
+    assert one.fate == fate
+    assert (one.now.reference if one.now else None) == (None if fate == "added" else stored)
+    assert plan.shown == ([one] if fate != "unchanged" else [])
+    assert plan.changes == ([one] if fate == "added" else [])
+    done = await import_memories(shelf.pool, shelf.embedder, ALICE, line)
+    assert (len(done.changes), done.known) == ((1, 0) if fate == "added" else (0, 1))
+
+
+async def test_an_export_is_not_compared(shelf: Shelf) -> None:
+    """Memories that were distinct where an export was made are distinct here."""
+    document = await shelf.document(
+        memories=[
+            {"audience": "dm", "key": "k-1", "kind": "UserFact", "content": {"fact": f"{KNOWN}."}}
+        ]
+    )
+    await shelf.add(ALICE.namespace(DM), "UserFact", fact=f"{KNOWN} now")
+    assert await shelf.take(document) == ["remembered"]
+
+
+async def test_without_embeddings_lines_are_only_compared_as_texts(
+    shelf: Shelf, stand_in: Server
+) -> None:
+    """A preview needs no embedding model; nothing is imported without it."""
+    await shelf.add(ALICE.namespace(DM), "UserFact", fact=KNOWN)
+    stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
+    plan = await plan_import(shelf.pool, shelf.embedder, ALICE, f"- {KNOWN}\n- I like soba")
+    assert [one.fate for one in plan.planned] == ["unchanged", "added"]
+    with pytest.raises(EmbeddingsUnavailable):
+        await shelf.take("- I like soba")
+    stand_in.call("/_model/faults", method="DELETE")
+
+
+ANSWERS: dict[Language, str] = {
+    "en": """\
+Here's everything I have saved about you:
+
+```text
+- I live in Kyoto with my dog Momo
+- I work as a nurse, mostly night shifts
+- My favourite food is soba, I don't like natto
+- My password is hunter2hunter2
+```
+
+Let me know if you'd like me to update any of these!""",
+    "ja": """\
+以下が、あなたについて覚えていることです。
+
+```
+- 私は京都に犬のモモと住んでいます
+- 私は看護師で、夜勤が多いです
+- 私の好きな食べ物はそばで、納豆は苦手です
+```
+
+ほかにもあればお知らせください。""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_an_answer_to_the_prompt_is_imported(shelf: Shelf, language: Language) -> None:
+    """What the form's prompt asks for is one memory a line, without the words around it."""
+    prompt = say(language, "import_prompt")
+    assert ("code block" if language == "en" else "コードブロック") in prompt
+    assert await shelf.take(ANSWERS[language]) == ["remembered"] * 3
+    facts = {memory.content["fact"] for memory in await list_memories(shelf.pool, ALICE)}
+    assert all(f"- {fact}" in ANSWERS[language] for fact in facts)
+    assert not any("hunter2" in fact for fact in facts)
 
 
 async def test_an_export_holds_all_of_it_and_nothing_of_others(shelf: Shelf) -> None:
