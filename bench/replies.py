@@ -12,7 +12,7 @@ from bench.ground import Ground, Json
 _POLL_SECONDS = 0.05
 _TIMEOUT_SECONDS = 180.0
 
-Place = tuple[str, str]
+MessageKey = tuple[str, str]
 """Conversation and the ts of the message asked."""
 
 # What shows, before there are words, that a reply is on its way.
@@ -37,7 +37,7 @@ class Asked:
     ts: str
 
     @property
-    def place(self) -> Place:
+    def place(self) -> MessageKey:
         """The channel and ts of its thread, where the reply is posted."""
         return (self.channel, self.ts)
 
@@ -48,8 +48,8 @@ class Replies:
     def __init__(self, ground: Ground, since: int) -> None:
         self._ground = ground
         self._since = since
-        self._streams: dict[Place, Place] = {}
-        self._found: dict[Place, Reply] = {}
+        self._streams: dict[MessageKey, MessageKey] = {}
+        self._found: dict[MessageKey, Reply] = {}
 
     @classmethod
     async def from_now(cls, ground: Ground) -> Replies:

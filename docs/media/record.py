@@ -40,7 +40,7 @@ STORIES = {
 }
 
 
-Place = tuple[int, int, int, int]
+Rectangle = tuple[int, int, int, int]
 """x, y, width, height; x and y are even."""
 
 
@@ -49,9 +49,9 @@ class Film:
     """Pictures, where they lie on the ones before, how long each is shown (milliseconds)."""
 
     session: CDPSession
-    frames: list[tuple[bytes, Place, int]] = field(default_factory=list)
+    frames: list[tuple[bytes, Rectangle, int]] = field(default_factory=list)
 
-    async def take(self, milliseconds: int, place: Place = (0, 0, WIDTH, HEIGHT)) -> None:
+    async def take(self, milliseconds: int, place: Rectangle = (0, 0, WIDTH, HEIGHT)) -> None:
         """Take a picture; one that looks like the last only makes that one stay longer."""
         x, y, width, height = place
         clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}

@@ -40,8 +40,8 @@ def menu(place: Json, about: str) -> dict[str, str]:
     return {"action_id": block["accessory"]["action_id"], "block_id": block["block_id"], **options}
 
 
-class Seen:
-    """What one person does and sees in their DM and in modals."""
+class PersonScreen:
+    """The DM and the modals of one person: what they do and what is shown."""
 
     def __init__(self, world: World, human: Human) -> None:
         self.world = world
@@ -91,7 +91,7 @@ class Seen:
 @pytest.mark.one_mode
 def test_changes_stand_below_the_reply(world: World) -> None:
     """In a DM a change stands below the reply with Undo, which restores the bytes, once."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I like ramen")
     first = world.reply(said)
     message = ann.below(said, "Remembered: Likes ramen")
@@ -114,7 +114,7 @@ def test_changes_stand_below_the_reply(world: World) -> None:
 @pytest.mark.one_mode
 def test_several_changes_are_one_line(world: World) -> None:
     """What two messages taught is one line below the last reply; Undo takes all of it back."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I like ramen. I'm interested in AWS.")
     world.reply(said)
     message = ann.below(said, "Remembered 2 things")
@@ -145,7 +145,7 @@ def test_a_burst_is_told_within_ten_seconds(own_world: World) -> None:
     """
     world = own_world
     world.pace(first_token_ms=1_500)
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     said = [world.say(ann.human, f"I like {food}") for food in FOODS]
     for one in said:
         world.reply(one)
@@ -163,7 +163,7 @@ def test_a_burst_is_told_within_ten_seconds(own_world: World) -> None:
 @pytest.mark.one_mode
 def test_memories_follow_their_message(world: World) -> None:
     """An edited message is remembered anew, a deleted one is not remembered; both are told."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I love ramen")
     world.reply(said)
     ann.below(said, "Remembered: Likes ramen")
@@ -187,7 +187,7 @@ def test_memories_follow_their_message(world: World) -> None:
 @pytest.mark.one_mode
 def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     """What was forgotten goes from below its reply, and no edit of its message brings it back."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I love ramen")
     world.reply(said)
     text = markdown(ann.below(said, "Remembered: Likes ramen"))
@@ -208,7 +208,7 @@ def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
 @pytest.mark.one_mode
 def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
     """In a channel only the person sees what was remembered, in the thread; Undo replaces it."""
-    ann, bo = Seen(world, world.human()), world.human("Bo")
+    ann, bo = PersonScreen(world, world.human()), world.human("Bo")
     general = world.channel("public", ann.human, bo)
     said = world.say(ann.human, "<@BOT> I love sushi", channel=general)
     world.reply(said)
@@ -224,7 +224,7 @@ def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
 @pytest.mark.one_mode
 def test_memories_used(world: World) -> None:
     """Whoever was answered sees which memories were in view; somebody else one sentence."""
-    ann, bo = Seen(world, world.human()), Seen(world, world.human("Bo"))
+    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human("Bo"))
     general = world.channel("public", ann.human, bo.human)
     world.remember(ann.human, "tempura", audience="public")
     said = world.say(ann.human, "<@BOT> What should I eat?", channel=general)
@@ -242,7 +242,7 @@ def test_memories_used(world: World) -> None:
 @pytest.mark.one_mode
 def test_an_answer_is_rated(world: World) -> None:
     """A good one is thanked for; a bad one is asked about in a modal, checked at its fields."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     message = world.ask(ann.human, "hello").messages[-1]
     [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
     rate = {"action_id": "feedback", "block_id": block["block_id"]}
@@ -262,7 +262,7 @@ def test_an_answer_is_rated(world: World) -> None:
 @pytest.mark.one_mode
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     """A menu opens a form; what is wrong is said at its field; what is right can be undone."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     world.remember(ann.human, "ramen")
     listed = world.command(ann.human, "/memories")
     beside = menu(listed, "ramen")
@@ -306,7 +306,7 @@ def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
 @pytest.mark.one_mode
 def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     """A form changes what its person changed in it; what was learned while it was open stays."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     world.ask(ann.human, "I like ramen")
     world.formed(ann.human)
     listed = world.command(ann.human, "/memories")
@@ -326,7 +326,7 @@ def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
 @pytest.mark.one_mode
 def test_history_and_forms_by_command(world: World) -> None:
     """Commands open the form of a number and an empty one, and show the history with Undo."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     world.playground(
         "commands",
         {"user": ann.human.id, "channel": "dm", "command": "/memories", "text": "add"},
@@ -352,7 +352,7 @@ def test_history_and_forms_by_command(world: World) -> None:
 @pytest.mark.one_mode
 def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
     """`/memories preview #channel` shows what the prompt of a reply there holds, no more."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     general, secret = world.channel("public", ann.human), world.channel("private", ann.human)
     for food, audience in (("ramen", "dm"), ("sushi", "public"), ("tempura", secret)):
         world.remember(ann.human, food, audience=audience)
@@ -378,7 +378,7 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
 @pytest.mark.one_mode
 def test_what_words_do_not_settle_is_asked(world: World) -> None:
     """A conflict stands below the reply as a question; the answer is done once, and shown there."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     world.ask(ann.human, "I live in Osaka")
     world.formed(ann.human)
     said = world.say(ann.human, "I live in Tokyo")
@@ -403,7 +403,7 @@ def test_what_words_do_not_settle_is_asked(world: World) -> None:
 @pytest.mark.one_mode
 def test_where_to_use_a_memory_in_plain_words(world: World) -> None:
     """Asked to use something in a channel, the app proposes it; the click moves it, undoably."""
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     secret = world.channel("private", ann.human)
     world.remember(ann.human, "ramen")
     world.ask(ann.human, "<@BOT> You may use ramen here", channel=secret)
@@ -415,7 +415,7 @@ def test_where_to_use_a_memory_in_plain_words(world: World) -> None:
     ann.click(moved, secret, **button(moved, "undo_change"))
     ann.alone(say("en", "change_undone", line=""), secret)
     assert world.memories(ann.human)[0]["prefix"].endswith(".dm")
-    ja = Seen(world, world.human("Aki", locale="ja-JP"))
+    ja = PersonScreen(world, world.human("Aki", locale="ja-JP"))
     world.remember(ja.human, "ラーメン")
     said = world.say(ja.human, "ラーメンはどこでも使っていいです")
     world.reply(said)

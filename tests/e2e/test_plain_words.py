@@ -20,8 +20,8 @@ FORGET = ["forget that I like ramen", "ラーメンが好きなことは忘れ�
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where somebody asks, with somebody else in the room where there is one."""
+class Conversation:
+    """A conversation of Ann with the app; in a channel Bo is a member, too."""
 
     world: World
     ann: Human
@@ -34,11 +34,11 @@ class Place:
         return text if self.channel == "dm" else f"<@BOT> {text}"
 
 
-def place_of(world: World, place: str) -> Place:
+def place_of(world: World, place: str) -> Conversation:
     """Return a direct message, or a public channel with Bo in it."""
     ann, bo = world.human(), world.human("Bo")
     channel = "dm" if place == "dm" else world.channel("public", ann, bo)
-    return Place(world, ann, bo, channel, place)
+    return Conversation(world, ann, bo, channel, place)
 
 
 def stored(world: World, *humans: Human) -> list[Any]:

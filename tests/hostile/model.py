@@ -30,8 +30,8 @@ _MAX_BODY = 32 * 1024 * 1024
 
 
 @dataclass
-class Seen:
-    """What went through the proxy."""
+class ProxyCounts:
+    """Counts of the requests through the proxy, and the leaks found in them."""
 
     requests: int = 0
     attacks: int = 0
@@ -45,7 +45,7 @@ class Proxy:
     def __init__(self, upstream: str, http: aiohttp.ClientSession) -> None:
         self._upstream = upstream.rstrip("/")
         self._http = http
-        self.seen = Seen()
+        self.seen = ProxyCounts()
         self.traffic = Traffic()
 
     async def forward(self, request: web.Request) -> web.StreamResponse:

@@ -27,7 +27,7 @@ from bot.runtime.worker import create_answering, register_work
 from bot.slack.messages import Message
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class App:
         """The application's embedder."""
         return self.wiring.turn_dependencies.embedder
 
-    async def receive(self, place: Place, text: str, **more: Any) -> Message:
+    async def receive(self, place: PersonThread, text: str, **more: Any) -> Message:
         """Post `text` as the person of `place` and store its event; do not answer it."""
         said = self.slack.say(place.user, place.channel, text or "-", **more)
         message = self.slack.message(
@@ -65,7 +65,7 @@ class App:
         assert await self.wiring.inbox.store(message)
         return message
 
-    async def ask(self, place: Place, text: str, **more: Any) -> Message:
+    async def ask(self, place: PersonThread, text: str, **more: Any) -> Message:
         """Post `text` as the person of `place` and answer all waiting messages of the thread."""
         message = await self.receive(place, text, **more)
         await self.answering.drain(message.thread)
@@ -172,7 +172,7 @@ class App:
 
     def shown(self, message: Message) -> list[dict[str, Any]]:
         """Return the app's messages in a message's thread, as its author sees them."""
-        place = Place(message.user_id, "", message.channel_id, message.ts, message.thread_ts)
+        place = PersonThread(message.user_id, "", message.channel_id, message.ts, message.thread_ts)
         return self.slack.thread(place)
 
     def replies(self, message: Message) -> list[str]:

@@ -24,7 +24,7 @@ from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
 from memory import DM, Pool, create_pool, memory_view
 from tests.conftest import login_of
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.unit.test_slack import refused
 
 FOOTER = say("en", "footer")
@@ -50,12 +50,12 @@ class Sender:
     workspace: Workspace
     sessions: Sessions
 
-    async def begin(self, place: Place, *, event: int = -1, attempts: int = 0) -> Outbox:
+    async def begin(self, place: PersonThread, *, event: int = -1, attempts: int = 0) -> Outbox:
         """Begin the turn of `place`, or begin it again; return its outbox."""
         return Outbox(self.pool, *await self.turn(place, event=event, attempts=attempts))
 
     async def turn(
-        self, place: Place, *, event: int = -1, attempts: int = 0
+        self, place: PersonThread, *, event: int = -1, attempts: int = 0
     ) -> tuple[ClaimedMessage, TurnRow]:
         """Begin the turn of `place`, or begin it again; return its message and its row."""
         message = self.slack.message(place)
@@ -74,7 +74,7 @@ class Sender:
         error = refused("ratelimited", 429, {"Retry-After": str(seconds)})
         assert self.workspace.limits.note(self.slack.team_id, method, error)
 
-    def intended(self, place: Place) -> bool:
+    def intended(self, place: PersonThread) -> bool:
         """Say whether a message of the turn of `place` is noted as about to be posted."""
         with psycopg.connect(self.conninfo) as owner:
             found = owner.execute(
@@ -83,7 +83,7 @@ class Sender:
             )
             return found.fetchone() is not None
 
-    async def known(self, place: Place) -> list[str]:
+    async def known(self, place: PersonThread) -> list[str]:
         """Return the times of the messages that the turn of `place` has noted."""
         return list((await self.begin(place)).times)
 
@@ -118,7 +118,7 @@ class Answering:
 @asynccontextmanager
 async def answering(
     sender: Sender,
-    place: Place,
+    place: PersonThread,
     *,
     begun: tuple[ClaimedMessage, TurnRow] | None = None,
     language: Language = "en",
@@ -164,7 +164,7 @@ def below(message: dict[str, Any]) -> list[str]:
     return [element["text"] for context in contexts for element in context["elements"]]
 
 
-def whole(slack: PlaygroundSlack, place: Place, text: str) -> list[dict[str, Any]]:
+def whole(slack: PlaygroundSlack, place: PersonThread, text: str) -> list[dict[str, Any]]:
     """Check that the thread shows `text` once, whole, ended and with one footer; return it."""
     messages = slack.thread(place)
     assert "".join(markdown(m) for m in messages) == text

@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Place:
+class PersonThread:
     """A thread of one person with the app: its root is the person's message."""
 
     user: str
@@ -109,14 +109,14 @@ class PlaygroundSlack:
         """Let somebody write; return `{channel, ts}`."""
         return self.control("messages", {"user": user, "channel": channel, "text": text, **more})
 
-    def place(self, *, channel: str = "dm", text: str = "hello", **person: Any) -> Place:
+    def place(self, *, channel: str = "dm", text: str = "hello", **person: Any) -> PersonThread:
         """Let a new person write to the app, in their DM unless a channel kind is named."""
         user, team = self.person(**person)
         where = channel if channel == "dm" else self.channel(channel, user)
         said = self.say(user, where, text)
-        return Place(user, team, said["channel"], said["ts"], said["ts"])
+        return PersonThread(user, team, said["channel"], said["ts"], said["ts"])
 
-    def thread(self, place: Place) -> list[dict[str, Any]]:
+    def thread(self, place: PersonThread) -> list[dict[str, Any]]:
         """Return the app's messages in a thread, as the person sees them."""
         seen = self.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
         return [
@@ -134,12 +134,12 @@ class PlaygroundSlack:
         """Return the calls of a method that have been answered."""
         return [call for call in self.calls(method) if call["outcome"]]
 
-    def status(self, place: Place) -> str:
+    def status(self, place: PersonThread) -> str:
         """Return the status line of a thread."""
         seen = self.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
         return next((str(one["status"]) for one in seen if one["ts"] == place.root), "")
 
-    def message(self, place: Place, **changes: Any) -> Message:
+    def message(self, place: PersonThread, **changes: Any) -> Message:
         """Return the person's message as the bot reads it."""
         is_dm = place.channel.startswith("D")
         values: dict[str, Any] = {

@@ -12,7 +12,7 @@ from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, MOST_FILES
 from bot.slack.messages import Message
 from tests.integration.app import App, MakeApp
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -21,14 +21,14 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 PDF = b"%PDF-1.7\nI love natto and my password is hunter2\n%%EOF"
 
 
-def uploaded(app: App, place: Place, name: str, content: bytes) -> str:
+def uploaded(app: App, place: PersonThread, name: str, content: bytes) -> str:
     """Upload a file as a person of the playground; return its id."""
     data = base64.b64encode(content).decode()
     made = app.slack.control("files", {"user": place.user, "name": name, "content": data})
     return str(made["id"])
 
 
-async def sent(app: App, place: Place, text: str = "", **parts: Any) -> Message:
+async def sent(app: App, place: PersonThread, text: str = "", **parts: Any) -> Message:
     """Let a person send files, and answer them."""
     said = app.slack.say(place.user, place.channel, text, **parts)
     message = app.slack.message(
@@ -216,7 +216,7 @@ async def test_a_file_is_waited_for(app: App, method: str, fault: dict[str, Any]
     assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
 
 
-async def running_thread(app: App, messages: int) -> tuple[Place, Message]:
+async def running_thread(app: App, messages: int) -> tuple[PersonThread, Message]:
     """Let a person write in a channel, then ask the app under it; nothing is answered yet."""
     place = app.slack.place(channel="public", text="The release is called Kingfisher.")
     for number in range(messages):

@@ -30,7 +30,7 @@ from memory import (
 )
 from tests.e2e.stored import VECTOR
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 KINDS = ("dm", "public", "private", "mpim", "connect", "unknown")
 # Asked in a conversation of this kind: what was said in which kind may be drawn on, wherever else
@@ -55,8 +55,8 @@ class Case:
 
     app: App
     asked: str
-    place: Place
-    other: Place
+    place: PersonThread
+    other: PersonThread
     seen: frozenset[str]
     references: dict[str, str]
 
@@ -119,10 +119,12 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     channel = channels[asked] if same else conversation(app, asked, user, other)
     if asked == "unknown":
         app.slack.fault("conversations.info", error="channel_not_found", times=None)
-    place = Place(user, team, channel, "1.0", "1.0")
-    elsewhere = Place(other, other_team, channel, "1.0", "1.0")
+    place = PersonThread(user, team, channel, "1.0", "1.0")
+    elsewhere = PersonThread(other, other_team, channel, "1.0", "1.0")
     if asked == "dm":
-        elsewhere = Place(other, other_team, conversation(app, "dm", other, user), "1.0", "1.0")
+        elsewhere = PersonThread(
+            other, other_team, conversation(app, "dm", other, user), "1.0", "1.0"
+        )
     seen = ELSEWHERE[asked] | ({asked} if same else set())
     yield Case(app, asked, place, elsewhere, frozenset(seen), references)
     app.slack.clear()
@@ -226,7 +228,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     assert UUID(job["notice"])
 
 
-async def _seen(app: App, place: Place) -> list[str]:
+async def _seen(app: App, place: PersonThread) -> list[str]:
     messages: list[dict[str, Any]] = app.slack.control(
         f"channels/{place.channel}/messages?as={place.user}"
     )["messages"]
@@ -250,5 +252,5 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
         change = await move_memory(app.pool, embedder, person, reference, audience)
         reference = change.reference
         for channel in (partner, secret, general):
-            await app.ask(Place(user, team, channel, "1.0", "1.0"), "What can I eat?")
+            await app.ask(PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?")
             assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)

@@ -17,7 +17,7 @@ from bot.runtime.maintenance import Maintenance
 from memory import PUBLIC
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.app import App
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ async def test_somebody_listens_only_while_connected(app: App) -> None:
     assert app.jobs(CATCH_UP) == []
 
 
-async def in_thread(app: App, place: Place, text: str, root: str, **who: Any) -> None:
+async def in_thread(app: App, place: PersonThread, text: str, root: str, **who: Any) -> None:
     """Let somebody write in a thread; nothing is delivered."""
     user = who.get("user", place.user)
     app.slack.say(user, place.channel, text, thread_ts=root)

@@ -15,7 +15,7 @@ from bot.users.profiles import Profiles
 from bot.users.settings import choose
 from memory import Person, Pool, add_memory, person_transaction
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -34,7 +34,7 @@ def notices(app: App) -> ChangeNotices:
     return app.wiring.notices
 
 
-async def formed(app: App, notices: ChangeNotices, place: Place) -> dict[str, Any]:
+async def formed(app: App, notices: ChangeNotices, place: PersonThread) -> dict[str, Any]:
     """Let somebody say what is remembered; return the arguments of the notice's job."""
     message = await app.ask(place, "I love ramen")
     turn = app.turn(message)
@@ -52,7 +52,7 @@ async def formed(app: App, notices: ChangeNotices, place: Place) -> dict[str, An
     return job
 
 
-def notices_seen(app: App, place: Place) -> list[dict[str, Any]]:
+def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return the app's messages that tell of ramen, as the person sees them."""
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [m for m in seen if "Remembered: " in json.dumps(m)]
@@ -247,7 +247,7 @@ async def test_a_long_answer_that_is_read_back_keeps_its_notice(
     assert len(message["text"]) <= 4_000
 
 
-def _answers(app: App, place: Place) -> list[dict[str, Any]]:
+def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [m for m in seen if m.get("user") == app.slack.bot_user_id]
 

@@ -25,13 +25,13 @@ from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, person_transaction, transaction
 from playground.blocks import view_errors
 from tests.integration.app import App, MakeApp
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def person(place: Place, app: App) -> Person:
+def person(place: PersonThread, app: App) -> Person:
     """Return who writes at a place."""
     return Person(app.slack.team_id, place.user)
 
@@ -91,7 +91,7 @@ async def press(app: App, message: Message, action: str) -> str:
     return said
 
 
-def begin_now(app: App, place: Place) -> None:
+def begin_now(app: App, place: PersonThread) -> None:
     """Let a pause begin now, not a moment early for clocks that differ: here is one clock only."""
     app.rows(
         "UPDATE person_settings SET pauses = tstzmultirange(tstzrange(now(), NULL))"
@@ -402,7 +402,7 @@ async def test_incognito_is_one_persons_own(app: App) -> None:
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     root = await app.ask(place, "<@BOT> hello")
     await app.wiring.controls.go_incognito(root.person, root.thread)
-    theirs = Place(other, team, place.channel, "", root.ts)
+    theirs = PersonThread(other, team, place.channel, "", root.ts)
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
 

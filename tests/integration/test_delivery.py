@@ -27,7 +27,7 @@ from tests.integration.deliveries import (
     open_sender,
     whole,
 )
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 
 @pytest.fixture(autouse=True)
@@ -684,6 +684,6 @@ async def test_nothing_runs_on_after_an_answer_broke_off(sender: Sender) -> None
     assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
 
 
-async def _break_off(sender: Sender, place: Place) -> None:
+async def _break_off(sender: Sender, place: PersonThread) -> None:
     async with answering(sender, place):
         raise RuntimeError

@@ -30,7 +30,7 @@ from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
 from memory.model.schemas import UserFoodPreference
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ OF_MEMORY = {
 
 
 @pytest.fixture
-def place(app: App) -> Place:
+def place(app: App) -> PersonThread:
     """Somebody's direct message."""
     return app.slack.place()
 
@@ -96,7 +96,7 @@ def test_every_table_with_rows_of_people_is_erased(app: App) -> None:
     assert tables(app) == NOBODYS | OF_MEMORY | set(TABLES)
 
 
-async def test_nothing_is_left_but_where_it_was_said(app: App, place: Place) -> None:
+async def test_nothing_is_left_but_where_it_was_said(app: App, place: PersonThread) -> None:
     """Memories, ledger, conversation, queue and settings go; the receipt says how many of each."""
     message = await app.ask(place, "I love ramen and I live in Osaka")
     await app.wiring.formation_jobs.form(place.team, place.user, DM)
@@ -117,7 +117,7 @@ async def test_nothing_is_left_but_where_it_was_said(app: App, place: Place) -> 
     assert again.total == 0
 
 
-async def test_what_was_answered_is_not_answered_again(app: App, place: Place) -> None:
+async def test_what_was_answered_is_not_answered_again(app: App, place: PersonThread) -> None:
     """An event that Slack delivers once more after the erasing is known, and forms nothing."""
     message = await app.ask(place, "I love ramen")
     await erase_person(app.pool, message.person)
@@ -126,7 +126,7 @@ async def test_what_was_answered_is_not_answered_again(app: App, place: Place) -
     assert app.rows("SELECT 1 FROM turns") == []
 
 
-async def test_an_undo_is_erased_with_the_rest(app: App, place: Place) -> None:
+async def test_an_undo_is_erased_with_the_rest(app: App, place: PersonThread) -> None:
     """What was forgotten a minute ago cannot be taken back after everything was erased."""
     message = await app.ask(place, "I love ramen")
     await app.wiring.formation_jobs.form(place.team, place.user, DM)
@@ -139,7 +139,7 @@ async def test_an_undo_is_erased_with_the_rest(app: App, place: Place) -> None:
     assert await list_memories(app.pool, message.person) == []
 
 
-async def test_nobody_else_is_touched(app: App, place: Place) -> None:
+async def test_nobody_else_is_touched(app: App, place: PersonThread) -> None:
     """Somebody whose id begins the same keeps everything."""
     message = await app.ask(place, "I love ramen")
     await app.wiring.formation_jobs.form(place.team, place.user, DM)
@@ -232,7 +232,7 @@ def insert_turn(app: App, person: Person, number: int) -> None:
     )
 
 
-async def test_an_export_tells_everything(app: App, place: Place) -> None:
+async def test_an_export_tells_everything(app: App, place: PersonThread) -> None:
     """Memories, history, conversation, settings, and who received the words."""
     message = await app.ask(place, "I love ramen")
     await app.wiring.formation_jobs.form(place.team, place.user, DM)

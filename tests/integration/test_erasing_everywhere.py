@@ -15,7 +15,7 @@ from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.views.erasing import erase_form, erased_view
 from memory import Person, person_transaction
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -49,7 +49,7 @@ def naming(app: App, person: Person) -> dict[str, int]:
     return counts
 
 
-async def lived(app: App, place: Place) -> Person:
+async def lived(app: App, place: PersonThread) -> Person:
     """Let somebody use everything that stores something about them."""
     person = Person(app.slack.team_id, place.user)
     wiring = app.wiring
@@ -104,7 +104,7 @@ async def deleted(app: App) -> int:
     return count
 
 
-def seen(app: App, place: Place) -> list[dict[str, Any]]:
+def seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return what a person's direct message shows."""
     path = f"channels/{place.channel}/messages?as={place.user}"
     found: list[dict[str, Any]] = app.slack.control(path)["messages"]
@@ -181,7 +181,7 @@ async def test_the_apps_messages_are_deleted_on_request(app: App) -> None:
     theirs = [m["ts"] for m in seen(app, place) if m["user"] == place.user]
     own = [m["ts"] for m in seen(app, place) if m["user"] == bot]
     assert len(own) >= 7
-    here = Place(place.user, channel.team, channel.channel, channel.ts, channel.root)
+    here = PersonThread(place.user, channel.team, channel.channel, channel.ts, channel.root)
     app.slack.control("channels/update", {"channel": channel.channel, "add": [place.user]})
     answered = await app.ask(here, f"<@{bot}> hello")
     erased = await erase_person(app.pool, person, messages=True)

@@ -15,7 +15,7 @@ from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.slack.client import NOTICE_METADATA
 from tests.conftest import owner_rows
 from tests.integration.deliveries import Answering, Sender, answering, open_sender, whole
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
 
@@ -38,7 +38,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
 
 
-def said_by_app(sender: Sender, place: Place, text: str, **more: Any) -> str:
+def said_by_app(sender: Sender, place: PersonThread, text: str, **more: Any) -> str:
     """Post as the app does, outside any turn; return the ts."""
     done = sender.slack.as_app(
         "chat.postMessage", channel=place.channel, thread_ts=place.root, text=text, **more
@@ -46,7 +46,7 @@ def said_by_app(sender: Sender, place: Place, text: str, **more: Any) -> str:
     return str(done["ts"])
 
 
-def streamed_by_app(sender: Sender, place: Place, text: str) -> str:
+def streamed_by_app(sender: Sender, place: PersonThread, text: str) -> str:
     """Begin a stream as a worker does that dies before it can note its ts; return the ts."""
     done = sender.slack.as_app(
         "chat.startStream",
@@ -59,13 +59,15 @@ def streamed_by_app(sender: Sender, place: Place, text: str) -> str:
     return str(done["ts"])
 
 
-async def dies_at_its_start(sender: Sender, place: Place) -> str:
+async def dies_at_its_start(sender: Sender, place: PersonThread) -> str:
     """Let a worker die after its stream was begun, before its ts was stored; return the ts."""
     await (await sender.begin(place)).intend()
     return streamed_by_app(sender, place, "Half of")
 
 
-async def answer_again(sender: Sender, place: Place, text: str = "The whole answer.") -> None:
+async def answer_again(
+    sender: Sender, place: PersonThread, text: str = "The whole answer."
+) -> None:
     """Answer as the worker that continues does."""
     sender.slack.forget_calls()
     async with answering(sender, place) as answer:
@@ -148,7 +150,7 @@ async def test_what_others_said_in_the_thread_is_left_alone(sender: Sender) -> N
     """Neither another turn's answer nor a notice is taken for the lost one."""
     place = sender.slack.place()
     followed = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
-    later = Place(place.user, place.team, place.channel, followed["ts"], place.root)
+    later = PersonThread(place.user, place.team, place.channel, followed["ts"], place.root)
     async with answering(sender, place) as first:
         await first.stream.write("The first ")
         await first.stream.finish("The first answer.")
@@ -187,7 +189,7 @@ async def test_a_turn_of_the_version_before_is_looked_up(sender: Sender) -> None
     assert message["ts"] == ts
 
 
-def stored(sender: Sender, place: Place, attempts: int) -> int:
+def stored(sender: Sender, place: PersonThread, attempts: int) -> int:
     """Put the message of `place` into the inbox as begun so many times; return its id."""
     message = sender.slack.message(place)
     with psycopg.connect(sender.conninfo) as owner:

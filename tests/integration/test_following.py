@@ -9,13 +9,13 @@ import pytest
 
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def said_in(app: App, place: Place, text: str, **more: Any) -> Message:
+def said_in(app: App, place: PersonThread, text: str, **more: Any) -> Message:
     """Let the person of `place` write in its thread; return it as the app reads it."""
     said = app.slack.say(place.user, place.channel, text, thread_ts=place.root)
     return app.slack.message(
@@ -23,7 +23,7 @@ def said_in(app: App, place: Place, text: str, **more: Any) -> Message:
     )
 
 
-async def quiet(app: App, place: Place) -> None:
+async def quiet(app: App, place: PersonThread) -> None:
     """Let the app be asked to be quiet in the thread of `place`."""
     app.script_calls(("memory_settings", {"action": "quiet_thread"}), text="I will be quiet.")
     asked = said_in(app, place, "<@BOT> be quiet in this thread", addressed=True)
@@ -64,7 +64,7 @@ async def test_quiet_is_of_one_thread(app: App) -> None:
     place = app.slack.place(channel="public")
     await quiet(app, place)
     other = app.slack.say(place.user, place.channel, "another")
-    elsewhere = Place(place.user, place.team, place.channel, other["ts"], other["ts"])
+    elsewhere = PersonThread(place.user, place.team, place.channel, other["ts"], other["ts"])
     assert await app.wiring.inbox.store(said_in(app, elsewhere, "<@BOT> hi", addressed=True))
     assert await app.wiring.inbox.store(said_in(app, elsewhere, "and?"))
     await app.ask(app.slack.place(), "hello")
@@ -77,7 +77,7 @@ def titles(app: App) -> list[dict[str, Any]]:
     return [call["args"] for call in made if "title" in call["args"]]
 
 
-def session(app: App, place: Place, ts: str) -> tuple[str, str]:
+def session(app: App, place: PersonThread, ts: str) -> tuple[str, str]:
     """Return the status and the title of the agent session of a thread."""
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
     [thread] = [one for one in seen if one["ts"] == ts]

@@ -23,7 +23,7 @@ from bot.pipeline.prompt import (
 from bot.slack.messages import Message
 from bot.views.reply import PART_LIMIT
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 MANY = 5_000
 WISHES = 30
@@ -107,7 +107,7 @@ def question_fits(prompt: list[dict[str, Any]]) -> None:
     assert (asked[:20], asked[-20:]) == (QUESTION[:20], QUESTION[-20:])
 
 
-def whole(app: App, place: Place, asked: Message) -> None:
+def whole(app: App, place: PersonThread, asked: Message) -> None:
     """Check that a long answer came whole, in messages that Slack takes."""
     assert app.turn(asked)["status"] == "answered"
     parts = app.replies(asked)

@@ -12,7 +12,7 @@ from bot.conversation import inbox
 from bot.conversation.inbox import READ_FOLLOW_UPS
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Thread:
     """A thread in a public channel which somebody began; messages in it are not delivered yet."""
 
     app: App
-    place: Place
+    place: PersonThread
 
     def says(self, text: str, **more: Any) -> Message:
         """Let the person write in the thread."""

@@ -10,7 +10,7 @@ import pytest
 
 from bot.slack.client import APPEND, START, STOP
 from tests.integration.deliveries import Sender, answering, open_sender, whole
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
@@ -34,7 +34,7 @@ async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender)
     places = [sender.slack.place() for _ in range(26)]
     sender.slack.control("settings", {"rate_limits": True})
 
-    async def answer(place: Place) -> None:
+    async def answer(place: PersonThread) -> None:
         async with answering(sender, place) as one:
             await one.stream.write("Hello ")
             await one.stream.finish("Hello you.")
@@ -133,11 +133,13 @@ async def test_answers_for_one_channel_wait_for_its_limit(sender: Sender) -> Non
     places = [channel]
     for _ in range(5):
         said = sender.slack.say(channel.user, channel.channel, "And?")
-        places.append(Place(channel.user, channel.team, channel.channel, said["ts"], said["ts"]))
+        places.append(
+            PersonThread(channel.user, channel.team, channel.channel, said["ts"], said["ts"])
+        )
     sender.refuse(START, 60)
     sender.slack.control("settings", {"rate_limits": True})
 
-    async def answer(place: Place) -> None:
+    async def answer(place: PersonThread) -> None:
         async with answering(sender, place) as one:
             await one.stream.finish("Hello you.")
 
@@ -175,7 +177,7 @@ async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> N
     async with answering(sender, place) as answer:
         await answer.stream.finish("Hello.")
     said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
-    later = Place(place.user, place.team, place.channel, said["ts"], place.root)
+    later = PersonThread(place.user, place.team, place.channel, said["ts"], place.root)
     async with answering(sender, later) as answer:
         async with asyncio.timeout(10):
             while len(sender.slack.done("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110

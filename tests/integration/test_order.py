@@ -15,13 +15,13 @@ from bot.conversation.inbox import ANSWER
 from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def written(app: App, place: Place, text: str, **more: Any) -> Message:
+def written(app: App, place: PersonThread, text: str, **more: Any) -> Message:
     """Let the person of `place` write; the event is still on its way."""
     said = app.slack.say(place.user, place.channel, text, **more)
     return app.slack.message(
@@ -154,7 +154,7 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     place = app.slack.place(channel="public")
     other, team = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    theirs = Place(other, team, place.channel, place.ts, place.root)
+    theirs = PersonThread(other, team, place.channel, place.ts, place.root)
     first = written(app, place, "<@BOT> hello", thread_ts=place.root)
     pairs = [
         written(app, who, f"number {number}", thread_ts=place.root)

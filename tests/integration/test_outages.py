@@ -20,7 +20,7 @@ from bot.slack.messages import Message
 from memory import forget
 from tests.integration.app import App
 from tests.integration.deliveries import nothing
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 NOTICE = say("en", "held_down")
 
@@ -127,7 +127,7 @@ async def test_every_author_waiting_in_a_thread_gets_a_notice(app: App) -> None:
     ann, team = app.slack.person()
     bob, _ = app.slack.person()
     channel = app.slack.channel("public", ann, bob)
-    places = [Place(user, team, channel, "", "") for user in (ann, bob)]
+    places = [PersonThread(user, team, channel, "", "") for user in (ann, bob)]
     app.fault(status=500, times=-1)
     first = await app.receive(places[0], "one")
     second = await app.receive(places[1], "two", thread_ts=first.ts)

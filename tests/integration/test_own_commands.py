@@ -13,24 +13,24 @@ from bot.views.subcommands import MEMORIES
 from memory import Person
 from playground.blocks import view_errors
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def person(place: Place, app: App) -> Person:
+def person(place: PersonThread, app: App) -> Person:
     """Return who types at a place."""
     return Person(app.slack.team_id, place.user)
 
 
-async def memories(app: App, place: Place, text: str) -> dict[str, Any]:
+async def memories(app: App, place: PersonThread, text: str) -> dict[str, Any]:
     """Type ``/memories`` at a place; return the answer."""
     commands = app.wiring.slash_commands
     return await commands.memories(person(place, app), "en", text, place.channel)
 
 
-async def forget(app: App, place: Place, text: str) -> dict[str, Any]:
+async def forget(app: App, place: PersonThread, text: str) -> dict[str, Any]:
     """Type ``/forget`` at a place; return the answer."""
     commands = app.wiring.slash_commands
     return await commands.forget(person(place, app), "en", text, place.channel)
@@ -47,7 +47,7 @@ def value(payload: dict[str, Any], action: str) -> str:
     return str(found)
 
 
-async def contents(app: App, place: Place) -> str:
+async def contents(app: App, place: PersonThread) -> str:
     """Return all that is remembered of a person, as text."""
     found = await app.memories(person(place, app))
     return json.dumps([memory.content for memory in found], ensure_ascii=False)

@@ -24,7 +24,7 @@ from memory import (
 from playground.blocks import view_errors
 from tests.conftest import ROOT
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 PAGE = (ROOT / "docs" / "reference" / "export.md").read_text("utf-8")
 EXAMPLE = PAGE.partition("```json\n")[2].partition("```")[0]
@@ -35,7 +35,7 @@ CAUSES = ("large", "damaged", "foreign", "newer", "no_list", "lines", "empty")
 pytestmark = pytest.mark.one_database
 
 
-def person(place: Place, app: App) -> Person:
+def person(place: PersonThread, app: App) -> Person:
     """Return who writes at a place."""
     return Person(app.slack.team_id, place.user)
 
@@ -54,7 +54,7 @@ def submitted(text: str = "", file: str = "", **metadata: str) -> dict[str, Any]
     }
 
 
-def files_of(app: App, place: Place) -> list[Any]:
+def files_of(app: App, place: PersonThread) -> list[Any]:
     """Return the files in the DM of a place."""
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [file for message in seen for file in message.get("files", [])]

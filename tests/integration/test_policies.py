@@ -17,7 +17,7 @@ from memory import Embedder, Person, Pool, add_memory, list_memories
 from tests.conftest import owner_rows
 from tests.integration.app import App, MakeApp
 from tests.integration.kioku_process import ended
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 # One migrated database for all of these tests; each has people, and mostly a team, of its own.
 pytestmark = pytest.mark.one_database
@@ -31,7 +31,7 @@ def nothing_is_kept(app: App, person: str) -> None:
     assert all(row["message"] is None for row in bodies)
 
 
-def told(app: App, place: Place) -> list[str]:
+def told(app: App, place: PersonThread) -> list[str]:
     """Return the calls with which a sentence was put in front of somebody, and their texts."""
     made = app.slack.calls("chat.postMessage", "chat.postEphemeral", "chat.startStream")
     return [

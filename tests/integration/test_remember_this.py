@@ -11,23 +11,23 @@ from bot.locale import say
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE
 from memory import Person, forget
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-def person(place: Place, app: App) -> Person:
+def person(place: PersonThread, app: App) -> Person:
     """Return who wrote at a place."""
     return Person(app.slack.team_id, place.user)
 
 
-def message(place: Place, text: str, **more: Any) -> dict[str, Any]:
+def message(place: PersonThread, text: str, **more: Any) -> dict[str, Any]:
     """Return a message as Slack hands it over with a shortcut."""
     return {"user": place.user, "ts": place.ts, "text": text, **more}
 
 
-async def pointed_at(app: App, place: Place, text: str, **more: Any) -> str:
+async def pointed_at(app: App, place: PersonThread, text: str, **more: Any) -> str:
     """Use the shortcut on a message of a place; return what it says."""
     adding = app.wiring.slash_commands.adding
     answer = await adding.pointed_at(
@@ -61,7 +61,7 @@ async def test_it_is_not_formed_a_second_time(app: App) -> None:
     """What was answered and then pointed at is taken up: nothing more is formed of it."""
     place = app.slack.place()
     said = await app.ask(place, "I love ramen")
-    here = Place(place.user, place.team, place.channel, said.ts, said.thread_ts)
+    here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
     await pointed_at(app, here, "I love ramen")
     assert app.turn(said)["formed_at"] is not None
 
@@ -100,14 +100,14 @@ async def test_off_is_off(app: App) -> None:
     controls, who = app.wiring.controls, person(place, app)
     await controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
     said = app.slack.say(place.user, place.channel, "I love ramen")
-    here = Place(place.user, place.team, place.channel, said["ts"], said["ts"])
+    here = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
     assert "paused" in await pointed_at(app, here, "I love ramen")
     await controls.resume(who)
     assert await pointed_at(app, here, "I love ramen") == say("en", "remember_off_record")
     assert await app.memories(who) == []
 
 
-async def changed(app: App, place: Place, how: str, **more: Any) -> None:
+async def changed(app: App, place: PersonThread, how: str, **more: Any) -> None:
     """Let the person of a place edit or delete the message; tell the app, and do what waits."""
     where = {"user": place.user, "channel": place.channel, "ts": place.ts}
     app.slack.control(f"messages/{how}", {**where, **more})

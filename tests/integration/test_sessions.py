@@ -17,7 +17,7 @@ from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, answering, open_sender, whole
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 SET, LINE = "agents.sessions.setStatus", "assistant.threads.setStatus"
 
@@ -32,7 +32,7 @@ async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]
         yield opened
 
 
-def session(slack: PlaygroundSlack, place: Place) -> str:
+def session(slack: PlaygroundSlack, place: PersonThread) -> str:
     """Return the status of the agent session of a thread, "" where there is none."""
     seen = slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
     return next((str(one["session"]) for one in seen if one["ts"] == place.root), "")
@@ -43,7 +43,7 @@ def statuses(slack: PlaygroundSlack) -> list[str]:
     return [call["args"]["status"] for call in slack.calls(SET)]
 
 
-async def break_off(sender: Sender, place: Place, error: type[BaseException]) -> None:
+async def break_off(sender: Sender, place: PersonThread, error: type[BaseException]) -> None:
     """Let an answer end in an error after its first words."""
     async with answering(sender, place) as answer:
         await answer.stream.write("Hello ")
@@ -146,7 +146,7 @@ async def test_a_late_call_is_left_to_the_next_answer(sender: Sender) -> None:
     async with answering(sender, place) as answer:
         await answer.stream.finish("Hello.")
     said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
-    later = Place(place.user, place.team, place.channel, said["ts"], place.root)
+    later = PersonThread(place.user, place.team, place.channel, said["ts"], place.root)
     async with answering(sender, later) as answer:
         await until(lambda: len(sender.slack.done(SET)) == 2)
         assert statuses(sender.slack) == ["processing", "processing"]
@@ -236,7 +236,7 @@ async def test_a_later_attempt_ends_what_an_earlier_one_began(sender: Sender) ->
     await until(lambda: session(sender.slack, place) == "active")
 
 
-async def crashed(app: App, place: Place) -> Message:
+async def crashed(app: App, place: PersonThread) -> Message:
     """Let a process die while it answers: the session of the thread is left `processing`."""
     asked = await app.receive(place, "Hello")
     assert await app.wiring.inbox.claim(asked.thread)
@@ -244,9 +244,9 @@ async def crashed(app: App, place: Place) -> Message:
     return asked
 
 
-def of(place: Place, message: Message) -> Place:
+def of(place: PersonThread, message: Message) -> PersonThread:
     """Return the place of a message."""
-    return Place(place.user, place.team, place.channel, message.ts, message.thread_ts)
+    return PersonThread(place.user, place.team, place.channel, message.ts, message.thread_ts)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bot.users.quotas import ExhaustedQuota
 from bot.views.refusals import QuotedSentence
 from memory import Person
 from tests.integration.app import App, MakeApp
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 from tests.integration.test_own_commands import memories, person
 
 
@@ -185,7 +185,7 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
 async def test_beyond_the_tokens_nothing_is_added(make_app: MakeApp) -> None:
     """Once the workspace's tokens are used up every way to add says so and calls no model."""
     app = await make_app(workspace_tokens_per_day=1)
-    place: Place = app.slack.place(text="I like tea")
+    place: PersonThread = app.slack.place(text="I like tea")
     who = person(place, app)
     await app.wiring.quotas.spend(who.team_id, 5)
     before = app.model_requests()

@@ -13,7 +13,7 @@ from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
 from memory import Change, forget
 from tests.integration.app import App, MakeApp
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.test_own_commands import memories, person, value
 from tests.integration.test_remember_this import changed, message
@@ -60,13 +60,13 @@ async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
     return Verified(make_app, model)
 
 
-async def clicked(app: App, place: Place, held: str) -> dict[str, Any]:
+async def clicked(app: App, place: PersonThread, held: str) -> dict[str, Any]:
     """Click [Store Anyway] with the value it holds."""
     adding = app.wiring.slash_commands.adding
     return await adding.stored_anyway(person(place, app), "en", held)
 
 
-async def pointed_at(app: App, place: Place, text: str) -> dict[str, Any]:
+async def pointed_at(app: App, place: PersonThread, text: str) -> dict[str, Any]:
     """Use Remember This on a message of a place."""
     adding = app.wiring.slash_commands.adding
     return await adding.pointed_at(
@@ -196,7 +196,7 @@ async def test_add_waits_for_no_slow_model(
     assert (await memories(app, place, f"add {LEAVE}"))["text"] == f"Remembered: {LEAVE}"
     other = app.slack.place()
     said = await app.ask(other, "I am vegan")
-    here = Place(other.user, other.team, other.channel, said.ts, said.thread_ts)
+    here = PersonThread(other.user, other.team, other.channel, said.ts, said.thread_ts)
     verified.proposes("I am vegan", about="other")
     assert (await pointed_at(app, here, "I am vegan"))["text"] == "Remembered: I am vegan"
     assert app.turn(said)["formed_at"] is not None

@@ -16,13 +16,13 @@ from bot.runtime.receiver import build_app
 from bot.views.suggestions import suggested_prompts
 from memory import Person
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
 
 
-async def opened(app: App, place: Place, tab: str = "messages") -> list[dict[str, Any]]:
+async def opened(app: App, place: PersonThread, tab: str = "messages") -> list[dict[str, Any]]:
     """Deliver that a tab was opened, do the work that waits; return what was suggested."""
     app.slack.forget_calls()
     team = app.slack.team_id
@@ -47,7 +47,7 @@ async def opened(app: App, place: Place, tab: str = "messages") -> list[dict[str
     return await suggested(app, place)
 
 
-async def suggested(app: App, place: Place) -> list[dict[str, Any]]:
+async def suggested(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Do the work that waits for a person; return what was suggested since the calls were shown."""
     jobs = app.rows(
         "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",

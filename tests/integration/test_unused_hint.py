@@ -19,7 +19,7 @@ from bot.views.modal_triggers import USE_HERE_ACTION, WHY_UNUSED_ACTION
 from memory import Person, Pool
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.app import App, MakeApp, open_app, receiving
-from tests.integration.playground_slack import Place, PlaygroundSlack
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.integration.test_audiences import remembered
 
 FOODS = ("ramen", "soba", "udon")
@@ -37,7 +37,7 @@ def told(app: App, channel: str, user: str) -> list[dict[str, Any]]:
 
 def person_in(
     app: App, kind: str = "public", foods: tuple[str, ...] = FOODS, **person: str
-) -> Place:
+) -> PersonThread:
     """Return where somebody is who told these foods in direct messages."""
     place = app.slack.place(channel=kind, **person)
     for food in foods:
@@ -45,7 +45,7 @@ def person_in(
     return place
 
 
-async def ask(app: App, place: Place) -> Message:
+async def ask(app: App, place: PersonThread) -> Message:
     """Ask in the conversation of a place, in a thread of its own."""
     return await app.ask(place, "What should I eat today?")
 

@@ -12,7 +12,7 @@ from bot.listeners.responder import Responder
 from bot.runtime.receiver import build_app
 from memory import Person
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -46,14 +46,14 @@ async def deliver(app: App, event: dict[str, Any], **authorization: Any) -> int:
     return (await bolt.async_dispatch(request)).status
 
 
-async def look(app: App, place: Place, *entities: dict[str, Any]) -> None:
+async def look(app: App, place: PersonThread, *entities: dict[str, Any]) -> None:
     """Let the person of a place look at these."""
     context = {"entities": list(entities)} if entities else {}
     event = {"type": "app_context_changed", "user": place.user, "context": context}
     assert await deliver(app, event) == 200
 
 
-async def read(app: App, place: Place) -> dict[str, Any]:
+async def read(app: App, place: PersonThread) -> dict[str, Any]:
     """Let the model read what the person looks at; return what it got."""
     app.script_calls(("read_current_view", {}))
     await app.ask(place, "What is going on in this channel?")
@@ -151,7 +151,7 @@ async def test_what_was_forgotten_is_not_read(app: App) -> None:
     await adding.pointed_at(who, "en", channel=place.channel, message=message)
     await app.wiring.memory_actions.everything_forgotten(who, "en")
     dm = app.slack.say(place.user, "dm", "hi")
-    here = Place(place.user, place.team, dm["channel"], dm["ts"], dm["ts"])
+    here = PersonThread(place.user, place.team, dm["channel"], dm["ts"], dm["ts"])
     await look(app, here, channel_entity(place.channel))
     assert (await read(app, here))["messages"] == []
 

@@ -12,7 +12,7 @@ from bot.slack.audiences import Audiences
 from bot.users.profiles import Profiles
 from memory import PUBLIC
 from tests.integration.app import App
-from tests.integration.playground_slack import Place
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -85,7 +85,7 @@ async def test_what_a_channel_is_is_asked_anew(
     """After each such event Slack is asked again; until it answers the channel sees its own."""
     user, team = app.slack.person()
     channel = app.slack.channel(kind, user)
-    person = app.slack.message(Place(user, team, channel, "1.0", "1.0")).person
+    person = app.slack.message(PersonThread(user, team, channel, "1.0", "1.0")).person
     audiences: Audiences = app.wiring.turn_dependencies.audiences
     await audiences.view_in(person, channel)
     if change:
@@ -103,7 +103,7 @@ async def test_what_was_said_in_public_stays_public(app: App) -> None:
     """A channel made private keeps what was said from then on; what was public before stays so."""
     user, team = app.slack.person()
     channel, other = app.slack.channel("public", user), app.slack.channel("public", user)
-    place = Place(user, team, channel, "1.0", "1.0")
+    place = PersonThread(user, team, channel, "1.0", "1.0")
     message = await app.ask(place, "I love ramen")
     await app.wiring.formation_jobs.form(message.team_id, user, PUBLIC)
     app.slack.control("channels/update", {"channel": channel, "private": True})
@@ -115,13 +115,13 @@ async def test_what_was_said_in_public_stays_public(app: App) -> None:
         m.content["food_name"]: m.namespace.audience for m in await app.memories(message.person)
     }
     assert audiences == {"ramen": PUBLIC, "sushi": channel}
-    await app.ask(Place(user, team, other, "1.0", "1.0"), "What can I eat?")
+    await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     prompt = json.dumps(app.prompts()[-1])
     assert "ramen" in prompt
     assert "sushi" not in prompt
 
 
-async def gone_for(app: App, place: Place, days: float) -> None:
+async def gone_for(app: App, place: PersonThread, days: float) -> None:
     """Let somebody's account be deactivated, so many days ago."""
     app.slack.control("users/update", {"user": place.user, "deleted": True})
     user = {"id": place.user, "deleted": True}

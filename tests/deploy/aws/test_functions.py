@@ -25,7 +25,7 @@ from playground.http_delivery import sign
 from tests.collector import TRUE_NAMES, Collector
 from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
 from tests.e2e.messages import Human, error_sentences
-from tests.e2e.test_changes_shown import Seen
+from tests.e2e.test_changes_shown import PersonScreen
 from tests.e2e.test_offboarding import left_of
 from tests.e2e.world import World
 
@@ -264,7 +264,7 @@ def test_without_the_queue_events_come_again_and_people_are_told(aws: Aws) -> No
     pause = next(n for n, one in enumerate(above["blocks"]) if HOME_PAUSE_ACTION in str(one))
     assert above["blocks"][pause + 1]["text"]["text"] in error_sentences("command_failed")
     world.playground("actions", {**clicked, "action_id": ADD_ACTION})
-    Seen(world, ann).modal(say("en", "command_failed"))
+    PersonScreen(world, ann).modal(say("en", "command_failed"))
     said = world.say(ann, "I like ramen")
     world.until(lambda: aws.cloud.answered.count(503) > 0 or None, "a refused event")
     front.variables = {**front.variables, "AWS_ENDPOINT_URL_LAMBDA": aws.cloud.url}
@@ -282,7 +282,7 @@ def _home(world: World, human: Human, after: str = "") -> dict[str, Any] | None:
 def test_modals_are_opened_by_the_front(aws: Aws) -> None:
     """A form opens within Slack's time, comes back with what is wrong in it, and is stored."""
     world = aws.world
-    ann = Seen(world, world.human())
+    ann = PersonScreen(world, world.human())
     typed = {"user": ann.human.id, "channel": "dm", "command": "/memories", "text": "add"}
     assert world.playground("commands", typed)["ok"]
     form = ann.modal(say("en", "field_fact"))
