@@ -38,6 +38,7 @@ _COMMANDS = {
         "operations:status",
         "show versions, running processes, and counts of messages and jobs",
     ),
+    "usage": ("operations:usage", "show model calls and tokens by workspace and day"),
     "failed": ("", "list failed jobs, run them again, or delete them"),
     "export": (
         "data_commands:export",
@@ -98,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         help="front: receive and store; worker: answer and remember; any number of each",
     )
     _add_doctor(commands["doctor"])
+    commands["usage"].add_argument(
+        "--days", type=_days, default=7, help="how many days, from 1 to 60 (7 unless set)"
+    )
     failed = _add(_verbs(commands["failed"]), _FAILED)
     for verb in ("retry", "drop"):
         failed[verb].add_argument("ids", nargs="*", type=int, metavar="ID", help="from the list")
@@ -206,10 +210,18 @@ def _moment(text: str) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
+def _days(text: str) -> int:
+    return _number(text, 60)
+
+
 def _at_once(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= 100:
+    return _number(text, 100)
+
+
+def _number(text: str, most: int) -> int:
+    if text.isdecimal() and 1 <= int(text) <= most:
         return int(text)
-    raise argparse.ArgumentTypeError(f"write a number from 1 to 100, not {text}")
+    raise argparse.ArgumentTypeError(f"write a number from 1 to {most}, not {text}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""``kioku status``, ``failed`` and ``reembed``: an installation, without texts or people."""
+"""``kioku status``, ``usage``, ``failed`` and ``reembed``: no texts and no people."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ _STATE: LiteralString = (
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS failed_jobs"
     " FROM operating_state() AS state"
 )
+_USAGE: LiteralString = (
+    "SELECT day, team_id, calls, tokens FROM token_use"
+    " WHERE day > (now() AT TIME ZONE 'utc')::date - %s::int ORDER BY day DESC, team_id"
+)
 _LIST: LiteralString = (
     "SELECT jobs.id, jobs.task_name, jobs.attempts,"
     " COALESCE(jobs.args->>'team', split_part(jobs.args->>'thread', '.', 1), '-') AS team,"
@@ -54,6 +58,24 @@ _DROP: LiteralString = (
     f"WITH dropped AS (DELETE FROM procrastinate_jobs WHERE {_CHOSEN} RETURNING id)"
     " SELECT count(*) AS changed, 0 AS covered FROM dropped"
 )
+
+
+def usage(settings: Settings, *, days: int) -> None:
+    """Print model calls and tokens by workspace and day (UTC). Raises `StartError`."""
+
+    async def counted(pool: Pool) -> list[dict[str, Any]]:
+        async with transaction(pool) as connection:
+            return await (await connection.execute(_USAGE, (days,))).fetchall()
+
+    rows = in_database(settings, counted)
+    if not rows:
+        tell(f"No model was called in the last {_count(days, 'day')}.")
+        return
+    tell(f"{'Day':12}{'Workspace':14}{'Calls':>8}{'Tokens':>14}")
+    for row in rows:
+        tell(f"{row['day']!s:12}{row['team_id']:14}{row['calls']:>8,}{row['tokens']:>14,}")
+    calls, tokens = sum(row["calls"] for row in rows), sum(row["tokens"] for row in rows)
+    tell(f"{'Together':26}{calls:>8,}{tokens:>14,}")
 
 
 async def read_state(pool: Pool) -> dict[str, float]:

@@ -10,7 +10,7 @@ from psycopg import OperationalError
 
 from bot.locale import Language, say
 from bot.logs import fault
-from memory import Person, Pool, count, measured, person_transaction, transaction
+from memory import Person, Pool, count, execute_statement, measured, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -130,14 +130,14 @@ class Quotas:
         """Say whether the workspace has used up today's model tokens."""
         if not self._tokens_per_day:
             return None
-        async with transaction(self._pool) as connection:
-            found = await connection.execute(
-                "SELECT tokens, extract(epoch FROM (day + 1) - now() AT TIME ZONE 'utc')::float"
-                " AS seconds FROM token_use"
-                " WHERE team_id = %s AND day = (now() AT TIME ZONE 'utc')::date",
-                (team_id,),
-            )
-            row = await found.fetchone()
+        rows = await execute_statement(
+            self._pool,
+            "SELECT tokens, extract(epoch FROM (day + 1) - now() AT TIME ZONE 'utc')::float"
+            " AS seconds FROM token_use"
+            " WHERE team_id = %s AND day = (now() AT TIME ZONE 'utc')::date",
+            (team_id,),
+        )
+        row = rows[0] if rows else None
         if row is None or row["tokens"] < self._tokens_per_day:
             return None
         return ExhaustedQuota(
@@ -146,19 +146,17 @@ class Quotas:
 
     @measured("shares")
     async def spend(self, team_id: str, tokens: int) -> None:
-        """Count tokens the model has used for a workspace; in PostgreSQL where there is a limit."""
+        """Count a call of a model for a workspace, and the tokens it used."""
         count("model_tokens", tokens, team=team_id)
-        if not self._tokens_per_day:
-            return
         try:
-            async with transaction(self._pool) as connection:
-                await connection.execute(
-                    "INSERT INTO token_use AS known (team_id, day, tokens)"
-                    " VALUES (%s, (now() AT TIME ZONE 'utc')::date, %s)"
-                    " ON CONFLICT (team_id, day) DO UPDATE"
-                    " SET tokens = known.tokens + excluded.tokens",
-                    (team_id, tokens),
-                )
+            await execute_statement(
+                self._pool,
+                "INSERT INTO token_use AS known (team_id, day, tokens, calls)"
+                " VALUES (%s, (now() AT TIME ZONE 'utc')::date, %s, 1)"
+                " ON CONFLICT (team_id, day) DO UPDATE"
+                " SET tokens = known.tokens + excluded.tokens, calls = known.calls + 1",
+                (team_id, tokens),
+            )
         except OperationalError as error:
             # An answer is worth more than its bill.
             log.warning("%d tokens were not counted: %s", tokens, fault(error))

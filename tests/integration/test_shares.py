@@ -126,13 +126,18 @@ async def test_remembering_counts_too(make_app: MakeApp) -> None:
     assert both["tokens"] > replied["tokens"] + 100
 
 
-async def test_without_limits_nothing_is_counted(make_app: MakeApp) -> None:
-    """A limit of 0 is none: nothing is asked of the database for it."""
+async def test_without_limits_nothing_is_refused(make_app: MakeApp) -> None:
+    """A limit of 0 is none; calls and tokens are counted for `kioku usage`."""
     app = await make_app()
     place = app.slack.place()
     asked = await app.ask(place, "Hello")
     assert app.turn(asked)["status"] == "answered"
-    assert app.rows("SELECT 1 FROM token_use") == []
+    [used] = app.rows("SELECT calls, tokens FROM token_use")
+    assert used["calls"] == 1
+    assert used["tokens"] > 100
+    app.rows("UPDATE token_use SET tokens = 1000000000")
+    again = await app.ask(place, "Hello")
+    assert app.turn(again)["status"] == "answered"
 
 
 async def test_tokens_that_cannot_be_counted_cost_no_answer(make_app: MakeApp) -> None:
