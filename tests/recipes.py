@@ -227,7 +227,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/listeners/actions.py",
-                before="        EXPORT_ACTION: exporting.exported,\n",
+                before="        EXPORT_ACTION: exporter.exported,\n",
                 text="        TIP_ACTION: _next_tip,\n",
             ),
             Edit(

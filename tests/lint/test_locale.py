@@ -115,14 +115,14 @@ def test_nothing_is_said_by_emoji_alone() -> None:
 
 
 # One word for each thing: Undo a change, forget a memory, delete data, ask your admin.
-OTHER_WORDS = {
+OTHER_WORDS: dict[Language, str] = {
     "en": r"\b(?:take|bring|put)s? .{0,20}\bback\b|\b(?:erase|remove|wipe)"
     r"|(?<!your )\badmin\b(?! to approve)",
     "ja": r"消去|取り消|取消|(?<!Kiokuの)管理者(?!の承認|があなた)|Undo",
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", OTHER_WORDS)
 def test_one_word_for_each_thing(language: Language) -> None:
     """No text uses a second word for Undo, Forget, Delete or the person's admin."""
     found = {
