@@ -1861,7 +1861,7 @@ BREAKS = (
     Break(
         "a message is intended before it is begun",
         "bot/delivery/posted_messages.py",
-        "            await self._outbox.intend()\n        post =",
+        "            await self._outbox.record_intent()\n        post =",
         "            pass\n        post =",
         "A worker that dies as it posts would leave an answer that the next one doubles.",
         (

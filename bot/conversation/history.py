@@ -1,4 +1,4 @@
-"""The texts kept of a person's turns: taken away with what is forgotten, or put off the record."""
+"""The stored texts of a person's turns: blanked when memories are forgotten, or off the record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from memory import DM, Memory, MessageKey, Person, Pool, SubjectTerms, person_tr
 
 
 async def has_texts(pool: Pool, person: Person) -> bool:
-    """Say whether any text of this person's turns is kept."""
+    """Return whether any text of this person's turns is stored."""
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(
             "SELECT FROM turns WHERE team_id = %s AND user_id = %s"
@@ -173,7 +173,7 @@ def _taken(
 async def restore_texts(
     connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]
 ) -> None:
-    """Restore what `blank_texts` took."""
+    """Restore the texts that `blank_texts` returned."""
     if not texts:
         return
     await connection.execute(
@@ -206,7 +206,7 @@ class LastTurn:
 
 
 async def put_off_record(connection: AsyncConnection[DictRow], turn: UUID) -> None:
-    """Keep no text of a turn, and never form a memory of it."""
+    """Blank the texts of a turn, and never form a memory from it."""
     await connection.execute(f"{_OFF_RECORD} WHERE id = %s", (turn,))
 
 
@@ -282,7 +282,7 @@ async def delete_texts(
 
 
 async def discard_unformed_words(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Let nothing be formed of what a person has said until now."""
+    """Mark all words of a person until now as not to be formed."""
     await connection.execute(
         "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
         " WHERE team_id = %s AND user_id = %s AND formed_at IS NULL",
@@ -312,7 +312,7 @@ async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> L
 
 
 async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bool:
-    """Say whether the turn of a message is there, on the record."""
+    """Return whether a message has a turn that is on the record."""
     found = await connection.execute(
         "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
         " AND NOT off_record AND withheld_at IS NULL",
@@ -324,7 +324,7 @@ async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bo
 async def is_off_record(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
 ) -> bool:
-    """Say whether a person's message is not to be remembered: in a pause, incognito, or by name."""
+    """Return whether no memory may be formed from a message: pause, incognito, or on request."""
     found = await connection.execute(
         "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
         " AND question_ts = %(ts)s AND user_id = %(user)s"
@@ -349,7 +349,7 @@ async def is_off_record(
 async def mark_message_formed(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> None:
-    """Note that a message's words have been remembered: they are not formed a second time."""
+    """Record that memories were formed from a message, so that formation skips it."""
     await connection.execute(
         "UPDATE turns SET formed_at = now() WHERE team_id = %s AND user_id = %s"
         " AND channel_id = %s AND question_ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",

@@ -1,4 +1,4 @@
-"""Every message is stored, with its job, before Slack is answered; and handled once."""
+"""The inbox: each message is stored with its job before Slack gets its ack, and handled once."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Inbox:
             )
 
     async def store_withdrawn(self, message: Message) -> None:
-        """Record a message that is deleted before it was delivered: it will be known then."""
+        """Record a message that was deleted before its delivery, so that it is never answered."""
         await execute_statement(
             self._pool,
             _STORE_WITHDRAWN,
@@ -208,7 +208,7 @@ class Inbox:
         return ClaimedMessage(**{**row, "message": Message(**row["message"])})
 
     async def edit(self, team_id: str, channel_id: str, ts: str, thread: str, text: str) -> None:
-        """Put the edited text in place of that of a message which still waits, or is answered.
+        """Replace the text of a message that waits or is being answered by its edited text.
 
         Slack also reports a message as changed when it unfurled a link: the same text is no edit.
         """
@@ -254,7 +254,7 @@ class Inbox:
                 await self._schedule(connection, message.thread, _limits(message.person))
 
     async def withdraw(self, team_id: str, channel_id: str, ts: str, thread: str) -> None:
-        """Take a deleted message back: it is not answered, and what there is of an answer goes."""
+        """Mark a deleted message as withdrawn: its turn ends, and its answer is deleted."""
         scope = {THREAD_SETTING: thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             found = await connection.execute(
@@ -281,7 +281,7 @@ class Inbox:
         )
 
     async def is_waiting(self, claimed: ClaimedMessage) -> bool:
-        """Return whether a message is still to be answered, be it by another worker."""
+        """Return whether a message is still to be answered, by this or another worker."""
         scope = {THREAD_SETTING: claimed.message.thread}
         async with transaction(self._pool, scope) as connection:
             found = await connection.execute(
@@ -291,9 +291,9 @@ class Inbox:
 
     @measured("check")
     async def check(self, claimed: ClaimedMessage) -> bool:
-        """Raise `Interrupted` where the turn that answers `claimed` is not to go on.
+        """Raise `Interrupted` if the turn that answers `claimed` must end.
 
-        Returns False where the database is away and nobody can know.
+        Returns False if the database is away, so that this is not known.
         """
         scope = {THREAD_SETTING: claimed.message.thread}
         try:
@@ -307,7 +307,7 @@ class Inbox:
         return True
 
     async def restart(self, claimed: ClaimedMessage) -> None:
-        """Record that this attempt ended in good order and the message starts again.
+        """Record that this attempt ended without a fault of the message, which is answered again.
 
         Raises `Interrupted`, as does `postpone`, but not for an edit.
         """
@@ -320,7 +320,7 @@ class Inbox:
             await _spare(connection, claimed, held=True)
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
-        """Let a message, and its thread behind it, wait `delay` seconds: the model is away."""
+        """Schedule a message, and its thread behind it, in `delay` seconds: the model is away."""
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await _spare(connection, claimed, held=True)
             # The answer replaces the notice.
@@ -345,7 +345,7 @@ class Inbox:
             await self._schedule(connection, message.thread, limits, delay)
 
     async def model_answered_others(self, claimed: ClaimedMessage, seconds: float) -> bool:
-        """Return whether the model answered others, `seconds` ago and after this was first held."""
+        """Return whether the model answered other messages `seconds` ago, after this was held."""
         async with transaction(self._pool) as connection:
             found = await connection.execute(
                 "SELECT model_answered(%s, %s, now() - make_interval(secs => %s)) AS answered",
@@ -355,7 +355,7 @@ class Inbox:
         return bool(row and row["answered"])
 
     async def queue_again(self, thread: str) -> None:
-        """Let what still waits in `thread` be answered after what others wrote meanwhile.
+        """Schedule the thread behind the threads that others have written in meanwhile.
 
         What has waited for long, as after an outage, also lets those through who write now.
         """
@@ -380,7 +380,7 @@ class Inbox:
                 )
 
     async def release_held(self) -> None:
-        """Let no thread wait any longer: the model is back."""
+        """Schedule all held threads now: the model is back."""
         async with transaction(self._pool) as connection:
             await self._queue.release_held(connection, ANSWER)
 
@@ -475,7 +475,7 @@ async def _raise_if_changed(connection: AsyncConnection[DictRow], claimed: Claim
 
 def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
     """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
-    # One that was erased meanwhile is nobody else's.
+    # No row: it was erased meanwhile, and no other worker has it.
     if row is None:
         return
     if row["attempts"] != claimed.attempt_number:

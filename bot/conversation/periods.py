@@ -35,7 +35,7 @@ class Period:
         return cls(since=given["since"], until=given["until"], thread=given["thread"])
 
     def holds(self, moment: float) -> bool:
-        """Say whether something of that moment belongs to a stretch of time."""
+        """Return whether a moment (seconds since 1970) is in this period of time."""
         return (
             self.thread is None
             and self.since <= moment

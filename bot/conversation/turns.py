@@ -46,7 +46,7 @@ Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyMetrics:
-    """By which model an answer was made, and how long the person waited for all of it."""
+    """The model of an answer, and the milliseconds until it was complete."""
 
     model: str
     milliseconds: int
@@ -107,7 +107,7 @@ class Turns:
         bot_user_id: str,
         limited: bool = False,
     ) -> tuple[TurnRow, TurnContext]:
-        """Store that this message is about to be answered, and read what was said before it.
+        """Store the turn of a message that is about to be answered, and read its context.
 
         History is the thread's (in a DM: the last day's across its threads). Recent words are the
         person's own that no formation has taken up: of turns the view may see, and of messages
@@ -154,7 +154,7 @@ class Turns:
     async def reword(
         self, team_id: str, channel_id: str, ts: str, thread: str, *, question: str, words: str
     ) -> None:
-        """Take over the edited (or, with nothing, the deleted) text of a message already asked.
+        """Store the edited text of an answered message; an empty text means it was deleted.
 
         Memories that were not formed yet are formed from the new words; those that were follow.
         One that was forgotten stays so, whatever it is edited to. While memory is off new words are
@@ -207,7 +207,7 @@ class Turns:
         note: str | None = None,
         made: ReplyMetrics | None = None,
     ) -> None:
-        """End the turn, its message and, where there are words to remember, defer formation.
+        """End the turn and its message, and schedule formation if there are words to form.
 
         `removal_proposed`: the person is asked by a button whether to forget something, so the
         words themselves remove nothing. `changes` are the ids of the changes that tools made to

@@ -1,4 +1,4 @@
-"""Words of ended turns that no formation has taken up yet."""
+"""Words of ended turns from which no memories have been formed yet."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def final_question(reply: str) -> str | None:
 
 
 async def count_unformed(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    """Return how many answered messages of the person are not remembered yet, by audience."""
+    """Return the number of answered messages that are not formed yet, by audience."""
     found = await connection.execute(
         "SELECT audience, count(*) AS messages FROM turns WHERE team_id = %s AND user_id = %s"
         " AND formed_at IS NULL AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> ''"
@@ -100,7 +100,7 @@ async def mark_formed(
     ids: Sequence[UUID],
     words: Sequence[PersonMessage],
 ) -> PersonSettings | None:
-    """Record that these turns' words have been taken up; return the person's settings now.
+    """Record that memories were formed from these turns; return the person's current settings.
 
     None if the words of one have changed: it was edited, deleted or forgotten.
     """

@@ -1,1 +1,1 @@
-"""An answer on its way into Slack: streamed or posted, within the limits, once."""
+"""Delivery of an answer to Slack: streamed or posted, within Slack's limits, exactly once."""

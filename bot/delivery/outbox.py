@@ -1,4 +1,4 @@
-"""The messages a turn's reply is made of: intended, noted, and found again after a crash."""
+"""The messages of a turn's reply: recorded before and after posting, found after a crash."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ class Outbox:
         self.is_retry = claimed.attempts > 0
 
     @measured("intend")
-    async def intend(self) -> None:
-        """Note, before Slack is asked, that a message is about to be posted.
+    async def record_intent(self) -> None:
+        """Record that a message is about to be posted, before Slack is called.
 
         Raises `Superseded` when another worker answers, `psycopg.OperationalError` when the
         database is away.
@@ -142,8 +142,8 @@ class Outbox:
         self.since, self.age = row["since"], math.inf
 
     @measured("note")
-    async def note(self, ts: str) -> None:
-        """Store the ts of a message that Slack has named: nothing is unknown any more.
+    async def record_posted(self, ts: str) -> None:
+        """Store the ts of a posted message, and clear the intent.
 
         Raises `Superseded` when another worker answers, and `OrphanedMessage` when that one does
         not know this message.
@@ -184,8 +184,8 @@ class Outbox:
             )
         self.unknown = False
 
-    async def forget(self, ts: str) -> None:
-        """Forget a message that was deleted."""
+    async def record_deleted(self, ts: str) -> None:
+        """Remove a message that was deleted from the row."""
         await execute_statement(
             self._pool,
             "UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
@@ -194,7 +194,7 @@ class Outbox:
         )
 
     async def cancel_intent(self) -> None:
-        """Note that nothing was posted after all."""
+        """Clear the intent: nothing was posted."""
         await execute_statement(
             self._pool,
             "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"

@@ -1,4 +1,4 @@
-"""The messages of a reply in its thread: begun, changed, found again, deleted, each recorded."""
+"""The messages of a reply in Slack: started, updated, found after a crash, deleted."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ class DeliveryFailed(Exception):
 
 
 class StreamsRefused(Exception):
-    """Slack refuses further streams for now: the reply is posted when it is whole."""
+    """Slack's rate limit refuses a further stream now; the reply is posted when complete."""
 
 
 @dataclass(slots=True)
 class PostedMessage:
-    """One message of the reply: its ts, what it says, whether it streams, and since when."""
+    """One message of the reply; `live`: it streams, since `opened_at` on the monotonic clock."""
 
     ts: str
     text: str = ""
@@ -103,7 +103,7 @@ class PostedMessage:
 
     @property
     def is_full(self) -> bool:
-        """Whether the next words belong in another message."""
+        """Whether the text that follows must go into another message."""
         return (
             self.remaining < _LEAST_REMAINING or time.monotonic() - self.opened_at > STREAM_SECONDS
         )
@@ -143,7 +143,7 @@ class PostedMessages:
         return self.posted[-1] if self.posted and self.posted[-1].live else None
 
     def prepare(self) -> None:
-        """Do now, while the model thinks, what `start` would have to wait for."""
+        """Record the intent of the first message while the model thinks, ahead of `start`."""
         if self._ready is None and not self.posted and self._may_stream:
             self._ready = asyncio.create_task(self._intend())
 
@@ -156,7 +156,7 @@ class PostedMessages:
     async def _intend(self) -> bool:
         """Record that a stream is about to begin; False while the database is away."""
         try:
-            await self._outbox.intend()
+            await self._outbox.record_intent()
         except OperationalError as error:
             log.info("a stream waits for the database: %s", fault(error))
             return False
@@ -193,16 +193,16 @@ class PostedMessages:
         return True
 
     async def settle(self) -> None:
-        """Wait until the stream that was begun last is recorded. Raises what that raised."""
+        """Wait until the latest stream is recorded; raises the error of recording it."""
         recording, self._recording = self._recording, None
         if recording is not None:
             await recording
 
     async def leave(self, *, replaced: bool = False) -> None:
-        """Let nothing of this go on; what was made ready, and never begun, is not intended.
+        """Wait for recordings under way, and clear an intent whose message was never started.
 
-        With `replaced` the message is going to be changed or deleted: its stream is ended.
-        The reply has ended already, one way or another: what goes wrong here changes nothing.
+        With `replaced` the message will be changed or deleted, so its stream is ended. Errors are
+        logged only, because the reply has ended already.
         """
         ready, self._ready = self._ready, None
         try:
@@ -241,7 +241,7 @@ class PostedMessages:
         *,
         last: bool = True,
     ) -> None:
-        """End a stream with its last words; without `last`, another message follows."""
+        """End a stream with its last text; without `last`, another message follows."""
         await self.settle()
         metadata = turn_metadata(self._outbox.turn_id, self.posted.index(posted))
         await self._stop_stream(
@@ -255,7 +255,7 @@ class PostedMessages:
         posted.live = False
 
     async def update(self, posted: PostedMessage, text: str, footer_blocks: list[Block]) -> bool:
-        """Let a message say `text`; False where Slack does not let it be changed."""
+        """Replace the text of a message; return False if Slack refuses the update."""
         update = partial(
             self._client.chat_update,
             channel=self._message.channel_id,
@@ -286,7 +286,7 @@ class PostedMessages:
         await self.settle()
         ready, self._ready = self._ready, None
         if not (ready and await ready):
-            await self._outbox.intend()
+            await self._outbox.record_intent()
         post = partial(
             self._client.chat_postMessage,
             channel=self._message.channel_id,
@@ -346,7 +346,7 @@ class PostedMessages:
                 return
         if posted in self.posted:
             self.posted.remove(posted)
-            await self._outbox.forget(posted.ts)
+            await self._outbox.record_deleted(posted.ts)
 
     async def _add(self, posted: PostedMessage) -> None:
         await self._record(posted)
@@ -354,7 +354,7 @@ class PostedMessages:
 
     async def _record(self, posted: PostedMessage) -> None:
         try:
-            await self._outbox.note(posted.ts)
+            await self._outbox.record_posted(posted.ts)
         except OrphanedMessage:
             # The other worker does not know it, and would leave it beside its own.
             await self.remove(posted)

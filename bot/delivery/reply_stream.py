@@ -1,4 +1,4 @@
-"""The reply to one message in Slack: streamed; else updated; else posted. Whole, and once.
+"""The reply to one message in Slack: streamed, else updated, else posted.
 
 slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
 second, puts words before the tasks they follow, and begins a stream where a post is wanted.
@@ -52,14 +52,14 @@ class OwnershipUnknown(Exception):
 
 
 class StreamLost(Exception):
-    """The reply cannot be streamed on: its whole is to be set some other way."""
+    """The stream cannot go on; the whole reply must be sent by an update or a post."""
 
 
 class ReplyStream:
-    """The reply to one message; leaving it ends whatever of it still runs.
+    """The reply to one message, as a context manager; its exit cancels what still runs.
 
-    `check` raises `Interrupted` where the reply is not to go on, as all methods then do; it returns
-    False while nobody can know.
+    `check` raises `Interrupted` if the reply must end, as all methods then do; it returns False
+    while the database is away, so that this is not known.
     """
 
     interactive = True
@@ -131,7 +131,7 @@ class ReplyStream:
         return self._text.removeprefix(self._preface)
 
     async def check(self) -> None:
-        """Raise where the reply is not to go on; that is looked up once a second."""
+        """Raise `Interrupted` if the reply must end; the row is read at most once a second."""
         now = time.monotonic()
         if now - self._looked_at < _JUST_NOW_SECONDS:
             self._checked_at = self._looked_at
@@ -150,12 +150,12 @@ class ReplyStream:
                 self._sure_at = self._checked_at
 
     def expect(self) -> None:
-        """Make ready to show a reply: its first piece is about to come."""
+        """Prepare to show a reply: its first piece is about to come."""
         if self._may_stream:
             self._messages.prepare()
 
     async def write(self, piece: str) -> None:
-        """Take a piece of the reply; show what has gathered once a second.
+        """Take a piece of the reply; send the collected text to Slack once a second.
 
         Raises as `check` does, with the piece taken.
         """
@@ -167,7 +167,7 @@ class ReplyStream:
         await self._show()
 
     async def task(self, task: Task) -> None:
-        """Show what the model does: at once where that takes long, else with the next words."""
+        """Show the state of a tool call: at once if it takes long, else with the next text."""
         if not self._may_stream:
             return
         self._add_task(task_chunk(await self.language(), task))
@@ -175,7 +175,7 @@ class ReplyStream:
             await self._show()
 
     def start_over(self) -> None:
-        """Begin the reply again: the shown text will be replaced by the whole."""
+        """Discard the text so far; the shown text will be replaced by the whole reply."""
         self._may_stream = False
         self._text = self._pending = ""
         self._tasks.clear()
@@ -208,7 +208,7 @@ class ReplyStream:
         await self._replace(split_markdown(text, PART_LIMIT), footer_blocks)
 
     async def show(self, works: Sequence[Work]) -> None:
-        """Show what these bring. A list asked for in a channel comes to the asker only."""
+        """Send the messages that these functions return; in a channel, to the person only."""
         person, in_dm = self._message.person, self._view.own.audience == DM
         for work in works:
             # Read again: the person may just have chosen another one.

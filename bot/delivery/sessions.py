@@ -103,7 +103,7 @@ class TurnSession:
 
 
 class Sessions:
-    """The agent sessions of all threads that are answered; a failed call never fails an answer."""
+    """Sets the agent session status of threads; a failed call never fails an answer."""
 
     def __init__(self, workspace: Workspace, pool: Pool) -> None:
         self._client = workspace.client

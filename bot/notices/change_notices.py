@@ -45,7 +45,7 @@ _LATER_SECONDS = (4.0, 12.0)
 
 
 class ChangeNotices:
-    """The `change_notices` table, and what is shown of it."""
+    """The `change_notices` table: adds, shows and updates notices."""
 
     def __init__(
         self, pool: Pool, queue: Queue, client: AsyncWebClient, people: Profiles, *, stand_in: bool
@@ -149,9 +149,9 @@ class ChangeNotices:
             log.info("a notice will be shown later: %s", error_code(error) or fault(error))
 
     async def show(self, team: str, user: str, notice: str) -> None:
-        """Show one notice; raises what Slack raised where a later attempt may do better.
+        """Show one notice; raises the error of Slack if a later attempt can succeed.
 
-        While Slack's limits have room for answers only it is put off, and holds up nothing.
+        It is postponed while Slack's limits leave room for answers only.
         """
         person = Person(team, user)
         turn = await self._messages.of_notice(person, notice)
@@ -203,7 +203,7 @@ class ChangeNotices:
         return (await self._people.settings(person)).zone
 
     async def add(self, person: Person, surface: str, change: UUID) -> None:
-        """Add a change to the notice of a surface: what a person's answer did."""
+        """Add a change, made by the person's answer to a question, to the notice of a surface."""
         place, _, name = surface.partition(" ")
         if place not in (REPLY, NOTICE):
             return

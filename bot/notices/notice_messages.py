@@ -68,7 +68,7 @@ class NotifiedTurn:
 
     @property
     def in_dm_reply(self) -> bool:
-        """Whether the notice can be shown below the reply, because nobody else sees it."""
+        """Whether the notice can be shown below the reply, in a direct message."""
         return self.audience == DM and bool(self.reply_ts)
 
     @property
@@ -78,7 +78,7 @@ class NotifiedTurn:
 
 
 class UpdatesRefused(Exception):
-    """Slack refuses further updates for now: show the notice later."""
+    """Slack's rate limit refuses the update now; the notice is shown by a later job."""
 
 
 class NoticeMessages:

@@ -1,1 +1,1 @@
-"""One message from the inbox to its reply, and the memories formed of it. Start with `worker`."""
+"""One message from the inbox to its reply, and the memories formed from it. Start with `turn`."""

@@ -1,4 +1,4 @@
-"""Taking away the answers to messages that were deleted before these were whole."""
+"""Deletion of unfinished answers to messages that their authors deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class DeletedMessageCleanup:
-    """Leaves nothing of a withdrawn message's answer, in Slack or in `turns`."""
+    """Deletes the answers to withdrawn messages in Slack, and their texts in `turns`."""
 
     def __init__(
         self, pool: Pool, client: AsyncWebClient, bot_user_id: str, sessions: Sessions

@@ -1,4 +1,4 @@
-"""Telling a person one sentence in the place of their answer."""
+"""Replies with one fixed sentence where the model gives no answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from memory import MemoryView
 
 
 class FixedReplies:
-    """Replies with one sentence in place of an answer."""
+    """Sends fixed sentences as replies, and ends their turns."""
 
     def __init__(self, dependencies: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
         self._dependencies = dependencies
@@ -26,7 +26,7 @@ class FixedReplies:
         remember: bool = False,
         **values: object,
     ) -> None:
-        """Tell the person in the sentence `key` that there is no answer, and end the turn.
+        """Reply with the sentence `key` of the catalogue instead of an answer, and end the turn.
 
         `remember` says whether what they wrote may still become a memory.
         """
@@ -35,7 +35,7 @@ class FixedReplies:
         await self._dependencies.turns.end(claimed, turn_row, view, outcome, reply=None)
 
     async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
-        """Tell the person that their answer takes longer; it will replace this message."""
+        """Reply that the answer takes longer; the answer will replace this message."""
         view, turn_row = await self._begin(claimed, remember=True)
         await self._show(claimed, view, turn_row, key, {})
 

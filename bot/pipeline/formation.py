@@ -81,7 +81,7 @@ class FormationJobs:
         self._consent = consent
 
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
-        """Defer formation of unformed words within the transaction that leaves them.
+        """Schedule formation of unformed words, in the transaction that stores them.
 
         A waiting job is postponed: a burst of messages is one formation that sees all of them.
         It waits at most `LONGEST_IN_QUIETS` times the seconds of quiet.
@@ -95,12 +95,12 @@ class FormationJobs:
             )
 
     async def schedule_all(self, connection: AsyncConnection[DictRow], person: Person) -> None:
-        """Defer formation of all that waits of a person: memory is on again."""
+        """Schedule formation in each audience with unformed words, after memory was switched on."""
         for audience in await count_unformed(connection, person):
             await self.schedule(connection, person.namespace(audience))
 
     async def form_now(self, person: Person) -> int:
-        """Schedule formation of all that waits of a person for now; return of how many messages.
+        """Schedule immediate formation of all unformed words; return the number of their messages.
 
         0 while memory is off for them.
         """
@@ -136,7 +136,7 @@ class FormationJobs:
         )
 
     async def _put_off(self, namespace: Namespace, settings: PersonSettings) -> None:
-        """Defer formation to the end of a pause, if it has one."""
+        """Schedule formation for the end of a pause, if it has one."""
         if settings.paused_until is not None:
             left = settings.paused_until - datetime.now(UTC)
             async with person_transaction(self._pool, namespace.person) as connection:

@@ -74,7 +74,7 @@ def without_links(text: str) -> str:
 
 
 class LinkFilter:
-    """An answer as a stream: text in by pieces, the same text out without links not allowed.
+    """Turns links that are not allowed into text, in an answer that arrives in pieces.
 
     However the text is cut into pieces, the output as a whole is the same; only citations count
     from when they are known. Addresses on `hosts` and their subdomains are allowed.
@@ -89,7 +89,7 @@ class LinkFilter:
         self._after_link = False
 
     def another(self) -> LinkFilter:
-        """Return one for a text beside this one; it knows the same addresses."""
+        """Return a new filter that allows the same addresses, for another text."""
         return LinkFilter(self._known, hosts=self._hosts)
 
     def know(self, texts: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""A running thread the bot is first called into: read once, bounded, as context only."""
+"""The earlier messages of a thread in which the bot is mentioned for the first time."""
 
 from __future__ import annotations
 

@@ -62,19 +62,19 @@ class ReplySink(Protocol):
         """Return the language the person reads."""
 
     def expect(self) -> None:
-        """Make ready for an answer that is about to come."""
+        """Prepare to deliver an answer: its first piece is about to come."""
 
     async def check(self) -> None:
-        """Raise `bot.conversation.interruptions.Interrupted` where the answer is not to go on."""
+        """Raise `bot.conversation.interruptions.Interrupted` if the answer must end."""
 
     async def write(self, piece: str) -> None:
         """Take a piece of the answer; raises `Interrupted` as `check` does."""
 
     async def task(self, task: Task) -> None:
-        """Tell what the model does besides writing."""
+        """Show the state of a tool call."""
 
     def start_over(self) -> None:
-        """Begin the answer again."""
+        """Discard the text so far; another attempt at the answer begins."""
 
     async def finish(
         self, text: str, *, recalled: bool = False, can_be_rated: bool = False
@@ -82,7 +82,7 @@ class ReplySink(Protocol):
         """Deliver the whole answer; `recalled`: the model was shown memories."""
 
     async def show(self, works: Sequence[Work]) -> None:
-        """Show the person, and nobody else, what these bring; they decide."""
+        """Send the messages that these functions return to the person only."""
 
 
 OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow], ReplySink]
@@ -256,7 +256,7 @@ async def thread_before(
     *,
     off: bool = False,
 ) -> Thread:
-    """Return what was written in the thread before `message`, as far as history does not have it.
+    """Return the messages of the thread before `message` that are not in the history.
 
     That is nothing in a direct message, whose threads are the bot's own, and in a thread that has a
     turn already or just begins. Where memory is off there is no history, and the thread is read.

@@ -55,7 +55,7 @@ class ViewedConversation:
 
 
 def read_app_context(context: object) -> ViewedConversation | None:
-    """Return what a ``context`` or ``app_context`` of Slack's names first that can be read.
+    """Return the first conversation or message in Slack's ``context`` or ``app_context``.
 
     Source: https://docs.slack.dev/reference/events/app_context_changed
     """
@@ -104,7 +104,7 @@ class ViewedChannels:
             )
 
     async def read(self, message: Message) -> dict[str, Any]:
-        """Return what the author of a message looks at, for the model; else an ``error``.
+        """Return what the author of a message has open in Slack, for the model, or an ``error``.
 
         ``{channel, messages: [{from, text}], note}``: of a channel its newest messages, of a
         message its thread. Only where the app is and the person is a member.

@@ -573,7 +573,7 @@ async def test_an_answer_that_was_complete_is_not_doubled(sender: Sender) -> Non
 async def test_an_answer_begun_before_and_deleted_is_posted(sender: Sender) -> None:
     """Where the message of an earlier attempt is gone, the answer is posted."""
     place = sender.slack.place()
-    await (await sender.begin(place)).note("1600000000.000100")
+    await (await sender.begin(place)).record_posted("1600000000.000100")
     async with answering(sender, place) as answer:
         await answer.stream.finish("Hello.")
     whole(sender.slack, place, "Hello.")

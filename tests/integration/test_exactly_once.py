@@ -61,7 +61,7 @@ def streamed_by_app(sender: Sender, place: PersonThread, text: str) -> str:
 
 async def dies_at_its_start(sender: Sender, place: PersonThread) -> str:
     """Let a worker die after its stream was begun, before its ts was stored; return the ts."""
-    await (await sender.begin(place)).intend()
+    await (await sender.begin(place)).record_intent()
     return streamed_by_app(sender, place, "Half of")
 
 
@@ -118,7 +118,7 @@ async def test_a_stream_whose_ts_was_not_stored_is_finished(sender: Sender, end:
 async def test_a_post_whose_ts_was_not_stored_is_finished(sender: Sender) -> None:
     """A post that nobody noted is found by its metadata and set to the answer of now."""
     place = sender.slack.place()
-    await (await sender.begin(place)).intend()
+    await (await sender.begin(place)).record_intent()
     async with answering(sender, place) as lost:
         await lost.stream.finish("The first answer.")
     [ts] = await sender.known(place)
@@ -135,7 +135,7 @@ async def test_a_post_whose_ts_was_not_stored_is_finished(sender: Sender) -> Non
 async def test_a_call_that_is_carried_out_late_is_waited_for(sender: Sender) -> None:
     """What a dying worker had under way appears after a first look, and is found all the same."""
     place = sender.slack.place()
-    await (await sender.begin(place)).intend()
+    await (await sender.begin(place)).record_intent()
     begun = asyncio.create_task(answer_again(sender, place))
     async with asyncio.timeout(10):
         while not sender.slack.calls("conversations.replies"):  # noqa: ASYNC110 - it tells nobody
@@ -155,7 +155,7 @@ async def test_what_others_said_in_the_thread_is_left_alone(sender: Sender) -> N
         await first.stream.write("The first ")
         await first.stream.finish("The first answer.")
     notice = said_by_app(sender, place, "Only so you know.", metadata=NOTICE_METADATA)
-    await (await sender.begin(later)).intend()
+    await (await sender.begin(later)).record_intent()
     await answer_again(sender, later, "The second answer.")
     messages = {m["ts"]: m["text"] for m in sender.slack.thread(place)}
     assert list(messages.values()) == [
@@ -282,14 +282,14 @@ async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> Non
     place = sender.slack.place()
     event = stored(sender, place, attempts=1)
     late = await sender.begin(place, event=event)
-    await late.intend()
+    await late.record_intent()
     ts = streamed_by_app(sender, place, "Half of")
     taken_over(sender, event)
     other = await sender.turn(place, event=event, attempts=1)
     async with answering(sender, place, begun=other) as answer:
         await answer.stream.finish("The whole answer.")
     with pytest.raises(Superseded) as told:
-        await late.note(ts)
+        await late.record_posted(ts)
     assert type(told.value) is Superseded
     [message] = whole(sender.slack, place, "The whole answer.")
     assert message["ts"] == ts

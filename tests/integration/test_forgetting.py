@@ -123,7 +123,7 @@ class Data:
         turn_row, _ = await turns.begin(
             waiting, seen, question=question, words=question, bot_user_id="B"
         )
-        await Outbox(self.pool, waiting, turn_row).note(f"{ts}9")
+        await Outbox(self.pool, waiting, turn_row).record_posted(f"{ts}9")
         await turns.end(
             waiting,
             turn_row,

@@ -382,7 +382,7 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     posted = await app.wiring.turn_dependencies.client.chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
-    await Outbox(app.pool, waiting, turn_row).note(posted["ts"])
+    await Outbox(app.pool, waiting, turn_row).record_posted(posted["ts"])
     app.script("The whole answer.")
     await app.answering.drain(asked.thread)
     assert app.replies(asked) == ["The whole answer."]

@@ -1,4 +1,4 @@
-"""After an outage longer than Slack's retries: what was written meanwhile is read and answered."""
+"""Backfill after an outage longer than Slack's retries: missed messages are read and answered."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _RECENT_DM, _THREAD, _OTHER_DM, _CHANNEL = range(4)
 
 
 class Backfill:
-    """The `catching_up` table: first what is to be read is listed, then it is read, in jobs.
+    """The `catching_up` table: one job lists what is to be read, further jobs read it.
 
     No job waits for Slack's limits: it ends, and goes on where it was when Slack lets it.
     """
@@ -85,7 +85,7 @@ class Backfill:
             await self._defer(connection, READ_ON, team, 0.0)
 
     async def read_on(self, team: str) -> None:
-        """Read what is listed, the likeliest first, as far as Slack's limits allow; go on later."""
+        """Read what is listed, by rank, until Slack's limits are reached; schedule the rest."""
         for _ in range(_PAGES_AT_ONCE):
             row = await self._next(team)
             if row is None:

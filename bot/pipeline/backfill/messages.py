@@ -1,4 +1,4 @@
-"""Reading messages in Slack that were not delivered, or not in time, and storing them."""
+"""Messages that Slack did not deliver, or not in time: read by its API, and stored."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class MissedMessages:
         return answer.get("messages") or [], str(following)
 
     async def kind(self, conversation: Conversation) -> ConversationKind:
-        """Return what Slack says now about the conversation in which messages were found.
+        """Return the current kind of the conversation, from Slack.
 
         A delivered event says whether its conversation is shared; a message that is read does not.
         Raises the errors of the Slack client.
@@ -89,7 +89,7 @@ class MissedMessages:
         *,
         late: bool,
     ) -> bool:
-        """Store a message as if it had been delivered; False where it is none to be answered."""
+        """Store a message as if it had been delivered; return False if it is not to be answered."""
         try:
             message = found_message(
                 found,
@@ -104,7 +104,7 @@ class MissedMessages:
         return message is not None and await self._inbox.store(message, late=late)
 
     async def follow_ups(self, thread: str, after: str) -> None:
-        """Store what was written in `thread` after the message `after`, and is not known yet.
+        """Store the messages of `thread` after the ts `after` that are not stored yet.
 
         Raises what the Slack client raises if a later attempt can succeed.
         """

@@ -77,11 +77,11 @@ class StreamedAnswer:
             self.links.cite(citation.url)
 
     async def task(self, identity: str, name: str, state: TaskState, detail: str = "") -> None:
-        """Tell of a call of a tool."""
+        """Show the state of a tool call."""
         await self._on_task(Task(id=identity, name=name, state=state, detail=detail))
 
     async def settle(self) -> None:
-        """Show the held text; the text so far has ended."""
+        """Show the text that was held back; a piece of text has ended."""
         self._half = ""
         await self._show(self.links.settle())
 
@@ -96,7 +96,7 @@ class StreamedAnswer:
         return len(self._parts)
 
     def retract(self, mark: int) -> None:
-        """Take the text since `mark` out of the answer: it has turned out to be commentary."""
+        """Remove the text since `mark` from the answer, because it was commentary."""
         del self._parts[mark:]
         self._gap = bool(self._parts)
 
@@ -115,7 +115,7 @@ class StreamedAnswer:
             await self.task(f"commentary-{self._comments}", COMMENTARY, "complete", shown)
 
     def whole(self) -> Reply:
-        """Return all that has come; a code block that was cut off is closed."""
+        """Return the whole answer; close a code block that was cut off."""
         text = "".join(self._parts)
         if self.cut and (fence := open_fence(text)):
             text = f"{text.rstrip()}\n{closing_fence(fence)}"

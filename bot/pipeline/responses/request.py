@@ -40,16 +40,16 @@ class CircuitBreaker:
 
     @property
     def probing(self) -> bool:
-        """Say whether the model was found away, so that a request is but a try."""
+        """Whether the breaker has opened and the next request is a probe."""
         return len(self._failed) >= FAILURES
 
     @property
     def open(self) -> bool:
-        """Say whether a request would not be let through just now."""
+        """Whether requests are refused just now."""
         return self.probing and self._clock() < self._next_probe
 
     def admit(self) -> bool:
-        """Say whether a request may be made; while the model is away that uses up the probe."""
+        """Return whether a request may be made; while the breaker is open, once for each probe."""
         if self.open:
             return False
         if self.probing:
@@ -66,7 +66,7 @@ class CircuitBreaker:
         self._next_probe = self._clock() + PROBE_SECONDS
 
     def answered(self) -> None:
-        """Note that the model is there, whatever it said."""
+        """Record that the model answered, with whatever result."""
         self._failed.clear()
 
 
