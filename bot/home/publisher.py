@@ -39,7 +39,7 @@ PUBLISH = "publish_home"
 _TRIES = 3
 # As long as a Home is followed that is not opened; see migration 0009.
 _LOOKED_AT_SECONDS = 30 * 86_400.0
-# For a click: somebody is waiting, and the job after the change comes anyway.
+# For a click: a person is waiting, and the job after the change comes anyway.
 _CLICK_SECONDS = 10.0
 # The next attempt would be refused for the same reason.
 _IN_VAIN = frozenset(
@@ -89,7 +89,7 @@ class HomePublisher:
     async def publish(self, team: str, user: str, erased: str = "") -> None:
         """Publish a Home if what it shows has changed.
 
-        `erased` is the language of somebody of whom nothing is left, not even that. Raises what
+        `erased` is the language of an erased person, of whom it is not stored any more. Raises what
         Slack raised where a later attempt may do better.
         """
         person = Person(team, user)

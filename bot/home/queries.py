@@ -78,7 +78,7 @@ class HomeQueries:
         )
 
     def nothing_kept(self) -> DataHandling:
-        """Return where data goes, for somebody of whom there is none."""
+        """Return where data goes, for a person without any stored data."""
         return DataHandling(
             flows=flows(self.settings),
             days=self.settings.retention_days,

@@ -19,7 +19,7 @@ _WHILE: LiteralString = "interval '10 minutes'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A Home that somebody has opened.
+    """A Home that a person has opened.
 
     `shown` is a digest of what it shows, ``""`` where that is not known; `slack_hash` is Slack's
     name for it.
@@ -82,7 +82,7 @@ async def note_shown(
     *,
     banner: bool,
 ) -> None:
-    """Keep what a Home shows now; of somebody who was erased meanwhile, nothing."""
+    """Store what a Home shows now, unless the person was erased meanwhile."""
     position = opened.position
     words = redact(position.words).text
     await connection.execute(

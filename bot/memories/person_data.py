@@ -34,7 +34,7 @@ EXPORTED = (
     *("memories", "changes", "questions", "forgotten"),
     *("conversation", "feedback", "messages", "settings", "incognito_threads", "home", "files"),
 )
-"""The parts of an export that are about the person; all are empty for somebody unknown."""
+"""The parts of an export that are about the person; all are empty for an unknown person."""
 
 _OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 # Every table of ours that holds rows of a person; a test compares it with the database.

@@ -23,26 +23,26 @@ class FixedReplies:
         key: str,
         *,
         outcome: Outcome = "failed",
-        remember: bool = False,
+        form_words: bool = False,
         **values: object,
     ) -> None:
         """Reply with the sentence `key` of the catalogue instead of an answer, and end the turn.
 
-        `remember` says whether what they wrote may still become a memory.
+        `form_words`: memories may be formed from the message.
         """
-        view, turn_row = await self._begin(claimed, remember=remember)
+        view, turn_row = await self._begin(claimed, form_words=form_words)
         await self._show(claimed, view, turn_row, key, values)
         await self._dependencies.turns.end(claimed, turn_row, view, outcome, reply=None)
 
     async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
         """Reply that the answer takes longer; the answer will replace this message."""
-        view, turn_row = await self._begin(claimed, remember=True)
+        view, turn_row = await self._begin(claimed, form_words=True)
         await self._show(claimed, view, turn_row, key, {})
 
     async def _begin(
-        self, claimed: ClaimedMessage, *, remember: bool
+        self, claimed: ClaimedMessage, *, form_words: bool
     ) -> tuple[MemoryView, TurnRow]:
-        dependencies, text = self._dependencies, claimed.message.text if remember else ""
+        dependencies, text = self._dependencies, claimed.message.text if form_words else ""
         view = await dependencies.audiences.view(claimed.message)
         turn_row, _ = await dependencies.turns.begin(
             claimed,

@@ -251,7 +251,7 @@ class ModelOutages:
             await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
         elif key := await self._reason_to_give_up(claimed):
             log.error("message %d was given up: %s", claimed.id, key)
-            await self._fixed_replies.replace_answer(claimed, key, remember=True)
+            await self._fixed_replies.replace_answer(claimed, key, form_words=True)
             return True
         # A message that alone fails again does not mean that others wait.
         if claimed.held_since is None or self._breaker.probing:

@@ -58,14 +58,14 @@ class Collected:
         """There is nothing to make ready."""
 
     async def check(self) -> None:
-        """Nobody can stop it."""
+        """Do nothing: a call has no Stop button."""
 
     async def write(self, piece: str) -> None:
         """Take a piece."""
         self._received_text += piece
 
     async def task(self, task: Task) -> None:
-        """Nobody watches."""
+        """Do nothing: only the whole answer is returned."""
 
     def start_over(self) -> None:
         """Drop what has come."""
@@ -79,7 +79,7 @@ class Collected:
         self.text = text
 
     async def show(self, works: Sequence[Work]) -> None:
-        """Show nothing: there is nobody to press a button."""
+        """Show nothing: an HTTP response has no buttons."""
 
 
 class AskHandler:

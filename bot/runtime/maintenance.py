@@ -36,7 +36,7 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "SELECT end_home_searches()",
     "SELECT end_withheld()",
 )
-# Failed jobs stay for two weeks, for somebody to look at; the others never stay for long.
+# Failed jobs stay for two weeks, for the operator; workers delete the successful ones.
 _OLD_JOBS: LiteralString = (
     "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
     " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"

@@ -211,7 +211,7 @@ def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = 
 
 
 def other_person_view(language: Language) -> SlackView:
-    """Return what somebody sees who clicked below a reply to another person."""
+    """Return what a person sees who clicked below a reply to another person."""
     return information_view(language, "used_title", [section(say(language, "used_others"))])
 
 

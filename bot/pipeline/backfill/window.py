@@ -1,7 +1,7 @@
 """The time at which a process last received events from Slack: the `listening` table.
 
-Slack delivers an event again for about six minutes. Where nobody who could store it listened for
-longer, what was written meanwhile is read.
+Slack delivers an event again for about six minutes. After a longer time in which no process could
+store events, the messages of that time are read from Slack.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BackfillWindow:
         self._connected = connected
 
     async def mark(self) -> None:
-        """Record that a front receives events; after too long a gap, defer catching up.
+        """Record that a front receives events; after too long a gap, schedule a backfill.
 
         Of several fronts only the first to return defers it: the others find its mark. The known
         kinds of conversations are forgotten, because events about their changes were missed.
