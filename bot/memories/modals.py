@@ -20,6 +20,8 @@ from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
 from bot.slack.permalinks import Permalinks
 from bot.views.memories import (
+    NEAREST_SHOWN,
+    REPLY_MEMORIES_SHOWN,
     ReplyMemories,
     other_person_view,
     parse_menu_value,
@@ -41,7 +43,17 @@ from bot.views.modal_triggers import (
 )
 from bot.views.subcommands import parse_memories
 from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
-from memory import Memory, Person, Pool, list_memories, person_transaction
+from memory import (
+    DM,
+    Embedder,
+    Memory,
+    Person,
+    Pool,
+    list_memories,
+    memory_view,
+    person_transaction,
+    similar_memories,
+)
 
 # Person, language, and the value of what was clicked, or the words after a command's name.
 Fill: TypeAlias = Callable[[Person, Language, str], Awaitable[SlackView]]
@@ -160,23 +172,34 @@ class Modals:
                 return await self.changes.page_in_modal(person, language, f"- {reference}")
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
-    async def _used(self, person: Person, language: Language, turn: str) -> SlackView:
-        used = await reply_memories(self.pool, self.permalinks, person, turn)
+    async def _used(self, person: Person, language: Language, value: str) -> SlackView:
+        turn, _, others = value.partition(" ")
+        used = await reply_memories(
+            self.pool, self.own.embedder, self.permalinks, person, turn, others=bool(others)
+        )
         if used is None:
             return other_person_view(language)
         return reply_memories_view(language, used, await self.controls.zone(person))
 
 
 async def reply_memories(
-    pool: Pool, permalinks: Permalinks, person: Person, turn: str
+    pool: Pool,
+    embedder: Embedder,
+    permalinks: Permalinks,
+    person: Person,
+    turn: str,
+    *,
+    others: bool = False,
 ) -> ReplyMemories | None:
     """Return what the reply of a turn had in view; None where it was no reply to `person`.
 
-    Read from the `turns` table: nothing is written when a memory is used.
+    These are the `NEAREST_SHOWN` nearest to its question, or the `others`; where that cannot be
+    said, in the order of the prompt. Read from the `turns` table: nothing is written when a memory
+    is used.
     """
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(
-            "SELECT recalled FROM turns WHERE id = %s AND team_id = %s AND user_id = %s",
+            "SELECT recalled, question FROM turns WHERE id = %s AND team_id = %s AND user_id = %s",
             (UUID(turn), person.team_id, person.user_id),
         )
         row = await found.fetchone()
@@ -184,17 +207,25 @@ async def reply_memories(
         return None
     keys = {reference.partition("/")[2]: place for place, reference in enumerate(row["recalled"])}
     memories = [m for m in await list_memories(pool, person) if m.key in keys]
-    memories.sort(key=lambda memory: keys[memory.key])
+    near: list[Memory] = []
+    if len(memories) > 1 and row["question"]:
+        everything = memory_view(person.namespace(DM))
+        near = await similar_memories(pool, embedder, everything, row["question"])
+    places = {memory.key: place for place, memory in enumerate(near)}
+    memories.sort(key=lambda memory: (places.get(memory.key, len(near)), keys[memory.key]))
+    begin, end = (NEAREST_SHOWN, REPLY_MEMORIES_SHOWN) if others else (0, NEAREST_SHOWN)
+    shown = memories[begin:end]
     messages = {
-        memory.reference: memory.source_messages[-1]
-        for memory in memories
-        if memory.source_messages
+        memory.reference: memory.source_messages[-1] for memory in shown if memory.source_messages
     }
     return ReplyMemories(
-        memories=tuple(memories),
+        turn=turn,
+        memories=tuple(shown),
         links=await permalinks.by_name(messages),
-        last_used=await _last_used(pool, person, memories),
-        forgotten=len(keys) - len(memories),
+        last_used=await _last_used(pool, person, shown),
+        others=others,
+        more=max(len(memories) - end, 0),
+        forgotten=0 if others else len(keys) - len(memories),
     )
 
 

@@ -102,8 +102,8 @@ class NoticeMessages:
     async def _turn(self, person: Person, condition: str, name: str) -> NotifiedTurn | None:
         found = await execute_statement(
             self._pool,
-            "SELECT id, channel_id, thread, audience, reply_ts, reply, recalled, EXISTS (SELECT"
-            " FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
+            "SELECT id, channel_id, thread, audience, reply_ts, reply, status, recalled,"
+            " EXISTS (SELECT FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
             " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS has_introduction,"
             " question_ts, reply_note, left_out, model IS NOT NULL AS can_be_rated,"
             " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
@@ -127,7 +127,7 @@ class NoticeMessages:
             # Of an answer in several messages it is not known which part the last one holds; one
             # that repeated a credential is not stored as it was posted.
             text=None if len(posted) != 1 or is_redacted(row["reply"] or "") else row["reply"],
-            used_memories=bool(row["recalled"]),
+            used_memories=bool(row["recalled"]) and row["status"] != "failed",
             has_introduction=row["has_introduction"],
             question_ts=row["question_ts"],
             late=row["late"],

@@ -13,6 +13,8 @@ from bot.views.blocks import (
     OPTION_VALUE,
     Block,
     Payload,
+    actions,
+    button,
     ephemeral_payload,
     escaped,
     header,
@@ -23,14 +25,15 @@ from bot.views.blocks import (
 )
 from bot.views.dates import day, minute
 from bot.views.labels import audience_name, describe_escaped, kind_title, memory_line
-from bot.views.modal_triggers import MENU_ACTION
+from bot.views.modal_triggers import MENU_ACTION, USED_ACTION
 from bot.views.views import SlackView, information_view
 from memory import Memory
 
 PAGE_SIZE = 20
 PAGE_ACTION = "memories_page"
 PREVIEW_ACTION = "preview_page"
-REPLY_MEMORIES_SHOWN = 40
+# Of the memories used for a reply; the others, up to the larger number, are in a second modal.
+NEAREST_SHOWN, REPLY_MEMORIES_SHOWN = 5, 40
 
 Numbered = Sequence[tuple[int, Memory]]
 MemoryMenuAction: TypeAlias = Literal["edit", "forget", "place", "history"]
@@ -186,25 +189,30 @@ def parse_menu_value(value: str) -> tuple[MemoryMenuAction, str] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyMemories:
-    """The memories in view of a reply; `forgotten` counts those that are no longer stored.
+    """The memories in view of the reply of a turn, the nearest to its question or the others.
 
-    `links` and `last_used` are by `Memory.reference`.
+    `links` and `last_used` are by `Memory.reference`. `more` counts those that come after
+    `memories`, and `forgotten` those that are no longer stored.
     """
 
+    turn: str
     memories: tuple[Memory, ...]
     links: Mapping[str, str]
     last_used: Mapping[str, datetime]
+    others: bool = False
+    more: int = 0
     forgotten: int = 0
 
 
 def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> SlackView:
     """Return the memories in view of a reply; what they were used for the model alone knows."""
     blocks: list[Block] = [note(say(language, "used_note"))]
-    blocks += memory_blocks(
-        language, used.memories[:REPLY_MEMORIES_SHOWN], used.links, used.last_used, zone
-    )
-    if more := len(used.memories) - REPLY_MEMORIES_SHOWN:
-        blocks += [note(say(language, "used_more", count=more))] if more > 0 else []
+    blocks += memory_blocks(language, used.memories, used.links, used.last_used, zone)
+    if used.more and used.others:
+        blocks.append(note(say(language, "used_more", count=used.more)))
+    elif used.more:
+        text = say(language, "used_show_others", count=used.more)
+        blocks.append(actions(button(USED_ACTION, text, f"{used.turn} others")))
     if used.forgotten:
         blocks.append(note(say(language, "used_forgotten", count=used.forgotten)))
     return information_view(language, "used_title", blocks)

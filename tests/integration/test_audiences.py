@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -146,10 +147,14 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     turn = app.turn(message)
     assert set(turn["recalled"]) == {case.references[said] for said in case.seen}
     links = Permalinks(app.slack.client())
-    used = await reply_memories(app.pool, links, case.person, str(turn["id"]))
-    assert used is not None
-    assert case.shows(reply_memories_view("en", used)) == case.seen
-    assert await reply_memories(app.pool, links, case.bystander, str(turn["id"])) is None
+    listed: set[str] = set()
+    for others in (False, True):
+        used = partial(reply_memories, app.pool, app.embedder, links, others=others)
+        view_of = await used(case.person, str(turn["id"]))
+        assert view_of is not None
+        listed |= case.shows(reply_memories_view("en", view_of))
+        assert await used(case.bystander, str(turn["id"])) is None
+    assert listed == case.seen
 
     audiences, own = app.wiring.audiences, app.wiring.memory_actions
     preview = await own.preview(case.person, "en", case.place.channel)

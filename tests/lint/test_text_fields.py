@@ -35,7 +35,8 @@ FIELDS: dict[str, tuple[int, str]] = {
         " ask_keep_both ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store"
         " ask_widen ask_keep_narrow details_button history_newest history_older used_button"
         " settings_turn_off settings_turn_on settings_change tour_skip"
-        " retention_button feedback_good feedback_bad import_see_all import_undo",
+        " retention_button feedback_good feedback_bad import_see_all import_undo"
+        " used_show_others",
     ),
     "an accessibility label": (75, "used_label feedback_good_label feedback_bad_label"),
     "a dialogue's button": (

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal, get_args
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -402,13 +402,17 @@ def test_every_list_of_memories_used_fits(
 ) -> None:
     """However many memories were in view, the modal takes them or counts them."""
     memories = tuple(memory(text, number=n) for n, text in enumerate(texts, start=1))
-    used = ReplyMemories(
-        memories=memories,
-        links={m.reference: "https://example.slack.com/archives/C1/p1" for m in memories},
-        last_used={m.reference: NOON for m in memories},
-        forgotten=forgotten,
-    )
-    assert view_errors(reply_memories_view(language, used)) == []
+    for others, shown in ((False, memories[:5]), (True, memories[5:40])):
+        used = ReplyMemories(
+            turn=str(uuid4()),
+            memories=shown,
+            links={m.reference: "https://example.slack.com/archives/C1/p1" for m in shown},
+            last_used={m.reference: NOON for m in shown},
+            others=others,
+            more=forgotten,
+            forgotten=forgotten,
+        )
+        assert view_errors(reply_memories_view(language, used)) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
