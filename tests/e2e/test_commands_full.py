@@ -211,15 +211,6 @@ def test_the_number_shown_is_the_number_taken(world: World, number: int) -> None
     assert subjects(world, ann) == set(NUMBERED) - {NUMBERED[number - 1]}
 
 
-@pytest.mark.one_mode
-@pytest.mark.parametrize("words", ["０２", "02", "２"])
-def test_numbers_in_any_writing(world: World, words: str) -> None:
-    """Full-width digits, as Japanese keyboards write them, are numbers too."""
-    ann = somebody(world)
-    remember(world, ann, *TOLD)
-    assert "*2.*" in lines(world.command(ann, "/forget", words))[0]
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_forget_words_then_undo(world: World, language: Language) -> None:
     """What matches is shown, forgotten by one click, all or one by one, and restored by Undo."""

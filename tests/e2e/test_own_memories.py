@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from urllib.error import HTTPError
 
 import pytest
 
@@ -68,16 +67,6 @@ def test_memories_come_in_pages(world: World) -> None:
     assert numbered(world.command(ann, "/forget", "2")) == [(2, "dish2")]
     answer = world.command(ann, "/memories", "26")
     assert answer["text"] == say("en", "no_number", number="26", count=25)
-
-
-@pytest.mark.one_mode
-def test_without_memories_both_commands_say_so(world: World) -> None:
-    """A person of whom nothing is known reads that, and how to begin."""
-    aki = world.human("Aki", locale="ja-JP")
-    assert say("ja", "memories_none") in world.command(aki, "/memories")["text"]
-    assert say("ja", "forget_no_match", words="ラーメン") in str(
-        world.command(aki, "/forget", "ラーメン")["text"]
-    )
 
 
 def test_forget_ramen_counts_rows_and_vectors(world: World) -> None:
@@ -177,21 +166,6 @@ def test_a_click_by_somebody_else_forgets_nothing(http_world: World) -> None:
     [own] = buttons(bos)
     world.click(bo, bos, "dm", own)
     assert world.memories(bo) == []
-
-
-@pytest.mark.one_mode
-def test_nobody_can_click_what_another_person_sees(world: World) -> None:
-    """Slack refuses a click on a message that only somebody else can see."""
-    ann, bo = world.human(), world.human("Bo")
-    general = world.channel("public", ann, bo)
-    world.remember(ann, "ramen")
-    question = world.command(ann, "/forget", "ramen", channel=general)
-    [button] = buttons(question)
-    with pytest.raises(HTTPError) as refused:
-        world.click(bo, question, general, button)
-    with refused.value as answer:
-        assert answer.code == 403
-    assert len(world.memories(ann)) == 1
 
 
 def _click(world: World, human: Human, value: str) -> Json:

@@ -21,20 +21,6 @@ def streamed(world: World, channel: str) -> list[Json]:
 
 
 @pytest.mark.one_mode
-@pytest.mark.parametrize("end", ["  ", "\n", "\n\n \n"], ids=repr)
-def test_an_answer_that_ends_in_white_space_ends_as_a_stream(world: World, end: str) -> None:
-    """It is neither updated nor posted again."""
-    ann = world.human()
-    text = "It is about 384,400 kilometres away, on average."
-    world.script(text + end)
-    world.pace(token_ms=20, chunk_chars=8)
-    said = world.say(ann, _QUESTION)
-    assert world.reply(said).text.rstrip() == text
-    methods = [call["method"] for call in streamed(world, said.channel)]
-    assert (methods[0], methods[-1]) == (_STREAMING[0], _STREAMING[2])
-
-
-@pytest.mark.one_mode
 @pytest.mark.parametrize("kind", ["dm", "public"])
 def test_an_answer_that_begins_with_a_task_ends_as_a_stream(world: World, kind: str) -> None:
     """Its words follow its task in chunks, in a direct message and in a channel."""

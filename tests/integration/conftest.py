@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import openai
@@ -12,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.app import App, MakeApp, open_app
+from tests.integration.deliveries import Sender, open_sender
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
@@ -42,12 +44,24 @@ def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former
     return Former(pool, model_embedder, chat, verifier=Verifier(chat))
 
 
+@contextmanager
+def _playground() -> Iterator[Server]:
+    manifest = str(ROOT / "manifest.yml")
+    with json_server("playground", "--manifest", manifest, "--no-model") as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def playground_process() -> Iterator[Server]:
     """A playground without a model, as a process of its own."""
-    with json_server(
-        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
-    ) as server:
+    with _playground() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_playground() -> Iterator[Server]:
+    """A playground of one module alone: it has nothing to send from other tests."""
+    with _playground() as server:
         yield server
 
 
@@ -74,6 +88,13 @@ async def make_app(
 
     yield make
     stand_in.call("/_model/settings", {"token_ms": 0, "first_token_ms": 0})
+
+
+@pytest.fixture
+async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
+    """Everything an answer is delivered with."""
+    async with open_sender(database, slack) as opened:
+        yield opened
 
 
 @pytest.fixture

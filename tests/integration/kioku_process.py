@@ -6,6 +6,7 @@ The fork server starts it, which is cheap; a few tests take the true command lin
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +77,13 @@ class Running:
         """Send a signal as the terminal does, to the whole group; return how it ended."""
         os.killpg(self.process.pid, number)
         return Ended(self.process.wait(END_SECONDS), self._rest(), self.errors)
+
+
+def ready(kioku: Running) -> str:
+    """Return where a `kioku run` that is ready listens."""
+    found = re.fullmatch(r"Kioku is ready on port (\d+)\.", kioku.line())
+    assert found, kioku.errors
+    return f"http://127.0.0.1:{found[1]}"
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -26,11 +26,11 @@ from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
 from tests.integration.kioku_process import (
     PYTHON_M_BOT,
     Ended,
-    Running,
     ended,
     ended_fresh,
     environment,
     fetched,
+    ready,
     running,
     running_fresh,
     wait_for,
@@ -312,13 +312,6 @@ def test_python_m_bot_is_the_kioku_command(tmp_path: Path) -> None:
     assert all(f"\n    {name} " in ours for name in ("up", "run", "migrate"))
     assert re.fullmatch(r"kioku \d+\.\d+\.\d+\n", ended(tmp_path, "--version").out)
     assert ended(tmp_path) == Ended(0, ended(tmp_path, "--help").out, "")
-
-
-def ready(kioku: Running) -> str:
-    """Return where a `kioku run` that is ready listens."""
-    found = re.fullmatch(r"Kioku is ready on port (\d+)\.", kioku.line())
-    assert found, kioku.errors
-    return f"http://127.0.0.1:{found[1]}"
 
 
 def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -29,16 +29,9 @@ from memory import (
     person_transaction,
     transaction,
 )
-from tests.conftest import SPACE, fresh_database, owner_rows
+from tests.conftest import SPACE, owner_rows
 
 ALICE = Person("T1", "U1")
-
-
-@pytest.fixture(scope="module")
-def shared(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for the tests that do not change it."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
 
 
 @asynccontextmanager
@@ -131,26 +124,26 @@ async def test_new_tables_are_granted(database: str) -> None:
     [EmbeddingSpace("other-model", SPACE.dimensions), EmbeddingSpace(SPACE.model, 1536)],
     ids=["model", "size"],
 )
-async def test_another_embedding_is_refused(shared: str, space: EmbeddingSpace) -> None:
+async def test_another_embedding_is_refused(module_database: str, space: EmbeddingSpace) -> None:
     """Another model or size than the stored one is refused with what to write instead."""
     sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or run `kioku reembed`, or use another"
     with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
-        migrate(shared, space, migrations())
-    async with opened(shared) as pool:
+        migrate(module_database, space, migrations())
+    async with opened(module_database) as pool:
         with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
             await check_database(pool, space, migrations())
 
 
-async def test_a_migrated_database_is_ready(shared: str) -> None:
+async def test_a_migrated_database_is_ready(module_database: str) -> None:
     """A migrated database in the right space passes."""
-    async with opened(shared) as pool:
+    async with opened(module_database) as pool:
         await check_database(pool, SPACE, migrations())
 
 
-async def test_a_database_that_is_behind(shared: str) -> None:
+async def test_a_database_that_is_behind(module_database: str) -> None:
     """A database that lacks steps says how many, and what to run."""
     newer = [*migrations(), Migration("bot/9998", ""), Migration("bot/9999", "")]
-    async with opened(shared) as pool:
+    async with opened(module_database) as pool:
         with pytest.raises(DatabaseNotReady) as raised:
             await check_database(pool, SPACE, newer)
     assert str(raised.value) == (
@@ -201,9 +194,9 @@ async def _write_and_fail(pool: Pool) -> None:
         raise RuntimeError
 
 
-async def test_an_exhausted_pool_says_so_in_time(shared: str) -> None:
+async def test_an_exhausted_pool_says_so_in_time(module_database: str) -> None:
     """Who may wait only so long for a connection is told when none comes free."""
-    async with opened(shared, max_size=1) as pool, transaction(pool):
+    async with opened(module_database, max_size=1) as pool, transaction(pool):
         before = asyncio.get_running_loop().time()
         with pytest.raises(PoolTimeout):
             async with person_transaction(pool, ALICE, wait=0.1):
@@ -211,13 +204,13 @@ async def test_an_exhausted_pool_says_so_in_time(shared: str) -> None:
         assert asyncio.get_running_loop().time() - before < 5
 
 
-async def test_dead_connections_are_replaced(shared: str) -> None:
+async def test_dead_connections_are_replaced(module_database: str) -> None:
     """After PostgreSQL ended all connections the next transaction works at once."""
-    async with opened(shared, max_size=3) as pool:
+    async with opened(module_database, max_size=3) as pool:
         async with pool.connection(), pool.connection(), pool.connection():
             assert pool.get_stats()["pool_size"] == 3
         owner_rows(
-            shared,
+            module_database,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
@@ -226,11 +219,11 @@ async def test_dead_connections_are_replaced(shared: str) -> None:
             assert await found.fetchone() == {"name": "kioku_app"}
 
 
-async def test_a_connection_lost_midway_is_an_error(shared: str) -> None:
+async def test_a_connection_lost_midway_is_an_error(module_database: str) -> None:
     """A transaction whose connection dies raises OperationalError, and the pool goes on."""
-    async with opened(shared) as pool:
+    async with opened(module_database) as pool:
         with pytest.raises(psycopg.OperationalError):
-            await _lose_connection(pool, shared)
+            await _lose_connection(pool, module_database)
         async with transaction(pool) as connection:
             await connection.execute("SELECT 1")
 
@@ -249,25 +242,25 @@ async def test_a_server_that_is_away(postgres: EmbeddedPostgres) -> None:
             await check_database(pool, SPACE)
 
 
-async def test_migrating_and_using_need_rights(shared: str) -> None:
+async def test_migrating_and_using_need_rights(module_database: str) -> None:
     """A user who may not create cannot migrate; one who is not granted the role is told so."""
     name = "kioku_reader"
-    owner_rows(shared, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
-    reader = psycopg.conninfo.make_conninfo(shared, user=name)
+    owner_rows(module_database, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    reader = psycopg.conninfo.make_conninfo(module_database, user=name)
     try:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             migrate(reader, SPACE, migrations())
         with pytest.raises(DatabaseNotReady, match="may not act as kioku_app: run `kioku migrate`"):
             await check_access(reader)
-        await check_access(shared)
+        await check_access(module_database)
     finally:
-        owner_rows(shared, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        owner_rows(module_database, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
-async def test_transactions_are_independent(shared: str) -> None:
+async def test_transactions_are_independent(module_database: str) -> None:
     """Settings of one transaction are not seen by another that runs beside it."""
     setting = "SELECT current_setting('kioku.person', true) AS person"
-    async with opened(shared) as pool, person_transaction(pool, ALICE) as one:
+    async with opened(module_database) as pool, person_transaction(pool, ALICE) as one:
         async with transaction(pool) as two:
             assert (await (await two.execute(setting)).fetchone() or {})["person"] in (None, "")
         assert (await (await one.execute(setting)).fetchone() or {})["person"] == ALICE.scope

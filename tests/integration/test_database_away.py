@@ -20,20 +20,13 @@ from memory import (
     transaction_timeout,
 )
 from memory.postgres.database import DatabaseReadOnly
-from tests.conftest import fresh_database, owner_rows
+from tests.conftest import owner_rows
 from tests.frozen import frozen
 
 INSERT = (
     "INSERT INTO conversations VALUES ('T1', %s, 'public', false)"
     " ON CONFLICT (team_id, channel_id) DO UPDATE SET looked_up_at = now()"
 )
-
-
-@pytest.fixture(scope="module")
-def shared(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """One migrated database for these tests; each writes conversations of its own."""
-    with fresh_database(postgres) as conninfo:
-        yield conninfo
 
 
 @asynccontextmanager
@@ -58,11 +51,11 @@ def written(conninfo: str, channel: str) -> bool:
 
 
 async def test_a_transaction_with_a_deadline_fails_in_time(
-    shared: str, postgres: EmbeddedPostgres
+    module_database: str, postgres: EmbeddedPostgres
 ) -> None:
     """A PostgreSQL that falls silent costs whoever is waited for no more than they have."""
     loop = asyncio.get_running_loop()
-    async with opened(shared) as pool:
+    async with opened(module_database) as pool:
         await write(pool, "C1")
         with frozen(postgres):
             begun = loop.time()
@@ -73,14 +66,16 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
                 async with transaction(pool, wait=0.3):
                     raise AssertionError("nobody answered")
             assert loop.time() - begun < 2
-        assert not written(shared, "C2")
+        assert not written(module_database, "C2")
         await write(pool, "C3")
-    assert written(shared, "C3")
+    assert written(module_database, "C3")
 
 
-async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(shared: str) -> None:
+async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(
+    module_database: str,
+) -> None:
     """Who was busy when the time ran out hears the answer that came meanwhile."""
-    async with opened(shared) as pool:
+    async with opened(module_database) as pool:
         async with transaction(pool, wait=0.2) as connection:
             found = await connection.execute("SELECT pg_backend_pid() AS pid")
             [row] = await found.fetchall()
@@ -93,16 +88,16 @@ async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(s
 
 
 async def test_a_transaction_without_a_deadline_continues_after_a_pause(
-    shared: str, postgres: EmbeddedPostgres
+    module_database: str, postgres: EmbeddedPostgres
 ) -> None:
     """Whoever may wait is served when PostgreSQL speaks again, as after a pause of Aurora's."""
-    async with opened(shared) as pool:
+    async with opened(module_database) as pool:
         with frozen(postgres):
             waiting = asyncio.create_task(write(pool, "C4"))
             await asyncio.sleep(0.3)
             assert not waiting.done()
         await asyncio.wait_for(waiting, 20)
-    assert written(shared, "C4")
+    assert written(module_database, "C4")
 
 
 async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> None:
@@ -157,10 +152,10 @@ def read_only(server: EmbeddedPostgres) -> Iterator[None]:
 
 
 async def test_a_server_that_takes_no_writes_is_left(
-    shared: str, postgres: EmbeddedPostgres
+    module_database: str, postgres: EmbeddedPostgres
 ) -> None:
     """A connection that has become read-only is not kept, and the next one can write."""
-    async with opened(shared, max_size=2) as pool:
+    async with opened(module_database, max_size=2) as pool:
         await write(pool, "C5")
         with read_only(postgres):
             with pytest.raises(psycopg.OperationalError):
@@ -173,7 +168,7 @@ async def test_a_server_that_takes_no_writes_is_left(
                     raise AssertionError("it was read-only")
         async with asyncio.timeout(10):
             await write(pool, "C7")
-    assert written(shared, "C7")
+    assert written(module_database, "C7")
 
 
 async def _write_on(pool: Pool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from tests.integration.deliveries import (
     answering,
     below,
     markdown,
-    open_sender,
     whole,
 )
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -40,13 +38,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # One migrated database for all of these tests; each has a thread of its own.
 pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
-    """Everything an answer is delivered with."""
-    async with open_sender(database, slack) as opened:
-        yield opened
 
 
 async def begin(answer: Answering, text: str = "Hello ") -> None:

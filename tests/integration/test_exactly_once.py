@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -14,21 +13,14 @@ from bot.conversation.interruptions import Superseded
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.slack.client import NOTICE_METADATA
 from tests.conftest import owner_rows
-from tests.integration.deliveries import Answering, Sender, answering, open_sender, whole
-from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.integration.deliveries import Answering, Sender, answering, whole
+from tests.integration.playground_slack import PersonThread
 
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
 
 
 # One migrated database for all of these tests; each has a thread of its own.
 pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
-    """Everything an answer is delivered with."""
-    async with open_sender(database, slack) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -45,21 +45,12 @@ from memory import (
     forget,
     transaction,
 )
-from tests.conftest import ROOT, Server, json_server
+from tests.conftest import Server
 from tests.integration.app import App, receiving
 from tests.integration.playground_slack import PlaygroundSlack
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture(scope="module")
-def own_playground() -> Iterator[Server]:
-    """A playground of these tests alone: it has nothing to send from other tests."""
-    with json_server(
-        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
-    ) as server:
-        yield server
 
 
 @pytest.fixture

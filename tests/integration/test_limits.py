@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
 
 from bot.slack.client import APPEND, START, STOP
-from tests.integration.deliveries import Sender, answering, open_sender, whole
-from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.integration.deliveries import Sender, answering, whole
+from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
-
-
-@pytest.fixture
-async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
-    """Everything an answer is delivered with."""
-    async with open_sender(database, slack) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from bot.listeners.responder import person_of
 from bot.locale import say
 from memory import InvalidNamespace, Person, Pool
-from tests.conftest import ROOT, Server, json_server, owner_rows
+from tests.conftest import Server, owner_rows
 from tests.integration.app import MakeApp, receiving
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -24,15 +24,6 @@ _numbers = itertools.count()
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture(scope="module")
-def own_playground() -> Iterator[Server]:
-    """A playground of these tests alone: it has nothing to send from other tests."""
-    with json_server(
-        "playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model"
-    ) as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.conftest import SPACE, Server, json_server, login_of
-from tests.integration.kioku_process import Running, ended, fetched, running, wait_for
+from tests.integration.kioku_process import ended, fetched, ready, running, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +34,6 @@ def settings(slack: Server, database: str) -> dict[str, str]:
         "DATABASE_URL": login_of(database),
         "PORT": "0",
     }
-
-
-def ready(kioku: Running) -> str:
-    """Return where a process that is ready listens."""
-    found = re.fullmatch(r"Kioku is ready on port (\d+)\.", kioku.line())
-    assert found, kioku.errors
-    return f"http://127.0.0.1:{found[1]}"
 
 
 def folder(path: Path, name: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,20 +16,13 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.deliveries import Sender, answering, open_sender, whole
+from tests.integration.deliveries import Sender, answering, whole
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 SET, LINE = "agents.sessions.setStatus", "assistant.threads.setStatus"
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
-
-
-@pytest.fixture
-async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
-    """Everything an answer is delivered with."""
-    async with open_sender(database, slack) as opened:
-        yield opened
 
 
 def session(slack: PlaygroundSlack, place: PersonThread) -> str:

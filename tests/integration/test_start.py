@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -59,3 +61,12 @@ async def test_a_start_can_be_broken_off(slack: PlaygroundSlack) -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+def test_other_processes_start_before_the_large_imports() -> None:
+    """What `kioku up` imports until PostgreSQL and the playground run is small."""
+    program = (
+        "import bot.runtime.commands, sys;"
+        " print({'aiohttp', 'slack_sdk', 'openai', 'langgraph'} & {*sys.modules})"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
