@@ -119,7 +119,7 @@ class _Counting:
         self._prefix = prefix(name)
 
     async def by_message(self, count: int) -> dict[str, float]:
-        """Count for messages that come one by one, each learned from before the next."""
+        """Count for messages that come one by one, with the formation of each before the next."""
         idle_began, before = time.monotonic(), self._said.copy()
         await asyncio.sleep(_QUIET_SECONDS)
         idle = self._said.since(before)

@@ -131,7 +131,7 @@ class Ground:
                 await process.stop()
 
     async def formed(self, address: str, *, seconds: float = 120.0) -> None:
-        """Return when the app's queue is empty: every message is answered and learned from."""
+        """Return when the app's queue is empty: all answers and formations have ended."""
         deadline = time.monotonic() + seconds
         async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
             calm = 0

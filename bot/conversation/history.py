@@ -31,7 +31,7 @@ async def has_texts(pool: Pool, person: Person) -> bool:
 
 
 async def has_recalled(connection: AsyncConnection[DictRow], person: Person) -> bool:
-    """Say whether a reply to this person had any of their memories in view."""
+    """Return whether any memory of this person was used for a reply to them."""
     found = await connection.execute(
         "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND recalled <> '{}' LIMIT 1",
         (person.team_id, person.user_id),
@@ -47,10 +47,11 @@ async def blank_texts(
     period: Period | None = None,
     update_notices: UpdateNotices,
 ) -> list[dict[str, Any]]:
-    """Blank the turns in which these memories were said, or were in view and are named.
+    """Blank the turns that are sources of these memories, or whose reply used and names one.
 
-    None means every turn of the person; those of `period` go in any case. Returns what was there,
-    for `restore_texts`, with the channel and ts of each message. `update_notices` is awaited first.
+    None means every turn of the person; the turns of `period` are blanked in any case. Returns the
+    texts for `restore_texts`, with the channel and ts of each message. `update_notices` is awaited
+    first.
     """
     await update_notices(connection, person, memories)
     meant: LiteralString = "true"
@@ -156,7 +157,7 @@ def _taken(
     memories: Sequence[Memory] | None,
     messages: set[MessageKey],
 ) -> list[dict[str, Any]]:
-    """Return the texts of each turn that are to be blanked, and where they were said."""
+    """Return the texts of each turn that are to be blanked, with the keys of their messages."""
     names = SubjectTerms(memories or ())
     taken: list[dict[str, Any]] = []
     for row in turns:
@@ -230,9 +231,10 @@ def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
 async def put_scope_off_record(
     connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
 ) -> None:
-    """Blank a person's turns since a moment where incognito was switched on then.
+    """Blank a person's turns in the scope of an incognito switch.
 
-    `scope` is that of the switch, `since` in seconds of the epoch.
+    `scope` is a thread, or `DIRECT` for all direct messages; `since`, in seconds of the epoch, is
+    when the first of these turns' messages was sent.
     """
     await connection.execute(f"{_OFF_RECORD} WHERE {_IN_SCOPE}", _of_scope(person, scope, since))
 
@@ -250,7 +252,7 @@ async def withhold_scope(
 
 
 async def withhold(connection: AsyncConnection[DictRow], turns: Sequence[UUID]) -> list[UUID]:
-    """Withhold turns: nothing reads their texts or forms memories of them. Return their ids."""
+    """Withhold turns: their texts are not read, and no memory is formed. Return their ids."""
     changed = await connection.execute(
         "UPDATE turns SET withheld_at = now() WHERE id = ANY(%s) AND withheld_at IS NULL"
         " AND NOT off_record RETURNING id",
@@ -282,7 +284,7 @@ async def delete_texts(
 
 
 async def discard_unformed_words(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Mark all words of a person until now as not to be formed."""
+    """Blank a person's words that are not formed yet, so that no memory is formed from them."""
     await connection.execute(
         "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
         " WHERE team_id = %s AND user_id = %s AND formed_at IS NULL",

@@ -114,7 +114,7 @@ class MemoryAdder:
     ) -> Payload:
         """Remember what a message of Slack's says, if the person wrote it, with it as the source.
 
-        One they had forgotten, or put off the record, is never learned from.
+        No memory is formed from one that they had forgotten or put off the record.
         """
         ts = str(message.get("ts") or "")
         own = message.get("user") == person.user_id and not message.get("bot_id")
@@ -271,7 +271,7 @@ class MemoryAdder:
 async def _unlearned(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
 ) -> str | None:
-    """Return the key of the reason why nothing is learned from a message, or None."""
+    """Return the key of the reason why no memory is formed from a message, or None."""
     if ts in await forgotten_messages(connection, person, channel):
         return "remember_forgotten"
     off_record = await is_off_record(connection, person, channel, ts, thread)
