@@ -232,7 +232,7 @@ class MemoryActions:
                 )
         except UndoExpired:
             return ephemeral_payload(say(language, "undo_expired"))
-        log.info("a person took back forgetting %d memories", len(memories))
+        log.info("a person undid forgetting %d memories", len(memories))
         if not memories:
             return ephemeral_payload(say(language, "undone_words"))
         return ephemeral_payload(say(language, "undone", count=len(memories)))

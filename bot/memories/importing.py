@@ -167,7 +167,7 @@ class Importer:
             return ephemeral_payload(say(language, "command_failed"))
         if not undone:
             return ephemeral_payload(say(language, "undo_gone"))
-        log.info("a person took back %d imported memories", len(undone))
+        log.info("a person undid an import of %d memories", len(undone))
         return ephemeral_payload(say(language, "import_undone", count=len(undone), total=number))
 
     async def _over_limit(self, person: Person, language: Language) -> SlackView | None:

@@ -182,7 +182,7 @@ class UndoableChanges:
             if (await read_settings(connection, person)).off_reason(self.consent) is None:
                 await self.form_waiting(connection, person)
         self.people.forget(person)
-        log.info("a person took back what a tool had changed")
+        log.info("a person undid what a tool had changed")
         left = "control_undone_partly" if any(parts) else "control_undone_already"
         return ephemeral_payload(say(language, "control_undone" if all(parts) else left))
 

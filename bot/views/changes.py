@@ -17,7 +17,7 @@ from bot.views.blocks import (
     section,
 )
 from bot.views.dates import day
-from bot.views.labels import audience_name, describe
+from bot.views.labels import audience_name, describe, last_day
 from memory import Entry, Question, subject
 
 UNDO_CHANGE_ACTION = "undo_change"
@@ -57,9 +57,7 @@ def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:
     line = _line(language, entry, before, after)
     ends = (entry.after or {}).get("expires_at")
     if ends and entry.action in ("remembered", "updated"):
-        line += " " + say(
-            language, "change_until", day=day(datetime.fromisoformat(ends), zone, language)
-        )
+        line += " " + last_day(language, datetime.fromisoformat(ends), zone)
     return line
 
 

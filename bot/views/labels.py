@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from bot.locale import Language, say
@@ -123,15 +124,21 @@ def kind_title(language: Language, kind: str) -> str:
     return say(language, "kind_other") if kind == "Memory" else escaped(own)
 
 
+def last_day(language: Language, end: datetime, zone: tzinfo = UTC) -> str:
+    """Return the last day of what ends at `end`, often a midnight, as mrkdwn in parentheses."""
+    return say(language, "change_until", day=day(end - timedelta(seconds=1), zone, language))
+
+
 def memory_line(language: Language, number: int, memory: Memory) -> str:
     """Return a memory as a line of a numbered list."""
-    text = escaped(describe(language, memory.kind, memory.content))
+    text = describe_escaped(language, memory)
     return f"*{number}.* {text} _({day(memory.updated_at, language=language)})_"
 
 
 def describe_escaped(language: Language, memory: Memory) -> str:
-    """Return a memory as a line of mrkdwn without markup of its own."""
-    return escaped(describe(language, memory.kind, memory.content))
+    """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
+    text = escaped(describe(language, memory.kind, memory.content))
+    return f"{text} {last_day(language, memory.expires_at)}" if memory.expires_at else text
 
 
 def audience_name(language: Language, audience: str) -> str:

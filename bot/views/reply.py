@@ -245,7 +245,6 @@ _TITLES = {
     WEB_SEARCH: "task_web_search",
     COMMENTARY: "task_commentary",
     "memory_search": "task_recall",
-    "memory_change": "task_note",
     "read_current_view": "task_look",
 }
 

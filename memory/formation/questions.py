@@ -136,13 +136,15 @@ def _question(person: Person, record: DictRow) -> Question:
 
 
 async def open_questions(pool: Pool, person: Person) -> list[Question]:
-    """Return the open questions, oldest first."""
+    """Return the open questions, oldest first; without those whose memory has changed since."""
     found = await person_statement(
         pool,
         person,
-        f"SELECT {_COLUMNS} FROM memory_questions WHERE team_id = %s AND user_id = %s"
-        " AND expires_at > now() ORDER BY at, id",
-        (person.team_id, person.user_id),
+        f"SELECT {_COLUMNS} FROM memory_questions q WHERE team_id = %s AND user_id = %s"
+        " AND expires_at > now() AND (kind = 'store' OR EXISTS (SELECT FROM store"
+        " WHERE store.prefix = %s || '.' || q.audience AND store.key = q.key"
+        " AND store.value->'content' = q.before->'content')) ORDER BY at, id",
+        (person.team_id, person.user_id, person.prefix),
     )
     return [_question(person, record) for record in found]
 

@@ -455,9 +455,23 @@ async def test_a_question_about_what_changed_since(ledger: Ledger) -> None:
     await edit_memory(
         ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
     )
+    assert await open_questions(ledger.pool, ALICE) == []
     with pytest.raises(ChangedSince):
         await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+    with pytest.raises(ChangeGone):
+        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+
+
+async def test_a_question_comes_back_with_what_it_is_about(ledger: Ledger) -> None:
+    """While the memory says something else the question is not shown; after an Undo it is."""
+    liked = await ledger.like("ramen")
+    await ask_to_replace(ledger, liked.key)
+    change = await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
+    )
     assert await open_questions(ledger.pool, ALICE) == []
+    await undo_change(ledger.pool, ledger.embedder, ALICE, change.id)
+    assert len(await open_questions(ledger.pool, ALICE)) == 1
 
 
 @pytest.mark.parametrize("ends", [False, True])

@@ -142,7 +142,7 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
         ),
         (
             entry("remembered", None, {**OSAKA, "expires_at": "2026-11-27T00:00:00+00:00"}),
-            "Remembered: I live in Osaka (until <!date^1795737600^{date_short}|Nov 27, 2026>)",
+            "Remembered: I live in Osaka (until <!date^1795737599^{date_short}|Nov 26, 2026>)",
         ),
     ],
     ids=lambda one: getattr(one, "action", ""),
