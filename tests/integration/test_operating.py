@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from psycopg.rows import dict_row
 
 from bot.runtime.retention import end_what_is_old
 from memory import DM, Embedder, Person, Pool, add_memory, list_memories
-from tests.integration.kioku_process import ended
+from tests.integration.kioku_process import PYTHON_M_BOT, ended, environment
 
 ANN = Person("T1", "U1")
 SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "permalink": None, "evidence": "soba"}
@@ -84,6 +86,23 @@ async def test_nobody_is_erased_by_mistake(
     wrong = ended(tmp_path, "erase", "--team", "t1", "--user", "%", "--yes", DATABASE_URL=database)
     assert wrong.err.startswith("kioku: --team and --user are Slack's ids")
     assert len(await list_memories(pool, ANN)) == 1
+
+
+def test_a_confirmation_ends_with_ctrl_c(tmp_path: Path) -> None:
+    """While the command waits for the id, one Ctrl-C ends it; the database is not opened yet."""
+    with subprocess.Popen(
+        [*PYTHON_M_BOT, "erase", *WHO],
+        cwd=tmp_path,
+        env=environment({}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.read(4) == b"Type"
+        asking.send_signal(signal.SIGINT)
+        assert asking.wait(30) == 128 + signal.SIGINT
+    assert not list(tmp_path.iterdir())
 
 
 async def test_an_operator_purges_a_workspace(
