@@ -9,13 +9,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
 from bot.runtime.retention import end_what_is_old
 from memory import DM, Embedder, Person, Pool, add_memory, list_memories
-from tests.integration.kioku_process import PYTHON_M_BOT, ended, environment
+from tests.integration.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
 
 ANN = Person("T1", "U1")
 SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "permalink": None, "evidence": "soba"}
@@ -100,6 +101,8 @@ def test_a_confirmation_ends_with_ctrl_c(tmp_path: Path) -> None:
     ) as asking:
         assert asking.stdout is not None
         assert asking.stdout.read(4) == b"Type"
+        # A signal that came before it waits for its input would be seen only with the input.
+        wait_for(lambda: psutil.Process(asking.pid).status() == psutil.STATUS_SLEEPING)
         asking.send_signal(signal.SIGINT)
         assert asking.wait(30) == 128 + signal.SIGINT
     assert not list(tmp_path.iterdir())
