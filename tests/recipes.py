@@ -222,7 +222,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/listeners/actions.py",
-                before="from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION\n",
+                before="from bot.views.import_export import ",
                 text="from bot.views.tips import TIP_ACTION, tip\n",
             ),
             Edit(

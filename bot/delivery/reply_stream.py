@@ -29,7 +29,7 @@ from bot.delivery.splitting import (
 from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Workspace, error_code
-from bot.slack.ephemeral import Work, show_privately
+from bot.slack.ephemeral import PayloadMaker, show_privately
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles
@@ -207,13 +207,13 @@ class ReplyStream:
                 return
         await self._replace(split_markdown(text, PART_LIMIT), footer_blocks)
 
-    async def show(self, works: Sequence[Work]) -> None:
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
         """Send the messages that these functions return; in a channel, to the person only."""
         person, in_dm = self._message.person, self._view.own.audience == DM
-        for work in works:
+        for make_payload in makers:
             # Read again: the person may just have chosen another one.
             language = await self._people.language(person, self._message.text)
-            payload = await work(person, language)
+            payload = await make_payload(person, language)
             try:
                 await show_privately(
                     self._client, self._message, payload, in_dm=in_dm, replied=True

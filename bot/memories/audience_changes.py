@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences
-from bot.slack.ephemeral import Work
+from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import Message
 from bot.types import MemoryState
 from bot.users.settings import note_hint
@@ -73,7 +73,7 @@ class AudienceChanges:
             return ephemeral_payload(say(language, "place_same"))
         return move_question(language, elsewhere, audience)
 
-    async def hints(self, message: Message, state: MemoryState) -> list[Work]:
+    async def hints(self, message: Message, state: MemoryState) -> list[PayloadMaker]:
         """Return what tells how many memories of direct messages are not used in this channel.
 
         Nothing if there are none, and nothing from the second time on. Only their number is read.

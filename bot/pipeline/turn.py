@@ -25,7 +25,7 @@ from bot.pipeline.responses.events import ReplyFailed
 from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
-from bot.slack.ephemeral import Work
+from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
 from bot.types import MemoryState, Task
@@ -81,7 +81,7 @@ class ReplySink(Protocol):
     ) -> None:
         """Deliver the whole answer; `recalled`: the model was shown memories."""
 
-    async def show(self, works: Sequence[Work]) -> None:
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
         """Send the messages that these functions return to the person only."""
 
 
@@ -100,7 +100,7 @@ class TurnDependencies:
     embedder: Embedder
     replier: Replier
     tools: OpenTools
-    hints: Callable[[Message, MemoryState], Awaitable[Sequence[Work]]]
+    hints: Callable[[Message, MemoryState], Awaitable[Sequence[PayloadMaker]]]
     attachments: Attachments
 
 

@@ -32,7 +32,7 @@ BACKGROUND = "learning"  # the name stored with jobs of earlier versions
 UPKEEP = "upkeep"
 HOMES = "homes"
 # Jobs that a person waits for.
-_PROMPT = [REPLIES, HOMES]
+_INTERACTIVE = [REPLIES, HOMES]
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
 _HAND_BACK_SECONDS = 3.0
@@ -304,7 +304,7 @@ class Queue:
         self._running = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("replies", self._work(_PROMPT, replies, poll_seconds, patience)),
+                ("replies", self._work(_INTERACTIVE, replies, poll_seconds, patience)),
                 (
                     "background",
                     self._work([BACKGROUND, UPKEEP], background, poll_seconds, hand_back),
@@ -327,7 +327,7 @@ class Queue:
         self._app.periodic_defaults = {"max_delay": -1.0}
         while True:
             await self.free_stalled()
-            await self._work_off(_PROMPT, replies, until)
+            await self._work_off(_INTERACTIVE, replies, until)
             await self._catch_up()
             await self._work_off([BACKGROUND, UPKEEP], background, until)
             due = await self._next_due()
@@ -378,7 +378,7 @@ class Queue:
                 "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
                 " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
                 " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
-                (_LOOK_AGAIN_SECONDS, [*_PROMPT, BACKGROUND]),
+                (_LOOK_AGAIN_SECONDS, [*_INTERACTIVE, BACKGROUND]),
             )
             row = await found.fetchone()
         due: datetime | None = row["due"] if row else None

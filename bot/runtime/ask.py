@@ -17,7 +17,7 @@ from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import Language, language_of
 from bot.logs import fault
 from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
-from bot.slack.ephemeral import Work
+from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import API_TEAM, Message
 from bot.types import Task
 from bot.users.quotas import Quotas
@@ -78,7 +78,7 @@ class Collected:
         del recalled, can_be_rated
         self.text = text
 
-    async def show(self, works: Sequence[Work]) -> None:
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
         """Show nothing: an HTTP response has no buttons."""
 
 

@@ -14,7 +14,8 @@ from memory import Person
 
 _PATIENCE_SECONDS = 300.0
 
-Work: TypeAlias = Callable[[Person, Language], Awaitable[dict[str, Any]]]
+PayloadMaker: TypeAlias = Callable[[Person, Language], Awaitable[dict[str, Any]]]
+"""Returns the payload of an ephemeral message to the person, in their language."""
 
 
 def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:

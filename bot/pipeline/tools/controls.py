@@ -20,7 +20,7 @@ from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
 from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.ephemeral import Work
+from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import Message
 from bot.users.incognito import is_direct, scope_of
 from bot.users.settings import MAX_RETENTION_DAYS
@@ -97,7 +97,7 @@ class ControlTools:
         self._turn_row = turn_row
         self._in_dm = message.audience == DM
         # By action and arguments, so that a repeated request is shown only once.
-        self._shown: dict[str, Work] = {}
+        self._shown: dict[str, PayloadMaker] = {}
         self._done = ToolChanges()
         self.switched_off = False
         self.forgets = False
@@ -108,7 +108,7 @@ class ControlTools:
         }
 
     @property
-    def shown(self) -> list[Work]:
+    def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
         return list(self._shown.values())
 
@@ -137,7 +137,7 @@ class ControlTools:
         shown = partial(self._undoing.shown, done=self._done)
         self._show_after({"done": True}, shown if self._done else self._controls.settings_shown)
 
-    def _show_after(self, given: Arguments, work: Work) -> None:
+    def _show_after(self, given: Arguments, work: PayloadMaker) -> None:
         self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = work
 
     async def _show(self, show: Show, given: Arguments) -> Any:

@@ -23,7 +23,7 @@ from bot.memories.controls import MemoryControls
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
 from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.ephemeral import Work
+from bot.slack.ephemeral import PayloadMaker
 from bot.views.blocks import Payload
 from bot.views.refusals import quoted_sentence_of, refusal_payload
 from memory import (
@@ -64,7 +64,7 @@ class ToolResults:
     changes: Sequence[UUID] = ()
     questions: Sequence[UUID] = ()
     removal_proposed: bool = False
-    shown: Sequence[Work] = ()
+    shown: Sequence[PayloadMaker] = ()
 
 
 class Toolbox:
@@ -83,7 +83,7 @@ class Toolbox:
         open_tools: Callable[[], tuple[MemoryTools, ControlTools]],
         own: MemoryActions,
         person: Person,
-        before: Sequence[Work],
+        before: Sequence[PayloadMaker],
         spend: Spend,
         *,
         keeps_facts: bool,
@@ -126,7 +126,7 @@ class Toolbox:
             shown=[*shown, *controls.shown],
         )
 
-    def _refusal(self, refused: RefusedProposal) -> Work:
+    def _refusal(self, refused: RefusedProposal) -> PayloadMaker:
         async def shown(person: Person, language: Language) -> Payload:
             del person
             return refusal_payload(
