@@ -362,14 +362,24 @@ class Day:
             other = one.playground.post("_playground/users", name="Dana", locale="en-US")["id"]
             one.playground.post("_playground/channels/update", channel=general, add=[other])
         me = await one.page.evaluate("JSON.parse(localStorage.getItem('kioku.me'))")
-        seen = one.playground.get(f"_playground/channels/{general}/messages?as={me}")["messages"]
+        where = f"_playground/channels/{general}/messages?as={me}"
+        seen = one.playground.get(where)["messages"]
         root = next(m["ts"] for m in seen if m.get("user") == me)
         one.playground.post(
             "_playground/messages", user=other, channel=general, text=self.words.too, thread_ts=root
         )
+        for _ in range(100):
+            # Each message of the thread redraws the line that is clicked.
+            seen = one.playground.get(where)["messages"]
+            in_thread = [m for m in seen if m.get("thread_ts") == root and m["ts"] != root]
+            if sum(not m.get("is_ephemeral") for m in in_thread) >= 3:
+                break
+            await one.page.wait_for_timeout(200)
         await replies.click()
         side = one.page.locator("#side .messages")
-        await expect(side.locator(".message:not(.status)")).to_have_count(4, timeout=20_000)
+        await expect(side.locator(".message:not(.status):not(.only)")).to_have_count(
+            4, timeout=20_000
+        )
         await expect(side.locator(".live, .status")).to_have_count(0, timeout=15_000)
         await self.camera.shoot("thread", side)
         await one.page.keyboard.press("Escape")
