@@ -42,8 +42,6 @@ from memory import (
 
 log = logging.getLogger(__name__)
 
-# A modal has a hundred blocks.
-_MOST_IN_MODAL = 90
 Where: TypeAlias = Literal["here", "everywhere", "direct_messages"]
 
 
@@ -59,10 +57,8 @@ class AudienceChanges:
         self, person: Person, language: Language, *, words: str, where: Where, channel: str
     ) -> Payload:
         """Return the question which of the memories with these words to use where."""
-        audience = {"everywhere": PUBLIC, "direct_messages": DM}.get(where, "")
-        if not audience:
-            kind = await self.audiences.kind(person.team_id, channel)
-            audience = kind.audience if kind else channel
+        audience = {"everywhere": PUBLIC, "direct_messages": DM}.get(where)
+        audience = audience or await self._audience(person, channel)
         memories = await list_memories(self.pool, person)
         meant = {memory.reference for memory in matching(memories, words)}
         found = [pair for pair in numbered(memories) if pair[1].reference in meant]
@@ -92,11 +88,8 @@ class AudienceChanges:
 
     async def choice(self, person: Person, language: Language, channel: str) -> SlackView:
         """Return the memories of direct messages, each with a button to use it in `channel`."""
-        kind = await self.audiences.kind(person.team_id, channel)
-        question = await self._choice(person, language, kind.audience if kind else channel)
-        if question is None:
-            return sentence_view(language, "place_title", say(language, "hint_none_left"))
-        return payload_view(language, "place_title", question)
+        audience = await self._audience(person, channel)
+        return payload_view(language, "place_title", await self._choice(person, language, audience))
 
     async def why_unused(self, _: Person, language: Language, __: str) -> SlackView:
         """Explain why memories of direct messages are not used elsewhere."""
@@ -105,17 +98,20 @@ class AudienceChanges:
     async def moved_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Move the memory a button names; return that, with its Undo, above those still left."""
         payload = await self.moved(person, language, value)
-        question = await self._choice(person, language, value.partition(" ")[0])
-        if question is not None:
-            payload["blocks"] += question["blocks"]
+        left = await self._choice(person, language, value.partition(" ")[0])
+        payload["blocks"] += left["blocks"]
         return payload_view(language, "place_title", payload)
 
-    async def _choice(self, person: Person, language: Language, audience: str) -> Payload | None:
+    async def _choice(self, person: Person, language: Language, audience: str) -> Payload:
         memories = numbered(await list_memories(self.pool, person))
         found = [pair for pair in memories if pair[1].namespace.audience == DM]
         if not found:
-            return None
-        return move_question(language, found, audience, most=_MOST_IN_MODAL, more_key="hint_more")
+            return ephemeral_payload(say(language, "hint_none_left"))
+        return move_question(language, found, audience)
+
+    async def _audience(self, person: Person, channel: str) -> str:
+        kind = await self.audiences.kind(person.team_id, channel)
+        return kind.audience if kind else channel
 
     async def moved(self, person: Person, language: Language, value: str) -> Payload:
         """Move the memory a button names: ``AUDIENCE REFERENCE``; return that, with its Undo."""

@@ -19,7 +19,6 @@ from bot.views.blocks import (
     question_payload,
     section,
 )
-from bot.views.forgetting import MAX_SHOWN
 from bot.views.labels import audience_name, describe, describe_escaped, memory_line
 from bot.views.memories import Numbered
 from bot.views.modal_triggers import USE_HERE_ACTION, WHY_UNUSED_ACTION
@@ -37,6 +36,8 @@ _CHOICES: Mapping[str, tuple[str, str]] = {
 }
 _MOVE_BUTTONS = {DM: "move_dm_button", PUBLIC: "move_public_button"}
 _LABEL_LIMIT = 75
+# A message has fifty blocks.
+_MOST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,21 +115,11 @@ def unused_hint(language: Language, count: int, channel: str) -> Payload:
     return question_payload(say(language, "hint_unused", count=count), choose, why)
 
 
-def move_question(
-    language: Language,
-    found: Numbered,
-    audience: str,
-    *,
-    most: int = MAX_SHOWN,
-    more_key: str = "forget_more",
-) -> Payload:
-    """Return which memories would be used in `audience`, each with its button.
-
-    Of those beyond `most` the number, in the sentence that `more_key` names.
-    """
+def move_question(language: Language, found: Numbered, audience: str) -> Payload:
+    """Return which memories would be used in `audience`, each with its button."""
     text = say(language, _MOVE_BUTTONS.get(audience, "move_here_button"))
     title = say(language, "move_ask", where=audience_name(language, audience))
-    lines = [memory_line(language, number, memory) for number, memory in found[:most]]
+    lines = [memory_line(language, number, memory) for number, memory in found[:_MOST_SHOWN]]
     blocks: list[Block] = [section(title)]
     for line, (_, memory) in zip(lines, found, strict=False):
         label = f"{text}: {describe(language, memory.kind, memory.content)}"
@@ -139,6 +130,6 @@ def move_question(
             accessibility_label=label[:_LABEL_LIMIT],
         )
         blocks.append(section(line, move))
-    if more := len(found[most:]):
-        blocks.append(note(say(language, more_key, count=more)))
+    if more := len(found[_MOST_SHOWN:]):
+        blocks.append(note(say(language, "place_more", count=more)))
     return ephemeral_payload("\n".join([title, *lines]), blocks)
