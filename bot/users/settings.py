@@ -296,19 +296,6 @@ async def doubt_profile(connection: AsyncConnection[DictRow], person: Person) ->
     )
 
 
-async def erase_settings(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    """Delete all that is kept here of a person; return how many rows of each table that were."""
-    counts: dict[str, int] = {}
-    tables: tuple[LiteralString, ...] = ("person_settings", "incognito_threads")
-    for table in tables:
-        gone = await connection.execute(
-            f"DELETE FROM {table} WHERE team_id = %s AND user_id = %s",
-            (person.team_id, person.user_id),
-        )
-        counts[table] = gone.rowcount
-    return counts
-
-
 async def _upsert(connection: AsyncConnection[DictRow], person: Person) -> None:
     parameters: tuple[Any, ...] = (person.team_id, person.user_id)
     await connection.execute(

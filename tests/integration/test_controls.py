@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.locale import Language, say
+from bot.memories.person_data import erase_person
 from bot.memories.tool_undo import ToolChanges
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.slack.messages import Message
 from bot.types import DIRECT, Incognito, PersonSettings
 from bot.users.incognito import read_incognito
-from bot.users.settings import erase_settings, read_settings
+from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
@@ -462,11 +463,9 @@ async def test_settings_can_be_erased(app: App) -> None:
     who = person(place, app)
     await app.wiring.controls.pause(who)
     await app.wiring.controls.go_incognito(who)
+    erased = await erase_person(app.pool, who)
+    assert (erased.counts["person_settings"], erased.counts["incognito_threads"]) == (1, 1)
     async with person_transaction(app.pool, who) as connection:
-        assert await erase_settings(connection, who) == {
-            "person_settings": 1,
-            "incognito_threads": 1,
-        }
         assert await read_settings(connection, who) == PersonSettings()
 
 
