@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.audiences import audience_form
+from bot.views.audiences import audience_form, move_question
 from bot.views.blocks import Payload
 from bot.views.changes import change_line, changes_made_payload, notable_changes, question_line
 from bot.views.dates import day, minute
@@ -394,6 +394,15 @@ def test_the_button_holds_the_sentence(language: Language, text: str) -> None:
 def test_what_is_no_value_of_the_button(value: str) -> None:
     """Anything else than what the button was given is refused."""
     assert parse_quoted_sentence(value) is None
+
+
+@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=60))
+def test_every_question_where_to_use_memories_fits(language: Language, texts: list[str]) -> None:
+    """However many memories there are to choose from, a message and a modal take them."""
+    found = [(n, memory(text, number=n)) for n, text in enumerate(texts, start=1)]
+    payload = move_question(language, found, "C0123456789")
+    assert fits(payload)
+    assert view_errors(payload_view(language, "place_title", payload)) == []
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=60), st.integers(0, 3))
