@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from playground.model import fill
-from playground.model.lexicon import is_japanese, kind_of, normalise, singular
+from playground.model.lexicon import is_japanese, normalise, singular
 from playground.model.prompt import Tool, tools_in
 from playground.model.sentences import Said, read, statements, without_marks
 
@@ -106,7 +106,7 @@ class Memories:
         An operator's own kind is never chosen: what its fields mean is not known here.
         """
         told = {"instruct": "instruction", "episode": "observation"}.get(said.name)
-        domain = {"food": "food_name", "tech": "topic"}.get(said.domain)
+        domain = {"food": "food_name", "drink": "food_name", "tech": "topic"}.get(said.domain)
         wanted = told or ("fact" if said.name in TOPICS else domain) or "fact"
         general = "instruction" if told else "fact"
         for name in (wanted, general, "content"):
@@ -122,8 +122,10 @@ def _update(content: dict[str, Any], new: dict[str, Any], said: Said) -> None:
         same = old >= said.level >= 50 or old <= said.level < 50
         if same and said.name != "special":
             return
-        kept = {"food_name", "topic", "cuisine", "category", *(LEVELS if same else ())}
+        kept = {"food_name", "topic", *(LEVELS if same else ())}
         new = {name: value for name, value in new.items() if name not in kept}
+        if "description" in content:
+            new = {"description": None, **new}
     if without_marks(said.clause) not in content.values() or name_of(content):
         content |= new
 
@@ -150,18 +152,21 @@ def _abouts(said: Said) -> set[str]:
 
 
 def _content(kind: Tool, said: Said) -> dict[str, Any]:
-    """Return an object of a kind with the content of a statement."""
-    clause, japanese = without_marks(said.clause), is_japanese(said.quote)
+    """Return an object of a kind with the content of a statement.
+
+    The description is the sentence, unless it only says that its subject is liked or of interest.
+    """
+    clause = without_marks(said.clause)
     values: dict[str, Any] = {"instruction": clause, "evidence": said.quote, **said.gaps}
     thing = clause
     if said.name in TOPICS:
-        values["topic"] = TOPICS[said.name][japanese]
+        values["topic"] = TOPICS[said.name][is_japanese(said.quote)]
     elif "fact" not in kind.fields and {"food_name", "topic"} & kind.fields:
         thing = said.subject
-        group = [g for g in kind_of(thing)[1:] if is_japanese(g) == japanese or g == "AI"]
-        values |= {"food_name": thing, "topic": thing, "description": clause}
-        values |= dict.fromkeys(LEVELS, said.level)
-        values |= {"cuisine": group[0], "category": group[0]} if group else {}
+        values |= {"food_name": thing, "topic": thing} | dict.fromkeys(LEVELS, said.level)
+        plain = {"interest"} if said.domain == "tech" else {"like", "dislike"}
+        if said.name not in plain or "more" in said.gaps:
+            values["description"] = clause
     filled: dict[str, Any] = fill.fill(
         kind.parameters, subject=thing, clause=clause, quote=said.quote
     )

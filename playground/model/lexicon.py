@@ -1,4 +1,4 @@
-"""Dishes with their cuisine, technologies with their field, and the comparison of names."""
+"""The words that are known as food, drinks and technologies, and the comparison of names."""
 # ruff: noqa: E501 - a kind is one line
 
 from __future__ import annotations
@@ -8,19 +8,16 @@ import unicodedata
 from typing import Final
 
 _WORDS: Final = {
-    "food 和食": "ラーメン うどん そば 寿司 刺身 天ぷら 丼 とんかつ おにぎり 味噌汁 焼き鳥 焼肉 鍋 うなぎ お好み焼き 納豆 豆腐 餅 唐揚げ",
-    "food 洋食": "パスタ オムライス ハンバーグ ステーキ グラタン シチュー コロッケ パン チーズ サラダ スープ",
-    "food Japanese": "ramen udon soba sushi sashimi tempura tonkatsu onigiri natto okonomiyaki takoyaki miso matcha mochi",
-    "food Italian": "pasta pizza lasagna risotto spaghetti gelato",
-    "food": "soup salad sandwich noodle rice bread cheese cake chocolate fruit apple banana tomato potato onion mushroom meat beef pork chicken "
-    "fish salmon shrimp oyster shellfish egg milk nut peanut almond wheat gluten soy tofu taco tea coffee beer wine 餃子 炒飯 チャーハン curry naan カレー ピザ ケーキ コーヒー ビール "
-    "肉 魚 野菜 果物 卵 えび 海老 かに りんご 辛いもの 甘いもの ピーナッツ 小麦 わさび パクチー キムチ 麺",
-    "tech AI AI": "AI 生成AI AIエージェント エージェント LLM 機械学習 RAG LangChain LangGraph agent",
-    "tech クラウド cloud": "クラウド クラウドサービス AWS Azure GCP Lambda cloud serverless",
-    "tech インフラ infrastructure": "Kubernetes Docker Terraform Linux",
-    "tech 言語 language": "Python Rust Go Java JavaScript TypeScript Ruby Kotlin Swift Elixir Zig COBOL プログラミング programming",
-    "tech バックエンド backend": "Django FastAPI Rails GraphQL React Vue",
-    "tech データベース database": "データベース PostgreSQL MySQL Redis SQL SQLite database",
+    "food": "ramen udon soba sushi sashimi tempura tonkatsu onigiri natto okonomiyaki takoyaki miso mochi pasta pizza lasagna risotto spaghetti gelato "
+    "soup salad sandwich noodle rice bread cheese cake chocolate fruit apple banana tomato potato onion mushroom olive meat steak beef pork chicken "
+    "fish salmon shrimp oyster shellfish egg milk nut peanut almond wheat gluten soy tofu taco curry naan "
+    "ラーメン うどん そば 寿司 刺身 天ぷら 丼 とんかつ おにぎり 味噌汁 焼き鳥 焼肉 鍋 うなぎ お好み焼き 納豆 豆腐 餅 唐揚げ "
+    "パスタ オムライス ハンバーグ ステーキ グラタン シチュー コロッケ パン チーズ サラダ スープ 餃子 炒飯 チャーハン カレー ピザ ケーキ "
+    "肉 魚 野菜 果物 卵 えび 海老 かに りんご オリーブ 辛いもの 甘いもの ピーナッツ 小麦 わさび パクチー キムチ 麺",
+    "drink": "tea matcha coffee beer wine お茶 紅茶 抹茶 コーヒー ビール ワイン",
+    "tech": "AI 生成AI AIエージェント エージェント agent LLM 機械学習 RAG LangChain LangGraph クラウド クラウドサービス AWS Azure GCP Lambda cloud serverless "
+    "Kubernetes Docker Terraform Linux Python Rust Go Java JavaScript TypeScript Ruby Kotlin Swift Elixir Zig COBOL プログラミング programming "
+    "Django FastAPI Rails GraphQL React Vue データベース PostgreSQL MySQL Redis SQL SQLite database",
 }  # fmt: skip
 
 
@@ -42,15 +39,17 @@ def singular(name: str) -> str:
     return word[:-2] if word.endswith(("oes", "shes", "ches")) else word.removesuffix("s")
 
 
-_KIND: Final = {singular(word): kind.split() for kind in _WORDS for word in _WORDS[kind].split()}
+_KIND: Final = {singular(word): kind for kind in _WORDS for word in _WORDS[kind].split()}
+JAPANESE: Final = tuple(word for word in _KIND if is_japanese(word))
+"""The known words that contain kana or kanji."""
 
 
-def kind_of(name: str) -> list[str]:
-    """Return ``["food", cuisine]``, ``["tech", Japanese field, English field]`` or ``[]``.
+def kind_of(name: str) -> str:
+    """Return ``food``, ``drink``, ``tech``, or ``""`` for an unknown word.
 
     The whole name is looked up, else its end, else one of its words.
     """
     word = singular(name)
-    ends = sorted((one for one in _KIND if is_japanese(one) and word.endswith(one)), key=len)
+    ends = sorted((one for one in JAPANESE if word.endswith(one)), key=len)
     parts = map(singular, reversed(re.findall(r"[a-z0-9+#]{3,}|[ァ-ヺー]{2,}|[一-鿿]{2,}", word)))
-    return next((_KIND[one] for one in [word, *ends[-1:], *parts] if one in _KIND), [])
+    return next((_KIND[one] for one in [word, *ends[-1:], *parts] if one in _KIND), "")

@@ -9,15 +9,18 @@ from typing import Any, Final
 from playground.model.formation import TOPICS, Document, Memories, level_of, name_of, told_in
 from playground.model.lexicon import is_japanese, singular
 from playground.model.prompt import Prompt
-from playground.model.sentences import STATEMENTS, Said, read, without_marks
+from playground.model.sentences import STATEMENTS, Said, read, statements, without_marks
 
 SAY: Final = {
     "unknown": ("I'm the scripted stand-in and only understand a few sentences. Try: “I like ramen”, “What shall I eat?” or “What do you remember about me?”", "私は台本どおりに答える代役で、決まった文しかわかりません。たとえば「ラーメンが好きです」「今日は何を食べよう？」「私について何を覚えていますか？」とお試しください。"),
     "said": ("Understood: **{}**.", "わかりました：**{}**"),
+    "noted": ("Noted: **{}**. I am a script and cannot follow it; a language model would.", "承りました：**{}** 台本どおりに答える代役なのでそのようには答えられませんが、言語モデルなら従います。"),
     "files": ("I received these files. A stand-in does not look into them:\n\n{}", "ファイルを受け取りました。代役なので、中身は見ていません。\n\n{}"),
     "joke": ("All right, I take it as a joke.", "冗談ですね。わかりました。"),
     "hello": ("Hello! Tell me what you like, or ask me what to eat.", "こんにちは！好きなものを教えてください。"),
     "thanks": ("You're welcome!", "どういたしまして！"),
+    "query": ("{} news", "{}の最近の動き"),
+    "searched": ("I'm the scripted stand-in and searched nothing: a real model would cite its sources.", "台本どおりに答える代役なので、何も検索していません。本物のモデルなら出典を示します。"),
     "news": ("I cannot look up what is new in {}: there is no web search here.", "ウェブ検索がないので、{}の最近の動きはわかりません。"),
     "ask_me": ("1. Which food do you like?\n2. Which technology are you interested in?\n3. Where do you live?\n\nAnswer in sentences like these: “I like ramen. I'm interested in AWS. I live in Osaka.”", "1. 好きな料理は何ですか？\n2. 興味のある技術は何ですか？\n3. どこに住んでいますか？\n\n「ラーメンが好きです。AWSに興味があります。大阪に住んでいます」のようにお答えください。"),
     "draft": ("Please send me the text. I am only a script, though: polishing it takes a real model.", "原文を送ってください。ただし私は台本だけの代役なので、整えるには本物のモデルが必要です。"),
@@ -25,14 +28,15 @@ SAY: Final = {
     "eat": ("You like {}, so how about that?", "{}がお好きでしたね。いかがでしょうか？"),
     "ideas": ("How about {}? Tell me what you like, for example “I like curry”, and I will build on it.", "{}はいかがでしょうか？「カレーが好きです」のように教えていただければ、それをもとにお答えします。"),
     "dishes": ("vegetable curry|tomato soup|mushroom rice", "野菜カレー|トマトスープ|きのこご飯"),
-    "mind": ("I kept in mind: {}.", "次のことに気をつけました：{}"),
+    "mind": ("You also told me: {}.", "次のことも伺っています：{}"),
+    "dislike": ("I don't like {}", "{}は苦手です"),
     "recall": ("Here is what you told me:\n\n{}", "伺ったのは、次のとおりです。\n\n{}"),
     "nothing": ("You have not told me that yet. Tell me, for example: I like ramen.", "それは、まだ伺っていません。「ラーメンが好きです」のように教えてください。"),
     "cannot": ("I cannot do that here.", "ここではできません。"),
     "topics": ("{}: build something small with it.|Generative AI: it writes text and code.|Web3: a web on blockchains.|Edge computing: data stays near its source.|Zero trust: nothing is trusted.|Quantum computing: a new way to compute.", "{}: 小さなものを作りながら学べます。|生成AI: 文章やコードを作ります。|Web3: ブロックチェーンの上のウェブです。|エッジコンピューティング: 近くで処理します。|ゼロトラスト: 何も信頼しません。|量子コンピューティング: 新しい計算です。"),
     "error": ("I could not do that; nothing was changed.", "できませんでした。何も変わっていません。"),
     "shown_privately": ("Here it is. Only you can see it.", "お見せします。あなたにだけ表示されます。"),
-    "proposed": ("Please press the button if you want that. Nothing has changed yet.", "よろしければ、ボタンを押してください。まだ何も変わっていません。"),
+    "proposed": ("Nothing has changed yet. If there is anything to change, there is a button for it below.", "まだ何も変わっていません。該当するものがあれば、下のボタンで実行できます。"),
     "asked": ("I have asked you below, with buttons.", "下のボタンでお答えください。"),
     "later": ("I will remember it a little later.", "少し後で覚えます。"),
     "refused": ("I did not remember that. Only you can see why.", "覚えませんでした。理由はあなたにだけ表示されます。"),
@@ -47,55 +51,80 @@ _NUMBERS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
 
 def texts_for(prompt: Prompt) -> dict[str, str]:
-    """Return the reply texts in the language of the message."""
-    return {name: texts[is_japanese(prompt.last_user_text)] for name, texts in SAY.items()}
+    """Return the reply texts in the language that the person asked for, else of the message."""
+    words = [*prompt.framed("preferences"), *_own_words(prompt)]
+    asked = [one.gaps for text in words for one in statements(str(text)) if one.name == "instruct"]
+    wished = [gaps["language"] for gaps in asked if "language" in gaps]
+    in_japanese = is_japanese(prompt.last_user_text)
+    if wished:
+        in_japanese = wished[-1].lower() in {"in japanese", "日本語で"}
+    return {name: texts[in_japanese] for name, texts in SAY.items()}
 
 
 def reply_to(prompt: Prompt) -> str:
     """Return the reply to all sentences of the message."""
-    say, said, known = texts_for(prompt), read(prompt.last_user_text), _known(prompt)
+    say, said, kept = (
+        texts_for(prompt),
+        read(prompt.last_user_text),
+        statements(prompt.last_user_text),
+    )
     if prompt.last_files:
         return say["files"].format("\n".join(f"- `{file}`" for file in prompt.last_files))
-    told = [_answer(one, known, say) for one in said if one.name != "unknown"]
-    told += [say["unknown"]] if len(told) < len(said) or not said else []
-    joined = ("\n\n" if "\n" in "".join(told) else " ").join(dict.fromkeys(told))
-    if "\n" in joined or not re.search(r"bullet|箇条書き", f"{prompt.framed('preferences')}"):
-        return joined
-    return "\n".join(f"- {part}" for part in re.split(r"(?<=[。！？!?.]) |(?<=。)", joined) if part)
+    known, ignored = _known(prompt, say), STATEMENTS | {"unknown"}
+    answered = [one for one in said if one in kept or one.name not in ignored]
+    told = list(dict.fromkeys(_answer(one, known, say) for one in answered))
+    unknown = not said or any(one.name == "unknown" for one in said)
+    together = "\n\n" if "\n" in "".join(told) else " "
+    if together == " " and re.search(r"bullet|箇条書き", f"{prompt.framed('preferences')}"):
+        told = ["\n".join(f"- {part.removeprefix('1. ')}" for part in told)] if told else []
+        together = "\n\n"
+    return together.join([*told, *([say["unknown"]] if unknown else [])])
 
 
-def _known(prompt: Prompt) -> list[Said]:
+def _own_words(prompt: Prompt) -> list[str]:
+    """Return what the person wrote just now elsewhere and in this conversation, oldest first."""
+    written = [turn.text for turn in prompt.turns if turn.role == "user"]
+    return [*map(str, prompt.framed("recent_words")), *written]
+
+
+def _known(prompt: Prompt, say: dict[str, str]) -> list[Said]:
     """Return what the prompt says about the person as sentences of the table, the most liked first."""
     memories = Memories([], [Document(kind="", content=one) for one in prompt.memories])
-    written = [turn.text for turn in prompt.turns if turn.role == "user"]
-    for words in map(str, [*prompt.framed("recent_words"), *written]):
+    for words in _own_words(prompt):
         memories.hear(words)
-    told = [_told(one.content) for one in memories.documents if not one.removed]
+    told = [_told(one.content, say) for one in memories.documents if not one.removed]
     return sorted((one for each in told for one in each), key=lambda one: -one.level)
 
 
-def _told(content: dict[str, Any]) -> list[Said]:
-    """Return a memory as sentences; one that matches no form is a ``fact`` or has its topic's name."""
+def _told(content: dict[str, Any], say: dict[str, str]) -> list[Said]:
+    """Return a memory as sentences; one that matches no form is a ``fact`` or has its topic's name.
+
+    The value of what is liked or of interest is its kind, as `Said.domain` names it.
+    """
     told, name, level = told_in(content), name_of(content), level_of(content)
     text = name or next((str(value) for value in content.values() if value), "")
     if name:
-        about = "like" if "food_name" in content else "interest"
+        about, kind = ("like", "food") if "food_name" in content else ("interest", "tech")
         things = next((one.things[:1] for one in told if one.name == "special"), (name,))
-        text = name if level >= 50 else f"{name} ({level}/100)"
-        return [Said(about, 0, text, text, {}, things, level)]
+        if kind == "food" and level < 50:
+            about = "gone" if any(one.name == "gone" for one in told) else "dislike"
+            text = say["dislike"].format(name)
+        return [Said(about, kind, text, text, {}, things, level)]
     topics = (topic for topic, names in TOPICS.items() if content.get("topic") in names)
     return told or [Said(next(topics, "fact"), 0, text, text, {}, (text,))]
 
 
 def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
     """Return the reply to one sentence; avoided and disliked things are never suggested."""
-    tastes = [fact for fact in known if fact.name in {"like", "interest"}]
-    bad = [fact for fact in known if fact.name == "avoid" or (fact in tastes and fact.level < 50)]
+    tastes = [f for f in known if f.name in {"like", "interest"} and f.level >= 50]
+    bad = [fact for fact in known if fact.name in {"avoid", "dislike", "gone"}]
     not_now = [thing for fact in bad for thing in fact.things] + [one.gaps.get("not", "")]
     good = [fact for fact in tastes if not any(_same(fact.things[0], name) for name in not_now)]
-    liked, topics = ([f.things[0] for f in good if f.name == kind] for kind in ("like", "interest"))
+    liked, topics = (
+        [f.things[0] for f in good if (f.domain or f.value) == kind] for kind in ("food", "tech")
+    )
     if one.name in STATEMENTS:
-        return say["said"].format(without_marks(one.clause))
+        return say["noted" if "length" in one.gaps else "said"].format(without_marks(one.clause))
     if one.name == "topics":
         given = one.gaps.get("n", "1").lower()
         first, *general = say["topics"].split("|")
@@ -110,10 +139,10 @@ def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
         key, offered = ("eat", names) if names else ("ideas", dishes)
         lines = [say[key if offered else "nothing"].format(_bold(offered[:1]))]
         lines += [f"- {name}" for name in names[1:3]]
-        mind = [fact.clause for fact in known if fact in bad or fact.name == "diet"]
+        mind = [fact.clause for fact in known if fact.name in {"avoid", "dislike", "diet"}]
         return "\n".join([*lines, *([say["mind"].format(" / ".join(mind))] if mind else [])])
     if one.name in {"recall", "show_memories"}:
-        shown = good if one.value in ("like", "interest") else known
+        shown = tastes if one.value in ("like", "interest") else known
         lines = [f"- **{f.clause}**" for f in shown if f.name == one.value or one.name != "recall"]
         return say["recall"].format("\n".join(dict.fromkeys(lines))) if lines else say["nothing"]
     gaps = [one.gaps[gap] for gap in ("a", "b") if gap in one.gaps]
@@ -121,8 +150,11 @@ def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
 
 
 def _same(name: str, other: str) -> bool:
-    one, two = singular(name), singular(other)
-    return bool(two) and (one in two or two in one)
+    """Return whether one name contains the other, at the start or end of a word: tea is no steak."""
+    short, long = sorted((singular(name), singular(other)), key=len)
+    part = re.escape(short)
+    found = short in long if is_japanese(short) else re.search(rf"\b{part}|{part}\b", long)
+    return bool(short and found)
 
 
 def _bold(names: list[str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from playground.model.lexicon import is_japanese, kind_of
+from playground.model.lexicon import JAPANESE, is_japanese, kind_of
 
 STATEMENTS: Final = frozenset(
     "like dislike interest gone lost special avoid diet home work name health plan instruct episode".split()
@@ -57,8 +57,8 @@ class Said:
 
     @property
     def domain(self) -> str:
-        """``food``, ``tech``, or ``""`` for an unknown word."""
-        return (kind_of(self.subject) or [""])[0]
+        """What its subject is: see `kind_of`."""
+        return kind_of(self.subject)
 
 
 # name, value, pattern, examples. If two forms match, the first one applies.
@@ -70,8 +70,8 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("gone", 20, r"<x>(?:[はがを]嫌いになりました|には?飽きました|はもう好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "パスタは嫌いになりました | パスタには飽きました | パスタはもう好きではありません"),
     ("dislike", 20, r"I <adv>(?:dislike|do not (?:really )?(?:like|enjoy)|(?P<much>hate|cannot stand)) <x><too>", "I don't like natto | I hate natto"),
     ("dislike", 20, r"<x>[がはも]<とても>(?:(?P<much>大?嫌い)<be>|苦手<be>|好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "納豆は苦手です | 納豆が嫌いです | 納豆は好きではありません"),
-    ("interest", 75, r"I am <adv>(?:interested in|curious about|(?P<tech>learning|studying)) <x><too>|(?P<x2>.+?)の(?:基本的な)?知識を(?:徐々に)?深めていきたい(?:と思っています|です)", "I'm interested in AWS | I'm learning Rust | AWSの知識を深めていきたいです"),
-    ("interest", 75, r"(?:新しく気になる技術として、)?<x>(?:を活用した取り組み)?(?:にも?<とても>興味(?:があります|がある|を持つようになりました)|を(?:勉強|学習)して(?:います|いる))", "AWSに興味があります | Rustを勉強しています"),
+    ("interest", 75, r"I am <adv>(?:interested in|curious about|(?P<more>learning|studying)) <x><too>|(?P<x2>.+?)の(?:基本的な)?(?P<more2>知識)を(?:徐々に)?深めていきたい(?:と思っています|です)", "I'm interested in AWS | I'm learning Rust | I'm learning Japanese | AWSの知識を深めていきたいです"),
+    ("interest", 75, r"(?:新しく気になる技術として、)?<x>(?P<more>を活用した取り組み)?(?:にも?<とても>興味(?:があります|がある|を持つようになりました)|を(?P<more2>勉強|学習)して(?:います|いる))", "AWSに興味があります | Rustを勉強しています"),
     ("lost", 0, r"I (?:am no longer interested|stopped being interested|(?:have )?lost interest) in <x>|(?P<x2>.+?)(?:への|には?もう|に)興味(?:がなくなりました|[がは]ありません)", "I'm no longer interested in AWS | I stopped being interested in AWS | I lost interest in AWS | AWSへの興味がなくなりました"),
     ("avoid", 0, r"(?:(?:I am )?allergic to|I (?:cannot|do not) (?P<food>eat)) <x>|(?P<x2>.+?)(?:の|に)?アレルギー(?:が(?:あります|ある)|<be>)", "I'm allergic to peanuts | I don't eat pork | ピーナッツアレルギーがあります"),
     ("diet", 0, r"I am (?:an? )?(?P<what>vegetarian|vegan)|(?P<what2>ベジタリアン|ヴィーガン)<be>", "I'm vegetarian | ベジタリアンです"),
@@ -80,7 +80,7 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("name", 0, r"my name is <x>|(?:私の)?名前は(?P<x2>.+?)(?:です|だ)", "My name is Ann | 名前は花子です"),
     ("health", 0, r"I have (?P<what>diabetes|asthma|epilepsy)|(?P<what2>糖尿病|喘息|てんかん)(?:です|があります)", "I have diabetes | 糖尿病です"),
     ("plan", 0, r"I am (?P<what>on a diet|on holiday|on vacation|on leave|away) until <day>|(?P<day2>[月火水木金土日]曜日?|明日)まで(?P<what2>ダイエット中|休暇中|出張中)<be>", "I am on a diet until Friday | 金曜日までダイエット中です"),
-    ("instruct", 0, r"(?:always )?(?:answer|reply) (?:(?P<form>in bullet points|with a list)|(?P<length>briefly|in one sentence)|(?P<language>in english|in japanese))|(?P<length2>keep your answers short)|(?:これからは)?(?:(?P<form2>箇条書きで)|(?P<length3>短く|簡潔に|一文で)|(?P<language2>英語で|日本語で))(?:答え|返事し|回答し)<て>", "Please always answer in bullet points | Keep your answers short | Answer in Japanese | 箇条書きで答えて | 短く答えてください | 英語で答えてください"),
+    ("instruct", 0, r"(?:always )?(?:answer|reply) (?:(?P<form>in bullet points)|(?P<length>briefly|in one sentence)|(?P<language>in english|in japanese))|(?P<length2>keep your answers short)|(?:これからは)?(?:(?P<form2>箇条書きで)|(?P<length3>短く|簡潔に|一文で)|(?P<language2>英語で|日本語で))(?:答え|返事し|回答し)<て>", "Please always answer in bullet points | Keep your answers short | Answer in Japanese | 箇条書きで答えて | 短く答えてください | 英語で答えてください"),
     ("episode", 0, r"(?P<observation>(?:our|my) .+?), so (?:I|we) tried (?P<action>.+?) and (?P<result>it .+)|(?P<observation2>.+?た)ので、(?P<action2>.+?)を試したところ、(?P<result2>.+?)", "Our deploys failed every Friday, so we tried smaller releases and it fixed them | ビルドが遅かったので、キャッシュを試したところ、半分の時間になりました"),
     ("forget_everything", {}, r"<do>(?:(?:forget|delete|erase) everything(?: (?:about me|you know about me))?|wipe your memory of me)|(?:私のことを?|覚えていることを?)?(?:全部|すべて)(?:忘れ|消し)<て>", "Forget everything about me | 私のことを全部忘れて"),
     ("forget_period", {}, r"<do>forget (?:(?:everything|what) I (?:told you|said) )?(?:in )?(?P<when>today|yesterday|the last hour|this thread)|(?P<when2>今日|昨日|直近1時間|このスレッド)(?:(?:に|で)?話したこと|のこと)[をは](?:全部)?忘れ<て>", "Forget what I said today | Forget yesterday | Forget the last hour | Forget this thread | 今日話したことを忘れて"),
@@ -105,6 +105,7 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("recall", "interest", r"what am I interested in|(?:私は)?何に興味がありますか", "What am I interested in? | 私は何に興味がありますか"),
     ("recall", "home", r"where do I live|(?:私は)?どこに住んでいますか", "Where do I live? | 私はどこに住んでいますか"),
     ("recall", "avoid", r"what am I allergic to|(?:私は)?何のアレルギーですか", "What am I allergic to? | 私は何のアレルギーですか"),
+    ("recall", "name", r"what is my name|(?:私の)?名前は何(?:ですか)?", "What's my name? | 私の名前は何ですか"),
     ("eat", 0, r"what (?:shall|should|can) I (?:eat|have)(?: today| tonight| for (?:lunch|dinner))*(?:, other than (?P<not>.+?))?|what is for (?:lunch|dinner)", "What shall I eat today? | What should I have for lunch? | What shall I eat today, other than ramen?"),
     ("eat", 0, r"(?:(?P<not>[^、]+)以外で、?)?(?:今日|今夜|の|ランチ|夕飯|[はに]|、)*何を食べ(?:よう(?:かな?)?|るといいですか|たらいいですか)|(?:今日の|今夜の)?(?:ランチ|夕飯)は", "今日は何を食べよう？ | 今日のランチは何を食べようかな？ | 今日のランチは？ | ラーメン以外で、今日は何を食べるといいですか？"),
     ("topics", 0, r"<do>recommend (?P<n>one|two|three|four|five) (?:technology|tech) topics(?: for me)?(?:, (?:and sum each up |each )?in (?:a|one) sentence(?: each)?)?|what should I learn(?: first| next)?", "Recommend three technology topics for me, and sum each up in a sentence. | What should I learn first?"),
@@ -134,8 +135,10 @@ _JOINTS: Final = (
     (r"(?i:,? (?:and|but) (?=(?:i|my|(?:don't|don’t|do not) remember)\b))", "\n"),
 )
 _LIST: Final = re.compile(
-    r"(?i:, (?:and )?| and | & |、|・|(?<=[^ぁ-ん\s])(?:と|や)(?=[^ぁ-ん\s]))"
+    rf"(?i:, (?:and )?| and | & |、|・|(?:(?<=[^ぁ-ん\s]){''.join(f'|(?<={word})' for word in JAPANESE)})"
+    rf"(?:と|や)(?=[^ぁ-ん\s]|{'|'.join(JAPANESE)}))"
 )
+"""What separates things. In hiragana 「と」 does so only between two known words."""
 _BARE: Final = re.compile(
     r"(?i:^(?:the|an?|some|eating|drinking|to eat|to drink) )|全般$|[「」“”\"*_`]"
 )
@@ -144,7 +147,7 @@ _NO_THING: Final = frozenset(
     "not no nor never but or if because when while that which who to than it this these those them they him her you your me my us our his their its he she we i anything "
     "everything nothing something anyone everyone any all most only what how where why is are was were be been being have has had would could should will can do does did in "
     "on at for from by after before until since unless without as so more less much many few stuff things thing one ones kidding now then here there today tomorrow yet myself "
-    "yourself none nobody up down out off usual".split()
+    "yourself none nobody up down out off usual lot lots".split()
 )  # fmt: skip
 _NO_THING_JA: Final = re.compile(
     r"(?<!^)は(?!ん)|.が(?!ら)|を|[^ぁ-ん](?:も|に|で|へ|より)|ない|ません|けど|から(?!あ|揚)|ので|たら|れば"
@@ -229,9 +232,8 @@ def _is_sound(said: Said) -> bool:
     if said.name in {"home", "name"}:
         return all(one[0].isupper() or is_japanese(one) for one in things)
     if said.name == "special":
-        return things[0].endswith(gaps["of"]) or said.domain == "food"
-    wanted = gaps.keys() & {"food", "tech"}
-    return all(kind_of(one)[:1] == [*wanted] for one in things if wanted)
+        return things[0].endswith(gaps["of"]) or said.domain in {"food", "drink"}
+    return "food" not in gaps or all(kind_of(one) == "food" for one in things)
 
 
 def things_in(text: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from playground.model import extraction, fill, langmem, optimizing, replies, tool_use, verdicts
 from playground.model.answer import Answer, Call, call
+from playground.model.lexicon import is_japanese
 from playground.model.prompt import VERDICTS_TOOL, Prompt, Tool
 
 NOTHING_TO_REMEMBER = "There is nothing here to remember."
@@ -42,9 +43,8 @@ def answer_to(prompt: Prompt) -> Answer:
 
 def _found(query: str) -> Answer:
     """Return a web search that says it searched nothing, with a citation in the API's format."""
-    text = "I'm the scripted stand-in and searched nothing: a real model would cite its sources."
-    start = text.index("its sources")
-    place = {"start_index": start, "end_index": len(text) - 1}
+    text = replies.SAY["searched"][is_japanese(query)]
+    place = {"start_index": 0, "end_index": len(text)}
     cited = {"url": "https://example.com/", "title": query, **place}
     return Answer(text=text, annotations=(cited,), web_search=True)
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from playground.model.answer import Call, call
-from playground.model.formation import Memories, mentions
+from playground.model.formation import Document, Memories, mentions
 from playground.model.lexicon import is_japanese
 from playground.model.prompt import Prompt, Tool, content_of, json_list, tools_in
 from playground.model.replies import texts_for
@@ -29,6 +29,7 @@ def calls_for(prompt: Prompt) -> list[Call]:
     done = {result.name for result in prompt.fresh_results}
     each = [_calls(one, prompt) for one in read(prompt.last_user_text)]
     made = [one for calls in each for one in calls if one.name not in done]
+    made.sort(key=lambda one: "search" not in one.name)
     return [one for one in made if one.name == made[0].name]
 
 
@@ -41,9 +42,9 @@ def _calls(one: Said, prompt: Prompt) -> list[Call]:
     if one.name == "view" and "read_current_view" in tools:
         return [call("read_current_view", {})]
     if one.name == "news" and "search_web" in tools:
-        return [call("search_web", {"query": f"{one.things[0]} news"})]
+        return [call("search_web", {"query": texts_for(prompt)["query"].format(one.things[0])})]
     if change and one.wish == "remember":
-        return _remember(change, one)
+        return _remember(change, search, one, prompt)
     if change and search and one.name == "forget":
         return _forget(change, search, one, prompt)
     asks = one.name in {"eat", "recall", "topics", "week", "show_memories"}
@@ -52,24 +53,51 @@ def _calls(one: Said, prompt: Prompt) -> list[Call]:
     return []
 
 
-def _remember(change: Tool, one: Said) -> list[Call]:
-    """Return calls that create the memory, as a kind that the tool names, or as text."""
+def _remember(change: Tool, search: Tool | None, one: Said, prompt: Prompt) -> list[Call]:
+    """Return calls that create the memory, as a kind that the tool names, or as text.
+
+    If the prompt shows a memory that changes by it, search for that one's id and change it.
+    """
     if "evidence" not in change.fields:
         return [call(change.name, {"action": "create", "content": without_marks(one.clause)})]
     kinds = tools_in(change.parameters["properties"]["content"].get("description", ""))
-    memories = Memories(kinds, [])
+    found = _found(search, prompt)
+    shown = [{"id": "?", "content": content} for content in prompt.memories]
+    memories = Memories(kinds, [_document(e) for e in (shown if found is None else found)])
     memories.take(one)
-    made = [{"kind": document.kind, **document.content} for document in memories.documents]
-    quoted = {"action": "create", "evidence": one.quote}
-    return [call(change.name, {**quoted, "content": content}) for content in made]
+    changed = [d for d in memories.documents if d.removed or d.content != d.before]
+    if search and found is None and any(document.key for document in changed):
+        return [call(search.name, {"query": without_marks(one.clause)})]
+    if not changed:
+        memories = Memories(kinds, changed)
+        memories.take(one)
+    made = []
+    for document in changed:
+        action = "delete" if document.removed else "update" if document.key else "create"
+        given: dict[str, Any] = {"action": action, "evidence": one.quote}
+        given |= {"id": document.key} if document.key else {}
+        content = {"kind": document.kind, **document.content}
+        made.append(call(change.name, given | ({} if document.removed else {"content": content})))
+    return made
+
+
+def _document(entry: dict[str, Any]) -> Document:
+    content = content_of(entry)
+    kind, key = entry.get("kind", ""), entry.get("id", "")
+    return Document(kind=kind, key=key, content=dict(content), before=content)
+
+
+def _found(search: Tool | None, prompt: Prompt) -> list[Any] | None:
+    """Return what the searches for this message found; None before any search."""
+    results = [one for one in prompt.fresh_results if search and one.name == search.name]
+    found = [entry for result in results for entry in json_list(result.output)]
+    return found if results else None
 
 
 def _forget(change: Tool, search: Tool, one: Said, prompt: Prompt) -> list[Call]:
     """Return calls that search for what is to be forgotten, then delete the matches."""
-    results = [result for result in prompt.fresh_results if result.name == search.name]
-    if not results:
+    if (found := _found(search, prompt)) is None:
         return [call(search.name, {"query": thing}) for thing in one.things]
-    found = [entry for result in results for entry in json_list(result.output)]
     found = [e for e in found if any(mentions(content_of(e), thing) for thing in one.things)]
     quoted = {"action": "delete"} | ({"evidence": one.quote} if "evidence" in change.fields else {})
     return [call(change.name, {**quoted, "id": e.get("id") or e.get("key")}) for e in found[:3]]
@@ -120,8 +148,7 @@ def words_for(prompt: Prompt) -> str:
         told_of = {key for key, value in output.items() if value not in (None, False)} - {"done"}
         key = next((key for key in say if key in told_of), action if action in say else "done")
         if "result" in output:
-            links = (f"- [{one['title']}]({one['url']})" for one in output.get("sources", []))
-            told.append("\n".join([output["result"], *links]))
+            told.append(output["result"])
         elif key == "error" or result.name not in {"memory_search", "search_memory"}:
             told += [say[key]] if output or action in say else []
     if prompt.fresh_results and not told:

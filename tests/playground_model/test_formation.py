@@ -127,7 +127,7 @@ async def test_the_cloud_story(person: Person) -> None:
     assert max(names, key=lambda name: names[name] or 0) == "AIエージェント"
     rows = list((await person.rows()).values())
     assert rows[0]["evidence"] == first
-    assert {row["category"] for row in rows} == {"クラウド", "AI"}
+    assert {row["category"] for row in rows} == {None}
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -141,8 +141,8 @@ async def test_the_ramen_story(person: Person, at_once: bool) -> None:
         await person.says(*messages)
     rows = list((await person.rows()).values())
     assert [(row["food_name"], row["cuisine"], row["preference"]) for row in rows] == [
-        ("ラーメン", "和食", 100),
-        ("パスタ", "洋食", 80),
+        ("ラーメン", None, 100),
+        ("パスタ", None, 80),
     ]
     key = await person.key_of("ラーメン")
     for messages in [changed] if at_once else [(one,) for one in changed]:
@@ -263,6 +263,7 @@ async def test_what_is_not_understood_forms_nothing(person: Person, message: str
         ("大阪に住んでいます", {"fact": "大阪に住んでいます", "topic": "住まい"}),
         ("I have diabetes", {"fact": "I have diabetes", "topic": "health"}),
         ("I love hiking", {"fact": "I love hiking", "topic": None}),
+        ("I'm learning Japanese", {"fact": "I'm learning Japanese", "topic": None}),
         ("I am on a diet until Friday", {"fact": "I am on a diet until Friday", "topic": "plan"}),
         ("Please answer in bullet points", {"instruction": "answer in bullet points"}),
         ("箇条書きで答えて", {"instruction": "箇条書きで答えて"}),
@@ -289,6 +290,48 @@ async def test_facts_wishes_and_stories(url: str, message: str, expected: dict[s
     assert found.content.model_dump() == {**expected, "evidence": message}
     again = await manager.ainvoke({"messages": asked, "existing": [found]})
     assert [one.content for one in again] == [found.content]
+
+
+TASTE = {"food_name": "ramen", "cuisine": None, "preference": 80, "description": None}
+TOPIC = {"topic": "Rust", "category": None, "interest_level": 75, "description": None}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("I like ramen", [TASTE]),
+        ("ramenは苦手です", [TASTE | {"preference": 20}]),
+        ("うどんとそばが好きです", [TASTE | {"food_name": name} for name in ("うどん", "そば")]),
+        ("寿司とラーメンが好き", [TASTE | {"food_name": name} for name in ("寿司", "ラーメン")]),
+        ("卵とじうどんが好き", [TASTE | {"food_name": "卵とじうどん"}]),
+        ("For coffee, I like iced coffee", [TASTE | {"food_name": "coffee"}]),
+        ("I'm interested in Rust", [TOPIC]),
+        ("I'm learning Rust", [TOPIC | {"description": "I'm learning Rust"}]),
+        ("I like Rust", [TOPIC | {"interest_level": 80, "description": "I like Rust"}]),
+        (
+            "I'm interested in Rust and I'm learning Japanese",
+            [TOPIC, {"fact": "I'm learning Japanese", "topic": None}],
+        ),
+    ],
+)
+async def test_only_what_was_said_is_stored(
+    url: str, message: str, expected: list[dict[str, Any]]
+) -> None:
+    """No cuisine or category of a word list, and no description that repeats the rest."""
+    manager = create_memory_manager(model(url), schemas=KINDS, enable_inserts=True)
+    found = await manager.ainvoke({"messages": [{"role": "user", "content": message}]})
+    stored = [one.content.model_dump(exclude={"evidence"}) for one in found]
+    if message.startswith("For"):
+        assert stored[0].pop("description") == message
+        expected[0].pop("description")
+    assert stored == expected
+
+
+async def test_another_level_takes_the_old_description_away(person: Person) -> None:
+    """What was said of miso ramen does not stay beside a dislike of ramen."""
+    await person.says("For ramen, I like miso ramen", "I don't like ramen")
+    [row] = (await person.rows()).values()
+    assert (row["preference"], row["description"]) == (20, None)
 
 
 async def test_a_new_home_replaces_the_old(url: str) -> None:

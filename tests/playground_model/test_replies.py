@@ -112,11 +112,29 @@ async def test_lunch_is_a_dish_that_is_liked(asker: Asker) -> None:
 
 
 async def test_what_is_disliked_or_avoided_is_not_suggested(asker: Asker) -> None:
-    """A low preference and an allergy are named as kept in mind only, with all that holds them."""
+    """A dislike and an allergy are only told again, as sentences, with all that holds them."""
     known = [food("soba", 90), food("natto", 5), food("peanut noodles", 95)]
     reply = await asker.ask("what shall I eat?", [*known, fact("I'm allergic to peanuts")])
     assert re.findall(r"\*\*(.+?)\*\*|^- (.+)", reply, re.M) == [("soba", "")]
-    assert "I'm allergic to peanuts" in reply
+    assert reply.endswith("You also told me: I don't like natto / I'm allergic to peanuts.")
+    reply = await asker.ask(ASK_LUNCH, [food("ラーメン"), food("納豆", 5)])
+    assert reply.endswith("次のことも伺っています：納豆は苦手です")
+
+
+async def test_a_removed_liking_is_not_told_again(asker: Asker) -> None:
+    """What is no longer liked is not suggested, and nothing more is said of it."""
+    for memories in ([], [food("pizza")]):
+        reply = await asker.ask("what shall I eat?", memories, recent=["I no longer like pizza"])
+        assert "pizza" not in reply
+
+
+async def test_drinks_and_hobbies_are_not_offered_to_eat(asker: Asker) -> None:
+    """They are told as liked all the same, also beside a dislike whose letters they hold."""
+    known = [food("coffee"), fact("I like hiking"), food("tea", 20), food("steak", 70)]
+    assert "You like **steak**, so" in await asker.ask("what shall I eat?", known)
+    assert "How about" in await asker.ask("what shall I eat?", known[:-1])
+    reply = await asker.ask("what food do I like?", known)
+    assert re.findall(r"^- \*\*(.+?)\*\*", reply, re.M) == ["coffee", "I like hiking", "steak"]
 
 
 async def test_an_allergy_is_never_liked(asker: Asker) -> None:
@@ -161,18 +179,24 @@ async def test_what_somebody_else_wrote_is_theirs(asker: Asker) -> None:
 @pytest.mark.parametrize(
     ("question", "told"),
     [
-        ("what do you remember about me?", ["ramen", "Rust", "natto (5/100)", "I live in Osaka"]),
-        ("私について何を覚えてる？", ["ramen", "Rust", "natto (5/100)", "I live in Osaka"]),
+        (
+            "what do you remember about me?",
+            ["ramen", "Rust", "I don't like natto", "I live in Osaka"],
+        ),
+        ("私について何を覚えてる？", ["ramen", "Rust", "nattoは苦手です", "I live in Osaka"]),
         ("what food do I like?", ["ramen"]),
         ("What am I interested in?", ["Rust"]),
         ("where do I live?", ["I live in Osaka"]),
         ("私はどこに住んでいますか", ["I live in Osaka"]),
         ("What am I allergic to?", []),
+        ("What's my name?", ["My name is Ann"]),
+        ("私の名前は何ですか", ["My name is Ann"]),
     ],
 )
 async def test_it_tells_what_it_knows(asker: Asker, question: str, told: list[str]) -> None:
     """What was asked for is listed, and nothing when there is none."""
     known = [food("ramen"), tech({"topic": "Rust"}), food("natto", 5), fact("I live in Osaka")]
+    known += [fact("My name is Ann")] if "My name is Ann" in told else []
     reply = await asker.ask(question, known)
     assert re.findall(r"^- \*\*(.+?)\*\*", reply, re.M) == told
     assert "ramen**" not in await asker.ask(question)
@@ -212,6 +236,7 @@ async def test_any_shape_of_memory_is_read(asker: Asker) -> None:
         ("ありがとうございます", "どういたしまして！"),
         ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
         ("I love ramen, just so you know what I eat", HONEST_EN),
+        ("I love natto. Just kidding!", "All right, I take it as a joke."),
         ("I like soba. Thanks!", "Understood: **I like soba**. You're welcome!"),
         ("そばが好きです。ありがとう", "わかりました：**そばが好きです** どういたしまして！"),
     ],
@@ -227,6 +252,33 @@ async def test_bullet_points_are_given_where_they_are_wished(asker: Asker) -> No
     """Of wishes about the form of answers this one is followed."""
     reply = await asker.ask("I like soba. Thanks!", preferences=["Answer in bullet points"])
     assert reply == "- Understood: **I like soba**.\n- You're welcome!"
+    wish = ["箇条書きで答えて"]
+    reply = await asker.ask(
+        "What should I learn first?", [tech({"topic": "AWS"})], None, None, wish
+    )
+    assert reply == "- **AWS**: build something small with it."
+    assert await asker.ask("Is Rust hard?", preferences=wish) == HONEST_EN
+    reply = await asker.ask("I like soba. It rains.", preferences=wish)
+    assert reply == f"- Understood: **I like soba**.\n\n{HONEST_EN}"
+
+
+async def test_answers_come_in_the_language_that_is_wished(asker: Asker) -> None:
+    """The newest wish counts, stored or just said; without one the language of the message."""
+    wish = ["Answer in English"]
+    assert await asker.ask("ありがとう", preferences=wish) == "You're welcome!"
+    reply = await asker.ask("Thanks", recent=["Answer in Japanese"], preferences=wish)
+    assert reply == "どういたしまして！"
+    reply = await asker.ask("Answer in Japanese", preferences=wish)
+    assert reply == "わかりました：**Answer in Japanese**"
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [("Keep your answers short", "I am a script and cannot follow it"), ("短く答えて", "代役")],
+)
+async def test_a_wish_for_short_answers_is_noted_only(asker: Asker, text: str, reply: str) -> None:
+    """The script has no shorter answers, and says so."""
+    assert reply in await asker.ask(text)
 
 
 @pytest.mark.parametrize(("text", "head"), [("Look!", "A stand-in"), ("見て", "代役")])

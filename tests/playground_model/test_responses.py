@@ -134,13 +134,16 @@ async def test_a_web_search_is_a_kind_of_its_own(
     assert part.type == "output_text"
     [cited] = part.annotations
     assert cited.type == "url_citation"
-    assert part.text[cited.start_index : cited.end_index] == "its sources"
+    assert part.text[cited.start_index : cited.end_index] == part.text
     assert "scripted stand-in" in part.text
+    japanese = await client.responses.create(**search | {"input": "Rustの最近の動き"})
+    assert "何も検索していません" in japanese.output_text
     await controls.post("faults", {"endpoint": "responses", "kind": "search", "status": 503})
     assert (await client.responses.create(model=MODEL, input="hello")).output_text
     with pytest.raises(openai.InternalServerError):
         await client.responses.create(**search)
-    assert [one["kind"] for one in await controls.journal()] == ["search", "reply", "search"]
+    kinds = [one["kind"] for one in await controls.journal()]
+    assert kinds == ["search", "search", "reply", "search"]
 
 
 async def test_the_stream_helper_of_the_client_accumulates_it(client: openai.AsyncOpenAI) -> None:

@@ -54,7 +54,7 @@ SUGGESTED: dict[str, dict[Language, Right]] = {
     "suggest_eat_message": {"en": "**soba**", "ja": "**soba**"},
     "suggest_news_message": {
         "en": ("search_web", {"query": "AWS news"}),
-        "ja": ("search_web", {"query": "AWS news"}),
+        "ja": ("search_web", {"query": "AWSの最近の動き"}),
     },
     "suggest_together_message": {"en": "**AWS**, **Rust**", "ja": "**AWS**, **Rust**"},
     "suggest_week_message": {"en": "**ramen**", "ja": "**ラーメン**"},
