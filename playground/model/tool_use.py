@@ -147,6 +147,8 @@ def words_for(prompt: Prompt) -> str:
         output, action = _json(result.output), str(_json(result.arguments).get("action"))
         told_of = {key for key, value in output.items() if value not in (None, False)} - {"done"}
         key = next((key for key in say if key in told_of), action if action in say else "done")
+        if key == "proposed" and result.name == "memory_settings":
+            key = "offered"  # the output does not say whether there is anything to change
         if "result" in output:
             told.append(output["result"])
         elif key == "error" or result.name not in {"memory_search", "search_memory"}:
