@@ -45,6 +45,7 @@ SAY: Final = {
     "not_remembered": ("I will not remember that.", "これは覚えません。"),
     "not_found": ("I found nothing like that in my memory.", "それについて覚えていることは見つかりませんでした。"),
     "create": ("Done, I will remember that.", "覚えました。"),
+    "update": ("Done, I have changed that.", "変更しました。"),
     "delete": ("Done, I have forgotten that.", "忘れました。"),
     "done": ("Done.", "わかりました。"),
 }  # fmt: skip

@@ -57,7 +57,7 @@ class Said:
 
     @property
     def domain(self) -> str:
-        """What its subject is: see `kind_of`."""
+        """The kind of the subject, as `kind_of` returns it."""
         return kind_of(self.subject)
 
 
@@ -138,7 +138,7 @@ _LIST: Final = re.compile(
     rf"(?i:, (?:and )?| and | & |、|・|(?:(?<=[^ぁ-ん\s]){''.join(f'|(?<={word})' for word in JAPANESE)})"
     rf"(?:と|や)(?=[^ぁ-ん\s]|{'|'.join(JAPANESE)}))"
 )
-"""What separates things. In hiragana 「と」 does so only between two known words."""
+"""Separators of a list of things. In hiragana, 「と」 is one only between two known words."""
 _BARE: Final = re.compile(
     r"(?i:^(?:the|an?|some|eating|drinking|to eat|to drink) )|全般$|[「」“”\"*_`]"
 )

@@ -176,6 +176,29 @@ def test_story_remember(
     assert name in shown(listed)
 
 
+@pytest.mark.one_mode
+def test_story_correct(world: World) -> None:
+    """A name that is to be remembered replaces the one before, and the answer knows it."""
+    ann = world.human()
+    world.ask(ann, "My name is Clara")
+    [before] = world.formed(ann)
+    assert "I have changed that" in world.ask(ann, "Remember that my name is Claire").text
+    [after] = world.formed(ann)
+    assert (after["key"], after["value"]["content"]["fact"]) == (
+        before["key"],
+        "my name is Claire",
+    )
+    assert "Claire" in world.ask(ann, "What's my name?").text
+
+
+@pytest.mark.one_mode
+def test_story_news(world: World) -> None:
+    """News are answered in the language of the question, and their source is named once."""
+    reply = world.ask(world.human(locale="ja-JP"), "Rustの最近の動きを3点にまとめてください。")
+    assert "何も検索していません" in reply.text
+    assert reply.text.count("https://example.com/") == 1
+
+
 @pytest.mark.parametrize(
     ("language", "like", "request_", "list_"),
     [
