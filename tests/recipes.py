@@ -35,6 +35,16 @@ def _said(file: str, **texts: str) -> Edit:
     return Edit(file=file, before='msgid "kind_instruction"', text="".join(lines))
 
 
+def _row(command: str) -> Edit:
+    """Add a control to the page that lists them."""
+    return Edit(
+        file="docs/controls.md",
+        before="| Search | `/memories search ramen`",
+        text=f"| See what to try | `{command}` | “what can I try?” |"
+        " `tests/integration/test_own_commands.py::test_add_forms_what_was_typed` |\n",
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     "Add a kind of memory": Recipe(
         edits=(
@@ -43,7 +53,9 @@ RECIPES: dict[str, Recipe] = {
                 before="SCHEMAS: tuple[type[BaseModel], ...] = (\n",
                 text='class UserPet(BaseModel):\n    """本人が飼っているペット"""\n\n'
                 '    name: str = Field(..., description="ペットの名前（例：ポチ）")\n'
-                '    species: str | None = Field(None, description="動物の種類（例：犬）")\n\n\n',
+                '    species: str | None = Field(None, description="動物の種類（例：犬）")\n'
+                '    fondness: Score | None = Field(None, description="どれくらい好きか")\n'
+                '    born: int | None = Field(None, description="生まれた年（例：2019）")\n\n\n',
             ),
             Edit(
                 file="memory/model/schemas.py",
@@ -51,9 +63,9 @@ RECIPES: dict[str, Recipe] = {
                 text="    UserPet,\n",
             ),
             Edit(
-                file="memory/model/schemas.py",
-                before='    "Episode": "observation",\n',
-                text='    "UserPet": "name",\n',
+                file="memory/formation/former.py",
+                before='    "UserFact": "other facts',
+                text='    "UserPet": "pets that they have",\n',
             ),
             Edit(
                 file="bot/views/labels.py",
@@ -63,20 +75,51 @@ RECIPES: dict[str, Recipe] = {
             Edit(
                 file="bot/views/labels.py",
                 before='    "result": "field_result",\n',
-                text='    "name": "field_name",\n    "species": "field_species",\n',
+                text="".join(
+                    f'    "{name}": "field_{name}",\n'
+                    for name in ("name", "species", "fondness", "born")
+                ),
             ),
-            _said(_EN, kind_pet="Pets", field_name="Name", field_species="Animal"),
-            _said(_JA, kind_pet="ペット", field_name="名前", field_species="動物"),
+            _said(
+                _EN,
+                kind_pet="Pets",
+                field_name="Name",
+                field_species="Animal",
+                field_fondness="How much you like it",
+                field_born="Year of birth",
+            ),
+            _said(
+                _JA,
+                kind_pet="ペット",
+                field_name="名前",
+                field_species="動物",
+                field_fondness="どれくらい好きか",
+                field_born="生まれた年",
+            ),
+            Edit(
+                file="docs/how-to/own-schemas.md",
+                before="`.\nA form shows at most six",
+                text=",UserPet",
+            ),
         ),
         shows="from memory import load_schemas\n"
         "from bot.views.forms import memory_form\n"
         "from bot.views.labels import describe\n"
+        "from memory.formation.former import instructions_for\n"
+        "from memory.model.schemas import level\n"
         "[pet] = [schema for schema in load_schemas(None) if schema.__name__ == 'UserPet']\n"
-        "pochi = {'name': 'Pochi', 'species': 'dog'}\n"
-        "assert describe('en', 'UserPet', pochi) == 'Pochi (Animal: dog)'\n"
-        "assert describe('ja', 'UserPet', pochi) == 'Pochi（動物: dog）'\n"
-        "form = memory_form('en', pet, pochi)\n"
-        "assert [block['label']['text'] for block in form['blocks']] == ['Name', 'Animal']\n",
+        "pochi = {'name': 'Pochi', 'species': 'dog', 'fondness': 95, 'born': 2019}\n"
+        "line = describe('en', 'UserPet', pochi)\n"
+        "assert line == 'Pochi (Animal: dog, Year of birth: 2019)'\n"
+        "assert describe('ja', 'UserPet', pochi) == 'Pochi（動物: dog、生まれた年: 2019）'\n"
+        "assert level('UserPet', {**pochi, 'fondness': 0}) == 0\n"
+        "assert 'pets that they have' in instructions_for([pet])\n"
+        "for content in ({}, pochi):\n"
+        "    blocks = memory_form('en', pet, content)['blocks']\n"
+        "    labels = [block['label']['text'] for block in blocks]\n"
+        "    assert labels == ['Name', 'Animal', 'How much you like it', 'Year of birth']\n"
+        "    steps = [option['value'] for option in blocks[2]['element']['options']]\n"
+        "    assert steps == ['20', '60', '95'], steps\n",
     ),
     "Add a use of /memories": Recipe(
         edits=(
@@ -117,12 +160,7 @@ RECIPES: dict[str, Recipe] = {
                 about_tips="最初に試すこと",
                 tips="好きなものを教えて、計画を頼んでみてください。",
             ),
-            Edit(
-                file="docs/controls.md",
-                before="| Search | `/memories search ramen`",
-                text="| See what to try | `/memories tips` | “what can I try?” |"
-                " `tests/integration/test_own_commands.py::test_add_forms_what_was_typed` |\n",
-            ),
+            _row("/memories tips"),
         ),
         shows="from bot.views.subcommands import help_groups, parse_memories\n"
         "assert parse_memories('tips')[0].name == parse_memories('ヒント')[0].name == 'tips'\n"
@@ -163,6 +201,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             _said(_EN, tips="Tell me what you like, and ask me for a plan."),
             _said(_JA, tips="好きなものを教えて、計画を頼んでみてください。"),
+            _row("/tips"),
         ),
         shows="from bot.memories.commands import SlashCommands\n"
         "from bot.listeners.commands import COMMANDS\n"

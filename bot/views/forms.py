@@ -31,6 +31,9 @@ InputType: TypeAlias = Literal[
 # Three steps of a level from 0 to 100: the least level of each, the level it stores, its words.
 _STEPS = ((0, 20, "step_little"), (40, 60, "step_quite"), (85, 95, "step_very"))
 _TASTE_STEPS = ((0, 20, "step_disliked"), (40, 75, "step_liked"), (90, 95, "step_loved"))
+# Of our own kinds: optional fields that only the form of a memory that has them shows, so that the
+# form of a new one is short.
+_NOT_ASKED = frozenset({"topic", "category", "cuisine", "description", "action", "result"})
 # Of our own kinds: labels one word, and is shown nowhere.
 _HIDDEN = ("UserFact", "topic")
 _ERRORS: Mapping[str, str] = {
@@ -76,8 +79,8 @@ def memory_form(
 
 
 def _is_asked(schema: type[BaseModel], field: Field, content: Mapping[str, Any]) -> bool:
-    """Say whether a form of a built-in kind has this field: what a memory lacks is not asked."""
-    if field.required or field.input_type == "level":
+    """Return whether the form of a memory of a built-in kind has this field."""
+    if field.required or field.name not in _NOT_ASKED:
         return True
     return bool(content.get(field.name)) and (schema.__name__, field.name) != _HIDDEN
 

@@ -10,21 +10,21 @@ from typing import Any
 from bot.locale import Language, say
 from bot.views.blocks import LINE_LIMIT, escaped
 from bot.views.dates import day
-from memory import DM, EPISODE_KIND, PUBLIC, Memory, subject
+from memory import DM, EPISODE_KIND, LEVEL_FIELDS, PUBLIC, SCHEMAS, Memory, subject
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
 _INTERESTS = ((85, "tech_very"), (40, "tech"), (1, "tech_little"), (0, "tech_not"))
 # Of “I like …” and 「…が好きです」; and what ends a word before the subject in Japanese.
 _FEW_LETTERS, _ENDS = 8, "はがもの"
-_TITLES = {
+KIND_TITLES = {
     "UserFoodPreference": "kind_food",
     "UserTechInterest": "kind_tech",
     "UserFact": "kind_fact",
     "UserInstruction": "kind_instruction",
     "Episode": "kind_episode",
 }
-# Of the built-in kinds: the name of a field, and the key of what people call it.
+# Of the built-in kinds: the name of a field, in whichever kind, and the key of its label.
 FIELD_LABELS: Mapping[str, str] = {
     "topic": "field_topic",
     "category": "field_category",
@@ -39,7 +39,8 @@ FIELD_LABELS: Mapping[str, str] = {
     "action": "field_action",
     "result": "field_result",
 }
-# The fields of a kind that are shown beside its subject; without an entry, all of them with labels.
+# The fields of a kind that are shown beside its subject; without an entry, all but the level, each
+# with its label.
 _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFoodPreference": ("cuisine",),
     "UserTechInterest": ("category",),
@@ -107,19 +108,25 @@ def _sentence(language: Language, kind: str, what: str, content: Mapping[str, An
 def _labelled_fields(
     language: Language, kind: str, content: Mapping[str, Any], what: str
 ) -> list[str]:
-    """Return the fields beside the subject, each with its label; an operator's by its name."""
+    """Return the fields beside the subject: of a built-in kind by their labels, without the level.
+
+    Of an operator's kind, all of them by their names.
+    """
     plain = {n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what}
-    labels = FIELD_LABELS if kind in _TITLES else {}
+    schema = next((schema for schema in SCHEMAS if schema.__name__ == kind), None)
+    if schema is None:
+        return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
     return [
-        f"{say(language, labels[name]) if name in labels else name.replace('_', ' ')}: {value}"
-        for name, value in sorted(plain.items())
+        f"{say(language, FIELD_LABELS[name])}: {plain[name]}"
+        for name in schema.model_fields
+        if name in plain and name != LEVEL_FIELDS.get(kind)
     ]
 
 
 def kind_title(language: Language, kind: str) -> str:
     """Return the heading of a group of memories; an operator's own kind goes by its name."""
-    if kind in _TITLES:
-        return say(language, _TITLES[kind])
+    if kind in KIND_TITLES:
+        return say(language, KIND_TITLES[kind])
     own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", kind)
     return say(language, "kind_other") if kind == "Memory" else escaped(own)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# What each built-in kind records; their docstrings are in Japanese, these instructions in English.
 _PURPOSES = {
     "UserTechInterest": "technologies that the person is interested in, uses or learns",
     "UserFoodPreference": "food and drink that they like or dislike",
@@ -53,7 +54,7 @@ quote."""
 def instructions_for(schemas: Sequence[type[BaseModel]]) -> str:
     """Return the memory model's instructions: what to record, by kind, then the rules.
 
-    A kind that is not built in is described by its name and its docstring.
+    An operator's own kind is described by its name and its docstring.
     """
     purposes = (
         _PURPOSES.get(schema.__name__) or f"{schema.__name__}: {schema.__doc__}".strip()

@@ -88,14 +88,8 @@ SCHEMAS: tuple[type[BaseModel], ...] = (
 INSTRUCTION_KIND = UserInstruction.__name__
 EPISODE_KIND = Episode.__name__
 
-_level_fields = {"UserTechInterest": "interest_level", "UserFoodPreference": "preference"}
-_subject_fields = {
-    "UserTechInterest": "topic",
-    "UserFoodPreference": "food_name",
-    "UserFact": "fact",
-    "UserInstruction": "instruction",
-    "Episode": "observation",
-}
+_level_fields: dict[str, str] = {}
+_subject_fields: dict[str, str] = {}
 # The field of each kind that is a level (0 to 100); a memory with level 0 is removed.
 LEVEL_FIELDS: Mapping[str, str] = MappingProxyType(_level_fields)
 # The field of each kind that names its subject.
@@ -111,7 +105,8 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
     `subject`, `thing` and `level` look fields up in that registry, because stored rows name only
     their kind. A model declares its fields by
     ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
-    Without a declaration the subject is the first required text field, and there is no level. See
+    Without a declaration the subject is the first required text field, and there is no level,
+    unless the kind is built in: its level is its first field of type `Score`. See
     `memory.model.custom_schemas.load_schemas` for the checks.
     """
     kinds = tuple(schemas)
@@ -125,18 +120,23 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
 
 
 def declaration(schema: type[BaseModel]) -> dict[str, str]:
-    """Return the declared field names of a model."""
+    """Return the declared field names of a model; of a built-in kind, its level."""
     extra = schema.model_config.get("json_schema_extra")
     said = extra.get(DECLARATION) if isinstance(extra, dict) else None
-    if not isinstance(said, dict):
-        return dict[str, str]() if schema.__name__ not in _subject_fields else _built_in(schema)
-    return {name: str(value) for name, value in said.items()}
+    if isinstance(said, dict):
+        return {name: str(value) for name, value in said.items()}
+    scores = _scores(schema) if schema in SCHEMAS else []
+    return {"level": scores[0]} if scores else {}
 
 
-def _built_in(schema: type[BaseModel]) -> dict[str, str]:
-    name = schema.__name__
-    fields = {"subject": _subject_fields.get(name), "level": _level_fields.get(name)}
-    return {what: field for what, field in fields.items() if field and field in schema.model_fields}
+def _scores(schema: type[BaseModel]) -> list[str]:
+    """Return the fields that are a `Score`, or a `Score` or None."""
+    bounds = {"minimum": 0, "maximum": 100}.items()
+    return [
+        name
+        for name, rules in schema.model_json_schema()["properties"].items()
+        if any(bounds <= one.items() for one in rules.get("anyOf", [rules]))
+    ]
 
 
 def first_text(schema: type[BaseModel]) -> str | None:
@@ -204,3 +204,6 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
             ),
         ),
     )
+
+
+register_schemas(SCHEMAS)

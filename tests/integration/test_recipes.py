@@ -77,7 +77,7 @@ def test_the_steps_are_enough(title: str, tmp_path: Path) -> None:
     """The edits touch the files that the steps name, the check passes, and the addition works."""
     text, recipe = sections()[title], RECIPES[title]
     steps, _, check = text.partition("\nCheck: ")
-    named = re.findall(r"`((?:\w[\w./]*/)?\.?[\w.]+\.(?:py|po|md|yml|example))`", steps)
+    named = re.findall(r"`((?:\w[\w./-]*/)?\.?[\w.-]+\.(?:py|po|md|yml|example))`", steps)
     assert set(named) == {edit.file for edit in recipe.edits}
     copy = copy_of_the_code(tmp_path / "kioku")
     for edit in recipe.edits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.listeners.commands import COMMANDS
 from bot.locale import say
 from bot.views.subcommands import FORGET, MEMORIES
 from tests.lint.tables import ROOT, names_a_test, rows
@@ -20,3 +21,4 @@ def test_each_use_of_a_command_is_there() -> None:
     commands = " ".join(row[1] for row in ROWS)
     usages = [say("en", use.usage) for use in (*MEMORIES, *FORGET)]
     assert [usage for usage in usages if f"`{usage}`" not in commands] == []
+    assert [command for command in COMMANDS if f"`{command}" not in commands] == []

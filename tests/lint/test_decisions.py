@@ -1,10 +1,13 @@
-"""The list of decisions names each of them."""
+"""The list of decisions names each of them; decision 31 says what import-linter checks."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+import tomllib
 
-DECISIONS = Path(__file__).parents[2] / "docs" / "decisions"
+from tests.conftest import ROOT
+
+DECISIONS = ROOT / "docs" / "decisions"
 
 
 def test_every_decision_is_listed_with_its_title() -> None:
@@ -16,3 +19,15 @@ def test_every_decision_is_listed_with_its_title() -> None:
         rows.append(f"| {int(number.strip('.:'))} | [{title}]({page.name}) |")
     listed = (DECISIONS / "README.md").read_text("utf-8").splitlines()
     assert [row for row in listed if row.startswith("| ") and "](" in row] == rows
+
+
+def test_the_layers_are_written_as_they_are_checked() -> None:
+    """Decision 31 and the table in CONTRIBUTING.md name every layer of `bot`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    [layers] = [one["layers"] for one in contracts if one["name"] == "the layers of bot"]
+    layers.remove("__main__")
+    decision = (DECISIONS / "0031-packages-of-bot.md").read_text("utf-8")
+    assert f"`{' → '.join(layers)}`" in " ".join(decision.split())
+    table = re.findall(r"`bot/(\w+)(?:\.py)?`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert set(table) >= set(re.findall(r"\w+", " ".join(layers)))

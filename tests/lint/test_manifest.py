@@ -102,6 +102,9 @@ def test_commands_are_described(manifest: dict[str, Any]) -> None:
     """Each command tells what it does, and gets its text as typed."""
     commands = {entry["command"]: entry for entry in manifest["features"]["slash_commands"]}
     assert commands.keys() == set(COMMANDS)
+    keys = {"description", "usage_hint", "should_escape"}
+    missing = {name: keys - entry.keys() for name, entry in commands.items()}
+    assert not any(missing.values()), f"manifest.yml lacks keys of slash commands: {missing}"
     # `/memories preview #general` needs the channel's id; what is forgotten is taken as typed.
     escaped = {name for name, entry in commands.items() if entry["should_escape"]}
     assert escaped == {"/memories"}

@@ -11,6 +11,7 @@ import pytest
 
 from bot.delivery.sessions import LOADING
 from bot.locale import LANGUAGES, Language
+from bot.views.labels import FIELD_LABELS, KIND_TITLES
 from tests.lint.test_locale import TEXTS, sources
 
 # Where each short text is shown, with Slack's limit of characters. What is not named here stands in
@@ -55,9 +56,9 @@ FIELDS: dict[str, tuple[int, str]] = {
         " settings_memory_off settings_notices_yes settings_as_slack settings_kept_always"
         " settings_kept_days place_choose_dm place_choose_public place_choose_own"
         " place_choose_dm_more place_choose_public_more place_choose_own_more home_every_kind"
-        " home_kind kind_food kind_tech kind_fact kind_instruction"
-        " kind_episode kind_other feedback_wrong feedback_forgot feedback_memory feedback_asked"
-        " feedback_length feedback_other import_tick erase_messages_too",
+        " home_kind kind_other feedback_wrong feedback_forgot feedback_memory feedback_asked"
+        " feedback_length feedback_other import_tick erase_messages_too "
+        + " ".join(KIND_TITLES.values()),
     ),
     "a placeholder": (
         150,
@@ -70,12 +71,11 @@ FIELDS: dict[str, tuple[int, str]] = {
     ),
     "a label": (
         2_000,
-        "home_search field_topic field_category field_interest_level field_description"
-        " field_food_name field_cuisine field_preference field_fact field_instruction"
-        " field_observation field_action field_result settings_memory settings_notices"
+        "home_search settings_memory settings_notices"
         " settings_language_label settings_retention place_where place_channel erase_type"
         " erase_messages"
-        " import_text import_file feedback_why feedback_comment pause_until",
+        " import_text import_file feedback_why feedback_comment pause_until "
+        + " ".join(FIELD_LABELS.values()),
     ),
     "a hint": (
         2_000,
