@@ -2198,7 +2198,7 @@ BREAKS = (
     Break(
         "every author in a held thread gets a notice",
         "bot/pipeline/thread_worker.py",
-        '                    if ended == "held" and claimed.more:',
+        '                    if ended == "model_away" and claimed.more:',
         "                    if False:",
         "People who write in a thread that waits for the model would get no notice.",
         ("tests/integration/test_outages.py::test_every_author_waiting_in_a_thread_gets_a_notice",),
@@ -2559,9 +2559,9 @@ BREAKS = (
         ("tests/integration/test_forgetting.py::test_words_forgotten_while_they_are_formed",),
     ),
     Break(
-        "kinds are forgotten after an outage",
+        "kinds are looked up again after an outage",
         "bot/pipeline/backfill/window.py",
-        "await forget_kinds(connection, team)",
+        "await invalidate_kinds(connection, team)",
         "pass",
         "A channel shared during an outage would be answered from public memories for an hour.",
         (

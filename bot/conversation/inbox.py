@@ -181,11 +181,11 @@ class Inbox:
         )
 
     @measured("claim")
-    async def claim(self, thread: str, *, without_notice: bool = False) -> ClaimedMessage | None:
+    async def claim(self, thread: str, *, not_held: bool = False) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
-        The message is in progress in this process until its attempt ends. `without_notice`: return
-        the oldest of those that were not held for the model yet.
+        The message is in progress in this process until its attempt ends. `not_held`: return the
+        oldest of those that were not held for the model yet.
         """
         rows = await execute_statement(
             self._pool,
@@ -199,7 +199,7 @@ class Inbox:
             " AND other.id <> inbox_events.id) AS more,"
             " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
             f" AND {AWAY}) AS unserved",
-            (self._queue.process, thread, without_notice),
+            (self._queue.process, thread, not_held),
             scope={THREAD_SETTING: thread},
         )
         if not rows:
@@ -290,7 +290,7 @@ class Inbox:
             return await found.fetchone() is not None
 
     @measured("check")
-    async def check(self, claimed: ClaimedMessage) -> bool:
+    async def read_flags(self, claimed: ClaimedMessage) -> bool:
         """Raise `Interrupted` if the turn that answers `claimed` must end.
 
         Returns False if the database is away, so that this is not known.
@@ -323,7 +323,7 @@ class Inbox:
         """Schedule a message, and its thread behind it, in `delay` seconds: the model is away."""
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await _spare(connection, claimed, held=True)
-            # The answer replaces the notice.
+            # The answer replaces the waiting message.
             limits = _limits(claimed.message.person, alone=claimed.runs_alone)
             await self._schedule(connection, claimed.message.thread, limits, delay)
 
@@ -430,7 +430,7 @@ def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Lim
     """Return the limits against which the answer to a person counts.
 
     Slack limits new messages by channel, and updates by workspace. An answer without `channel_id`
-    replaces a posted notice, so it waits for the limit of updates.
+    replaces a message that is posted already, so it waits for the limit of updates.
     """
     slack_limit = f"{person.team_id}.{channel_id or 'updates'}"
     return Limits(person=person.scope, slack_limit=slack_limit, alone=alone)

@@ -58,8 +58,8 @@ class StreamLost(Exception):
 class ReplyStream:
     """The reply to one message, as a context manager; its exit cancels what still runs.
 
-    `check` raises `Interrupted` if the reply must end, as all methods then do; it returns False
-    while the database is away, so that this is not known.
+    `read_flags` raises `Interrupted` if the reply must end, as all methods then do; it returns
+    False while the database is away, so that this is not known.
     """
 
     interactive = True
@@ -76,7 +76,7 @@ class ReplyStream:
         turn_row: TurnRow,
         *,
         stand_in: bool,
-        check: Callable[[ClaimedMessage], Awaitable[bool]],
+        read_flags: Callable[[ClaimedMessage], Awaitable[bool]],
     ) -> None:
         outbox = Outbox(pool, claimed, turn_row)
         self._client = workspace.client
@@ -89,7 +89,7 @@ class ReplyStream:
         self._memory_state: MemoryState | None = turn_row.memory_state
         self._people = people
         self._stand_in = stand_in
-        self._check = check
+        self._read_flags = read_flags
         # Asked of Slack while the model thinks: the first words do not wait for it.
         self._language = asyncio.create_task(
             people.language(self._message.person, self._message.text, settings=self._settings)
@@ -139,7 +139,7 @@ class ReplyStream:
             return
         known = True
         try:
-            known = await self._check(self._claimed)
+            known = await self._read_flags(self._claimed)
         except Stopped:
             # Slack has ended the stream, and refuses more text for it: `stopped_by_user`.
             self._may_stream = False
@@ -219,7 +219,9 @@ class ReplyStream:
                     self._client, self._message, payload, in_dm=in_dm, replied=True
                 )
             except SLACK_FAULTS as error:
-                log.warning("a proposal was not shown: %s", error_code(error) or fault(error))
+                log.warning(
+                    "a private message was not shown: %s", error_code(error) or fault(error)
+                )
 
     async def _with_preface(self, text: str) -> str:
         if self._claimed.late and not self._preface:
@@ -234,7 +236,7 @@ class ReplyStream:
         off = self._memory_state.off if self._memory_state is not None else None
         if off == "paused":
             # What is known here was read before the person may have resumed, maybe elsewhere.
-            self._people.forget(self._message.person)
+            self._people.invalidate(self._message.person)
             settings = await self._people.settings(self._message.person)
             if not settings.paused:
                 self._memory_state = None

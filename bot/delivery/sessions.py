@@ -141,7 +141,7 @@ class Sessions:
         Waits for Slack two seconds at most, and not at all if the first status call still runs.
         """
         if turn.active:
-            self._forget(turn)
+            self._drop(turn)
             return
         thread = turn.message.thread
         ending = self._endings[thread] = self._start(self._end(turn, replied=replied))
@@ -151,7 +151,7 @@ class Sessions:
 
     def leave(self, turn: TurnSession) -> None:
         """Leave the session as it is: another worker answers in its thread."""
-        self._forget(turn)
+        self._drop(turn)
 
     async def activate(
         self, team_id: str, channel_id: str, thread_ts: str, *, wait: bool = True
@@ -271,7 +271,7 @@ class Sessions:
             if turn.method == "line" and (turn.late or not replied) and newest():
                 await self._clear_line(message)
         finally:
-            self._forget(turn)
+            self._drop(turn)
 
     async def _activate(
         self, team_id: str, channel_id: str, thread_ts: str, wanted: Callable[[], bool]
@@ -362,7 +362,7 @@ class Sessions:
         if self._endings.get(thread) is task:
             del self._endings[thread]
 
-    def _forget(self, turn: TurnSession) -> None:
+    def _drop(self, turn: TurnSession) -> None:
         thread = turn.message.thread
         if self._newest.get(thread) is turn:
             del self._newest[thread]

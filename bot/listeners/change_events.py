@@ -103,10 +103,10 @@ class ChangeEvents:
                 await self._reword(team, channel, deleted, None)
                 await self._update_source(team, channel, deleted)
             case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
-                await self.audiences.forget(team, channel)
+                await self.audiences.invalidate(team, channel)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
-                    await self.audiences.forget(team, str(event.get(name)))
+                    await self.audiences.invalidate(team, str(event.get(name)))
 
     async def _stopped(self, team: str, channel: str, thread_ts: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""

@@ -16,7 +16,8 @@ from memory import transaction_timeout
 
 log = logging.getLogger(__name__)
 
-# Every event of manifest.yml; one without a listener would be answered 404 and sent again.
+# Every event of manifest.yml. A type that is not listed here is acknowledged and ignored
+# (`bot.listeners.app`).
 EVENTS = (
     "message",
     "app_mention",

@@ -92,7 +92,7 @@ class MemoryControls:
             await lock_for_forgetting(connection, person)
             await pause(connection, person, until)
             settings = await read_settings(connection, person)
-        self.people.forget(person)
+        self.people.invalidate(person)
         log.info("a person paused memory")
         return settings
 
@@ -107,7 +107,7 @@ class MemoryControls:
             off = settings.off_reason(self.consent)
             if off is None:
                 await self.form_waiting(connection, person)
-        self.people.forget(person)
+        self.people.invalidate(person)
         return off
 
     async def agree(self, person: Person) -> PersonSettings:
@@ -117,7 +117,7 @@ class MemoryControls:
             settings = await read_settings(connection, person)
             if not settings.off_reason(self.consent):
                 await self.form_waiting(connection, person)
-        self.people.forget(person)
+        self.people.invalidate(person)
         return settings
 
     async def refuse(self, person: Person) -> None:
@@ -126,7 +126,7 @@ class MemoryControls:
             await lock_for_forgetting(connection, person)
             await decide(connection, person, "refused")
             await discard_unformed_words(connection, person)
-        self.people.forget(person)
+        self.people.invalidate(person)
         log.info("a person switched memory off")
 
     async def choose(self, person: Person, **chosen: Any) -> PersonSettings:
@@ -140,7 +140,7 @@ class MemoryControls:
                 language=settings.language,
                 retention_days=settings.retention_days,
             )
-        self.people.forget(person)
+        self.people.invalidate(person)
         return settings
 
     async def go_incognito(

@@ -57,7 +57,7 @@ class PersonEraser:
             erased = await erase_person(
                 self.pool, person, language=language, messages=messages, direct=direct
             )
-        self.people.forget(person)
+        self.people.invalidate(person)
         return erased_view(language, erased)
 
     async def _direct(self, person: Person) -> str | None:

@@ -92,7 +92,7 @@ class UndoableChanges:
             done.pause = await add_pause(connection, person, until, earlier=earlier)
             done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
             settings = await read_settings(connection, person)
-        self.people.forget(person)
+        self.people.invalidate(person)
         log.info("a person paused memory")
         return settings
 
@@ -136,7 +136,7 @@ class UndoableChanges:
         if "language" in chosen:
             earlier = done.language[0] if done.language else before.language
             done.language = _changed([earlier, chosen["language"]])
-        self.people.forget(person)
+        self.people.invalidate(person)
 
     async def shown(self, person: Person, language: Language, *, done: ToolChanges) -> Payload:
         """Return a message that says what was done, with the button that takes it back."""
@@ -181,7 +181,7 @@ class UndoableChanges:
             parts += [number < ended for number in range(len(turns))]
             if (await read_settings(connection, person)).off_reason(self.consent) is None:
                 await self.form_waiting(connection, person)
-        self.people.forget(person)
+        self.people.invalidate(person)
         log.info("a person undid what a tool had changed")
         left = "control_undone_partly" if any(parts) else "control_undone_already"
         return ephemeral_payload(say(language, "control_undone" if all(parts) else left))

@@ -1,6 +1,7 @@
 """The job that drains one thread: its messages are answered in order, one after the other.
 
-While the model is away messages wait: each author gets a notice, and no worker slot is held.
+While the model is away messages wait: each author gets a waiting message (a reply that says so, and
+that the answer replaces), and no worker slot is held.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from langgraph.pregel import Pregel
 
 from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage, Inbox
 from bot.conversation.interruptions import Edited, Superseded, Withdrawn
-from bot.conversation.notice_throttle import NoticeThrottle
+from bot.conversation.refusal_throttle import RefusalThrottle
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
@@ -31,7 +32,7 @@ from memory import DM, is_unavailable, measured
 
 log = logging.getLogger(__name__)
 
-_End: TypeAlias = Literal["ended", "look_again", "held", "postponed"]
+_End: TypeAlias = Literal["ended", "look_again", "model_away", "failed"]
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -56,7 +57,7 @@ class ThreadWorker:
         outages: ModelOutages,
         deleted_messages: DeletedMessageCleanup,
         quotas: Quotas,
-        notice_throttle: NoticeThrottle,
+        refusal_throttle: RefusalThrottle,
         sessions: Sessions,
         access: AccessControl,
     ) -> None:
@@ -66,7 +67,7 @@ class ThreadWorker:
         self._outages = outages
         self._deleted_messages = deleted_messages
         self._quotas = quotas
-        self._notice_throttle = notice_throttle
+        self._refusal_throttle = refusal_throttle
         self._sessions = sessions
         self._access = access
 
@@ -75,7 +76,8 @@ class ThreadWorker:
         """Answer the waiting messages of `thread` in the order they were written.
 
         The job of a thread with many messages gives up its worker slot after a while if other jobs
-        wait. If a message waits for the model, the authors of those behind it get a notice, too.
+        wait. If a message waits for the model, the authors of those behind it get a waiting
+        message, too.
         """
         end = asyncio.get_running_loop().time() + _LONGEST_RUN_SECONDS
         claimed: ClaimedMessage | None = None
@@ -85,8 +87,8 @@ class ThreadWorker:
                 if ended == "ended" and not claimed.more:
                     # What was stored meanwhile came with a job of its own.
                     return
-                if ended in ("held", "postponed"):
-                    if ended == "held" and claimed.more:
+                if ended in ("model_away", "failed"):
+                    if ended == "model_away" and claimed.more:
                         await self._hold_others(thread)
                     break
                 if asyncio.get_running_loop().time() > end:
@@ -101,8 +103,8 @@ class ThreadWorker:
         await self._deleted_messages.clear(thread)
 
     async def _hold_others(self, thread: str) -> None:
-        while claimed := await self._inbox.claim(thread, without_notice=True):
-            if await self._answer(claimed, behind=True) == "postponed":
+        while claimed := await self._inbox.claim(thread, not_held=True):
+            if await self._answer(claimed, behind=True) == "failed":
                 return
 
     async def _answer(self, claimed: ClaimedMessage, *, behind: bool = False) -> _End:
@@ -112,7 +114,7 @@ class ThreadWorker:
         thread is scheduled again.
         """
         try:
-            return "ended" if await self._attempt(claimed, behind=behind) else "held"
+            return "ended" if await self._attempt(claimed, behind=behind) else "model_away"
         except Superseded:
             raise
         except Edited:
@@ -138,7 +140,7 @@ class ThreadWorker:
             pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
             with suppress(Edited, Withdrawn):
                 await self._inbox.fail(claimed, pause)
-                return "postponed"
+                return "failed"
         return "look_again"
 
     async def _restart_when_reachable(self, claimed: ClaimedMessage) -> None:
@@ -202,9 +204,9 @@ class ThreadWorker:
         Nothing of the message is stored.
         """
         message = claimed.message
-        kind = f"{refusal} {message.channel_id}"
+        here = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
-            message.addressed and await self._notice_throttle.claim(claimed, kind, _DAY_SECONDS)
+            message.addressed and await self._refusal_throttle.claim(claimed, here, _DAY_SECONDS)
         ):
             await self._access.tell(message, refusal)
         await self._activate(claimed)
@@ -212,7 +214,7 @@ class ThreadWorker:
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Tell the author once an hour, or day, which quota is used up; skip further messages."""
-        if not await self._notice_throttle.claim(
+        if not await self._refusal_throttle.claim(
             claimed, used_up.sentence, max(used_up.seconds, 60.0)
         ):
             await self._activate(claimed)
@@ -242,7 +244,7 @@ class ModelOutages:
         return self._breaker.open
 
     async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
-        """Postpone a message, and send its author a notice the first time.
+        """Postpone a message, and send its author a waiting message the first time.
 
         Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
         answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
@@ -260,7 +262,7 @@ class ModelOutages:
         return False
 
     async def hold_behind(self, claimed: ClaimedMessage) -> None:
-        """Let a message wait behind a held one of its thread, and send its author a notice."""
+        """Let a message wait behind a held one of its thread, and say so to its author."""
         await self._fixed_replies.announce_wait(claimed, "held_down")
         await self._inbox.hold(claimed)
 

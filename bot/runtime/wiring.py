@@ -260,6 +260,6 @@ def wire(connections: Connections) -> Application:
             sessions,
             profiles,
             stand_in=settings.stand_in,
-            check=inbox.check,
+            read_flags=inbox.read_flags,
         ),
     )

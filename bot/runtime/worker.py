@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
-from bot.conversation.notice_throttle import NoticeThrottle
+from bot.conversation.refusal_throttle import RefusalThrottle
 from bot.home.publisher import PUBLISH
 from bot.home.suggested_prompts import SUGGEST
 from bot.locale import LANGUAGES, say
@@ -118,7 +118,7 @@ def create_answering(wiring: Application) -> ThreadWorker:
         ModelOutages(wiring.inbox, fixed_replies, dependencies.replier.breaker),
         DeletedMessageCleanup(pool, dependencies.client, dependencies.bot_user_id, wiring.sessions),
         wiring.quotas,
-        NoticeThrottle(pool),
+        RefusalThrottle(pool),
         wiring.sessions,
         wiring.access,
     )

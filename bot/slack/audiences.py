@@ -87,7 +87,7 @@ class Audiences:
             row = await found.fetchone()
         return row is None or row["audience"] != namespace.audience or bool(row["shared"])
 
-    async def forget(self, team_id: str, channel_id: str) -> None:
+    async def invalidate(self, team_id: str, channel_id: str) -> None:
         """Look the conversation up again next time: it was shared, archived or converted.
 
         Until then nothing is known of it; an answer of Slack's that is under way is out of date.
@@ -150,8 +150,8 @@ class Audiences:
         return ConversationKind(audience=audience, shared=shared, direct=bool(channel.get("is_im")))
 
 
-async def forget_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
-    """Forget the kinds of a workspace's conversations, because events were missed for a while.
+async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
+    """Let the kinds of a workspace's conversations be looked up again: events were missed.
 
     This is part of the transaction that ends the gap, so that no process reads an earlier kind
     afterwards.

@@ -100,7 +100,7 @@ class Offboarding:
             purge_at = await note_uninstalled(connection, team_id, at + _EVENT_SECONDS)
             if purge_at is not None:
                 await self._schedule(connection, team_id, 0.0)
-        self._workspaces.forget(team_id)
+        self._workspaces.invalidate(team_id)
         if purge_at is not None:
             log.warning("workspace %s uninstalled the app: its data is deleted now", team_id)
 
@@ -115,7 +115,7 @@ class Offboarding:
             )
             if purge_at is not None:
                 await self._schedule(connection, team_id, _CHECK_SECONDS)
-        self._workspaces.forget(team_id)
+        self._workspaces.invalidate(team_id)
         if purge_at is not None:
             log.error(
                 "ALERT: Slack revoked the bot token of workspace %s, which is served no longer:"
@@ -158,7 +158,7 @@ class Offboarding:
         if left is not None:
             if await self._token_works(team):
                 await token_accepted(self._pool, team, self._bot_user_id)
-                self._workspaces.forget(team)
+                self._workspaces.invalidate(team)
                 log.warning("Slack accepts the token of workspace %s again", team)
                 return
             if left > 0:

@@ -110,13 +110,13 @@ class Profiles:
         async with person_transaction(self._pool, message.person) as connection:
             return await is_on(connection, message.person, where)
 
-    def forget(self, person: Person) -> None:
+    def invalidate(self, person: Person) -> None:
         """Read the row again next time: the person has changed something."""
         self._known.pop(person, None)
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
         """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
-        self.forget(person)
+        self.invalidate(person)
         async with person_transaction(self._pool, person) as connection:
             await note_presence(connection, person, gone=bool(user.get("deleted")))
             if user.get("locale"):
@@ -148,7 +148,7 @@ class Profiles:
             return None
         active = not (answer.get("user") or {}).get("deleted")
         if active:
-            self.forget(person)
+            self.invalidate(person)
             async with person_transaction(self._pool, person) as connection:
                 await note_presence(connection, person, gone=False)
         return active

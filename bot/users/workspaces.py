@@ -65,7 +65,7 @@ class Workspaces:
         self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, serves)
         return serves
 
-    def forget(self, team_id: str) -> None:
+    def invalidate(self, team_id: str) -> None:
         """Read the workspace's row again the next time."""
         self._known.pop(team_id, None)
 

@@ -129,7 +129,7 @@ async def answering(
     claimed, turn_row = begun or await sender.turn(place)
     holder: list[Answering] = []
 
-    async def check(_: ClaimedMessage) -> bool:
+    async def read_flags(_: ClaimedMessage) -> bool:
         if holder[0].stopped:
             raise Stopped
         return holder[0].sure
@@ -146,7 +146,7 @@ async def answering(
         memory_view(claimed.message.person.namespace(DM)),
         replace(turn_row, memory_state=MemoryState(settings=settings)),
         stand_in=stand_in,
-        check=check,
+        read_flags=read_flags,
     )
     holder.append(Answering(stream, turn_row.id))
     async with stream:

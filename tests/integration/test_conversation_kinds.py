@@ -116,7 +116,7 @@ async def test_a_changed_conversation_is_looked_up_anew(
     message = slack.message(place)
     assert (await audiences.view(message)).own.audience == PUBLIC
     slack.control("channels/update", {"channel": place.channel, "shared": True})
-    await audiences.forget(message.team_id, place.channel)
+    await audiences.invalidate(message.team_id, place.channel)
     assert (await audiences.view(message)).audiences == (place.channel,)
 
 

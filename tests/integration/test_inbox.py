@@ -212,10 +212,10 @@ async def test_the_same_text_is_no_edit(inbox: Inbox) -> None:
     await inbox.store(asked)
     waiting = await taken(inbox, asked.thread)
     await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "see https://a.example")
-    await inbox.check(waiting)
+    await inbox.read_flags(waiting)
     await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "see https://b.example")
     with pytest.raises(Edited):
-        await inbox.check(waiting)
+        await inbox.read_flags(waiting)
 
 
 async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) -> None:
@@ -223,10 +223,10 @@ async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) ->
     asked = message("SECRET")
     await inbox.store(asked)
     waiting = await taken(inbox, asked.thread)
-    await inbox.check(waiting)
+    await inbox.read_flags(waiting)
     await inbox.withdraw("T1", asked.channel_id, asked.ts, asked.thread)
     with pytest.raises(Withdrawn):
-        await inbox.check(waiting)
+        await inbox.read_flags(waiting)
     assert await inbox.claim(asked.thread) is None
     [row] = stored(database, asked.thread)
     assert (row["status"], row["message"]) == ("withdrawn", None)
@@ -259,8 +259,8 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
     running, elsewhere = await taken(inbox, asked.thread), await taken(inbox, other.thread)
     await inbox.interrupt(asked.thread)
     with pytest.raises(Stopped):
-        await inbox.check(running)
-    assert await inbox.check(elsewhere)
+        await inbox.read_flags(running)
+    assert await inbox.read_flags(elsewhere)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
 
 
@@ -272,13 +272,13 @@ async def test_an_attempt_that_was_taken_over_is_told(
     await inbox.store(asked)
     first, second = await taken(inbox, asked.thread), await taken(inbox, asked.thread)
     with pytest.raises(Superseded):
-        await inbox.check(first)
+        await inbox.read_flags(first)
     with pytest.raises(Superseded):
         await done(pool, first)
     with pytest.raises(Superseded):
         await inbox.give_up(first)
     assert stored(database, asked.thread)[0]["status"] == "waiting"
-    assert await inbox.check(second)
+    assert await inbox.read_flags(second)
     await done(pool, second)
     assert stored(database, asked.thread)[0]["status"] == "done"
 
@@ -286,7 +286,7 @@ async def test_an_attempt_that_was_taken_over_is_told(
 async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
     """A message that is not there any more counts as not stopped."""
     gone = ClaimedMessage(id=-1, message=message(), attempts=0)
-    assert await inbox.check(gone)
+    assert await inbox.read_flags(gone)
 
 
 async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: Pool) -> None:
@@ -296,7 +296,7 @@ async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: 
     waiting = await taken(inbox, asked.thread)
     await inbox.interrupt(asked.thread)
     await pool.close()
-    assert not await inbox.check(waiting)
+    assert not await inbox.read_flags(waiting)
 
 
 async def test_a_database_that_is_away_is_an_error_in_time(database: str) -> None:

@@ -335,7 +335,7 @@ async def test_installed_again_it_is_served_at_once(owner: Database, left: Left)
     assert not await left.workspaces.serves(GONE)
     assert "uninstalled the app" in str(await left.offboarding.problem([GONE]))
     await token_accepted(left.pool, GONE, BOT)
-    left.workspaces.forget(GONE)
+    left.workspaces.invalidate(GONE)
     assert await left.workspaces.serves(GONE)
     owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'new', '{}')")
     await purge_due(left.pool)
@@ -359,7 +359,7 @@ async def test_a_revoked_token_stops_the_work_and_waits(
     await left.offboarding.tokens_revoked(team, time.time(), ["USOMEBODY"])
     assert await left.workspaces.serves(team)
     assert not caplog.records
-    left.workspaces.forget(team)
+    left.workspaces.invalidate(team)
     slack.control("uninstall", {"events": []})
     try:
         await left.offboarding.tokens_revoked(team, time.time(), [bot])

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from bot.conversation.history import blank_texts
-from bot.conversation.notice_throttle import NoticeThrottle
+from bot.conversation.refusal_throttle import RefusalThrottle
 from bot.locale import say
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
@@ -314,17 +314,17 @@ async def test_a_message_deleted_while_it_waits_takes_the_notice_along(app: App)
     assert app.formations(asked.person) == []
 
 
-async def test_a_notice_that_was_not_given_is_given_by_the_next_attempt(app: App) -> None:
-    """An attempt that dies between claiming the notice and giving it leaves it to the next one."""
+async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App) -> None:
+    """An attempt that dies between claiming the refusal and telling it leaves it to the next."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello")
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    notices = NoticeThrottle(app.pool)
-    assert await notices.claim(waiting, "share_tokens", 300)
+    throttle = RefusalThrottle(app.pool)
+    assert await throttle.claim(waiting, "share_tokens", 300)
     other = replace(waiting, id=waiting.id + 1)
-    assert not await notices.claim(other, "share_tokens", 300)
-    assert await notices.claim(waiting, "share_tokens", 300)
+    assert not await throttle.claim(other, "share_tokens", 300)
+    assert await throttle.claim(waiting, "share_tokens", 300)
 
 
 async def test_stop_ends_the_wait(app: App) -> None:

@@ -126,7 +126,7 @@ async def test_who_is_erased_gets_the_prompts_of_somebody_new(app: App) -> None:
     await opened(app, place)
     app.slack.forget_calls()
     await erase_person(app.pool, who)
-    app.wiring.profiles.forget(who)
+    app.wiring.profiles.invalidate(who)
     [anew] = await suggested(app, place)
     assert anew["prompts"] == suggested_prompts("ja", [])
     for table in ("prompted", "person_settings"):

@@ -16,7 +16,7 @@ from psycopg import OperationalError
 from bot.cancellation import ended
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.audiences import forget_kinds
+from bot.slack.audiences import invalidate_kinds
 from bot.slack.client import GAP_SECONDS
 from memory import Pool, transaction
 
@@ -42,7 +42,7 @@ class BackfillWindow:
         """Record that a front receives events; after too long a gap, schedule a backfill.
 
         Of several fronts only the first to return defers it: the others find its mark. The known
-        kinds of conversations are forgotten, because events about their changes were missed.
+        kinds of conversations are looked up again, because events about their changes were missed.
         """
         team = self._team_id
         async with transaction(self._pool, wait=_WAIT_SECONDS) as connection:
@@ -62,7 +62,7 @@ class BackfillWindow:
                 log.warning(
                     "no process received events for %d minutes: catching up", row["gap"] // 60
                 )
-                await forget_kinds(connection, team)
+                await invalidate_kinds(connection, team)
                 await self._queue.defer(
                     connection,
                     CATCH_UP,

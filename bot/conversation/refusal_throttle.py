@@ -1,27 +1,23 @@
-"""Notices that a person gets once in a period: the `notices` table."""
+"""Refusals that a person is told of once in a period: the `notices` table."""
 
 from __future__ import annotations
-
-from typing import Literal, TypeAlias
 
 from bot.conversation.inbox import ClaimedMessage
 from memory import Pool, person_transaction
 
-# Or a refusal with the conversation it was said in.
-NoticeKind: TypeAlias = Literal["share_messages", "share_tokens"] | str
 
-
-class NoticeThrottle:
-    """Lets one notice of each kind through in a period, for each person."""
+class RefusalThrottle:
+    """Lets a person be told of each refusal once in a period."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, claimed: ClaimedMessage, kind: NoticeKind, seconds: float) -> bool:
-        """Return whether a notice of `kind` may be sent now, and start its period of `seconds`.
+    async def claim(self, claimed: ClaimedMessage, refusal: str, seconds: float) -> bool:
+        """Return whether the person is to be told of `refusal`; start its period of `seconds`.
 
-        Until the period ends only the same message gets True again, because an earlier attempt at
-        it may have failed before the notice was sent.
+        `refusal` is the key of a quota's sentence (``share_messages``), or what the policy refuses
+        with the conversation. Until the period ends only the same message gets True again, because
+        an earlier attempt at it may have failed before the sentence was sent.
         """
         person = claimed.message.person
         async with person_transaction(self._pool, person) as connection:
@@ -32,7 +28,7 @@ class NoticeThrottle:
                 " WHEN known.expires_at < now() THEN excluded.event_id ELSE known.event_id END,"
                 " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
                 " RETURNING event_id",
-                (person.team_id, person.user_id, kind, claimed.id, seconds),
+                (person.team_id, person.user_id, refusal, claimed.id, seconds),
             )
             [row] = await inserted.fetchall()
         return bool(row["event_id"] == claimed.id)
