@@ -3209,7 +3209,7 @@ BREAKS = (
     Break(
         "Stop without a turn",
         "bot/listeners/change_events.py",
-        'if not await self.inbox.interrupt(f"{team}.{channel}.{thread_ts}"):',
+        "if not await self.inbox.interrupt(thread_key(team, channel, thread_ts)):",
         "if await self.inbox.interrupt(thread_ts):",
         "Stop would not end a session that a crash has left in processing.",
         ("tests/integration/test_sessions.py::test_stop_ends_a_session_without_a_turn",),

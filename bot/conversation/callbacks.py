@@ -27,7 +27,7 @@ ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], A
 ScheduleSourceUpdate: TypeAlias = Callable[
     [AsyncConnection[DictRow], Person, UUID], Awaitable[None]
 ]
-# Schedules formation of what waits of a person for now; returns of how many messages.
+# Schedules immediate formation of a person's unformed words; returns the number of messages.
 FormNow: TypeAlias = Callable[[Person], Awaitable[int]]
 # Schedules formation of a person's unformed words in each audience.
-FormWaiting: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]
+ScheduleAllFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]

@@ -43,7 +43,7 @@ _FOLLOWED: LiteralString = (
     " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND status <> 'withdrawn'))"
 )
 _STORE: LiteralString = (
-    f"WITH new_job AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
+    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
     f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting' WHERE (%(addressed)s"
     f" OR (NOT EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AND {_FOLLOWED}))"
     # Rows of the inbox are deleted after some days, turns later.
@@ -52,15 +52,17 @@ _STORE: LiteralString = (
     " ON CONFLICT DO NOTHING RETURNING id),"
     # A mention ends the quiet in its thread.
     " ended AS (DELETE FROM quiet_threads WHERE thread = %(thread)s AND %(addressed)s"
-    " AND NOT %(late)s AND EXISTS (SELECT FROM new_job)),"
+    " AND NOT %(late)s AND EXISTS (SELECT FROM stored)),"
     f" job AS ({DEFER_FROM})"
-    " SELECT EXISTS (SELECT FROM new_job) AS stored"
+    " SELECT EXISTS (SELECT FROM stored) AS stored"
 )
 _STORE_WITHDRAWN: LiteralString = (
     f"INSERT INTO inbox_events ({_COLUMNS}, status, interrupted, finished_at)"
     f" SELECT {_VALUES}, 'withdrawn', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING"
 )
+STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
+"""True unless another worker answers the message; its parameters are `ClaimedMessage.ownership`."""
 _FLAGS: LiteralString = (
     "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
 )
@@ -100,6 +102,11 @@ class ClaimedMessage:
         A worker that finds another number there was superseded, and must write nothing more.
         """
         return self.attempts + 1
+
+    @property
+    def ownership(self) -> tuple[int, int]:
+        """The parameters of `STILL_OURS`."""
+        return self.id, self.attempt_number
 
     @property
     def runs_alone(self) -> bool:
@@ -473,13 +480,18 @@ async def _raise_if_changed(connection: AsyncConnection[DictRow], claimed: Claim
     raise_if_changed(await found.fetchone(), claimed)
 
 
+def superseded() -> Superseded:
+    """Return the exception that ends this attempt because another worker answers the message."""
+    return Superseded("Another worker answers the message now.")
+
+
 def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
     """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
     # No row: it was erased meanwhile, and no other worker has it.
     if row is None:
         return
     if row["attempts"] != claimed.attempt_number:
-        raise Superseded("Another worker answers the message now.")
+        raise superseded()
     if row["status"] == "withdrawn":
         raise Withdrawn("The person deleted the message.")
     if row["status"] == "waiting" and row["revision"] != claimed.revision:

@@ -17,8 +17,7 @@ from bot.conversation.callbacks import (
     ScheduleSourceUpdate,
 )
 from bot.conversation.history import put_off_record
-from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, finish
-from bot.conversation.interruptions import Superseded
+from bot.conversation.inbox import STILL_OURS, THREAD_SETTING, ClaimedMessage, finish, superseded
 from bot.conversation.turn_query import TurnContext, read_turn_start
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryState
@@ -107,14 +106,11 @@ class Turns:
         bot_user_id: str,
         limited: bool = False,
     ) -> tuple[TurnRow, TurnContext]:
-        """Store the turn of a message that is about to be answered, and read its context.
+        """Store the turn of a message that is about to be answered; read its context.
 
-        History is the thread's (in a DM: the last day's across its threads). Recent words are the
-        person's own that no formation has taken up: of turns the view may see, and of messages
-        still waiting. Never those of other people. Where memory is off all of that is empty; what
-        is not to be kept is not stored, and credentials never are. Raises `Superseded` when another
-        worker answers it and, where it is `limited`, `bot.users.quotas.QuotaExceeded`: then nothing
-        is stored.
+        `read_turn_start` says what the context holds. What is not to be kept is not stored, and
+        credentials never are. Raises `Superseded` when another worker answers the message and, if
+        it is `limited`, `bot.users.quotas.QuotaExceeded`: then nothing is stored.
         """
         message = claimed.message
         redacted_question, redacted_words = await redact_texts(question, words)
@@ -269,7 +265,7 @@ async def _insert(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
         " question, words, left_out, off_record, posting_since)"
         " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
-        " WHERE NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
+        f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         # One that is off the record stays so when it is begun again.
         " question = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
@@ -293,11 +289,10 @@ async def _insert(
             words if kept else "",
             list(credential_kinds(question.removed)) if kept else [],
             not kept,
-            claimed.id,
-            claimed.attempt_number,
+            *claimed.ownership,
         ),
     )
     row = await stored.fetchone()
     if row is None:
-        raise Superseded("Another worker answers the message now.")
+        raise superseded()
     return row

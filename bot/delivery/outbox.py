@@ -8,15 +8,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection, OperationalError
-from psycopg.rows import DictRow
+from psycopg import OperationalError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage
+from bot.conversation.inbox import STILL_OURS, THREAD_SETTING, ClaimedMessage, superseded
 from bot.conversation.interruptions import Superseded
 from bot.conversation.turns import TurnRow
 from bot.slack.client import retry_on_rate_limit
-from memory import Pool, execute_statement, measured, transaction
+from memory import Pool, execute_statement, measured
 
 TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
@@ -95,20 +94,13 @@ async def replies_after(
     return [one for one in found if float(one.get("ts") or 0) > float(ts)]
 
 
-async def recorded_replies(connection: AsyncConnection[DictRow], thread: str) -> frozenset[str]:
-    """Return the times of the messages that turns of the thread have recorded as theirs."""
-    found = await connection.execute(
-        "SELECT DISTINCT unnest(reply_ts) AS ts FROM turns WHERE thread = %s", (thread,)
-    )
-    return frozenset(row["ts"] for row in await found.fetchall())
-
-
 class Outbox:
     """The messages of one turn, as its row in `turns` records them.
 
-    `times` are those known, in order. `unknown` says that one more may be in the thread since
-    `since` (seconds of the epoch): a worker died, or a call was lost, before its ts was stored.
-    A worker that died did so at most `age` seconds ago. `is_retry`: this is not the first attempt.
+    `times` are the timestamps stored, in order. `unknown`: one more message may be in the thread,
+    because a worker died, or a call was lost, before its timestamp was stored. `since` (seconds of
+    the epoch) is when Slack was asked to post it, and `age` how many seconds before this attempt;
+    infinite, if this attempt asked. `is_retry`: this is not the first attempt.
     """
 
     def __init__(self, pool: Pool, claimed: ClaimedMessage, turn_row: TurnRow) -> None:
@@ -130,14 +122,13 @@ class Outbox:
         """
         rows = await execute_statement(
             self._pool,
-            "UPDATE turns SET posting_since = now() WHERE id = %s AND NOT EXISTS"
-            " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
+            f"UPDATE turns SET posting_since = now() WHERE id = %s AND {STILL_OURS}"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            (self.turn_id, self._claimed.id, self._claimed.attempt_number),
+            (self.turn_id, *self._claimed.ownership),
             scope=self._scope,
         )
         if not rows:
-            raise Superseded("Another worker answers the message now.")
+            raise superseded()
         [row] = rows
         self.since, self.age = row["since"], math.inf
 
@@ -158,16 +149,10 @@ class Outbox:
     async def _note(self, ts: str) -> None:
         noted = await execute_statement(
             self._pool,
-            "UPDATE turns SET posting_since = NULL, reply_ts = CASE WHEN %(ts)s = ANY(reply_ts)"
-            " THEN reply_ts ELSE array_append(reply_ts, %(ts)s) END WHERE id = %(turn)s"
-            " AND NOT EXISTS (SELECT FROM inbox_events WHERE id = %(event)s"
-            " AND attempts <> %(attempt)s) RETURNING id",
-            {
-                "ts": ts,
-                "turn": self.turn_id,
-                "event": self._claimed.id,
-                "attempt": self._claimed.attempt_number,
-            },
+            "UPDATE turns SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
+            " THEN reply_ts ELSE array_append(reply_ts, %s) END"
+            f" WHERE id = %s AND {STILL_OURS} RETURNING id",
+            (ts, ts, self.turn_id, *self._claimed.ownership),
             scope=self._scope,
         )
         if not noted:
@@ -177,11 +162,7 @@ class Outbox:
                 (self.turn_id, ts),
                 scope=self._scope,
             )
-            raise (
-                Superseded("Another worker answers the message now.")
-                if known
-                else OrphanedMessage("No turn has recorded this message.")
-            )
+            raise superseded() if known else OrphanedMessage("No turn has recorded this message.")
         self.unknown = False
 
     async def record_deleted(self, ts: str) -> None:
@@ -197,16 +178,20 @@ class Outbox:
         """Clear the intent: nothing was posted."""
         await execute_statement(
             self._pool,
-            "UPDATE turns SET posting_since = NULL WHERE id = %s AND NOT EXISTS"
-            " (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)",
-            (self.turn_id, self._claimed.id, self._claimed.attempt_number),
+            f"UPDATE turns SET posting_since = NULL WHERE id = %s AND {STILL_OURS}",
+            (self.turn_id, *self._claimed.ownership),
             scope=self._scope,
         )
 
     async def recorded_replies(self) -> frozenset[str]:
         """Return the times of the messages that turns of the thread have recorded as theirs."""
-        async with transaction(self._pool, self._scope) as connection:
-            return await recorded_replies(connection, self._claimed.message.thread)
+        found = await execute_statement(
+            self._pool,
+            "SELECT DISTINCT unnest(reply_ts) AS ts FROM turns WHERE thread = %s",
+            (self._claimed.message.thread,),
+            scope=self._scope,
+        )
+        return frozenset(row["ts"] for row in found)
 
     @property
     def _scope(self) -> dict[str, str]:

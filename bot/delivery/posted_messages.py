@@ -24,6 +24,7 @@ from bot.delivery.outbox import (
 from bot.logs import fault
 from bot.slack.client import (
     APPEND,
+    CONVERSATION_GONE,
     SLACK_FAULTS,
     START,
     STOP,
@@ -51,20 +52,14 @@ SETTLED_SECONDS = 8.0
 _PATIENCE_SECONDS = 600.0
 _LEAST_REMAINING = 200
 
-_NOT_WRITABLE = frozenset(
-    {
-        "cannot_reply_to_message",
-        "channel_not_found",
-        "is_archived",
-        "not_in_channel",
-        "restricted_action",
-        "restricted_action_non_threadable_channel",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_locked",
-        "restricted_action_thread_only_channel",
-        "thread_not_found",
-    }
-)
+_NOT_WRITABLE = CONVERSATION_GONE | {
+    "cannot_reply_to_message",
+    "restricted_action",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_locked",
+    "restricted_action_thread_only_channel",
+}
 
 
 class DeliveryFailed(Exception):

@@ -30,7 +30,7 @@ from bot.slack.client import (
     error_code,
     retry_on_rate_limit,
 )
-from bot.slack.messages import Message
+from bot.slack.messages import Message, thread_key
 from bot.slack.text import plain
 from memory import DM, Pool, measured, transaction
 
@@ -129,29 +129,29 @@ class Sessions:
         `language`, but only if the turn `posts` a message: that is what clears the line. `again`:
         an earlier attempt may have left the session in `processing`.
         """
-        turn = TurnSession(message=message, posts=posts, begun=again)
+        session = TurnSession(message=message, posts=posts, begun=again)
         ending = self._endings.get(message.thread)
-        turn.beginning = self._start(self._begin(turn, language, ending))
-        self._newest[message.thread] = turn
-        return turn
+        session.beginning = self._start(self._begin(session, language, ending))
+        self._newest[message.thread] = session
+        return session
 
-    async def end(self, turn: TurnSession, *, replied: bool) -> None:
+    async def end(self, session: TurnSession, *, replied: bool) -> None:
         """Set the session to `active`, unless the end of the stream has; clear a status line.
 
         Waits for Slack two seconds at most, and not at all if the first status call still runs.
         """
-        if turn.active:
-            self._drop(turn)
+        if session.active:
+            self._drop(session)
             return
-        thread = turn.message.thread
-        ending = self._endings[thread] = self._start(self._end(turn, replied=replied))
+        thread = session.message.thread
+        ending = self._endings[thread] = self._start(self._end(session, replied=replied))
         ending.add_done_callback(lambda done: self._ended(thread, done))
-        if turn.is_set:
+        if session.is_set:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
 
-    def leave(self, turn: TurnSession) -> None:
+    def leave(self, session: TurnSession) -> None:
         """Leave the session as it is: another worker answers in its thread."""
-        self._drop(turn)
+        self._drop(session)
 
     async def activate(
         self, team_id: str, channel_id: str, thread_ts: str, *, wait: bool = True
@@ -160,7 +160,7 @@ class Sessions:
 
         Waits for Slack two seconds at most; without `wait`, not at all.
         """
-        thread = f"{team_id}.{channel_id}.{thread_ts}"
+        thread = thread_key(team_id, channel_id, thread_ts)
         task = self._start(
             self._activate(team_id, channel_id, thread_ts, lambda: thread not in self._newest)
         )
@@ -197,16 +197,16 @@ class Sessions:
     @measured("slack status")
     async def _begin(
         self,
-        turn: TurnSession,
+        session: TurnSession,
         language: Callable[[], Awaitable[Language]],
         ending: asyncio.Task[None] | None,
     ) -> None:
         if ending is not None:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
-        if self._may_process(turn.message.team_id) and await self._process(turn):
+        if self._may_process(session.message.team_id) and await self._process(session):
             return
-        if turn.posts and await self._show_line(turn.message, language):
-            turn.method = "line"
+        if session.posts and await self._show_line(session.message, language):
+            session.method = "line"
 
     def _may_process(self, team_id: str) -> bool:
         if self._without.get(team_id, 0.0) > time.monotonic():
@@ -215,9 +215,9 @@ class Sessions:
         # of it is for `active`.
         return not (self._limits.wait(team_id, SESSION) or self._limits.wait(team_id, START))
 
-    async def _process(self, turn: TurnSession) -> bool:
+    async def _process(self, session: TurnSession) -> bool:
         """Return whether the session may be `processing` now."""
-        message = turn.message
+        message = session.message
         title = title_of(message.text) if message.opens_thread and message.audience == DM else ""
         arguments: dict[str, Any] = {
             "channel_id": message.channel_id,
@@ -227,7 +227,7 @@ class Sessions:
         }
         if title:
             arguments["title"] = title
-        turn.method = "session"
+        session.method = "session"
         try:
             try:
                 answer = await self._client.agents_sessions_setStatus(**arguments)
@@ -242,7 +242,7 @@ class Sessions:
                 log.info("a session may not be processing: %s", fault(error))
                 return True
             self._refused(message.team_id, error)
-            turn.method = ""
+            session.method = ""
             return False
         if title and not answer.get("title"):
             self._start(self._name(message, title))
@@ -258,20 +258,20 @@ class Sessions:
         except (*SLACK_FAULTS, Error) as error:
             log.info("a session got no title: %s", error_code(error) or fault(error))
 
-    async def _end(self, turn: TurnSession, *, replied: bool) -> None:
-        message = turn.message
-        await asyncio.wait({turn.beginning})
+    async def _end(self, session: TurnSession, *, replied: bool) -> None:
+        message = session.message
+        await asyncio.wait({session.beginning})
 
         def newest() -> bool:
-            return self._newest.get(message.thread) in (None, turn)
+            return self._newest.get(message.thread) in (None, session)
 
         try:
-            if turn.method == "session" or turn.begun:
+            if session.method == "session" or session.begun:
                 await self._activate(message.team_id, message.channel_id, message.thread_ts, newest)
-            if turn.method == "line" and (turn.late or not replied) and newest():
+            if session.method == "line" and (session.late or not replied) and newest():
                 await self._clear_line(message)
         finally:
-            self._drop(turn)
+            self._drop(session)
 
     async def _activate(
         self, team_id: str, channel_id: str, thread_ts: str, wanted: Callable[[], bool]
@@ -362,7 +362,7 @@ class Sessions:
         if self._endings.get(thread) is task:
             del self._endings[thread]
 
-    def _drop(self, turn: TurnSession) -> None:
-        thread = turn.message.thread
-        if self._newest.get(thread) is turn:
+    def _drop(self, session: TurnSession) -> None:
+        thread = session.message.thread
+        if self._newest.get(thread) is session:
             del self._newest[thread]

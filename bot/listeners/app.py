@@ -18,7 +18,7 @@ from bot.listeners import actions, commands, events
 from bot.listeners import modals as listeners_of_modals
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.events import EVENTS
-from bot.listeners.malformed import MalformedRequests
+from bot.listeners.malformed import MALFORMED, MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault
 from bot.memories.actions import MemoryActions
@@ -31,9 +31,6 @@ from bot.users.workspaces import Workspaces
 from memory import InvalidNamespace, OutcomeUnknown
 
 log = logging.getLogger(__name__)
-
-
-_NO_REQUEST = (LookupError, TypeError, ValueError, AttributeError)
 
 
 class CheckedApp(AsyncApp):
@@ -64,7 +61,7 @@ class CheckedApp(AsyncApp):
             return await self._refuse(sent)
         try:
             checked = request()
-        except (*_NO_REQUEST, RecursionError):
+        except MALFORMED:
             return await self._refuse(sent)
         checked.body = body
         response = await super().async_dispatch(checked)

@@ -14,7 +14,7 @@ from bot.home.publisher import HomePublisher
 from bot.home.suggested_prompts import SuggestedPrompts
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
-from bot.slack.messages import Message, found_message, installation_team
+from bot.slack.messages import Message, found_message, installation_team, thread_key
 from bot.slack.text import plain, storable, typed
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -66,7 +66,9 @@ class ChangeEvents:
             case "agent_session_stopped", _:
                 await self._stopped(team, channel, str(event.get("thread_ts")))
             case "agent_session_title_changed", _:
-                await self.sessions.note_renamed(f"{team}.{channel}.{event.get('thread_ts')}")
+                await self.sessions.note_renamed(
+                    thread_key(team, channel, str(event.get("thread_ts")))
+                )
             case "user_change", _:
                 user = event.get("user") or {}
                 await self.profiles.changed(Person(team, str(user.get("id"))), user)
@@ -110,7 +112,7 @@ class ChangeEvents:
 
     async def _stopped(self, team: str, channel: str, thread_ts: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
-        if not await self.inbox.interrupt(f"{team}.{channel}.{thread_ts}"):
+        if not await self.inbox.interrupt(thread_key(team, channel, thread_ts)):
             await self.sessions.activate(team, channel, thread_ts, wait=False)
 
     async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
@@ -157,7 +159,7 @@ class ChangeEvents:
         self, team: str, channel: str, message: Mapping[str, Any], text: str | None
     ) -> None:
         ts = str(message.get("ts"))
-        thread = f"{team}.{channel}.{message.get('thread_ts') or ts}"
+        thread = thread_key(team, channel, str(message.get("thread_ts") or ts))
         if text is None:
             await self.inbox.withdraw(team, channel, ts, thread)
             await self.turns.reword(team, channel, ts, thread, question="", words="")

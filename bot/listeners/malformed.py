@@ -28,6 +28,9 @@ from bot.views.views import SlackView, home_with_banner, language_of_view, sente
 
 log = logging.getLogger(__name__)
 
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""Exceptions of reading a payload of unexpected form that was not checked."""
+
 _LOG_AGAIN_SECONDS = 3_600.0
 _MOST_KINDS = 200
 _TELL_SECONDS = 2
@@ -120,7 +123,7 @@ class MalformedRequests:
                 await self._client.views_publish(user_id=person, view=home_with_banner(view, said))
             elif isinstance(view.get("id"), str):
                 await self._client.views_update(view_id=view["id"], view=_unreadable_view(view))
-        except (*SLACK_FAULTS, *_UNREADABLE) as error:
+        except (*SLACK_FAULTS, *MALFORMED) as error:
             reason = error_code(error) or fault(error)
             log.info("a person was not told that nothing was done: %s", reason)
 
@@ -139,9 +142,6 @@ def kind_of(sent: Mapping[str, Any]) -> str:
     return f"event {named}" if of_event else named
 
 
-_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
-
-
 def _text(held: object, name: str) -> str:
     found = held.get(name) if isinstance(held, dict) else None
     return found if isinstance(found, str) else ""
@@ -150,7 +150,7 @@ def _text(held: object, name: str) -> str:
 def _language(view: Mapping[str, Any]) -> Language:
     try:
         return language_of_view(view)
-    except (*_UNREADABLE, RecursionError):
+    except MALFORMED:
         return "en"
 
 

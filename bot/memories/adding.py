@@ -15,6 +15,7 @@ from bot.conversation.history import is_off_record, mark_message_formed
 from bot.locale import Language, say
 from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
+from bot.slack.messages import thread_key
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode, PersonSettings
 from bot.users.policies import AccessControl
@@ -123,7 +124,7 @@ class MemoryAdder:
         words = typed(storable(str(message.get("text") or "")))
         if not words:
             return ephemeral_payload(say(language, "remember_no_words"))
-        thread = f"{person.team_id}.{channel}.{message.get('thread_ts') or ts}"
+        thread = thread_key(person.team_id, channel, str(message.get("thread_ts") or ts))
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
             unlearned = await _unlearned(connection, person, channel, ts, thread)
@@ -144,7 +145,7 @@ class MemoryAdder:
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
             channel, ts = quoted.channel, quoted.ts
-            thread = f"{person.team_id}.{channel}.{ts}"
+            thread = thread_key(person.team_id, channel, ts)
             unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
         if refusal := await self.access.refuses_person(person):
             return _beside(say(language, refusal))

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import FormWaiting
+from bot.conversation.callbacks import ScheduleAllFormation
 from bot.conversation.history import (
     LastTurn,
     discard_unformed_words,
@@ -67,7 +67,7 @@ class MemoryControls:
 
     pool: Pool
     people: Profiles
-    form_waiting: FormWaiting
+    schedule_all_formation: ScheduleAllFormation
     _: KW_ONLY
     consent: ConsentMode
     access: AccessControl
@@ -75,7 +75,9 @@ class MemoryControls:
     @property
     def undoing(self) -> UndoableChanges:
         """The changes of a model's tool, which can be undone."""
-        return UndoableChanges(self.pool, self.people, self.form_waiting, consent=self.consent)
+        return UndoableChanges(
+            self.pool, self.people, self.schedule_all_formation, consent=self.consent
+        )
 
     async def zone(self, person: Person) -> tzinfo:
         """Return the person's time zone."""
@@ -106,7 +108,7 @@ class MemoryControls:
             settings = await read_settings(connection, person)
             off = settings.off_reason(self.consent)
             if off is None:
-                await self.form_waiting(connection, person)
+                await self.schedule_all_formation(connection, person)
         self.people.invalidate(person)
         return off
 
@@ -116,7 +118,7 @@ class MemoryControls:
             await decide(connection, person, "agreed")
             settings = await read_settings(connection, person)
             if not settings.off_reason(self.consent):
-                await self.form_waiting(connection, person)
+                await self.schedule_all_formation(connection, person)
         self.people.invalidate(person)
         return settings
 

@@ -19,7 +19,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import FormWaiting
+from bot.conversation.callbacks import ScheduleAllFormation
 from bot.conversation.history import delete_texts, end_withholding, withhold, withhold_scope
 from bot.conversation.quiet_threads import end_quiet, start_quiet
 from bot.locale import Language, say
@@ -72,7 +72,7 @@ class UndoableChanges:
 
     pool: Pool
     people: Profiles
-    form_waiting: FormWaiting
+    schedule_all_formation: ScheduleAllFormation
     _: KW_ONLY
     consent: ConsentMode
 
@@ -180,7 +180,7 @@ class UndoableChanges:
             ended = await end_withholding(connection, person, turns)
             parts += [number < ended for number in range(len(turns))]
             if (await read_settings(connection, person)).off_reason(self.consent) is None:
-                await self.form_waiting(connection, person)
+                await self.schedule_all_formation(connection, person)
         self.people.invalidate(person)
         log.info("a person undid what a tool had changed")
         left = "control_undone_partly" if any(parts) else "control_undone_already"

@@ -11,8 +11,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.delivery.outbox import turn_metadata
-from bot.slack.client import UPDATE, RateLimits, error_code, retry_on_rate_limit
+from bot.slack.client import CONVERSATION_GONE, UPDATE, RateLimits, error_code, retry_on_rate_limit
 from bot.slack.ephemeral import ephemeral_thread
+from bot.slack.messages import split_thread_key
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, PersonSettings
 from bot.views.blocks import Block, Payload
@@ -34,17 +35,11 @@ from memory import DM, PERSON_SETTING, CredentialKind, Person, Pool, execute_sta
 log = logging.getLogger(__name__)
 
 # Refused for a reason that the next attempt meets again: the conversation or the person is gone.
-_NOWHERE = frozenset(
-    {
-        "channel_not_found",
-        "is_archived",
-        "not_in_channel",
-        "user_not_in_channel",
-        "thread_not_found",
-        "messages_tab_disabled",
-        "account_inactive",
-    }
-)
+_NOWHERE = CONVERSATION_GONE | {
+    "user_not_in_channel",
+    "messages_tab_disabled",
+    "account_inactive",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +115,7 @@ class NoticeMessages:
         return NotifiedTurn(
             id=row["id"],
             channel=row["channel_id"],
-            thread_ts=row["thread"].split(".", 2)[2],
+            thread_ts=split_thread_key(row["thread"])[2],
             audience=row["audience"],
             reply_ts=posted[-1] if posted else "",
             part=max(len(posted) - 1, 0),

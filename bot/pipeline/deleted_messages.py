@@ -8,10 +8,11 @@ from psycopg.rows import DictRow
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import THREAD_SETTING
-from bot.delivery.outbox import messages_of_turn, recorded_replies, replies_after
+from bot.delivery.outbox import messages_of_turn, replies_after
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code
+from bot.slack.messages import split_thread_key
 from memory import Pool, measured, transaction
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,9 @@ class DeletedMessageCleanup:
         async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
             found = await connection.execute(
                 "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"
-                " extract(epoch FROM posting_since)::float8 AS since"
+                " extract(epoch FROM posting_since)::float8 AS since,"
+                " ARRAY(SELECT unnest(other.reply_ts) FROM turns other"
+                "  WHERE other.thread = turns.thread) AS recorded"
                 " FROM turns JOIN inbox_events events"
                 " ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id"
                 " AND events.ts = turns.question_ts WHERE turns.thread = %s"
@@ -42,10 +45,9 @@ class DeletedMessageCleanup:
                 (thread,),
             )
             rows = await found.fetchall()
-            known = await recorded_replies(connection, thread) if rows else frozenset()
         for row in rows:
-            thread_ts = thread.rpartition(f"{row['channel_id']}.")[2]
-            times = [*row["reply_ts"], *await self._lost(row, thread_ts, known)]
+            thread_ts = split_thread_key(thread)[2]
+            times = [*row["reply_ts"], *await self._lost(row, thread_ts)]
             for ts in times:
                 await self._delete(row["channel_id"], ts)
             # The worker that answered may have died.
@@ -57,7 +59,7 @@ class DeletedMessageCleanup:
                     (row["id"],),
                 )
 
-    async def _lost(self, row: DictRow, thread_ts: str, known: frozenset[str]) -> list[str]:
+    async def _lost(self, row: DictRow, thread_ts: str) -> list[str]:
         """Return what a worker may have posted that did not come to note it."""
         if row["since"] is None:
             return []
@@ -73,7 +75,7 @@ class DeletedMessageCleanup:
             bot_user_id=self._bot_user_id,
             turn_id=row["id"],
             since=row["since"],
-            recorded=known,
+            recorded=row["recorded"],
         )
 
     async def _delete(self, channel: str, ts: str) -> None:

@@ -154,7 +154,7 @@ def compose(
 
     `now` is the current time in the person's time zone; without it the prompt names no date.
     `memories` are most relevant first, `exchanges`, `recent_words` and `thread` in order of time.
-    With `memory_off` only the last of them is given. Where a budget is full, the least relevant
+    With `memory_off` only `thread` is given. Where a budget is full, the least relevant
     memory and the oldest of everything else is dropped; how the person wants to be answered has
     a budget of its own.
     """

@@ -42,8 +42,8 @@ ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
 QUIET_SECONDS = 1.0
 
 
-class Toolbox(Protocol):
-    """Function tools the model may call while it answers."""
+class FunctionTools(Protocol):
+    """What `Replier` calls of `bot.pipeline.tools.toolbox.Toolbox`."""
 
     @property
     def definitions(self) -> Sequence[dict[str, Any]]:
@@ -62,7 +62,7 @@ async def _untold(task: Task) -> None:
 
 
 def _nothing() -> None:
-    """Nobody makes ready for the answer."""
+    """Does nothing when a response begins."""
 
 
 class Replier:
@@ -99,7 +99,7 @@ class Replier:
         person: Person,
         prompt: Prompt,
         on_text: OnText,
-        toolbox: Toolbox | None = None,
+        toolbox: FunctionTools | None = None,
         on_begun: Callable[[], None] = _nothing,
         *,
         on_task: OnTask = _untold,
@@ -108,14 +108,17 @@ class Replier:
         """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
 
         Links in it are the person's own or citations of a web search: see `bot.pipeline.links`.
-        About once a second `on_text` is awaited with ``""``; what it raises ends the request.
-        `on_begun` is called as each response of the model begins, `on_task` is called for tools and
-        commentary.
-        The model may call those of `toolbox`, and search the web, at most `MAX_ROUNDS` times in a
-        row. A request that fails is made once more, unless this is `again` for the same message or
-        the model was found away before. Raises `ReplyFailed`; pieces may have been passed on by
-        then. A response that is not one of the Responses API fails at once and is not asked for
-        again. Only failures that can pass count for the breaker.
+        While no piece comes, `on_text` is awaited with ``""`` about once a second. An exception
+        that it raises ends the request. `on_begun` is called when a response of the model begins,
+        `on_task` with the state of each tool call and with commentary. One answer takes at most
+        `MAX_ROUNDS` responses, between which the model's calls of `toolbox` and of the web search
+        are carried out.
+
+        A request that fails is repeated once, but not if `again` (this is already the second
+        attempt for the message) or if the circuit breaker has just let one request through.
+        Raises `ReplyFailed`, possibly after pieces were passed on. A response that breaks the
+        format of the Responses API is not asked for again. Only failures that can pass count for
+        the breaker.
         """
         if not self.breaker.admit():
             raise ReplyFailed("model_down")
@@ -143,7 +146,7 @@ class Replier:
         person: Person,
         prompt: Prompt,
         written: StreamedAnswer,
-        toolbox: Toolbox | None,
+        toolbox: FunctionTools | None,
         on_begun: Callable[[], None],
     ) -> Reply:
         deadline = asyncio.get_running_loop().time() + self._answer_seconds
@@ -178,7 +181,7 @@ class Replier:
         call: Mapping[str, Any],
         person: Person,
         tools: Sequence[Mapping[str, Any]],
-        toolbox: Toolbox | None,
+        toolbox: FunctionTools | None,
         written: StreamedAnswer,
     ) -> str:
         """Run a tool call of the model and return its output."""

@@ -157,7 +157,7 @@ def create_turn(
                     text = await _with_unseen_files(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
-                note = _note(outcome, prompt)
+                note = "newest_only" if outcome == "answered" and prompt.newest_only else None
                 left_out = (
                     credential_kinds(turn_row.removed) if turn_row.memory_state.on_record else ()
                 )
@@ -195,10 +195,6 @@ def _last_reply(context: TurnContext, message: Message) -> str | None:
     """Return our last reply to the person."""
     earlier = [one.reply for one in context.exchanges if one.user_id == message.user_id]
     return earlier[-1] if earlier else None
-
-
-def _note(outcome: Outcome, prompt: Prompt) -> ReplyNote | None:
-    return "newest_only" if outcome == "answered" and prompt.newest_only else None
 
 
 async def _nothing_asked(sink: ReplySink, files: Sequence[AttachedFile]) -> str:

@@ -67,10 +67,10 @@ _ADD: LiteralString = (
 _RUN_ALONE: LiteralString = "SET alone = job.alone OR excluded.alone"
 _DEFER: LiteralString = f"{_ADD} {_RUN_ALONE} RETURNING xmax = 0 AS added, job.id"
 DEFER_FROM: LiteralString = (
-    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) SELECT {_VALUES} FROM new_job"
+    f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) SELECT {_VALUES} FROM stored"
     f" {_ON_CONFLICT} {_RUN_ALONE}"
 )
-"""Adds a job as `Queue.defer` does, if the query ``new_job`` of the same statement has a row."""
+"""Adds a job as `Queue.defer` does, if the query ``stored`` of the same statement has a row."""
 _DEFER_EACH: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
     " SELECT %(queue)s, %(name)s, lock, lock, arguments"

@@ -152,7 +152,7 @@ async def _open_pool(
 
 async def _identify(client: AsyncWebClient, pool: Pool) -> AuthorizeResult:
     try:
-        answer = await insistently("SLACK_BOT_TOKEN", client.auth_test)
+        answer = await retry_until_connected("SLACK_BOT_TOKEN", client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
@@ -163,7 +163,7 @@ async def _identify(client: AsyncWebClient, pool: Pool) -> AuthorizeResult:
     )
 
 
-async def insistently(
+async def retry_until_connected(
     setting: str, call: Callable[[], Awaitable[T]], *, seconds: float = INSIST_SECONDS
 ) -> T:
     """Call Slack with the token of `setting`, and again for `seconds` while Slack is unavailable.

@@ -1,4 +1,4 @@
-"""Slack's Socket Mode: connected at the start, and again for as long as it takes."""
+"""Slack's Socket Mode: connects at the start, and again whenever the connection is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cancellation import ended
 from bot.listeners.app import CheckedApp
-from bot.runtime.connections import insistently
+from bot.runtime.connections import retry_until_connected
 
 # Four of these without an answer and the SDK opens a new connection.
 PING_SECONDS = 5.0
@@ -65,7 +65,7 @@ async def socket_mode(
         await asyncio.wait_for(connecting, _CONNECT_SECONDS)
 
     try:
-        await insistently("SLACK_APP_TOKEN", connect)
+        await retry_until_connected("SLACK_APP_TOKEN", connect)
         yield client
     finally:
         await ended(keeper)

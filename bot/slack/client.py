@@ -37,6 +37,11 @@ _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
+CONVERSATION_GONE = frozenset(
+    {"channel_not_found", "is_archived", "not_in_channel", "thread_not_found"}
+)
+"""Errors of a conversation or thread that the app cannot write in any more."""
+
 START = "chat.startStream"
 APPEND = "chat.appendStream"
 STOP = "chat.stopStream"

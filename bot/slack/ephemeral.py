@@ -15,7 +15,7 @@ from memory import Person
 _PATIENCE_SECONDS = 300.0
 
 PayloadMaker: TypeAlias = Callable[[Person, Language], Awaitable[dict[str, Any]]]
-"""Returns the payload of an ephemeral message to the person, in their language."""
+"""A function that returns the payload of a private message to a person, in the language given."""
 
 
 def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:

@@ -14,13 +14,24 @@ API_TEAM = "API"
 _PERSONAL_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 
 
+def thread_key(team_id: str, channel_id: str, thread_ts: str) -> str:
+    """Return the key of a thread, ``TEAM.CHANNEL.TS``; work on one thread is done in order."""
+    return f"{team_id}.{channel_id}.{thread_ts}"
+
+
+def split_thread_key(thread: str) -> tuple[str, str, str]:
+    """Return the team's id, the channel's id and the ts of a thread's first message."""
+    team_id, channel_id, thread_ts = thread.split(".", 2)
+    return team_id, channel_id, thread_ts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message a person wrote, with everything from Slack's own envelope.
 
     `ts` and `thread_ts` are Slack timestamps; `thread_ts` is the root the reply goes under.
-    `audience` is known at once for direct messages only. `addressed` says that it was meant for
-    the bot whatever else is known: a direct message, or a mention.
+    `audience` is known at once for direct messages only. `addressed`: it is a direct message or
+    mentions the bot; any other is meant for the bot only if the bot takes part in its thread.
     """
 
     event_id: str
@@ -43,8 +54,8 @@ class Message:
 
     @property
     def thread(self) -> str:
-        """The thread's key, ``TEAM.CHANNEL.TS``; work on one thread is done in order."""
-        return f"{self.team_id}.{self.channel_id}.{self.thread_ts}"
+        """The key of the message's thread."""
+        return thread_key(self.team_id, self.channel_id, self.thread_ts)
 
     @property
     def opens_thread(self) -> bool:

@@ -21,11 +21,11 @@ from memory.formation.verdicts import Verdict, Verifier
 from memory.model.errors import ChangedSince, FormationUnavailable
 from memory.model.namespace import MemoryView
 from memory.postgres.database import Pool, person_transaction
+from memory.recall.search import SMALL_SET
 from memory.store import rows
 from memory.store.memories import Memory
 from memory.store.unit_of_work import Change, Step, actor_of, commit_steps
 
-WHOLE = 50  # sets of up to this many memories are shown completely
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 _SENTENCES = 24
 
@@ -98,8 +98,8 @@ class UserStore(BaseStore):
         and `InvalidNamespace` should the database ever return a row outside `view`.
         """
         known = sorted(schema.__name__ for schema in schemas)
-        shown = await rows.newest(pool, view, known, WHOLE + 1)
-        whole = len(shown) <= WHOLE
+        shown = await rows.newest(pool, view, known, SMALL_SET + 1)
+        whole = len(shown) <= SMALL_SET
         if not whole:
             vectors = await embedder.embed(_sentences(messages))
             shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS)

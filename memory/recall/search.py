@@ -19,6 +19,8 @@ from memory.store.memories import COLUMNS, Memory, checked, view_condition
 from memory.tracing import measured
 
 SMALL_SET = 50
+"""Sets of up to this many memories are shown whole, to the chat model and to the memory model."""
+
 NEAREST = 40
 MAX_INSTRUCTIONS = 20
 # A literal, so that PostgreSQL uses the partial index store_instructions.

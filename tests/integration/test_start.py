@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.runtime.connections import insistently
+from bot.runtime.connections import retry_until_connected
 from bot.runtime.startup import StartError
 from bot.slack.client import create_client
 from tests.integration.playground_slack import PlaygroundSlack
@@ -30,7 +30,7 @@ async def test_a_passing_trouble_does_not_end_the_start(
     """Slack is asked again after a 429, a 500 and a lost connection, until it answers."""
     for fault in faults:
         slack.fault("auth.test", **fault)
-    answer = await insistently("SLACK_BOT_TOKEN", slack.client().auth_test)
+    answer = await retry_until_connected("SLACK_BOT_TOKEN", slack.client().auth_test)
     assert answer["user_id"] == slack.bot_user_id
     assert len(slack.calls("auth.test")) == len(faults) + 1
 
@@ -39,7 +39,7 @@ async def test_a_passing_trouble_does_not_end_the_start(
 async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     """A token that Slack refuses is named, without a second try."""
     with pytest.raises(StartError, match=r"Slack refused SLACK_BOT_TOKEN \(invalid_auth\): copy"):
-        await insistently("SLACK_BOT_TOKEN", slack.client("xoxb-no").auth_test)
+        await retry_until_connected("SLACK_BOT_TOKEN", slack.client("xoxb-no").auth_test)
     assert len(slack.calls("auth.test")) == 1
 
 
@@ -48,14 +48,16 @@ async def test_troubles_that_stay_end_the_start() -> None:
     nowhere = create_client("xoxb-1", "http://127.0.0.1:1/api/")
     begun = time.monotonic()
     with pytest.raises(StartError, match=r"Slack could not be reached \(Client.*: check the net"):
-        await insistently("SLACK_BOT_TOKEN", nowhere.auth_test, seconds=1)
+        await retry_until_connected("SLACK_BOT_TOKEN", nowhere.auth_test, seconds=1)
     assert time.monotonic() - begun < 5
 
 
 async def test_a_start_can_be_broken_off(slack: PlaygroundSlack) -> None:
     """Whoever waits for Slack can be cancelled meanwhile."""
     slack.fault("auth.test", status=500, times=9)
-    waiting = asyncio.create_task(insistently("SLACK_BOT_TOKEN", slack.client().auth_test))
+    waiting = asyncio.create_task(
+        retry_until_connected("SLACK_BOT_TOKEN", slack.client().auth_test)
+    )
     while not slack.calls("auth.test"):  # noqa: ASYNC110 - the playground tells nobody
         await asyncio.sleep(0.01)
     waiting.cancel()

@@ -19,6 +19,7 @@ from bot.queue.jobs import Limits
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import ConversationKind
 from bot.slack.client import SLACK_FAULTS, error_code, retry_after
+from bot.slack.messages import split_thread_key
 from memory import Pool, transaction
 
 log = logging.getLogger(__name__)
@@ -194,7 +195,7 @@ async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Con
         "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
         (team, _FOLLOWED_DAYS, _FOLLOWED_THREADS),
     )
-    keys = [row["thread"].split(".", 2) for row in await found.fetchall()]
+    keys = [split_thread_key(row["thread"]) for row in await found.fetchall()]
     return [
         Conversation(team_id=team, channel_id=channel, thread_ts=root) for _, channel, root in keys
     ]

@@ -14,7 +14,7 @@ from bot.conversation.inbox import READ_FOLLOW_UPS, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, ConversationKind
 from bot.slack.client import error_code, is_passing, retry_after
-from bot.slack.messages import found_message
+from bot.slack.messages import found_message, split_thread_key
 from memory import InvalidNamespace, Pool, transaction
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class MissedMessages:
 
         Raises what the Slack client raises if a later attempt can succeed.
         """
-        team, channel, root = thread.split(".", 2)
+        team, channel, root = split_thread_key(thread)
         conversation, cursor = Conversation(team_id=team, channel_id=channel, thread_ts=root), ""
         try:
             kind = await self.kind(conversation)
