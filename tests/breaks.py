@@ -3148,7 +3148,7 @@ BREAKS = (
     Break(
         "a post ends its session",
         "bot/delivery/sessions.py",
-        'if turn.method == "session" or turn.begun:',
+        'if session.method == "session" or session.begun:',
         "if False:",
         "After every answer that is no stream there would be a Stop button for an hour.",
         ("tests/integration/test_sessions.py::test_a_posted_answer_ends_its_session",),

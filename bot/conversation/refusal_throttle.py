@@ -1,4 +1,4 @@
-"""Refusals that a person is told of once in a period: the `notices` table."""
+"""Refusals that a person sees once in a period: the `notices` table."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from memory import Pool, person_transaction
 
 
 class RefusalThrottle:
-    """Lets a person be told of each refusal once in a period."""
+    """Lets each refusal through once in a period, for each person."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def claim(self, claimed: ClaimedMessage, refusal: str, seconds: float) -> bool:
-        """Return whether the person is to be told of `refusal`; start its period of `seconds`.
+        """Return whether to show `refusal` to the person; start its period of `seconds`.
 
         `refusal` is the key of a quota's sentence (``share_messages``), or what the policy refuses
         with the conversation. Until the period ends only the same message gets True again, because

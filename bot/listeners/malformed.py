@@ -78,7 +78,7 @@ class MalformedRequests:
         A person who typed a command, clicked or submitted a form is told in one sentence that
         nothing was done, where the request names a place to say it.
         """
-        self.count(kind_of(sent), reason)
+        self.count(payload_type(sent), reason)
         if "command" in sent:
             return await self._of_command(sent)
         if sent.get("type") in _INTERACTIONS:
@@ -128,7 +128,7 @@ class MalformedRequests:
             log.info("a person was not told that nothing was done: %s", reason)
 
 
-def kind_of(sent: Mapping[str, Any]) -> str:
+def payload_type(sent: Mapping[str, Any]) -> str:
     """Return a payload's type for the log, such as ``event message``; never other text of it."""
     if "command" in sent:
         return "command"

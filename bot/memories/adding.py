@@ -223,7 +223,7 @@ class MemoryAdder:
             text=words,
             channel=quoted.channel if ts else "",
             ts=ts,
-            kind="message" if ts else "command",
+            origin="message" if ts else "command",
             zone=settings.zone,
         )
         try:
@@ -245,7 +245,7 @@ class MemoryAdder:
             log.warning("what a person added was not judged in time; it is stored as typed")
             async with person_transaction(self.pool, person) as connection:
                 await permitted(connection)
-        change = await self._as_fact(where.own, quoted, said.kind)
+        change = await self._as_fact(where.own, quoted, said.origin)
         if formed.late:
             async with person_transaction(self.pool, person) as connection:
                 await mark_message_formed(connection, person, quoted.channel, ts)

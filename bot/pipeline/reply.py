@@ -43,7 +43,7 @@ QUIET_SECONDS = 1.0
 
 
 class FunctionTools(Protocol):
-    """What `Replier` calls of `bot.pipeline.tools.toolbox.Toolbox`."""
+    """Interface of `bot.pipeline.tools.toolbox.Toolbox`: the tools the model may call."""
 
     @property
     def definitions(self) -> Sequence[dict[str, Any]]:

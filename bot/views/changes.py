@@ -141,7 +141,7 @@ def question_blocks(
             say(language, key),
             f"{question.id} {answer} {surface}".strip(),
         )
-        for answer, key in _ANSWERS[question.kind]
+        for answer, key in _ANSWERS[question.asks]
     ]
     return [section(question_line(language, question, zone)), actions(*buttons)]
 
@@ -149,7 +149,7 @@ def question_blocks(
 def question_line(language: Language, question: Question, zone: tzinfo = UTC) -> str:
     """Return a question as one line of mrkdwn."""
     before, after = _memory_text(language, question.before), _memory_text(language, question.after)
-    match question.kind:
+    match question.asks:
         case "replace":
             said = day(_said_at(question), zone, language)
             return say(language, "ask_replace_line", was=before, day=said, what=after)

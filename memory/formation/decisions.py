@@ -51,11 +51,11 @@ class StoredChange:
 class NewQuestion:
     """A question to the person: whether `row` gets `value` (None: whether it is removed).
 
-    Without `row` the question is whether to remember `value` at all. `narrow` is the key, in the
-    own namespace, of the memory that supersedes a wider `row`.
+    `asks` says what a yes does. ``store`` has no `row`: the question is whether to remember `value`
+    at all. `narrow` is the key, in the own namespace, of the memory that supersedes a wider `row`.
     """
 
-    kind: Literal["replace", "remove", "widen", "store"]
+    asks: Literal["replace", "remove", "widen", "store"]
     row: Memory | None
     value: dict[str, Any] | None
     narrow: str | None = None
@@ -280,8 +280,8 @@ class _Run:
         value = self._value(proposal, verdict, old, content)
         if supersedes:
             value["supersedes"] = supersedes
-        kind: Literal["replace", "store"] = "replace" if row else "store"
-        self._questions.append(NewQuestion(kind=kind, row=row, value=value))
+        asks: Literal["replace", "store"] = "replace" if row else "store"
+        self._questions.append(NewQuestion(asks=asks, row=row, value=value))
 
     def _supersede(
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, asks: bool
@@ -309,7 +309,7 @@ class _Run:
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, *, asks: bool
     ) -> None:
         if asks:
-            self._questions.append(NewQuestion(kind="remove", row=row, value=None))
+            self._questions.append(NewQuestion(asks="remove", row=row, value=None))
             return
         value = self._values[row.key]
         superseded = [
@@ -341,7 +341,7 @@ class _Run:
     def _widenings(self, changes: Sequence[StoredChange]) -> list[NewQuestion]:
         return [
             NewQuestion(
-                kind="widen", row=wide, value=one.value if one.after else None, narrow=one.key
+                asks="widen", row=wide, value=one.value if one.after else None, narrow=one.key
             )
             for one in changes
             if (wide := self._wider.get(one.key)) and one.action != "confirmed"

@@ -52,7 +52,7 @@ _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 class PersonMessage:
     """One message that the person typed: unescaped, without quotes, code and attachments.
 
-    `kind` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
+    `origin` is ``message``, ``command``, ``modal``, ``import`` or ``tool``; `ts` is the message's.
     `removal_proposed`: a button asks the person whether to do a removal that these words requested;
     the words themselves remove nothing. `zone` is the person's time zone. `reply_to` is the
     question from Kioku that these words answer: context for "yes", never evidence by itself.
@@ -61,7 +61,7 @@ class PersonMessage:
     text: str
     channel: str
     ts: str
-    kind: str = "message"
+    origin: str = "message"
     permalink: str | None = None
     removal_proposed: bool = False
     zone: tzinfo = UTC
@@ -154,7 +154,7 @@ class Evidence:
     def source(self) -> dict[str, object]:
         """Return the evidence as an entry of a memory's `sources`."""
         return {
-            "kind": self.words.kind,
+            "kind": self.words.origin,
             "permalink": self.words.permalink,
             "channel": self.words.channel,
             "ts": self.words.ts,

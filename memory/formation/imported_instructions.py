@@ -66,4 +66,4 @@ async def judge_instructions(
 
 def _message(one: Imported) -> TypedMessage:
     text = subject(str(one.value["kind"]), one.value["content"])
-    return TypedMessage(PersonMessage(text=text, channel="", ts="", kind="import"))
+    return TypedMessage(PersonMessage(text=text, channel="", ts="", origin="import"))

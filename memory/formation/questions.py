@@ -39,7 +39,7 @@ class Question:
     """
 
     id: UUID
-    kind: Literal["replace", "remove", "widen", "store"]
+    asks: Literal["replace", "remove", "widen", "store"]
     namespace: Namespace
     key: str
     before: dict[str, Any]
@@ -72,7 +72,7 @@ async def ask(
         await connection.execute(
             "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s AND kind = %s"
             " AND audience = %s AND key = %s",
-            (person.team_id, person.user_id, one.kind, audience, key),
+            (person.team_id, person.user_id, one.asks, audience, key),
         )
         stored = await connection.execute(
             "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key,"
@@ -83,7 +83,7 @@ async def ask(
                 uuid4(),
                 person.team_id,
                 person.user_id,
-                one.kind,
+                one.asks,
                 audience,
                 key,
                 own.audience if one.narrow else None,
@@ -111,7 +111,7 @@ async def _same_open_question(
         (
             person.team_id,
             person.user_id,
-            question.kind,
+            question.asks,
             audience,
             question.row.key if question.row else "",
             Jsonb(before["content"]),
@@ -125,7 +125,7 @@ async def _same_open_question(
 def _question(person: Person, record: DictRow) -> Question:
     return Question(
         id=record["id"],
-        kind=record["kind"],
+        asks=record["kind"],
         namespace=person.namespace(record["audience"]),
         key=record["key"],
         before=record["before"],
@@ -167,10 +167,10 @@ async def answer_question(
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         record = await _open(connection, person, question_id)
         await _drop(connection, person, question_id)
-        if answer == "no" or (answer == "both" and question.kind != "replace"):
+        if answer == "no" or (answer == "both" and question.asks != "replace"):
             await pool.changed(connection, person, removed=False)
             return []
-        if question.kind == "store":
+        if question.asks == "store":
             return [_beside(question, question.key)]
         current = await rows.fetch(connection, question.namespace, question.key)
         if current is None or current.content != question.before["content"]:

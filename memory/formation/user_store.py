@@ -238,10 +238,10 @@ class UserStore(BaseStore):
         return pair(proposals, known)
 
     def _step(self, change: StoredChange) -> Step:
-        kind = self._messages[0].words.kind if self._messages else "message"
+        origin = self._messages[0].words.origin if self._messages else "message"
         return Step(
             action=change.action,
-            actor=actor_of(kind, "formation"),
+            actor=actor_of(origin, "formation"),
             namespace=self._view.own,
             key=change.key,
             before=change.row,

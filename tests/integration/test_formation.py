@@ -500,7 +500,7 @@ async def test_three_removals_at_most(former: Former, model: ScriptedModel, data
     formed = await former.form(ALICE_DM, words(*[f"{n}は嫌いになりました" for n in names]))
     assert not formed.refused
     assert [(c.action) for c in formed.changes] == ["removed"] * 3
-    assert [(q.kind, q.after) for q in formed.questions] == [("remove", None)] * 2
+    assert [(q.asks, q.after) for q in formed.questions] == [("remove", None)] * 2
     assert len(await rows(database)) == 2
 
 
@@ -531,7 +531,7 @@ async def test_the_last_words_of_a_message_count(
     said = [
         PersonMessage(text="こんにちは", channel="C9", ts="1.1", permalink="https://s/1"),
         PersonMessage(
-            text="そばが好きです", channel="C9", ts="2.2", permalink="https://s/2", kind="tool"
+            text="そばが好きです", channel="C9", ts="2.2", permalink="https://s/2", origin="tool"
         ),
     ]
     model.answer([food("そば", 80, "そばが好きです")])
@@ -601,7 +601,7 @@ async def test_changed_meanwhile_keeps_the_newer(
     formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き"))
     assert (formed.changes, formed.refused) == ((), ())
     [question] = formed.questions
-    assert question.kind == "replace"
+    assert question.asks == "replace"
     assert question.before["content"]["description"] == "塩"
     assert question.after is not None
     assert question.after["content"]["description"] == "味噌"

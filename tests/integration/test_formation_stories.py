@@ -140,7 +140,7 @@ async def test_a_new_home_without_a_word_of_moving_is_a_question(
     await tell(stand_in_former, ALICE, first)
     words = [PersonMessage(text=then, channel="D1", ts="9.1")]
     formed = await stand_in_former.form(memory_view(ALICE.namespace(DM)), words)
-    assert (formed.changes, [q.kind for q in formed.questions]) == ((), ["replace"])
+    assert (formed.changes, [q.asks for q in formed.questions]) == ((), ["replace"])
     [old] = await list_memories(pool, ALICE)
     assert old.content["fact"] in first
     done = await answer_question(pool, embedder, ALICE, formed.questions[0].id, "yes")

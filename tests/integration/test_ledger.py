@@ -486,7 +486,7 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(
     [change] = formed.changes
     assert change.action == ("removed" if ends else "updated")
     [question] = formed.questions
-    assert (question.kind, question.namespace.audience) == ("widen", PUBLIC)
+    assert (question.asks, question.namespace.audience) == ("widen", PUBLIC)
     assert (question.after is None) == ends
     listed = await list_memories(ledger.pool, ALICE)
     assert [m.content["preference"] for m in listed] == ([40] if ends else [95, 40])

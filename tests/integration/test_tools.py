@@ -64,7 +64,7 @@ class ToolTest:
         off: bool = False,
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
-        words = PersonMessage(text=text, channel="D1", ts="100.000100", kind="tool")
+        words = PersonMessage(text=text, channel="D1", ts="100.000100", origin="tool")
         verifier = Verifier(
             lambda: memory_model(model="scripted", api_key="none", base_url=self.model.base_url)
         )
@@ -628,6 +628,6 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         assert told["done"] is False
         assert "asked" in told
         [question] = tools.questions
-        assert question.kind == "replace"
+        assert question.asks == "replace"
         asked.add(question.id)
     assert asked == {question.id for question in await open_questions(case.pool, OWN.person)}

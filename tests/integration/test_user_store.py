@@ -333,7 +333,7 @@ async def test_a_memory_stored_during_the_embedding_becomes_a_question(
     await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
     await store.judge(None)
     formed = await store.commit(at=NOON)
-    assert [question.kind for question in formed.questions] == ["replace"]
+    assert [question.asks for question in formed.questions] == ["replace"]
     assert formed.changes == ()
     content = stored(database)[(DM, "a")]["content"]
     assert content == {"food_name": "ramen", "preference": 80, "description": "change 1"}
@@ -399,4 +399,4 @@ async def test_a_fourth_removal_of_a_public_memory_is_ignored(person_store: Pers
     formed = await person_store.commit(store)
     assert [change.action for change in formed.changes] == ["removed"] * 3
     assert reasons(formed) == ["wider_audience"]
-    assert {question.kind for question in formed.questions} == {"widen"}
+    assert {question.asks for question in formed.questions} == {"widen"}

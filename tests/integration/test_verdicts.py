@@ -226,7 +226,7 @@ async def test_a_row_that_appears_after_the_verdict_is_asked_about(
     formed = await first
     assert formed.changes == ()
     (question,) = formed.questions
-    assert (question.kind, question.before["content"]["preference"]) == ("replace", 40)
+    assert (question.asks, question.before["content"]["preference"]) == ("replace", 40)
     (row,) = await rows(database)
     assert row["value"]["content"]["preference"] == 40
 
@@ -312,7 +312,7 @@ async def test_an_unclear_removal_is_a_question(
     model.verdicts.append({0: {"conflict": "unclear"}})
     formed = await former.form(ALICE_DM, typed("No pasta, I guess"))
     assert (formed.changes, formed.refused) == ((), ())
-    assert [(one.kind, one.after) for one in formed.questions] == [("remove", None)]
+    assert [(one.asks, one.after) for one in formed.questions] == [("remove", None)]
     assert len(await rows(database)) == 1
 
 
@@ -330,7 +330,7 @@ async def test_what_changed_since_the_verdict_is_not_removed_unasked(
     model.held.set()
     formed = await run
     assert formed.changes == ()
-    assert [question.kind for question in formed.questions] == ["remove"]
+    assert [question.asks for question in formed.questions] == ["remove"]
     assert len(await rows(database)) == 1
 
 
@@ -429,7 +429,7 @@ async def test_an_unclear_conflict_is_a_question(
     model.answer(lambda shown: [patch(shown.id_of("pasta"), preference=20, evidence="pasta, hmm")])
     model.verdicts.append({0: {"conflict": conflict}})
     formed = await former.form(ALICE_DM, typed("pasta, hmm"))
-    assert [question.kind for question in formed.questions] == ["replace"] * asked
+    assert [question.asks for question in formed.questions] == ["replace"] * asked
     (row,) = await rows(database)
     assert row["value"]["content"]["preference"] == stored
 
@@ -464,7 +464,7 @@ async def test_sensitive_matters(
     model.verdicts.append({0: {"sensitive": "health", "about": about}})
     formed = await former.form(memory_view(ALICE.namespace(audience)), typed("I have diabetes"))
     assert len(formed.changes) == (becomes == "stored")
-    assert [one.kind for one in formed.questions] == ["store"] * (becomes == "asked")
+    assert [one.asks for one in formed.questions] == ["store"] * (becomes == "asked")
     assert reasons(formed) == ["sensitive"] * (becomes == "refused")
     assert await facts(database) == ["has diabetes"] * (becomes == "stored")
 

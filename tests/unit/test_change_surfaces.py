@@ -74,18 +74,18 @@ def entry(
 
 
 def question(
-    kind: Literal["replace", "remove", "widen", "store"],
+    asks: Literal["replace", "remove", "widen", "store"],
     before: str = "I live in Osaka",
     after: str | None = "I live in Tokyo",
 ) -> Question:
     """Return a question."""
     return Question(
         id=UUID(int=7),
-        kind=kind,
+        asks=asks,
         namespace=PERSON.namespace("public"),
         key="key",
         before={"kind": "UserFact", "content": {}}
-        if kind == "store"
+        if asks == "store"
         else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
         after=value(after) if after is not None else None,
         at=NOON,
@@ -289,7 +289,7 @@ def test_every_notice_fits_below_the_longest_reply(
             for number, text in enumerate(texts, start=1)
         ),
         questions=tuple(
-            question(kind, text, text) for text in asked for kind in ("replace", "store")
+            question(asks, text, text) for text in asked for asks in ("replace", "store")
         ),
     )
     assert fits(notice_payload(language, told))

@@ -85,7 +85,7 @@ def question(number: int, text: str) -> Question:
     """Return a question."""
     return Question(
         id=UUID(int=number),
-        kind="replace",
+        asks="replace",
         namespace=PERSON.namespace("public"),
         key=f"key-{number}",
         before=value(text),

@@ -173,7 +173,7 @@ def test_a_plain_message_is_small() -> None:
         addressed=True,
     )
     nothing: Any = None
-    words = PersonMessage(text=message.text, channel="D1", ts="1.0", kind="tool")
+    words = PersonMessage(text=message.text, channel="D1", ts="1.0", origin="tool")
     memories = MemoryTools(nothing, nothing, memory_view(message.person.namespace(DM)), words)
     tools = [DEFINITION, *memories.definitions(), *control_tools([*shows, "export"], in_dm=True)]
     assert [tool["name"] for tool in tools] == [

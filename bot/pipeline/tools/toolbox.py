@@ -207,7 +207,7 @@ def open_tools(
                 text=turn_row.words,
                 channel=message.channel_id,
                 ts=message.ts,
-                kind="tool",
+                origin="tool",
                 zone=memory_state.settings.zone,
                 reply_to=final_question(last_reply or ""),
             )
