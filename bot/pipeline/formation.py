@@ -190,9 +190,6 @@ class FormationJobs:
                 )
             except _Overtaken:
                 continue
-            except FormationUnavailable:
-                count("formations", outcome="unavailable")
-                raise
             except MemoryModelRefused:
                 count("formations", outcome="model_refused")
                 # Logged where it happened. Nothing but another setup ends it, or the person's next
@@ -200,6 +197,9 @@ class FormationJobs:
                 async with person_transaction(self._pool, namespace.person) as connection:
                     await self._defer(connection, namespace, REFUSED_SECONDS)
                 return
+            except FormationUnavailable:
+                count("formations", outcome="unavailable")
+                raise
             _report(formed)
             log.info(
                 "formed memories from %d message(s): %d change(s), refused: %s",
