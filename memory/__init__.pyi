@@ -88,6 +88,7 @@ from .model.namespace import (
     memory_view as memory_view,
 )
 from .model.schemas import (
+    BUILT_IN_KINDS as BUILT_IN_KINDS,
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,

@@ -10,7 +10,7 @@ from typing import Any
 from bot.locale import Language, say
 from bot.views.blocks import LINE_LIMIT, escaped
 from bot.views.dates import day
-from memory import DM, EPISODE_KIND, LEVEL_FIELDS, PUBLIC, SCHEMAS, Memory, subject
+from memory import BUILT_IN_KINDS, DM, EPISODE_KIND, LEVEL_FIELDS, PUBLIC, Memory, subject
 
 # What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
 _TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
@@ -113,12 +113,11 @@ def _labelled_fields(
     Of an operator's kind, all of them by their names.
     """
     plain = {n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what}
-    schema = next((schema for schema in SCHEMAS if schema.__name__ == kind), None)
-    if schema is None:
+    if kind not in BUILT_IN_KINDS:
         return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
     return [
         f"{say(language, FIELD_LABELS[name])}: {plain[name]}"
-        for name in schema.model_fields
+        for name in BUILT_IN_KINDS[kind].model_fields
         if name in plain and name != LEVEL_FIELDS.get(kind)
     ]
 

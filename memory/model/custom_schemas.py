@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from memory.model.errors import InvalidSchemas
-from memory.model.schemas import SCHEMAS, declaration, first_text, register_schemas
+from memory.model.schemas import BUILT_IN_KINDS, declaration, first_text, register_schemas
 
 # Names that LangMem, trustcall or this package uses for fields and tools.
 _RESERVED_FIELDS = ("kind", "evidence")
@@ -27,7 +27,7 @@ def load_schemas(setting: str | None) -> tuple[type[BaseModel], ...]:
     `InvalidSchemas` for the first unusable one, with the reason.
     """
     if setting is None:
-        return register_schemas(SCHEMAS)
+        return register_schemas(BUILT_IN_KINDS.values())
     names = [name.strip() for name in setting.split(",") if name.strip()]
     if not names:
         raise InvalidSchemas(
@@ -42,7 +42,7 @@ def checked_schemas(schemas: Sequence[type[BaseModel]]) -> tuple[type[BaseModel]
     seen: set[str] = set()
     for schema in schemas:
         name = schema.__name__
-        if name in seen or (_is_built_in(name) and schema not in SCHEMAS):
+        if name in seen or BUILT_IN_KINDS.get(name, schema) is not schema:
             raise InvalidSchemas(
                 f"Two kinds of memory are called {name}: give one class another name."
             )
@@ -52,16 +52,11 @@ def checked_schemas(schemas: Sequence[type[BaseModel]]) -> tuple[type[BaseModel]
     return register_schemas(schemas)
 
 
-def _is_built_in(name: str) -> bool:
-    return any(schema.__name__ == name for schema in SCHEMAS)
-
-
 def _load(name: str) -> type[BaseModel]:
     if ":" not in name:
-        for schema in SCHEMAS:
-            if schema.__name__ == name:
-                return schema
-        known = ", ".join(schema.__name__ for schema in SCHEMAS)
+        if name in BUILT_IN_KINDS:
+            return BUILT_IN_KINDS[name]
+        known = ", ".join(BUILT_IN_KINDS)
         raise InvalidSchemas(
             f"KIOKU_SCHEMAS names {name}, which is none of {known}: write your own as"
             " package.module:Class."

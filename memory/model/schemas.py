@@ -85,6 +85,7 @@ SCHEMAS: tuple[type[BaseModel], ...] = (
     UserInstruction,
     Episode,
 )
+BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for schema in SCHEMAS}
 INSTRUCTION_KIND = UserInstruction.__name__
 EPISODE_KIND = Episode.__name__
 
