@@ -75,8 +75,8 @@ class ClaimedMessage:
     Of the `attempts`, `spared` ended without an answer and without an error, and `failures` in an
     error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
     `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
-    for it. `late`: it was written while the app was away. `unserved`: the workspace has removed the
-    app since.
+    for it. `late`: it was found by backfill more than a minute after it was written. `unserved`:
+    the workspace has removed the app since.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -128,7 +128,7 @@ class Inbox:
         Not stored is a message that is known: the same event id, or the same (team, channel, ts),
         as a mention that comes both as ``message`` and ``app_mention``. Nor is one that does not
         address the bot, except in a thread the bot takes part in and was not asked to be quiet in.
-        `late`: it was found by backfill.
+        `late`: it was found by backfill more than a minute after it was written.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
