@@ -2188,20 +2188,22 @@ BREAKS = (
         ("tests/integration/test_turn.py::test_stop_counts_while_the_model_is_silent",),
     ),
     Break(
-        "one outage notice for each message",
+        "one waiting message for each message",
         "bot/pipeline/thread_worker.py",
         "        if claimed.held_since is None:\n            await self._fixed_replies.announce",
         "        if True:\n            await self._fixed_replies.announce",
-        "A message would get another notice with each attempt.",
+        "A message would get another waiting message with each attempt.",
         ("tests/integration/test_outages.py::test_each_wait_is_longer_than_the_last",),
     ),
     Break(
-        "every author in a held thread gets a notice",
+        "every author in a held thread gets a waiting message",
         "bot/pipeline/thread_worker.py",
         '                    if ended == "model_away" and claimed.more:',
         "                    if False:",
-        "People who write in a thread that waits for the model would get no notice.",
-        ("tests/integration/test_outages.py::test_every_author_waiting_in_a_thread_gets_a_notice",),
+        "People who write in a thread that waits for the model would get no waiting message.",
+        (
+            "tests/integration/test_outages.py::test_every_author_in_a_held_thread_gets_a_waiting_message",
+        ),
     ),
     Break(
         "a prompt that fails each time",

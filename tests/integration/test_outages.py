@@ -1,4 +1,4 @@
-"""While the model is away: each message gets a notice, which becomes its answer later."""
+"""While the model is away: each message gets a waiting message, which becomes its answer later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.app import App
 from tests.integration.deliveries import nothing
 from tests.integration.playground_slack import PersonThread
 
-NOTICE = say("en", "held_down")
+WAITING = say("en", "held_down")
 
 
 # One migrated database for all of these tests; each has people of its own.
@@ -67,7 +67,9 @@ async def drain(app: App, message: Message) -> None:
     ],
     ids=str,
 )
-async def test_the_notice_becomes_the_answer(app: App, how: dict[str, Any], key: str) -> None:
+async def test_the_waiting_message_becomes_the_answer(
+    app: App, how: dict[str, Any], key: str
+) -> None:
     """The person is told that their message is safe, and the same message becomes the answer."""
     place = app.slack.place()
     app.fault(times=-1, **how)
@@ -89,7 +91,7 @@ async def test_the_notice_becomes_the_answer(app: App, how: dict[str, Any], key:
     assert due_in(app, asked) is None
 
 
-async def test_every_message_gets_one_notice(app: App) -> None:
+async def test_every_message_gets_one_waiting_message(app: App) -> None:
     """Each message of a person says that it waits, once, and becomes its own answer."""
     place = app.slack.place()
     app.fault(status=500, times=-1)
@@ -97,7 +99,7 @@ async def test_every_message_gets_one_notice(app: App) -> None:
     second = await app.receive(place, "two")
     for message in (first, second, first, second):
         await drain(app, message)
-    assert [app.replies(m) for m in (first, second)] == [[NOTICE], [NOTICE]]
+    assert [app.replies(m) for m in (first, second)] == [[WAITING], [WAITING]]
     assert len(app.slack.calls("chat.postMessage", "chat.update")) == 2
     back(app)
     await drain(app, first)
@@ -105,24 +107,24 @@ async def test_every_message_gets_one_notice(app: App) -> None:
     await drain(app, second)
     assert [p[-1]["content"] for p in app.prompts()][-2:] == ["one", "two"]
     assert len(app.replies(first)) == len(app.replies(second)) == 1
-    assert NOTICE not in [*app.replies(first), *app.replies(second)]
+    assert WAITING not in [*app.replies(first), *app.replies(second)]
 
 
 async def test_another_person_and_another_outage_are_told_again(app: App) -> None:
-    """Each person gets a notice; after an answer, the next outage gives another one."""
+    """Each person gets a waiting message; after an answer, the next outage gives another one."""
     places = [app.slack.place(), app.slack.place()]
     for _ in range(2):
         app.fault(status=500, times=-1)
         asked = [await app.receive(place, "Hello") for place in places]
         for message in asked:
             await drain(app, message)
-            assert app.replies(message) == [NOTICE]
+            assert app.replies(message) == [WAITING]
         back(app)
         for message in asked:
             await drain(app, message)
 
 
-async def test_every_author_waiting_in_a_thread_gets_a_notice(app: App) -> None:
+async def test_every_author_in_a_held_thread_gets_a_waiting_message(app: App) -> None:
     """Messages behind one that waits for the model tell their authors so, and keep their order."""
     ann, team = app.slack.person()
     bob, _ = app.slack.person()
@@ -135,7 +137,7 @@ async def test_every_author_waiting_in_a_thread_gets_a_notice(app: App) -> None:
     asked = (first, second, third)
     for _ in range(2):
         await drain(app, first)
-    assert app.replies(first) == [NOTICE] * 3
+    assert app.replies(first) == [WAITING] * 3
     assert len(app.slack.calls("chat.postMessage", "chat.update")) == 3
     assert (due_in(app, first) or 0) > 4
     shown = [app.turn(message)["reply_ts"] for message in asked]
@@ -144,7 +146,7 @@ async def test_every_author_waiting_in_a_thread_gets_a_notice(app: App) -> None:
     assert [p[-1]["content"].split()[-1] for p in app.prompts()][-3:] == ["one", "two", "three"]
     assert [app.turn(message)["reply_ts"] for message in asked] == shown
     assert len(app.replies(first)) == 3
-    assert NOTICE not in app.replies(first)
+    assert WAITING not in app.replies(first)
     assert app.turn(second)["user_id"] == bob
 
 
@@ -165,7 +167,7 @@ async def test_one_prompt_that_always_fails_harms_no_other(app: App) -> None:
         await drain(app, asked)
         other = await app.ask(others, f"Hello {number}")
         assert app.turn(other)["status"] == "answered"
-    assert app.replies(asked) == [NOTICE]
+    assert app.replies(asked) == [WAITING]
     app.rows(
         "UPDATE inbox_events SET held_since = held_since - interval '3 minutes' WHERE ts = %s",
         asked.ts,
@@ -209,12 +211,12 @@ async def test_what_fails_while_nothing_else_is_asked_waits_as_in_an_outage(app:
         asked.ts,
     )
     await drain(app, asked)
-    assert app.replies(asked) == [NOTICE]
+    assert app.replies(asked) == [WAITING]
     assert app.event(asked)["status"] == "waiting"
 
 
 async def test_each_wait_is_longer_than_the_last(app: App) -> None:
-    """The model is tried again after 5, 10, 20, 40, 60 and 60 seconds; the notice stays one."""
+    """The model is tried again after 5, 10, 20, 40, 60 and 60 seconds; it stays one reply."""
     place = app.slack.place()
     app.fault(status=500, times=-1)
     asked = await app.receive(place, "Hello")
@@ -223,7 +225,7 @@ async def test_each_wait_is_longer_than_the_last(app: App) -> None:
         await drain(app, asked)
         waits.append(due_in(app, asked))
     assert waits == [pytest.approx(s, abs=1.5) for s in (5, 10, 20, 40, 60, 60)]
-    assert app.replies(asked) == [NOTICE]
+    assert app.replies(asked) == [WAITING]
     assert len(app.slack.calls("chat.postMessage", "chat.update")) == 1
 
 
@@ -252,7 +254,7 @@ async def test_a_model_that_is_down_is_not_asked_for_every_message(app: App) -> 
     for place in places:
         message = await app.receive(place, "Hello")
         await drain(app, message)
-        assert app.replies(message) == [NOTICE]
+        assert app.replies(message) == [WAITING]
         assert due_in(app, message) is not None
     assert len(app.prompts()) == FAILURES
 
@@ -295,12 +297,12 @@ async def test_an_edit_while_it_waits_is_what_is_answered(app: App) -> None:
     await drain(app, asked)
     assert app.prompts()[-1][-1]["content"] == "I like sushi"
     [answer] = app.replies(asked)
-    assert answer != NOTICE
+    assert answer != WAITING
     assert app.turn(asked)["words"] == "I like sushi"
 
 
-async def test_a_message_deleted_while_it_waits_takes_the_notice_along(app: App) -> None:
-    """Deleting the message ends the wait at once: notice and words are gone."""
+async def test_a_message_deleted_while_it_waits_takes_the_waiting_message_along(app: App) -> None:
+    """Deleting the message ends the wait at once: reply and words are gone."""
     place = app.slack.place()
     app.fault(status=500, times=-1)
     asked = await app.receive(place, "I like ramen")
