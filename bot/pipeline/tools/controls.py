@@ -137,8 +137,8 @@ class ControlTools:
         shown = partial(self._undoing.shown, done=self._done)
         self._show_after({"done": True}, shown if self._done else self._controls.settings_shown)
 
-    def _show_after(self, given: Arguments, work: PayloadMaker) -> None:
-        self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = work
+    def _show_after(self, given: Arguments, make_payload: PayloadMaker) -> None:
+        self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = make_payload
 
     async def _show(self, show: Show, given: Arguments) -> Any:
         channel = self._message.channel_id
@@ -257,8 +257,8 @@ class ControlTools:
         if not words or where not in _WHERE:
             return _error(f"Give `about`, some words, and `where`: {', '.join(_WHERE)}.")
         channel = self._message.channel_id
-        work = partial(self._audiences.proposed, words=words, where=where, channel=channel)
-        self._show_after(given, work)
+        make_payload = partial(self._audiences.proposed, words=words, where=where, channel=channel)
+        self._show_after(given, make_payload)
         return {"proposed": True, "done": False}
 
     async def _change(self, given: Arguments) -> Any:
@@ -276,8 +276,8 @@ class ControlTools:
             await self._undoing.choose(person, self._done, **chosen)
             self._show_done()
         if keeps:
-            work = partial(self._controls.retention_proposed, days=days or None)
-            self._show_after({"retention_days": days}, work)
+            make_payload = partial(self._controls.retention_proposed, days=days or None)
+            self._show_after({"retention_days": days}, make_payload)
         confirmations = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}
         if memory in ("on", "off"):
             self._show_after({"action": "change", "memory": memory}, confirmations[memory])
