@@ -13,7 +13,6 @@ from __future__ import annotations
 import array
 import contextlib
 import gc
-import io
 import json
 import os
 import runpy
@@ -25,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -59,15 +59,14 @@ class Process(Protocol):
 class Forked:
     """A process that the server forked, with what `subprocess.Popen` has of the same names."""
 
-    def __init__(self, told: io.FileIO, stdout: IO[str] | None) -> None:
+    def __init__(self, told: int, stdout: IO[str] | None) -> None:
+        # A descriptor, not a file: one that the garbage collector closes would warn.
         self._told = told
+        weakref.finalize(self, os.close, told)
         self._lock = threading.Lock()
-        self.pid = int(told.readline())
+        self.pid = int(_line(told))
         self.returncode: int | None = None
         self.stdout = stdout
-
-    def __del__(self) -> None:
-        self._told.close()
 
     def poll(self) -> int | None:
         """Return its exit code, negative for a signal; None while it runs."""
@@ -89,7 +88,7 @@ class Forked:
                 return None
         with self._lock:  # another thread may wait for it too
             if self.returncode is None:
-                line = self._told.readline()
+                line = _line(self._told)
                 assert line, "The fork server has ended."
                 self.returncode = int(line)
         return self.returncode
@@ -111,6 +110,14 @@ class Forked:
     def kill(self) -> None:
         """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
+
+
+def _line(descriptor: int) -> bytes:
+    """Read one line, and nothing that follows it."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(descriptor, 1)):
+        line += byte
+    return line
 
 
 def start(
@@ -146,7 +153,7 @@ def start(
             "own_group": own_group,
         }
         _server().ask(json.dumps(asked), [*given, telling])
-    return Forked(io.FileIO(reading), shown)
+    return Forked(reading, shown)
 
 
 def close() -> None:

@@ -91,14 +91,20 @@ async def test_nobody_is_erased_by_mistake(
 
 def test_a_confirmation_ends_with_ctrl_c(tmp_path: Path) -> None:
     """While the command waits for the id, one Ctrl-C ends it; the database is not opened yet."""
-    with subprocess.Popen(
-        [*PYTHON_M_BOT, "erase", *WHO],
-        cwd=tmp_path,
-        env=environment({}),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as asking:
+    # A shell ignores SIGINT in what it runs in the background, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        asking = subprocess.Popen(
+            [*PYTHON_M_BOT, "erase", *WHO],
+            cwd=tmp_path,
+            env=environment({}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with asking:
         assert asking.stdout is not None
         assert asking.stdout.read(4) == b"Type"
         # A signal that came before it waits for its input would be seen only with the input.
