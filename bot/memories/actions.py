@@ -255,7 +255,7 @@ class MemoryActions:
 
     async def period_proposed(self, person: Person, language: Language, period: Period) -> Payload:
         """Return the question before what was said in a period is forgotten."""
-        memories, messages = await self._of_period(person, period)
+        memories, messages = await self.of_period(person, period)
         if not memories and not messages:
             return ephemeral_payload(say(language, "forget_period_none"))
         found = _among(await list_memories(self.pool, person), memories)
@@ -265,11 +265,11 @@ class MemoryActions:
         """Forget what a button names; pressing it twice does no harm."""
         period = Period.from_value(value)
         with transaction_timeout(FORGETTING_SECONDS):
-            memories, _ = await self._of_period(person, period)
+            memories, _ = await self.of_period(person, period)
         references = [memory.reference for memory in memories]
         return await self.forget(person, language, references, period)
 
-    async def _of_period(self, person: Person, period: Period) -> tuple[list[Memory], int]:
+    async def of_period(self, person: Person, period: Period) -> tuple[list[Memory], int]:
         """Return the memories that come from a period, and how many messages are stored of it."""
         async with person_transaction(self.pool, person) as connection:
             messages, with_text = await messages_in(connection, person, period)

@@ -232,6 +232,8 @@ class ControlTools:
             if isinstance(found, str):
                 return _error(found)
             period = found
+        if not any(await self._own.of_period(self._message.person, period)):
+            return {"done": False, "not_found": True}
         self.forgets = True
         self._show_after(given, partial(self._own.period_proposed, period=period))
         return {"proposed": True, "done": False}
