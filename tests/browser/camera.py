@@ -34,12 +34,18 @@ class Camera:
             {"width": width or DESK["width"], "height": height or DESK["height"]}
         )
 
-    async def shoot(self, name: str, *parts: Locator, margin: int | None = None) -> None:
+    async def shoot(
+        self,
+        name: str,
+        *parts: Locator,
+        margin: int | None = None,
+        themes: Sequence[str] = THEMES,
+    ) -> None:
         """Picture the frame around these parts, once in each set of colours."""
         await self.page.mouse.move(2, 2)
         if not await self.page.locator("dialog[open], .menu").count():
             await self.page.evaluate("() => document.activeElement?.blur()")
-        for theme in THEMES:
+        for theme in themes:
             await self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
             await self.page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
             clip = await self._frame(parts, margin)

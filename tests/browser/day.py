@@ -1,4 +1,4 @@
-"""A day of one person with Kioku, each surface pictured as it comes up."""
+"""A day of one person with Kioku, with a picture of each surface."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ PICTURE = _bowl()
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>"
 
 SURFACES = (
-    ("prompts", "The first minute", "Suggested prompts in an empty Messages tab."),
+    ("prompts", "Suggested prompts", "Suggested prompts in an empty Messages tab."),
     ("home_empty", "Home, at first", "The Home tab before anything is remembered."),
     ("status", "Status line", "Kioku says what it is doing, with a Stop button."),
-    ("streaming", "A reply as it comes", "An answer streams in; Stop stands below it."),
+    ("streaming", "A reply as it comes", "An answer streams in, with Stop below it."),
     ("stopped", "Stopped", "A stopped answer keeps its beginning and says that it was stopped."),
-    ("reply", "A reply", "An answer, its footer, feedback buttons, and what it drew on."),
+    ("reply", "A reply", "An answer, its footer, feedback buttons, and Memories Used."),
     ("tasks", "A reply that searches the web", "What Kioku does is shown as a task, with sources."),
     ("files", "Images and PDFs", "A person sends files; Kioku says what it was given."),
-    ("used", "Memories used", "A dialog lists the memories an answer drew on."),
+    ("used", "Memories used", "A dialog lists the memories that an answer used."),
     ("feedback", "Feedback", "A dialog asks what was wrong with an answer."),
-    ("home", "Home", "What is remembered, the switches, recent changes, and what becomes of data."),
+    ("home", "Home", "What is remembered, the switches, recent changes, and where data goes."),
     ("home_search", "Home, searched", "The Home tab with what was searched for."),
     ("phone", "On a phone", "The Home tab on a phone."),
     ("remember", "Remember This", "A message's menu has it remembered, with Undo."),
@@ -57,12 +57,12 @@ SURFACES = (
     ("forget", "Forget", "Kioku shows what it would forget, with a button."),
     ("forgotten", "Forgotten", "What was forgotten, with Undo for ten minutes."),
     ("settings", "Settings", "A form: memory, notices, language, how long to keep."),
-    ("help", "Help", "The commands, and that plain words do."),
+    ("help", "Help", "The commands; ordinary sentences work, too."),
     ("export", "Export", "A file of all memories in the direct message."),
     ("import", "Import", "A dialog shows what a file would add."),
     ("erase", "Forget everything", "A dialog that wants a word typed before all is forgotten."),
     ("thread", "In a channel", "A mention is answered in its thread, for two people."),
-    ("preview", "Preview", "What an answer in a channel could draw on."),
+    ("preview", "Preview", "The memories that an answer in a channel could use."),
     ("unreachable", "When the model is away", "One sentence: the cause, and what comes next."),
 )
 
@@ -184,7 +184,7 @@ class Day:
         await self.one.remembered("AWS", "Rust")
 
     async def answers(self) -> None:
-        """Status, stream, Stop, a whole answer and what stands below it."""
+        """Status, stream, Stop, a whole answer and what is below it."""
         page, one = self.one.page, self.one
         one.playground.model(first_token_ms=2500, token_ms=600, chunk_chars=6)
         await one.say(self.words.topics)
@@ -209,7 +209,7 @@ class Day:
         await self.searching()
 
     async def used(self) -> None:
-        """What an answer drew on, and what was wrong with it."""
+        """The memories that an answer used, and feedback on it."""
         one = self.one
         await self.in_last("memories_used").click()
         await self.camera.shoot("used", await self.opened())
@@ -219,7 +219,7 @@ class Day:
         await self.close()
 
     async def searching(self) -> None:
-        """An answer of which a search of the web is part."""
+        """An answer that includes a web search."""
         one = self.one
         text, source = self.words.news, {"url": "https://example.org/news", "title": "Example"}
         place = {"start_index": len(text) - 1, "end_index": len(text)}

@@ -10,7 +10,8 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.camera import DESK, THEMES, Camera
 from tests.browser.day import SURFACES, Day, Words
+from tests.browser.first_minute import LOCALES, STEPS, live_a_first_minute
 from tests.browser.setup import system_chromium
 from tests.browser.visitor import Playground, Visitor
 from tests.integration.kioku_process import running
@@ -54,7 +56,11 @@ def gallery(surfaces: Sequence[Surface] = ALL) -> str:
         "# What people see",
         "Every surface of Kioku in English and Japanese, light and dark, as the playground's page"
         " shows it: the real app, with the stand-in model. `make gallery` makes this page and its"
-        " pictures anew. In Slack the same blocks are drawn by Slack, so fonts and spacing differ.",
+        " pictures again. In Slack the same blocks are drawn by Slack: fonts and spacing differ.",
+        "## The first minute",
+        "A fresh `kioku up`, opened in browsers of three languages. A browser in a language that"
+        " Kioku does not have opens in English.",
+        *_first_minute(),
     ]
     for surface in surfaces:
         rows = ["| " + " | ".join(LANGUAGES.values()) + " |", "|---" * len(LANGUAGES) + "|"]
@@ -67,6 +73,23 @@ def gallery(surfaces: Sequence[Surface] = ALL) -> str:
             rows.append("| " + " | ".join(cells) + " |")
         parts += [f"## {surface.title}", surface.shows, "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def _first_minute() -> Iterator[str]:
+    for step, shows in STEPS:
+        cells = [
+            f"![{shows} In a browser of the language {locale}.]"
+            f"(media/gallery/first_{step}.{locale}.light.webp)"
+            for locale in LOCALES
+        ]
+        head = ["| " + " | ".join(LOCALES) + " |", "|---" * len(LOCALES) + "|"]
+        yield "\n".join([shows, "", *head, "| " + " | ".join(cells) + " |"])
+
+
+def pictures(surfaces: Sequence[Surface] = ALL) -> set[str]:
+    """Return the names of all files that the page shows."""
+    first = {f"first_{step}.{locale}.light.webp" for step, _ in STEPS for locale in LOCALES}
+    return first | {file for one in surfaces for code in LANGUAGES for file in one.files(code)}
 
 
 def _name(language: str) -> str:
@@ -106,17 +129,27 @@ async def make(folder: Path) -> int:
     total = 0
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=system_chromium())
+        for locale in LOCALES:
+            with fresh_kioku() as url:
+                camera = await live_a_first_minute(browser, url, locale, folder)
+            total += sum(camera.taken.values())
         for language in LANGUAGES:
-            home = Path(tempfile.mkdtemp())
-            with running(home, "up", PORT="0", KIOKU_DATA_DIR=str(home / "data")) as process:
-                url = process.line().rsplit(" ", 1)[1].rstrip("/")
+            with fresh_kioku() as url:
                 camera = await live_a_day(
                     browser, url, language, lambda page, code: Camera(page, code, folder)
                 )
-            shutil.rmtree(home, ignore_errors=True)
             total += sum(camera.taken.values())
         await browser.close()
     return total
+
+
+@contextmanager
+def fresh_kioku() -> Iterator[str]:
+    """Run `kioku up` in an empty folder; yield the address of its page."""
+    home = Path(tempfile.mkdtemp())
+    with running(home, "up", PORT="0", KIOKU_DATA_DIR=str(home / "data")) as process:
+        yield process.line().rsplit(" ", 1)[1].rstrip("/")
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def main() -> None:
@@ -126,9 +159,7 @@ def main() -> None:
         total = asyncio.run(make(folder))
         if total > MOST_BYTES:
             raise SystemExit(f"The pictures have {total} bytes: lower QUALITY or show less.")
-        wanted = {
-            file for surface in ALL for language in LANGUAGES for file in surface.files(language)
-        }
+        wanted = pictures()
         taken = {file.name for file in folder.glob("*.webp")}
         if wanted != taken:
             raise SystemExit(f"Listed and taken differ: {sorted(wanted ^ taken)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,13 @@ class LayoutCheck(Camera):
 
     found: list[str] = field(default_factory=list)
 
-    async def shoot(self, name: str, *parts: Locator, margin: int | None = None) -> None:
+    async def shoot(
+        self,
+        name: str,
+        *parts: Locator,
+        margin: int | None = None,
+        themes: Sequence[str] = THEMES,
+    ) -> None:
         """Check the whole page at each width in each theme."""
         del margin
         before = self.page.viewport_size or {"width": 1000, "height": 1000}
@@ -30,7 +37,7 @@ class LayoutCheck(Camera):
         fleeting = await self.page.locator(".menu, .message.live, .message.status").count()
         for width in (before["width"],) if fleeting else _WIDTHS:
             await self.resize(width=width, height=before["height"])
-            for theme in THEMES:
+            for theme in themes:
                 await self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
                 await self.page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
                 await parts[0].evaluate("part => part.scrollIntoView({block: 'nearest'})")

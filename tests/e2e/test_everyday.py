@@ -72,7 +72,7 @@ message and without an OpenAI key, so that the [stand-in model](stand-in-model.m
 understands the sentences of its table only and says so for every other.
 `tests/e2e/test_everyday.py` sends them to the running app and compares this page with what
 happened. The last column lists everything that is remembered after the message; it is empty where
-nothing changed.
+nothing changed. `(today)` is where a date is shown.
 """
 
 
