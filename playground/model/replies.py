@@ -13,11 +13,11 @@ from playground.model.sentences import STATEMENTS, Said, read, statements, witho
 
 SAY: Final = {
     "unknown": ("I'm the scripted stand-in and only understand a few sentences. Try: “I like ramen”, “What shall I eat?” or “What do you remember about me?”", "私は台本どおりに答える代役で、決まった文しかわかりません。たとえば「ラーメンが好きです」「今日は何を食べよう？」「私について何を覚えていますか？」とお試しください。"),
-    "said": ("Understood: **{}**.", "わかりました：**{}**"),
-    "noted": ("Noted: **{}**. I am a script and cannot follow it; a language model would.", "承りました：**{}** 台本どおりに答える代役なのでそのようには答えられませんが、言語モデルなら従います。"),
+    "said": ("Understood: **{}**.", "わかりました：**{}**。"),
+    "noted": ("Noted: **{}**. I am a script and cannot follow it; a language model would.", "覚えました：**{}**。台本どおりに答える代役なのでそのようには答えられませんが、言語モデルなら従います。"),
     "files": ("I received these files. A stand-in does not look into them:\n\n{}", "ファイルを受け取りました。代役なので、中身は見ていません。\n\n{}"),
-    "joke": ("All right, I take it as a joke.", "冗談ですね。わかりました。"),
-    "hello": ("Hello! Tell me what you like, or ask me what to eat.", "こんにちは！好きなものを教えてください。"),
+    "joke": ("All right, I'll take it as a joke.", "冗談ですね。わかりました。"),
+    "hello": ("Hello! Tell me what you like, or ask me what to eat.", "こんにちは！好きなものを教えるか、何を食べるとよいか聞いてみてください。"),
     "thanks": ("You're welcome!", "どういたしまして！"),
     "query": ("{} news", "{}の最近の動き"),
     "searched": ("I'm the scripted stand-in and searched nothing: a real model would cite its sources.", "台本どおりに答える代役なので、何も検索していません。本物のモデルなら出典を示します。"),
@@ -28,9 +28,10 @@ SAY: Final = {
     "eat": ("You like {}, so how about that?", "{}がお好きでしたね。いかがでしょうか？"),
     "ideas": ("How about {}? Tell me what you like, for example “I like curry”, and I will build on it.", "{}はいかがでしょうか？「カレーが好きです」のように教えていただければ、それをもとにお答えします。"),
     "dishes": ("vegetable curry|tomato soup|mushroom rice", "野菜カレー|トマトスープ|きのこご飯"),
-    "mind": ("You also told me: {}.", "次のことも伺っています：{}"),
+    "mind": ("You also told me: “{}”.", "次のことも伺っています：「{}」"),
+    "and": ("”, “", "」「"),
     "dislike": ("I don't like {}", "{}は苦手です"),
-    "recall": ("Here is what you told me:\n\n{}", "伺ったのは、次のとおりです。\n\n{}"),
+    "recall": ("Here is what you told me:\n\n{}", "伺った内容は次のとおりです。\n\n{}"),
     "nothing": ("You have not told me that yet. Tell me, for example: I like ramen.", "それは、まだ伺っていません。「ラーメンが好きです」のように教えてください。"),
     "cannot": ("I cannot do that here.", "ここではできません。"),
     "topics": ("{}: build something small with it.|Generative AI: it writes text and code.|Web3: a web on blockchains.|Edge computing: data stays near its source.|Zero trust: nothing is trusted.|Quantum computing: a new way to compute.", "{}: 小さなものを作りながら学べます。|生成AI: 文章やコードを作ります。|Web3: ブロックチェーンの上のウェブです。|エッジコンピューティング: 近くで処理します。|ゼロトラスト: 何も信頼しません。|量子コンピューティング: 新しい計算です。"),
@@ -142,7 +143,7 @@ def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
         lines = [say[key if offered else "nothing"].format(_bold(offered[:1]))]
         lines += [f"- {name}" for name in names[1:3]]
         mind = [fact.clause for fact in known if fact.name in {"avoid", "dislike", "diet"}]
-        return "\n".join([*lines, *([say["mind"].format(" / ".join(mind))] if mind else [])])
+        return "\n".join([*lines, *([say["mind"].format(say["and"].join(mind))] if mind else [])])
     if one.name in {"recall", "show_memories"}:
         shown = tastes if one.value in ("like", "interest") else known
         lines = [f"- **{f.clause}**" for f in shown if f.name == one.value or one.name != "recall"]

@@ -67,12 +67,13 @@ MESSAGES: dict[Language, tuple[str, ...]] = {
 MOST = 12  # lines of a cell: a longer text is cut off
 HEAD = """# Forty everyday messages
 
-One person writes twenty messages in English, another the same twenty in Japanese, each in a direct
+One person writes twenty messages in English, another much the same in Japanese, each in a direct
 message and without an OpenAI key, so that the [stand-in model](stand-in-model.md) answers. It
 understands the sentences of its table only and says so for every other.
 `tests/e2e/test_everyday.py` sends them to the running app and compares this page with what
 happened. The last column lists everything that is remembered after the message; it is empty where
-nothing changed. `(today)` is where a date is shown.
+nothing changed. Buttons and footers are left out, `(today)` replaces each date, and `…` marks a
+cut.
 """
 
 

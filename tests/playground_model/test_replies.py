@@ -116,9 +116,9 @@ async def test_what_is_disliked_or_avoided_is_not_suggested(asker: Asker) -> Non
     known = [food("soba", 90), food("natto", 5), food("peanut noodles", 95)]
     reply = await asker.ask("what shall I eat?", [*known, fact("I'm allergic to peanuts")])
     assert re.findall(r"\*\*(.+?)\*\*|^- (.+)", reply, re.M) == [("soba", "")]
-    assert reply.endswith("You also told me: I don't like natto / I'm allergic to peanuts.")
+    assert reply.endswith("You also told me: “I don't like natto”, “I'm allergic to peanuts”.")
     reply = await asker.ask(ASK_LUNCH, [food("ラーメン"), food("納豆", 5)])
-    assert reply.endswith("次のことも伺っています：納豆は苦手です")
+    assert reply.endswith("次のことも伺っています：「納豆は苦手です」")
 
 
 async def test_a_removed_liking_is_not_told_again(asker: Asker) -> None:
@@ -236,9 +236,9 @@ async def test_any_shape_of_memory_is_read(asker: Asker) -> None:
         ("ありがとうございます", "どういたしまして！"),
         ("I love ramen. It rains.", f"Understood: **I love ramen**. {HONEST_EN}"),
         ("I love ramen, just so you know what I eat", HONEST_EN),
-        ("I love natto. Just kidding!", "All right, I take it as a joke."),
+        ("I love natto. Just kidding!", "All right, I'll take it as a joke."),
         ("I like soba. Thanks!", "Understood: **I like soba**. You're welcome!"),
-        ("そばが好きです。ありがとう", "わかりました：**そばが好きです** どういたしまして！"),
+        ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。 どういたしまして！"),
     ],
 )
 async def test_what_fits_no_form_gets_one_honest_sentence(
@@ -269,7 +269,7 @@ async def test_answers_come_in_the_language_that_is_wished(asker: Asker) -> None
     reply = await asker.ask("Thanks", recent=["Answer in Japanese"], preferences=wish)
     assert reply == "どういたしまして！"
     reply = await asker.ask("Answer in Japanese", preferences=wish)
-    assert reply == "わかりました：**Answer in Japanese**"
+    assert reply == "わかりました：**Answer in Japanese**。"
 
 
 @pytest.mark.parametrize(
