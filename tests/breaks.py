@@ -1603,7 +1603,7 @@ BREAKS = (
     ),
     Break(
         "the fence while answering",
-        "bot/conversation/inbox.py",
+        "bot/conversation/claimed_message.py",
         '    if row["attempts"] != claimed.attempt_number:',
         '    if row["attempts"] < 1:',
         "A worker believed dead would write on beside the one that took over.",
@@ -1615,7 +1615,7 @@ BREAKS = (
     ),
     Break(
         "the fence at the end",
-        "bot/conversation/inbox.py",
+        "bot/conversation/claimed_message.py",
         "        (status, claimed.id, claimed.attempt_number, claimed.revision),",
         "        (status, claimed.id, claimed.attempt_number + 1, claimed.revision),",
         "A worker believed dead would end the turn that another is answering.",
@@ -2154,7 +2154,7 @@ BREAKS = (
     ),
     Break(
         "a deleted question takes its answer along",
-        "bot/conversation/inbox.py",
+        "bot/conversation/claimed_message.py",
         '    if row["status"] == "withdrawn":',
         '    if row["status"] == "gone":',
         "A message deleted while it is answered would be answered, and remembered.",
@@ -2162,7 +2162,7 @@ BREAKS = (
     ),
     Break(
         "an edit is seen",
-        "bot/conversation/inbox.py",
+        "bot/conversation/claimed_message.py",
         'row["revision"] != claimed.revision:',
         'row["revision"] < claimed.revision:',
         "The answer would be one to what the person had taken back.",

@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
+from bot.conversation.claimed_message import (
+    FLAGS,
+    ClaimedMessage,
+    Edited,
+    Withdrawn,
+    check_ownership,
+    finish,
+    raise_if_changed,
+)
 from bot.logs import fault
 from bot.queue.jobs import Limits
 from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
@@ -61,57 +67,6 @@ _STORE_WITHDRAWN: LiteralString = (
     f" SELECT {_VALUES}, 'withdrawn', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING"
 )
-STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
-"""True unless another worker answers the message; its parameters are `ClaimedMessage.ownership`."""
-_FLAGS: LiteralString = (
-    "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedMessage:
-    """A stored message that is to be answered, with the counts of its earlier attempts.
-
-    Of the `attempts`, `spared` ended without an answer and without an error, and `failures` in an
-    error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
-    `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
-    for it. `late`: it was found by backfill more than a minute after it was written. `unserved`:
-    the workspace has removed the app since.
-
-    `more`: its thread held other messages to handle when this attempt began; messages stored later
-    have jobs of their own.
-    """
-
-    id: int
-    message: Message
-    attempts: int
-    spared: int = 0
-    failures: int = 0
-    crashes: int = 0
-    lone_crashes: int = 0
-    revision: int = 0
-    held_since: datetime | None = None
-    late: bool = False
-    more: bool = True
-    unserved: bool = False
-
-    @property
-    def attempt_number(self) -> int:
-        """The number of this attempt, which the row's `attempts` equals while this worker owns it.
-
-        A worker that finds another number there was superseded, and must write nothing more.
-        """
-        return self.attempts + 1
-
-    @property
-    def ownership(self) -> tuple[int, int]:
-        """The parameters of `STILL_OURS`."""
-        return self.id, self.attempt_number
-
-    @property
-    def runs_alone(self) -> bool:
-        """Whether the process that answers it starts no other meanwhile."""
-        return self.crashes >= ALONE_AFTER_CRASHES
 
 
 class Inbox:
@@ -305,7 +260,7 @@ class Inbox:
         scope = {THREAD_SETTING: claimed.message.thread}
         try:
             rows = await execute_statement(
-                self._pool, _FLAGS, (claimed.id,), scope=scope, wait=_FLAG_WAIT_SECONDS
+                self._pool, FLAGS, (claimed.id,), scope=scope, wait=_FLAG_WAIT_SECONDS
             )
         except OperationalError as error:
             log.warning("the stop flag could not be read: %s", fault(error))
@@ -347,7 +302,7 @@ class Inbox:
                 (claimed.id, claimed.attempt_number),
             )
             if not failed.rowcount:
-                await _raise_if_changed(connection, claimed)
+                await check_ownership(connection, claimed)
             limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
             await self._schedule(connection, message.thread, limits, delay)
 
@@ -455,51 +410,6 @@ def _values(message: Message) -> dict[str, Any]:
     }
 
 
-async def finish(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    status: Literal["done", "failed"] = "done",
-) -> None:
-    """Mark a message as handled and blank its body, in the transaction that ends its turn.
-
-    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
-    worker: the turn must not end so.
-    """
-    finished = await connection.execute(
-        "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now(),"
-        " claimed_by = NULL"
-        " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
-        (status, claimed.id, claimed.attempt_number, claimed.revision),
-    )
-    if not finished.rowcount:
-        await _raise_if_changed(connection, claimed)
-
-
-async def _raise_if_changed(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:
-    found = await connection.execute(_FLAGS, (claimed.id,))
-    raise_if_changed(await found.fetchone(), claimed)
-
-
-def superseded() -> Superseded:
-    """Return the exception that ends this attempt because another worker answers the message."""
-    return Superseded("Another worker answers the message now.")
-
-
-def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
-    """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
-    # No row: it was erased meanwhile, and no other worker has it.
-    if row is None:
-        return
-    if row["attempts"] != claimed.attempt_number:
-        raise superseded()
-    if row["status"] == "withdrawn":
-        raise Withdrawn("The person deleted the message.")
-    if row["status"] == "waiting" and row["revision"] != claimed.revision:
-        raise Edited("The person edited the message.")
-    if row["status"] == "waiting" and row["interrupted"]:
-        raise Stopped("The person pressed Stop.")
-
-
 async def _spare(
     connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool = False
 ) -> None:
@@ -510,4 +420,4 @@ async def _spare(
         (held, claimed.id, claimed.attempt_number),
     )
     if not spared.rowcount:
-        await _raise_if_changed(connection, claimed)
+        await check_ownership(connection, claimed)

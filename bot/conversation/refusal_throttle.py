@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.claimed_message import ClaimedMessage
 from memory import Pool, person_transaction
 
 

@@ -9,8 +9,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.inbox import ClaimedMessage, raise_if_changed
-from bot.conversation.interruptions import Interrupted
+from bot.conversation.claimed_message import ClaimedMessage, Interrupted, raise_if_changed
 from bot.slack.text import typed
 from bot.types import ConsentMode, MemoryState
 from bot.users.quotas import BEFORE, SECONDS_LEFT

@@ -16,8 +16,9 @@ from bot.conversation.callbacks import (
     ScheduleFormation,
     ScheduleSourceUpdate,
 )
+from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, finish, superseded
 from bot.conversation.history import put_off_record
-from bot.conversation.inbox import STILL_OURS, THREAD_SETTING, ClaimedMessage, finish, superseded
+from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turn_query import TurnContext, read_turn_start
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryState

@@ -11,8 +11,8 @@ from uuid import UUID
 from psycopg import OperationalError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.inbox import STILL_OURS, THREAD_SETTING, ClaimedMessage, superseded
-from bot.conversation.interruptions import Superseded
+from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, Superseded, superseded
+from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow
 from bot.slack.client import retry_on_rate_limit
 from memory import Pool, execute_statement, measured

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg import OperationalError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.conversation.interruptions import Interrupted
+from bot.conversation.claimed_message import Interrupted
 from bot.delivery.outbox import (
     OrphanedMessage,
     Outbox,

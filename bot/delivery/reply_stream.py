@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Self
 
-from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.interruptions import Stopped, Superseded
+from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded
 from bot.conversation.turns import TurnRow
 from bot.delivery.outbox import Outbox
 from bot.delivery.posted_messages import PostedMessage, PostedMessages, StreamsRefused

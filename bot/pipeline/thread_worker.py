@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
 
-from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage, Inbox
-from bot.conversation.interruptions import Edited, Superseded, Withdrawn
+from bot.conversation.claimed_message import ClaimedMessage, Edited, Superseded, Withdrawn
+from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.conversation.refusal_throttle import RefusalThrottle
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions

@@ -13,8 +13,7 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.interruptions import Stopped
+from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turn_query import TurnContext
 from bot.conversation.turns import Outcome, ReplyMetrics, TurnRow, Turns
 from bot.locale import Language, say
@@ -65,7 +64,7 @@ class ReplySink(Protocol):
         """Prepare to deliver an answer: its first piece is about to come."""
 
     async def check(self) -> None:
-        """Raise `bot.conversation.interruptions.Interrupted` if the answer must end."""
+        """Raise `bot.conversation.claimed_message.Interrupted` if the answer must end."""
 
     async def write(self, piece: str) -> None:
         """Take a piece of the answer; raises `Interrupted` as `check` does."""

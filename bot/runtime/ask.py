@@ -12,7 +12,7 @@ from aiohttp import web
 from langgraph.pregel import Pregel
 from psycopg import OperationalError
 
-from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import Language, language_of
 from bot.logs import fault

@@ -11,8 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.interruptions import Stopped
+from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import TurnRow, Turns
 from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.conversation.interruptions import Stopped
+from bot.conversation.claimed_message import Stopped
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import LOADING
 from bot.delivery.splitting import open_fence

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from bot.conversation.interruptions import Superseded
+from bot.conversation.claimed_message import Superseded
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.slack.client import NOTICE_METADATA
 from tests.conftest import owner_rows

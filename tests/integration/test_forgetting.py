@@ -17,8 +17,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.history import blank_texts, has_texts, restore_texts
-from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs

@@ -9,8 +9,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.conversation.inbox import ANSWER, ClaimedMessage, Inbox, finish
-from bot.conversation.interruptions import Edited, Stopped, Superseded, Withdrawn
+from bot.conversation.claimed_message import (
+    ClaimedMessage,
+    Edited,
+    Stopped,
+    Superseded,
+    Withdrawn,
+    finish,
+)
+from bot.conversation.inbox import ANSWER, Inbox
 from bot.conversation.turn_query import read_turn_start
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
-from bot.conversation.interruptions import Superseded, Withdrawn
+from bot.conversation.claimed_message import ClaimedMessage, Superseded, Withdrawn
+from bot.conversation.inbox import MAX_FAILURES
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.client import SESSION, START
 from bot.slack.messages import Message

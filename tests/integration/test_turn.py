@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot.conversation.claimed_message import Edited
 from bot.conversation.inbox import MAX_FAILURES
-from bot.conversation.interruptions import Edited
 from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import TurnRow
 from bot.conversation.unformed import final_question
 from bot.locale import Language

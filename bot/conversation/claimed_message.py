@@ -1,0 +1,131 @@
+"""A message that a worker answers, and the exceptions that end the answer early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.queue.sweep import ALONE_AFTER_CRASHES
+from bot.slack.messages import Message
+
+STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
+"""True unless another worker answers the message; its parameters are `ClaimedMessage.ownership`."""
+FLAGS: LiteralString = (
+    "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
+)
+
+
+class Interrupted(Exception):
+    """The running answer must end."""
+
+
+class Stopped(Interrupted):
+    """The person pressed Stop; the text written so far is kept."""
+
+
+class Withdrawn(Interrupted):
+    """The person deleted the message; its answer is deleted, too."""
+
+
+class Edited(Interrupted):
+    """The person edited the message; the answer is written again for the new text."""
+
+
+class Superseded(Interrupted):
+    """Another worker took the message over; this one must write nothing more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedMessage:
+    """A stored message that is to be answered, with the counts of its earlier attempts.
+
+    Of the `attempts`, `spared` ended without an answer and without an error, and `failures` in an
+    error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
+    `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
+    for it. `late`: it was found by backfill more than a minute after it was written. `unserved`:
+    the workspace has removed the app since.
+
+    `more`: its thread held other messages to handle when this attempt began; messages stored later
+    have jobs of their own.
+    """
+
+    id: int
+    message: Message
+    attempts: int
+    spared: int = 0
+    failures: int = 0
+    crashes: int = 0
+    lone_crashes: int = 0
+    revision: int = 0
+    held_since: datetime | None = None
+    late: bool = False
+    more: bool = True
+    unserved: bool = False
+
+    @property
+    def attempt_number(self) -> int:
+        """The number of this attempt, which the row's `attempts` equals while this worker owns it.
+
+        A worker that finds another number there was superseded, and must write nothing more.
+        """
+        return self.attempts + 1
+
+    @property
+    def ownership(self) -> tuple[int, int]:
+        """The parameters of `STILL_OURS`."""
+        return self.id, self.attempt_number
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether the process that answers it starts no other meanwhile."""
+        return self.crashes >= ALONE_AFTER_CRASHES
+
+
+async def finish(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    status: Literal["done", "failed"] = "done",
+) -> None:
+    """Mark a message as handled and blank its body, in the transaction that ends its turn.
+
+    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
+    worker: the turn must not end so.
+    """
+    finished = await connection.execute(
+        "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now(),"
+        " claimed_by = NULL"
+        " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
+        (status, claimed.id, claimed.attempt_number, claimed.revision),
+    )
+    if not finished.rowcount:
+        await check_ownership(connection, claimed)
+
+
+async def check_ownership(connection: AsyncConnection[DictRow], claimed: ClaimedMessage) -> None:
+    """Read the message again; raise `Interrupted` if its state ends the answer."""
+    found = await connection.execute(FLAGS, (claimed.id,))
+    raise_if_changed(await found.fetchone(), claimed)
+
+
+def superseded() -> Superseded:
+    """Return the exception that ends this attempt because another worker answers the message."""
+    return Superseded("Another worker answers the message now.")
+
+
+def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
+    """Raise `Interrupted` if `row`, the current state of the message, ends the answer."""
+    # No row: it was erased meanwhile, and no other worker has it.
+    if row is None:
+        return
+    if row["attempts"] != claimed.attempt_number:
+        raise superseded()
+    if row["status"] == "withdrawn":
+        raise Withdrawn("The person deleted the message.")
+    if row["status"] == "waiting" and row["revision"] != claimed.revision:
+        raise Edited("The person edited the message.")
+    if row["status"] == "waiting" and row["interrupted"]:
+        raise Stopped("The person pressed Stop.")
