@@ -30,9 +30,13 @@ REST_SECONDS = 10.0
 _PATIENCE_SECONDS = 60.0
 _CALM_SECONDS = 0.5
 _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
-# What runs by the clock, for no message: these coroutines of the queue and of its workers.
+# What runs by the clock, for no message: these coroutines of the queue and of its workers, and the
+# row of the workspace, which is trusted for ten seconds.
 _BY_THE_CLOCK = frozenset(
-    {"_sweep", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"}
+    {
+        *("_sweep", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"),
+        "departures",
+    }
 )
 _EACH_MINUTE = frozenset({"_periodic_deferrer", "keep_up"})
 _NOT_OURS = "SELECT current_user = session_user"
