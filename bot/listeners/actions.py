@@ -39,6 +39,7 @@ from bot.views.home_list import (
     HOME_PAGE_ACTION,
     HOME_SEARCH_ACTION,
     position_after,
+    position_of,
 )
 from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION, UNDO_IMPORT_ACTION
 from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
@@ -157,6 +158,16 @@ def register(
     async def home_list(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
         await responder.show_home(body, position_after(body["view"], action))
+
+    # A control of a Home that an older version published; the page shows today's controls.
+    @app.action(re.compile(""), matchers=[_in_home])
+    async def unknown_in_home(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        await responder.show_home(body, position_of(body["view"]))
+
+
+async def _in_home(body: Mapping[str, Any]) -> bool:
+    return bool((body.get("view") or {}).get("type") == "home")
 
 
 def _name(action: Mapping[str, Any], clicks: Mapping[str, Click]) -> str:

@@ -725,3 +725,20 @@ async def test_erase_is_asked_in_a_modal(visit: Visit) -> None:
     asked = await visit.chosen("forget")
     question = await visit.modal_click(asked, ERASE_ACTION)
     assert say("en", "erase_title") in str(question["title"])
+
+
+async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -> None:
+    """A click on what this version does not have shows the page as it is now."""
+    await visit.remember("ramen")
+    await visit.open()
+    button = {
+        "type": "button",
+        "action_id": "home_language",
+        "text": {"type": "plain_text", "text": "Language"},
+        "value": "ja",
+    }
+    old = {"type": "home", "blocks": [{"type": "actions", "elements": [button]}]}
+    await visit.app.wiring.connections.slack.views_publish(user_id=visit.user, view=old)
+    assert "ramen" not in await visit.text()
+    await visit.click("home_language", value="ja")
+    assert "ramen" in await visit.text()
