@@ -1413,8 +1413,8 @@ BREAKS = (
         "memory/formation/store_manager.py",
         'content.json_doc_id if removes else about.get("json_doc_id")',
         "None",
-        "What changes would stand beside what it changes.",
-        ("tests/integration/test_formation.py::test_the_food_story",),
+        "What changes would be stored beside what it changes.",
+        ("tests/integration/test_formation.py::test_a_patch_changes_what_it_names",),
     ),
     # --- the endpoint -----------------------------------------------------------------------------
     Break(

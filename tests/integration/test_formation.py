@@ -163,6 +163,20 @@ async def test_the_food_story(former: Former, model: ScriptedModel, database: st
     assert len(model.requests) == 1
 
 
+async def test_a_patch_changes_what_it_names(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """It changes the memory it names also where it changes what that memory is about."""
+    await know(former, model, ALICE_DM, PASTA)
+    [before] = await rows(database)
+    said = "パスタではなくうどんが好き"
+    model.answer(lambda shown: [patch(shown.id_of("パスタ"), food_name="うどん", evidence=said)])
+    formed = await former.form(ALICE_DM, words(said))
+    assert [(one.action, one.key) for one in formed.changes] == [("updated", before["key"])]
+    [after] = await rows(database)
+    assert after["value"]["content"]["food_name"] == "うどん"
+
+
 async def test_a_patch_is_asked_for_in_few_words(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
