@@ -19,7 +19,7 @@ from examples.environment import MEMORY_MODEL, REPLY_MODEL, use_model, vector_in
 from examples.memory_manager import UserFoodPreference, from_user
 
 MESSAGES = ["ラーメンが大好きです!!", "パスタも好きです", "お寿司も好きです"]
-PAUSE_SECONDS = 6
+PAUSE_SECONDS = 20
 
 
 def main() -> None:
