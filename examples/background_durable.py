@@ -21,16 +21,18 @@ from langgraph.store.postgres import PostgresStore
 from langmem import create_memory_store_manager  # type: ignore[import-untyped]
 
 from examples import durable_queue
-from examples.background import MESSAGES, PAUSE_SECONDS
+from examples.background import MESSAGES
 from examples.database import database, exact_index
 from examples.environment import MEMORY_MODEL, use_model
 from examples.memory_manager import UserFoodPreference, from_user
+
+DELAY_SECONDS = 6
 
 
 def take_messages(address: str) -> None:
     """Store the messages of one user; then be killed."""
     for text in MESSAGES:
-        new = durable_queue.add_message(address, "MZ0001", text, delay_seconds=PAUSE_SECONDS)
+        new = durable_queue.add_message(address, "MZ0001", text, delay_seconds=DELAY_SECONDS)
         print(text, "– with a new job" if new else "– a job is waiting already", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 

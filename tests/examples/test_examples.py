@@ -43,7 +43,7 @@ def run_example(name: str, **settings: str) -> str:
         env={**os.environ, "PYTHONWARNINGS": f"error,{known}", **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert done.stderr == ""
