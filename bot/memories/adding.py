@@ -115,7 +115,7 @@ class MemoryAdder:
     ) -> Payload:
         """Remember what a message of Slack's says, if the person wrote it, with it as the source.
 
-        No memory is formed from one that they had forgotten or put off the record.
+        No memory is formed from a message that the person forgot or marked as off the record.
         """
         ts = str(message.get("ts") or "")
         own = message.get("user") == person.user_id and not message.get("bot_id")
@@ -137,7 +137,7 @@ class MemoryAdder:
     async def stored_anyway(self, person: Person, language: Language, value: str) -> Payload:
         """Store the sentence in the button of a refusal as a fact, and confirm it.
 
-        Credentials are refused, and so is what the person had forgotten or put off the record.
+        Credentials are refused, and so is what the person forgot or marked as off the record.
         """
         quoted = parse_quoted_sentence(value)
         if quoted is None:

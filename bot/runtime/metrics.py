@@ -22,7 +22,6 @@ from prometheus_client import (
     generate_latest,
 )
 from psycopg import OperationalError
-from psycopg_pool import PoolTimeout
 
 from bot.runtime.http_server import serving
 from bot.runtime.operations import read_state
@@ -61,7 +60,7 @@ GAUGES = {
     "oldest_message_seconds": "Age of the oldest of them; 0 without one",
     "jobs_due": "Jobs that are due",
     "jobs_later": "Jobs that are scheduled for later",
-    "jobs_failed": "Jobs that failed for good: kioku failed list",
+    "jobs_failed": "Jobs that failed and are not tried again: kioku failed list",
 }
 """The gauges, read from PostgreSQL and equal in each process, without the prefix: help."""
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -99,7 +98,7 @@ class Metrics:
         """Return all metrics in Prometheus' text format; without those of a missing PostgreSQL."""
         try:
             state = await read_state(self._pool)
-        except (OperationalError, PoolTimeout):
+        except OperationalError:
             for gauge in self._gauges.values():
                 gauge.set(float("nan"))
             self._gauges["database_up"].set(0)

@@ -14,7 +14,7 @@ from bot.runtime.commands import database, replace_vectors
 from bot.runtime.operators import in_database, record
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
-from memory import Pool, transaction
+from memory import Pool, execute_statement, transaction
 
 _LISTED = 50
 _ALIVE_SECONDS = 10
@@ -64,8 +64,7 @@ def usage(settings: Settings, *, days: int) -> None:
     """Print model calls and tokens by workspace and day (UTC). Raises `StartError`."""
 
     async def counted(pool: Pool) -> list[dict[str, Any]]:
-        async with transaction(pool) as connection:
-            return await (await connection.execute(_USAGE, (days,))).fetchall()
+        return await execute_statement(pool, _USAGE, (days,))
 
     rows = in_database(settings, counted)
     if not rows:
@@ -92,9 +91,8 @@ async def read_state(pool: Pool) -> dict[str, float]:
 
 
 async def _state(pool: Pool) -> dict[str, Any]:
-    async with transaction(pool) as connection:
-        [row] = await (await connection.execute(_STATE, (_ALIVE_SECONDS,))).fetchall()
-        return row
+    [row] = await execute_statement(pool, _STATE, (_ALIVE_SECONDS,))
+    return row
 
 
 def status(settings: Settings) -> None:
@@ -149,8 +147,7 @@ def list_failed(settings: Settings) -> None:
     """
 
     async def newest(pool: Pool) -> list[dict[str, Any]]:
-        async with transaction(pool) as connection:
-            return await (await connection.execute(_LIST, (_LISTED,))).fetchall()
+        return await execute_statement(pool, _LIST, (_LISTED,))
 
     rows = in_database(settings, newest)
     for row in rows:

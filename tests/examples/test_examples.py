@@ -89,7 +89,7 @@ def test_memory_manager_changes_one_memory_and_marks_the_other() -> None:
     }
     ramen, pasta = keys["ラーメン"], keys["パスタ"]
     for key, level in ((ramen, 100), (pasta, 80)):
-        # Nobody said a cuisine, or more than that it is liked.
+        # The messages name no cuisine and no detail.
         assert f"cuisine=None, preference={level}, description=None" in before[key]
     assert set(after) == set(before) == {ramen, pasta}
     assert "food_name='ラーメン'" in after[ramen]

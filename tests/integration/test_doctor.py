@@ -111,7 +111,7 @@ def test_guests_who_are_let_in_are_not_promised(
     )
     assert found == {
         "Guests": "NOTE KIOKU_ALLOW_GUESTS is on, but Slack does not let guests use apps with agent"
-        " features: expect no messages of theirs."
+        " features: their messages do not arrive."
     }
 
 

@@ -436,7 +436,7 @@ async def test_a_new_person_sees_three_steps(visit: Visit, language: Language) -
 
 
 async def test_the_steps_are_skipped(visit: Visit) -> None:
-    """Skip takes them away for good."""
+    """After Skip the steps are not shown again."""
     await visit.open()
     assert say("en", "tour_title") in await visit.text()
     await visit.click(HOME_SKIP_ACTION)

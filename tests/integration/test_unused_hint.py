@@ -38,7 +38,7 @@ def told(app: App, channel: str, user: str) -> list[dict[str, Any]]:
 def person_in(
     app: App, kind: str = "public", foods: tuple[str, ...] = FOODS, **person: str
 ) -> PersonThread:
-    """Return where somebody is who told these foods in direct messages."""
+    """Return the place of a person who named these foods in direct messages."""
     place = app.slack.place(channel=kind, **person)
     for food in foods:
         remembered(app, Person(app.slack.team_id, place.user), "dm", food)
@@ -71,7 +71,7 @@ async def test_it_is_said_once_and_to_one_person(app: App, kind: str) -> None:
 async def test_it_is_said_once_over_a_restart_and_in_each_channel(
     app: App, make_app: MakeApp
 ) -> None:
-    """Another process knows where it was said; another channel is told of its own."""
+    """Another process shows no second hint in a channel; each other channel gets its own."""
     place = person_in(app)
     await ask(app, place)
     restarted = await make_app()

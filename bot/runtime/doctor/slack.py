@@ -101,7 +101,7 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
         if settings.allow_guests:
             yield note(
                 "Guests",
-                f"KIOKU_ALLOW_GUESTS is on, but {NO_GUESTS}: expect no messages of theirs.",
+                f"KIOKU_ALLOW_GUESTS is on, but {NO_GUESTS}: their messages do not arrive.",
             )
     if app is not None:
         yield await check_app_token(settings)
