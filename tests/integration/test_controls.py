@@ -232,14 +232,15 @@ async def test_a_pause_wins_over_a_formation_under_way(app: App) -> None:
     for endpoint in ("chat", "responses"):
         app.stand_in.call(
             "/_model/faults",
-            {"endpoint": endpoint, "kind": "formation", "delay_ms": 1_000, "times": 1},
+            {"endpoint": endpoint, "kind": "formation", "delay_ms": 3_000, "times": 1},
         )
     before = app.model_requests()
     running = asyncio.create_task(app.form(said))
-    await asyncio.sleep(0)  # it has read the words, and the model takes a second
+    async with asyncio.timeout(15):  # it has read the words, and the model takes three seconds
+        while app.model_requests() == before:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     await app.wiring.controls.pause(who)
     assert await running == []
-    assert app.model_requests() > before
     assert app.turn(said)["formed_at"] is None
     await app.wiring.controls.resume(who)
     assert await app.form(said)
