@@ -3741,7 +3741,7 @@ BREAKS = (
     ),
     Break(
         "the migration reads its secret again",
-        "bot/runtime/commands.py",
+        "bot/runtime/database.py",
         "if isinstance(owner, str) or not await owner.renewed():",
         "if owner is not None:",
         "A rotation during a deployment would roll the stack back.",

@@ -9,37 +9,22 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
-from bot.runtime.output import ProgressBar, tell
+from bot.runtime.database import database, migrated
+from bot.runtime.output import tell
 from bot.runtime.playground import Playground, await_port, open_playground
 from bot.runtime.setup.connect import SetupPage
-from bot.runtime.startup import StartError, cannot_connect, require_tokens
-from memory import EmbeddedPostgres, load_schemas
+from bot.runtime.startup import StartError, require_tokens
+from memory import load_schemas
 
 if TYPE_CHECKING:
     from bot.runtime.service import Role, Service
-    from memory import Conninfo
 
 _UP_FORMATION_DELAY = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """The addresses of the database: for the serving user (`login`), and for its owner."""
-
-    login: Conninfo
-    owner: Conninfo
-
-    @property
-    def owner_dsn(self) -> str:
-        """The owner's address as text. Raises `StartError` where its secret cannot be read."""
-        return self.owner if isinstance(self.owner, str) else self.owner.current()
 
 
 async def run(settings: Settings, *, role: Role) -> None:
@@ -211,114 +196,6 @@ def _with_secrets(settings: Settings) -> Settings:
     from bot.runtime.secrets import with_secrets
 
     return with_secrets(settings)
-
-
-@asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Addresses]:
-    """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
-
-    Without an owner's address `DATABASE_URL` is used for both. Raises `StartError`.
-    """
-    if (url := settings.database_url) is not None:
-        owner = settings.database_owner_url or url
-        yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
-        return
-    if settings.database_secret_arn is not None:
-        yield secret_addresses(settings.database_secret_arn, settings.database_owner_secret_arn)
-        return
-    if settings.database_owner_url is not None:
-        raise StartError(
-            "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
-            " serves into DATABASE_URL."
-        )
-    server = EmbeddedPostgres(settings.data_dir.resolve())
-    await asyncio.to_thread(server.start)
-    try:
-        await asyncio.to_thread(server.ensure_database, "kioku")
-        await asyncio.to_thread(server.ensure_login)
-        yield Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
-    finally:
-        await asyncio.to_thread(server.stop)
-
-
-def secret_addresses(login: str, owner: str | None) -> Addresses:
-    """Return the addresses that two secrets of AWS's hold, by their ARNs."""
-    from bot.runtime.secrets import DatabaseSecret
-
-    served = DatabaseSecret(login)
-    return Addresses(
-        login=served,
-        owner=served if owner is None else DatabaseSecret(owner, "DATABASE_OWNER_SECRET_ARN"),
-    )
-
-
-async def replace_vectors(settings: Settings, addresses: Addresses, *, again: bool = False) -> int:
-    """Embed every memory with the configured model, with a progress bar; return how many.
-
-    Raises as `memory.reembed` does.
-    """
-    from bot.runtime.connections import create_openai_client
-    from memory import Embedder, embedding_space, reembed
-
-    bar = ProgressBar("memories")
-    async with create_openai_client(settings) as model:
-        space = await embedding_space(model, settings.embedding_model)
-        embedder = Embedder(model, space)
-        made = await reembed(addresses.owner_dsn, embedder, progress=bar.show, again=again)
-    bar.end()
-    return made
-
-
-async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
-    """Bring the database up to date, with the user that serves; return the steps just applied.
-
-    Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Memories that
-    were embedded with the stand-in are embedded again. Raises `StartError`.
-    """
-    import psycopg
-
-    from bot.queue.migrations import QUEUE_ROLE
-    from bot.queue.queue import migrations
-    from bot.runtime.connections import create_openai_client
-    from memory import EmbeddingSpaceMismatch, Login, embedding_space, migrate
-
-    client = create_openai_client(settings)
-    try:
-        space = await embedding_space(client, settings.embedding_model)
-    finally:
-        await client.close()
-    owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
-
-    async def apply() -> list[str]:
-        try:
-            return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
-        except EmbeddingSpaceMismatch as mismatch:
-            # The stand-in's vectors are of no use to a model, and its memories are few.
-            if not (mismatch.empty or mismatch.stored.model == STAND_IN_EMBEDDING_MODEL):
-                raise
-            await replace_vectors(settings, addresses)
-            return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
-
-    try:
-        try:
-            return await apply()
-        except psycopg.OperationalError:
-            # Its password may have been rotated since the secret was read.
-            if isinstance(owner, str) or not await owner.renewed():
-                raise
-            return await apply()
-    except psycopg.errors.InsufficientPrivilege:
-        raise StartError(
-            "This database user may not create tables or roles: write the address of the"
-            " database's owner into DATABASE_OWNER_URL, then run `kioku migrate`."
-        ) from None
-    except psycopg.errors.FeatureNotSupported:
-        raise StartError(
-            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
-            " brings it."
-        ) from None
-    except psycopg.OperationalError as error:
-        raise cannot_connect(error) from None
 
 
 def _welcome(settings: Settings, service: Service, page: SetupPage | None) -> None:

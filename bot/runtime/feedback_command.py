@@ -16,7 +16,7 @@ from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTabl
 from psycopg.rows import dict_row
 
 from bot.config import Settings
-from bot.runtime.commands import database
+from bot.runtime.database import database
 from bot.runtime.operators import record
 from bot.runtime.startup import StartError, cannot_connect
 

@@ -10,7 +10,7 @@ from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.config import Settings
-from bot.runtime.commands import database, replace_vectors
+from bot.runtime.database import database, replace_vectors
 from bot.runtime.operators import in_database, record
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError

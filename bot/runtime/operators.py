@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, OperationalError
 
 from bot.config import Settings
 from bot.queue.queue import migrations
-from bot.runtime.commands import database
+from bot.runtime.database import database
 from bot.runtime.startup import StartError, cannot_connect
 from memory import Pool, check_access, check_database, create_pool
 

@@ -12,7 +12,7 @@ import logging
 import urllib.request
 from typing import Any
 
-from bot.runtime.commands import migrated
+from bot.runtime.database import migrated
 from bot.runtime.startup import StartError
 from deploy.aws.reading import read_settings
 from memory import KiokuMemoryError

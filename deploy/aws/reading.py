@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
-from bot.runtime.commands import Addresses, secret_addresses
+from bot.runtime.database import Addresses, secret_addresses
 from bot.runtime.secrets import with_secrets
 from bot.runtime.startup import StartError
 from bot.telemetry import disable_telemetry
