@@ -34,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--no-model", action="store_true", help="serve no stand-in model")
     parser.add_argument("--setup-url", help="where the page's link to a real Slack leads")
+    parser.add_argument("--install-url", help="where the page's link to install the app leads")
     parser.add_argument(
         "--paced", action="store_true", help="the stand-in writes at a pace that can be watched"
     )
@@ -60,7 +61,8 @@ async def _run(arguments: argparse.Namespace) -> None:
         with_model=with_model,
         paced=arguments.paced,
     ) as slack:
-        slack.setup_url = arguments.setup_url
+        slack.workspaces.setup_url = arguments.setup_url
+        slack.workspaces.install_url = arguments.install_url
         sys.stdout.write(json.dumps(facts(slack, with_model=with_model)) + "\n")
         sys.stdout.flush()
         await stop.wait()

@@ -15,15 +15,17 @@ KEPT = 50_000
 class CallRecord:
     """One call with its request and outcome.
 
-    `outcome` is "ok", Slack's error name, "status 500" or "dropped before" / "dropped after";
-    `executed` says whether the call was carried out, independent of the response. `ordered` says
-    that a configured fault or an enabled rate limit caused the outcome.
+    `team_id` is the workspace that the token belongs to. `outcome` is "ok", Slack's error name,
+    "status 500" or "dropped before" / "dropped after"; `executed` says whether the call was
+    carried out, independent of the response. `ordered` says that a configured fault or an enabled
+    rate limit caused the outcome.
     """
 
     number: int
     method: str
     args: dict[str, Any]
     time: float
+    team_id: str = ""
     ms: float = 0.0
     status: int = 200
     outcome: str = ""
@@ -50,10 +52,12 @@ class Calls:
         self._failures: list[Failure] = []
         self.count = 0
 
-    def start(self, method: str, args: dict[str, Any]) -> CallRecord:
+    def start(self, method: str, args: dict[str, Any], team_id: str) -> CallRecord:
         """Begin the record of a call."""
         self.count += 1
-        call = CallRecord(number=self.count, method=method, args=args, time=time.time())
+        call = CallRecord(
+            number=self.count, method=method, args=args, time=time.time(), team_id=team_id
+        )
         self._record.append(call)
         return call
 

@@ -41,7 +41,7 @@ class Transport(Protocol):
 
 @dataclass(kw_only=True)
 class Delivery:
-    """One event, command or interaction on its way to the app."""
+    """One event, command or interaction of the workspace `team_id` on its way to the app."""
 
     number: int
     kind: Kind
@@ -49,6 +49,7 @@ class Delivery:
     name: str
     body: Json
     time: float
+    team_id: str = ""
     outcome: str = "pending"
     attempts: list[Json] = field(default_factory=list)
 
@@ -119,8 +120,15 @@ class Deliveries:
 
     def _new(self, kind: Kind, name: str, body: Json) -> Delivery:
         self.count += 1
+        team = body.get("team") or {"id": body.get("team_id", "")}
         delivery = Delivery(
-            number=self.count, kind=kind, mode=self.mode, name=name, body=body, time=time.time()
+            number=self.count,
+            kind=kind,
+            mode=self.mode,
+            name=name,
+            body=body,
+            time=time.time(),
+            team_id=team.get("id", "") if isinstance(team, dict) else "",
         )
         self.record.append(delivery)
         return delivery

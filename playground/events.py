@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from playground.delivery import Deliveries
+from playground.installation import Installation
 from playground.manifest import Manifest
 from playground.records import Channel, Json, User
 from playground.rich_text import as_read
@@ -22,9 +23,16 @@ MESSAGE_SUBSCRIPTIONS = {
 class Events:
     """Wraps events in their envelope and passes them to delivery if the app has subscribed."""
 
-    def __init__(self, workspace: Workspace, manifest: Manifest, deliveries: Deliveries) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        manifest: Manifest,
+        installation: Installation,
+        deliveries: Deliveries,
+    ) -> None:
         self._workspace = workspace
         self._manifest = manifest
+        self._installation = installation
         self._deliveries = deliveries
 
     def wrap(self, event: Json, channel: Channel | None = None, team: str | None = None) -> Json:
@@ -55,7 +63,12 @@ class Events:
         }
 
     def emit(self, event: Json, channel: Channel | None = None, team: str | None = None) -> bool:
-        """Send an event; False when the app did not subscribe to it or cannot see it."""
+        """Send an event; False when the app did not subscribe to it or cannot see it.
+
+        An app that is not installed gets none.
+        """
+        if not self._installation.installed:
+            return False
         subscription = str(event["type"])
         if subscription == "message":
             subscription = MESSAGE_SUBSCRIPTIONS[str(event["channel_type"])]

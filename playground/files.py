@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from playground.records import File, Json
-from playground.slack import BOT_TOKEN, Slack
+from playground.slack import Slack
 from playground.workspace import NotFoundError, Workspace, new_id
 
 DOWNLOAD = "url_private"
@@ -86,9 +86,14 @@ class FileRoutes:
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Take the bytes an upload URL was given for, once, and as many as were announced."""
-        workspace = self._slack.workspace
-        file = next(
-            (f for f in workspace.files.values() if f.ticket == request.match_info["ticket"]), None
+        ticket = request.match_info["ticket"]
+        announced = (
+            (slack.workspace, file)
+            for slack in self._slack.workspaces.all
+            for file in slack.workspace.files.values()
+        )
+        workspace, file = next(
+            (one for one in announced if one[1].ticket == ticket), (self._slack.workspace, None)
         )
         if file is None or not file.ticket:
             return web.Response(status=404, text="There is no such upload.")
@@ -105,10 +110,10 @@ class FileRoutes:
     async def for_app(self, request: web.Request) -> web.StreamResponse:
         """Return a file that the app can see; redirect a request without access to sign-in."""
         team, _, file_id = request.match_info["file"].partition("-")
-        slack = self._slack
-        bearer = request.headers.get("Authorization", "")
-        allowed = bearer == f"Bearer {BOT_TOKEN}" and "files:read" in slack.granted
-        if not allowed or slack.revoked or team != slack.workspace.identity.team_id:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        slack, _ = self._slack.workspaces.caller(bearer)
+        allowed = slack.answers_to(bearer) and "files:read" in slack.granted
+        if not allowed or team != slack.workspace.identity.team_id:
             raise web.HTTPFound("/")
         fault = slack.faults.take(DOWNLOAD)
         if fault is not None and fault.status:
@@ -122,7 +127,7 @@ class FileRoutes:
 
     async def for_person(self, request: web.Request) -> web.StreamResponse:
         """Return a file that the person can see."""
-        workspace = self._slack.workspace
+        workspace = self._slack.workspaces.of(request.query.get("team", "")).workspace
         file = workspace.files.get(request.match_info["file"])
         user = request.query.get("as", "")
         if file is None or file.content is None or user not in workspace.users:

@@ -45,6 +45,9 @@ class Manifest:
     messages_tab: bool = True
     interactivity: bool = False
     socket_mode: bool = False
+    token_rotation: bool = False
+    org_deploy: bool = False
+    redirect_urls: tuple[str, ...] = ()
     suggested_prompts: tuple[dict[str, str], ...] = ()
     description: str = ""
 
@@ -75,7 +78,8 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
     settings = content.get("settings", {})
     home = features.get("app_home", {})
     name = content["display_information"]["name"]
-    asked = content.get("oauth_config", {}).get("scopes", {})
+    oauth = content.get("oauth_config", {})
+    asked = oauth.get("scopes", {})
     scopes, optional = frozenset(asked.get("bot", [])), frozenset(asked.get("bot_optional", []))
     if missing := sorted(optional - scopes):
         raise ManifestError(
@@ -107,6 +111,9 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
         messages_tab=home.get("messages_tab_enabled", False),
         interactivity=settings.get("interactivity", {}).get("is_enabled", False),
         socket_mode=settings.get("socket_mode_enabled", False),
+        token_rotation=settings.get("token_rotation_enabled", False),
+        org_deploy=settings.get("org_deploy_enabled", False),
+        redirect_urls=tuple(oauth.get("redirect_urls", [])),
         description=content["display_information"].get("description", ""),
         suggested_prompts=tuple(features.get("agent_view", {}).get("suggested_prompts", [])),
     )

@@ -19,12 +19,15 @@ _TYPES = {
     ".txt": "text/plain",
 }
 
+AUTHORIZE = "/oauth/v2/authorize"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_page_routes(app: web.Application) -> None:
-    """Add `/` and every file of the page's folder below `/page/`; no other path exists."""
+    """Add `/`, the page of consent, and every file of the page's folder below `/page/`."""
     folder = files("playground").joinpath("page")
+    app.router.add_get(AUTHORIZE, _served(folder.joinpath("authorize.html")))
     app.router.add_get("/", _served(folder.joinpath("index.html")))
     app.router.add_get("/favicon.ico", _served(folder.joinpath("icon.svg")))
     for path, file in _files(folder, "/page"):

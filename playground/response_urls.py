@@ -10,6 +10,7 @@ from playground.guidance import message_advice
 from playground.interactions import RESPONSE_URL_SECONDS, RESPONSE_URL_USES
 from playground.records import Json
 from playground.slack import Slack
+from playground.workspace import NotFoundError
 
 METHOD = "response_url"
 _KNOWN = {
@@ -35,37 +36,42 @@ class ResponseUrls:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one POST and record it as a call of "response_url"."""
-        record = self._slack.calls.start(METHOD, {})
+        try:
+            slack = self._slack.workspaces.of(request.match_info["team"])
+        except NotFoundError:
+            slack = self._slack
+        record = slack.calls.start(METHOD, {}, slack.workspace.identity.team_id)
         try:
             body = json.loads(await request.text())
         except ValueError:
             record.outcome, record.status = "invalid_payload", 400
-            self._slack.calls.finish(record)
+            slack.calls.finish(record)
             return web.Response(status=400, text="invalid_payload")
         record.args = body
-        error, status = self._respond(request.path.lstrip("/"), body)
+        error, status = _respond(slack, request.path.lstrip("/"), body)
         record.outcome, record.status, record.executed = error or "ok", status, not error
-        self._slack.calls.finish(record)
-        self._slack.updates.publish({"changed": "calls", "method": METHOD})
+        slack.calls.finish(record)
+        slack.updates.publish({"changed": "calls", "method": METHOD})
         if error:
             return web.json_response({"ok": False, "error": error}, status=status)
         return web.Response(text="ok")
 
-    def _respond(self, key: str, body: Json) -> tuple[str, int]:
-        target = self._slack.interactions.response_urls.get(key)
-        if target is None or time.monotonic() - target.born > RESPONSE_URL_SECONDS:
-            return "expired_url", 404
-        if target.uses >= RESPONSE_URL_USES:
-            return "used_url", 404
-        if not isinstance(body, dict) or body.keys() - _KNOWN:
-            return "invalid_payload", 400
-        if body.get("response_type", "ephemeral") not in ("ephemeral", "in_channel"):
-            return "invalid_payload", 400
-        if not any(body.get(k) for k in ("text", "blocks", "attachments", "delete_original")):
-            return "no_text", 400
-        if "blocks" in body and block_errors(body["blocks"]):
-            return "invalid_blocks", 400
-        self._slack.violations.add(METHOD, message_advice(body))
-        target.uses += 1
-        self._slack.interactions.respond(target, body)
-        return "", 200
+
+def _respond(slack: Slack, key: str, body: Json) -> tuple[str, int]:
+    target = slack.interactions.response_urls.get(key)
+    if target is None or time.monotonic() - target.born > RESPONSE_URL_SECONDS:
+        return "expired_url", 404
+    if target.uses >= RESPONSE_URL_USES:
+        return "used_url", 404
+    if not isinstance(body, dict) or body.keys() - _KNOWN:
+        return "invalid_payload", 400
+    if body.get("response_type", "ephemeral") not in ("ephemeral", "in_channel"):
+        return "invalid_payload", 400
+    if not any(body.get(k) for k in ("text", "blocks", "attachments", "delete_original")):
+        return "no_text", 400
+    if "blocks" in body and block_errors(body["blocks"]):
+        return "invalid_blocks", 400
+    slack.violations.add(METHOD, message_advice(body))
+    target.uses += 1
+    slack.interactions.respond(target, body)
+    return "", 200

@@ -10,9 +10,17 @@ from aiohttp import web
 from playground.control import add_control_routes
 from playground.files import FileRoutes
 from playground.manifest import Manifest
-from playground.page_routes import add_page_routes
+from playground.page_routes import AUTHORIZE, add_page_routes
 from playground.response_urls import ResponseUrls
-from playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Slack, open_slack
+from playground.slack import (
+    APP_TOKEN,
+    BOT_TOKEN,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    SIGNING_SECRET,
+    Slack,
+    open_slack,
+)
 from playground.web_api import WebApi
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -52,8 +60,7 @@ async def serve(
             except OSError as error:
                 raise OSError(f"Port {port} cannot be used: choose another --port.") from error
             bound = runner.addresses[0][1]
-            slack.url = f"http://{'[::1]' if host == '::1' else host}:{bound}"
-            slack.interactions.base_url = slack.url
+            slack.workspaces.listen_at(f"http://{'[::1]' if host == '::1' else host}:{bound}")
             yield slack
         finally:
             await runner.cleanup()
@@ -69,6 +76,9 @@ def facts(slack: Slack, *, with_model: bool) -> dict[str, str | None]:
         "bot_token": BOT_TOKEN,
         "app_token": APP_TOKEN,
         "signing_secret": SIGNING_SECRET,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "authorize_url": f"{slack.url}{AUTHORIZE}",
         "team_id": identity.team_id,
         "app_id": identity.app_id,
         "bot_id": identity.bot_id,
@@ -96,7 +106,7 @@ def create_app(slack: Slack, *, with_model: bool, paced: bool = False) -> web.Ap
     async def close_slack(_app: web.Application) -> None:
         await slack.deliveries.close()
         await slack.socket_mode.close()
-        slack.updates.publish({"changed": "stopped"})
+        slack.workspaces.updates.publish({"changed": "stopped"})
 
     app.on_shutdown.append(close_slack)
     return app
@@ -110,7 +120,9 @@ async def _this_machine_only(request: web.Request, handler: Handler) -> web.Stre
     origin = request.headers.get("Origin")
     if origin is not None and not _own_origin(origin, request):
         raise web.HTTPForbidden(text="The playground answers its own page only.")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    linked = request.path == AUTHORIZE and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    own = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+    if not (own or linked):
         raise web.HTTPForbidden(text="The playground answers its own page only.")
     return await handler(request)
 

@@ -1,5 +1,6 @@
 """Persistence of the workspace: one SQLite table of JSON documents."""
 
+import copy
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ class Storage:
     """A key-value store of JSON objects by kind; without a path it lives in memory only."""
 
     def __init__(self, path: Path | None) -> None:
+        self._prefix = ""
+        self._parts: list[Storage] = []
         self._connection: sqlite3.Connection | None = None
         if path is not None:
             try:
@@ -50,24 +53,34 @@ class Storage:
                     "choose another --data-dir, or stop the playground that uses it."
                 ) from error
 
+    def within(self, name: str) -> "Storage":
+        """A part of this storage with kinds of its own; closed with the whole."""
+        part = copy.copy(self)
+        part._prefix = f"{name}/"
+        self._parts.append(part)
+        return part
+
     def put(self, kind: str, key: str, content: Any) -> None:
         """Write one document; it is safe once this returns, unless the machine itself dies."""
         if self._connection is not None:
             self._connection.execute(
                 "INSERT OR REPLACE INTO document VALUES (?, ?, ?)",
-                (kind, key, json.dumps(content)),
+                (self._prefix + kind, key, json.dumps(content)),
             )
 
     def remove(self, kind: str, key: str) -> None:
         """Delete one document; none there is fine."""
         if self._connection is not None:
-            self._connection.execute("DELETE FROM document WHERE kind = ? AND key = ?", (kind, key))
+            self._connection.execute(
+                "DELETE FROM document WHERE kind = ? AND key = ?", (self._prefix + kind, key)
+            )
 
     def load(self, kind: str) -> Iterator[Any]:
         """All documents of a kind, in the order of their keys."""
         if self._connection is not None:
             rows = self._connection.execute(
-                "SELECT content FROM document WHERE kind = ? ORDER BY key", (kind,)
+                "SELECT content FROM document WHERE kind = ? ORDER BY key",
+                (self._prefix + kind,),
             )
             for (content,) in rows:
                 yield json.loads(content)
@@ -76,4 +89,5 @@ class Storage:
         """Close the file; what is written later is lost."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+        for storage in (self, *self._parts):
+            storage._connection = None

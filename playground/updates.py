@@ -1,8 +1,10 @@
 """Tells the page, by Server-Sent Events, that something changed."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Self
 
 from playground.records import Json
 
@@ -10,14 +12,23 @@ _QUEUE = 1000
 
 
 class Updates:
-    """Fans out what changed to everyone who listens; a listener too slow for it is told so."""
+    """Fans out what changed to everyone who listens; a slow listener is told to load everything."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[Json]] = set()
+        self._team = ""
+        self._listeners: dict[asyncio.Queue[Json], str] = {}
+
+    def of(self, team: str) -> Self:
+        """The same listeners, of which only those of one workspace hear what is published here."""
+        part = copy.copy(self)
+        part._team = team
+        return part
 
     def publish(self, update: Json) -> None:
-        """Tell every listener; never waits."""
-        for queue in self._listeners:
+        """Tell every listener of this workspace, or of all; never waits."""
+        for queue, team in self._listeners.items():
+            if self._team not in ("", team):
+                continue
             if queue.full():
                 while not queue.empty():
                     queue.get_nowait()
@@ -29,8 +40,8 @@ class Updates:
     async def listen(self) -> AsyncIterator[asyncio.Queue[Json]]:
         """A queue of what changes from now on."""
         queue: asyncio.Queue[Json] = asyncio.Queue(maxsize=_QUEUE)
-        self._listeners.add(queue)
+        self._listeners[queue] = self._team
         try:
             yield queue
         finally:
-            self._listeners.discard(queue)
+            del self._listeners[queue]

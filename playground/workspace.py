@@ -1,15 +1,17 @@
 """The state of the workspace: who is in it, what was said, what is open."""
 
 import random
+import re
 import string
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playground.records import Channel, File, Json, Kind, Message, Thread, User, View
 from playground.storage import Storage
 
 _ALPHABET = string.ascii_uppercase + string.digits
+_NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 STATUS_SECONDS = 120.0
 PROCESSING_SECONDS = 3_600.0
 
@@ -38,7 +40,19 @@ def new_id(prefix: str) -> str:
 class Workspace:
     """Holds everything and writes it through to storage."""
 
-    def __init__(self, storage: Storage, *, bot_name: str) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        bot_name: str,
+        app_id: str = "",
+        name: str = "Playground",
+        like: "Workspace | None" = None,
+    ) -> None:
+        """Load what is stored, or begin with the sample, or with the people and channels of `like`.
+
+        Both have the same ids then, as may happen between two workspaces of Slack.
+        """
         self._storage = storage
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
@@ -57,12 +71,17 @@ class Workspace:
         else:
             self.identity = Identity(
                 team_id=new_id("T"),
-                app_id=new_id("A"),
+                app_id=app_id or new_id("A"),
                 bot_id=new_id("B"),
                 bot_user_id=new_id("U"),
+                team_name=name,
+                team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
             )
             storage.put("identity", "", vars(self.identity))
-            self._add_sample(bot_name)
+            if like is None:
+                self._add_sample(bot_name)
+            else:
+                self._add_copy(bot_name, like)
 
     def _load(self) -> None:
         for content in self._storage.load("user"):
@@ -82,14 +101,29 @@ class Workspace:
         for content in self._storage.load("file"):
             self.files[content["id"]] = File(**content)
 
-    def _add_sample(self, bot_name: str) -> None:
-        bot = self.add_user(
-            bot_name,
+    def _add_app(self, name: str) -> User:
+        return self.add_user(
+            name,
             user_id=self.identity.bot_user_id,
             is_bot=True,
             bot_id=self.identity.bot_id,
             app_id=self.identity.app_id,
         )
+
+    def _add_copy(self, bot_name: str, like: "Workspace") -> None:
+        bots = {like.identity.bot_user_id: self._add_app(bot_name).id}
+        for user in like.users.values():
+            if user.id not in bots and user.team == like.identity.team_id:
+                self.users[user.id] = replace(user, team=self.identity.team_id)
+                self.save(self.users[user.id])
+        for channel in like.channels.values():
+            members = [bots.get(member, member) for member in channel.members]
+            known = [member for member in members if member in self.users]
+            self.channels[channel.id] = replace(channel, members=known, shared=False)
+            self.save(self.channels[channel.id])
+
+    def _add_sample(self, bot_name: str) -> None:
+        bot = self._add_app(bot_name)
         people = [
             self.add_user("Aya", locale="ja-JP", tz="Asia/Tokyo"),
             self.add_user("Ben", locale="en-US", tz="America/New_York"),

@@ -7,6 +7,7 @@ from aiohttp import web
 from playground.control.actions import Actions
 from playground.control.admin import Admin
 from playground.control.input import Input
+from playground.control.installs import Installs
 from playground.control.people import People
 from playground.control.queries import Queries
 from playground.control.sse import stream_updates
@@ -20,33 +21,51 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def add_control_routes(app: web.Application, slack: Slack, *, with_model: bool) -> None:
     """Add every route of the control API."""
-    queries, admin = Queries(slack, with_model=with_model), Admin(slack)
-    for path, get in queries.gets.items():
-        app.router.add_get(f"{PREFIX}/{path}", _get(get))
-    for path, post in {**People(slack).posts, **Actions(slack).posts, **admin.posts}.items():
-        app.router.add_post(f"{PREFIX}/{path}", _post(post))
-    app.router.add_delete(f"{PREFIX}/faults", _post(admin.clear_faults))
+
+    def chosen(request: web.Request) -> Slack:
+        """The workspace that the query's `team` names, or the first one."""
+        return slack.workspaces.of(request.query.get("team", ""))
+
+    def gets(slack: Slack) -> dict[str, Callable[[web.Request], Json]]:
+        return {**Queries(slack, with_model=with_model).gets, **Installs(slack).gets}
+
+    def posts(slack: Slack) -> dict[str, Callable[[Input], Awaitable[Json]]]:
+        parts = (People(slack), Actions(slack), Installs(slack), Admin(slack))
+        return {path: post for part in parts for path, post in part.posts.items()}
+
+    def read(path: str) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return web.json_response(gets(chosen(request))[path](request))
+
+        return _answered(answer)
+
+    def act(path: str) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return web.json_response(await posts(chosen(request))[path](await Input.read(request)))
+
+        return _answered(answer)
+
+    async def clear_faults(_request: web.Request) -> web.StreamResponse:
+        slack.faults.clear()
+        return web.json_response({"faults": 0})
 
     async def updates(request: web.Request) -> web.StreamResponse:
-        return await stream_updates(request, slack.updates)
+        return await stream_updates(request, chosen(request).updates)
 
-    app.router.add_get(f"{PREFIX}/updates", updates)
+    for path in gets(slack):
+        app.router.add_get(f"{PREFIX}/{path}", read(path))
+    for path in posts(slack):
+        app.router.add_post(f"{PREFIX}/{path}", act(path))
+    app.router.add_delete(f"{PREFIX}/faults", clear_faults)
+    app.router.add_get(f"{PREFIX}/updates", _answered(updates))
 
 
-def _get(handler: Callable[[web.Request], Json]) -> Handler:
+def _answered(handler: Handler) -> Handler:
+    """A handler that answers a mistake with its sentence."""
+
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
-            return web.json_response(handler(request))
-        except (PermissionError, ValueError, NotFoundError) as error:
-            return _refused(error)
-
-    return answer
-
-
-def _post(handler: Callable[[Input], Awaitable[Json]]) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return web.json_response(await handler(await Input.read(request)))
+            return await handler(request)
         except (PermissionError, ValueError, NotFoundError) as error:
             return _refused(error)
 

@@ -111,6 +111,7 @@ class Actions:
         """Run a slash command as a person; return the content of its ack."""
         user = self._slack.workspace.user(given.text("user"))
         channel = self._place(given, user.id)
+        self._installed()
         name = given.text("command")
         command = self._slack.manifest.commands.get(name)
         if command is None:
@@ -143,8 +144,13 @@ class Actions:
         return _outcome(delivery)
 
     def _interactive(self) -> None:
+        self._installed()
         if not self._slack.manifest.interactivity:
             raise BadRequestError("The app's manifest has interactivity switched off.")
+
+    def _installed(self) -> None:
+        if not self._slack.installation.installed:
+            raise BadRequestError("The app is not installed in this workspace.")
 
     def _view(self, given: Input, user: str) -> View:
         view = self._slack.workspace.views.get(given.text("view_id"))

@@ -68,11 +68,6 @@ class Admin:
         self._slack.faults.add(fault)
         return {"faults": len(self._slack.faults.waiting)}
 
-    async def clear_faults(self, _given: Input) -> Json:
-        """Remove all pending faults."""
-        self._slack.faults.clear()
-        return {"faults": 0}
-
     async def set_delivery(self, given: Input) -> Json:
         """Choose Socket Mode, HTTP or both, and how many copies of each event arrive."""
         slack = self._slack
@@ -86,6 +81,9 @@ class Admin:
         if "deliveries" in given.content:
             deliveries.copies = given.span("deliveries")
         deliveries.jitter = given.number("jitter_ms", default=deliveries.jitter * 1000) / 1000
+        if (install_url := given.optional("install_url")) is not None:
+            given.check_loopback(install_url)
+            slack.workspaces.install_url = install_url
         return {
             "mode": mode,
             "urls": list(slack.http.urls),
@@ -117,6 +115,8 @@ class Admin:
         settings.stream_characters = given.integer(
             "stream_characters", default=settings.stream_characters
         )
+        for name in ("code_seconds", "token_seconds", "refresh_grace_seconds"):
+            setattr(settings, name, given.number(name, default=getattr(settings, name)))
         deliveries.patience = given.number("ack_seconds", default=deliveries.patience)
         if "retry_delays" in given.content:
             deliveries.retry_delays = given.numbers("retry_delays")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from playground.control.input import BadRequestError, Input
 from playground.records import Channel, Json, Kind, Message, User
-from playground.slack import BOT_TOKEN, Slack
+from playground.slack import Slack
 from playground.web_api.people import user_object
 from playground.workspace import new_id
 
@@ -16,12 +16,9 @@ _KINDS: dict[str, Kind] = {
     "connect": "public",
 }
 
-# What Slack sends when an app is uninstalled; whether it names the tokens that were revoked.
-_DEPARTURES = {"tokens_revoked": True, "app_uninstalled": False}
-
 
 class People:
-    """Users, channels, installation."""
+    """Users and channels."""
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
@@ -30,8 +27,6 @@ class People:
             "users/update": self.update_user,
             "channels": self.add_channel,
             "channels/update": self.update_channel,
-            "uninstall": self.uninstall,
-            "install": self.install,
         }
 
     @staticmethod
@@ -165,27 +160,3 @@ class People:
         self._slack.events.emit(
             {"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel
         )
-
-    async def uninstall(self, given: Input) -> Json:
-        """Uninstall the app: its token stops working and it gets the events.
-
-        `events` names which of the two events are sent, in their order.
-        """
-        events = given.strings("events", default=list(_DEPARTURES))
-        if unknown := sorted(set(events) - _DEPARTURES.keys()):
-            raise BadRequestError(f"{unknown[0]!r} is none of {', '.join(_DEPARTURES)}.")
-        self._slack.revoked = True
-        bot = self._slack.workspace.identity.bot_user_id
-        for name in events:
-            tokens = {"tokens": {"oauth": [], "bot": [bot]}} if _DEPARTURES[name] else {}
-            self._slack.events.emit({"type": name, **tokens})
-        return {"revoked": BOT_TOKEN}
-
-    async def install(self, given: Input) -> Json:
-        """Install the app again: its token works, without the optional scopes in `declined`."""
-        declined = frozenset(given.strings("declined", default=[]))
-        if needed := sorted(declined - self._slack.manifest.optional_scopes):
-            raise BadRequestError(f"{needed[0]} is not an optional scope of the manifest.")
-        self._slack.revoked = False
-        self._slack.declined = declined
-        return {"token": BOT_TOKEN}

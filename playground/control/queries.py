@@ -6,6 +6,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from playground.control.input import Input
+from playground.installing import workspace_summary
 from playground.records import Channel, Json, Message
 from playground.slack import Slack
 
@@ -37,7 +38,10 @@ class Queries:
             **asdict(workspace.identity),
             "app_name": slack.manifest.name,
             "stand_in_model": self._with_model,
-            "setup_url": slack.setup_url,
+            "setup_url": slack.workspaces.setup_url,
+            "install_url": slack.workspaces.install_url,
+            "installed": slack.installation.installed,
+            "workspaces": [workspace_summary(one) for one in slack.workspaces.all],
             "delivery": slack.deliveries.mode,
             "connections": slack.socket_mode.connections,
             "deliveries_waiting": slack.deliveries.waiting,
@@ -133,19 +137,28 @@ class Queries:
         return {"views": [view.body for view in stack]}
 
     def calls(self, request: web.Request) -> Json:
-        """Every Web API call after number `since`, or only those of one `method`."""
+        """Every Web API call after number `since`, or only those of one `method` or `team`."""
         since = Input({"since": request.query.get("since", "0")}).integer("since")
-        method = request.query.get("method")
+        method, team = request.query.get("method"), request.query.get("team")
         found = self._slack.calls.since(since)
         return {
-            "calls": [vars(call) for call in found if method in (None, call.method)],
+            "calls": [
+                vars(call)
+                for call in found
+                if method in (None, call.method) and team in (None, call.team_id)
+            ],
             "last": self._slack.calls.count,
         }
 
     def deliveries(self, request: web.Request) -> Json:
         """Everything sent to the app after number `since`, and how it was answered."""
         since = Input({"since": request.query.get("since", "0")}).integer("since")
-        found = [d for d in self._slack.deliveries.record if d.number > since]
+        team = request.query.get("team")
+        found = [
+            d
+            for d in self._slack.deliveries.record
+            if d.number > since and team in (None, d.team_id)
+        ]
         return {
             "deliveries": [vars(delivery) for delivery in found],
             "last": self._slack.deliveries.count,

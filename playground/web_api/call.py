@@ -31,9 +31,13 @@ class SlackError(Exception):
 
 @dataclass(kw_only=True)
 class Call:
-    """A checked call: every argument is known, present if required, and of its type."""
+    """A checked call: every argument is known, present if required, and of its type.
+
+    `slack` is the workspace that the `token` belongs to.
+    """
 
     slack: Slack
+    token: str
     method: Method
     args: dict[str, Any]
 

@@ -1,8 +1,10 @@
 """The way of every call: token, faults, limits, scopes, arguments, handler, record."""
 
 import asyncio
+import base64
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -12,15 +14,15 @@ from playground.faults import Fault
 from playground.guidance import block_advice, message_advice, view_advice
 from playground.rate_limits import READING_METHODS
 from playground.records import Json
-from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
-from playground.web_api import agents, chat, conversations, files, people, streams, views
+from playground.slack import APP_TOKEN, Slack
+from playground.web_api import agents, chat, conversations, files, oauth, people, streams, views
 from playground.web_api.arguments import check_arguments, read_arguments
 from playground.web_api.call import Call, SlackError
 from playground.web_api.methods import Method, load_methods
 
 Handler = Callable[[Call], Json]
 
-_NO_TOKEN = {"api.test"}
+_NO_TOKEN = {"api.test", "oauth.v2.access", "oauth.v2.exchange"}
 _STREAMED = {"chat.startStream", "chat.appendStream", "chat.stopStream"}
 
 
@@ -35,6 +37,7 @@ class WebApi:
             **chat.HANDLERS,
             **conversations.HANDLERS,
             **files.HANDLERS,
+            **oauth.HANDLERS,
             **people.HANDLERS,
             **streams.HANDLERS,
             **views.HANDLERS,
@@ -50,20 +53,26 @@ class WebApi:
         except SlackError as error:
             problem = error
         token = _token(request, arguments)
-        record = self._slack.calls.start(name, arguments)
+        slack, _ = self._slack.workspaces.caller(token)
+        record = slack.calls.start(name, arguments, slack.workspace.identity.team_id)
         try:
-            return await self._answer(request, record, token, problem)
+            return await self._answer(request, record, slack, token, problem)
         except Exception:
             record.status, record.outcome = 500, "status 500"
             raise
         finally:
-            self._slack.calls.finish(record)
-            self._slack.updates.publish({"changed": "calls", "method": name})
+            slack.calls.finish(record)
+            slack.updates.publish({"changed": "calls", "method": name})
 
     async def _answer(
-        self, request: web.Request, record: CallRecord, token: str, problem: SlackError | None
+        self,
+        request: web.Request,
+        record: CallRecord,
+        slack: Slack,
+        token: str,
+        problem: SlackError | None,
     ) -> web.StreamResponse:
-        fault = self._slack.faults.take(record.method)
+        fault = slack.faults.take(record.method)
         if fault is not None:
             if fault.delay_ms:
                 await asyncio.sleep(fault.delay_ms / 1000)
@@ -71,7 +80,7 @@ class WebApi:
             if response is not None:
                 record.ordered = True
                 return response
-        body, status, headers = self._run(record, token, problem)
+        body, status, headers = self._run(record, slack, token, problem)
         record.result, record.status = body, status
         record.outcome = "ok" if body["ok"] else str(body["error"])
         if fault is not None and fault.drop == "after":
@@ -98,9 +107,10 @@ class WebApi:
             return web.json_response(record.result, status=record.status, headers=headers)
         return None
 
-    def _wait(self, method: Method, record: CallRecord) -> int:
+    @staticmethod
+    def _wait(slack: Slack, method: Method, record: CallRecord) -> int:
         """Return the seconds to wait before the call is allowed."""
-        settings, limits = self._slack.settings, self._slack.rate_limits
+        settings, limits = slack.settings, slack.rate_limits
         if settings.reading_limits and method.name in READING_METHODS:
             return limits.wait_to_read(method.name)
         if not settings.rate_limits:
@@ -108,11 +118,11 @@ class WebApi:
         return limits.wait(method.name, method.tier, str(record.args.get("channel", "")))
 
     def _run(
-        self, record: CallRecord, token: str, problem: SlackError | None
+        self, record: CallRecord, slack: Slack, token: str, problem: SlackError | None
     ) -> tuple[Json, int, dict[str, str]]:
         headers = {
             "x-slack-req-id": secrets.token_hex(16),
-            "x-oauth-scopes": ",".join(sorted(self._slack.granted)),
+            "x-oauth-scopes": ",".join(sorted(slack.granted)),
         }
         method = self.methods.get(record.method)
         if method is None or record.method not in self.handlers:
@@ -122,14 +132,15 @@ class WebApi:
             if problem is not None:
                 raise problem
             headers["x-accepted-oauth-scopes"] = ",".join(method.scopes)
-            self._authorize(method, token)
-            if wait := self._wait(method, record):
+            self._authorize(method, slack, token)
+            if wait := self._wait(slack, method, record):
                 record.ordered = True
                 headers["Retry-After"] = str(wait)
                 return {"ok": False, "error": "ratelimited"}, 429, headers
             if method.name == "api.test":
                 return self._api_test(record.args), 200, headers
-            call = Call(slack=self._slack, method=method, args=check_arguments(method, record.args))
+            args = check_arguments(method, record.args)
+            call = Call(slack=slack, token=token, method=method, args=args)
             self._check_team(call)
             result = self.handlers[method.name](call)
         except SlackError as error:
@@ -137,11 +148,12 @@ class WebApi:
                 raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
             return error.body(), 200, headers
         record.executed = True
-        self._slack.violations.add(method.name, _advice(method.name, call.args))
+        slack.violations.add(method.name, _advice(method.name, call.args))
         return {"ok": True, **result}, 200, headers
 
-    def _check_team(self, call: Call) -> None:
-        team = self._slack.workspace.identity.team_id
+    @staticmethod
+    def _check_team(call: Call) -> None:
+        team = call.slack.workspace.identity.team_id
         if call.args.get("team_id", team) != team:
             raise SlackError("team_access_not_granted")
 
@@ -151,7 +163,8 @@ class WebApi:
             return {"ok": False, "error": args["error"], "args": args}
         return {"ok": True, "args": args}
 
-    def _authorize(self, method: Method, token: str) -> None:
+    @staticmethod
+    def _authorize(method: Method, slack: Slack, token: str) -> None:
         """Check the token, and the scope where a method has a single one.
 
         Where the scope depends on the kind of conversation, the handler checks it.
@@ -160,14 +173,19 @@ class WebApi:
             return
         if not token:
             raise SlackError("not_authed")
-        if token not in (BOT_TOKEN, APP_TOKEN):
+        known = slack.installation.tokens.get(token)
+        if known is None and token != APP_TOKEN:
             raise SlackError("invalid_auth")
-        wanted = APP_TOKEN if method.name == "apps.connections.open" else BOT_TOKEN
-        if token != wanted:
+        if (token == APP_TOKEN) != (method.name == "apps.connections.open"):
             raise SlackError("not_allowed_token_type")
-        if self._slack.revoked and token == BOT_TOKEN:
-            raise SlackError("account_inactive")
-        granted = self._slack.granted
+        if known is None:
+            return
+        # auth.revoke ends refresh tokens, too.
+        if known.kind != "bot" and method.name != "auth.revoke":
+            raise SlackError("not_allowed_token_type")
+        if known.error:
+            raise SlackError(known.error)
+        granted = slack.granted
         if len(method.scopes) == 1 and method.scopes[0] not in granted:
             raise SlackError(
                 "missing_scope",
@@ -187,9 +205,16 @@ def _advice(method: str, args: dict[str, Any]) -> list[str]:
 
 
 def _token(request: web.Request, arguments: dict[str, Any]) -> str:
-    """The token of a call, from its header or its arguments, which lose it."""
+    """The token of a call, from its header or its arguments, which lose it.
+
+    The client id and secret of HTTP Basic authentication become arguments.
+    """
     argument = arguments.pop("token", "")
     header = request.headers.get("Authorization", "")
+    if header.startswith("Basic "):
+        with suppress(ValueError):
+            client = base64.b64decode(header.removeprefix("Basic "), validate=True).decode()
+            arguments["client_id"], _, arguments["client_secret"] = client.partition(":")
     if header.startswith("Bearer "):
         return header.removeprefix("Bearer ").strip()
     return str(argument)

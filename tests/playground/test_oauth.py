@@ -1,0 +1,678 @@
+"""Installing the app by OAuth, in several workspaces, and the end of an installation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncInstallationStoreAuthorize
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_sdk.errors import SlackApiError
+from slack_sdk.oauth.installation_store import FileInstallationStore
+from slack_sdk.oauth.state_store import FileOAuthStateStore
+from slack_sdk.web.async_client import AsyncWebClient
+
+from playground.manifest import Manifest, manifest_from
+from playground.server import facts, serve
+from playground.slack import APP_TOKEN, BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
+from tests.playground.conftest import Connect, web_client
+from tests.playground.driver import Driver, Json
+from tests.playground.shapes import unpublished
+
+REDIRECT = "http://127.0.0.1:1/slack/oauth_redirect"
+SCOPES = "app_mentions:read,channels:history,chat:write,files:read,im:history"
+
+
+class App:
+    """A Bolt app with Bolt's own OAuth flow, served over HTTP."""
+
+    def __init__(self, slack: Slack, folder: Path, url: str) -> None:
+        store = FileInstallationStore(base_dir=str(folder), client_id=CLIENT_ID)
+        told = facts(slack, with_model=False)
+        self.store = store
+        self.url = url
+        self.heard: list[tuple[str, str | None, str]] = []
+        self.bolt = AsyncApp(
+            client=AsyncWebClient(base_url=f"{slack.url}/api/", retry_handlers=[]),
+            signing_secret=SIGNING_SECRET,
+            process_before_response=True,
+            oauth_settings=AsyncOAuthSettings(
+                client_id=CLIENT_ID,
+                client_secret=CLIENT_SECRET,
+                authorization_url=told["authorize_url"],
+                scopes=SCOPES.split(","),
+                redirect_uri=f"{url}/slack/oauth_redirect",
+                installation_store=store,
+                state_store=FileOAuthStateStore(expiration_seconds=600, base_dir=str(folder)),
+                install_page_rendering_enabled=False,
+            ),
+        )
+        # Left alone, Bolt's token rotation asks slack.com, whatever the app's client is.
+        assert self.bolt.oauth_flow is not None
+        authorize = self.bolt.oauth_flow.settings.authorize
+        assert isinstance(authorize, AsyncInstallationStoreAuthorize)
+        assert authorize.token_rotator is not None
+        authorize.token_rotator.client = self.bolt.client
+        self.bolt.enable_token_revocation_listeners()
+        self.bolt.event("message")(self.answer)
+
+    async def answer(self, event: Json, context: Any, say: Any) -> None:
+        """Answer what a person writes, with the token of their workspace."""
+        self.heard.append((context.team_id, context.bot_token, event["text"]))
+        await say(f"Hello from {context.team_id}")
+
+    async def install(self, driver: Driver, team: str, *, allow: bool = True, **more: Any) -> Json:
+        """Go the way of a person: the app's page, consent, and back; return what they read."""
+        user = await Team(driver, team).user()
+        async with aiohttp.ClientSession() as browser:
+            async with browser.get(
+                f"{self.url}/slack/install", params={"team": team}, allow_redirects=False
+            ) as sent:
+                assert sent.status == 302
+                address = urlsplit(sent.headers["Location"])
+                # Marked as secure: a browser sends it to this machine without TLS, aiohttp not.
+                cookies = "; ".join(f"{one.key}={one.value}" for one in sent.cookies.values())
+            query = {name: values[0] for name, values in parse_qs(address.query).items()}
+            async with browser.get(sent.headers["Location"]) as page:
+                assert (page.status, page.content_type) == (200, "text/html")
+            given = {"query": query, "allow": allow, "team": team, "user": user, **more}
+            back = (await driver.post("authorization", **given))["redirect"]
+            async with browser.get(back, headers={"Cookie": cookies}) as end:
+                return {"status": end.status, "text": await end.text(), "url": back}
+
+
+class Team(Driver):
+    """The people of one workspace."""
+
+    def __init__(self, driver: Driver, team: str) -> None:
+        super().__init__(driver.url, driver.session)
+        self.team = team
+
+    async def get(self, path: str, **query: str) -> Json:
+        """GET, in this workspace."""
+        return await super().get(path, **{"team": self.team, **query})
+
+    async def try_post(self, path: str, **body: Any) -> tuple[int, Json]:
+        """POST, in this workspace."""
+        url = f"{self.url}/_playground/{path}"
+        async with self.session.post(url, json=body, params={"team": self.team}) as response:
+            answer: Json = await response.json()
+            return response.status, answer
+
+
+@asynccontextmanager
+async def serving(slack: Slack, folder: Path) -> AsyncIterator[App]:
+    """The app on a port of its own; the playground delivers to it."""
+    apps: list[App] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        bolt, flow = apps[0].bolt, apps[0].bolt.oauth_flow
+        assert flow is not None
+        asked = await to_bolt_request(request)
+        if request.path == flow.install_path:
+            return await to_aiohttp_response(await flow.handle_installation(asked))
+        if request.path == flow.redirect_uri_path:
+            return await to_aiohttp_response(await flow.handle_callback(asked))
+        return await to_aiohttp_response(await bolt.async_dispatch(asked))
+
+    application = web.Application()
+    application.router.add_route("*", "/slack/{path}", handle)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    apps.append(App(slack, folder, url))
+    try:
+        async with aiohttp.ClientSession() as session:
+            driver = Driver(slack.url, session)
+            await driver.post("delivery", mode="http", url=f"{url}/slack/events")
+        yield apps[0]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def app_by_oauth(slack: Slack, tmp_path: Path) -> AsyncIterator[App]:
+    """An app that knows no token until somebody installs it."""
+    async with serving(slack, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+async def rotating(manifest: Manifest) -> AsyncIterator[Slack]:
+    """A playground whose app has token rotation."""
+    rotation = dataclasses.replace(manifest, token_rotation=True)
+    async with serve(rotation, with_model=False) as running:
+        yield running
+        assert unpublished(running) == []
+
+
+async def second(driver: Driver, name: str = "Second", **more: Any) -> Team:
+    """Add a workspace whose people and channels have the ids of the first one."""
+    first = (await driver.state())["team_id"]
+    added = await driver.post("workspaces", name=name, **{"like": first, **more})
+    assert added["installed"] is False
+    return Team(driver, added["team_id"])
+
+
+async def code(driver: Driver, team: str = "", **query: str) -> str:
+    """Consent as a person; return the code."""
+    team = team or (await driver.state())["team_id"]
+    asked = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, **query}
+    user = await Team(driver, team).user()
+    sent = await driver.post("authorization", query=asked, allow=True, team=team, user=user)
+    return parse_qs(urlsplit(sent["redirect"]).query)["code"][0]
+
+
+async def refused(client: AsyncWebClient, method: str, **arguments: Any) -> str:
+    """Return the error of a call."""
+    with pytest.raises(SlackApiError) as caught:
+        await client.api_call(method, params=arguments)
+    return str(caught.value.response["error"])
+
+
+async def access(client: AsyncWebClient, **arguments: Any) -> Json:
+    """Call oauth.v2.access as the SDK does, with the right client."""
+    given = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **arguments}
+    answer = await client.oauth_v2_access(**given)
+    assert isinstance(answer.data, dict)
+    return answer.data
+
+
+async def access_error(client: AsyncWebClient, **arguments: Any) -> str:
+    """Return the error of oauth.v2.access."""
+    with pytest.raises(SlackApiError) as caught:
+        await access(client, **arguments)
+    return str(caught.value.response["error"])
+
+
+async def test_two_workspaces_with_the_same_ids(driver: Driver, app_by_oauth: App) -> None:
+    """Installed in both by Bolt's own flow, the app answers each with its own token."""
+    other = await second(driver)
+    first = Team(driver, (await driver.state())["team_id"])
+    await driver.post("uninstall", events=[])
+    for team in (first, other):
+        assert (await app_by_oauth.install(driver, team.team))["status"] == 200
+    assert await first.user() == await other.user()
+    assert await first.channel() == await other.channel()
+    assert (await first.state())["bot_user_id"] != (await other.state())["bot_user_id"]
+    for team in (first, other):
+        await team.say(f"in {team.team}", channel=await team.channel())
+    await driver.settled()
+    tokens = {team: token for team, token, _ in app_by_oauth.heard}
+    assert {(team, text) for team, _, text in app_by_oauth.heard} == {
+        (first.team, f"in {first.team}"),
+        (other.team, f"in {other.team}"),
+    }
+    assert len({*tokens.values()}) == 2
+    for team in (first, other):
+        texts = [one["text"] for one in await team.messages(await team.channel())]
+        assert texts == [f"in {team.team}", f"Hello from {team.team}"]
+        assert len(await team.calls("chat.postMessage")) == 1
+
+
+async def test_an_event_names_its_workspace_and_authorization(
+    driver: Driver, app_by_oauth: App
+) -> None:
+    """Envelope and `authorizations` have the id of the workspace and of the bot user in it."""
+    other = await second(driver)
+    await app_by_oauth.install(driver, other.team)
+    await other.say("hi")
+    delivery, *_ = [one for one in await driver.settled() if one["team_id"] == other.team]
+    (authorization,) = delivery["body"]["authorizations"]
+    assert delivery["body"]["team_id"] == delivery["body"]["context_team_id"] == other.team
+    assert authorization == {
+        "enterprise_id": None,
+        "team_id": other.team,
+        "user_id": (await other.state())["bot_user_id"],
+        "is_bot": True,
+        "is_enterprise_install": False,
+    }
+
+
+async def test_socket_mode_brings_the_events_of_all(
+    driver: Driver, slack: Slack, connect: Connect
+) -> None:
+    """One connection gets the events of every workspace the app is installed in."""
+    other = await second(driver)
+    heard: list[str] = []
+    await other.say("nobody is listening here")
+    token = (await other.post("install"))["token"]
+
+    async def authorize(team_id: str) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=team_id,
+            bot_token=token if team_id == other.team else BOT_TOKEN,
+        )
+
+    app = AsyncApp(client=web_client(slack, ""), authorize=authorize, process_before_response=True)
+
+    @app.event("message")
+    async def hear(body: Json) -> None:
+        heard.append(body["authorizations"][0]["team_id"])
+
+    await connect(app)
+    for team in (Team(driver, ""), other):
+        await team.say("hi")
+    await driver.settled()
+    assert sorted(heard) == sorted([(await driver.state())["team_id"], other.team])
+
+
+async def test_what_the_app_is_told(driver: Driver, slack: Slack) -> None:
+    """oauth.v2.access answers with the documented fields, for the code's workspace and person."""
+    other = await second(driver)
+    client = web_client(slack, "")
+    answer = await access(client, code=await code(driver, other.team), redirect_uri=REDIRECT)
+    state = await other.state()
+    assert answer.pop("access_token").startswith("xoxb-")
+    assert answer == {
+        "ok": True,
+        "app_id": state["app_id"],
+        "authed_user": {"id": await other.user()},
+        "scope": SCOPES,
+        "token_type": "bot",
+        "bot_user_id": state["bot_user_id"],
+        "team": {"id": other.team, "name": "Second"},
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+    assert (await driver.state())["app_id"] == state["app_id"]
+
+
+async def test_cancel(driver: Driver, app_by_oauth: App) -> None:
+    """Who cancels goes back with access_denied and the state; nothing is installed."""
+    other = await second(driver)
+    end = await app_by_oauth.install(driver, other.team, allow=False)
+    answer = parse_qs(urlsplit(end["url"]).query)
+    assert answer["error"] == ["access_denied"]
+    assert answer["state"][0]
+    assert "access_denied" in end["text"]
+    assert (await other.state())["installed"] is False
+
+
+async def test_a_code_is_good_once_and_for_ten_minutes(driver: Driver, slack: Slack) -> None:
+    """Used, too old or made up, a code is invalid_code; a wrong redirect_uri leaves it be."""
+    client = web_client(slack, "")
+    good = await code(driver)
+    other_uri = f"{REDIRECT}/other"
+    assert await access_error(client, code=good, redirect_uri=other_uri) == "bad_redirect_uri"
+    assert await access_error(client, code=good) == "bad_redirect_uri"
+    await access(client, code=good, redirect_uri=REDIRECT)
+    assert await access_error(client, code=good, redirect_uri=REDIRECT) == "invalid_code"
+    assert await access_error(client, code="1.2.3", redirect_uri=REDIRECT) == "invalid_code"
+    assert await access_error(client, redirect_uri=REDIRECT) == "invalid_code"
+    late = await code(driver)
+    await driver.post("settings", code_seconds=0)
+    assert await access_error(client, code=late, redirect_uri=REDIRECT) == "invalid_code"
+
+
+async def test_the_client_is_checked(driver: Driver, slack: Slack) -> None:
+    """A wrong client is refused before the code is looked at; both ways of sending it work."""
+    client = web_client(slack, "")
+    given = {"code": await code(driver), "redirect_uri": REDIRECT}
+    assert await access_error(client, **given, client_secret="wrong") == "bad_client_secret"
+    assert await access_error(client, **given, client_id="1.2") == "invalid_client_id"
+    assert await access_error(client, **given, grant_type="password") == "invalid_grant_type"
+    assert await refused(client, "oauth.v2.access", **given) == "invalid_client_id"
+    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    assert (await client.api_call("oauth.v2.access", params={**given, **named}))["ok"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"client_id": "1.2"}, "invalid_client_id"),
+        ({"scope": ""}, "no_scopes"),
+        ({"scope": "admin"}, "invalid_scope"),
+        ({"user_scope": "search:read"}, "invalid_scope"),
+        ({"redirect_uri": "https://example.com/slack/oauth_redirect"}, "bad_redirect_uri"),
+        ({"redirect_uri": f"{REDIRECT}#x"}, "bad_redirect_uri"),
+    ],
+)
+async def test_a_wrong_request_for_consent(driver: Driver, change: Json, error: str) -> None:
+    """What Slack's page would refuse is refused with its error, before anybody can allow it."""
+    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, **change}
+    url = f"{driver.url}/_playground/authorization"
+    async with driver.session.get(url, params=query) as response:
+        assert response.status == 400
+        assert (await response.json())["error"].startswith(f"{error}: ")
+    state = await driver.state()
+    given = {"query": query, "allow": True, "team": state["team_id"], "user": await driver.user()}
+    status, answer = await driver.try_post("authorization", **given)
+    assert (status, answer["error"].split(":")[0]) == (400, error)
+
+
+async def test_redirect_urls_of_the_manifest(manifest: Manifest) -> None:
+    """With redirect URLs in the manifest, the address must be one of them or below it."""
+    listed = dataclasses.replace(manifest, redirect_urls=("https://kioku.example/slack/back",))
+    async with serve(listed, with_model=False) as running, aiohttp.ClientSession() as session:
+        driver = Driver(running.url, session)
+        asked = {"client_id": CLIENT_ID, "scope": SCOPES}
+        for path, good in (("/slack/back", True), ("/slack/back/x", True), ("/slack/backs", False)):
+            query = {**asked, "redirect_uri": f"http://127.0.0.1:1{path}"}
+            url = f"{running.url}/_playground/authorization"
+            async with session.get(url, params=query) as response:
+                assert response.status == (200 if good else 400), path
+        status, _ = await driver.try_post("authorization", query=asked, allow=False)
+        assert status == 400
+
+
+async def test_optional_scopes_can_be_declined(driver: Driver, slack: Slack) -> None:
+    """What is declined is not granted; no other scope can be declined."""
+    other = await second(driver)
+    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT}
+    shown = await driver.get("authorization", **query)
+    assert [one["name"] for one in shown["scopes"] if one["optional"]] == ["files:read"]
+    given = {"query": query, "allow": True, "team": other.team, "user": await other.user()}
+    assert (await driver.try_post("authorization", **given, declined=["chat:write"]))[0] == 400
+    back = (await driver.post("authorization", **given, declined=["files:read"]))["redirect"]
+    answer = await access(
+        web_client(slack, ""), code=parse_qs(urlsplit(back).query)["code"][0], redirect_uri=REDIRECT
+    )
+    assert "files:read" not in answer["scope"].split(",")
+    called = await web_client(slack, answer["access_token"]).auth_test()
+    assert "files:read" not in called.headers["x-oauth-scopes"].split(",")
+
+
+async def test_scopes_add_up(driver: Driver, slack: Slack) -> None:
+    """A second installation adds its scopes; without token rotation the token stays."""
+    other, client = await second(driver), web_client(slack, "")
+    tokens = []
+    for scope in ("chat:write", "im:history"):
+        one = await code(driver, other.team, scope=scope)
+        tokens.append(await access(client, code=one, redirect_uri=REDIRECT))
+    assert [one["scope"] for one in tokens] == ["chat:write", "chat:write,im:history"]
+    assert tokens[0]["access_token"] == tokens[1]["access_token"]
+
+
+async def test_a_token_sees_only_its_workspace(driver: Driver, slack: Slack) -> None:
+    """Conversations, people and the id of another workspace are not there for it."""
+    other = await second(driver, like=None)
+    own = web_client(slack)
+    assert await refused(own, "users.info", user=await other.user()) == "user_not_found"
+    assert (
+        await refused(own, "conversations.info", channel=await other.channel())
+        == "channel_not_found"
+    )
+    assert await refused(own, "auth.test", team_id=other.team) == "team_access_not_granted"
+    listed = (await own.auth_teams_list())["teams"]
+    assert listed == [{"id": (await driver.state())["team_id"], "name": "Playground"}]
+    token = (await other.post("install"))["token"]
+    assert (await web_client(slack, token).auth_test())["team_id"] == other.team
+
+
+async def installed(driver: Driver, slack: Slack) -> tuple[Json, AsyncWebClient]:
+    """Install by OAuth; return the answer, and a client without a token."""
+    client = web_client(slack, "")
+    return await access(client, code=await code(driver), redirect_uri=REDIRECT), client
+
+
+async def test_token_rotation(rotating: Slack, session: aiohttp.ClientSession) -> None:
+    """A refresh token gives a new pair; the token before works on; two work at most."""
+    driver = Driver(rotating.url, session)
+    answer, client = await installed(driver, rotating)
+    assert answer["access_token"].startswith("xoxe.xoxb-1-")
+    assert answer["refresh_token"].startswith("xoxe-1-")
+    assert answer["expires_in"] == 43200
+    pairs = [answer]
+    for _ in range(2):
+        pair = await access(
+            client, grant_type="refresh_token", refresh_token=pairs[-1]["refresh_token"]
+        )
+        pairs.append(pair)
+        assert pair["token_type"] == "bot"
+        assert "authed_user" not in pair
+    oldest, *working = [web_client(rotating, pair["access_token"]) for pair in pairs]
+    assert await refused(oldest, "auth.test") == "token_revoked"
+    for one in working:
+        assert (await one.auth_test())["ok"]
+
+
+async def test_a_refresh_token_is_good_once(
+    rotating: Slack, session: aiohttp.ClientSession
+) -> None:
+    """After its grace period, a used refresh token is refused, as is one that is none."""
+    driver = Driver(rotating.url, session)
+    await driver.post("settings", refresh_grace_seconds=0)
+    answer, client = await installed(driver, rotating)
+    refresh = {"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]}
+    await access(client, **refresh)
+    for value in (answer["refresh_token"], answer["access_token"], "xoxe-1-none"):
+        wrong = {**refresh, "refresh_token": value}
+        assert await access_error(client, **wrong) == "invalid_refresh_token"
+    assert await refused(web_client(rotating, answer["refresh_token"]), "auth.test") == (
+        "not_allowed_token_type"
+    )
+
+
+async def test_an_expired_token(rotating: Slack, session: aiohttp.ClientSession) -> None:
+    """When its time is over a token is token_expired; its refresh token still works."""
+    driver = Driver(rotating.url, session)
+    await driver.post("settings", token_seconds=0)
+    answer, client = await installed(driver, rotating)
+    assert await refused(web_client(rotating, answer["access_token"]), "auth.test") == (
+        "token_expired"
+    )
+    await driver.post("settings", token_seconds=60)
+    fresh = await access(client, grant_type="refresh_token", refresh_token=answer["refresh_token"])
+    assert (await web_client(rotating, fresh["access_token"]).auth_test())["ok"]
+
+
+async def test_exchange(rotating: Slack) -> None:
+    """A token from before rotation is exchanged once, and ends with the first refresh."""
+    before = web_client(rotating)
+    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    answer = (await before.api_call("oauth.v2.exchange", params=named)).data
+    assert isinstance(answer, dict)
+    assert (await before.auth_test())["ok"]
+    assert await refused(before, "oauth.v2.exchange", **named) == "token_already_exchanged"
+    assert (
+        await refused(web_client(rotating, "xoxb-none"), "oauth.v2.exchange", **named)
+        == "invalid_token"
+    )
+    client = web_client(rotating, "")
+    await access(client, grant_type="refresh_token", refresh_token=answer["refresh_token"])
+    assert await refused(before, "auth.test") == "token_revoked"
+
+
+async def test_exchange_needs_rotation(slack: Slack) -> None:
+    """Without token rotation there is nothing to exchange for."""
+    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    assert await refused(web_client(slack), "oauth.v2.exchange", **named) == (
+        "token_rotation_not_enabled"
+    )
+
+
+async def test_bolt_rotates_tokens(
+    rotating: Slack, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """Bolt refreshes a token that is about to expire before it hands it to a listener."""
+    driver = Driver(rotating.url, session)
+    await driver.post("settings", token_seconds=60)
+    async with serving(rotating, tmp_path) as app:
+        team = (await driver.state())["team_id"]
+        await app.install(driver, team)
+        stored = app.store.find_installation(enterprise_id=None, team_id=team)
+        assert stored is not None
+        await driver.say("hi")
+        await driver.settled()
+        ((_, token, _),) = app.heard
+        assert token != stored.bot_token
+        refreshed = [
+            call
+            for call in await driver.calls("oauth.v2.access")
+            if "refresh_token" in call["args"]
+        ]
+        assert refreshed[0]["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("by", ["a person", "apps.uninstall"])
+async def test_uninstall(driver: Driver, slack: Slack, app_by_oauth: App, by: str) -> None:
+    """Tokens end, both events come, Bolt's store is empty, and the other workspace goes on."""
+    other = await second(driver)
+    first = (await driver.state())["team_id"]
+    for team in (first, other.team):
+        await app_by_oauth.install(driver, team)
+    stored = app_by_oauth.store.find_installation(enterprise_id=None, team_id=other.team)
+    assert stored is not None
+    client = web_client(slack, stored.bot_token or "")
+    if by == "a person":
+        assert (await other.post("uninstall"))["revoked"] == [stored.bot_token]
+    else:
+        assert (
+            await refused(client, "apps.uninstall", client_id="1.2", client_secret="")
+            == "invalid_client_id"
+        )
+        await client.apps_uninstall(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+    sent = [one for one in await driver.settled() if one["kind"] == "events_api"]
+    assert {one["name"] for one in sent} == {"tokens_revoked", "app_uninstalled"}
+    assert {one["body"]["team_id"] for one in sent} == {other.team}
+    assert await refused(client, "auth.test") == "account_inactive"
+    assert app_by_oauth.store.find_installation(enterprise_id=None, team_id=other.team) is None
+    await other.say("is anybody there?")
+    await Team(driver, first).say("still here?")
+    await driver.settled()
+    assert [text for _, _, text in app_by_oauth.heard] == ["still here?"]
+    assert (await app_by_oauth.install(driver, other.team))["status"] == 200
+    await other.say("welcome back")
+    await driver.settled()
+    assert app_by_oauth.heard[-1][0] == other.team
+    assert app_by_oauth.heard[-1][1] != stored.bot_token
+
+
+async def test_the_events_come_in_either_order(driver: Driver) -> None:
+    """Slack promises no order of the two: a test can ask for each."""
+    for events in (["app_uninstalled", "tokens_revoked"], ["tokens_revoked", "app_uninstalled"]):
+        before = len(await driver.deliveries())
+        await driver.post("uninstall", events=events)
+        assert [one["name"] for one in (await driver.deliveries())[before:]] == events
+        await driver.post("install")
+
+
+async def test_an_app_that_is_gone_cannot_be_used(driver: Driver) -> None:
+    """Without the app there is no event, command or click."""
+    await driver.post("uninstall", events=[])
+    await driver.say("hello?")
+    aya = await driver.user()
+    status, answer = await driver.try_post("commands", user=aya, channel="dm", command="/memories")
+    assert (status, answer["error"]) == (400, "The app is not installed in this workspace.")
+    assert await driver.deliveries() == []
+
+
+async def test_auth_revoke(driver: Driver, slack: Slack) -> None:
+    """Without rotation the token is the authorization: it ends, and the app hears of it."""
+    client = web_client(slack)
+    assert (await client.auth_revoke(test=True))["revoked"] is False
+    assert (await client.auth_test())["ok"]
+    assert (await client.auth_revoke())["revoked"] is True
+    assert await refused(client, "auth.test") == "account_inactive"
+    (sent,) = await driver.deliveries()
+    bot = (await driver.state())["bot_user_id"]
+    assert sent["body"]["event"] == {
+        "type": "tokens_revoked",
+        "tokens": {"oauth": [], "bot": [bot]},
+    }
+
+
+async def test_auth_revoke_with_rotation(rotating: Slack, session: aiohttp.ClientSession) -> None:
+    """With rotation one token ends, and the installation does not."""
+    driver = Driver(rotating.url, session)
+    answer, client = await installed(driver, rotating)
+    token = web_client(rotating, answer["access_token"])
+    await token.auth_revoke()
+    assert await refused(token, "auth.test") == "token_revoked"
+    assert (await driver.state())["installed"] is True
+    assert await driver.deliveries() == []
+    await web_client(rotating, answer["refresh_token"]).auth_revoke()
+    assert (
+        await access_error(
+            client, grant_type="refresh_token", refresh_token=answer["refresh_token"]
+        )
+        == "invalid_refresh_token"
+    )
+
+
+async def test_files_and_response_urls_are_of_their_workspace(driver: Driver, slack: Slack) -> None:
+    """A token downloads the files of its workspace only, also where file ids are unknown."""
+    other = await second(driver)
+    token = (await other.post("install"))["token"]
+    aya = await other.user()
+    file = await other.post("files", user=aya, name="a.txt", content="aGVsbG8=")
+    await other.say("look", file_ids=[file["id"]])
+    shown = (await other.messages())[-1]["files"][0]
+    for sent, status in ((token, 200), (BOT_TOKEN, 302)):
+        headers = {"Authorization": f"Bearer {sent}"}
+        async with driver.session.get(
+            shown["url_private_download"], headers=headers, allow_redirects=False
+        ) as response:
+            assert response.status == status
+    assert f"/files-pri/{other.team}-" in shown["url_private"]
+    assert slack.url in shown["url_private"]
+
+
+async def test_workspaces_are_there_after_a_restart(manifest: Manifest, tmp_path: Path) -> None:
+    """People, installation and tokens of every workspace are kept, and kept apart."""
+    kept: Json = {}
+    for restarted in (False, True):
+        async with (
+            serve(manifest, data_dir=tmp_path, with_model=False) as running,
+            aiohttp.ClientSession() as session,
+        ):
+            driver = Driver(running.url, session)
+            if not restarted:
+                other = await second(driver)
+                kept = {"team": other.team, "token": (await other.post("install"))["token"]}
+                await other.say("kept")
+            other = Team(driver, kept["team"])
+            assert (await web_client(running, kept["token"]).auth_test())["team_id"] == other.team
+            assert [one["text"] for one in await other.messages()] == ["kept"]
+            assert await driver.messages() == []
+            assert [one["installed"] for one in (await driver.state())["workspaces"]] == [True] * 2
+
+
+async def test_another_site_may_link_to_the_page_of_consent(
+    slack: Slack, session: aiohttp.ClientSession
+) -> None:
+    """The app's own page leads there; every other path stays closed to other sites."""
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    for path, status in (("/oauth/v2/authorize", 200), ("/", 403), ("/_playground/state", 403)):
+        async with session.get(slack.url + path, headers=headers) as response:
+            assert response.status == status
+
+
+async def test_an_unknown_workspace(driver: Driver) -> None:
+    """A team that is none of the playground's gets a sentence."""
+    status, answer = await Team(driver, "T0").try_post("settle")
+    assert (status, answer["error"]) == (400, "There is no workspace 'T0'.")
+    status, answer = await driver.try_post("workspaces", name=" ")
+    assert status == 400
+
+
+async def test_a_token_of_the_app_installs_nothing(slack: Slack) -> None:
+    """The app-level token is for Socket Mode only."""
+    client = web_client(slack, APP_TOKEN)
+    assert await refused(client, "auth.revoke") == "not_allowed_token_type"
+
+
+def test_oauth_in_a_manifest() -> None:
+    """Redirect URLs, rotation and org-wide installation are read from the manifest."""
+    found = manifest_from(
+        {
+            "display_information": {"name": "A"},
+            "oauth_config": {"redirect_urls": ["https://a.example/x"], "scopes": {"bot": []}},
+            "settings": {"token_rotation_enabled": True, "org_deploy_enabled": True},
+        }
+    )
+    assert found.redirect_urls == ("https://a.example/x",)
+    assert (found.token_rotation, found.org_deploy) == (True, True)
