@@ -1,20 +1,28 @@
 # Kioku for servers: `kioku run` with a PostgreSQL elsewhere. See docs/how-to/docker.md.
 
-FROM python:3.13-slim-bookworm AS build
+# The tag names the version for people; the digest decides. How to renew it: docs/how-to/docker.md.
+FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285 AS base
+
+FROM base AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# What builds comes from a lock too: pip itself, and setuptools for Kioku's own package.
+COPY deploy/image/requirements.lock ./build.lock
+RUN python -m venv /opt/build \
+    && /opt/build/bin/python -m pip install --require-hashes --only-binary :all: -r build.lock
 # Without pip: what is served needs none.
 RUN python -m venv --without-pip /opt/kioku
 COPY requirements.lock ./
-RUN python -m pip --python /opt/kioku/bin/python install --require-hashes --only-binary :all: -r requirements.lock
+RUN /opt/build/bin/python -m pip --python /opt/kioku/bin/python install --require-hashes --only-binary :all: -r requirements.lock
 COPY pyproject.toml README.md LICENSE manifest.yml ./
 COPY bot ./bot
 COPY memory ./memory
 COPY playground ./playground
-RUN python -m pip --python /opt/kioku/bin/python install --no-deps . \
-    && python -m pip --python /opt/kioku/bin/python check
+RUN /opt/build/bin/python -m pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /src/wheel . \
+    && /opt/build/bin/python -m pip --python /opt/kioku/bin/python install --no-deps --no-index /src/wheel/*.whl \
+    && /opt/build/bin/python -m pip --python /opt/kioku/bin/python check
 
-FROM python:3.13-slim-bookworm
+FROM base
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kioku
 COPY --from=build /opt/kioku /opt/kioku
 ENV PATH=/opt/kioku/bin:$PATH \

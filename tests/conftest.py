@@ -89,8 +89,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
-    """Let a skipped test fail the run in CI: a skip hides a missing part."""
+    """Print the image's size, and let a skipped test fail the run in CI: a skip hides a part."""
     del exitstatus
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "image":
+                terminalreporter.write_line(f"image: {value}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
         terminalreporter.write_line("A test was skipped; in CI that is a failure.", red=True)
 

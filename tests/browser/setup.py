@@ -6,15 +6,15 @@ browser Playwright brings. It says in one sentence what is missing then; its exi
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.apt import install, tried
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _PACKAGES = ("chromium", "fonts-noto-cjk", "fonts-noto-color-emoji")
-_SECONDS = 600
 
 
 def system_chromium() -> str | None:
@@ -48,29 +48,12 @@ def has_fonts() -> bool:
     return bool(listed.stdout.strip())
 
 
-def _apt() -> None:
-    if sys.platform != "linux" or shutil.which("apt-get") is None or os.geteuid() != 0:
-        return
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-q"], ["install", "-yq", "--no-install-recommends", *_PACKAGES]):
-        _tried(["apt-get", *arguments], environment)
-
-
-def _tried(command: list[str], environment: dict[str, str] | None = None) -> None:
-    try:
-        subprocess.run(
-            command, env=environment, stdout=subprocess.DEVNULL, check=False, timeout=_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        print(f"{command[0]} did not work: {problem}", file=sys.stderr)  # noqa: T201
-
-
 def main() -> int:
     """Install what is missing where that can be done."""
     if system_chromium() is None or not has_fonts():
-        _apt()
+        install(*_PACKAGES)
     if system_chromium() is None and not playwright_chromium():
-        _tried([sys.executable, "-m", "playwright", "install", "chromium"])
+        tried([sys.executable, "-m", "playwright", "install", "chromium"])
     missing = []
     if system_chromium() is None and not playwright_chromium():
         missing.append("Chromium (install it, or run `playwright install chromium`)")

@@ -1,13 +1,9 @@
-"""Reading a Dockerfile, and doing what its first stage does without a container engine."""
+"""Reading a Dockerfile."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,12 +41,6 @@ class Stage:
         (step,) = self.all(name)
         return step
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What its ENV steps set."""
-        pairs = [pair for step in self.all("ENV") for pair in step.words]
-        return dict(pair.split("=", 1) for pair in pairs)
-
 
 def read_dockerfile(path: Path) -> list[Stage]:
     """Return the stages of a Dockerfile; fails at an instruction before the first FROM."""
@@ -66,47 +56,3 @@ def read_dockerfile(path: Path) -> list[Stage]:
         else:
             stages[-1].steps.append(Step(name, " ".join(rest.split())))
     return stages
-
-
-def build(stage: Stage, context: Path, files: list[str], root: Path) -> None:
-    """Do a stage's steps below `root`; `files` are those of `context` that may be copied.
-
-    Absolute paths in it are taken to be below `root`; ``python`` is this interpreter.
-    """
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(root),
-        **{name: value for name, value in os.environ.items() if name.upper().startswith("PIP_")},
-        **stage.environment,
-    }
-    place = root
-    for step in stage.steps:
-        if step.name == "WORKDIR":
-            place = root / step.rest.lstrip("/")
-            place.mkdir(parents=True)
-        elif step.name == "COPY":
-            *sources, target = step.words
-            for source in sources:
-                _copy(context, files, source, place / target)
-        elif step.name == "RUN":
-            command = moved(step.rest, root)
-            subprocess.run(["sh", "-euc", command], cwd=place, env=environment, check=True)
-        else:
-            assert step.name == "ENV", f"This test cannot do {step.name}."
-
-
-def moved(text: str, root: Path) -> str:
-    """Return a command with its absolute paths below `root`."""
-    return re.sub(r"(?<![\w./])/(?=opt/|src\b)", f"{root}/", text)
-
-
-def _copy(context: Path, files: list[str], source: str, target: Path) -> None:
-    """Copy a file into a folder, or what is below a folder into `target`."""
-    below = [name for name in files if name.startswith(f"{source}/")]
-    pairs = [(name, target / name.removeprefix(f"{source}/")) for name in below]
-    if source in files:
-        pairs.append((source, target / source))
-    assert pairs, f"{source} is not in the build context."
-    for name, to in pairs:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(context / name, to)

