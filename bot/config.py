@@ -87,6 +87,9 @@ class Settings(BaseModel):
     history_days: int = Field(30, alias="KIOKU_HISTORY_DAYS", ge=1, le=36_500)
     retention_days: int | None = Field(None, alias="KIOKU_RETENTION_DAYS", ge=1, le=36_500)
     data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
+    prices: Path | None = Field(None, alias="KIOKU_PRICES")
+    traces_endpoint: str | None = Field(None, alias="KIOKU_TRACES_ENDPOINT")
+    admins: frozenset[str] = Field(frozenset(), alias="KIOKU_ADMINS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
     log_format: Literal["text", "json"] = Field("text", alias="KIOKU_LOG_FORMAT")
 
@@ -95,7 +98,7 @@ class Settings(BaseModel):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("allowed_channels", "allowed_users", mode="before")
+    @field_validator("allowed_channels", "allowed_users", "admins", mode="before")
     @classmethod
     def _listed(cls, value: object, checked: ValidationInfo) -> object:
         if not isinstance(value, str):
@@ -119,7 +122,7 @@ class Settings(BaseModel):
             raise ValueError("an http(s) address is needed")
         return value.rstrip("/") + "/"
 
-    @field_validator("openai_base_url")
+    @field_validator("openai_base_url", "traces_endpoint")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -195,6 +198,9 @@ _HINTS = {
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
     "KIOKU_HISTORY_DAYS": "a number of days from 1 to 36500; conversations are not kept for ever",
     "KIOKU_RETENTION_DAYS": "a number of days from 1 to 36500, or nothing to keep memories",
+    "KIOKU_PRICES": "the path of a table like bot/prices.toml",
+    "KIOKU_TRACES_ENDPOINT": "an address such as http://127.0.0.1:4318/v1/traces, or nothing",
+    "KIOKU_ADMINS": "ids of people, such as U0123ABCD,U0456EFGH, or nothing",
     "KIOKU_LOG_LEVEL": "debug, info, warning or error",
     "KIOKU_LOG_FORMAT": "text or json",
 }

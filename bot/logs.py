@@ -6,6 +6,9 @@ import json
 import logging
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -16,9 +19,36 @@ _MOST_ALIKE = 20
 _MOST_KINDS = 500
 _MINUTE = 60.0
 # What these log on errors can quote what they were given.
-_INDISCREET = ("langchain", "langchain_core", "langgraph", "langmem", "trustcall")
+_INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "langmem", "trustcall")
 # These put the text of an exception they report into their own message.
 _QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
+
+
+# The fields of what is being answered or formed; ids only. Tasks that it starts share the dict.
+_fields: ContextVar[dict[str, str]] = ContextVar("log fields")
+
+
+@contextmanager
+def log_fields(*, team: str, traceparent: str | None = None, **more: str) -> Iterator[None]:
+    """Write these fields, and the trace's id, with each JSON line of the block and its tasks."""
+    fields = {"team": team, **more}
+    if traceparent is not None:
+        fields["trace"] = traceparent.split("-")[1]
+    token = _fields.set(fields)
+    try:
+        yield
+    finally:
+        _fields.reset(token)
+
+
+def add_log_field(name: str, value: str) -> None:
+    """Add a field to the block of `log_fields`, if there is one."""
+    current_log_fields().update({name: value})
+
+
+def current_log_fields() -> dict[str, str]:
+    """Return the fields of the current block of `log_fields`; an empty dict without one."""
+    return _fields.get({})
 
 
 def fault(error: BaseException) -> str:
@@ -48,6 +78,7 @@ class _Json(logging.Formatter):
                 "level": record.levelname.lower(),
                 "logger": record.name,
                 "message": record.getMessage() + _exception(record),
+                **current_log_fields(),
             },
             ensure_ascii=False,
         )

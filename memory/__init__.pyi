@@ -18,6 +18,7 @@ from .embeddings.embedder import (
     embedding_space as embedding_space,
 )
 from .formation.chat_model import (
+    TokenUse as TokenUse,
     memory_model as memory_model,
     provider_and_name as provider_and_name,
 )
@@ -222,10 +223,13 @@ from .tracing import (
     Span as Span,
     count as count,
     current_step as current_step,
+    in_trace as in_trace,
     measured as measured,
     recorded as recorded,
     step as step,
     step_ended as step_ended,
+    trace_context as trace_context,
+    traced as traced,
 )
 
 __all__: list[str]

@@ -47,7 +47,8 @@ class ClaimedMessage:
     error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
     `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
     for it. `late`: it was found by backfill more than a minute after it was written. `unserved`:
-    the workspace has removed the app since.
+    the workspace has removed the app since. `waited`: seconds since it was stored, or edited
+    last, when this attempt began. `traceparent`: the context of its trace.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -65,6 +66,8 @@ class ClaimedMessage:
     late: bool = False
     more: bool = True
     unserved: bool = False
+    waited: float = 0.0
+    traceparent: str | None = None
 
     @property
     def attempt_number(self) -> int:

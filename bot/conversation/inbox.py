@@ -27,7 +27,7 @@ from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
 from bot.slack.text import storable
 from bot.users.workspaces import AWAY
-from memory import DM, Person, Pool, execute_statement, measured, transaction
+from memory import DM, Person, Pool, execute_statement, measured, trace_context, transaction
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,9 @@ _FOLLOWED: LiteralString = (
     " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND status <> 'withdrawn'))"
 )
 _STORE: LiteralString = (
-    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
-    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting' WHERE (%(addressed)s"
+    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status,"
+    " traceparent)"
+    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting', %(traceparent)s WHERE (%(addressed)s"
     f" OR (NOT EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AND {_FOLLOWED}))"
     # Rows of the inbox are deleted after some days, turns later.
     " AND NOT (%(late)s AND EXISTS (SELECT FROM turns WHERE team_id = %(team)s"
@@ -98,6 +99,7 @@ class Inbox:
                 "late": late,
                 "addressed": message.addressed,
                 "message": Jsonb(message.as_json()),
+                "traceparent": trace_context(),
                 **job_values(
                     ANSWER,
                     queue=REPLIES,
@@ -155,7 +157,9 @@ class Inbox:
             " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
             " AND (held_since IS NULL OR NOT %s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
             " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
-            " lone_crashes, revision, held_since, late, EXISTS (SELECT FROM inbox_events other"
+            " lone_crashes, revision, held_since, late, traceparent,"
+            " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
+            " EXISTS (SELECT FROM inbox_events other"
             " WHERE other.thread = inbox_events.thread"
             " AND other.status IN ('waiting', 'withdrawn')"
             " AND other.id <> inbox_events.id) AS more,"

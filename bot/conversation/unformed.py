@@ -27,15 +27,16 @@ _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 async def read_unformed(
     pool: Pool, namespace: Namespace, limit: int
-) -> tuple[PersonSettings, list[UUID], list[PersonMessage]]:
+) -> tuple[PersonSettings, list[UUID], list[PersonMessage], str | None]:
     """Return a person's settings, and the ids and words of their oldest unformed turns.
 
-    Only ended turns of the namespace's audience; at most `limit` of them, in order.
+    Only ended turns of the namespace's audience; at most `limit` of them, in order. The last value
+    is the context of the newest one's trace.
     """
     [row] = await execute_statement(
         pool,
         f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
-        "SELECT id, channel_id, question_ts, words, asked,"
+        "SELECT id, channel_id, question_ts, words, asked, traceparent,"
         # What we had said before: in a direct message, in whichever of its threads.
         " (SELECT reply FROM turns earlier WHERE earlier.team_id = turns.team_id"
         " AND earlier.user_id = turns.user_id AND earlier.channel_id = turns.channel_id"
@@ -72,7 +73,8 @@ async def read_unformed(
         )
         for turn in turns
     ]
-    return settings, [UUID(turn["id"]) for turn in turns], words
+    traceparent = turns[-1]["traceparent"] if turns else None
+    return settings, [UUID(turn["id"]) for turn in turns], words, traceparent
 
 
 def final_question(reply: str) -> str | None:

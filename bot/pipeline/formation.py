@@ -19,6 +19,7 @@ from bot.conversation.unformed import (
     mark_formed,
     read_unformed,
 )
+from bot.logs import log_fields
 from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.audiences import Audiences
@@ -35,9 +36,11 @@ from memory import (
     PersonMessage,
     Pool,
     count,
+    in_trace,
     memory_view,
     person_transaction,
     redact_texts,
+    step,
 )
 
 log = logging.getLogger(__name__)
@@ -159,56 +162,63 @@ class FormationJobs:
         shared = await self._audiences.is_shared(namespace)
         spend = partial(self._quotas.spend, team)
         while True:
-            settings, ids, words = await read_unformed(self._pool, namespace, _TURNS_AT_ONCE)
+            settings, ids, words, traceparent = await read_unformed(
+                self._pool, namespace, _TURNS_AT_ONCE
+            )
             off = settings.off_reason(self._consent)
             if ids and off == "paused":
                 await self._put_off(namespace, settings)
             if off or not ids:
                 return
-            said = await _redacted(words)
-            notice: UUID | None = None
+            fields = log_fields(team=team, traceparent=traceparent, turn=str(ids[-1]))
+            with fields, in_trace(traceparent), step("formation"):
+                said = await _redacted(words)
+                notice: UUID | None = None
 
-            async def in_commit(
-                connection: AsyncConnection[DictRow], formed: FormationResult
-            ) -> None:
-                nonlocal notice
-                now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
-                if now is None or now.off_reason(self._consent):
-                    raise _Overtaken
-                notice = await self._notices.add_notice(
-                    connection,
-                    namespace.person,
-                    ids[-1],  # noqa: B023 - as above
-                    [change.id for change in formed.changes if change.action != "confirmed"],
-                    [question.id for question in formed.questions],
-                    delay=RETRY_SECONDS,
-                )
+                async def in_commit(
+                    connection: AsyncConnection[DictRow], formed: FormationResult
+                ) -> None:
+                    nonlocal notice
+                    now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
+                    if now is None or now.off_reason(self._consent):
+                        raise _Overtaken
+                    notice = await self._notices.add_notice(
+                        connection,
+                        namespace.person,
+                        ids[-1],  # noqa: B023 - as above
+                        [change.id for change in formed.changes if change.action != "confirmed"],
+                        [question.id for question in formed.questions],
+                        delay=RETRY_SECONDS,
+                    )
 
-            try:
-                formed = await self._former.form(
-                    memory_view(namespace, shared=shared), said, in_commit=in_commit, spend=spend
+                try:
+                    formed = await self._former.form(
+                        memory_view(namespace, shared=shared),
+                        said,
+                        in_commit=in_commit,
+                        spend=spend,
+                    )
+                except _Overtaken:
+                    continue
+                except MemoryModelRefused:
+                    count("formations", outcome="model_refused")
+                    # Logged where it happened. Nothing but another setup ends it, or the person's
+                    # next message, which brings the next attempt forward.
+                    async with person_transaction(self._pool, namespace.person) as connection:
+                        await self._defer(connection, namespace, REFUSED_SECONDS)
+                    return
+                except FormationUnavailable:
+                    count("formations", outcome="unavailable")
+                    raise
+                _report(formed)
+                log.info(
+                    "formed memories from %d message(s): %d change(s), refused: %s",
+                    len(words),
+                    len(formed.changes),
+                    _counted(formed),
                 )
-            except _Overtaken:
-                continue
-            except MemoryModelRefused:
-                count("formations", outcome="model_refused")
-                # Logged where it happened. Nothing but another setup ends it, or the person's next
-                # message, which brings the next attempt forward.
-                async with person_transaction(self._pool, namespace.person) as connection:
-                    await self._defer(connection, namespace, REFUSED_SECONDS)
-                return
-            except FormationUnavailable:
-                count("formations", outcome="unavailable")
-                raise
-            _report(formed)
-            log.info(
-                "formed memories from %d message(s): %d change(s), refused: %s",
-                len(words),
-                len(formed.changes),
-                _counted(formed),
-            )
-            if notice is not None:
-                await self._notices.show_now(namespace.person, notice)
+                if notice is not None:
+                    await self._notices.show_now(namespace.person, notice)
             if len(ids) < _TURNS_AT_ONCE:
                 return  # what was said since has a job of its own
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -32,7 +33,7 @@ from bot.pipeline.responses.events import (
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.types import WEB_SEARCH, Reply, Task, TaskState
-from memory import Person, measured, step_ended
+from memory import Person, TokenUse, count, measured, step_ended
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Replier:
         *,
         model: str,
         may_search: Callable[[str], Awaitable[bool]],
-        spend: Callable[[str, int], Awaitable[None]],
+        spend: Callable[[str, TokenUse], Awaitable[None]],
         link_hosts: Collection[str] = (),
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
@@ -227,7 +228,7 @@ class Replier:
 
         Raises `DeadlineExceeded` after the deadline.
         """
-        reader, before = ResponseReader(written), written.characters
+        reader, before = ResponseReader(written, self.model), written.characters
         began, silent = time.perf_counter(), True
         async with stop_at(deadline):
             begun = await self._requests.begin(
@@ -255,14 +256,15 @@ class Replier:
             await self._count(person, reader.tokens, conversation, written_here)
 
     async def _count(
-        self, person: Person, tokens: int, conversation: Sequence[Any], characters: int
+        self, person: Person, tokens: TokenUse, conversation: Sequence[Any], characters: int
     ) -> None:
         """Count the tokens of a response; estimate them where it was left before its end."""
         if not (tokens or characters):
             return
         texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
-        estimated = sum(map(estimated_tokens, texts)) + characters // 4
-        await self._spend(person.team_id, tokens or estimated)
+        sent, written = sum(map(estimated_tokens, texts)), characters // 4
+        estimated = {(self.model, "input"): sent, (self.model, "output"): written}
+        await self._spend(person.team_id, tokens or Counter(estimated))
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:
@@ -281,6 +283,7 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
 
 
 def _log_failure(failed: ReplyFailed, error: Exception) -> None:
+    count("errors", kind=failed.cause)
     named = f" ({failed.code})" if failed.code else ""
     if failed.needs_operator:
         log.error("ALERT: the model refuses every request%s: check its key, name and quota", named)

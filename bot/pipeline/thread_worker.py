@@ -19,7 +19,7 @@ from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.conversation.refusal_throttle import RefusalThrottle
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
-from bot.logs import fault
+from bot.logs import fault, log_fields
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.responses.events import Cause, ReplyFailed
@@ -28,7 +28,7 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
 from bot.users.policies import AccessControl
 from bot.users.quotas import ExhaustedQuota, QuotaExceeded, Quotas
-from memory import DM, is_unavailable, measured
+from memory import DM, count, in_trace, is_unavailable, measured
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,12 @@ class ThreadWorker:
                 return
 
     async def _answer(self, claimed: ClaimedMessage, *, behind: bool = False) -> _End:
+        """Do `_answer_or_hold` in the message's trace and with its log fields."""
+        team, traceparent = claimed.message.team_id, claimed.traceparent
+        with log_fields(team=team, traceparent=traceparent), in_trace(traceparent):
+            return await self._answer_or_hold(claimed, behind=behind)
+
+    async def _answer_or_hold(self, claimed: ClaimedMessage, *, behind: bool) -> _End:
         """Answer a message, or hold it and its thread until the model is back.
 
         `behind`: another message of the thread is held, so this one is held, too. The job of a held
@@ -125,9 +131,11 @@ class ThreadWorker:
             if failed.is_expected:
                 log.warning("a conversation takes no answer from the app: %s", failed.code)
             else:
+                count("errors", kind="delivery")
                 log.exception("a reply could not be delivered: %s", failed.code)
             await self._inbox.give_up(claimed)
         except Exception as error:
+            count("errors", kind="database_away" if is_unavailable(error) else "turn")
             if is_unavailable(error) and claimed.attempts < _MOST_ATTEMPTS:
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
                 await self._restart_when_reachable(claimed)

@@ -17,6 +17,7 @@ from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turn_query import TurnContext
 from bot.conversation.turns import Outcome, ReplyMetrics, TurnRow, Turns
 from bot.locale import Language, say
+from bot.logs import add_log_field
 from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
 from bot.pipeline.reply import Replier
@@ -39,6 +40,7 @@ from memory import (
     credential_kinds,
     recall_memories,
     step,
+    step_ended,
 )
 
 
@@ -110,7 +112,7 @@ def create_turn(
 
     @entrypoint()
     async def turn(claimed: ClaimedMessage) -> Outcome:
-        message, began = claimed.message, time.monotonic()
+        message, began = claimed.message, time.perf_counter()
         question = plain(message.text, dependencies.bot_user_id)
         words = typed(message.text, dependencies.bot_user_id)
 
@@ -124,6 +126,7 @@ def create_turn(
             bot_user_id=dependencies.bot_user_id,
             limited=True,
         )
+        add_log_field("turn", str(turn_row.id))
         recalled: Sequence[str] = ()
         tools, done = None, ToolResults()
         note: ReplyNote | None = None
@@ -147,7 +150,7 @@ def create_turn(
                 if answered.whole:
                     made = ReplyMetrics(
                         model=dependencies.replier.model,
-                        milliseconds=round((time.monotonic() - began) * 1000),
+                        milliseconds=round((time.perf_counter() - began) * 1000),
                     )
                 if tools is not None:
                     done = tools.results
@@ -166,6 +169,8 @@ def create_turn(
                     recalled=bool(recalled) and outcome != "failed",
                     can_be_rated=made is not None,
                 )
+                if outcome == "answered":
+                    step_ended("reply ready", began - claimed.waited)
                 await sink.show(done.shown)
                 if outcome == "answered" and sink.interactive:
                     await sink.show(await dependencies.hints(message, turn_row.memory_state))

@@ -15,7 +15,7 @@ from psycopg import OperationalError
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import Language, language_of
-from bot.logs import fault
+from bot.logs import fault, log_fields
 from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
 from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import API_TEAM, Message
@@ -121,7 +121,8 @@ class AskHandler:
         try:
             # Not in the inbox: the caller waits for the answer, and asks again without one.
             claimed = ClaimedMessage(id=0, message=message, attempts=0)
-            outcome = cast(Outcome, await turn.ainvoke(claimed))
+            with log_fields(team=API_TEAM):
+                outcome = cast(Outcome, await turn.ainvoke(claimed))
         finally:
             del self._collected[event_id]
         return outcome, collected.text

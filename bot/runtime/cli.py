@@ -38,7 +38,7 @@ _COMMANDS = {
         "operations:status",
         "show versions, running processes, and counts of messages and jobs",
     ),
-    "usage": ("operations:usage", "show model calls and tokens by workspace and day"),
+    "usage": ("operations:usage", "show model calls, tokens and cost by workspace and day"),
     "failed": ("", "list failed jobs, run them again, or delete them"),
     "export": (
         "data_commands:export",

@@ -30,12 +30,17 @@ from memory import Pool, Span, recorded
 STEPS = {
     "drain": "All waiting messages of a thread",
     "turn": "One message, from its claim to the end of its answer",
+    "reply ready": "One message, from its storing to the end of its reply in Slack",
     "begin": "Reading settings, history and memories, and storing the turn",
     "search": "Searching the memories",
     "embed": "One call of the embedding model",
     "model": "All calls of the reply model for one answer",
     "first token": "One call of the reply model, until its first text",
     "end": "Storing the answer and scheduling formation",
+    "formation": "One run of formation: the messages of one person and audience",
+    "extract": "The memory model's proposals for one run",
+    "verdict": "The verdicts on the proposals of one run",
+    "commit": "Storing what one run formed",
     "inbox": "Storing a message before Slack is acknowledged",
     "slack post": "chat.postMessage",
     "slack start": "chat.startStream",
@@ -49,7 +54,9 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "formations": ("Runs of formation, by outcome", ("outcome",)),
     "proposals": ("Proposed memories: what was done, or why nothing was", ("outcome",)),
     "slack_rate_limits": ("Calls that Slack refused with 429, by method", ("method",)),
-    "model_tokens": ("Tokens that the models used, by workspace", ("team",)),
+    "model_tokens": ("Tokens that the models used, by workspace", ("team", "model", "kind")),
+    "model_cost_usd": ("What these tokens cost, in USD, where their price is known", ("team",)),
+    "errors": ("Failed calls of the model, failed deliveries and failed turns", ("kind",)),
     "log_records": ("Warnings and errors in the log", ("level", "logger")),
 }
 """The counters, without the prefix ``kioku_`` and the suffix ``_total``: help and labels."""
@@ -59,10 +66,12 @@ GAUGES = {
     "messages_waiting": "Messages that wait for an answer",
     "oldest_message_seconds": "Age of the oldest of them; 0 without one",
     "jobs_due": "Jobs that are due",
+    "oldest_job_seconds": "How long the job of them that was scheduled first has been due",
     "jobs_later": "Jobs that are scheduled for later",
     "jobs_failed": "Jobs that failed and are not tried again: kioku failed list",
 }
 """The gauges, read from PostgreSQL and equal in each process, without the prefix: help."""
+_WAIT_SECONDS = 1.5
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -97,7 +106,7 @@ class Metrics:
     async def text(self) -> bytes:
         """Return all metrics in Prometheus' text format; without those of a missing PostgreSQL."""
         try:
-            state = await read_state(self._pool)
+            state = await read_state(self._pool, wait=_WAIT_SECONDS)
         except OperationalError:
             for gauge in self._gauges.values():
                 gauge.set(float("nan"))

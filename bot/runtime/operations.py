@@ -24,13 +24,15 @@ _STATE: LiteralString = (
     " AS processes,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
     "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS due,"
+    " (SELECT extract(epoch FROM now() - min(scheduled_at))::float FROM procrastinate_jobs"
+    "  WHERE status = 'todo' AND scheduled_at <= now()) AS overdue,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now())"
     " AS later,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS failed_jobs"
     " FROM operating_state() AS state"
 )
 _USAGE: LiteralString = (
-    "SELECT day, team_id, calls, tokens FROM token_use"
+    "SELECT day, team_id, calls, tokens, cost_usd, unpriced FROM token_use"
     " WHERE day > (now() AT TIME ZONE 'utc')::date - %s::int ORDER BY day DESC, team_id"
 )
 _LIST: LiteralString = (
@@ -61,7 +63,7 @@ _DROP: LiteralString = (
 
 
 def usage(settings: Settings, *, days: int) -> None:
-    """Print model calls and tokens by workspace and day (UTC). Raises `StartError`."""
+    """Print model calls, tokens and cost by workspace and day (UTC). Raises `StartError`."""
 
     async def counted(pool: Pool) -> list[dict[str, Any]]:
         return await execute_statement(pool, _USAGE, (days,))
@@ -70,28 +72,38 @@ def usage(settings: Settings, *, days: int) -> None:
     if not rows:
         tell(f"No model was called in the last {_count(days, 'day')}.")
         return
-    tell(f"{'Day':12}{'Workspace':14}{'Calls':>8}{'Tokens':>14}")
-    for row in rows:
-        tell(f"{row['day']!s:12}{row['team_id']:14}{row['calls']:>8,}{row['tokens']:>14,}")
-    calls, tokens = sum(row["calls"] for row in rows), sum(row["tokens"] for row in rows)
-    tell(f"{'Together':26}{calls:>8,}{tokens:>14,}")
+    names = ("calls", "tokens", "cost_usd", "unpriced")
+    together = {name: sum(row[name] for row in rows) for name in names}
+    tell(f"{'Day':12}{'Workspace':14}{'Calls':>8}{'Tokens':>14}{'USD':>12}")
+    for row in [*rows, {"day": "Together", "team_id": "", **together}]:
+        counts = f"{row['calls']:>8,}{row['tokens']:>14,}{row['cost_usd']:>12,.4f}"
+        tell(f"{row['day']!s:12}{row['team_id']:14}{counts}")
+    if together["unpriced"]:
+        tell(
+            f"{together['unpriced']:,} of these tokens are without a cost: KIOKU_PRICES names no"
+            " price for their model."
+        )
 
 
-async def read_state(pool: Pool) -> dict[str, float]:
-    """Return counts and ages, named as the gauges of `bot.runtime.metrics`."""
-    row = await _state(pool)
+async def read_state(pool: Pool, *, wait: float) -> dict[str, float]:
+    """Return counts and ages, named as the gauges of `bot.runtime.metrics`.
+
+    Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
+    """
+    row = await _state(pool, wait=wait)
     return {
         "processes": row["processes"],
         "messages_waiting": row["waiting"],
         "oldest_message_seconds": row["oldest_seconds"] or 0.0,
         "jobs_due": row["due"],
+        "oldest_job_seconds": row["overdue"] or 0.0,
         "jobs_later": row["later"],
         "jobs_failed": row["failed_jobs"],
     }
 
 
-async def _state(pool: Pool) -> dict[str, Any]:
-    [row] = await execute_statement(pool, _STATE, (_ALIVE_SECONDS,))
+async def _state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:
+    [row] = await execute_statement(pool, _STATE, (_ALIVE_SECONDS,), wait=wait)
     return row
 
 

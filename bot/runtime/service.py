@@ -69,6 +69,10 @@ class Service:
             front = await self._stack.enter_async_context(open_front(wiring))
         if self._host is not None:
             await self._listen(self._host, wiring, front)
+        if (endpoint := self._settings.traces_endpoint) is not None:
+            from bot.runtime.traces import exporting_traces
+
+            await self._stack.enter_async_context(exporting_traces(endpoint))
         if self._settings.metrics_port:
             from bot.runtime.metrics import serving_metrics
 

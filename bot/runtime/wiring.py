@@ -44,6 +44,7 @@ from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.users.offboarding import Offboarding
 from bot.users.policies import AccessControl, Policies, policy_of
+from bot.users.prices import read_prices
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
@@ -104,6 +105,7 @@ def wire(connections: Connections) -> Application:
         pool,
         messages_per_hour=settings.person_messages_per_hour,
         tokens_per_day=settings.workspace_tokens_per_day,
+        prices=read_prices(settings.prices),
     )
     formation_jobs = FormationJobs(
         pool=pool,

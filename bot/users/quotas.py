@@ -10,7 +10,8 @@ from psycopg import OperationalError
 
 from bot.locale import Language, say
 from bot.logs import fault
-from memory import Person, Pool, count, execute_statement, measured, person_transaction
+from bot.users.prices import Prices
+from memory import Person, Pool, TokenUse, count, execute_statement, measured, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +85,11 @@ class Quotas:
     holds for both together.
     """
 
-    def __init__(self, pool: Pool, *, messages_per_hour: int, tokens_per_day: int) -> None:
+    def __init__(
+        self, pool: Pool, *, messages_per_hour: int, tokens_per_day: int, prices: Prices
+    ) -> None:
         self._pool = pool
+        self._prices = prices
         self._messages_per_hour = messages_per_hour
         self._tokens_per_day = tokens_per_day
 
@@ -145,18 +149,24 @@ class Quotas:
         )
 
     @measured("shares")
-    async def spend(self, team_id: str, tokens: int) -> None:
-        """Count a call of a model for a workspace, and the tokens it used."""
-        count("model_tokens", tokens, team=team_id)
+    async def spend(self, team_id: str, used: TokenUse) -> None:
+        """Count a call of a model for a workspace, the tokens it used and their cost."""
+        for (model, kind), tokens in used.items():
+            named = model if self._prices.knows(model) else "unpriced"
+            count("model_tokens", tokens, team=team_id, model=named, kind=kind)
+        cost, unpriced = self._prices.cost(used)
+        count("model_cost_usd", float(cost), team=team_id)
         try:
             await execute_statement(
                 self._pool,
-                "INSERT INTO token_use AS known (team_id, day, tokens, calls)"
-                " VALUES (%s, (now() AT TIME ZONE 'utc')::date, %s, 1)"
+                "INSERT INTO token_use AS known (team_id, day, tokens, calls, cost_usd, unpriced)"
+                " VALUES (%s, (now() AT TIME ZONE 'utc')::date, %s, 1, %s, %s)"
                 " ON CONFLICT (team_id, day) DO UPDATE"
-                " SET tokens = known.tokens + excluded.tokens, calls = known.calls + 1",
-                (team_id, tokens),
+                " SET tokens = known.tokens + excluded.tokens, calls = known.calls + 1,"
+                " cost_usd = known.cost_usd + excluded.cost_usd,"
+                " unpriced = known.unpriced + excluded.unpriced",
+                (team_id, used.total(), cost, unpriced),
             )
         except OperationalError as error:
             # An answer is worth more than its bill.
-            log.warning("%d tokens were not counted: %s", tokens, fault(error))
+            log.warning("%d tokens were not counted: %s", used.total(), fault(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import types
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from memory.model.text import clean_content
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
+    from langchain_core.messages.ai import UsageMetadata
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ _ONE_CALL = {"Connection": "close"}
 
 Api: TypeAlias = Literal["responses", "chat"]
 """OpenAI's API that a memory model is called through: /responses or /chat/completions."""
+TokenUse: TypeAlias = Counter[tuple[str, str]]
+"""Tokens by model and kind: input, cached (input that the model had in its cache) or output."""
 
 # Error codes that concern the text of one request: the same text is always refused.
 _FINAL = frozenset(
@@ -108,9 +112,22 @@ def memory_model(
     )
 
 
-def counted_tokens(answer: AIMessage) -> int:
-    """Return the number of tokens a call used, as reported by the model."""
-    return answer.usage_metadata["total_tokens"] if answer.usage_metadata else 0
+def counted_tokens(answer: AIMessage) -> TokenUse:
+    """Return the tokens that a call used, as reported by the model."""
+    model = str(answer.response_metadata.get("model_name", ""))
+    return token_use(model, answer.usage_metadata) if answer.usage_metadata else Counter()
+
+
+def token_use(model: str, reported: UsageMetadata) -> TokenUse:
+    """Return the tokens that LangChain reports for calls of `model`."""
+    cached = reported.get("input_token_details", {}).get("cache_read", 0)
+    return +Counter(
+        {
+            (model, "input"): max(reported["input_tokens"] - cached, 0),
+            (model, "cached"): cached,
+            (model, "output"): reported["output_tokens"],
+        }
+    )
 
 
 # trustcall's own definition of this tool takes 4,300 characters in each request with memories.

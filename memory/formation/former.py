@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import ModelCallFailed
+from memory.formation.chat_model import ModelCallFailed, TokenUse, token_use
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.store_manager import StoreManager, UnusableAnswer, load
@@ -23,6 +24,7 @@ from memory.model.namespace import MemoryView
 from memory.model.schemas import SCHEMAS, register_schemas, with_evidence
 from memory.model.text import clean
 from memory.postgres.database import Pool
+from memory.tracing import measured
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -94,7 +96,7 @@ class Former:
         *,
         in_commit: InCommit | None = None,
         deadline: float | None = None,
-        spend: Callable[[int], Awaitable[None]] | None = None,
+        spend: Callable[[TokenUse], Awaitable[None]] | None = None,
     ) -> FormationResult:
         """Form memories from one person's messages (`words`); writes to `view.own` only.
 
@@ -104,14 +106,14 @@ class Former:
         `in_commit` is awaited with the result inside the writing transaction, also if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
         embedding calls. `deadline` limits the model's time in seconds: after it nothing is written
-        and `FormationResult.late` is true. `spend` is awaited with the number of tokens the model
-        reports, also if the run fails. Raises `FormationUnavailable`, with nothing written, if the
+        and `FormationResult.late` is true. `spend` is awaited with the tokens that the models
+        report, also if the run fails. Raises `FormationUnavailable`, with nothing written, if the
         memory model or the embedding model does not answer.
         """
         messages = [TypedMessage(one) for one in words]
         messages = [one for one in messages if one.says_something]
         refused: tuple[RefusedProposal, ...] = ()
-        spent: list[int] = []
+        spent: TokenUse = Counter()
         try:
             try:
                 async with asyncio.timeout(deadline):
@@ -121,24 +123,24 @@ class Former:
                     if messages and not await self._run(store, view, messages, spent):
                         store.discard()
                         refused = (RefusedProposal(reason="unusable_answer"),)
-                    spent.append(await store.judge(self._verifier))
+                    spent.update(await store.judge(self._verifier))
             except TimeoutError:
                 if deadline is None:
                     raise
-                return FormationResult(changes=(), refused=(), tokens=sum(spent), late=True)
+                return FormationResult(changes=(), refused=(), tokens=spent, late=True)
             formed = await store.commit(in_commit, at=datetime.now(UTC))
         except EmbeddingsUnavailable as fault:
             raise FormationUnavailable(
                 "The embedding model did not answer; the messages remain queued."
             ) from fault
         finally:
-            tokens = sum(spent)
-            if spend is not None and tokens:
-                await spend(tokens)
-        return replace(formed, refused=(*refused, *formed.refused), tokens=sum(spent))
+            if spend is not None and spent:
+                await spend(spent)
+        return replace(formed, refused=(*refused, *formed.refused), tokens=spent)
 
+    @measured("extract")
     async def _run(
-        self, store: UserStore, view: MemoryView, messages: Sequence[TypedMessage], spent: list[int]
+        self, store: UserStore, view: MemoryView, messages: Sequence[TypedMessage], spent: TokenUse
     ) -> bool:
         """Run LangMem on `store`; return False if the model's answer was unusable."""
         from langchain_core.callbacks import UsageMetadataCallbackHandler
@@ -158,7 +160,8 @@ class Former:
             _log.warning("The memory model's answer was unusable: %s", fault)
             return False
         finally:
-            spent += [one["total_tokens"] for one in usage.usage_metadata.values()]
+            for name, one in usage.usage_metadata.items():
+                spent.update(token_use(name, one))
         return True
 
     async def _store_manager(self) -> StoreManager:

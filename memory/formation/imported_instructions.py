@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from memory.formation.chat_model import TokenUse
 from memory.formation.decisions import refusal
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.proposals import MAX_PROPOSALS, ProposedWrite
@@ -22,7 +24,7 @@ class JudgedInstructions:
 
     references: frozenset[str]
     refused: int
-    tokens: int = 0
+    tokens: TokenUse = field(default_factory=Counter)
 
 
 async def judge_instructions(

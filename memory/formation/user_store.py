@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
+from memory.formation.chat_model import TokenUse
 from memory.formation.decisions import Decisions, StoredChange, decide
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair, read_writes
@@ -25,6 +27,7 @@ from memory.recall.search import SMALL_SET
 from memory.store import rows
 from memory.store.memories import Memory
 from memory.store.unit_of_work import Change, Step, actor_of, commit_steps
+from memory.tracing import measured
 
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 _SENTENCES = 24
@@ -41,7 +44,7 @@ class FormationResult:
     changes: tuple[Change, ...]
     refused: tuple[RefusedProposal, ...]
     questions: tuple[Question, ...] = ()
-    tokens: int = 0
+    tokens: TokenUse = field(default_factory=Counter)
     late: bool = False
 
 
@@ -139,7 +142,7 @@ class UserStore(BaseStore):
         """Drop the buffered writes."""
         self._writes.clear()
 
-    async def judge(self, verifier: Verifier | None) -> int:
+    async def judge(self, verifier: Verifier | None) -> TokenUse:
         """Check the proposals by the evidence rule, then by `verifier`; return its tokens.
 
         Without `verifier` only the evidence rule decides. No connection is held during the model
@@ -153,7 +156,7 @@ class UserStore(BaseStore):
         self._verifier = verifier
         if not proposals or verifier is None:
             self._judged = [(one, None) for one in proposals]
-            return 0
+            return Counter()
         judged = await verifier.judge(proposals, self._messages)
         if judged.problem is not None:
             self._refused += [one.refused(judged.problem) for one in proposals]
@@ -161,6 +164,7 @@ class UserStore(BaseStore):
             self._judged = [(one, judged.verdicts.get(i)) for i, one in enumerate(proposals)]
         return judged.tokens
 
+    @measured("commit")
     async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> FormationResult:
         """Write the accepted proposals and await `in_commit` with the result, in one transaction.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from memory.formation.chat_model import ModelCallFailed, counted_tokens
+from memory.formation.chat_model import ModelCallFailed, TokenUse, counted_tokens
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite
 from memory.model.schemas import level
 from memory.model.text import clean_content
+from memory.tracing import measured
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -81,7 +83,7 @@ class VerdictResult:
     """
 
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
-    tokens: int = 0
+    tokens: TokenUse = field(default_factory=Counter)
     problem: Literal["unusable_verdict", "refused_verdict"] | None = None
 
 
@@ -103,6 +105,7 @@ class Verifier:
         self._bound: Any = None
         self.sensitive = sensitive
 
+    @measured("verdict")
     async def judge(
         self, proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]
     ) -> VerdictResult:
@@ -117,7 +120,7 @@ class Verifier:
             ("system", VERDICT_INSTRUCTIONS),
             ("user", request_text(proposals, messages)),
         ]
-        tokens = 0
+        tokens: TokenUse = Counter()
         with tracing_context(enabled=False):
             for _ in range(2):
                 try:

@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from memory.embeddings.embedder import Embedder
+from memory.formation.chat_model import TokenUse
 from memory.formation.evidence import PersonMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
@@ -114,7 +115,7 @@ class MemoryTools:
         return tuple(self._store.questions)
 
     @property
-    def tokens(self) -> int:
+    def tokens(self) -> TokenUse:
         """The tokens that the verdicts have used so far."""
         return self._store.tokens
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
+from memory.formation.chat_model import TokenUse
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
@@ -53,7 +55,7 @@ class ToolStore(BaseStore):
         self.changes: list[Change] = []
         self.questions: list[Question] = []
         self.refused: list[RefusedProposal] = []
-        self.tokens = 0
+        self.tokens: TokenUse = Counter()
         self.outcome: FormationResult | None = None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -110,7 +112,7 @@ class ToolStore(BaseStore):
         await store.aput(namespace.parts, op.key, {"kind": kind, "content": content})
         try:
             async with asyncio.timeout(JUDGED_WITHIN):
-                self.tokens += await store.judge(self._verifier)
+                self.tokens = self.tokens + await store.judge(self._verifier)
             self.outcome = await store.commit(self._in_commit, at=datetime.now(UTC))
         except (TimeoutError, FormationUnavailable):
             self.outcome = FormationResult(changes=(), refused=(), late=True)

@@ -19,6 +19,7 @@ from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.slack.client import RateLimits, Workspace
 from bot.types import MemoryState, PersonSettings
+from bot.users.prices import read_prices
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
 from memory import DM, Pool, create_pool, memory_view
@@ -100,7 +101,7 @@ def turns_alone(pool: Pool) -> Turns:
         add_notice=nothing,
         repeat_notice=nothing,
         schedule_source_update=nothing,
-        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0),
+        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0, prices=read_prices(None)),
     )
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bot.pipeline.reply import ANSWER_SECONDS, Replier
 from bot.types import Task
+from memory import TokenUse
 from tests.conformance.traffic import recorded
 
 Event: TypeAlias = str | dict[str, Any]
@@ -125,7 +126,7 @@ def create_replier(
     *,
     model: str = "m",
     web_search: bool = False,
-    spend: Callable[[str, int], Awaitable[None]] | None = None,
+    spend: Callable[[str, TokenUse], Awaitable[None]] | None = None,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> Replier:
     """Return a replier for workspaces that may search the web, or may not; by default uncounted."""

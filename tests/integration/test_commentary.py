@@ -14,7 +14,7 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
 from bot.pipeline.responses.events import ReplyFailed
 from bot.views.reply import task_chunk
-from memory import Person
+from memory import Person, TokenUse
 from tests.conftest import Server
 from tests.integration.responses_server import (
     DONE,
@@ -149,8 +149,8 @@ async def test_commentary_without_an_end_is_ended() -> None:
     added = {"type": "response.output_item.added", "item": message("", "commentary")}
     spent: list[int] = []
 
-    async def spend(team: str, tokens: int) -> None:
-        spent.append(tokens)
+    async def spend(team: str, used: TokenUse) -> None:
+        spent.append(used.total())
 
     async def endless(send: Send, number: int) -> None:
         await send(added)

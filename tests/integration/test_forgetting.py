@@ -23,6 +23,7 @@ from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
 from bot.slack.messages import Message
+from bot.users.prices import read_prices
 from bot.users.quotas import Quotas
 from bot.users.settings import note_profile
 from memory import (
@@ -434,7 +435,7 @@ async def test_forgotten_words_are_not_formed(data: Data) -> None:
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await data.forget(data.remember("ramen", "1.1"))
-    _, _, words = await read_unformed(data.pool, OWN, 9)
+    _, _, words, _ = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
 
 
@@ -482,7 +483,7 @@ def learning(pool: Pool, former: Former) -> FormationJobs:
         quiet_seconds=0,
         consent="notice",
         notices=_Notices(),  # type: ignore[arg-type]
-        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0),
+        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0, prices=read_prices(None)),
     )
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import re
+import time
+from pathlib import Path
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.config import STAND_IN_MODEL
 from bot.runtime.metrics import COUNTERS, GAUGES, STEPS, serving_metrics
-from memory import count
+from memory import EmbeddedPostgres, count
 from tests.conftest import ROOT
-from tests.integration.app import App
+from tests.frozen import frozen
+from tests.integration.app import App, MakeApp
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -51,10 +57,19 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
 
     assert steps("first token") == steps("model") == steps("end") == 1
     assert steps("embed") >= 1
+    assert steps("reply ready") == steps("formation") == steps("extract") == steps("verdict") == 1
+    assert steps("commit") == 1
     assert seen["kioku_turns_total", (("outcome", "answered"),)] == 1
     assert seen["kioku_formations_total", (("outcome", "changed"),)] == 1
     assert seen["kioku_proposals_total", (("outcome", "remembered"),)] == 2
-    assert seen["kioku_model_tokens_total", (("team", app.slack.team_id),)] > 100
+    team = ("team", app.slack.team_id)
+    used = {
+        dict(labels)["kind"]: value
+        for (name, labels), value in seen.items()
+        if name == "kioku_model_tokens_total" and team in labels and ("model", "unpriced") in labels
+    }
+    assert used["input"] > used["output"] > 100
+    assert seen["kioku_model_cost_usd_total", (team,)] == 0
     assert seen["kioku_log_records_total", (("level", "warning"), ("logger", "bot"))] == 1
     assert seen["kioku_database_up", ()] == 1
     assert seen["kioku_messages_waiting", ()] == 1
@@ -72,6 +87,49 @@ async def test_a_refused_call_is_counted_by_its_method(app: App) -> None:
         await app.ask(place, "I like ramen")
         seen = values(await scrape(port))
     assert seen["kioku_slack_rate_limits_total", (("method", "chat.startStream"),)] == 1
+
+
+async def test_a_call_with_a_price_costs(make_app: MakeApp, tmp_path: Path) -> None:
+    """An operator's table prices each kind of token; `kioku usage` adds the days up."""
+    table = tmp_path / "prices.toml"
+    table.write_text(
+        f'as_of = 2026-11-20\n[models."{STAND_IN_MODEL}"]\ninput = 1000\ncached = 0\noutput = 0\n'
+    )
+    app = await make_app(prices=table)
+    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        await app.ask(app.slack.place(), "I like ramen.")
+        seen = values(await scrape(port))
+    [row] = app.rows("SELECT cost_usd, unpriced, tokens FROM token_use")
+    labels = (("kind", "input"), ("model", STAND_IN_MODEL), ("team", app.slack.team_id))
+    sent = seen["kioku_model_tokens_total", labels]
+    assert row["unpriced"] == 0
+    assert float(row["cost_usd"]) == pytest.approx(sent / 1_000)
+    assert seen["kioku_model_cost_usd_total", labels[2:]] == pytest.approx(sent / 1_000)
+
+
+async def test_a_failure_is_counted_by_its_kind(app: App) -> None:
+    """A model that does not answer adds to the counter of errors."""
+    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        app.fault(status=500, times=2)
+        await app.ask(app.slack.place(), "I like ramen")
+        seen = values(await scrape(port))
+    assert seen["kioku_errors_total", (("kind", "model_down"),)] == 1
+
+
+async def test_it_answers_while_postgresql_does_not(app: App, postgres: EmbeddedPostgres) -> None:
+    """A PostgreSQL that is silent leaves its figures out within two seconds; the others stay."""
+    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        await app.ask(app.slack.place(), "I like ramen")
+        with frozen(postgres):
+            began = time.monotonic()
+            seen = values(await scrape(port))
+            assert time.monotonic() - began < 2
+        assert seen["kioku_database_up", ()] == 0
+        assert math.isnan(seen["kioku_messages_waiting", ()])
+        assert seen["kioku_turns_total", (("outcome", "answered"),)] == 1
+        async with asyncio.timeout(30):
+            while values(await scrape(port))["kioku_database_up", ()] != 1:
+                pass
 
 
 async def test_without_a_recorder_nothing_is_counted(app: App) -> None:

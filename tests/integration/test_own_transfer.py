@@ -11,6 +11,7 @@ import pytest
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.importing import Importer
 from bot.slack.files import FileUnreadable, SlackFiles
+from bot.users.prices import read_prices
 from bot.users.quotas import Quotas
 from bot.views.import_export import not_an_export
 from memory import (
@@ -366,7 +367,7 @@ async def test_a_preview_of_many_instructions_fits(app: App) -> None:
 async def test_an_import_counts_as_requests(app: App, embedder: Embedder) -> None:
     """A preview and an import count against the hourly limit, and are refused beyond it."""
     who = person(app.slack.place(), app)
-    quotas = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0)
+    quotas = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0, prices=read_prices(None))
     importing = Importer(
         app.pool, embedder, SlackFiles(app.slack.client()), consent="notice", quotas=quotas
     )

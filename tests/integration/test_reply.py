@@ -17,7 +17,7 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.events import ReplyFailed
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL
 from bot.types import Citation
-from memory import Person
+from memory import Person, TokenUse
 from tests.conftest import Server
 from tests.integration.responses_server import (
     DONE,
@@ -149,8 +149,8 @@ async def test_a_search_sees_the_query_alone(
     """The search is a request with nothing but the query; its tokens count; its result is data."""
     spent: list[tuple[str, int]] = []
 
-    async def spend(team: str, tokens: int) -> None:
-        spent.append((team, tokens))
+    async def spend(team: str, used: TokenUse) -> None:
+        spent.append((team, used.total()))
 
     replier = create_replier(model_client, model=STAND_IN_MODEL, web_search=True, spend=spend)
     script_search(

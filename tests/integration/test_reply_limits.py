@@ -17,7 +17,7 @@ from bot.pipeline.responses.events import MAX_ITEMS, ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
 from bot.views.reply import reply_text, task_chunk
-from memory import Person
+from memory import Person, TokenUse
 from tests.integration.responses_server import (
     DONE,
     Answer,
@@ -53,8 +53,8 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
 
     spent: list[int] = []
 
-    async def spend(team: str, tokens: int) -> None:
-        spent.append(tokens)
+    async def spend(team: str, used: TokenUse) -> None:
+        spent.append(used.total())
 
     model = ResponsesServer(endless)
     async with model.client(max_retries=1) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -12,10 +13,15 @@ from bot.runtime.ask import AskHandler, answer_call
 from bot.runtime.maintenance import Maintenance
 from bot.users.quotas import ExhaustedQuota
 from bot.views.refusals import QuotedSentence
-from memory import Person
+from memory import Person, TokenUse
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.test_own_commands import memories, person
+
+
+def tokens_used(tokens: int) -> TokenUse:
+    """Return so many tokens of a model without a price."""
+    return Counter({("a-model", "input"): tokens})
 
 
 @pytest.mark.parametrize(
@@ -90,7 +96,7 @@ async def test_beyond_its_tokens_a_workspace_is_not_answered(make_app: MakeApp) 
     app.rows("UPDATE token_use SET day = day - 1")
     app.rows("UPDATE notices SET expires_at = now() - interval '1 second'")
     assert app.turn(await app.ask(ann, "Hello"))["reply"]
-    await app.wiring.quotas.spend(first.team_id, 7)
+    await app.wiring.quotas.spend(first.team_id, tokens_used(7))
     tokens = {row["tokens"] for row in app.rows("SELECT tokens FROM token_use")}
     assert tokens == {used["tokens"], max(tokens)}
 
@@ -98,10 +104,12 @@ async def test_beyond_its_tokens_a_workspace_is_not_answered(make_app: MakeApp) 
 async def test_tokens_add_up(make_app: MakeApp) -> None:
     """What each replica uses is counted together, none of it twice."""
     app = await make_app(workspace_tokens_per_day=1_000)
-    await asyncio.gather(*(app.wiring.quotas.spend("T1", number) for number in range(20)))
+    await asyncio.gather(
+        *(app.wiring.quotas.spend("T1", tokens_used(number)) for number in range(20))
+    )
     assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 190}]
     assert await app.wiring.quotas.tokens_used_up("T1") is None
-    await app.wiring.quotas.spend("T1", 810)
+    await app.wiring.quotas.spend("T1", tokens_used(810))
     used_up = await app.wiring.quotas.tokens_used_up("T1")
     assert used_up is not None
     assert 0 < used_up.seconds <= 86_400
@@ -144,7 +152,7 @@ async def test_tokens_that_cannot_be_counted_cost_no_answer(make_app: MakeApp) -
     """While the database is away the model's answer is not lost for its bill."""
     app = await make_app(workspace_tokens_per_day=5)
     await app.pool.close()
-    await app.wiring.quotas.spend("T1", 7)
+    await app.wiring.quotas.spend("T1", tokens_used(7))
 
 
 async def test_a_caller_of_the_api_is_told_too(make_app: MakeApp) -> None:
@@ -192,7 +200,7 @@ async def test_beyond_the_tokens_nothing_is_added(make_app: MakeApp) -> None:
     app = await make_app(workspace_tokens_per_day=1)
     place: PersonThread = app.slack.place(text="I like tea")
     who = person(place, app)
-    await app.wiring.quotas.spend(who.team_id, 5)
+    await app.wiring.quotas.spend(who.team_id, tokens_used(5))
     before = app.model_requests()
     adding = app.wiring.slash_commands.adding
     pointed = {"user": place.user, "ts": place.ts, "text": "I like tea"}

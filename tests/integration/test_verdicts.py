@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from memory import Former, Verifier, answer_question, memory_model
+from memory import Former, TokenUse, Verifier, answer_question, memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage
@@ -608,7 +608,7 @@ async def test_tokens_of_verdicts_are_counted(former: Former, model: ScriptedMod
     model.usage = 100
     model.answer([fact("I play chess", "I play chess")])
     formed = await former.form(ALICE_DM, typed("I play chess"))
-    assert formed.tokens == 200
+    assert formed.tokens.total() == 200
 
 
 async def test_one_bad_entry_spoils_nothing_else(
@@ -663,8 +663,8 @@ async def test_tokens_of_a_run_that_fails_are_counted(former: Former, model: Scr
     model.verdicts.append(503)
     spent: list[int] = []
 
-    async def spend(tokens: int) -> None:
-        spent.append(tokens)
+    async def spend(used: TokenUse) -> None:
+        spent.append(used.total())
 
     with pytest.raises(FormationUnavailable):
         await former.form(ALICE_DM, typed("I play chess"), spend=spend)

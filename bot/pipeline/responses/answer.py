@@ -6,6 +6,7 @@ Text goes to the person, commentary becomes a task, and links follow `bot.pipeli
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
@@ -22,6 +23,7 @@ from bot.pipeline.responses.events import (
 )
 from bot.slack.text import printable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
+from memory import TokenUse
 
 OnText: TypeAlias = Callable[[str], Awaitable[None]]
 OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
@@ -159,7 +161,8 @@ _COMMENTARY: Final = "commentary"
 class ResponseReader:
     """Reads the events of one response into a `StreamedAnswer`.
 
-    `output` holds the items that are complete, `tokens` what the response took, 0 until it ends.
+    `output` holds the items that are complete, `tokens` what the response of `model` took,
+    empty until it ends.
     Messages, and the text parts within one, become paragraphs of the answer. A message whose
     ``phase`` is ``commentary`` is told as a task and is no part of it, also where the phase is
     known only at its end.
@@ -168,9 +171,10 @@ class ResponseReader:
     ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
 
-    def __init__(self, written: StreamedAnswer) -> None:
+    def __init__(self, written: StreamedAnswer, model: str) -> None:
         self.output: list[Event] = []
-        self.tokens = 0
+        self.tokens: TokenUse = Counter()
+        self._model = model
         self._written = written
         self._comments = False
         self._begun_at: int | None = None
@@ -195,7 +199,7 @@ class ResponseReader:
                 await self._end_item(self.output[-1])
             case "response.completed" | "response.incomplete" as kind:
                 await self._written.settle()
-                self.tokens = tokens_of(event)
+                self.tokens = tokens_of(event, self._model)
                 self._written.cut = None if kind == "response.completed" else _cut(event)
                 return True
             case _:

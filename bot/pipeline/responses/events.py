@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeAlias
@@ -16,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 import openai
 
 from bot.slack.text import storable
+from memory import TokenUse
 
 Event: TypeAlias = dict[str, Any]
 Events: TypeAlias = openai.AsyncStream[Event]
@@ -114,12 +116,26 @@ def _item_of(event: Event) -> Event:
     raise Malformed
 
 
-def tokens_of(event: Event) -> int:
-    """Return the total tokens of a completed or incomplete response, 0 if it names none."""
+def tokens_of(event: Event, model: str) -> TokenUse:
+    """Return the tokens of a completed or incomplete response; empty if it names none."""
     match event:
-        case {"response": {"usage": {"total_tokens": int(tokens)}}}:
-            return max(tokens, 0)
-    return 0
+        case {"response": {"usage": {"total_tokens": int(total), **rest}}}:
+            output = _amount(rest.get("output_tokens"), total)
+            details = rest.get("input_tokens_details")
+            details = details if isinstance(details, dict) else {}
+            cached = _amount(details.get("cached_tokens"), total - output)
+            uncached = max(total - output - cached, 0)
+            used = {
+                (model, "input"): uncached,
+                (model, "cached"): cached,
+                (model, "output"): output,
+            }
+            return +Counter(used)
+    return Counter()
+
+
+def _amount(value: object, most: int) -> int:
+    return min(max(value, 0), max(most, 0)) if isinstance(value, int) else 0
 
 
 def text_of(item: Event) -> str:

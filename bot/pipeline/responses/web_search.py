@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import openai
@@ -16,7 +17,7 @@ from bot.pipeline.prompt import framed, shortened
 from bot.pipeline.responses.events import tokens_of
 from bot.slack.text import printable
 from bot.types import Citation
-from memory import read_arguments
+from memory import TokenUse, read_arguments
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class SearchResult:
 
     output: str
     citations: tuple[Citation, ...] = ()
-    tokens: int = 0
+    tokens: TokenUse = field(default_factory=Counter)
     failed: bool = False
 
 
@@ -83,7 +84,7 @@ async def search_web(
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
-    tokens = tokens_of({"response": response})
+    tokens = tokens_of({"response": response}, model)
     items = _items(response)
     parts = [part for item in items for part in _parts(item)]
     text = printable("\n\n".join(part["text"] for part in parts if part["text"]))
@@ -107,8 +108,9 @@ def query_in(arguments: str) -> str:
     return " ".join(query.split())[:QUERY_CHARACTERS].strip() if isinstance(query, str) else ""
 
 
-def _failed(sentence: str, tokens: int = 0) -> SearchResult:
-    return SearchResult(output=framed({"error": sentence}), tokens=tokens, failed=True)
+def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
+    output = framed({"error": sentence})
+    return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
 
 
 def _items(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -37,6 +37,7 @@ from memory import (
     Pool,
     RefusedProposal,
     Removed,
+    TokenUse,
     UserFact,
     Verifier,
     memory_tools,
@@ -47,7 +48,7 @@ from memory import (
 MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
 
-Spend: TypeAlias = Callable[[str, int], Awaitable[None]]
+Spend: TypeAlias = Callable[[str, TokenUse], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +163,8 @@ class Toolbox:
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
         output = await memory.call(name, arguments)
-        if memory.tokens > spent:
-            await self._spend(self._person.team_id, memory.tokens - spent)
+        if used := memory.tokens - spent:
+            await self._spend(self._person.team_id, used)
         return output
 
 
