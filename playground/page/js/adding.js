@@ -1,7 +1,7 @@
 // Adds a person or a conversation.
 
 import { changeMe } from "./acts.js";
-import { post } from "./control.js";
+import { at, post } from "./control.js";
 import { button, make, toast } from "./dom.js";
 import { complain, dialog, labelled } from "./dialogs.js";
 import { bePerson, goTo } from "./going.js";
@@ -10,7 +10,7 @@ import { t } from "./words.js";
 
 const CHOICES = { ja: ["ja-JP", "Asia/Tokyo"], en: ["en-US", "America/New_York"] };
 
-function form(title, rows, work, verb = t("add")) {
+export function form(title, rows, work, verb = t("add")) {
   const submit = make("button", { class: "primary" }, verb);
   const element = make("form", { novalidate: true, onsubmit: async (event) => {
     event.preventDefault();
@@ -73,7 +73,7 @@ export function changePerson() {
 }
 
 // Asking for the DM makes it.
-const loadDm = (id) => fetch(`/_playground/channels/dm/messages?as=${id}&only=0`);
+const loadDm = (id) => fetch(at("channels/dm/messages", { as: id, only: "0" }));
 
 export function addChannel() {
   const name = labelled(t("name"), make("input", { type: "text", autocomplete: "off", maxlength: "80" }));

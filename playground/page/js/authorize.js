@@ -78,7 +78,7 @@ async function decide(allow) {
 
 try {
   const asked = await get("authorization", query);
-  choose(asked, asked.workspaces.length === 1 ? asked.workspaces[0].team_id : recall("team") ?? "", recall("me"));
+  choose(asked, asked.workspaces[0].team_id, recall("me"));
 } catch (error) {
   speak({ locale: navigator.language });
   document.title = t("consentWrong");

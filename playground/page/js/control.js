@@ -2,13 +2,21 @@
 
 const PREFIX = "/_playground/";
 
+// The workspace that the page is in, "" for the only one.
+export let team = new URLSearchParams(location.search).get("team") ?? "";
+export const stayIn = (id) => (team = id);
+
+export function at(path, query = {}) {
+  const asked = new URLSearchParams(team ? { ...query, team } : query).toString();
+  return PREFIX + path + (asked ? `?${asked}` : "");
+}
+
 export async function get(path, query = {}) {
-  const asked = new URLSearchParams(query).toString();
-  return answerOf(await fetch(PREFIX + path + (asked ? `?${asked}` : "")));
+  return answerOf(await fetch(at(path, query)));
 }
 
 export async function post(path, body) {
-  return answerOf(await fetch(PREFIX + path, {
+  return answerOf(await fetch(at(path), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),

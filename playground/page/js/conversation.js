@@ -10,6 +10,7 @@ import { app, changed, conversation, here, isDm, keep, nameOf, recall, store } f
 import { anyWorking, items, oneInTabOrder, preview, refreshStatus } from "./timeline.js";
 import { t } from "./words.js";
 import { goTo, setTab, showPane, toggleSent } from "./going.js";
+import { installNotice } from "./workspaces.js";
 
 const pane = document.getElementById("conversation");
 const head = make("header", { class: "pane-head" });
@@ -113,7 +114,7 @@ export function drawNotices() {
         drawHead();
       } }, icon("close", 15))));
   }
-  notices.replaceChildren(...shown);
+  fill(notices, store.workspace ? installNotice() : null, shown);
 }
 
 // Called when another person, conversation or tab is shown.

@@ -1,6 +1,6 @@
 // Server-Sent Events: what changed is fetched again. Comes back by itself when the server does.
 
-import { get } from "./control.js";
+import { at, get } from "./control.js";
 import { isDm, changed, channel, loadConversation, loadMessages, loadWorkspace, mine, store } from "./store.js";
 import { tell } from "./conversation.js";
 import { bePerson } from "./going.js";
@@ -14,7 +14,7 @@ let timer = null;
 let failures = 0;
 
 export function listen() {
-  const source = new EventSource("/_playground/updates");
+  const source = new EventSource(at("updates"));
   source.addEventListener("open", async () => {
     failures = 0;
     // Also the first time: something may have changed since the page was loaded.

@@ -12,12 +12,13 @@ import { drawSidebar } from "./sidebar.js";
 import { changed, isDm, here, loadWorkspace, on, people, recall, store } from "./store.js";
 import { refreshSent } from "./sent.js";
 import { speak, t } from "./words.js";
+import { workspaceName } from "./workspaces.js";
 
 function drawAll() {
   if (!store.me) return;
   speak(people().find((person) => person.id === store.me));
   document.getElementById("skip").textContent = t("skip");
-  document.title = `${t("workspace")} · ${store.workspace.app_name}`;
+  document.title = `${workspaceName()} · ${store.workspace.app_name}`;
   drawSidebar();
   drawHead();
   drawNotices();
@@ -28,7 +29,7 @@ on("workspace", drawAll);
 on("online", drawNotices);
 on("messages", () => store.channel && (drawConversation(), drawThread()));
 on("views", () => drawViews());
-on("home", () => store.tab === "home" && isDm(here()) && drawConversation());
+on("home", () => store.tab !== "messages" && isDm(here()) && drawConversation());
 on("side", () => {
   drawSide();
   drawHead();

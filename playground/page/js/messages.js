@@ -3,6 +3,7 @@
 import { button, icon, make } from "./dom.js";
 import * as acts from "./acts.js";
 import { renderBlocks } from "./blocks.js";
+import { at } from "./control.js";
 import { ask, newId } from "./dialogs.js";
 import { avatar } from "./faces.js";
 import { emoji } from "./links.js";
@@ -80,7 +81,7 @@ function fileItem(file) {
     item.append(name);
     return item;
   }
-  const href = `/_playground/files/${encodeURIComponent(file.id)}?as=${encodeURIComponent(store.me)}`;
+  const href = at(`files/${encodeURIComponent(file.id)}`, { as: store.me });
   item.append(make("a", { href, download: file.name, title: t("download") }, name), make("span", { class: "soft" }, ` ${sizeOf(file.size)}`));
   if (!PICTURES.has(file.mimetype)) return item;
   return make("figure", { class: "picture" }, make("img", { class: "large", src: href, alt: t("imageOf", { alt: name }), loading: "lazy" }), item);

@@ -9,6 +9,7 @@ import { isUnread } from "./reading.js";
 import { showShortcuts } from "./keys.js";
 import { isDm, keep, me, mine, people, store } from "./store.js";
 import { languageName, t } from "./words.js";
+import { addWorkspaceButton, workspaceHead } from "./workspaces.js";
 
 const rail = document.getElementById("rail");
 const sidebar = document.getElementById("sidebar");
@@ -25,7 +26,7 @@ export function drawSidebar() {
   rail.setAttribute("aria-label", t("people"));
   sidebar.setAttribute("aria-label", t("conversations"));
   drawRail();
-  fill(head, make("div", { class: "workspace-name" }, t("workspace")),
+  fill(head, workspaceHead(),
     make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale)), me().is_restricted ? make("span", { class: "badge" }, t("guest")) : null,
       button({ class: "quiet", "aria-label": t("changeMe"), title: t("changeMe"), onclick: changePerson }, icon("edit", 15))));
   const own = mine();
@@ -36,8 +37,8 @@ export function drawSidebar() {
   ].filter(([, entries]) => entries.length);
   sync(places, groups.map(([name, entries]) => ({ key: name, sign: JSON.stringify([t(name), entries.map((entry) => [entry.id, titleOf(entry), isUnread(entry), entry.id === store.channel])]), build: () => group(name, entries) })));
   const setup = store.workspace.setup_url;
-  foot.replaceChildren(button({ class: "side-add", onclick: addChannel }, icon("plus", 16), t("addChannel")),
-    ...(setup ? [make("a", { class: "side-add", href: setup, target: "_blank", rel: "noopener" }, icon("bolt", 16), t("ownSlack"))] : []));
+  fill(foot, button({ class: "side-add", onclick: addChannel }, icon("plus", 16), t("addChannel")), addWorkspaceButton(),
+    setup ? make("a", { class: "side-add", href: setup, target: "_blank", rel: "noopener" }, icon("bolt", 16), t("ownSlack")) : null);
 }
 
 function group(name, entries) {

@@ -1,6 +1,6 @@
 // What the page knows: the workspace, who looks at it, what is open, what was said.
 
-import { get } from "./control.js";
+import { get, stayIn, team } from "./control.js";
 
 export const store = {
   workspace: null,
@@ -58,7 +58,14 @@ export function mine() {
 }
 
 export async function loadWorkspace() {
-  store.workspace = await get("state");
+  try {
+    store.workspace = await get("state");
+  } catch (error) {
+    // A workspace that is gone after a restart: the first one is always there.
+    if (team && !(error instanceof TypeError)) location.replace("/");
+    throw error;
+  }
+  if (store.workspace.workspaces.length > 1) stayIn(store.workspace.team_id);
   changed("workspace");
 }
 
