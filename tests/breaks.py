@@ -2593,7 +2593,7 @@ BREAKS = (
     Break(
         "an exported file is deleted with the person",
         "bot/memories/slack_deletions.py",
-        "await self._client.files_delete(file=ref)",
+        "await client.files_delete(file=ref)",
         "del ref",
         "The file with everything about a person would stay in Slack after they were erased.",
         (
@@ -3059,7 +3059,7 @@ BREAKS = (
     Break(
         "the token is for Slack",
         "bot/slack/files.py",
-        "        if not self._is_slacks(url):",
+        "        if not _is_slacks(client, url):",
         "        if False:",
         "The app's token would be sent to whatever address stands in a file.",
         ("tests/integration/test_own_transfer.py::test_the_token_goes_to_slack_only",),
@@ -3383,8 +3383,8 @@ BREAKS = (
     Break(
         "Slack is asked about the token before a purge",
         "bot/users/offboarding.py",
-        "if await self._token_works(team):",
-        "if False:",
+        "if bot_user_id := await self._accepted(team):",
+        'if bot_user_id := "":',
         "A workspace whose token works would be deleted.",
         ("tests/integration/test_offboarding.py::test_a_token_that_works_again_cancels_the_purge",),
     ),

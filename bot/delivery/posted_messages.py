@@ -29,11 +29,11 @@ from bot.slack.client import (
     START,
     STOP,
     UPDATE,
-    Workspace,
     delete_message,
     error_code,
     posts,
 )
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.views.blocks import Block
 from bot.views.reply import PART_LIMIT, Chunk, fallback, message_blocks, text_chunk
@@ -114,15 +114,15 @@ class PostedMessages:
 
     def __init__(
         self,
-        workspace: Workspace,
+        slack: Installations,
         message: Message,
         outbox: Outbox,
         *,
         confirm: Callable[[], Awaitable[object]],
     ) -> None:
-        self._client = workspace.client
-        self._bot_user_id = workspace.bot_user_id
-        self._limits = workspace.limits
+        self._slack = slack
+        self._client = slack.client(message.team_id)
+        self._limits = slack.limits
         self._message = message
         self._outbox = outbox
         self._confirm = confirm
@@ -376,6 +376,7 @@ class PostedMessages:
 
     async def _unrecorded(self, *, marked_only: bool = False) -> list[str]:
         """Look in the thread for messages of this turn; nothing where Slack does not say."""
+        bot_user_id = await self._slack.bot_user_id(self._message.team_id)
         async for _ in _tries():
             try:
                 found = await replies_after(
@@ -394,7 +395,7 @@ class PostedMessages:
             recorded = await self._outbox.recorded_replies()
             return messages_of_turn(
                 found if not marked_only else [one for one in found if one.get("metadata")],
-                bot_user_id=self._bot_user_id,
+                bot_user_id=bot_user_id,
                 turn_id=self._outbox.turn_id,
                 since=self._outbox.since,
                 recorded=recorded | {posted.ts for posted in self.posted},

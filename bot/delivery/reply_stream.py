@@ -27,8 +27,9 @@ from bot.delivery.splitting import (
 )
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, Workspace, error_code
+from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.ephemeral import PayloadMaker, show_privately
+from bot.slack.installations import Installations
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles
@@ -67,7 +68,7 @@ class ReplyStream:
     def __init__(
         self,
         pool: Pool,
-        workspace: Workspace,
+        slack: Installations,
         sessions: Sessions,
         people: Profiles,
         claimed: ClaimedMessage,
@@ -78,10 +79,10 @@ class ReplyStream:
         read_flags: Callable[[ClaimedMessage], Awaitable[bool]],
     ) -> None:
         outbox = Outbox(pool, claimed, turn_row)
-        self._client = workspace.client
         self._sessions = sessions
         self._claimed = claimed
         self._message = claimed.message
+        self._client = slack.client(claimed.message.team_id)
         self._view = view
         self._turn_id = turn_row.id
         self._settings = turn_row.memory_state.settings
@@ -93,7 +94,7 @@ class ReplyStream:
         self._language = asyncio.create_task(
             people.language(self._message.person, self._message.text, settings=self._settings)
         )
-        self._messages = PostedMessages(workspace, self._message, outbox, confirm=self._confirm)
+        self._messages = PostedMessages(slack, self._message, outbox, confirm=self._confirm)
         self._may_stream = not (outbox.times or outbox.unknown)
         self._session = sessions.begin(
             self._message, self.language, posts=self._may_stream, again=outbox.is_retry

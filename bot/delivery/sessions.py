@@ -26,10 +26,10 @@ from bot.slack.client import (
     SLACK_FAULTS,
     START,
     STATUS,
-    Workspace,
     error_code,
     retry_on_rate_limit,
 )
+from bot.slack.installations import Installations
 from bot.slack.messages import Message, thread_key
 from bot.slack.text import plain
 from memory import DM, Pool, measured, transaction
@@ -105,9 +105,9 @@ class TurnSession:
 class Sessions:
     """Sets the agent session status of threads; a failed call never fails an answer."""
 
-    def __init__(self, workspace: Workspace, pool: Pool) -> None:
-        self._client = workspace.client
-        self._limits = workspace.limits
+    def __init__(self, slack: Installations, pool: Pool) -> None:
+        self._slack = slack
+        self._limits = slack.limits
         self._pool = pool
         self._newest: dict[str, TurnSession] = {}
         self._endings: dict[str, asyncio.Task[None]] = {}
@@ -228,15 +228,16 @@ class Sessions:
         if title:
             arguments["title"] = title
         session.method = "session"
+        client = self._slack.client(message.team_id)
         try:
             try:
-                answer = await self._client.agents_sessions_setStatus(**arguments)
+                answer = await client.agents_sessions_setStatus(**arguments)
             except SlackApiError as error:
                 if error_code(error) != "user_not_found":
                     raise
                 # Slack does not know every person of another workspace by id.
                 del arguments["initiator_user_id"]
-                answer = await self._client.agents_sessions_setStatus(**arguments)
+                answer = await client.agents_sessions_setStatus(**arguments)
         except SLACK_FAULTS as error:
             if not error_code(error):
                 log.info("a session may not be processing: %s", fault(error))
@@ -252,7 +253,7 @@ class Sessions:
         """Rename a session that has no title: the title of the call is for a new session only."""
         try:
             if not await self._was_renamed(message.thread):
-                await self._client.agents_sessions_rename(
+                await self._slack.client(message.team_id).agents_sessions_rename(
                     channel_id=message.channel_id, thread_ts=message.thread_ts, title=title
                 )
         except (*SLACK_FAULTS, Error) as error:
@@ -286,7 +287,7 @@ class Sessions:
                 await self._limits.retry(
                     team_id,
                     SESSION,
-                    lambda: self._client.agents_sessions_setStatus(
+                    lambda: self._slack.client(team_id).agents_sessions_setStatus(
                         channel_id=channel_id, thread_ts=thread_ts, status="active"
                     ),
                 )
@@ -325,7 +326,7 @@ class Sessions:
             return False
         reads = await language()
         try:
-            await self._client.assistant_threads_setStatus(
+            await self._slack.client(message.team_id).assistant_threads_setStatus(
                 channel_id=message.channel_id,
                 thread_ts=message.thread_ts,
                 status=say(reads, "status"),
@@ -340,7 +341,7 @@ class Sessions:
     async def _clear_line(self, message: Message) -> None:
         try:
             await retry_on_rate_limit(
-                lambda: self._client.assistant_threads_setStatus(
+                lambda: self._slack.client(message.team_id).assistant_threads_setStatus(
                     channel_id=message.channel_id, thread_ts=message.thread_ts, status=""
                 )
             )

@@ -17,7 +17,6 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.home.queries import HomeQueries
 from bot.home.view_state import Opened, note_in_use, note_opened, note_shown, read_opened
@@ -25,6 +24,7 @@ from bot.locale import Language, known_language
 from bot.logs import fault
 from bot.queue.queue import HOMES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.installations import Installations
 from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.blocks import Block, Payload
@@ -64,13 +64,13 @@ class HomePublisher:
         self,
         pool: Pool,
         queue: Queue,
-        client: AsyncWebClient,
+        slack: Installations,
         people: Profiles,
         reading: HomeQueries,
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._client = client
+        self._slack = slack
         self._people = people
         self._reading = reading
 
@@ -143,7 +143,9 @@ class HomePublisher:
         """Publish what a Home shows, `view`, with `banner` in it; nothing is looked up."""
         again = home_with_banner(view, banner["blocks"], below)
         await retry_on_rate_limit(
-            lambda: self._client.views_publish(user_id=person.user_id, view=again),
+            lambda: self._slack.client(person.team_id).views_publish(
+                user_id=person.user_id, view=again
+            ),
             seconds=_CLICK_SECONDS,
         )
 
@@ -205,7 +207,9 @@ class HomePublisher:
         more: dict[str, Any] = {"hash": slack_hash} if slack_hash else {}
         try:
             answer = await retry_on_rate_limit(
-                lambda: self._client.views_publish(user_id=person.user_id, view=view, **more),
+                lambda: self._slack.client(person.team_id).views_publish(
+                    user_id=person.user_id, view=view, **more
+                ),
                 seconds=seconds,
             )
         except SlackApiError as error:

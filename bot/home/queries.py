@@ -50,7 +50,7 @@ class HomeQueries:
         questions = await open_questions(self.pool, person)
         said = {m.reference: m.source_messages[-1] for m in listing.memories if m.source_messages}
         made = {str(e.id): at for e in changes if (at := last_source_message(e.after or e.before))}
-        links = await self.links.by_name({**said, **made})
+        links = await self.links.by_name(person.team_id, {**said, **made})
         policy = await self.policies.applies(person.team_id)
         async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.locale import Language, known_language, say
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.installations import Installations
 from bot.types import DIRECT, ConsentMode
 from bot.users.incognito import is_on
 from bot.users.policies import AccessControl
@@ -36,7 +35,7 @@ class SuggestedPrompts:
 
     pool: Pool
     queue: Queue
-    client: AsyncWebClient
+    slack: Installations
     people: Profiles
     _: KW_ONLY
     consent: ConsentMode
@@ -68,7 +67,7 @@ class SuggestedPrompts:
         person = Person(team, user)
         if erased:
             language = known_language(erased) or "en"
-            await self._show(channel, suggested_prompts(language, []))
+            await self._show(team, channel, suggested_prompts(language, []))
             return
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
@@ -87,7 +86,7 @@ class SuggestedPrompts:
             memories = await list_memories(self.pool, person)
         prompts = suggested_prompts(language, memories, off=off, web_search=self.web_search)
         greeting = None if off or memories else say(language, "greeting")
-        await self._show(channel, prompts, greeting)
+        await self._show(team, channel, prompts, greeting)
 
     async def _note(self, person: Person, channel: str, language: Language, *, named: bool) -> None:
         async with person_transaction(self.pool, person) as connection:
@@ -105,10 +104,10 @@ class SuggestedPrompts:
             )
 
     async def _show(
-        self, channel: str, prompts: list[Suggestion], greeting: str | None = None
+        self, team: str, channel: str, prompts: list[Suggestion], greeting: str | None = None
     ) -> None:
         try:
-            await self.client.assistant_threads_setSuggestedPrompts(
+            await self.slack.client(team).assistant_threads_setSuggestedPrompts(
                 channel_id=channel, prompts=prompts, title=greeting
             )
         except SLACK_FAULTS as error:

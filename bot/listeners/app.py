@@ -8,10 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from psycopg import OperationalError
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import Inbox
 from bot.listeners import actions, commands, events
@@ -26,11 +25,21 @@ from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
 from bot.memories.modals import Modals
+from bot.slack.installations import Installations
+from bot.slack.messages import installation_team
 from bot.slack.payloads import UNREADABLE, cleaned, is_slacks
 from bot.users.workspaces import Workspaces
-from memory import InvalidNamespace, OutcomeUnknown
+from memory import InvalidNamespace, OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)
+
+# The id of the installation that a request is for, in Bolt's context.
+_TEAM = "installation_team"
+_DATABASE_SECONDS = 2.0
+
+
+class UnknownWorkspace(LookupError):
+    """The app is not installed in the workspace of a request: it is acknowledged and counted."""
 
 
 class CheckedApp(AsyncApp):
@@ -64,6 +73,7 @@ class CheckedApp(AsyncApp):
         except MALFORMED:
             return await self._refuse(sent)
         checked.body = body
+        checked.context[_TEAM] = installation_team(body)
         response = await super().async_dispatch(checked)
         if response.status == HTTPStatus.NOT_FOUND:
             # A button of an older version, or a command this version does not have.
@@ -93,8 +103,7 @@ def _is_unhandled(sent: Mapping[str, Any]) -> bool:
 
 def create_app(
     *,
-    client: AsyncWebClient,
-    identity: AuthorizeResult,
+    slack: Installations,
     inbox: Inbox,
     changes: ChangeEvents,
     workspaces: Workspaces,
@@ -107,19 +116,27 @@ def create_app(
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
-    Requests are verified before (`bot.runtime.http_routes`), Socket Mode by its connection. The
-    app's identity was asked once at the start, so that no event waits for an ``auth.test``.
+    Requests are verified before (`bot.runtime.http_routes`), Socket Mode by its connection. A
+    request's token is that of its installation.
     """
 
-    async def authorize() -> AuthorizeResult:
-        return identity
+    async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
+        with transaction_timeout(_DATABASE_SECONDS):
+            found = await slack.find(context[_TEAM])
+        if found is None:
+            raise UnknownWorkspace
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=found.team_id,
+            bot_user_id=found.bot_user_id,
+            bot_id=found.bot_id,
+            bot_token=found.bot_token,
+        )
 
-    # Bolt puts the token of `identity` in for each request.
-    tokenless = AsyncWebClient(base_url=client.base_url, retry_handlers=[])
-    malformed = MalformedRequests(client)
+    malformed = MalformedRequests(slack.client)
     app = CheckedApp(
         malformed=malformed,
-        client=tokenless,
+        client=slack.tokenless(),
         authorize=authorize,
         request_verification_enabled=False,
     )
@@ -141,13 +158,7 @@ def create_app(
             response.status, response.body = answer.status, answer.body
             response.headers.update(answer.headers)
 
-    events.register(
-        app,
-        inbox=inbox,
-        changes=changes,
-        workspaces=workspaces,
-        bot_user_id=str(identity.bot_user_id),
-    )
+    events.register(app, inbox=inbox, changes=changes, workspaces=workspaces)
     commands.register(app, commands=slash_commands, modals=modals, responder=responder)
     actions.register(
         app,

@@ -14,6 +14,7 @@ from bot.home.publisher import HomePublisher
 from bot.home.suggested_prompts import SuggestedPrompts
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
+from bot.slack.installations import Installations
 from bot.slack.messages import Message, found_message, installation_team, thread_key
 from bot.slack.text import plain, storable, typed
 from bot.users.offboarding import Offboarding
@@ -56,7 +57,7 @@ class ChangeEvents:
     offboarding: Offboarding
     sessions: Sessions
     message_changed: MessageChanged
-    bot_user_id: str
+    slack: Installations
 
     async def note(self, body: Mapping[str, Any]) -> None:
         """Take note of an ``event_callback`` that is no person's message."""
@@ -117,7 +118,7 @@ class ChangeEvents:
 
     async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
         """Store a message whose change, to `text` or to nothing, was delivered before itself."""
-        message = self._message(body, "previous_message")
+        message = await self._message(body, "previous_message")
         if message is None or time.time() - float(message.ts) > _ON_ITS_WAY_SECONDS:
             return
         if text is None:
@@ -133,17 +134,17 @@ class ChangeEvents:
         """
         if text is None or not _says_other(body["event"], text):
             return
-        message = self._message(body, "message")
+        message = await self._message(body, "message")
         if message is not None:
             await self.inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
 
-    def _message(self, body: Mapping[str, Any], field: str) -> Message | None:
-        event = body["event"]
+    async def _message(self, body: Mapping[str, Any], field: str) -> Message | None:
+        event, team = body["event"], installation_team(body)
         return found_message(
             event.get(field) or {},
-            team_id=installation_team(body),
+            team_id=team,
             channel_id=str(event.get("channel")),
-            bot_user_id=self.bot_user_id,
+            bot_user_id=await self.slack.bot_user_id(team),
             is_dm=event.get("channel_type") == "im",
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
@@ -165,13 +166,14 @@ class ChangeEvents:
             await self.turns.reword(team, channel, ts, thread, question="", words="")
             return
         await self.inbox.edit(team, channel, ts, thread, text)
+        bot_user_id = await self.slack.bot_user_id(team)
         await self.turns.reword(
             team,
             channel,
             ts,
             thread,
-            question=plain(text, self.bot_user_id),
-            words=typed(text, self.bot_user_id),
+            question=plain(text, bot_user_id),
+            words=typed(text, bot_user_id),
         )
 
 

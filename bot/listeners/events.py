@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 
 from bot.conversation.inbox import Inbox
 from bot.listeners.change_events import ChangeEvents
@@ -47,7 +47,6 @@ def register(
     inbox: Inbox,
     changes: ChangeEvents,
     workspaces: Workspaces,
-    bot_user_id: str,
 ) -> None:
     """Store events in a global middleware: it is awaited before the ack, a listener is not.
 
@@ -59,11 +58,12 @@ def register(
     @app.use
     async def store_before_ack(
         body: dict[str, Any],
+        context: AsyncBoltContext,
         next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt's name
     ) -> None:
         event = body.get("event")
         if isinstance(event, dict):
-            message = read_message(body, bot_user_id)
+            message = read_message(body, context.bot_user_id or "")
             departs = event.get("type") in DEPARTURES
             with transaction_timeout(_DATABASE_SECONDS):
                 if not (departs or await workspaces.serves(installation_team(body))):

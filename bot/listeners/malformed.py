@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +22,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.locale import Language, language_of, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.messages import installation_team
 from bot.slack.payloads import ADDRESS
 from bot.views.blocks import Payload, ephemeral_payload, section
 from bot.views.views import SlackView, home_with_banner, language_of_view, sentence_view
@@ -43,11 +44,11 @@ class MalformedRequests:
     """Counts requests that could not be read, and tells the person who made one.
 
     Each kind is logged when it first occurs, and then at most once an hour with its count. Nothing
-    of a request is logged but its type.
+    of a request is logged but its type. `client_of` returns the client of an installation.
     """
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+    def __init__(self, client_of: Callable[[str], AsyncWebClient]) -> None:
+        self._client_of = client_of
         self._counts = Counter[str]()
         self._logged: dict[str, float] = {}
 
@@ -117,12 +118,13 @@ class MalformedRequests:
 
     async def _show(self, sent: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         try:
+            client = self._client_of(installation_team(sent))
             if view.get("type") == "home":
                 said = [section(say(_language(view), "request_unreadable"))]
                 person = _text(sent.get("user"), "id")
-                await self._client.views_publish(user_id=person, view=home_with_banner(view, said))
+                await client.views_publish(user_id=person, view=home_with_banner(view, said))
             elif isinstance(view.get("id"), str):
-                await self._client.views_update(view_id=view["id"], view=_unreadable_view(view))
+                await client.views_update(view_id=view["id"], view=_unreadable_view(view))
         except (*SLACK_FAULTS, *MALFORMED) as error:
             reason = error_code(error) or fault(error)
             log.info("a person was not told that nothing was done: %s", reason)

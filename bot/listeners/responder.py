@@ -16,6 +16,7 @@ from bot.home.publisher import HomePublisher
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.messages import installation_team
 from bot.slack.payloads import UNREADABLE
 from bot.users.profiles import Profiles
 from bot.views.blocks import Block, Payload, ephemeral_payload
@@ -40,10 +41,7 @@ def person_of(body: Mapping[str, Any]) -> Person:
     Raises `memory.InvalidNamespace` where one is missing.
     """
     user = body.get("user_id") or (body.get("user") or {}).get("id")
-    team = body.get("team_id") or (body.get("team") or {}).get("id")
-    if str(body.get("is_enterprise_install")).lower() == "true":
-        team = body.get("enterprise_id") or (body.get("enterprise") or {}).get("id")
-    return Person(str(team or ""), str(user or ""))
+    return Person(installation_team(body), str(user or ""))
 
 
 def _sentence_key(error: Exception) -> str:

@@ -73,7 +73,7 @@ class ChangeHistory:
         page = HistoryPage(
             entries=tuple(entries),
             questions=content.questions,
-            links=await self._linked(entries),
+            links=await self._linked(person, entries),
             notice=surface,
         )
         return history_view(language, page, await self.notices.zone(person))
@@ -205,19 +205,19 @@ class ChangeHistory:
         return HistoryPage(
             entries=tuple(shown),
             questions=tuple(await open_questions(self.pool, person)) if first else (),
-            links=await self._linked(shown),
+            links=await self._linked(person, shown),
             since=since,
             older=len(found) > HISTORY_PAGE,
             reference=reference,
         )
 
-    async def _linked(self, entries: Sequence[Entry]) -> dict[str, str]:
+    async def _linked(self, person: Person, entries: Sequence[Entry]) -> dict[str, str]:
         messages = {
             str(e.id): said_in
             for e in entries
             if (said_in := last_source_message(e.after or e.before))
         }
-        return await self.links.by_name(messages)
+        return await self.links.by_name(person.team_id, messages)
 
 
 def _answer_of(value: str) -> tuple[str, str, str]:

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.locale import LANGUAGES, Language, say
 from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import direct_message_with
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.installations import Installations
 from bot.users.profiles import Profiles
 from bot.views.erasing import erase_form, erased_view, includes_messages, typed_confirmation
 from bot.views.views import SlackView, language_of_view
@@ -31,7 +30,7 @@ class PersonEraser:
 
     pool: Pool
     people: Profiles
-    client: AsyncWebClient
+    slack: Installations
 
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with what was typed, by block; the word of any language counts."""
@@ -62,7 +61,7 @@ class PersonEraser:
 
     async def _direct(self, person: Person) -> str | None:
         try:
-            return await direct_message_with(self.client, person.user_id)
+            return await direct_message_with(self.slack.client(person.team_id), person.user_id)
         except SLACK_FAULTS as error:
             log.warning("a direct message was not found: %s", error_code(error) or fault(error))
             return None

@@ -49,7 +49,7 @@ class Exporter:
         name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
         try:
             await self.files.send(
-                person.user_id, name, content.encode(), text, noted=partial(self._note, person)
+                person, name, content.encode(), text, noted=partial(self._note, person)
             )
         except FileScopeMissing:
             return ephemeral_payload(say(language, "export_no_scope"))

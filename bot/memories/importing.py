@@ -87,7 +87,7 @@ class Importer:
         """Return the form; why there is none, where the person does not agree to memory."""
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)
-        return import_form(language, with_file=await self.files.may_read())
+        return import_form(language, with_file=await self.files.may_read(person.team_id))
 
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with a submitted form, by block; looks nothing up."""
@@ -107,10 +107,10 @@ class Importer:
         if limit := await self._over_limit(person, language):
             return limit
         try:
-            text = await self._text(entered)
+            text = await self._text(person, entered)
             return await self._preview(person, language, entered, text)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
-            return await self._form_with_problem(language, entered, problem)
+            return await self._form_with_problem(person, language, entered, problem)
 
     async def page(
         self, person: Person, language: Language, view: Mapping[str, Any], page: str = "1"
@@ -118,7 +118,7 @@ class Importer:
         """Return a page of all changes that the file of a preview would make; it is read again."""
         file = metadata_of(view).get("file", "")
         try:
-            text = await self._text(ImportInput(text="", file=file, block=""))
+            text = await self._text(person, ImportInput(text="", file=file, block=""))
             plan = await self._plan(person, text)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return sentence_view(language, "import_title", say(language, _problem_key(problem)))
@@ -135,13 +135,13 @@ class Importer:
         if limit := await self._over_limit(person, language):
             return limit
         try:
-            text = await self._text(entered)
+            text = await self._text(person, entered)
             if _digest(text) != metadata_of(view).get("digest"):
                 return await self._preview(person, language, entered, text)
             confirmed = await self._confirmed(person, view, text)
             done = await self._import(person, text, confirmed.references)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
-            return await self._form_with_problem(language, entered, problem)
+            return await self._form_with_problem(person, language, entered, problem)
         except MemoryOff:
             return sentence_view(language, "import_title", say(language, "off_refused"))
         except (FormationUnavailable, TimeoutError):
@@ -223,10 +223,10 @@ class Importer:
                 in_commit=permitted,
             )
 
-    async def _text(self, entered: ImportInput) -> str:
+    async def _text(self, person: Person, entered: ImportInput) -> str:
         if not entered.file:
             return storable(entered.text)
-        content = await self.files.read(entered.file, most=MAX_BYTES)
+        content = await self.files.read(person.team_id, entered.file, most=MAX_BYTES)
         wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         try:
             return storable(content.decode("utf-16" if wide else "utf-8-sig"))
@@ -234,14 +234,14 @@ class Importer:
             raise NotAnExport("damaged") from None
 
     async def _form_with_problem(
-        self, language: Language, entered: ImportInput, problem: Exception
+        self, person: Person, language: Language, entered: ImportInput, problem: Exception
     ) -> SlackView:
         if isinstance(problem, NotAnExport):
             text = not_an_export(language, problem.cause)
         else:
             missing = isinstance(problem, FileScopeMissing)
             text = say(language, "import_no_scope" if missing else _problem_key(problem))
-        with_file = await self.files.may_read()
+        with_file = await self.files.may_read(person.team_id)
         return import_form(language, with_file=with_file, text=entered.text, problem=text)
 
     async def _refused(self, person: Person, language: Language) -> str:

@@ -221,7 +221,7 @@ async def reply_memories(
     return ReplyMemories(
         turn=turn,
         memories=tuple(shown),
-        links=await permalinks.by_name(messages),
+        links=await permalinks.by_name(person.team_id, messages),
         last_used=await _last_used(pool, person, shown),
         others=others,
         more=max(len(memories) - end, 0),

@@ -26,6 +26,7 @@ from bot.slack.client import (
     retry_after,
     retry_on_rate_limit,
 )
+from bot.slack.installations import Installations
 from memory import Person, Pool, transaction
 
 log = logging.getLogger(__name__)
@@ -115,11 +116,10 @@ async def direct_message_with(client: AsyncWebClient, user: str) -> str | None:
 class SlackDeletions:
     """Deletes in Slack what the table `slack_deletions` lists."""
 
-    def __init__(self, pool: Pool, queue: Queue, client: AsyncWebClient, bot_user_id: str) -> None:
+    def __init__(self, pool: Pool, queue: Queue, slack: Installations) -> None:
         self._pool = pool
         self._queue = queue
-        self._client = client
-        self._bot_user_id = bot_user_id
+        self._slack = slack
 
     async def work(self, team: str, erasure: str) -> None:
         """Delete as much as Slack allows now, and leave the rest to another job.
@@ -127,16 +127,16 @@ class SlackDeletions:
         A message reports the end if the person asked for it. What Slack has refused for a week is
         given up.
         """
-        key = UUID(erasure)
+        key, client = UUID(erasure), self._slack.client(team)
         for _ in range(_CALLS_AT_ONCE):
             row, begun = await self._next(key)
             if begun is None:
                 return
             try:
                 if row is None or begun["over"]:
-                    await self._end(key, begun)
+                    await self._end(client, key, begun)
                     return
-                await self._do(key, begun, row)
+                await self._do(client, key, begun, row)
             except SLACK_FAULTS as error:
                 code = error_code(error)
                 if code in ("", "ratelimited"):
@@ -166,38 +166,34 @@ class SlackDeletions:
             )
             return await found.fetchone(), begun
 
-    async def _do(self, erasure: UUID, begun: DictRow, row: DictRow) -> None:
+    async def _do(
+        self, client: AsyncWebClient, erasure: UUID, begun: DictRow, row: DictRow
+    ) -> None:
         channel, ref = row["channel"], row["ref"]
         if row["kind"] == "file":
-            await self._client.files_delete(file=ref)
+            await client.files_delete(file=ref)
             await self._done(erasure, row, files=1)
         elif row["kind"] == "message":
-            await self._delete(channel, ref)
+            await _delete(client, channel, ref)
             await self._done(erasure, row, messages=1)
         else:
-            await self._look(erasure, begun, row)
+            await self._look(client, erasure, begun, row)
 
-    async def _delete(self, channel: str, ts: str) -> None:
-        try:
-            await self._client.chat_delete(channel=channel, ts=ts)
-        except SlackApiError as error:
-            if error_code(error) != "streaming_state_conflict":
-                raise
-            await self._client.chat_stopStream(channel=channel, ts=ts)
-            await self._client.chat_delete(channel=channel, ts=ts)
-
-    async def _look(self, erasure: UUID, begun: DictRow, row: DictRow) -> None:
+    async def _look(
+        self, client: AsyncWebClient, erasure: UUID, begun: DictRow, row: DictRow
+    ) -> None:
         """List the app's own messages of a page, and the threads in it."""
         channel, root = row["channel"], row["ref"]
         more: dict[str, Any] = {"latest": begun["before"], "limit": _PAGE}
         if row["cursor"]:
             more["cursor"] = row["cursor"]
         if root:
-            answer = await self._client.conversations_replies(channel=channel, ts=root, **more)
+            answer = await client.conversations_replies(channel=channel, ts=root, **more)
         else:
-            answer = await self._client.conversations_history(channel=channel, **more)
+            answer = await client.conversations_history(channel=channel, **more)
         cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-        listed = list(self._listed(channel, root, answer.get("messages") or []))
+        bot_user_id = await self._slack.bot_user_id(begun["team_id"])
+        listed = list(_listed(channel, root, bot_user_id, answer.get("messages") or []))
         async with transaction(self._pool) as connection:
             await _list(connection, erasure, listed)
             where = "WHERE erasure = %s AND kind = %s AND channel = %s AND ref = %s"
@@ -208,16 +204,6 @@ class SlackDeletions:
                 )
             else:
                 await connection.execute(f"DELETE FROM slack_deletions {where}", key)
-
-    def _listed(
-        self, channel: str, root: str, messages: Iterable[Mapping[str, Any]]
-    ) -> Iterable[tuple[str, str, str]]:
-        for message in messages:
-            ts = str(message.get("ts") or "")
-            if message.get("user") == self._bot_user_id and ts != root:
-                yield "message", channel, ts
-            if not root and message.get("reply_count"):
-                yield "thread", channel, ts
 
     async def _done(
         self,
@@ -246,7 +232,7 @@ class SlackDeletions:
                 },
             )
 
-    async def _end(self, erasure: UUID, begun: DictRow) -> None:
+    async def _end(self, client: AsyncWebClient, erasure: UUID, begun: DictRow) -> None:
         log.info(
             "deleted in Slack after an erasure: %d file(s), %d message(s), %d not",
             begun["files"],
@@ -263,7 +249,7 @@ class SlackDeletions:
                 lines.append(say(language, "erase_deleted_files", count=begun["files"]))
             key = "erase_deleted_not" if unfinished else "erase_deleted_yours"
             text = "\n".join([*lines, say(language, key)])
-            await self._client.chat_postMessage(
+            await client.chat_postMessage(
                 channel=begun["channel_id"], text=text, metadata=NOTICE_METADATA
             )
         await self._drop(erasure)
@@ -275,6 +261,27 @@ class SlackDeletions:
     async def _later(self, team: str, erasure: UUID, delay: float) -> None:
         async with transaction(self._pool) as connection:
             await _defer(connection, self._queue, team, erasure, delay)
+
+
+async def _delete(client: AsyncWebClient, channel: str, ts: str) -> None:
+    try:
+        await client.chat_delete(channel=channel, ts=ts)
+    except SlackApiError as error:
+        if error_code(error) != "streaming_state_conflict":
+            raise
+        await client.chat_stopStream(channel=channel, ts=ts)
+        await client.chat_delete(channel=channel, ts=ts)
+
+
+def _listed(
+    channel: str, root: str, bot_user_id: str, messages: Iterable[Mapping[str, Any]]
+) -> Iterable[tuple[str, str, str]]:
+    for message in messages:
+        ts = str(message.get("ts") or "")
+        if message.get("user") == bot_user_id and ts != root:
+            yield "message", channel, ts
+        if not root and message.get("reply_count"):
+            yield "thread", channel, ts
 
 
 def _delay(error: BaseException) -> float:

@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, Error
 from psycopg.rows import DictRow
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.notices.notice_messages import NoticeMessages, UpdatesRefused
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.installations import Installations
 from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
 from bot.views.notices import NoticeContent, notice_payload
@@ -48,11 +48,11 @@ class ChangeNotices:
     """The `change_notices` table: adds, shows and updates notices."""
 
     def __init__(
-        self, pool: Pool, queue: Queue, client: AsyncWebClient, people: Profiles, *, stand_in: bool
+        self, pool: Pool, queue: Queue, slack: Installations, people: Profiles, *, stand_in: bool
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._messages = NoticeMessages(pool, client, stand_in=stand_in)
+        self._messages = NoticeMessages(pool, slack, stand_in=stand_in)
         self._people = people
 
     async def add_notice(

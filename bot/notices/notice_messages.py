@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.delivery.outbox import turn_metadata
 from bot.slack.client import CONVERSATION_GONE, UPDATE, RateLimits, error_code, retry_on_rate_limit
 from bot.slack.ephemeral import ephemeral_thread
+from bot.slack.installations import Installations
 from bot.slack.messages import split_thread_key
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, PersonSettings
@@ -79,9 +79,9 @@ class UpdatesRefused(Exception):
 class NoticeMessages:
     """Reads the turns that notices belong to, and shows the notices."""
 
-    def __init__(self, pool: Pool, client: AsyncWebClient, *, stand_in: bool) -> None:
+    def __init__(self, pool: Pool, slack: Installations, *, stand_in: bool) -> None:
         self._pool = pool
-        self._client = client
+        self._slack = slack
         self._limits = RateLimits()
         self._stand_in = stand_in
 
@@ -147,7 +147,7 @@ class NoticeMessages:
         if not turn.in_dm_reply:
             return False
         try:
-            text, blocks = await self._reply(turn, settings, content)
+            text, blocks = await self._reply(person, turn, settings, content)
             if not blocks:
                 return False
             if not waits and self._limits.wait(person.team_id, UPDATE):
@@ -155,7 +155,7 @@ class NoticeMessages:
             await self._limits.retry(
                 person.team_id,
                 UPDATE,
-                lambda: self._client.chat_update(
+                lambda: self._slack.client(person.team_id).chat_update(
                     channel=turn.channel,
                     ts=turn.reply_ts,
                     text=text,
@@ -174,13 +174,17 @@ class NoticeMessages:
         return True
 
     async def _reply(
-        self, turn: NotifiedTurn, settings: PersonSettings, content: NoticeContent
+        self,
+        person: Person,
+        turn: NotifiedTurn,
+        settings: PersonSettings,
+        content: NoticeContent,
     ) -> tuple[str, list[Block]]:
         """Return a reply's last message as it is to be, its text and blocks; none if it is gone."""
         language = settings.reply_language(turn.text or "")
         used_memories = turn.id if turn.used_memories else None
         if turn.text is None:
-            message = await self._message_in_slack(turn)
+            message = await self._message_in_slack(person, turn)
             unchanged = without_updatable_footer(message.get("blocks") or [])
             max_length = max_notice_length_for(text_length(unchanged))
             new = updatable_footer(
@@ -207,10 +211,10 @@ class NoticeMessages:
         )
         return fallback(text), message_blocks(text, below)
 
-    async def _message_in_slack(self, turn: NotifiedTurn) -> dict[str, Any]:
+    async def _message_in_slack(self, person: Person, turn: NotifiedTurn) -> dict[str, Any]:
         """Return the message as Slack has it: its text was forgotten here, or is only a part."""
         answer = await retry_on_rate_limit(
-            lambda: self._client.conversations_replies(
+            lambda: self._slack.client(person.team_id).conversations_replies(
                 channel=turn.channel,
                 ts=turn.thread_ts,
                 oldest=turn.reply_ts,
@@ -229,7 +233,7 @@ class NoticeMessages:
         """
         try:
             await retry_on_rate_limit(
-                lambda: self._client.chat_postEphemeral(
+                lambda: self._slack.client(person.team_id).chat_postEphemeral(
                     channel=turn.channel,
                     user=person.user_id,
                     thread_ts=ephemeral_thread(turn.thread_ts, has_reply=turn.has_reply),

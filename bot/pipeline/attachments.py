@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import (
@@ -21,6 +19,7 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import storable
 
@@ -99,8 +98,8 @@ class Attachments:
     Asked of Slack when the turn runs: what has been deleted by then is not read.
     """
 
-    def __init__(self, client: AsyncWebClient, files: SlackFiles, *, enabled: bool) -> None:
-        self._client = client
+    def __init__(self, slack: Installations, files: SlackFiles, *, enabled: bool) -> None:
+        self._slack = slack
         self._files = files
         self._enabled = enabled
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -127,7 +126,7 @@ class Attachments:
         left = ALL_BYTES
         async with self._slots:
             for number, file in enumerate(found):
-                one = await self._read(file, left, beyond=number >= MOST_FILES)
+                one = await self._read(message.team_id, file, left, beyond=number >= MOST_FILES)
                 left -= one.size
                 read.append(one)
         log.info(
@@ -140,7 +139,7 @@ class Attachments:
     async def _of(self, message: Message, ts: str) -> list[dict[str, Any]]:
         try:
             answer = await retry_on_rate_limit(
-                lambda: self._client.conversations_replies(
+                lambda: self._slack.client(message.team_id).conversations_replies(
                     channel=message.channel_id,
                     ts=message.thread_ts,
                     oldest=ts,
@@ -158,17 +157,19 @@ class Attachments:
                 return list(found.get("files") or [])
         raise _Unseen("files_gone")
 
-    async def _read(self, file: Mapping[str, Any], left: int, *, beyond: bool) -> AttachedFile:
+    async def _read(
+        self, team_id: str, file: Mapping[str, Any], left: int, *, beyond: bool
+    ) -> AttachedFile:
         if not self._enabled or beyond:
             return AttachedFile(
                 name=_name(file), trouble="files_many" if self._enabled else "files_off"
             )
         try:
-            return await self._shown(await self._whole(file), left)
+            return await self._shown(team_id, await self._whole(team_id, file), left)
         except _Unseen as unseen:
             return AttachedFile(name=_name(file), trouble=unseen.trouble)
 
-    async def _whole(self, file: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _whole(self, team_id: str, file: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what is known of a file; from another organization Slack sends its id alone.
 
         Source: https://docs.slack.dev/apis/slack-connect/#files
@@ -177,7 +178,7 @@ class Attachments:
             return file
         try:
             answer = await retry_on_rate_limit(
-                lambda: self._client.files_info(file=str(file.get("id"))),
+                lambda: self._slack.client(team_id).files_info(file=str(file.get("id"))),
                 seconds=TURN_PATIENCE_SECONDS,
             )
         except SLACK_FAULTS as error:
@@ -188,7 +189,7 @@ class Attachments:
             raise _Unseen("files_scope" if missing else "files_connect") from error
         return dict(answer.get("file") or {})
 
-    async def _shown(self, file: Mapping[str, Any], left: int) -> AttachedFile:
+    async def _shown(self, team_id: str, file: Mapping[str, Any], left: int) -> AttachedFile:
         if file.get("file_access") == "access_denied":
             raise _Unseen("files_connect")
         if file.get("mode") in _GONE or file.get("file_access") == "file_not_found":
@@ -202,7 +203,7 @@ class Attachments:
             raise _Unseen("files_large")
         url = str(file.get("url_private_download") or file.get("url_private") or "")
         try:
-            content = await self._files.read(url, most=most)
+            content = await self._files.read(team_id, url, most=most)
         except FileScopeMissing:
             raise _Unseen("files_scope") from None
         except FileNotNow:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 
 from psycopg.rows import DictRow
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import THREAD_SETTING
 from bot.delivery.outbox import messages_of_turn, replies_after
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code
+from bot.slack.installations import Installations
 from bot.slack.messages import split_thread_key
 from memory import Pool, measured, transaction
 
@@ -21,12 +21,9 @@ log = logging.getLogger(__name__)
 class DeletedMessageCleanup:
     """Deletes the answers to withdrawn messages in Slack, and their texts in `turns`."""
 
-    def __init__(
-        self, pool: Pool, client: AsyncWebClient, bot_user_id: str, sessions: Sessions
-    ) -> None:
+    def __init__(self, pool: Pool, slack: Installations, sessions: Sessions) -> None:
         self._pool = pool
-        self._client = client
-        self._bot_user_id = bot_user_id
+        self._slack = slack
         self._sessions = sessions
 
     @measured("withdrawals")
@@ -49,7 +46,7 @@ class DeletedMessageCleanup:
             thread_ts = split_thread_key(thread)[2]
             times = [*row["reply_ts"], *await self._lost(row, thread_ts)]
             for ts in times:
-                await self._delete(row["channel_id"], ts)
+                await self._delete(row["team_id"], row["channel_id"], ts)
             # The worker that answered may have died.
             await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
             async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
@@ -65,21 +62,25 @@ class DeletedMessageCleanup:
             return []
         try:
             found = await replies_after(
-                self._client, row["channel_id"], thread_ts, row["question_ts"]
+                self._slack.client(row["team_id"]),
+                row["channel_id"],
+                thread_ts,
+                row["question_ts"],
             )
+            bot_user_id = await self._slack.bot_user_id(row["team_id"])
         except SLACK_FAULTS as error:
             log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
             return []
         return messages_of_turn(
             found,
-            bot_user_id=self._bot_user_id,
+            bot_user_id=bot_user_id,
             turn_id=row["id"],
             since=row["since"],
             recorded=row["recorded"],
         )
 
-    async def _delete(self, channel: str, ts: str) -> None:
+    async def _delete(self, team_id: str, channel: str, ts: str) -> None:
         try:
-            await delete_message(self._client, channel, ts)
+            await delete_message(self._slack.client(team_id), channel, ts)
         except SLACK_FAULTS as error:
             log.warning("a reply was not deleted: %s", error_code(error) or fault(error))

@@ -44,12 +44,13 @@ class FixedReplies:
     ) -> tuple[MemoryView, TurnRow]:
         dependencies, text = self._dependencies, claimed.message.text if form_words else ""
         view = await dependencies.audiences.view(claimed.message)
+        bot_user_id = await dependencies.slack.bot_user_id(claimed.message.team_id)
         turn_row, _ = await dependencies.turns.begin(
             claimed,
             view,
-            question=plain(text, dependencies.bot_user_id),
-            words=typed(text, dependencies.bot_user_id),
-            bot_user_id=dependencies.bot_user_id,
+            question=plain(text, bot_user_id),
+            words=typed(text, bot_user_id),
+            bot_user_id=bot_user_id,
         )
         return view, turn_row
 

@@ -9,11 +9,11 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.callbacks import AddNotice, ScheduleFormation
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import error_code, retry_on_rate_limit
+from bot.slack.installations import Installations
 from bot.slack.text import storable, typed
 from memory import (
     Change,
@@ -43,14 +43,14 @@ class SourceUpdates:
         embedder: Embedder,
         add_notice: AddNotice,
         schedule_formation: ScheduleFormation,
-        client: AsyncWebClient,
+        slack: Installations,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._embedder = embedder
         self._add_notice = add_notice
         self._schedule_formation = schedule_formation
-        self._client = client
+        self._slack = slack
 
     async def schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
@@ -144,7 +144,7 @@ class SourceUpdates:
         changed.
         """
         person = Person(team, user)
-        words = await self._words_now(channel, ts, root)
+        words = await self._words_now(team, channel, ts, root)
         if words:
             said = PersonMessage(text=words, channel=channel, ts=ts)
             changes = await source_edited(self._pool, self._embedder, person, said)
@@ -152,10 +152,10 @@ class SourceUpdates:
             changes = await source_deleted(self._pool, self._embedder, person, channel, ts)
         log.info("a remembered message was edited or deleted: %d memories updated", len(changes))
 
-    async def _words_now(self, channel: str, ts: str, root: str) -> str:
+    async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:
         try:
             answer = await retry_on_rate_limit(
-                lambda: self._client.conversations_replies(
+                lambda: self._slack.client(team).conversations_replies(
                     channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=10
                 )
             )

@@ -17,6 +17,7 @@ from bot.slack.client import (
     is_passing,
     retry_on_rate_limit,
 )
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
 from memory import redact
@@ -39,9 +40,8 @@ class Thread:
 
 
 async def read_thread(
-    client: AsyncWebClient,
+    slack: Installations,
     message: Message,
-    bot_user_id: str,
     *,
     forgotten: Collection[str] = (),
 ) -> Thread:
@@ -54,6 +54,8 @@ async def read_thread(
     left_out = {message.ts, *forgotten}
     newest: dict[str, Mapping[str, Any]] = {}
     cursor, unread = "", False
+    client = slack.client(message.team_id)
+    bot_user_id = await slack.bot_user_id(message.team_id)
     try:
         for _ in range(_PAGES):
             page, cursor = await _page(client, message, cursor)

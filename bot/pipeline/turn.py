@@ -11,7 +11,6 @@ from typing import Any, Protocol, Self, TypeAlias
 
 from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turn_query import TurnContext
@@ -26,6 +25,7 @@ from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.ephemeral import PayloadMaker
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
 from bot.types import MemoryState, Task
@@ -94,8 +94,7 @@ class TurnDependencies:
     """The dependencies of a turn."""
 
     pool: Pool
-    client: AsyncWebClient
-    bot_user_id: str
+    slack: Installations
     turns: Turns
     audiences: Audiences
     embedder: Embedder
@@ -113,8 +112,9 @@ def create_turn(
     @entrypoint()
     async def turn(claimed: ClaimedMessage) -> Outcome:
         message, began = claimed.message, time.perf_counter()
-        question = plain(message.text, dependencies.bot_user_id)
-        words = typed(message.text, dependencies.bot_user_id)
+        bot_user_id = await dependencies.slack.bot_user_id(message.team_id)
+        question = plain(message.text, bot_user_id)
+        words = typed(message.text, bot_user_id)
 
         view = await dependencies.audiences.view(message)
         question_text = with_files(question) if message.has_files else question
@@ -123,7 +123,7 @@ def create_turn(
             view,
             question=question_text,
             words=words,
-            bot_user_id=dependencies.bot_user_id,
+            bot_user_id=bot_user_id,
             limited=True,
         )
         add_log_field("turn", str(turn_row.id))
@@ -228,9 +228,7 @@ async def _prompt(
     message, off = claimed.message, turn_row.memory_state.off
     recalled, thread = await asyncio.gather(
         _recalled(dependencies, view, turn_row, context, question or FILES_ALONE),
-        thread_before(
-            dependencies.client, message, context, dependencies.bot_user_id, off=off is not None
-        ),
+        thread_before(dependencies.slack, message, context, off=off is not None),
     )
     with step("prompt"):
         return compose(
@@ -249,10 +247,9 @@ async def _prompt(
 
 
 async def thread_before(
-    client: AsyncWebClient,
+    slack: Installations,
     message: Message,
     context: TurnContext,
-    bot_user_id: str,
     *,
     off: bool = False,
 ) -> Thread:
@@ -264,7 +261,7 @@ async def thread_before(
     known = message.audience == DM or any(e.thread == message.thread for e in context.exchanges)
     if message.opens_thread or (known and not off):
         return Thread()
-    return await read_thread(client, message, bot_user_id, forgotten=context.forgotten)
+    return await read_thread(slack, message, forgotten=context.forgotten)
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:

@@ -12,12 +12,12 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.pipeline.prompt import estimated_tokens
 from bot.slack.audiences import kind_of
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
 from bot.users.policies import Policies
@@ -77,13 +77,10 @@ class _Unread(Exception):
 class ViewedChannels:
     """The `viewed` table: the ids of what each person viewed last, without any text."""
 
-    def __init__(
-        self, pool: Pool, client: AsyncWebClient, policies: Policies | None, bot_user_id: str
-    ) -> None:
+    def __init__(self, pool: Pool, slack: Installations, policies: Policies | None) -> None:
         self._pool = pool
-        self._client = client
+        self._slack = slack
         self._policies = policies
-        self._bot_user_id = bot_user_id
 
     async def note(self, person: Person, context: object) -> None:
         """Store what the person views now; delete the row where that cannot be read."""
@@ -129,15 +126,17 @@ class ViewedChannels:
         name = await self._allowed(person, viewed.channel_id)
         found = [
             one
-            for one in await self._messages(viewed)
+            for one in await self._messages(person.team_id, viewed)
             if str(one.get("ts")) not in {message.ts, *forgotten} and one.get("text")
         ]
-        return {"channel": name, "messages": self._shown(found, person), "note": _OTHERS}
+        bot_user_id = await self._slack.bot_user_id(person.team_id)
+        return {"channel": name, "messages": _shown(found, person, bot_user_id), "note": _OTHERS}
 
     async def _allowed(self, person: Person, channel: str) -> str:
         """Return the conversation's name where it may be read for the person."""
         try:
-            answer = await self._client.conversations_info(channel=channel)
+            client = self._slack.client(person.team_id)
+            answer = await client.conversations_info(channel=channel)
         except SLACK_FAULTS as error:
             if error_code(error) not in ("channel_not_found", "not_in_channel", "missing_scope"):
                 raise
@@ -159,7 +158,7 @@ class ViewedChannels:
     async def _is_member(self, person: Person, channel: str) -> bool:
         cursor = ""
         for _ in range(_MEMBERS_PAGES):
-            answer = await self._client.conversations_members(
+            answer = await self._slack.client(person.team_id).conversations_members(
                 channel=channel, limit=_MEMBERS_PAGE, cursor=cursor
             )
             if person.user_id in (answer.get("members") or []):
@@ -169,33 +168,36 @@ class ViewedChannels:
                 return False
         return False
 
-    async def _messages(self, viewed: ViewedConversation) -> list[dict[str, Any]]:
+    async def _messages(self, team_id: str, viewed: ViewedConversation) -> list[dict[str, Any]]:
+        client = self._slack.client(team_id)
         if viewed.message_ts is None:
-            answer = await self._client.conversations_history(
-                channel=viewed.channel_id, limit=_MESSAGES
-            )
+            answer = await client.conversations_history(channel=viewed.channel_id, limit=_MESSAGES)
             return list(reversed(answer.get("messages") or []))
-        answer = await self._client.conversations_replies(
+        answer = await client.conversations_replies(
             channel=viewed.channel_id, ts=viewed.message_ts, limit=_MESSAGES
         )
         return list(answer.get("messages") or [])
 
-    def _shown(self, found: Sequence[Mapping[str, Any]], person: Person) -> list[dict[str, str]]:
-        """Return the newest that fit, in order."""
-        shown: list[dict[str, str]] = []
-        budget = _TOKENS
-        for one in reversed(found):
-            text = redact(plain(storable(str(one["text"])), self._bot_user_id)).text[:_CHARACTERS]
-            budget -= estimated_tokens(text) + 10
-            if budget < 0:
-                break
-            shown.append({"from": self._author(one, person), "text": text})
-        return shown[::-1]
 
-    def _author(self, one: Mapping[str, Any], person: Person) -> str:
-        author = str(one.get("user") or one.get("bot_id") or "unknown")
-        names = {person.user_id: "the person you answer", self._bot_user_id: "you"}
-        return names.get(author, author)
+def _shown(
+    found: Sequence[Mapping[str, Any]], person: Person, bot_user_id: str
+) -> list[dict[str, str]]:
+    """Return the newest that fit, in order."""
+    shown: list[dict[str, str]] = []
+    budget = _TOKENS
+    for one in reversed(found):
+        text = redact(plain(storable(str(one["text"])), bot_user_id)).text[:_CHARACTERS]
+        budget -= estimated_tokens(text) + 10
+        if budget < 0:
+            break
+        shown.append({"from": _author(one, person, bot_user_id), "text": text})
+    return shown[::-1]
+
+
+def _author(one: Mapping[str, Any], person: Person, bot_user_id: str) -> str:
+    author = str(one.get("user") or one.get("bot_id") or "unknown")
+    names = {person.user_id: "the person you answer", bot_user_id: "you"}
+    return names.get(author, author)
 
 
 async def _newest(

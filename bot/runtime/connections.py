@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import openai
 from psycopg import OperationalError
-from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -27,7 +26,8 @@ from bot.slack.client import (
     error_code,
     retry_after,
 )
-from bot.users.offboarding import installation_of, purge_due
+from bot.slack.installations import Installation, Installations, installation_from, only
+from bot.users.offboarding import purge_due
 from bot.users.workspaces import token_accepted
 from memory import (
     Conninfo,
@@ -53,20 +53,17 @@ _CLOSE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
-    """Open clients, each made once; `identity` is who the app is in Slack."""
+    """Open clients, each made once.
+
+    `installation` is the one of SLACK_BOT_TOKEN; None where OAuth installs the app in workspaces.
+    """
 
     settings: Settings
     model: openai.AsyncOpenAI
     space: EmbeddingSpace
     pool: Pool
-    slack: AsyncWebClient
-    identity: AuthorizeResult
-
-    @property
-    def installations(self) -> list[str]:
-        """The workspace's id, and that of its organisation, which may have installed the app."""
-        identity = self.identity
-        return [one for one in (identity.team_id, identity.enterprise_id) if one]
+    slack: Installations
+    installation: Installation | None
 
     async def database_problem(self) -> str | None:
         """Return one sentence about what is wrong with the database, if anything is."""
@@ -85,9 +82,11 @@ async def connected(
     conninfo: Conninfo,
     *,
     min_connections: int = 1,
-    identity: AuthorizeResult | None = None,
+    installation: Installation | None = None,
 ) -> AsyncIterator[Connections]:
-    """Open all of it, checked, and close it afterwards; Slack is asked for `identity` if needed.
+    """Open all of it, checked, and close it afterwards.
+
+    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so.
 
     Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
@@ -100,14 +99,18 @@ async def connected(
         if token is None:
             raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
         session = await stack.enter_async_context(create_session())
-        slack = create_client(token.get_secret_value(), settings.slack_api_url, session)
+        if installation is None:
+            client = create_client(token.get_secret_value(), settings.slack_api_url, session)
+            installation = await _identify(client, pool)
         yield Connections(
             settings=settings,
             model=model,
             space=space,
             pool=pool,
-            slack=slack,
-            identity=identity or await _identify(slack, pool),
+            slack=Installations(
+                only(installation), base_url=settings.slack_api_url, session=session
+            ),
+            installation=installation,
         )
 
 
@@ -150,17 +153,16 @@ async def _open_pool(
     return pool
 
 
-async def _identify(client: AsyncWebClient, pool: Pool) -> AuthorizeResult:
+async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
     try:
         answer = await retry_until_connected("SLACK_BOT_TOKEN", client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
         raise
-    await token_accepted(pool, installation_of(answer.data), answer.get("user_id"))
-    return AuthorizeResult.from_auth_test_response(
-        auth_test_response=answer, bot_token=client.token
-    )
+    installation = installation_from(answer, str(client.token))
+    await token_accepted(pool, installation.team_id, installation.bot_user_id)
+    return installation
 
 
 async def retry_until_connected(

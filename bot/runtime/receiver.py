@@ -50,7 +50,7 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
         socket = None
         if token is not None:
             socket = await stack.enter_async_context(
-                socket_mode(app, token.get_secret_value(), wiring.connections.slack)
+                socket_mode(app, token.get_secret_value(), wiring.connections.slack.tokenless())
             )
         front = Receiver(app=app, socket=socket, ask=_ask(wiring))
         await stack.enter_async_context(_listening(wiring, front).marked())
@@ -59,10 +59,8 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
 
 def build_app(wiring: Application, responder: Responder) -> CheckedApp:
     """Return the Bolt app; what only the person sees is sent by `responder`."""
-    identity = wiring.connections.identity
     return create_app(
-        client=wiring.connections.slack,
-        identity=identity,
+        slack=wiring.connections.slack,
         inbox=wiring.inbox,
         changes=create_changes(wiring),
         workspaces=wiring.workspaces,
@@ -88,7 +86,7 @@ def create_changes(wiring: Application) -> ChangeEvents:
         offboarding=wiring.offboarding,
         sessions=wiring.sessions,
         message_changed=wiring.source_updates.message_changed,
-        bot_user_id=str(wiring.connections.identity.bot_user_id),
+        slack=wiring.connections.slack,
     )
 
 
@@ -99,7 +97,7 @@ def _listening(wiring: Application, front: Receiver) -> BackfillWindow:
         # Messages written while the workspace is not served are read when it is served again.
         return await front.problem() is None and await wiring.workspaces.serves(team_id)
 
-    team_id = str(connections.identity.team_id)
+    team_id = connections.installation.team_id if connections.installation else ""
     return BackfillWindow(connections.pool, wiring.queue, team_id, connected=connected)
 
 

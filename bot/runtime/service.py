@@ -83,13 +83,14 @@ class Service:
 
     async def _listen(self, host: str, wiring: Application, front: Receiver | None) -> None:
         connections = wiring.connections
+        one = connections.installation
 
         async def ready() -> str | None:
             problem = await front.problem() if front is not None else None
             return (
                 problem
                 or await connections.database_problem()
-                or await wiring.offboarding.problem(connections.installations)
+                or await wiring.offboarding.problem([one.team_id] if one else [])
             )
 
         secret = self._settings.slack_signing_secret

@@ -39,7 +39,6 @@ from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
-from bot.slack.client import RateLimits, Workspace
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.users.offboarding import Offboarding
@@ -87,7 +86,6 @@ class Application:
 def wire(connections: Connections) -> Application:
     """Create and connect the objects of the application, without a network request."""
     settings, pool, slack = connections.settings, connections.pool, connections.slack
-    bot_user_id = str(connections.identity.bot_user_id)
     schemas = load_schemas(settings.schemas)
     queue = Queue(pool)
     pool.on_change = add_change_jobs(queue)
@@ -176,9 +174,8 @@ def wire(connections: Connections) -> Application:
         changes=modals.changes,
         exporting=exporter,
     )
-    workspace = Workspace(slack, bot_user_id, RateLimits())
-    sessions = Sessions(workspace, pool)
-    viewed_channels = ViewedChannels(pool, slack, policies, bot_user_id)
+    sessions = Sessions(slack, pool)
+    viewed_channels = ViewedChannels(pool, slack, policies)
     source_updates = SourceUpdates(
         pool, queue, embedder, notices.add_notice, formation_jobs.schedule, slack
     )
@@ -213,9 +210,9 @@ def wire(connections: Connections) -> Application:
         policies=policies,
         access=access,
         workspaces=workspaces,
-        offboarding=Offboarding(pool, queue, slack, workspaces, bot_user_id),
-        missed_messages=MissedMessages(pool, queue, inbox, audiences, slack, bot_user_id),
-        slack_deletions=SlackDeletions(pool, queue, slack, bot_user_id),
+        offboarding=Offboarding(pool, queue, slack, workspaces),
+        missed_messages=MissedMessages(pool, queue, inbox, audiences, slack),
+        slack_deletions=SlackDeletions(pool, queue, slack),
         viewed_channels=viewed_channels,
         suggested_prompts=SuggestedPrompts(
             pool,
@@ -228,8 +225,7 @@ def wire(connections: Connections) -> Application:
         ),
         turn_dependencies=TurnDependencies(
             pool=pool,
-            client=slack,
-            bot_user_id=bot_user_id,
+            slack=slack,
             turns=turns,
             audiences=audiences,
             embedder=embedder,
@@ -258,7 +254,7 @@ def wire(connections: Connections) -> Application:
         open_reply_sink=partial(
             ReplyStream,
             pool,
-            workspace,
+            slack,
             sessions,
             profiles,
             stand_in=settings.stand_in,

@@ -116,7 +116,7 @@ def create_answering(wiring: Application) -> ThreadWorker:
         create_turn(dependencies, wiring.open_reply_sink),
         fixed_replies,
         ModelOutages(wiring.inbox, fixed_replies, dependencies.replier.breaker),
-        DeletedMessageCleanup(pool, dependencies.client, dependencies.bot_user_id, wiring.sessions),
+        DeletedMessageCleanup(pool, dependencies.slack, wiring.sessions),
         wiring.quotas,
         RefusalThrottle(pool),
         wiring.sessions,

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from memory import (
     DM,
@@ -51,9 +51,9 @@ class ConversationKind:
 class Audiences:
     """The `conversations` table, filled by ``conversations.info``."""
 
-    def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
+    def __init__(self, pool: Pool, slack: Installations) -> None:
         self._pool = pool
-        self._client = client
+        self._slack = slack
 
     @measured("audience")
     async def view(self, message: Message) -> MemoryView:
@@ -134,7 +134,7 @@ class Audiences:
         return await self._asked(team_id, channel_id, row["at"])
 
     async def _asked(self, team_id: str, channel_id: str, asked_at: datetime) -> ConversationKind:
-        answer = await self._client.conversations_info(channel=channel_id)
+        answer = await self._slack.client(team_id).conversations_info(channel=channel_id)
         channel = answer.get("channel") or {}
         audience, shared = kind_of(channel, channel_id)
         async with transaction(self._pool) as connection:

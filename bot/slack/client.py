@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -57,7 +56,7 @@ def posts(channel_id: str) -> str:
 
 
 def create_client(
-    token: str, base_url: str, session: aiohttp.ClientSession | None = None
+    token: str | None, base_url: str, session: aiohttp.ClientSession | None = None
 ) -> AsyncWebClient:
     """Return a Web API client that repeats nothing by itself; with `session`, on its connections.
 
@@ -168,15 +167,6 @@ class RateLimits:
                 refused = self.note(team_id, method, error)
                 if not refused or waited + self.wait(team_id, method) > seconds:
                     raise
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """The app's client and user in a workspace, and what Slack refuses, shared by all replies."""
-
-    client: AsyncWebClient
-    bot_user_id: str
-    limits: RateLimits
 
 
 async def retry_on_rate_limit(

@@ -21,6 +21,8 @@ from bot.slack.client import (
     retry_on_rate_limit,
     seconds_to_wait,
 )
+from bot.slack.installations import Installations, NotInstalled
+from memory import Person
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +74,12 @@ class _Limited(Exception):
 class SlackFiles:
     """Every step of a transfer is made once: none is repeated that may have been carried out."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+    def __init__(self, slack: Installations) -> None:
+        self._slack = slack
 
     async def send(
         self,
-        user: str,
+        person: Person,
         name: str,
         content: bytes,
         text: str,
@@ -89,18 +91,19 @@ class SlackFiles:
         `noted` is awaited with its id before anybody can see it. Raises `FileScopeMissing`,
         `FilesForbidden` and `FileNotSent`.
         """
+        client = self._slack.client(person.team_id)
         note: dict[str, str] = {}
         try:
-            file = await self._upload(name, content)
+            file = await _upload(client, name, content)
             await noted(file)
             posted = await retry_on_rate_limit(
-                lambda: self._client.chat_postMessage(
-                    channel=user, text=text, unfurl_links=False, metadata=NOTICE_METADATA
+                lambda: client.chat_postMessage(
+                    channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
                 )
             )
             note = {"channel": str(posted["channel"]), "ts": str(posted["ts"])}
             await retry_on_rate_limit(
-                lambda: self._client.files_completeUploadExternal(
+                lambda: client.files_completeUploadExternal(
                     files=[{"id": file, "title": name}],
                     channel_id=note["channel"],
                     thread_ts=note["ts"],
@@ -110,35 +113,42 @@ class SlackFiles:
             code = error_code(error)
             log.warning("a file was not sent: %s", code or fault(error))
             if code and note:
-                await self._take_back(note)
+                await _take_back(client, note)
             if code == "missing_scope":
                 raise FileScopeMissing from error
             if code in _FORBIDDEN:
                 raise FilesForbidden from error
             raise FileNotSent(uncertain=bool(note) and not code) from error
 
-    async def may_read(self) -> bool:
-        """Say whether the app was granted what reading files takes."""
+    async def may_read(self, team_id: str) -> bool:
+        """Say whether the app was granted in a workspace what reading files takes."""
         try:
-            answer = await retry_on_rate_limit(self._client.auth_test)
+            answer = await retry_on_rate_limit(self._slack.client(team_id).auth_test)
         except SLACK_FAULTS as error:
             log.warning("Slack did not say its scopes: %s", error_code(error) or fault(error))
             return False
         headers = {key.lower(): value for key, value in (answer.headers or {}).items()}
         return "files:read" in str(headers.get("x-oauth-scopes", "")).replace(" ", "").split(",")
 
-    async def read(self, url: str, *, most: int, patience: float = TURN_PATIENCE_SECONDS) -> bytes:
+    async def read(
+        self, team_id: str, url: str, *, most: int, patience: float = TURN_PATIENCE_SECONDS
+    ) -> bytes:
         """Return the bytes of a file of Slack's, `most` at the most.
 
         A rate-limited request is repeated after ``Retry-After``, as long as the waits come to no
-        more than `patience` seconds. The app's token goes nowhere else. Raises `FileScopeMissing`,
-        `FileNotNow` and `FileUnreadable`.
+        more than `patience` seconds. The workspace's token is sent to Slack alone. Raises
+        `FileScopeMissing`, `FileNotNow` and `FileUnreadable`.
         """
-        if not self._is_slacks(url):
+        client = self._slack.client(team_id)
+        if not _is_slacks(client, url):
             raise FileUnreadable
+        try:
+            token = (await self._slack.get(team_id)).bot_token
+        except NotInstalled as missing:
+            raise FileUnreadable from missing
         while True:
             try:
-                return await self._download(url, most)
+                return await _download(client, token, url, most)
             except _Limited as limited:
                 patience -= limited.seconds
                 if patience < 0:
@@ -146,61 +156,65 @@ class SlackFiles:
                     raise FileNotNow from limited
                 await asyncio.sleep(limited.seconds)
 
-    async def _download(self, url: str, most: int) -> bytes:
-        headers = {"Authorization": f"Bearer {self._client.token}"}
-        try:
-            # A token that may not read the file is redirected to a page to sign in.
-            async with self._session("GET", url, headers=headers, allow_redirects=False) as answer:
-                if 300 <= answer.status < 400 or answer.status in (401, 403):
-                    raise FileScopeMissing
-                if answer.status == 429:
-                    raise _Limited(seconds_to_wait(answer.headers))
-                if answer.status >= 500:
-                    raise FileNotNow
-                if answer.status != 200:
+
+async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> bytes:
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        # A token that may not read the file is redirected to a page to sign in.
+        async with _session(client, "GET", url, headers=headers, allow_redirects=False) as answer:
+            if 300 <= answer.status < 400 or answer.status in (401, 403):
+                raise FileScopeMissing
+            if answer.status == 429:
+                raise _Limited(seconds_to_wait(answer.headers))
+            if answer.status >= 500:
+                raise FileNotNow
+            if answer.status != 200:
+                raise FileUnreadable
+            content = bytearray()
+            async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+                content += chunk
+                if len(content) > most:
                     raise FileUnreadable
-                content = bytearray()
-                async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-                    content += chunk
-                    if len(content) > most:
-                        raise FileUnreadable
-                return bytes(content)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("a file was not read: %s", fault(error))
-            raise FileNotNow from error
+            return bytes(content)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        log.warning("a file was not read: %s", fault(error))
+        raise FileNotNow from error
 
-    async def _upload(self, name: str, content: bytes) -> str:
-        begun = await retry_on_rate_limit(
-            lambda: self._client.files_getUploadURLExternal(filename=name, length=len(content))
-        )
-        async with self._session("POST", str(begun["upload_url"]), data=content) as answer:
-            answer.raise_for_status()
-        return str(begun["file_id"])
 
-    async def _take_back(self, note: dict[str, str]) -> None:
-        try:
-            await self._client.chat_delete(channel=note["channel"], ts=note["ts"])
-        except SLACK_FAULTS as error:
-            log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
+async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
+    begun = await retry_on_rate_limit(
+        lambda: client.files_getUploadURLExternal(filename=name, length=len(content))
+    )
+    async with _session(client, "POST", str(begun["upload_url"]), data=content) as answer:
+        answer.raise_for_status()
+    return str(begun["file_id"])
 
-    def _is_slacks(self, url: str) -> bool:
-        target, api = urlsplit(url), urlsplit(self._client.base_url)
-        if (target.scheme, target.netloc) == (api.scheme, api.netloc):
-            return True
-        return target.scheme == "https" and (target.hostname or "").endswith(_HOSTS)
 
-    @asynccontextmanager
-    async def _session(
-        self, method: str, url: str, **more: Any
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        client = self._client
-        if client.ssl is not None:
-            more["ssl"] = client.ssl
-        async with (
-            aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=_SECONDS),
-                trust_env=client.trust_env_in_session,
-            ) as session,
-            session.request(method, url, proxy=client.proxy, **more) as answer,
-        ):
-            yield answer
+async def _take_back(client: AsyncWebClient, note: dict[str, str]) -> None:
+    try:
+        await client.chat_delete(channel=note["channel"], ts=note["ts"])
+    except SLACK_FAULTS as error:
+        log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
+
+
+def _is_slacks(client: AsyncWebClient, url: str) -> bool:
+    target, api = urlsplit(url), urlsplit(client.base_url)
+    if (target.scheme, target.netloc) == (api.scheme, api.netloc):
+        return True
+    return target.scheme == "https" and (target.hostname or "").endswith(_HOSTS)
+
+
+@asynccontextmanager
+async def _session(
+    client: AsyncWebClient, method: str, url: str, **more: Any
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    if client.ssl is not None:
+        more["ssl"] = client.ssl
+    async with (
+        aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=_SECONDS),
+            trust_env=client.trust_env_in_session,
+        ) as session,
+        session.request(method, url, proxy=client.proxy, **more) as answer,
+    ):
+        yield answer

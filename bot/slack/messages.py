@@ -98,16 +98,17 @@ def found_message(
 
 
 def installation_team(body: Mapping[str, Any]) -> str:
-    """Return the installation's id: the enterprise's for an organisation-wide install.
+    """Return the installation's id of an event, command, click or submission.
 
-    The author's home team never counts. Source: "authorizations" at
-    https://docs.slack.dev/apis/events-api/#authorizations
+    That is the enterprise's id for an organisation-wide install; an author's home team never
+    counts. Source: https://docs.slack.dev/apis/events-api/#authorizations
     """
-    authorizations = body.get("authorizations") or [{}]
-    first = authorizations[0]
-    if first.get("is_enterprise_install") and first.get("enterprise_id"):
-        return str(first["enterprise_id"])
-    return str(first.get("team_id") or body.get("team_id") or "")
+    first = (body.get("authorizations") or [body])[0]
+    enterprise = first.get("enterprise_id") or (body.get("enterprise") or {}).get("id")
+    if enterprise and str(first.get("is_enterprise_install")).lower() == "true":
+        return str(enterprise)
+    named = first.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id")
+    return str(named or "")
 
 
 def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:

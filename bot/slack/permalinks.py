@@ -8,10 +8,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.installations import Installations
 from memory import MessageKey
 
 log = logging.getLogger(__name__)
@@ -23,37 +22,39 @@ _PATIENCE_SECONDS = 3.0
 class Permalinks:
     """``chat.getPermalink``, remembered: a link never changes."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
-        self._known: OrderedDict[MessageKey, str] = OrderedDict()
+    def __init__(self, slack: Installations) -> None:
+        self._slack = slack
+        self._known: OrderedDict[tuple[str, MessageKey], str] = OrderedDict()
 
-    async def of(self, messages: Iterable[MessageKey]) -> dict[MessageKey, str]:
-        """Return the links to messages, by (channel, ts); one that Slack does not tell is left out.
+    async def of(self, team_id: str, messages: Iterable[MessageKey]) -> dict[MessageKey, str]:
+        """Return the links to a workspace's messages, by (channel, ts).
+
+        One that Slack does not tell is left out.
 
         Waits three seconds at most.
         """
-        wanted = list(dict.fromkeys(messages))
-        missing = [message for message in wanted if message not in self._known]
-        await asyncio.gather(*map(self._ask, missing))
-        found = {message: self._known[message] for message in wanted if message in self._known}
+        wanted = [(team_id, message) for message in dict.fromkeys(messages)]
+        await asyncio.gather(*(self._ask(*one) for one in wanted if one not in self._known))
+        found = {one[1]: self._known[one] for one in wanted if one in self._known}
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
         return found
 
-    async def by_name(self, messages: Mapping[str, MessageKey]) -> dict[str, str]:
+    async def by_name(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
         """Return the links to named messages, by name; one that Slack does not tell is left out."""
-        links = await self.of(messages.values())
+        links = await self.of(team_id, messages.values())
         return {name: links[message] for name, message in messages.items() if message in links}
 
-    async def _ask(self, message: MessageKey) -> None:
+    async def _ask(self, team_id: str, message: MessageKey) -> None:
         channel, ts = message
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                answer = await self._client.chat_getPermalink(channel=channel, message_ts=ts)
+                client = self._slack.client(team_id)
+                answer = await client.chat_getPermalink(channel=channel, message_ts=ts)
         except SLACK_FAULTS as error:
             log.info("a permalink was not to be had: %s", error_code(error) or fault(error))
         else:
-            self._known[message] = str(answer["permalink"])
+            self._known[team_id, message] = str(answer["permalink"])
 
 
 def last_source_message(value: Mapping[str, Any] | None) -> MessageKey | None:

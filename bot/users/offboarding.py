@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import error_code
+from bot.slack.installations import Installations, installation_from
 from bot.users.workspaces import (
     Due,
     Workspaces,
@@ -84,15 +84,13 @@ class Offboarding:
         self,
         pool: Pool,
         queue: Queue,
-        client: AsyncWebClient,
+        slack: Installations,
         workspaces: Workspaces,
-        bot_user_id: str,
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._client = client
+        self._slack = slack
         self._workspaces = workspaces
-        self._bot_user_id = bot_user_id
 
     async def uninstalled(self, team_id: str, at: float) -> None:
         """Record ``app_uninstalled``, sent at a time in seconds: the rows are purged at once."""
@@ -109,10 +107,10 @@ class Offboarding:
 
         Nothing happens unless the app's own is among them.
         """
+        installation = await self._slack.find(team_id)
+        known = installation.bot_user_id if installation else ""
         async with transaction(self._pool) as connection:
-            purge_at = await note_revoked(
-                connection, team_id, at + _EVENT_SECONDS, bots, self._bot_user_id
-            )
+            purge_at = await note_revoked(connection, team_id, at + _EVENT_SECONDS, bots, known)
             if purge_at is not None:
                 await self._schedule(connection, team_id, _CHECK_SECONDS)
         self._workspaces.invalidate(team_id)
@@ -156,8 +154,8 @@ class Offboarding:
         async with transaction(self._pool) as connection:
             left = await awaits_token(connection, team)
         if left is not None:
-            if await self._token_works(team):
-                await token_accepted(self._pool, team, self._bot_user_id)
+            if bot_user_id := await self._accepted(team):
+                await token_accepted(self._pool, team, bot_user_id)
                 self._workspaces.invalidate(team)
                 log.warning("Slack accepts the token of workspace %s again", team)
                 return
@@ -168,14 +166,16 @@ class Offboarding:
             if again is not None:
                 await self._later(team_id, again)
 
-    async def _token_works(self, team_id: str) -> bool:
+    async def _accepted(self, team_id: str) -> str:
+        """Return the app's user id if Slack accepts its token of the workspace, else ``""``."""
         try:
-            answer = await self._client.auth_test()
+            answer = await self._slack.client(team_id).auth_test()
         except SlackApiError as error:
             if error_code(error) in _REFUSED:
-                return False
+                return ""
             raise
-        return installation_of(answer.data) == team_id
+        found = installation_from(answer)
+        return found.bot_user_id if found.team_id == team_id else ""
 
     async def _later(self, team_id: str, delay: float) -> None:
         async with transaction(self._pool) as connection:
@@ -188,15 +188,6 @@ class Offboarding:
             connection, PURGE, queue=BACKGROUND, lock=lock, delay=delay, team=team_id
         ):
             await self._queue.postpone(connection, lock=lock, delay=delay)
-
-
-def installation_of(identity: Mapping[str, Any] | bytes) -> str:
-    """Return the installation's id from an answer of ``auth.test``: see `installation_team`."""
-    if not isinstance(identity, Mapping):
-        return ""
-    if identity.get("is_enterprise_install") and identity.get("enterprise_id"):
-        return str(identity["enterprise_id"])
-    return str(identity.get("team_id") or "")
 
 
 def _team_of(arguments: Mapping[str, Any]) -> str:

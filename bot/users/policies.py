@@ -9,12 +9,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
 from bot.locale import say
 from bot.slack.client import error_code
 from bot.slack.ephemeral import show_privately
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.types import Policy, Refusal
 from bot.users.profiles import Profiles
@@ -99,10 +99,10 @@ def over(installation: Policy, chosen: Mapping[str, Any]) -> Policy:
 class AccessControl:
     """The workspace's policy, and what Slack says of the person."""
 
-    def __init__(self, policies: Policies, people: Profiles, client: AsyncWebClient) -> None:
+    def __init__(self, policies: Policies, people: Profiles, slack: Installations) -> None:
         self._policies = policies
         self._people = people
-        self._client = client
+        self._slack = slack
 
     async def refuses(self, message: Message) -> Refusal | None:
         """Return why a message is not to be answered; None where it is."""
@@ -135,7 +135,8 @@ class AccessControl:
         language = await self._people.language(message.person, message.text)
         payload, in_dm = ephemeral_payload(say(language, refusal)), message.audience == DM
         try:
-            await show_privately(self._client, message, payload, in_dm=in_dm)
+            client = self._slack.client(message.team_id)
+            await show_privately(client, message, payload, in_dm=in_dm)
         except SlackApiError as error:
             if not error_code(error):
                 raise

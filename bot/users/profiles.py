@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from psycopg import OperationalError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, RateLimits, error_code
+from bot.slack.installations import Installations
 from bot.slack.messages import API_TEAM, Message
 from bot.types import PersonSettings
 from bot.users.incognito import is_on, scopes
@@ -53,9 +53,9 @@ class Profiles:
     they are then taken for a member who reads the language they write.
     """
 
-    def __init__(self, pool: Pool, client: AsyncWebClient) -> None:
+    def __init__(self, pool: Pool, slack: Installations) -> None:
         self._pool = pool
-        self._client = client
+        self._slack = slack
         self._limits = RateLimits()
         self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
         self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
@@ -139,7 +139,8 @@ class Profiles:
             return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                answer = await self._client.users_info(user=person.user_id)
+                client = self._slack.client(person.team_id)
+                answer = await client.users_info(user=person.user_id)
         except SLACK_FAULTS as error:
             if error_code(error) == "user_not_found":
                 return False
@@ -175,7 +176,8 @@ class Profiles:
             return self._keep(person, settings, _FAILED_SECONDS)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                answer = await self._client.users_info(user=person.user_id, include_locale=True)
+                client = self._slack.client(person.team_id)
+                answer = await client.users_info(user=person.user_id, include_locale=True)
         except SLACK_FAULTS as error:
             self._limits.note(person.team_id, PROFILE, error)
             log.info("a locale could not be looked up: %s", error_code(error) or fault(error))

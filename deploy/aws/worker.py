@@ -18,7 +18,6 @@ from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias
 
 from slack_bolt.async_app import AsyncBoltRequest
-from slack_bolt.authorization import AuthorizeResult
 
 from bot.listeners.events import DEPARTURES
 from bot.listeners.malformed import MalformedRequests
@@ -31,6 +30,8 @@ from bot.runtime.receiver import build_app
 from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import register_work
 from bot.slack.client import SLACK_FAULTS, create_client, error_code
+from bot.slack.installations import Installation
+from bot.slack.messages import installation_team
 from bot.slack.payloads import cleaned
 from bot.views.modal_triggers import OPENED
 from bot.views.views import form_with_errors
@@ -75,7 +76,7 @@ class _Known:
         # After the last reply of its loop, and not a while later: nothing waits here.
         changes["formation_delay"] = 0.0
         self.settings = settings.model_copy(update=changes)
-        self.identity: AuthorizeResult | None = None
+        self.installation: Installation | None = None
 
 
 _known = cache(_Known)
@@ -117,34 +118,32 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
 @asynccontextmanager
 async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
     known = await asyncio.to_thread(_known)
-    told: AuthorizeResult | None = None
+    told: Installation | None = None
     async with told_while_waking(known.settings, envelope) as awake:
         opening = connected(
             known.settings,
             known.database,
             min_connections=0,
-            identity=known.identity or (told := _departed(envelope)),
+            installation=known.installation or (told := _departed(envelope)),
         )
         async with opening as connections:
             awake()
             if told is None:
-                known.identity = connections.identity
+                known.installation = connections.installation
             wiring = wire(connections)
             await wiring.queue.open()
             yield wiring
 
 
-def _departed(envelope: Envelope) -> AuthorizeResult | None:
+def _departed(envelope: Envelope) -> Installation | None:
     """Return the app's ids from an event about a departure; Slack no longer answers for them."""
     sent = envelopes.read(envelope) if envelope["kind"] == "slack" else {}
     event = sent.get("event")
     if not isinstance(event, dict) or event.get("type") not in DEPARTURES:
         return None
     first = (sent.get("authorizations") or [{}])[0]
-    return AuthorizeResult(
-        enterprise_id=first.get("enterprise_id"),
-        team_id=first.get("team_id") or sent.get("team_id"),
-        bot_user_id=first.get("user_id"),
+    return Installation(
+        team_id=installation_team(sent), bot_user_id=str(first.get("user_id") or "")
     )
 
 
@@ -167,7 +166,7 @@ async def _acknowledge(envelope: Envelope) -> None:
     settings = (await asyncio.to_thread(_known)).settings
     token = settings.slack_bot_token
     client = create_client(token.get_secret_value() if token else "", settings.slack_api_url)
-    response = await MalformedRequests(client).acknowledge(sent, "malformed")
+    response = await MalformedRequests(lambda _: client).acknowledge(sent, "malformed")
     view = json.loads(response.body or "{}").get("view")
     if view:
         try:
@@ -190,9 +189,8 @@ async def _dispatch(wiring: Application, envelope: Envelope) -> None:
     if errors:
         # The front has answered for it already: the form comes back in the modal's place.
         view = sent["view"]
-        await wiring.connections.slack.views_update(
-            view_id=view["id"], view=form_with_errors(view, errors)
-        )
+        client = wiring.connections.slack.client(installation_team(sent))
+        await client.views_update(view_id=view["id"], view=form_with_errors(view, errors))
     await responder.wait_until_idle(_ANSWER_SECONDS)
 
 

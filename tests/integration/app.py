@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import openai
 from aiohttp import web
-from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import STAND_IN_MODEL, Settings
 from bot.listeners.app import CheckedApp
@@ -24,6 +23,7 @@ from bot.runtime.http_routes import create_web_app
 from bot.runtime.receiver import build_app, create_changes
 from bot.runtime.wiring import Application, wire
 from bot.runtime.worker import create_answering, register_work
+from bot.slack.installations import Installations, installation_from, only
 from bot.slack.messages import Message
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
@@ -194,13 +194,19 @@ async def open_app(
     slack: PlaygroundSlack,
     stand_in: Server,
     model: openai.AsyncOpenAI,
+    *,
+    teams: Sequence[str] = (),
     **settings: Any,
 ) -> App:
-    """Wire the app with these settings (fields of `bot.config.Settings`); start no worker."""
+    """Wire the app with these settings (fields of `bot.config.Settings`); start no worker.
+
+    It is installed in the playground's workspace, or as if that were each of `teams`.
+    """
     client = slack.client()
-    identity = AuthorizeResult.from_auth_test_response(
-        auth_test_response=await client.auth_test(), bot_token=client.token
-    )
+    installation = installation_from(await client.auth_test(), str(client.token))
+    installations = Installations(only(installation), base_url=client.base_url)
+    if teams:
+        installations = slack.installations(*teams)
     given: dict[str, Any] = {
         "openai_base_url": stand_in.openai_base_url,
         "reply_model": STAND_IN_MODEL,
@@ -213,8 +219,8 @@ async def open_app(
             model=model,
             space=SPACE,
             pool=pool,
-            slack=client,
-            identity=identity,
+            slack=installations,
+            installation=installation,
         )
     )
     await wiring.queue.open()
@@ -225,7 +231,7 @@ async def open_app(
         database,
         wiring,
         create_answering(wiring),
-        Backfill(pool, wiring.queue, wiring.missed_messages, client),
+        Backfill(pool, wiring.queue, wiring.missed_messages, installations),
         create_changes(wiring),
     )
 

@@ -17,7 +17,7 @@ from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
-from bot.slack.client import RateLimits, Workspace
+from bot.slack.installations import Installations
 from bot.types import MemoryState, PersonSettings
 from bot.users.prices import read_prices
 from bot.users.profiles import Profiles
@@ -34,8 +34,8 @@ FOOTER = say("en", "footer")
 async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
     """Open everything an answer is delivered with; Slack refuses nothing."""
     async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
-        workspace = Workspace(slack.client(), slack.bot_user_id, RateLimits())
-        opened = Sender(slack, database, pool, workspace, Sessions(workspace, pool))
+        installations = slack.installations()
+        opened = Sender(slack, database, pool, installations, Sessions(installations, pool))
         yield opened
         await opened.sessions.close()
 
@@ -47,7 +47,7 @@ class Sender:
     slack: PlaygroundSlack
     conninfo: str
     pool: Pool
-    workspace: Workspace
+    installations: Installations
     sessions: Sessions
 
     async def begin(self, place: PersonThread, *, event: int = -1, attempts: int = 0) -> Outbox:
@@ -72,7 +72,7 @@ class Sender:
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
         error = refused("ratelimited", 429, {"Retry-After": str(seconds)})
-        assert self.workspace.limits.note(self.slack.team_id, method, error)
+        assert self.installations.limits.note(self.slack.team_id, method, error)
 
     def intended(self, place: PersonThread) -> bool:
         """Say whether a message of the turn of `place` is noted as about to be posted."""
@@ -139,9 +139,9 @@ async def answering(
     )
     stream = ReplyStream(
         sender.pool,
-        sender.workspace,
+        sender.installations,
         sender.sessions,
-        Profiles(sender.pool, sender.workspace.client),
+        Profiles(sender.pool, sender.installations),
         claimed,
         memory_view(claimed.message.person.namespace(DM)),
         replace(turn_row, memory_state=MemoryState(settings=settings)),

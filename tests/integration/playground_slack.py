@@ -11,6 +11,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.client import create_client
+from bot.slack.installations import Installation, Installations
 from bot.slack.messages import Message
 from memory import DM
 from tests.conftest import Server
@@ -55,6 +56,18 @@ class PlaygroundSlack:
     def client(self, token: str = "") -> AsyncWebClient:
         """Return a client as the app makes it."""
         return create_client(token or self.info["bot_token"], self.info["slack_api_url"])
+
+    def installations(self, *teams: str) -> Installations:
+        """Return the app's installation, as if it were that of each of these `teams` instead."""
+
+        async def find(team_id: str) -> Installation | None:
+            if team_id not in (teams or (self.team_id,)):
+                return None
+            return Installation(
+                team_id=team_id, bot_user_id=self.bot_user_id, bot_token=self.info["bot_token"]
+            )
+
+        return Installations(find, base_url=self.info["slack_api_url"])
 
     def control(self, path: str, body: Any = None) -> Any:
         """Make a control call."""

@@ -133,8 +133,8 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
 
 def notices_of(case: Case) -> ChangeNotices:
     """Return what tells people of changes."""
-    client, pool = case.app.slack.client(), case.app.pool
-    return ChangeNotices(pool, case.app.wiring.queue, client, Profiles(pool, client), stand_in=True)
+    slack, pool = case.app.slack.installations(), case.app.pool
+    return ChangeNotices(pool, case.app.wiring.queue, slack, Profiles(pool, slack), stand_in=True)
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
@@ -146,7 +146,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
 
     turn = app.turn(message)
     assert set(turn["recalled"]) == {case.references[said] for said in case.seen}
-    links = Permalinks(app.slack.client())
+    links = Permalinks(app.slack.installations())
     listed: set[str] = set()
     for others in (False, True):
         used = partial(reply_memories, app.pool, app.embedder, links, others=others)
@@ -221,7 +221,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
         assert not [m for m in await _seen(app, case.other) if "noticed fact" in m]
 
     where = f"notice {job['notice']}"
-    changes = ChangeHistory(app.pool, app.embedder, notices, Permalinks(app.slack.client()))
+    changes = ChangeHistory(app.pool, app.embedder, notices, Permalinks(app.slack.installations()))
     assert not await notices.content(case.bystander, where)
     payload = notice_payload("en", await notices.content(case.bystander, where))
     assert "noticed fact" not in json.dumps(payload)

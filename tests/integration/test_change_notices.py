@@ -206,8 +206,8 @@ async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) 
     fresh = ChangeNotices(
         app.pool,
         app.wiring.queue,
-        app.slack.client(),
-        Profiles(app.pool, app.slack.client()),
+        app.slack.installations(),
+        Profiles(app.pool, app.slack.installations()),
         stand_in=True,
     )
     await fresh.show(**job)

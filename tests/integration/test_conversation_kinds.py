@@ -35,7 +35,7 @@ pytestmark = pytest.mark.one_database
 @pytest.fixture
 def audiences(pool: Pool, slack: PlaygroundSlack) -> Audiences:
     """What is tested."""
-    return Audiences(pool, slack.client())
+    return Audiences(pool, slack.installations())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def test_known_audiences_are_not_shared(audiences: Audiences) -> None:
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is asked once for all replicas, and anew if stale."""
-    people, replica = Profiles(pool, slack.client()), Profiles(pool, slack.client())
+    people, replica = Profiles(pool, slack.installations()), Profiles(pool, slack.installations())
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await people.language(ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
@@ -205,14 +205,14 @@ async def test_an_old_profile_keeps_nobody_waiting(
 ) -> None:
     """What Slack said long ago will do until it has answered anew, which is not waited for."""
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
-    assert await Profiles(pool, slack.client()).language(ann) == "ja"
+    assert await Profiles(pool, slack.installations()).language(ann) == "ja"
     owner_rows(
         database,
         "UPDATE person_settings SET profile_at = now() - interval '2 days' WHERE user_id = %s",
         ann.user_id,
     )
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
-    people = Profiles(pool, slack.client())
+    people = Profiles(pool, slack.installations())
     assert [await people.language(ann, "hello") for _ in range(2)] == ["ja", "ja"]
     async with asyncio.timeout(10):
         while await people.language(ann, "hello") == "ja":  # noqa: ASYNC110 - nobody tells
@@ -222,7 +222,7 @@ async def test_an_old_profile_keeps_nobody_waiting(
 
 async def test_slack_is_asked_once_of_each_new_person(slack: PlaygroundSlack, pool: Pool) -> None:
     """Of many new people Slack is asked once each, however many want to know at the same time."""
-    people = Profiles(pool, slack.client())
+    people = Profiles(pool, slack.installations())
     team = slack.team_id
     many = [Person(team, slack.person(locale="ja-JP")[0]) for _ in range(25)]
     twice = await asyncio.gather(*(people.language(one, "hello") for one in [*many, *many]))
@@ -234,7 +234,7 @@ async def test_slack_is_asked_once_of_each_new_person(slack: PlaygroundSlack, po
 async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, pool: Pool) -> None:
     """Once Slack has refused to say who a person is, it is not asked of others until it may be."""
     slack.fault("users.info", error="ratelimited", retry_after=60, times=1)
-    people = Profiles(pool, slack.client())
+    people = Profiles(pool, slack.installations())
     for _ in range(3):
         person = Person(slack.team_id, slack.person(locale="ja-JP")[0])
         assert await people.language(person, "hello") == "en"
@@ -247,7 +247,7 @@ async def test_an_unknown_language_is_that_of_the_words(
     slack: PlaygroundSlack, pool: Pool, fault: dict[str, Any]
 ) -> None:
     """While Slack does not say, the script of the message decides."""
-    people = Profiles(pool, slack.client())
+    people = Profiles(pool, slack.installations())
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
     slack.fault("users.info", **fault)
     assert await people.language(ann, "hello") == "en"
@@ -259,7 +259,7 @@ async def test_the_languages_of_many_are_bounded(
 ) -> None:
     """Of very many people the one seen longest ago is forgotten first, here; not for good."""
     monkeypatch.setattr("bot.users.profiles._KEPT", 2)
-    people = Profiles(pool, slack.client())
+    people = Profiles(pool, slack.installations())
     humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
     for human in [*humans, humans[2], humans[0]]:
         assert await people.language(human) == "ja"
@@ -279,7 +279,7 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.client(), message, slack.bot_user_id)).messages
+    found = (await read_thread(slack.installations(), message)).messages
     assert [line["from"] for line in found] == [place.user, other]
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
@@ -293,7 +293,7 @@ async def test_a_long_thread_shows_what_was_said_last(slack: PlaygroundSlack) ->
         slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
     asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.client(), message, slack.bot_user_id)).messages
+    found = (await read_thread(slack.installations(), message)).messages
     texts = [line["text"] for line in found]
     assert texts[-1] == "line 59"
     assert len(texts) <= 52
@@ -307,7 +307,7 @@ async def test_the_newest_of_a_very_long_thread_are_read(slack: PlaygroundSlack)
     asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
     slack.say(place.user, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.client(), message, slack.bot_user_id)).messages
+    found = (await read_thread(slack.installations(), message)).messages
     assert [line["text"] for line in found] == [f"line {number}" for number in range(1_150, 1_200)]
     assert len(slack.calls("conversations.replies")) == 2
 
@@ -315,14 +315,14 @@ async def test_the_newest_of_a_very_long_thread_are_read(slack: PlaygroundSlack)
 async def test_a_known_or_new_thread_is_not_read(slack: PlaygroundSlack) -> None:
     """The first message of a thread has no thread before it; the bot's own threads are known."""
     place = slack.place(channel="public")
-    client, bot = slack.client(), slack.bot_user_id
-    assert await thread_before(client, slack.message(place), NOTHING, bot) == Thread()
+    installations = slack.installations()
+    assert await thread_before(installations, slack.message(place), NOTHING) == Thread()
     later = slack.message(place, ts="9999999999.000100")
     exchange = Exchange(
         ts=place.ts, thread=later.thread, user_id=place.user, question="q", reply="a"
     )
     known = TurnContext(exchanges=(exchange,), recent_words=())
-    assert await thread_before(client, later, known, bot) == Thread()
+    assert await thread_before(installations, later, known) == Thread()
     assert not slack.calls("conversations.replies")
 
 
@@ -334,6 +334,6 @@ async def test_a_thread_that_cannot_be_read_is_no_context(
     place = slack.place(channel="public")
     slack.fault("conversations.replies", **fault)
     later = slack.message(place, ts="9999999999.000100")
-    found = await read_thread(slack.client(), later, slack.bot_user_id)
+    found = await read_thread(slack.installations(), later)
     assert found.messages == ()
     assert found.unread is (fault.get("error") != "channel_not_found")

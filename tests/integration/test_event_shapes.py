@@ -20,7 +20,7 @@ import pytest
 from bot.listeners.app import CheckedApp
 from bot.listeners.events import EVENTS
 from tests.event_shapes import CHANNEL, GONE, PUBLISHED, TEAM, USER, WORDS, filled, mutations
-from tests.integration.app import App, served
+from tests.integration.app import App, MakeApp, served
 
 # One migrated database for all of these tests.
 pytestmark = pytest.mark.one_database
@@ -71,6 +71,12 @@ class Endpoint:
 
         await asyncio.gather(*(send() for _ in range(SENDERS)))
         return found
+
+
+@pytest.fixture
+async def app(make_app: MakeApp) -> App:
+    """The app, installed in the workspaces of the shapes."""
+    return await make_app(teams=(TEAM, GONE))
 
 
 @pytest.fixture

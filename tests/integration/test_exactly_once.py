@@ -296,9 +296,7 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -
     event = stored(sender, place, attempts=1)
     await dies_at_its_start(sender, place)
     owner_rows(sender.conninfo, "UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
-    gone = DeletedMessageCleanup(
-        sender.pool, sender.slack.client(), sender.slack.bot_user_id, sender.sessions
-    )
+    gone = DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions)
     await gone.clear(sender.slack.message(place).thread)
     assert sender.slack.thread(place) == []
 

@@ -559,7 +559,7 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     again = partial(
         _view, visit.app.wiring.memory_actions.everything_forgotten, None, {"value": "everything"}
     )
-    await responder.fill(body, visit.app.wiring.connections.slack, done["id"], again)
+    await responder.fill(body, visit.app.slack.client(), done["id"], again)
     shown = await visit.modal()
     assert say("en", "forgotten", what="Likes ramen") in str(shown)
     await visit.modal_click(shown, UNDO_ACTION)
@@ -738,7 +738,7 @@ async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -
         "value": "ja",
     }
     old = {"type": "home", "blocks": [{"type": "actions", "elements": [button]}]}
-    await visit.app.wiring.connections.slack.views_publish(user_id=visit.user, view=old)
+    await visit.app.slack.client().views_publish(user_id=visit.user, view=old)
     assert "ramen" not in await visit.text()
     await visit.click("home_language", value="ja")
     assert "ramen" in await visit.text()

@@ -198,8 +198,9 @@ class Left:
         self.pool = pool
         self.queue = Queue(pool)
         self.workspaces = Workspaces(pool)
+        self.bot_user_id = slack.bot_user_id
         self.offboarding = Offboarding(
-            pool, self.queue, slack.client(), self.workspaces, slack.bot_user_id
+            pool, self.queue, slack.installations(slack.team_id, GONE, OTHER), self.workspaces
         )
 
 
@@ -296,7 +297,7 @@ async def test_a_purge_is_finished_when_nothing_more_is_found(owner: Database, l
     [row] = owner.rows("SELECT purged_at IS NOT NULL AS purged FROM workspaces")
     assert row == {"purged": True}
     await left.offboarding.uninstalled(GONE, at)
-    await left.offboarding.tokens_revoked(GONE, at, [left.offboarding._bot_user_id])
+    await left.offboarding.tokens_revoked(GONE, at, [left.bot_user_id])
     assert await purge_due(left.pool) == {}
     assert not owner.rows("SELECT FROM procrastinate_jobs")
     assert not await left.workspaces.serves(GONE)

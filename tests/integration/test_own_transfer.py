@@ -118,7 +118,7 @@ async def test_an_export_that_slack_does_not_take(
 
 async def test_the_token_goes_to_slack_only(app: App) -> None:
     """A file's address that is not Slack's is not asked, and a page is no file."""
-    files = SlackFiles(app.slack.client())
+    files = SlackFiles(app.slack.installations())
     for url in (
         f"{app.stand_in.url}/_model/journal",
         "http://files.slack.com/files-pri/T1-F1/a.json",
@@ -127,12 +127,12 @@ async def test_the_token_goes_to_slack_only(app: App) -> None:
         "",
     ):
         with pytest.raises(FileUnreadable):
-            await files.read(url, most=50_000_000)
+            await files.read(app.slack.team_id, url, most=50_000_000)
     base = app.slack.info["url"]
     with pytest.raises(FileUnreadable):
-        await files.read(f"{base}/page/js/words.js", most=10)
+        await files.read(app.slack.team_id, f"{base}/page/js/words.js", most=10)
     with pytest.raises(FileUnreadable):
-        await files.read(f"{base}/no-such-page", most=1_000_000)
+        await files.read(app.slack.team_id, f"{base}/no-such-page", most=1_000_000)
 
 
 async def test_what_is_no_export_is_said(app: App) -> None:
@@ -369,7 +369,7 @@ async def test_an_import_counts_as_requests(app: App, embedder: Embedder) -> Non
     who = person(app.slack.place(), app)
     quotas = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0, prices=read_prices(None))
     importing = Importer(
-        app.pool, embedder, SlackFiles(app.slack.client()), consent="notice", quotas=quotas
+        app.pool, embedder, SlackFiles(app.slack.installations()), consent="notice", quotas=quotas
     )
     view = await importing.previewed(who, "en", submitted("I live in Osaka"))
     agreed = submitted("I live in Osaka", digest=json.loads(view["private_metadata"])["digest"])

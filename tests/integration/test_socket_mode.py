@@ -79,7 +79,7 @@ async def test_a_lost_connection_is_opened_anew_at_another_address(slack: Slack)
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
     client = create_client("xoxb-1", f"{slack.url}/api/")
     app = CheckedApp(
-        malformed=MalformedRequests(client),
+        malformed=MalformedRequests(lambda _: client),
         client=client,
         authorize=_nobody,
         request_verification_enabled=False,

@@ -379,7 +379,7 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     turn_row, _ = await app.wiring.turns.begin(
         waiting, view, question="Hello", words="Hello", bot_user_id=app.slack.bot_user_id
     )
-    posted = await app.wiring.turn_dependencies.client.chat_postMessage(
+    posted = await app.slack.client().chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
     await Outbox(app.pool, waiting, turn_row).record_posted(posted["ts"])

@@ -155,7 +155,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await gone_for(app, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     app.slack.control("users/update", {"user": unheard.user, "deleted": False})
-    people = Profiles(app.pool, app.slack.client())
+    people = Profiles(app.pool, app.slack.installations())
     app.slack.fault("users.info", error="internal_error", times=1)
     assert await erase_deactivated(app.pool, people) == 0
     assert await remembered(app, gone.user)
@@ -175,4 +175,4 @@ async def test_users_info_tells_of_a_deactivation(app: App) -> None:
     app.rows("UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", place.user)
     app.slack.control("users/update", {"user": place.user, "deleted": True})
     person = app.slack.message(place).person
-    assert (await Profiles(app.pool, app.slack.client()).settings(person)).deactivated
+    assert (await Profiles(app.pool, app.slack.installations()).settings(person)).deactivated

@@ -67,7 +67,7 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
     client = AsyncWebClient()
     app = CheckedApp(
-        malformed=MalformedRequests(client),
+        malformed=MalformedRequests(lambda _: client),
         client=client,
         authorize=authorize,
         request_verification_enabled=False,

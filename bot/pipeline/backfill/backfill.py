@@ -10,7 +10,6 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.pipeline.backfill.messages import Conversation, MissedMessages
@@ -19,6 +18,7 @@ from bot.queue.jobs import Limits
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import ConversationKind
 from bot.slack.client import SLACK_FAULTS, error_code, retry_after
+from bot.slack.installations import Installations
 from bot.slack.messages import split_thread_key
 from memory import Pool, transaction
 
@@ -46,12 +46,12 @@ class Backfill:
     """
 
     def __init__(
-        self, pool: Pool, queue: Queue, reading: MissedMessages, client: AsyncWebClient
+        self, pool: Pool, queue: Queue, reading: MissedMessages, slack: Installations
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._missed_messages = reading
-        self._client = client
+        self._slack = slack
 
     async def plan(self, team: str, since: str, cursor: str = "") -> None:
         """List the conversations and followed threads to read from `since`, a Unix time, on.
@@ -60,7 +60,7 @@ class Backfill:
         """
         oldest = max(float(since) - _OVERLAP_SECONDS, time.time() - _FARTHEST_SECONDS)
         try:
-            answer = await self._client.users_conversations(
+            answer = await self._slack.client(team).users_conversations(
                 types="im,mpim,private_channel,public_channel",
                 exclude_archived=True,
                 limit=_CONVERSATIONS,

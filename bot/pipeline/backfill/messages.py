@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.inbox import READ_FOLLOW_UPS, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, ConversationKind
 from bot.slack.client import error_code, is_passing, retry_after
+from bot.slack.installations import Installations
 from bot.slack.messages import found_message, split_thread_key
 from memory import InvalidNamespace, Pool, transaction
 
@@ -42,15 +42,13 @@ class MissedMessages:
         queue: Queue,
         inbox: Inbox,
         audiences: Audiences,
-        client: AsyncWebClient,
-        bot_user_id: str,
+        slack: Installations,
     ) -> None:
         self._pool = pool
         self._queue = queue
         self._inbox = inbox
         self._audiences = audiences
-        self._client = client
-        self._bot_user_id = bot_user_id
+        self._slack = slack
 
     async def page(
         self, conversation: Conversation, oldest: str, cursor: str = ""
@@ -62,14 +60,13 @@ class MissedMessages:
         more: dict[str, Any] = {"oldest": oldest, "limit": PAGE}
         if cursor:
             more["cursor"] = cursor
+        client = self._slack.client(conversation.team_id)
         if conversation.thread_ts:
-            answer = await self._client.conversations_replies(
+            answer = await client.conversations_replies(
                 channel=conversation.channel_id, ts=conversation.thread_ts, **more
             )
         else:
-            answer = await self._client.conversations_history(
-                channel=conversation.channel_id, **more
-            )
+            answer = await client.conversations_history(channel=conversation.channel_id, **more)
         following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         return answer.get("messages") or [], str(following)
 
@@ -90,12 +87,13 @@ class MissedMessages:
         late: bool,
     ) -> bool:
         """Store a message as if it had been delivered; return False if it is not to be answered."""
+        bot_user_id = await self._slack.bot_user_id(conversation.team_id)
         try:
             message = found_message(
                 found,
                 team_id=conversation.team_id,
                 channel_id=conversation.channel_id,
-                bot_user_id=self._bot_user_id,
+                bot_user_id=bot_user_id,
                 is_dm=kind.direct,
                 is_shared=kind.shared,
             )
