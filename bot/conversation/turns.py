@@ -225,7 +225,8 @@ class Turns:
                 "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
                 " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
-                " WHERE id = %s RETURNING formed_at IS NULL AND withheld_at IS NULL AS unformed",
+                " WHERE id = %s AND team_id = %s AND user_id = %s"
+                " RETURNING formed_at IS NULL AND withheld_at IS NULL AS unformed",
                 (
                     outcome,
                     None if reply is None else kept.text,
@@ -235,6 +236,8 @@ class Turns:
                     made.model if made else None,
                     made.milliseconds if made else None,
                     turn_row.id,
+                    claimed.message.team_id,
+                    claimed.message.user_id,
                 ),
             )
             row = await ended.fetchone()

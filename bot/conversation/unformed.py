@@ -38,8 +38,8 @@ async def read_unformed(
         f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
         "SELECT id, channel_id, question_ts, words, asked, traceparent,"
         # What we had said before: in a direct message, in whichever of its threads.
-        " (SELECT reply FROM turns earlier WHERE earlier.team_id = turns.team_id"
-        " AND earlier.user_id = turns.user_id AND earlier.channel_id = turns.channel_id"
+        " (SELECT reply FROM turns earlier WHERE earlier.team_id = %(team)s"
+        " AND earlier.user_id = %(user)s AND earlier.channel_id = turns.channel_id"
         " AND (earlier.thread = turns.thread OR turns.audience = %(dm)s)"
         " AND earlier.withheld_at IS NULL"
         " AND earlier.question_ts < turns.question_ts"
@@ -109,7 +109,8 @@ async def mark_formed(
     marked = await connection.execute(
         "WITH marked AS (UPDATE turns SET formed_at = now()"
         " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
-        " WHERE turns.id = taken.id AND turns.words = taken.words AND turns.withheld_at IS NULL"
+        " WHERE turns.id = taken.id AND turns.team_id = %(team)s AND turns.user_id = %(user)s"
+        " AND turns.words = taken.words AND turns.withheld_at IS NULL"
         f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
         " FROM (SELECT) always"
         " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import OperationalError
@@ -22,6 +22,8 @@ TURN_EVENT = "kioku_turn"
 _CLOCKS_DIFFER_SECONDS = 300.0
 _NOTE_ATTEMPTS = 3
 _PAGES = 5
+# A turn of this author: where turns are partitioned by person, only one partition is read.
+_ROW: LiteralString = "id = %s AND team_id = %s AND user_id = %s"
 
 
 class OrphanedMessage(Superseded):
@@ -107,6 +109,7 @@ class Outbox:
         self._pool = pool
         self._claimed = claimed
         self.turn_id = turn_row.id
+        self._row = (turn_row.id, claimed.message.team_id, claimed.message.user_id)
         self.times = turn_row.reply_ts
         self.unknown = turn_row.since is not None
         self.since = turn_row.since or 0.0
@@ -122,9 +125,9 @@ class Outbox:
         """
         rows = await execute_statement(
             self._pool,
-            f"UPDATE turns SET posting_since = now() WHERE id = %s AND {STILL_OURS}"
+            f"UPDATE turns SET posting_since = now() WHERE {_ROW} AND {STILL_OURS}"
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
-            (self.turn_id, *self._claimed.ownership),
+            (*self._row, *self._claimed.ownership),
             scope=self._scope,
         )
         if not rows:
@@ -151,15 +154,15 @@ class Outbox:
             self._pool,
             "UPDATE turns SET posting_since = NULL, reply_ts = CASE WHEN %s = ANY(reply_ts)"
             " THEN reply_ts ELSE array_append(reply_ts, %s) END"
-            f" WHERE id = %s AND {STILL_OURS} RETURNING id",
-            (ts, ts, self.turn_id, *self._claimed.ownership),
+            f" WHERE {_ROW} AND {STILL_OURS} RETURNING id",
+            (ts, ts, *self._row, *self._claimed.ownership),
             scope=self._scope,
         )
         if not noted:
             known = await execute_statement(
                 self._pool,
-                "SELECT id FROM turns WHERE id = %s AND %s = ANY(reply_ts)",
-                (self.turn_id, ts),
+                f"SELECT id FROM turns WHERE {_ROW} AND %s = ANY(reply_ts)",
+                (*self._row, ts),
                 scope=self._scope,
             )
             raise superseded() if known else OrphanedMessage("No turn has recorded this message.")
@@ -169,8 +172,8 @@ class Outbox:
         """Remove a message that was deleted from the row."""
         await execute_statement(
             self._pool,
-            "UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE id = %s",
-            (ts, self.turn_id),
+            f"UPDATE turns SET reply_ts = array_remove(reply_ts, %s) WHERE {_ROW}",
+            (ts, *self._row),
             scope=self._scope,
         )
 
@@ -178,8 +181,8 @@ class Outbox:
         """Clear the intent: nothing was posted."""
         await execute_statement(
             self._pool,
-            f"UPDATE turns SET posting_since = NULL WHERE id = %s AND {STILL_OURS}",
-            (self.turn_id, *self._claimed.ownership),
+            f"UPDATE turns SET posting_since = NULL WHERE {_ROW} AND {STILL_OURS}",
+            (*self._row, *self._claimed.ownership),
             scope=self._scope,
         )
 

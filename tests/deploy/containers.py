@@ -25,6 +25,7 @@ _PULL_SECONDS = 90
 _BASE_SECONDS = 300
 _BUILD_SECONDS = 400
 _START_SECONDS = 90
+_STOP_SECONDS = 40  # as stop_grace_period in compose.yaml
 # As docker-library/python's slim images: Debian with Python, without recommended packages. The
 # release of Debian is that of the image's tag.
 _BASE_PACKAGES = "passwd,python3-venv,ca-certificates"
@@ -191,9 +192,13 @@ class Image:
             finally:
                 process.kill()
 
-    def stop(self, process: subprocess.Popen[str]) -> str:
-        """Ask a process to end as the image wants it to be asked; return what it said then."""
+    def ask_to_end(self, process: subprocess.Popen[str]) -> None:
+        """Send a process the signal that the image names."""
         process.send_signal(signal.Signals[self.config["StopSignal"]])
-        said, _ = process.communicate(timeout=40)
-        assert process.returncode == 0, said
-        return said
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """Wait for the end of a process that was asked to; return what it said since it was ready."""
+    said, _ = process.communicate(timeout=_STOP_SECONDS)
+    assert process.returncode == 0, said
+    return said

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, SPACE, json_server
-from tests.deploy.containers import Buildah, Image, base_for, build, storage
+from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
@@ -29,6 +29,7 @@ PACKAGES = ("bot", "memory", "playground")
 LOGIN = "kioku_served"
 LARGEST_MB = 300
 SECONDS = 60
+FINISHING = "Kioku is finishing what it has begun …\n"
 REPLY = {"endpoint": "responses", "kind": "reply"}
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
@@ -314,21 +315,24 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
         deliver(workspace, first)
         ramen = workspace.say(ann, "I love ramen")
         assert "ramen" in markdown(until(lambda: answered(ramen), "an answer", SECONDS))
-        workspace.model("script", {**REPLY, "output": {"text": STORY}})
-        workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 200})
+        workspace.model(
+            "script", {**REPLY, "match": "story", "times": -1, "output": {"text": STORY}}
+        )
+        workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 500})
         story = workspace.say(ann, "Tell me a story")
         until(lambda: [m for m in workspace.answers([story]) if m.get("streaming")], "a stream")
         with image.serving(second) as other:
             deliver(workspace, second)
             assert answered(story) is None, "The answer had ended before SIGTERM was sent."
-            assert image.stop(process) == "Kioku is finishing what it has begun …\n"
-            assert STORY in markdown(until(lambda: answered(story), "the whole story", SECONDS))
-            workspace.calm()
+            image.ask_to_end(process)
             workspace.model("settings", {"token_ms": 0})
+            assert ended(process) == FINISHING
+            assert STORY in markdown(until(lambda: answered(story), "the whole story", SECONDS))
             sushi = workspace.say(ann, "I love sushi")
             assert "sushi" in markdown(until(lambda: answered(sushi), "an answer", SECONDS))
             assert image.run(*health, **second) == (0, "")
-            assert image.stop(other) == "Kioku is finishing what it has begun …\n"
+            image.ask_to_end(other)
+            assert ended(other) == FINISHING
     assert len(workspace.answers([ramen])) == 3, "Each message was answered exactly once."
 
 
