@@ -30,16 +30,19 @@ $(VENV)/.browser: $(VENV)/.installed tests/browser/setup.py
 $(VENV)/.containers: $(VENV)/.installed tests/deploy/setup.py
 	$(BIN)/python -m tests.deploy.setup && touch $@ || true # what is missing fails its test
 
+$(VENV)/.promtool: $(VENV)/.installed tests/deploy/promtool.py
+	$(BIN)/python -m tests.deploy.promtool && touch $@ || true # what is missing fails its test
+
 up: $(VENV)/.app  ## Run Kioku here: real Slack if its tokens are set, else the playground
 	@exec $(BIN)/kioku up
 
 test: lint  ## Check style, types, borders and texts, then run the tests but the slow ones
 	$(BIN)/python -m tests.run
 
-test-all: $(VENV)/.browser $(VENV)/.containers  ## Run the slow tests: browser, deploy, crashes, faults, a short soak
+test-all: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool  ## Run the slow tests: browser, deploy, crashes, faults, a short soak
 	$(BIN)/python -m tests.run --slow
 
-coverage: $(VENV)/.browser $(VENV)/.containers  ## Run all tests, measuring the branches of every process
+coverage: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool  ## Run all tests, measuring the branches of every process
 	$(BIN)/python -m tests.run --coverage
 
 lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists and pages

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import get_args
 
 from aiohttp import web
 from prometheus_client import (
@@ -23,6 +24,8 @@ from prometheus_client import (
 )
 from psycopg import OperationalError
 
+from bot.conversation.turns import Outcome
+from bot.pipeline.responses.events import Cause
 from bot.runtime.http_server import serving
 from bot.runtime.operations import read_state
 from memory import Pool, Span, recorded
@@ -60,6 +63,8 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "log_records": ("Warnings and errors in the log", ("level", "logger")),
 }
 """The counters, without the prefix ``kioku_`` and the suffix ``_total``: help and labels."""
+ERRORS = (*get_args(Cause), "database_away", "delivery", "turn")
+"""The kinds of ``kioku_errors_total``."""
 GAUGES = {
     "database_up": "1 if PostgreSQL answered this scrape, else 0",
     "processes": "Running processes of this installation",
@@ -91,6 +96,10 @@ class Metrics:
         self._gauges = {
             name: Gauge(f"kioku_{name}", text, registry=registry) for name, text in GAUGES.items()
         }
+        for name, values in (("errors", ERRORS), ("turns", get_args(Outcome))):
+            for value in values:
+                # From 0 on: Prometheus sees no increase in a first value.
+                self._counters[name].labels(value)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
