@@ -39,11 +39,13 @@ class Events:
         """The outer body of an event."""
         identity = self._workspace.identity
         shared = channel is not None and channel.shared
+        organisation = {"enterprise_id": identity.enterprise_id} if identity.enterprise_id else {}
         return {
             "token": VERIFICATION_TOKEN,
             "team_id": identity.team_id,
+            **organisation,
             "context_team_id": team or identity.team_id,
-            "context_enterprise_id": None,
+            "context_enterprise_id": identity.enterprise_id or None,
             "api_app_id": identity.app_id,
             "event": event,
             "type": "event_callback",
@@ -51,11 +53,11 @@ class Events:
             "event_time": int(time.time()),
             "authorizations": [
                 {
-                    "enterprise_id": None,
-                    "team_id": identity.team_id,
+                    "enterprise_id": identity.enterprise_id or None,
+                    "team_id": None if identity.enterprise_id else identity.team_id,
                     "user_id": identity.bot_user_id,
                     "is_bot": True,
-                    "is_enterprise_install": False,
+                    "is_enterprise_install": bool(identity.enterprise_id),
                 }
             ],
             "is_ext_shared_channel": shared,

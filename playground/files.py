@@ -111,7 +111,7 @@ class FileRoutes:
         """Return a file that the app can see; redirect a request without access to sign-in."""
         team, _, file_id = request.match_info["file"].partition("-")
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        slack, _ = self._slack.workspaces.caller(bearer)
+        slack, _ = self._slack.workspaces.caller(bearer, {"team_id": team})
         allowed = slack.answers_to(bearer) and "files:read" in slack.granted
         if not allowed or team != slack.workspace.identity.team_id:
             raise web.HTTPFound("/")

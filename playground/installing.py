@@ -4,6 +4,7 @@ import random
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from playground.records import Json
@@ -23,7 +24,7 @@ def requested(slack: Slack, query: Json) -> Json:
 
     Raises AuthorizeError.
     """
-    manifest, workspaces = slack.manifest, slack.workspaces
+    manifest = slack.manifest
     if query.get("client_id") != CLIENT_ID:
         raise AuthorizeError("invalid_client_id: no app has this client_id.")
     scopes = [scope for scope in str(query.get("scope", "")).split(",") if scope]
@@ -33,11 +34,9 @@ def requested(slack: Slack, query: Json) -> Json:
     if unknown := sorted(set(asked) - manifest.scopes):
         raise AuthorizeError(f"invalid_scope: {unknown[0]} is not a bot scope of the manifest.")
     uri = _redirect_uri(slack, str(query.get("redirect_uri", "")))
-    team = str(query.get("team", ""))
-    try:
-        offered = [workspaces.of(team)] if team else workspaces.all
-    except NotFoundError:
-        offered = workspaces.all
+    offered = _offered(slack, str(query.get("team", "")))
+    if not offered:
+        raise AuthorizeError("access_denied: the app cannot be installed in an organisation.")
     return {
         "name": manifest.name,
         "description": manifest.description,
@@ -83,7 +82,23 @@ def workspace_summary(slack: Slack) -> Json:
         "name": identity.team_name,
         "domain": identity.team_domain,
         "installed": slack.installation.installed,
+        "enterprise": identity.enterprise,
     }
+
+
+def _offered(slack: Slack, team: str) -> list[Slack]:
+    """The workspaces to choose from; the organisation's are one choice, its first workspace."""
+    workspaces = slack.workspaces
+    found = workspaces.all
+    if team:
+        with suppress(NotFoundError):
+            found = [workspaces.of(team)]
+    organisation = workspaces.organisation
+    if not slack.manifest.org_deploy:
+        return [one for one in found if one not in organisation]
+    if any(one in organisation for one in found):
+        return [*(one for one in found if one not in organisation), organisation[0]]
+    return found
 
 
 def allow(slack: Slack, user: str, query: Json, declined: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """The state of the workspace: who is in it, what was said, what is open."""
 
 import random
-import re
 import string
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,6 @@ from playground.records import Channel, File, Json, Kind, Message, Thread, User,
 from playground.storage import Storage
 
 _ALPHABET = string.ascii_uppercase + string.digits
-_NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 STATUS_SECONDS = 120.0
 PROCESSING_SECONDS = 3_600.0
 
@@ -22,7 +20,10 @@ class NotFoundError(Exception):
 
 @dataclass(kw_only=True, frozen=True)
 class Identity:
-    """The ids of the team, and of the app and its bot in it."""
+    """The ids of the team, and of the app and its bot in it.
+
+    `enterprise_id` and `enterprise_name` are those of its organisation, "" for none.
+    """
 
     team_id: str
     app_id: str
@@ -30,6 +31,22 @@ class Identity:
     bot_user_id: str
     team_name: str = "Playground"
     team_domain: str = "playground"
+    enterprise_id: str = ""
+    enterprise_name: str = ""
+
+    @property
+    def enterprise(self) -> Json | None:
+        """The organisation as Slack's payloads name it."""
+        if not self.enterprise_id:
+            return None
+        return {"id": self.enterprise_id, "name": self.enterprise_name}
+
+
+def new_identity() -> Identity:
+    """The ids of a new app in a new team."""
+    return Identity(
+        team_id=new_id("T"), app_id=new_id("A"), bot_id=new_id("B"), bot_user_id=new_id("U")
+    )
 
 
 def new_id(prefix: str) -> str:
@@ -45,13 +62,13 @@ class Workspace:
         storage: Storage,
         *,
         bot_name: str,
-        app_id: str = "",
-        name: str = "Playground",
+        identity: Identity | None = None,
         like: "Workspace | None" = None,
     ) -> None:
         """Load what is stored, or begin with the sample, or with the people and channels of `like`.
 
-        Both have the same ids then, as may happen between two workspaces of Slack.
+        Both have the same ids then, as may happen between two workspaces of Slack. `identity` is
+        that of a new workspace, by default one with new ids.
         """
         self._storage = storage
         self.users: dict[str, User] = {}
@@ -69,14 +86,7 @@ class Workspace:
             self.identity = Identity(**stored[0])
             self._load()
         else:
-            self.identity = Identity(
-                team_id=new_id("T"),
-                app_id=app_id or new_id("A"),
-                bot_id=new_id("B"),
-                bot_user_id=new_id("U"),
-                team_name=name,
-                team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
-            )
+            self.identity = identity or new_identity()
             storage.put("identity", "", vars(self.identity))
             if like is None:
                 self._add_sample(bot_name)

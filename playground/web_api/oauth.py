@@ -45,7 +45,7 @@ def _for_code(call: Call) -> Json:
 
 
 def _for_refresh_token(call: Call) -> Json:
-    slack, token = call.slack.workspaces.caller(call.text("refresh_token"))
+    slack, token = call.slack.workspaces.caller(call.text("refresh_token"), {})
     if token is None or token.kind != "refresh" or token.error:
         raise SlackError("invalid_refresh_token")
     grant = slack.installation.refresh(
@@ -63,9 +63,11 @@ def _installed(slack: Slack, grant: Grant) -> Json:
         "access_token": grant.access_token,
         "bot_user_id": identity.bot_user_id,
         "team": {"id": identity.team_id, "name": identity.team_name},
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "enterprise": identity.enterprise,
+        "is_enterprise_install": bool(identity.enterprise_id),
     }
+    if identity.enterprise_id:
+        answer["team"] = None
     if grant.refresh_token:
         answer |= {"refresh_token": grant.refresh_token, "expires_in": grant.expires_in}
     return answer
@@ -99,8 +101,10 @@ def auth_revoke(call: Call) -> Json:
 
 def teams_list(call: Call) -> Json:
     """auth.teams.list: the workspaces that the token gives access to."""
-    identity = call.slack.workspace.identity
-    teams = [{"id": identity.team_id, "name": identity.team_name}]
+    wide = call.slack.workspace.identity.enterprise_id
+    reached = call.slack.workspaces.organisation if wide else [call.slack]
+    identities = [slack.workspace.identity for slack in reached]
+    teams = [{"id": one.team_id, "name": one.team_name} for one in identities]
     page, metadata = call.page(teams, default=100)
     return {"teams": page, "response_metadata": metadata}
 

@@ -11,7 +11,7 @@ from playground.web_api.call import Call, SlackError
 def auth_test(call: Call) -> Json:
     """auth.test."""
     identity = call.slack.workspace.identity
-    return {
+    answer = {
         "url": f"https://{identity.team_domain}.slack.com/",
         "team": identity.team_name,
         "user": call.bot.name.lower(),
@@ -19,8 +19,15 @@ def auth_test(call: Call) -> Json:
         "user_id": identity.bot_user_id,
         "bot_id": identity.bot_id,
         "app_id": identity.app_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": bool(identity.enterprise_id),
     }
+    if identity.enterprise_id:
+        answer |= {
+            "team": identity.enterprise_name,
+            "team_id": identity.enterprise_id,
+            "enterprise_id": identity.enterprise_id,
+        }
+    return answer
 
 
 def connections_open(call: Call) -> Json:

@@ -30,7 +30,7 @@ from tests.playground.driver import Driver, Json
 from tests.playground.shapes import unpublished
 
 REDIRECT = "http://127.0.0.1:1/slack/oauth_redirect"
-SCOPES = "app_mentions:read,channels:history,chat:write,files:read,im:history"
+SCOPES = "app_mentions:read,channels:history,chat:write,files:read,im:history,users:read"
 
 
 class App:
@@ -676,3 +676,70 @@ def test_oauth_in_a_manifest() -> None:
     )
     assert found.redirect_urls == ("https://a.example/x",)
     assert (found.token_rotation, found.org_deploy) == (True, True)
+
+
+async def test_the_whole_organisation(
+    manifest: Manifest, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """Installed once, the app is in every workspace of the organisation, with one token."""
+    wide = dataclasses.replace(manifest, org_deploy=True)
+    async with serve(wide, with_model=False) as running, serving(running, tmp_path) as app:
+        driver = Driver(running.url, session)
+        one, two = [
+            Team(
+                driver, (await driver.post("workspaces", name=name, organisation="Acme"))["team_id"]
+            )
+            for name in ("One", "Two")
+        ]
+        enterprise = (await one.state())["enterprise_id"]
+        assert (await app.install(driver, two.team))["status"] == 200
+        stored = app.store.find_installation(
+            enterprise_id=enterprise, team_id=None, is_enterprise_install=True
+        )
+        assert stored is not None
+        assert (stored.is_enterprise_install, stored.enterprise_name) == (True, "Acme")
+        client = web_client(running, stored.bot_token or "")
+        listed = (await client.auth_teams_list())["teams"]
+        assert [team["id"] for team in listed] == [one.team, two.team]
+        for team in (one, two):
+            await team.say("hi")
+            users = (await client.users_list(team_id=team.team))["members"]
+            assert await team.user() in {user["id"] for user in users}
+        sent = [entry for entry in await driver.settled() if entry["kind"] == "events_api"]
+        assert {entry["body"]["team_id"] for entry in sent} == {one.team, two.team}
+        for entry in sent:
+            assert entry["body"]["authorizations"] == [
+                {
+                    "enterprise_id": enterprise,
+                    "team_id": None,
+                    "user_id": (await one.state())["bot_user_id"],
+                    "is_bot": True,
+                    "is_enterprise_install": True,
+                }
+            ]
+        assert {token for _, token, _ in app.heard} == {stored.bot_token}
+        for team in (one, two):
+            texts = [message["text"] for message in await team.messages()]
+            assert texts == ["hi", "Hello from None"]
+        await two.post("uninstall")
+        await driver.settled()
+        assert await refused(client, "auth.test") == "account_inactive"
+        assert [team["installed"] for team in (await driver.state())["workspaces"]] == [
+            True,
+            False,
+            False,
+        ]
+        assert unpublished(running) == []
+
+
+async def test_an_organisation_needs_the_manifest(driver: Driver) -> None:
+    """Without org_deploy_enabled nobody can install the app in an organisation; ids are unique."""
+    team = (await driver.post("workspaces", name="One", organisation="Acme"))["team_id"]
+    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, "team": team}
+    async with driver.session.get(
+        f"{driver.url}/_playground/authorization", params=query
+    ) as response:
+        assert response.status == 400
+        assert (await response.json())["error"].startswith("access_denied: ")
+    status, answer = await driver.try_post("workspaces", name="Two", organisation="Acme", like=team)
+    assert (status, "each id is there once" in answer["error"]) == (400, True)
