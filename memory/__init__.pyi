@@ -101,6 +101,9 @@ from .model.schemas import (
     UserTechInterest as UserTechInterest,
     subject as subject,
 )
+from .postgres.archive import (
+    BackupError as BackupError,
+)
 from .postgres.database import (
     PERSON_SETTING as PERSON_SETTING,
     OnChange as OnChange,
@@ -144,6 +147,13 @@ from .recall.search import (
     first_memories as first_memories,
     recall_memories as recall_memories,
     similar_memories as similar_memories,
+)
+from .store.backups import (
+    BackupTables as BackupTables,
+    StoredText as StoredText,
+    back_up as back_up,
+    list_existing as list_existing,
+    restore as restore,
 )
 from .store.edits import (
     add_memory as add_memory,

@@ -20,7 +20,7 @@ _CONTAINED = "03.04.00_50_post_add_retry_failed_job_procedure"
 
 QUEUE_ROLE = "kioku_queue"
 """The role that may use the queue's tables. The login inherits it: procrastinate sets no role."""
-_RIGHTS = """
+QUEUE_RIGHTS = """
 DO $$
 DECLARE
     relation record;
@@ -57,14 +57,14 @@ def queue_migrations(first: str = _FIRST, contained: str = _CONTAINED) -> list[M
     """
     folder = Path(SchemaManager.get_migrations_path())
     later = [
-        Migration(f"procrastinate/{file.stem}", f"{file.read_text('utf-8')}\n;{_RIGHTS}")
+        Migration(f"procrastinate/{file.stem}", f"{file.read_text('utf-8')}\n;{QUEUE_RIGHTS}")
         for file in sorted(folder.glob("*.sql"))
         if file.stem > contained
     ]
     schema = Migration(
         first, SchemaManager.get_schema(), includes=tuple(step.name for step in later)
     )
-    return [schema, *later, Migration("procrastinate/rights", _RIGHTS)]
+    return [schema, *later, Migration("procrastinate/rights", QUEUE_RIGHTS)]
 
 
 async def may_use_queue(pool: Pool) -> bool:

@@ -52,6 +52,14 @@ _COMMANDS = {
         "data_commands:purge",
         "delete every row of a workspace that uninstalled the app; it cannot be undone",
     ),
+    "backup": (
+        "backup_commands:backup",
+        "write the database to a file, or the list of what exists in it",
+    ),
+    "restore": (
+        "backup_commands:restore_backup",
+        "restore a backup into an empty database, without what was forgotten since",
+    ),
     "reembed": (
         "operations:reembed",
         "embed every memory anew, after another KIOKU_EMBEDDING_MODEL was chosen",
@@ -109,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
             "--all", dest="every", action="store_true", help="every failed job"
         )
     _add_data(commands)
+    _add_backup(commands)
     _add_policy(_add(_verbs(commands["policy"]), _POLICY))
     _add_feedback(commands["feedback"])
     _add_eval(commands["eval"])
@@ -152,6 +161,21 @@ def _add_data(commands: Mapping[str, argparse.ArgumentParser]) -> None:
         command.add_argument("--user", required=True, metavar="U…", help="the person's id")
     commands["reembed"].add_argument(
         "--again", action="store_true", help="also what is of this model already"
+    )
+
+
+def _add_backup(commands: Mapping[str, argparse.ArgumentParser]) -> None:
+    backup, restore = commands["backup"], commands["restore"]
+    backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help="of the backup")
+    restore.add_argument("file", type=Path, metavar="FILE", help="that `kioku backup` wrote")
+    listed = "a list of what exists, without texts"
+    backup.add_argument("--ids", type=Path, metavar="FILE", help=f"write {listed}")
+    chosen = restore.add_mutually_exclusive_group()
+    chosen.add_argument("--ids", type=Path, metavar="FILE", help=f"{listed}: the newest one")
+    chosen.add_argument(
+        "--accept-forgotten",
+        action="store_true",
+        help="without a list: what was forgotten since the backup comes back",
     )
 
 

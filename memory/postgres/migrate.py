@@ -28,6 +28,9 @@ from memory.postgres.rotation import Conninfo, address_of, connection_class
 _CONNECT_SECONDS = 30
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
+# A table that exists while a backup is being restored.
+RESTORING: LiteralString = "kioku_restoring"
+_RESTORING: LiteralString = f"SELECT to_regclass('{RESTORING}') IS NOT NULL AS restoring"
 _EMBEDDING_SPACE: LiteralString = (
     "SELECT model, dimensions, NOT EXISTS (SELECT FROM store_vectors) AS empty"
     " FROM kioku_embedding_space"
@@ -81,7 +84,8 @@ def migrate(
     """
     address = address_of(conninfo)
     with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
-        _acquire_migration_lock(connection)
+        lock_migrations(connection)
+        _refuse_restoring(connection.execute(_RESTORING).fetchone())
         create_app_role(connection)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS kioku_migrations"
@@ -107,12 +111,20 @@ def migrate(
     return done
 
 
-def _acquire_migration_lock(connection: Connection[DictRow]) -> None:
+def lock_migrations(connection: Connection[DictRow]) -> None:
+    """Wait for the lock that one migration or restore at a time holds, until its session ends."""
     # Polling: a blocking pg_advisory_lock() holds a snapshot, for which LangGraph's CREATE INDEX
     # CONCURRENTLY would wait, so that neither would end.
     statement = "SELECT pg_try_advisory_lock(%s) AS taken"
     while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
         time.sleep(_MIGRATION_POLL_SECONDS)
+
+
+def _refuse_restoring(row: DictRow | None) -> None:
+    if row is not None and row["restoring"]:
+        raise DatabaseNotReady(
+            "A restore was interrupted or is still running: run the same `kioku restore` again."
+        )
 
 
 def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
@@ -200,6 +212,7 @@ async def check_database(
     wanted = {"langgraph/store"} | {step.name for step in [*memory_migrations(), *migrations]}
     try:
         async with transaction(pool, wait=wait) as connection:
+            _refuse_restoring(await (await connection.execute(_RESTORING)).fetchone())
             rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
             spaces = await connection.execute(_EMBEDDING_SPACE)
             row = await spaces.fetchone()

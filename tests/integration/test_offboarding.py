@@ -53,6 +53,7 @@ _BY_TYPE: dict[str, Any] = {
     "integer": 1,
     "bigint": 1,
     "double precision": 1.0,
+    "numeric": 1,
     "boolean": True,
     "jsonb": "{}",
     "ARRAY": [],

@@ -63,6 +63,10 @@ class EmbeddedPostgres:
         """The process id of the running server, or None."""
         return None if self._server is None or ended(self._server) else self._server.pid
 
+    def is_running(self) -> bool:
+        """Return whether the server answers, in whatever process it was started."""
+        return self._answering() is not None
+
     def dsn(self, database: str = "postgres") -> str:
         """Return the libpq connection string of the database's owner; it is stable across runs."""
         return make_conninfo(host=str(self._socket), port=PORT, user=SUPERUSER, dbname=database)

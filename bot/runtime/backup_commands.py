@@ -1,0 +1,116 @@
+"""``kioku backup`` and ``kioku restore``: the whole database, without what was forgotten since."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from psycopg import AsyncConnection, OperationalError
+
+from bot.config import Settings
+from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE
+from bot.queue.queue import migrations
+from bot.runtime.database import database
+from bot.runtime.operators import record
+from bot.runtime.output import tell
+from bot.runtime.startup import StartError, cannot_connect
+from memory import (
+    BackupTables,
+    EmbeddedPostgres,
+    Login,
+    StoredText,
+    back_up,
+    list_existing,
+    restore,
+)
+
+_PERSON = "team_id || '.' || user_id"
+TABLES = BackupTables(
+    # Work under way, what Slack is asked again, and ciphertexts of what was just forgotten.
+    omitted=(
+        *("procrastinate_%", "processes", "inbox_events", "overheard", "catching_up", "notices"),
+        *("forgotten", "slack_deletions", "slack_erasures", "slack_budgets", "person_requests"),
+        *("conversations", "viewed", "prompted", "home_views"),
+    ),
+    copied=(
+        *("person_settings", "incognito_threads", "quiet_threads", "forgotten_sources"),
+        *("workspaces", "workspace_policies", "token_use", "sent_files"),
+    ),
+    texts=(
+        StoredText("turns", _PERSON, "question", "UPDATE turns SET question = ''"),
+        StoredText("turns", _PERSON, "words", "UPDATE turns SET words = ''"),
+        StoredText("turns", _PERSON, "reply", "UPDATE turns SET reply = NULL"),
+        StoredText("feedback", _PERSON, "comment", "UPDATE feedback SET comment = ''"),
+    ),
+    afterwards=(
+        # What was answered or formed since is not known: neither is done again.
+        "UPDATE turns SET formed_at = COALESCE(formed_at, now()), ended_at = COALESCE(ended_at,"
+        " now()), status = CASE status WHEN 'answering' THEN 'failed' ELSE status END",
+        "UPDATE listening SET heard_at = now()",
+        QUEUE_RIGHTS,
+    ),
+)
+
+
+async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> None:
+    """Write a backup to `file`, and the list of what exists to `ids`. Raises `StartError`."""
+    if file is None and ids is None:
+        raise StartError("Name a file for the backup, or one for the list with --ids.")
+    async with _owner(settings) as conninfo:
+        if file is not None:
+            await asyncio.to_thread(back_up, conninfo, file, TABLES, tell)
+            await _record(conninfo, "backup")
+            tell(f"Wrote {file}, {_size(file)}.")
+        if ids is not None:
+            await asyncio.to_thread(list_existing, conninfo, ids, TABLES)
+            tell(f"Wrote {ids}, {_size(ids)}.")
+
+
+async def restore_backup(
+    settings: Settings, *, file: Path, ids: Path | None, accept_forgotten: bool
+) -> None:
+    """Restore `file` into an empty database, without what `ids` does not have.
+
+    Raises `StartError`.
+    """
+    if ids is None and not accept_forgotten:
+        raise StartError(
+            "What was forgotten since the backup would come back: name the newest list with --ids"
+            " (see `kioku backup --ids`), or accept it with --accept-forgotten."
+        )
+    async with database(settings) as addresses:
+        try:
+            owner, login = addresses.owner_dsn, Login(addresses.login, (QUEUE_ROLE,))
+            at = await asyncio.to_thread(
+                restore, owner, file, ids, TABLES, migrations(), login, tell
+            )
+            await _record(owner, "restore")
+        except OperationalError as error:
+            raise cannot_connect(error) from None
+    tell(f"Restored. What was forgotten after {at:%Y-%m-%d %H:%M:%S %Z} is not known here.")
+
+
+@asynccontextmanager
+async def _owner(settings: Settings) -> AsyncIterator[str]:
+    """Yield the owner's address; an embedded server that runs in another process is used."""
+    server = EmbeddedPostgres(settings.data_dir.resolve())
+    embedded = not (settings.database_url or settings.database_secret_arn)
+    try:
+        if embedded and server.is_running():
+            yield server.dsn("kioku")
+        else:
+            async with database(settings) as addresses:
+                yield addresses.owner_dsn
+    except OperationalError as error:
+        raise cannot_connect(error) from None
+
+
+async def _record(conninfo: str, action: str) -> None:
+    async with await AsyncConnection.connect(conninfo) as connection:
+        await record(connection, action, 0)
+
+
+def _size(file: Path) -> str:
+    return f"{file.stat().st_size / 1e6:,.1f} MB"
