@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -19,6 +19,11 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+
+T = TypeVar("T")
+
+# Source: https://platform.openai.com/docs/guides/reasoning
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 _HOST = re.compile(r"\A(?:(?!-)[a-z0-9-]++(?<!-)\.)++[a-z][a-z0-9-]++(?<!-)")
 
@@ -63,6 +68,10 @@ class Settings(BaseModel):
     port: int = Field(3000, alias="PORT", ge=0, le=65535)
     metrics_port: int = Field(0, alias="KIOKU_METRICS_PORT", ge=0, le=65535)
     reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL", min_length=1)
+    reasoning_effort: Effort | None = Field(None, alias="KIOKU_REASONING_EFFORT")
+    fallback_model: str | None = Field(None, alias="KIOKU_FALLBACK_MODEL")
+    fallback_base_url: str | None = Field(None, alias="KIOKU_FALLBACK_BASE_URL")
+    fallback_api_key: SecretStr | None = Field(None, alias="KIOKU_FALLBACK_API_KEY")
     memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL", min_length=1)
     memory_api: Literal["responses", "chat"] = Field("responses", alias="KIOKU_MEMORY_API")
     embedding_model: str = Field(
@@ -122,11 +131,18 @@ class Settings(BaseModel):
             raise ValueError("an http(s) address is needed")
         return value.rstrip("/") + "/"
 
-    @field_validator("openai_base_url", "traces_endpoint")
+    @field_validator("openai_base_url", "fallback_base_url", "traces_endpoint")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("an http(s) address is needed")
+        return value
+
+    @field_validator("fallback_base_url", "fallback_api_key")
+    @classmethod
+    def _of_a_fallback(cls, value: T, checked: ValidationInfo) -> T:
+        if value is not None and not checked.data.get("fallback_model"):
+            raise ValueError("KIOKU_FALLBACK_MODEL is needed, too")
         return value
 
     @field_validator("database_url", "database_owner_url")
@@ -158,6 +174,21 @@ class Settings(BaseModel):
         """Return the model that checks what is to be remembered; None: none does."""
         return (self.verify_model or self.memory_model) if self.verify else None
 
+    def with_fallback_model(self) -> Settings | None:
+        """Return settings whose reply model, address and key are the fallback's; None: none is set.
+
+        Without an address of its own it is at that of the reply model. The key of one server is
+        never sent to another.
+        """
+        if self.fallback_model is None:
+            return None
+        changes: dict[str, object] = {"reply_model": self.fallback_model}
+        if self.fallback_base_url is not None:
+            changes["openai_base_url"] = self.fallback_base_url
+        if self.fallback_base_url is not None or self.fallback_api_key is not None:
+            changes["openai_api_key"] = self.fallback_api_key
+        return self.model_copy(update=changes)
+
     def model_key(self) -> str:
         """Return the key to send; servers that need none get a placeholder."""
         return self.openai_api_key.get_secret_value() if self.openai_api_key else "none"
@@ -182,6 +213,11 @@ _HINTS = {
     "KIOKU_METRICS_PORT": "a port number from 1 to 65535, or 0 for none",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
+    "KIOKU_REASONING_EFFORT": "none, minimal, low, medium, high or xhigh, or nothing",
+    "KIOKU_FALLBACK_BASE_URL": "an address such as https://api.openai.com/v1, and the name of the"
+    " model into KIOKU_FALLBACK_MODEL",
+    "KIOKU_FALLBACK_API_KEY": "the key of that server, and the name of the model into"
+    " KIOKU_FALLBACK_MODEL",
     "KIOKU_MEMORY_API": "responses or chat",
     "KIOKU_VERIFY": "on or off",
     "KIOKU_SENSITIVE": "store, ask or never, or nothing for the default",

@@ -193,13 +193,14 @@ class Reply:
 
     `cut` is set if the answer ended before the model did, at a limit of length (``cut_short``) or
     of time (``cut_slow``), or at the provider's content filter (``cut_filtered``); `refused` if the
-    model declined to answer.
+    model declined to answer. `model` is the name of the model that answered.
     """
 
     text: str
     citations: tuple[Citation, ...] = ()
     cut: CutReason | None = None
     refused: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

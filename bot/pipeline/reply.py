@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import openai
@@ -30,7 +31,7 @@ from bot.pipeline.responses.events import (
     sent_back,
     stop_at,
 )
-from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
+from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.types import WEB_SEARCH, Reply, Task, TaskState
 from memory import Person, TokenUse, count, measured, step_ended
@@ -67,8 +68,9 @@ def _nothing() -> None:
 
 
 class Replier:
-    """Asks the model for answers, as a stream.
+    """Asks the first of `models` that answers, as a stream.
 
+    The next model is asked only while nothing of an answer was written and no tool was called.
     `spend` is awaited with the workspace and the tokens that each response took. `may_search` says
     for a workspace whether the model may search the web. Addresses of `link_hosts` may be links in
     any answer. After `answer_seconds`, or `MAX_ANSWER` characters, an answer ends where it is.
@@ -78,21 +80,28 @@ class Replier:
 
     def __init__(
         self,
-        client: openai.AsyncOpenAI,
+        models: Sequence[ModelRequests],
         *,
-        model: str,
         may_search: Callable[[str], Awaitable[bool]],
         spend: Callable[[str, TokenUse], Awaitable[None]],
         link_hosts: Collection[str] = (),
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        self._requests = ModelRequests(client, model=model)
+        self.models = models
         self._spend = spend
-        self.model = model
         self._may_search = may_search
         self._link_hosts = link_hosts
         self._answer_seconds = answer_seconds
-        self.breaker = CircuitBreaker()
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether no model is asked just now: the circuit breaker of each is open."""
+        return all(model.breaker.open for model in self.models)
+
+    @property
+    def probing(self) -> bool:
+        """Whether the circuit breaker of each model has opened: the next request is a probe."""
+        return all(model.breaker.probing for model in self.models)
 
     @measured("model")
     async def reply(
@@ -121,28 +130,35 @@ class Replier:
         format of the Responses API is not asked for again. Only failures that can pass count for
         the breaker.
         """
-        if not self.breaker.admit():
-            raise ReplyFailed("model_down")
-        retries = 0 if again or self.breaker.probing else self._requests.retries
-        try:
+        failed = ReplyFailed("model_down")
+        for model in self.models:
+            if not model.breaker.admit():
+                continue
+            retries = 0 if again or model.breaker.probing else model.retries
             written = StreamedAnswer(
                 LinkFilter(prompt.links, hosts=self._link_hosts), on_text, on_task
             )
-            answer = self._answer(retries, person, prompt, written, toolbox, on_begun)
-            reply = await _attended(answer, on_text)
-        except (openai.OpenAIError, ReplyFailed) as error:
-            failed = error if isinstance(error, ReplyFailed) else failure_of(error)
-            _log_failure(failed, error)
-            if failed.passes:
-                self.breaker.failed(_digest(person, prompt))
+            try:
+                answer = self._answer(model, retries, person, prompt, written, toolbox, on_begun)
+                reply = await _attended(answer, on_text)
+            except (openai.OpenAIError, ReplyFailed) as error:
+                failed = error if isinstance(error, ReplyFailed) else failure_of(error)
+                _log_failure(model.model, failed, error)
+                if failed.passes:
+                    model.breaker.failed(_digest(person, prompt))
+                else:
+                    model.breaker.answered()
+                another_may = failed.passes or failed.needs_operator
+                if not another_may or written.characters or written.calls:
+                    raise failed from error
             else:
-                self.breaker.answered()
-            raise failed from error
-        self.breaker.answered()
-        return reply
+                model.breaker.answered()
+                return replace(reply, model=model.model)
+        raise failed
 
     async def _answer(
         self,
+        model: ModelRequests,
         retries: int,
         person: Person,
         prompt: Prompt,
@@ -159,7 +175,7 @@ class Replier:
                 # No tools in the last round, so that the model has to answer.
                 offered = tools if number < MAX_ROUNDS - 1 else []
                 output = await self._round(
-                    retries, person, conversation, offered, written, on_begun, deadline
+                    model, retries, person, conversation, offered, written, on_begun, deadline
                 )
                 calls = [item for item in output if item["type"] == "function_call"]
                 if written.is_full or not (tools and calls):
@@ -167,7 +183,7 @@ class Replier:
                 conversation += sent_back(output)
                 for call in calls:
                     raise_if_late(deadline)
-                    answer = await self._called(call, person, tools, toolbox, written)
+                    answer = await self._called(model, call, person, tools, toolbox, written)
                     answered = {"call_id": call["call_id"], "output": answer}
                     conversation.append({"type": "function_call_output", **answered})
         except DeadlineExceeded:
@@ -179,6 +195,7 @@ class Replier:
 
     async def _called(
         self,
+        model: ModelRequests,
         call: Mapping[str, Any],
         person: Person,
         tools: Sequence[Mapping[str, Any]],
@@ -187,11 +204,12 @@ class Replier:
     ) -> str:
         """Run a tool call of the model and return its output."""
         identity, name, arguments = call["call_id"], call["name"], call["arguments"]
+        written.calls += 1
         if name == SEARCH_TOOL and DEFINITION in tools:
             if written.searches == MAX_SEARCHES:
                 return json.dumps({"error": "Too many searches for one answer. Answer now."})
             written.searches += 1
-            return await self._searched(identity, arguments, person, written)
+            return await self._searched(model, identity, arguments, person, written)
         if toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
         await written.task(identity, name, "in_progress")
@@ -201,12 +219,16 @@ class Replier:
         return answer
 
     async def _searched(
-        self, identity: str, arguments: str, person: Person, written: StreamedAnswer
+        self,
+        model: ModelRequests,
+        identity: str,
+        arguments: str,
+        person: Person,
+        written: StreamedAnswer,
     ) -> str:
         query, identifier = query_in(arguments), _pseudonym(person)
         await written.task(identity, WEB_SEARCH, "in_progress", query)
-        client = self._requests.client
-        found = await search_web(client, query, model=self.model, identifier=identifier)
+        found = await search_web(model.client, query, model=model.model, identifier=identifier)
         state: TaskState = "error" if found.failed else "complete"
         await written.task(identity, WEB_SEARCH, state, query)
         if found.tokens:
@@ -216,6 +238,7 @@ class Replier:
 
     async def _round(
         self,
+        model: ModelRequests,
         retries: int,
         person: Person,
         conversation: list[Any],
@@ -228,10 +251,10 @@ class Replier:
 
         Raises `DeadlineExceeded` after the deadline.
         """
-        reader, before = ResponseReader(written, self.model), written.characters
+        reader, before = ResponseReader(written, model.model), written.characters
         began, silent = time.perf_counter(), True
         async with stop_at(deadline):
-            begun = await self._requests.begin(
+            begun = await model.begin(
                 conversation, tools, identifier=_pseudonym(person), retries=retries
             )
         try:
@@ -253,17 +276,22 @@ class Replier:
             raise ReplyFailed("model_malformed") from error
         finally:
             written_here = written.characters - before
-            await self._count(person, reader.tokens, conversation, written_here)
+            await self._count(model.model, person, reader.tokens, conversation, written_here)
 
     async def _count(
-        self, person: Person, tokens: TokenUse, conversation: Sequence[Any], characters: int
+        self,
+        model: str,
+        person: Person,
+        tokens: TokenUse,
+        conversation: Sequence[Any],
+        characters: int,
     ) -> None:
         """Count the tokens of a response; estimate them where it was left before its end."""
         if not (tokens or characters):
             return
         texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
         sent, written = sum(map(estimated_tokens, texts)), characters // 4
-        estimated = {(self.model, "input"): sent, (self.model, "output"): written}
+        estimated = {(model, "input"): sent, (model, "output"): written}
         await self._spend(person.team_id, tokens or Counter(estimated))
 
 
@@ -282,12 +310,16 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _log_failure(failed: ReplyFailed, error: Exception) -> None:
+def _log_failure(model: str, failed: ReplyFailed, error: Exception) -> None:
     count("errors", kind=failed.cause)
     named = f" ({failed.code})" if failed.code else ""
     if failed.needs_operator:
-        log.error("ALERT: the model refuses every request%s: check its key, name and quota", named)
-    log.warning("the model did not answer: %s%s", fault(error), named)
+        log.error(
+            "ALERT: the model %s refuses every request%s: check its key, name and quota",
+            model,
+            named,
+        )
+    log.warning("the model %s did not answer: %s%s", model, fault(error), named)
 
 
 def _digest(person: Person, prompt: Prompt) -> str:

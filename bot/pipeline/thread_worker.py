@@ -22,8 +22,8 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
+from bot.pipeline.reply import Replier
 from bot.pipeline.responses.events import Cause, ReplyFailed
-from bot.pipeline.responses.request import CircuitBreaker
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
 from bot.users.policies import AccessControl
@@ -240,16 +240,16 @@ class ThreadWorker:
 class ModelOutages:
     """Postpones messages while the model is unavailable, and ends their wait when it answers."""
 
-    def __init__(self, inbox: Inbox, fixed_replies: FixedReplies, breaker: CircuitBreaker) -> None:
+    def __init__(self, inbox: Inbox, fixed_replies: FixedReplies, replier: Replier) -> None:
         self._inbox = inbox
         self._fixed_replies = fixed_replies
-        self._breaker = breaker
+        self._replier = replier
         self._others_wait = False
 
     @property
     def model_unavailable(self) -> bool:
-        """Whether the circuit breaker is open: the model failed just now and is not called."""
-        return self._breaker.open
+        """Whether no model is asked just now, because each of them failed."""
+        return self._replier.unavailable
 
     async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
         """Postpone a message, and send its author a waiting message the first time.
@@ -264,7 +264,7 @@ class ModelOutages:
             await self._fixed_replies.replace_answer(claimed, key, form_words=True)
             return True
         # A message that alone fails again does not mean that others wait.
-        if claimed.held_since is None or self._breaker.probing:
+        if claimed.held_since is None or self._replier.probing:
             self._others_wait = True
         await self._inbox.postpone(claimed, _DELAYS[min(claimed.spared, len(_DELAYS) - 1)])
         return False
@@ -284,7 +284,7 @@ class ModelOutages:
         """Return the key of the sentence that ends a held message; None while it is to wait."""
         if claimed.held_since is not None and _age(claimed.held_since) > PATIENCE:
             return "held_too_long"
-        if self._breaker.probing:
+        if self._replier.probing:
             return None
         refused = await self._inbox.model_answered_others(claimed, REFUSED_SECONDS)
         return "held_alone" if refused else None

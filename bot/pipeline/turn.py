@@ -147,9 +147,9 @@ def create_turn(
                     )
                 answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
-                if answered.whole:
+                if answered.model:
                     made = ReplyMetrics(
-                        model=dependencies.replier.model,
+                        model=answered.model,
                         milliseconds=round((time.perf_counter() - began) * 1000),
                     )
                 if tools is not None:
@@ -286,14 +286,14 @@ async def _recalled(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answered:
-    """The answer to a question. `whole`: `text` is the model's complete answer.
+    """The answer to a question. `model`: the model whose complete answer `text` is, if it is one.
 
     `files` came with the message; those that the model could not read say so.
     """
 
     outcome: Outcome
     text: str
-    whole: bool = False
+    model: str = ""
     files: Sequence[AttachedFile] = ()
 
 
@@ -336,5 +336,5 @@ async def _answer(
         note = say(await sink.language(), "stopped")
         return _Answered(outcome="stopped", text=f"{sink.received_text.rstrip()}\n\n{note}".strip())
     text = reply_text(await sink.language(), reply)
-    whole = not reply.refused
-    return _Answered(outcome="answered", text=text, whole=whole, files=prompt.files)
+    model = "" if reply.refused else reply.model
+    return _Answered(outcome="answered", text=text, model=model, files=prompt.files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
 from bot.logs import fault
+from bot.pipeline.responses.request import ModelRequests
 from bot.queue.migrations import may_use_queue
 from bot.queue.queue import migrations
 from bot.runtime.startup import StartError, TokenRefused, cannot_connect, where_to_copy
@@ -60,6 +61,7 @@ class Connections:
 
     settings: Settings
     model: openai.AsyncOpenAI
+    reply_models: Sequence[ModelRequests]
     space: EmbeddingSpace
     pool: Pool
     slack: Installations
@@ -93,6 +95,13 @@ async def connected(
     async with AsyncExitStack() as stack:
         model = create_openai_client(settings)
         stack.push_async_callback(model.close)
+        reply_models = [
+            ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)
+        ]
+        if (fallback := settings.with_fallback_model()) is not None:
+            second = create_openai_client(fallback)
+            stack.push_async_callback(second.close)
+            reply_models.append(ModelRequests(second, model=fallback.reply_model))
         space = await embedding_space(model, settings.embedding_model)
         pool = await _open_pool(settings, conninfo, space, stack, min_connections)
         token = settings.slack_bot_token
@@ -105,6 +114,7 @@ async def connected(
         yield Connections(
             settings=settings,
             model=model,
+            reply_models=reply_models,
             space=space,
             pool=pool,
             slack=Installations(

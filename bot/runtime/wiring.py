@@ -230,8 +230,7 @@ def wire(connections: Connections) -> Application:
             audiences=audiences,
             embedder=embedder,
             replier=Replier(
-                connections.model,
-                model=settings.reply_model,
+                connections.reply_models,
                 may_search=policies.web_search,
                 spend=quotas.spend,
                 link_hosts=settings.link_hosts,

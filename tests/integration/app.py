@@ -17,6 +17,7 @@ from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.formation import FORM_MEMORIES
+from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.runtime.connections import Connections
 from bot.runtime.http_routes import create_web_app
@@ -213,10 +214,14 @@ async def open_app(
         "memory_model": STAND_IN_MODEL,
         **settings,
     }
+    checked = Settings(**given)
     wiring = wire(
         Connections(
-            settings=Settings(**given),
+            settings=checked,
             model=model,
+            reply_models=[
+                ModelRequests(model, model=checked.reply_model, effort=checked.reasoning_effort)
+            ],
             space=SPACE,
             pool=pool,
             slack=installations,

@@ -13,6 +13,7 @@ import openai
 from aiohttp import web
 
 from bot.pipeline.reply import ANSWER_SECONDS, Replier
+from bot.pipeline.responses.request import ModelRequests
 from bot.types import Task
 from memory import TokenUse
 from tests.conformance.traffic import recorded
@@ -128,6 +129,8 @@ def create_replier(
     web_search: bool = False,
     spend: Callable[[str, TokenUse], Awaitable[None]] | None = None,
     answer_seconds: float = ANSWER_SECONDS,
+    fallbacks: Sequence[ModelRequests] = (),
+    effort: str | None = None,
 ) -> Replier:
     """Return a replier for workspaces that may search the web, or may not; by default uncounted."""
 
@@ -137,8 +140,7 @@ def create_replier(
     async def uncounted(*_: object) -> None: ...
 
     return Replier(
-        client,
-        model=model,
+        [ModelRequests(client, model=model, effort=effort), *fallbacks],
         may_search=may_search,
         spend=spend or uncounted,
         answer_seconds=answer_seconds,

@@ -481,6 +481,27 @@ def test_faults_of_the_model_server_are_told_apart(
         assert found[part].startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("gpt-6.1-sol", ""),
+        (
+            "no-such",
+            "FIX {url}/v1/ does not have it (404): check KIOKU_FALLBACK_MODEL,"
+            " KIOKU_FALLBACK_BASE_URL and KIOKU_FALLBACK_API_KEY.",
+        ),
+    ],
+)
+def test_the_fallback_model_is_looked_for(
+    tmp_path: Path, slack: Server, database: str, model: str, sentence: str
+) -> None:
+    """At its own server, with its own key."""
+    fallback = {"MODEL": model, "BASE_URL": slack.openai_base_url, "API_KEY": "k2"}
+    named = {f"KIOKU_FALLBACK_{name}": value for name, value in fallback.items()}
+    found = told(ended(tmp_path, "doctor", **settings_for(slack, database), **named))
+    assert found.get(f"Model {model}", "") == sentence.format(url=slack.url)
+
+
 def test_a_database_is_told_to_be_migrated(
     tmp_path: Path, slack: Server, database: str, empty_database: str
 ) -> None:

@@ -73,7 +73,7 @@ async def test_a_host_that_does_not_find_the_item_answers(
     """Where a reasoning item is refused in the next round, it is left out, and the call stays."""
     item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "of another"}
     conversation = [*PROMPT.input, item, {"role": "assistant", "content": "x"}, *PROMPT.input]
-    events = await replier._requests.begin(conversation, [], identifier="x", retries=0)
+    events = await replier.models[0].begin(conversation, [], identifier="x", retries=0)
     assert [event["type"] async for event in events][-1] == "response.completed"
     refused, taken = bodies(stand_in)
     assert any(one.get("type") == "reasoning" for one in refused["input"])

@@ -69,7 +69,7 @@ async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Fe
     assert thanks["text"] == say("en", "feedback_thanks")
     [row] = stored(app, who)
     assert (row["turn_id"], row["rating"], row["comment"]) == (turn["id"], "good", "")
-    assert row["model"] == app.wiring.turn_dependencies.replier.model
+    assert row["model"] == app.wiring.turn_dependencies.replier.models[0].model
     assert row["memories"] == turn["recalled"] != []
     assert 0 < row["latency_ms"] < 60_000
 

@@ -42,7 +42,7 @@ def due_in(app: App, message: Message) -> float | None:
 def back(app: App) -> None:
     """Let the model answer again, and what is asked of it be counted anew."""
     app.stand_in.call("/_model/faults", method="DELETE")
-    app.wiring.turn_dependencies.replier.breaker.answered()
+    app.wiring.turn_dependencies.replier.models[0].breaker.answered()
 
 
 async def drain(app: App, message: Message) -> None:

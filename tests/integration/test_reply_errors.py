@@ -77,7 +77,7 @@ async def test_only_three_codes_can_pass(replier: Replier, stand_in: Server, sha
             continue
         how = {"endpoint": "responses", "error_code": code, **SHAPES[shape]}
         stand_in.call("/_model/faults", how)
-        replier.breaker.answered()
+        replier.models[0].breaker.answered()
         failed = await failure(replier)
         assert (failed.cause, failed.code) == (cause, code)
         assert failed.passes is (code in PASSING)
@@ -89,7 +89,7 @@ async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: 
         how = {"event": "failed", "error_code": "invalid_prompt"}
         stand_in.call("/_model/faults", {"endpoint": "responses", **how})
         assert (await failure(replier, f"Question {number}")).cause == "model_policy"
-    assert not replier.breaker.probing
+    assert not replier.probing
     assert (await replier.reply(ALICE, PROMPT, Shown())).text
 
 
@@ -99,7 +99,7 @@ async def test_passing_errors_open_the_breaker(replier: Replier, stand_in: Serve
         how = {"event": "error", "error_code": "server_error"}
         stand_in.call("/_model/faults", {"endpoint": "responses", **how})
         assert (await failure(replier, f"Question {number}")).cause == "model_down"
-    assert replier.breaker.open
+    assert replier.unavailable
 
 
 @pytest.mark.parametrize(

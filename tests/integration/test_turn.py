@@ -220,7 +220,7 @@ async def test_tools_are_shown_and_links_held_back(app: App) -> None:
     tasks = [(one["title"], one["status"]) for one in blocks if one["type"] == "task_card"]
     assert tasks == [(say("en", "task_web_search"), "complete")]
     assert say("en", "footer_links") in json.dumps(blocks, ensure_ascii=False)
-    assert app.turn(asked)["model"] == app.wiring.turn_dependencies.replier.model
+    assert app.turn(asked)["model"] == app.wiring.turn_dependencies.replier.models[0].model
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ DEFAULTS: dict[str, Any] = {
     "PORT": 3000,
     "KIOKU_METRICS_PORT": 0,
     "KIOKU_REPLY_MODEL": "gpt-6-luna",
+    "KIOKU_REASONING_EFFORT": None,
+    "KIOKU_FALLBACK_MODEL": None,
+    "KIOKU_FALLBACK_BASE_URL": None,
+    "KIOKU_FALLBACK_API_KEY": None,
     "KIOKU_MEMORY_MODEL": "gpt-6-luna",
     "KIOKU_MEMORY_API": "responses",
     "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small",
@@ -82,6 +86,10 @@ GOOD: list[tuple[str, str, Any]] = [
     ("PORT", "65535", 65535),
     ("KIOKU_METRICS_PORT", "9464", 9464),
     ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
+    ("KIOKU_REASONING_EFFORT", "low", "low"),
+    ("KIOKU_FALLBACK_MODEL", "gpt-5.6-luna", "gpt-5.6-luna"),
+    ("KIOKU_FALLBACK_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
+    ("KIOKU_FALLBACK_API_KEY", "sk-2", SecretStr("sk-2")),
     ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),
     ("KIOKU_MEMORY_API", "responses", "responses"),
     ("KIOKU_MEMORY_API", "chat", "chat"),
@@ -120,6 +128,11 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_LOG_LEVEL", "ERROR", "ERROR"),
     ("KIOKU_LOG_FORMAT", "json", "json"),
 ]
+# What a setting is refused without.
+NEEDED = {
+    name: {"KIOKU_FALLBACK_MODEL": "m"}
+    for name in ("KIOKU_FALLBACK_BASE_URL", "KIOKU_FALLBACK_API_KEY")
+}
 BAD: list[tuple[str, str, str]] = [
     ("KIOKU_POOL_SIZE", "0", "a number of connections from 1 to 1000"),
     ("PORT", "http", "a port number from 0 to 65535"),
@@ -136,6 +149,18 @@ BAD: list[tuple[str, str, str]] = [
         "DATABASE_OWNER_URL",
         "localhost/kioku",
         "an address such as postgresql://OWNER:PASSWORD@HOST:5432/DATABASE",
+    ),
+    ("KIOKU_REASONING_EFFORT", "much", "none, minimal, low, medium, high or xhigh, or nothing"),
+    (
+        "KIOKU_FALLBACK_BASE_URL",
+        "http://127.0.0.1:1/v1",
+        "an address such as https://api.openai.com/v1, and the name of the model into"
+        " KIOKU_FALLBACK_MODEL",
+    ),
+    (
+        "KIOKU_FALLBACK_API_KEY",
+        "sk-2",
+        "the key of that server, and the name of the model into KIOKU_FALLBACK_MODEL",
     ),
     ("KIOKU_MEMORY_API", "completions", "responses or chat"),
     ("KIOKU_VERIFY", "sometimes", "on or off"),
@@ -218,7 +243,7 @@ def test_good_values(subtests: pytest.Subtests) -> None:
     for name, value, read in GOOD:
         with subtests.test(name=name, value=value, read=read):
             for given in (value, f"  {value}\n"):
-                assert getattr(load(**{name: given}), NAMES[name]) == read
+                assert getattr(load(**{**NEEDED.get(name, {}), name: given}), NAMES[name]) == read
 
 
 def test_bad_values(subtests: pytest.Subtests) -> None:
@@ -374,3 +399,30 @@ def test_the_example_file_lists_every_setting() -> None:
     listed = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", example.read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(DEFAULTS)
     load_settings({}, dotenv=example)
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "key"),
+    [
+        ({}, "http://127.0.0.1:1/v1", "k1"),
+        ({"BASE_URL": "http://127.0.0.1:2/v1"}, "http://127.0.0.1:2/v1", "none"),
+        ({"API_KEY": "k2"}, "http://127.0.0.1:1/v1", "k2"),
+        (
+            {"BASE_URL": "http://127.0.0.1:2/v1", "API_KEY": "k2"},
+            "http://127.0.0.1:2/v1",
+            "k2",
+        ),
+    ],
+    ids=str,
+)
+def test_the_key_of_one_server_is_not_sent_to_another(
+    given: dict[str, str], address: str, key: str
+) -> None:
+    """A fallback at its own address has its own key, or none."""
+    named = {f"KIOKU_FALLBACK_{name}": value for name, value in given.items()}
+    first = {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_API_KEY": "k1"}
+    assert load(**first).with_fallback_model() is None
+    fallback = load(**first, KIOKU_FALLBACK_MODEL="m", **named).with_fallback_model()
+    assert fallback is not None
+    found = fallback.reply_model, fallback.openai_base_url, fallback.model_key()
+    assert found == ("m", address, key)

@@ -37,7 +37,8 @@ class StreamedAnswer:
     """The text of one answer, over all responses of the model that it takes.
 
     `is_full`: the text, commentary included, has reached `MAX_ANSWER`; what follows is not taken.
-    `characters` counts all that the model wrote, shown or not; `searches` its web searches.
+    `characters` counts all that the model wrote, shown or not; `calls` the tool calls that were
+    carried out, `searches` the web searches among them.
     """
 
     def __init__(self, links: LinkFilter, on_text: OnText, on_task: OnTask) -> None:
@@ -45,6 +46,7 @@ class StreamedAnswer:
         self.cut: CutReason | None = None
         self.is_full = False
         self.characters = 0
+        self.calls = 0
         self.searches = 0
         self._on_text = on_text
         self._on_task = on_task
@@ -165,7 +167,8 @@ class ResponseReader:
     empty until it ends.
     Messages, and the text parts within one, become paragraphs of the answer. A message whose
     ``phase`` is ``commentary`` is told as a task and is no part of it, also where the phase is
-    known only at its end.
+    known only at its end. Some servers send only part of the events: items of a type for which no
+    event came are read from the response that the last event contains.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
     ``MessagePhase`` of https://github.com/openai/openai-openapi
@@ -179,6 +182,7 @@ class ResponseReader:
         self._comments = False
         self._begun_at: int | None = None
         self._part: object = None
+        self._texted = False
 
     async def read(self, event: Event) -> bool:
         """Take the next event; return whether the response is over.
@@ -198,6 +202,7 @@ class ResponseReader:
                 add_item(self.output, event)
                 await self._end_item(self.output[-1])
             case "response.completed" | "response.incomplete" as kind:
+                await self._read_rest(event)
                 await self._written.settle()
                 self.tokens = tokens_of(event, self._model)
                 self._written.cut = None if kind == "response.completed" else _cut(event)
@@ -219,6 +224,7 @@ class ResponseReader:
 
     async def _text(self, event: Event, *, refuses: bool = False) -> None:
         piece = delta_of(event)
+        self._texted = True
         if self._begun_at is None:
             await self._begin_message()
         part = event.get("output_index"), event.get("content_index")
@@ -239,6 +245,26 @@ class ResponseReader:
                 self._written.retract(self._begun_at)
             await self._written.comment(text_of(item))
         self._comments, self._begun_at = False, None
+
+    async def _read_rest(self, event: Event) -> None:
+        """Read the items of a whole response whose types no event has brought."""
+        match event:
+            case {"response": {"output": list(items)}}:
+                seen = {item["type"] for item in self.output}
+                for item in items:
+                    match item:
+                        case {"type": "message" | "function_call" | "reasoning" as kind} if (
+                            kind not in seen
+                        ):
+                            add_item(self.output, {"item": item})
+                            await self._show_whole(self.output[-1])
+
+    async def _show_whole(self, item: Event) -> None:
+        if item["type"] == "message" and not self._texted:
+            await self._begin_message()
+            if item.get("phase") != _COMMENTARY:
+                await self._written.text(text_of(item))
+            await self._end_item(item)
 
 
 def _cut(event: Event) -> CutReason:

@@ -248,6 +248,8 @@ _CAUSE_OF_STATUS: Final[Mapping[int, Cause]] = {
     425: "model_down",
     429: "model_busy",
 }
+# vLLM and others name it in words only.
+_TOO_LONG: Final = re.compile(r"maximum context length|context window|prompt is too long")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -288,6 +290,8 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
         failed = _failure(error.code, error.type, error.status_code)
         if failed.cause == "model_failed" and error.param == "model":
             return ReplyFailed("model_refused", error.code)
+        if failed.cause == "model_failed" and _TOO_LONG.search(error.message):
+            return ReplyFailed("model_too_long", error.code)
         return failed
     if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
         return _failure(error.code, error.type)

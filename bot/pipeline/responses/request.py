@@ -20,7 +20,14 @@ log = logging.getLogger(__name__)
 # Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
 ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
-_REASONING: Final = re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE)
+# The parameters that a server may refuse, and what its error says then, in the order in which they
+# are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM and Ollama.
+_OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
+    "max_output_tokens": re.compile("max_output_tokens"),
+    "safety_identifier": re.compile("safety_identifier"),
+    "reasoning": re.compile(r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"),
+    "include": re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE),
+}
 _RETRY_SECONDS = 0.5
 FAILURES = 3
 PROBE_SECONDS = 5.0
@@ -30,7 +37,8 @@ _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 class CircuitBreaker:
     """Opens after failures of `FAILURES` different requests, with no success between them.
 
-    Then it lets one request through each `PROBE_SECONDS`. There is one breaker for each process.
+    Then it lets one request through each `PROBE_SECONDS`. There is one breaker
+    for each model of a process.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,16 +83,22 @@ class ModelRequests:
 
     ``include`` asks for encrypted reasoning items, which are sent back between the tool rounds of
     an answer: nothing is stored at the model's host. ``max_output_tokens`` is left out for a host
-    that has no such parameter or a lower limit. Each is left out after the first refusal.
+    that has no such parameter or a lower limit, ``safety_identifier`` and ``reasoning`` (with
+    `effort`) for one that does not know them. Each is left out after the first refusal. `breaker`
+    records whether the model answers.
 
     Source: https://platform.openai.com/docs/api-reference/responses/create
     """
 
-    def __init__(self, client: openai.AsyncOpenAI, *, model: str) -> None:
+    def __init__(
+        self, client: openai.AsyncOpenAI, *, model: str, effort: str | None = None
+    ) -> None:
         # The SDK would wait as long as a 429 says, in a worker's slot.
         self.client = client.with_options(max_retries=0)
         self.retries = min(client.max_retries, 1)
-        self._model = model
+        self.model = model
+        self.breaker = CircuitBreaker()
+        self._effort = effort
         self._left_out: set[str] = set()
 
     @measured("model answers")
@@ -126,18 +140,22 @@ class ModelRequests:
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
     ) -> dict[str, Any]:
-        optional: dict[str, Any] = {"max_output_tokens": MAX_OUTPUT_TOKENS}
+        optional: dict[str, Any] = {
+            "max_output_tokens": MAX_OUTPUT_TOKENS,
+            "safety_identifier": identifier,
+        }
+        if self._effort:
+            optional["reasoning"] = {"effort": self._effort}
         if tools:
             # Without tools no request follows in which reasoning could be sent back.
             optional["include"] = [ENCRYPTED_REASONING]
         if "include" in self._left_out:
             conversation = [item for item in conversation if item.get("type") != "reasoning"]
         return {
-            "model": self._model,
+            "model": self.model,
             "input": conversation,
             "tools": tools,
             "store": False,
-            "safety_identifier": identifier,
             "stream": True,
             **{name: value for name, value in optional.items() if name not in self._left_out},
         }
@@ -148,14 +166,19 @@ def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str |
 
     The refusal of a reasoning item that is sent back counts as one of ``include``.
     """
-    refused = isinstance(error, openai.BadRequestError | openai.NotFoundError)
+    refused = isinstance(
+        error, openai.BadRequestError | openai.NotFoundError | openai.UnprocessableEntityError
+    )
     if not refused or failure_of(error).cause not in ("model_failed", "model_refused"):
         return None
-    named = f"{error.param} {error.code} {error.message}"
-    if "max_output_tokens" in body and "max_output_tokens" in named:
-        return "max_output_tokens"
-    reasons = "include" in body or any(item.get("type") == "reasoning" for item in body["input"])
-    return "include" if reasons and _REASONING.search(named) else None
+    # Without a message of its own the SDK's is the status alone: then the body says what is wrong.
+    named = f"{error.param} {error.code} {error.message} {error.body}"
+    sent = {*body}
+    if any(item.get("type") == "reasoning" for item in body["input"]):
+        sent.add("include")
+    return next(
+        (name for name, says in _OPTIONAL.items() if name in sent and says.search(named)), None
+    )
 
 
 def _asks_for_patience(error: openai.APIError) -> bool:

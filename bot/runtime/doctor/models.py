@@ -56,8 +56,26 @@ async def examine_models(settings: Settings) -> AsyncIterator[Finding]:
             if not goes_on:
                 return
             forms = forms and not (finding.level == "FIX" and _CHAT.intersection(names))
+    if (fallback := settings.with_fallback_model()) is not None:
+        yield await _examine_fallback(fallback)
     if forms:
         yield await _remembering(settings)
+
+
+async def _examine_fallback(fallback: Settings) -> Finding:
+    """Ask the fallback's server whether it has the model."""
+    part, server = f"Model {fallback.reply_model}", _server(fallback)
+    async with create_openai_client(fallback, seconds=20.0) as client:
+        try:
+            await client.models.retrieve(fallback.reply_model)
+        except openai.APIError as error:
+            status = getattr(error, "status_code", "no answer")
+            return fix(
+                part,
+                f"{server} does not have it ({status}): check KIOKU_FALLBACK_MODEL,"
+                " KIOKU_FALLBACK_BASE_URL and KIOKU_FALLBACK_API_KEY.",
+            )
+    return ok(part, "answers when the reply model does not (KIOKU_FALLBACK_MODEL).")
 
 
 def _named(settings: Settings) -> dict[str, list[str]]:

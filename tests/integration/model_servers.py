@@ -1,0 +1,192 @@
+"""Other servers of the Responses API: the stand-in behind a proxy that changes what differs.
+
+What each server sends and refuses is written after its own source or reference:
+Azure OpenAI (https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle),
+vLLM (``vllm/entrypoints/openai`` of https://github.com/vllm-project/vllm),
+Ollama (``openai/responses.go`` of https://github.com/ollama/ollama). `STRICT` is the smallest
+server that can be used: it refuses every field it does not know, as pydantic's ``extra="forbid"``
+does, and sends of the events only the pieces of text and the last one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import aiohttp
+from aiohttp import web
+
+Body: TypeAlias = dict[str, Any]
+Refusal: TypeAlias = tuple[int, Body]
+
+
+def _nothing(body: Body) -> None:
+    """Refuse no request."""
+
+
+def _unchanged(event: Body) -> Iterable[Body]:
+    return [event]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How a server differs from OpenAI's.
+
+    `refuse` returns the error for a request, `error` the body of an error of OpenAI's as this
+    server writes it, `event` the events in place of one. `path` is where its API begins.
+    """
+
+    name: str
+    error: Callable[[int, Body], Body]
+    refuse: Callable[[Body], Refusal | None] = _nothing
+    event: Callable[[Body], Iterable[Body]] = _unchanged
+    path: str = "/v1"
+
+
+def _azure_error(status: int, error: Body) -> Body:
+    names = {404: "DeploymentNotFound", 401: "401", 429: "429", 500: "InternalServerError"}
+    code = names.get(status, error.get("code"))
+    return {"error": {"code": code, "message": error["message"]}}
+
+
+def _azure_event(event: Body) -> Iterable[Body]:
+    if "response" in event:
+        event["response"]["content_filters"] = [{"blocked": False, "source_type": "completion"}]
+    return [event]
+
+
+def _vllm_error(status: int, error: Body) -> Body:
+    names = {400: "BadRequestError", 404: "NotFoundError", 500: "InternalServerError"}
+    message = error["message"]
+    if error.get("code") == "context_length_exceeded":
+        message = "This model's maximum context length is 4096 tokens. Please reduce the input."
+    named = {"message": message, "type": names.get(status, "Error"), "param": None}
+    return {"error": {**named, "code": status}}
+
+
+def _vllm_event(event: Body) -> Iterable[Body]:
+    item = event.get("item", {})
+    item.pop("phase", None)
+    if item.get("type") == "reasoning":
+        item["content"] = [{"type": "reasoning_text", "text": "…"}]
+        item.pop("encrypted_content", None)
+    # The final object is parsed a second time: its ids are other ones.
+    for one in event.get("response", {}).get("output", []):
+        one["id"] = f"again_{one['id']}"
+        if "call_id" in one:
+            one["call_id"] = f"again_{one['call_id']}"
+    return [event]
+
+
+def _ollama_error(status: int, error: Body) -> Body:
+    kind = "api_error" if status >= 500 else "invalid_request_error"
+    kind = "not_found_error" if status == 404 else kind
+    return {"error": {"message": error["message"], "type": kind, "param": None, "code": None}}
+
+
+def _ollama_refuses(body: Body) -> Refusal | None:
+    effort = (body.get("reasoning") or {}).get("effort")
+    if effort not in (None, "none", "low", "medium", "high", "max"):
+        message = f'invalid reasoning value: "{effort}" (must be "high", "medium", "low" or "none")'
+        return 400, _ollama_error(400, {"message": message})
+    return None
+
+
+def _ollama_event(event: Body) -> Iterable[Body]:
+    if "response" in event:
+        event["response"] |= {"safety_identifier": None, "service_tier": "default"}
+    return [event]
+
+
+_KNOWN = {"model", "input", "tools", "stream", "store", "tool_choice", "parallel_tool_calls"}
+
+
+def _strict_refuses(body: Body) -> Refusal | None:
+    found = [
+        {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted"}
+        for name in body
+        if name not in _KNOWN
+    ]
+    return (422, {"detail": found}) if found else None
+
+
+def _strict_event(event: Body) -> Iterable[Body]:
+    ends = ("response.completed", "response.incomplete", "response.failed", "error")
+    if event["type"] in ("response.output_text.delta", *ends):
+        yield event
+
+
+AZURE = Dialect(name="azure", error=_azure_error, event=_azure_event, path="/openai/v1")
+VLLM = Dialect(name="vllm", error=_vllm_error, event=_vllm_event)
+OLLAMA = Dialect(name="ollama", error=_ollama_error, refuse=_ollama_refuses, event=_ollama_event)
+STRICT = Dialect(
+    name="strict",
+    error=lambda status, error: {"detail": error["message"]},
+    refuse=_strict_refuses,
+    event=_strict_event,
+)
+DIALECTS = (AZURE, VLLM, OLLAMA, STRICT)
+
+
+@dataclass(slots=True)
+class ModelServer:
+    """A proxy in front of the stand-in at `upstream`.
+
+    `requests` are the bodies that came, `left` the number of streams that were read to their end.
+    """
+
+    dialect: Dialect
+    upstream: str
+    url: str = ""
+    requests: list[Body] = field(default_factory=list)
+    left: int = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Pass a request on, and its answer back."""
+        body = await request.json() if request.can_read_body else {}
+        if request.path.endswith("/responses"):
+            self.requests.append(body)
+            if (refusal := self.dialect.refuse(body)) is not None:
+                return web.json_response(refusal[1], status=refusal[0])
+        url = self.upstream + request.path.removeprefix(self.dialect.path)
+        kept = {"Authorization": request.headers.get("Authorization", "")}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(request.method, url, json=body or None, headers=kept) as given,
+        ):
+            if given.status >= 400:
+                error = (await given.json())["error"]
+                return web.json_response(
+                    self.dialect.error(given.status, error), status=given.status
+                )
+            if not body.get("stream"):
+                return web.json_response(await given.json())
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            await response.prepare(request)
+            async for line in given.content:
+                if line.startswith(b"data: {"):
+                    for event in self.dialect.event(json.loads(line[6:])):
+                        data = json.dumps(event)
+                        text = f"event: {event['type']}\ndata: {data}\n\n"
+                        await response.write(text.encode())
+            self.left += 1
+            return response
+
+
+@asynccontextmanager
+async def model_server(dialect: Dialect, upstream: str) -> AsyncIterator[ModelServer]:
+    """Serve `dialect` on a free port of the loopback interface."""
+    server = ModelServer(dialect, upstream)
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}{dialect.path}"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,269 @@
+"""Replies and formation through servers that speak the Responses API in their own way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import openai
+import pytest
+
+from bot.config import STAND_IN_MODEL
+from bot.pipeline.prompt import compose
+from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
+from memory import Person, Pool
+from tests.conftest import Server
+from tests.integration.app import App, open_app
+from tests.integration.model_servers import (
+    DIALECTS,
+    OLLAMA,
+    STRICT,
+    Dialect,
+    ModelServer,
+    model_server,
+)
+from tests.integration.playground_slack import PlaygroundSlack
+from tests.integration.responses_server import LookTool, Shown, create_replier
+
+ALICE = Person("T1", "U1")
+PROMPT = compose(question="What do I eat?", user_id="U1", memories=[])
+
+
+@pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Each server in turn."""
+    assert isinstance(request.param, Dialect)
+    return request.param
+
+
+@pytest.fixture
+async def server(dialect: Dialect, stand_in: Server) -> AsyncIterator[ModelServer]:
+    """The server that is asked."""
+    async with model_server(dialect, stand_in.openai_base_url) as served:
+        yield served
+
+
+@pytest.fixture
+async def client(server: ModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
+    """A client of it."""
+    async with openai.AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0) as opened:
+        yield opened
+
+
+def fault(stand_in: Server, **how: Any) -> None:
+    """Let the next request fail."""
+    stand_in.call("/_model/faults", {"endpoint": "responses", **how})
+
+
+async def test_a_message_is_answered_and_remembered(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    server: ModelServer,
+    client: openai.AsyncOpenAI,
+    dialect: Dialect,
+) -> None:
+    """The reply is streamed, a memory is formed and checked, and the next reply has it in view."""
+    chat = {"memory_api": "chat"} if dialect is STRICT else {}
+    app: App = await open_app(
+        pool, database, slack, stand_in, client, openai_base_url=server.url, **chat
+    )
+    place = slack.place()
+    told = await app.ask(place, "I love okonomiyaki")
+    assert app.turn(told)["model"] == STAND_IN_MODEL
+    [memory] = await app.form(told)
+    assert memory["food_name"] == "okonomiyaki"
+    asked = await app.ask(place, "What shall I eat?")
+    assert "okonomiyaki" in app.request_texts()[-1]
+    assert "okonomiyaki" in app.turn(asked)["reply"]
+    kinds = [entry["kind"] for entry in stand_in.call("/_model/journal")["entries"]]
+    assert {"reply", "formation", "verdict"} <= {*kinds}
+
+
+async def test_pieces_come_as_they_are_written(
+    client: openai.AsyncOpenAI, stand_in: Server
+) -> None:
+    """The text is the same however few events the server sends."""
+    text = "First this.\n\nThen **that**, and a list:\n\n- one\n- two"
+    stand_in.call("/_model/script", {"endpoint": "responses", "output": {"text": text}})
+    shown = Shown()
+    reply = await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, shown)
+    assert reply.text == shown.text == text
+    assert len(shown.pieces) > 3
+    assert reply.model == STAND_IN_MODEL
+
+
+async def test_a_tool_is_called_once(
+    client: openai.AsyncOpenAI, server: ModelServer, stand_in: Server
+) -> None:
+    """A call is carried out once, and its output goes back, also where only the end names it."""
+    for output in ({"function_calls": [{"name": "look", "arguments": {"at": 1}}]}, {"text": "Ok."}):
+        stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
+    look = LookTool()
+    replier = create_replier(client, model=STAND_IN_MODEL)
+    assert (await replier.reply(ALICE, PROMPT, Shown(), look)).text == "Ok."
+    assert look.calls == ['{"at": 1}']
+    sent, answered = server.requests[-1]["input"][-2:]
+    assert (sent["type"], answered["type"]) == ("function_call", "function_call_output")
+    assert sent["call_id"] == answered["call_id"]
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ({"status": 401}, "model_refused"),
+        ({"error_code": "model_not_found"}, "model_refused"),
+        ({"error_code": "context_length_exceeded"}, "model_too_long"),
+        ({"status": 429}, "model_busy"),
+        ({"status": 500}, "model_down"),
+        ({"status": 503}, "model_down"),
+        ({"drop": True}, "model_down"),
+        ({"event": "failed", "break_after_chars": 5}, "model_down"),
+    ],
+    ids=str,
+)
+async def test_an_error_has_the_same_meaning(
+    client: openai.AsyncOpenAI, stand_in: Server, dialect: Dialect, how: dict[str, Any], cause: str
+) -> None:
+    """By the status where the body says nothing that is known."""
+    fault(stand_in, **how)
+    with pytest.raises(ReplyFailed) as raised:
+        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, Shown())
+    without_code = dialect in (OLLAMA, STRICT) and cause == "model_too_long"
+    assert raised.value.cause == ("model_failed" if without_code else cause)
+
+
+async def test_stop_closes_the_stream(
+    client: openai.AsyncOpenAI, server: ModelServer, stand_in: Server
+) -> None:
+    """What the reader raises comes out as it is; the server's stream is left before its end."""
+
+    class Stopped(Exception): ...
+
+    async def stop(piece: str) -> None:
+        if piece:
+            raise Stopped
+
+    stand_in.call("/_model/settings", {"token_ms": 100})
+    script = {"endpoint": "responses", "output": {"text": "word " * 200}}
+    stand_in.call("/_model/script", script)
+    with pytest.raises(Stopped):
+        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, stop)
+    stand_in.call("/_model/settings", {"token_ms": 0})
+    assert server.left == 0
+
+
+async def test_a_refused_parameter_is_left_out_from_then_on(
+    server: ModelServer, client: openai.AsyncOpenAI, dialect: Dialect
+) -> None:
+    """One more request for each refused parameter, for the first answer only."""
+    replier = create_replier(client, model=STAND_IN_MODEL, effort="minimal")
+    for _ in range(2):
+        assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text
+    sent = server.requests[-1]
+    assert ("reasoning" in sent) is (dialect not in (OLLAMA, STRICT))
+    assert ("safety_identifier" in sent) is ("max_output_tokens" in sent) is (dialect is not STRICT)
+    refused = {OLLAMA: 1, STRICT: 4}.get(dialect, 0)
+    assert len(server.requests) == refused + 2
+
+
+@pytest.fixture
+async def second(stand_in: Server) -> AsyncIterator[ModelServer]:
+    """The server of the fallback model."""
+    async with model_server(OLLAMA, stand_in.openai_base_url) as served:
+        yield served
+
+
+@pytest.fixture
+async def fallback(second: ModelServer) -> AsyncIterator[ModelRequests]:
+    """The fallback model: the stand-in under another name."""
+    async with openai.AsyncOpenAI(api_key="k2", base_url=second.url, max_retries=0) as opened:
+        yield ModelRequests(opened, model="gpt-6-luna")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"status": 500}, {"status": 429}, {"error_code": "insufficient_quota"}, {"status": 401}],
+    ids=str,
+)
+async def test_the_fallback_answers_when_the_first_model_does_not(
+    model_client: openai.AsyncOpenAI,
+    stand_in: Server,
+    second: ModelServer,
+    fallback: ModelRequests,
+    how: dict[str, Any],
+) -> None:
+    """The reply names the model that gave it, and one model is asked at a time."""
+    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
+    fault(stand_in, **how)
+    reply = await replier.reply(ALICE, PROMPT, Shown())
+    assert (reply.model, bool(reply.text)) == (fallback.model, True)
+    assert len(second.requests) == 1
+    assert not replier.unavailable
+    assert (await replier.reply(ALICE, PROMPT, Shown())).model == STAND_IN_MODEL
+    assert len(second.requests) == 1
+
+
+async def test_a_refusal_of_the_text_is_not_taken_to_the_fallback(
+    model_client: openai.AsyncOpenAI,
+    stand_in: Server,
+    second: ModelServer,
+    fallback: ModelRequests,
+) -> None:
+    """What one provider's policy refuses is sent to no other."""
+    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
+    fault(stand_in, error_code="invalid_prompt")
+    with pytest.raises(ReplyFailed) as raised:
+        await replier.reply(ALICE, PROMPT, Shown())
+    assert raised.value.cause == "model_policy"
+    assert second.requests == []
+
+
+async def test_half_an_answer_is_not_continued_by_the_fallback(
+    model_client: openai.AsyncOpenAI,
+    stand_in: Server,
+    second: ModelServer,
+    fallback: ModelRequests,
+) -> None:
+    """Nor is an answer begun again whose tools were called: they would be called twice."""
+    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
+    fault(stand_in, event="failed", break_after_chars=5)
+    with pytest.raises(ReplyFailed):
+        await replier.reply(ALICE, PROMPT, Shown())
+    call = {"function_calls": [{"name": "look", "arguments": {}}]}
+    stand_in.call("/_model/script", {"endpoint": "responses", "output": call})
+    look = LookTool()
+    with pytest.raises(ReplyFailed):
+        await replier.reply(ALICE, PROMPT, Shown(), look, lambda: fault(stand_in, status=500))
+    assert look.calls == ["{}"]
+    assert second.requests == []
+
+
+async def test_messages_wait_only_where_every_model_is_away(
+    stand_in: Server, second: ModelServer, fallback: ModelRequests
+) -> None:
+    """A model that failed three times is asked once in a while only, and the fallback answers."""
+    async with openai.AsyncOpenAI(
+        api_key="k", base_url="http://127.0.0.1:9/v1", max_retries=0
+    ) as nobody:
+        replier = create_replier(nobody, model=STAND_IN_MODEL, fallbacks=[fallback])
+        for model in replier.models:
+            model.breaker = CircuitBreaker(lambda: 0.0)
+
+        async def ask(number: int) -> str:
+            asked = compose(question=f"What about number {number}?", user_id="U1", memories=[])
+            return (await replier.reply(ALICE, asked, Shown())).model
+
+        assert [await ask(number) for number in range(4)] == [fallback.model] * 4
+        assert replier.models[0].breaker.open
+        assert not replier.unavailable
+        fault(stand_in, status=500, times=-1)
+        waiting = []
+        for number in range(4, 7):
+            with pytest.raises(ReplyFailed):
+                await ask(number)
+            waiting.append((replier.unavailable, replier.probing))
+        assert waiting == [(False, False), (False, False), (True, True)]
+        assert len(second.requests) == 7
