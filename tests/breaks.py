@@ -1555,10 +1555,37 @@ BREAKS = (
         ),
     ),
     Break(
+        "the fallback gets half an answer",
+        "bot/pipeline/reply.py",
+        "if not another_may or written.characters or written.calls:",
+        "if not another_may:",
+        "Another model would begin again below half an answer, and tools would be called twice.",
+        (
+            "tests/integration/test_model_servers.py"
+            "::test_half_an_answer_is_not_continued_by_the_fallback",
+        ),
+    ),
+    Break(
+        "the key of one provider goes to another",
+        "bot/config.py",
+        "        if self.fallback_base_url is not None or self.fallback_api_key is not None:",
+        "        if self.fallback_api_key is not None:",
+        "OpenAI's key would be sent to the fallback's server.",
+        ("tests/unit/test_config.py::test_the_key_of_one_server_is_not_sent_to_another",),
+    ),
+    Break(
+        "tool calls that only the last event names",
+        "bot/pipeline/responses/answer.py",
+        "                await self._read_rest(event)\n",
+        "",
+        "With some servers Kioku would never call a tool.",
+        ("tests/integration/test_model_servers.py::test_a_tool_is_called_once",),
+    ),
+    Break(
         "a limit that the model refuses",
         "bot/pipeline/responses/request.py",
-        '    if "max_output_tokens" in body and "max_output_tokens" in named:',
-        "    if False:",
+        '    "max_output_tokens": re.compile("max_output_tokens"),',
+        '    "max_output_tokens": re.compile("never"),',
         "A model whose own limit of tokens is lower would answer nobody.",
         (
             "tests/integration/test_reply_limits.py::test_a_model_that_does_not_take_the_limit_answers",
@@ -2072,8 +2099,8 @@ BREAKS = (
     Break(
         "a refused include is left out",
         "bot/pipeline/responses/request.py",
-        '    return "include" if reasons and _REASONING.search(named) else None',
-        "    return None",
+        "    sent = {*body}",
+        '    sent = {*body} - {"include"}',
         "A model that does not reason would answer nobody.",
         ("tests/integration/test_encrypted_reasoning.py",),
     ),

@@ -18,6 +18,10 @@ from tests.browser.visitor import Playground, Visitor
 from tests.conftest import ROOT
 
 
+@pytest.mark.failed_calls(
+    "chat.appendStream: stopped_by_user",
+    because="The next piece may be on its way when the stop is clicked.",
+)
 async def test_stop_keeps_what_was_written(kioku: Playground, visit: Visit) -> None:
     """An answer streams in with a caret and a Stop button; Stop ends it and keeps its beginning."""
     ann = await visit(kioku, kioku.person())

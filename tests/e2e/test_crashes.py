@@ -112,7 +112,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
         yield Stage(Workspace(slack), fleet, gateways, conninfo)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     """Whatever was in progress when a process was killed, five times, is answered in the end."""
     with stage(postgres, tmp_path / "app", workers=1) as staged:
@@ -141,7 +141,7 @@ def _kill(fleet: Fleet, worker: Replica, body: str) -> None:
         fleet.kill(worker)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_what_ends_its_process_each_time_gets_the_apology_alone(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 MANY = 80
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_who_writes_once_does_not_wait_for_who_writes_much(own_world: World) -> None:
     """With 80 direct messages of one person waiting, another's message is among the first begun."""
     world = own_world

@@ -60,7 +60,6 @@ def shown(staged: Stage, human: Human, said: Said) -> str:
     return session(staged.workspace.slack.call(path)["threads"], said)
 
 
-@pytest.mark.timeout(200)
 def test_a_killed_process_leaves_no_session_in_processing(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:

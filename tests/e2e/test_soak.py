@@ -16,7 +16,8 @@ from tests.soak.trouble import Plan, Trouble
 
 pytestmark = pytest.mark.slow
 
-PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=100.0, quiet=2.0)
+# It ends once all is quiet: a busy machine needs minutes, an idle one seconds.
+PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=600.0, quiet=2.0)
 
 
 @pytest.mark.failed_calls(
@@ -28,7 +29,7 @@ PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling
     "chat.appendStream: message_not_in_streaming_state",
     because="Workers that were killed leave streams that run, and two may end one.",
 )
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_or_done_twice_while_everything_breaks(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:

@@ -290,9 +290,9 @@ def test_ask_needs_no_slack(tmp_path: Path, readme: str) -> None:
             if connection.status == "LISTEN"
         ]
         assert set(listening) == {"127.0.0.1"}
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with socket.create_server(("127.0.0.1", port + 1)) as other:
         taken = other.getsockname()[1]
-        done = ended(tmp_path, "up", PORT=str(taken - 1), KIOKU_API_TOKEN=given)
+        done = ended(tmp_path, "up", PORT=str(port), KIOKU_API_TOKEN=given)
     assert f"Port {taken} cannot be opened" in done.err
 
 

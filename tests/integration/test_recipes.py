@@ -16,7 +16,7 @@ from tests.recipes import RECIPES, Edit
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("bot", "memory", "playground", "tests", "docs", "examples", "bench", "deploy", "evals")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def sections() -> dict[str, str]:
