@@ -5,12 +5,18 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
 
 from playwright.async_api import FilePayload, Locator, expect
 
 from bot.locale import Language, say
+from playground.manifest import read_manifest
+from playground.slack import CLIENT_ID
 from tests.browser.camera import PHONE, Camera
 from tests.browser.visitor import Visitor
+
+_MANIFEST = Path(__file__).resolve().parents[2] / "manifest.yml"
 
 
 def _bowl(size: int = 96) -> bytes:
@@ -64,6 +70,7 @@ SURFACES = (
     ("thread", "In a channel", "A mention is answered in its thread, for two people."),
     ("preview", "Preview", "The memories that an answer in a channel could use."),
     ("unreachable", "When the model is away", "One sentence: the cause, and what comes next."),
+    ("install", "Installing by OAuth", "Slack's page on which a person allows Kioku's scopes."),
 )
 
 
@@ -147,6 +154,7 @@ class Day:
         await self.transfer()
         await self.thread()
         await self.outage()
+        await self.consent()
 
     @property
     def dialog(self) -> Locator:
@@ -402,3 +410,17 @@ class Day:
         await expect(one.messages).to_have_count(before + 2, timeout=30_000)
         await expect(one.page.locator(".live, .message.status")).to_have_count(0, timeout=30_000)
         await self.camera.shoot("unreachable", one.last)
+
+    async def consent(self) -> None:
+        """The page that leads to an installation in one more workspace."""
+        page, url = self.one.page, self.one.playground.url
+        asked = {
+            "client_id": CLIENT_ID,
+            "scope": ",".join(sorted(read_manifest(_MANIFEST).scopes)),
+            "redirect_uri": f"{url}/",
+        }
+        await self.camera.resize(height=1500)
+        await page.goto(f"{url}/oauth/v2/authorize?{urlencode(asked)}")
+        await page.wait_for_selector("[data-ready]")
+        await self.camera.shoot("install", page.locator("#consent"), margin=12)
+        await self.camera.resize()
