@@ -165,6 +165,11 @@ class Settings(BaseModel):
         return self.openai_api_key is not None or self.openai_base_url is not None
 
     @property
+    def models(self) -> str:
+        """Return the names of the models for replies, memories and embeddings."""
+        return f"{self.reply_model}, {self.memory_model}, {self.embedding_model}"
+
+    @property
     def stand_in(self) -> bool:
         """Say whether replies come from the stand-in model."""
         return self.reply_model == STAND_IN_MODEL

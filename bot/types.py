@@ -218,3 +218,25 @@ class PersonErased(Erased):
     never_formed_messages: int
     operator_actions: int
     named_in_policy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatingState:
+    """The state of an installation: of its messages, jobs and processes together.
+
+    `oldest_seconds` is the age of the oldest waiting message, `overdue` how long the job that was
+    scheduled first has been due; None without one.
+    """
+
+    now: datetime
+    server: str
+    processes: int
+    waiting: int
+    oldest_seconds: float | None
+    failed_messages: int
+    received_at: datetime | None
+    answered_at: datetime | None
+    due: int
+    overdue: float | None
+    later: int
+    failed_jobs: int

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from bot.config import Settings
 from bot.conversation.history import has_recalled
+from bot.conversation.operating_state import read_operating_state
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.types import PersonSettings
@@ -60,8 +61,13 @@ class HomeQueries:
             if tour and all(tour):
                 await note_toured(connection, person)
                 tour = ()
+        state = None
+        if person.user_id in self.settings.admins:
+            state = await read_operating_state(self.pool)
         return HomePage(
             settings=chosen,
+            state=state,
+            models=self.settings.models,
             off=chosen.off_reason(self.settings.consent),
             incognito=incognito,
             refusal=await self.access.refuses_person(person),

@@ -39,6 +39,7 @@ _COMMANDS = {
         "show versions, running processes, and counts of messages and jobs",
     ),
     "usage": ("operations:usage", "show model calls, tokens and cost by workspace and day"),
+    "audit": ("operations:audit", "show who ran which command, when, and how it ended"),
     "failed": ("", "list failed jobs, run them again, or delete them"),
     "export": (
         "data_commands:export",
@@ -107,9 +108,10 @@ def _parser() -> argparse.ArgumentParser:
         help="front: receive and store; worker: answer and remember; any number of each",
     )
     _add_doctor(commands["doctor"])
-    commands["usage"].add_argument(
-        "--days", type=_days, default=7, help="how many days, from 1 to 60 (7 unless set)"
-    )
+    for name in ("usage", "audit"):
+        commands[name].add_argument(
+            "--days", type=_days, default=7, help="how many days, from 1 to 60 (7 unless set)"
+        )
     failed = _add(_verbs(commands["failed"]), _FAILED)
     for verb in ("retry", "drop"):
         failed[verb].add_argument("ids", nargs="*", type=int, metavar="ID", help="from the list")

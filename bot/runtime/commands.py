@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.database import database, migrated
+from bot.runtime.operators import record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.playground import Playground, await_port, open_playground
 from bot.runtime.setup.connect import SetupPage
@@ -164,6 +165,8 @@ async def migrate_database(settings: Settings) -> None:
     """Bring the database of `settings` up to this version and say what was done."""
     async with database(settings) as addresses:
         done = await migrated(_with_secrets(settings), addresses)
+        if done:
+            await record_as_owner(addresses.owner_dsn, "migrate", len(done))
     tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
         await _record(pool, "export", person, count)
         return document
 
-    document = in_database(settings, read)
+    document = in_database(settings, read, action="export", team=team, user=user)
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     if out is None:
         sys.stdout.write(text)
@@ -57,7 +58,7 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         await _record(pool, "erase", person, erased.total)
         return erased
 
-    erased = in_database(settings, erased_now)
+    erased = in_database(settings, erased_now, action="erase", team=team, user=user)
     tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
     for table, count in sorted(erased.counts.items()):
         tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
@@ -93,7 +94,14 @@ def purge(settings: Settings, *, team: str, yes: bool) -> None:
     require_workspace(team)
     if not yes:
         confirm(team, "delete everything of this workspace", "Nothing was deleted")
-    counts = in_database(settings, lambda pool: purge_now(pool, team))
+
+    async def purged(pool: Pool) -> Counter[str]:
+        counts = await purge_now(pool, team)
+        async with transaction(pool) as connection:
+            await record(connection, "purge", counts.total(), team)
+        return counts
+
+    counts = in_database(settings, purged, action="purge", team=team)
     tell(f"Deleted {counts.total()} rows of workspace {team}.")
     for table, count in sorted(counts.items()):
         if count:
@@ -112,7 +120,7 @@ def _person(team: str, user: str) -> Person:
 
 async def _record(pool: Pool, action: str, person: Person, rows: int) -> None:
     async with transaction(pool) as connection:
-        await record(connection, action, rows, team=person.team_id, user=person.user_id)
+        await record(connection, action, rows, person.team_id, person.user_id)
 
 
 def _write(to: Path, text: str) -> None:

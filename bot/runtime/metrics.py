@@ -24,10 +24,10 @@ from prometheus_client import (
 )
 from psycopg import OperationalError
 
+from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.responses.events import Cause
 from bot.runtime.http_server import serving
-from bot.runtime.operations import read_state
 from memory import Pool, Span, recorded
 
 STEPS = {
@@ -115,15 +115,20 @@ class Metrics:
     async def text(self) -> bytes:
         """Return all metrics in Prometheus' text format; without those of a missing PostgreSQL."""
         try:
-            state = await read_state(self._pool, wait=_WAIT_SECONDS)
+            state = await read_operating_state(self._pool, wait=_WAIT_SECONDS)
         except OperationalError:
             for gauge in self._gauges.values():
                 gauge.set(float("nan"))
             self._gauges["database_up"].set(0)
         else:
             self._gauges["database_up"].set(1)
-            for name, value in state.items():
-                self._gauges[name].set(value)
+            self._gauges["processes"].set(state.processes)
+            self._gauges["messages_waiting"].set(state.waiting)
+            self._gauges["oldest_message_seconds"].set(state.oldest_seconds or 0.0)
+            self._gauges["jobs_due"].set(state.due)
+            self._gauges["oldest_job_seconds"].set(state.overdue or 0.0)
+            self._gauges["jobs_later"].set(state.later)
+            self._gauges["jobs_failed"].set(state.failed_jobs)
         return generate_latest(self._registry)
 
 

@@ -10,30 +10,22 @@ from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.config import Settings
+from bot.conversation.operating_state import read_operating_state
 from bot.runtime.database import database, replace_vectors
-from bot.runtime.operators import in_database, record
+from bot.runtime.operators import in_database, record, record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
+from bot.types import OperatingState
 from memory import Pool, execute_statement, transaction
 
 _LISTED = 50
-_ALIVE_SECONDS = 10
-_STATE: LiteralString = (
-    "SELECT state.*, now() AS now, current_setting('server_version') AS server,"
-    " (SELECT count(*) FROM processes WHERE seen_at > now() - make_interval(secs => %s))"
-    " AS processes,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
-    "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS due,"
-    " (SELECT extract(epoch FROM now() - min(scheduled_at))::float FROM procrastinate_jobs"
-    "  WHERE status = 'todo' AND scheduled_at <= now()) AS overdue,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now())"
-    " AS later,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS failed_jobs"
-    " FROM operating_state() AS state"
-)
 _USAGE: LiteralString = (
     "SELECT day, team_id, calls, tokens, cost_usd, unpriced FROM token_use"
     " WHERE day > (now() AT TIME ZONE 'utc')::date - %s::int ORDER BY day DESC, team_id"
+)
+_AUDIT: LiteralString = (
+    "SELECT at, operator, host, action, team_id, user_id, rows, outcome FROM operator_actions"
+    " WHERE at > now() - make_interval(days => %s) ORDER BY id DESC"
 )
 _LIST: LiteralString = (
     "SELECT jobs.id, jobs.task_name, jobs.attempts,"
@@ -85,58 +77,36 @@ def usage(settings: Settings, *, days: int) -> None:
         )
 
 
-async def read_state(pool: Pool, *, wait: float) -> dict[str, float]:
-    """Return counts and ages, named as the gauges of `bot.runtime.metrics`.
-
-    Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
-    """
-    row = await _state(pool, wait=wait)
-    return {
-        "processes": row["processes"],
-        "messages_waiting": row["waiting"],
-        "oldest_message_seconds": row["oldest_seconds"] or 0.0,
-        "jobs_due": row["due"],
-        "oldest_job_seconds": row["overdue"] or 0.0,
-        "jobs_later": row["later"],
-        "jobs_failed": row["failed_jobs"],
-    }
-
-
-async def _state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:
-    [row] = await execute_statement(pool, _STATE, (_ALIVE_SECONDS,), wait=wait)
-    return row
-
-
 def status(settings: Settings) -> None:
     """Print versions, model, running processes, and counts of messages and jobs.
 
     Raises `StartError` if the database cannot be reached or is not set up.
     """
-    for label, text in _lines(settings, in_database(settings, _state)):
+    for label, text in _lines(settings, in_database(settings, read_operating_state)):
         tell(f"{label:11}{text}")
 
 
-def _lines(settings: Settings, row: dict[str, Any]) -> list[tuple[str, str]]:
+def _lines(settings: Settings, state: OperatingState) -> list[tuple[str, str]]:
     def ago(moment: datetime | None) -> str:
         return (
-            "never" if moment is None else f"{_duration((row['now'] - moment).total_seconds())} ago"
+            "never" if moment is None else f"{_duration((state.now - moment).total_seconds())} ago"
         )
 
-    waiting = f"{row['waiting']} waiting"
-    if row["waiting"]:
-        waiting += f", the oldest for {_duration(row['oldest_seconds'])}"
-    failed = f"{_count(row['failed_messages'], 'message')} and {_count(row['failed_jobs'], 'job')}"
+    waiting = f"{state.waiting} waiting"
+    if state.waiting:
+        waiting += f", the oldest for {_duration(state.oldest_seconds or 0.0)}"
+    failed = f"{_count(state.failed_messages, 'message')} and {_count(state.failed_jobs, 'job')}"
     failed += " in the last 14 days"
-    if row["failed_jobs"]:
+    if state.failed_jobs:
         failed += " (see `kioku failed list`)"
     return [
-        ("Kioku", f"{version('kioku')} on PostgreSQL {row['server'].split()[0]}"),
-        ("Models", f"{settings.reply_model}, {settings.memory_model}, {settings.embedding_model}"),
-        ("Processes", f"{row['processes']} running"),
+        ("Kioku", f"{version('kioku')} on PostgreSQL {state.server.split()[0]}"),
+        ("Models", settings.models),
+        ("Processes", f"{state.processes} running"),
         ("Messages", waiting),
-        ("Received", ago(row["received_at"])),
-        ("Answered", ago(row["answered_at"])),
-        ("Jobs", f"{row['due']} due, {row['later']} scheduled"),
+        ("Received", ago(state.received_at)),
+        ("Answered", ago(state.answered_at)),
+        ("Jobs", f"{state.due} due, {state.later} scheduled"),
         ("Failed", failed),
     ]
 
@@ -203,7 +173,22 @@ def _change_failed(
             await record(connection, verb, count)
         return row["changed"], row["covered"]
 
-    return in_database(settings, change)
+    return in_database(settings, change, action=verb)
+
+
+def audit(settings: Settings, *, days: int) -> None:
+    """Print who ran which command on whose data, the newest first. Raises `StartError`."""
+
+    async def listed(pool: Pool) -> list[dict[str, Any]]:
+        return await execute_statement(pool, _AUDIT, (days,))
+
+    rows = in_database(settings, listed)
+    for row in rows:
+        at = row["at"].astimezone(UTC).isoformat(timespec="seconds")
+        who = f"{row['operator']}@{row['host'] or '-'}"
+        whose = f"{row['team_id']:12}  {row['user_id']:12}"
+        tell(f"{at}  {who:24}  {row['action']:12}  {whose}  {row['rows']:>8}  {row['outcome']}")
+    tell(f"{_count(len(rows), 'command')} in the last {_count(days, 'day')}")
 
 
 async def reembed(settings: Settings, *, again: bool) -> None:
@@ -215,6 +200,7 @@ async def reembed(settings: Settings, *, again: bool) -> None:
     try:
         async with database(settings) as addresses:
             made = await replace_vectors(settings, addresses, again=again)
+            await record_as_owner(addresses.owner_dsn, "reembed", made)
     except OperationalError:
         raise StartError(
             "PostgreSQL could not be reached: run the command again, it goes on where it was."

@@ -7,9 +7,10 @@ import contextlib
 import getpass
 import os
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from psycopg import AsyncConnection, OperationalError
 
@@ -17,17 +18,34 @@ from bot.config import Settings
 from bot.queue.queue import migrations
 from bot.runtime.database import database
 from bot.runtime.startup import StartError, cannot_connect
-from memory import Pool, check_access, check_database, create_pool
+from memory import Pool, check_access, check_database, create_pool, transaction
 
 T = TypeVar("T")
 
 
-def in_database(settings: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
-    """Return the result of `work` with the database of `settings`. Raises `StartError`."""
+def in_database(
+    settings: Settings,
+    work: Callable[[Pool], Awaitable[T]],
+    *,
+    action: str = "",
+    team: str = "*",
+    user: str = "*",
+) -> T:
+    """Return the result of `work` with the database of `settings`. Raises `StartError`.
+
+    A command with an `action` is recorded as failed if `work` raises; else `work` records it.
+    """
 
     async def go() -> T:
         async with operators_pool(settings) as pool:
-            return await work(pool)
+            try:
+                return await work(pool)
+            except BaseException:
+                if action:
+                    with contextlib.suppress(OperationalError):
+                        async with transaction(pool) as connection:
+                            await record(connection, action, 0, team, user, outcome="failed")
+                raise
 
     return asyncio.run(go())
 
@@ -49,14 +67,26 @@ async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
 
 
 async def record(
-    connection: AsyncConnection[Any], action: str, rows: int, *, team: str = "*", user: str = "*"
+    connection: AsyncConnection[Any],
+    action: str,
+    rows: int,
+    team: str = "*",
+    user: str = "*",
+    *,
+    outcome: Literal["done", "failed"] = "done",
 ) -> None:
-    """Write into `operator_actions` who ran a command, and how many rows it concerned."""
+    """Write into `operator_actions` who ran a command where, and how many rows it concerned."""
     await connection.execute(
-        "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
-        " VALUES (%s, %s, %s, %s, %s)",
-        (operator(), action, team, user, rows),
+        "INSERT INTO operator_actions (operator, host, action, team_id, user_id, rows, outcome)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (operator(), socket.gethostname(), action, team, user, rows, outcome),
     )
+
+
+async def record_as_owner(address: str, action: str, rows: int) -> None:
+    """Record a command that works as the database's owner, at this address."""
+    async with await AsyncConnection.connect(address) as owner:
+        await record(owner, action, rows)
 
 
 def operator() -> str:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.config import Settings, ids
-from bot.runtime.operators import in_database, operator, require_workspace
+from bot.runtime.operators import in_database, operator, record, require_workspace
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
 from bot.types import Policy
 from bot.users.policies import CHOICES, Policies, over, policy_of
-from memory import Pool
+from memory import Pool, transaction
 
 _DEFAULT, _ALL = "default", "all"
 _LONGEST_DAYS = 36_500
@@ -57,9 +57,12 @@ def _apply(
             changed = change(chosen)
             chosen = {name: value for name, value in changed.items() if value is not None}
             await policies.choose(team, chosen, by=operator())
+            async with transaction(pool) as connection:
+                await record(connection, "policy", len(chosen), team)
         return _lines(policies.installation, chosen)
 
-    for line in in_database(settings, apply):
+    action = "policy" if change is not None else ""
+    for line in in_database(settings, apply, action=action, team=team):
         tell(line)
 
 

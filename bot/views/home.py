@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib.metadata import version
 
 from bot.locale import Language, say
-from bot.types import Incognito, MemoryOffReason, PersonSettings, Policy, Refusal
+from bot.types import (
+    Incognito,
+    MemoryOffReason,
+    OperatingState,
+    PersonSettings,
+    Policy,
+    Refusal,
+)
 from bot.views.blocks import (
     Block,
     actions,
@@ -72,6 +81,7 @@ class DataHandling:
 class HomePage:
     """Everything that one person's Home shows.
 
+    `state` is the installation's, for its admins, and `models` are the names of its models.
     `links` lead to the messages that changes came from, by the id of the entry. `tour` says which
     of the first steps the person has done; empty where they are not shown.
     """
@@ -86,6 +96,8 @@ class HomePage:
     tour: Sequence[bool] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     handling: DataHandling = field(default_factory=DataHandling)
+    state: OperatingState | None = None
+    models: str = ""
 
 
 def home_view(
@@ -122,6 +134,7 @@ def home_view(
         blocks += [*_changes(language, page), _DIVIDER]
     blocks += [
         *data_handling_blocks(language, page.handling),
+        *(_operations(language, page, page.state) if page.state is not None else ()),
         note(say(language, "home_end")),
     ]
     return {
@@ -129,6 +142,30 @@ def home_view(
         "private_metadata": where.metadata(language),
         "blocks": with_banner(blocks, banner, below),
     }
+
+
+def _operations(language: Language, page: HomePage, state: OperatingState) -> list[Block]:
+    """Return what `kioku status` prints: figures, and nothing of anybody."""
+
+    def at(moment: datetime | None) -> str:
+        if moment is None:
+            return say(language, "operations_never")
+        return minute(moment, page.settings.zone, language)
+
+    oldest = at(state.now - timedelta(seconds=state.oldest_seconds or 0.0))
+    server = state.server.split()[0]
+    lines = [
+        say(language, "operations_version", version=version("kioku"), server=server),
+        say(language, "operations_models", models=escaped(page.models)),
+        say(language, "operations_processes", number=state.processes),
+        say(language, "operations_waiting", number=state.waiting, oldest=oldest)
+        if state.waiting
+        else say(language, "operations_none_waiting"),
+        say(language, "operations_last", at=at(state.received_at), answered=at(state.answered_at)),
+        say(language, "operations_jobs", due=state.due, later=state.later),
+        say(language, "operations_failed", messages=state.failed_messages, jobs=state.failed_jobs),
+    ]
+    return [header(say(language, "operations_title")), _listed(lines)]
 
 
 def _small_print(language: Language, page: HomePage) -> list[str]:

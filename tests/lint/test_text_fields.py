@@ -67,7 +67,8 @@ FIELDS: dict[str, tuple[int, str]] = {
     ),
     "a heading": (
         150,
-        "memories_title history_title home_questions home_changes home_where home_policy",
+        "memories_title history_title home_questions home_changes home_where home_policy"
+        " operations_title",
     ),
     "a label": (
         2_000,
@@ -185,7 +186,8 @@ def test_buttons_and_titles_are_in_title_case() -> None:
 
 def test_no_english_is_left_in_japanese() -> None:
     """Japanese says nothing in English but names, commands and what is typed."""
-    names = "Kioku|Slack|AI|PDF|PNG|JPEG|GIF|WebP|MB|ID|Enter|AWS|UTC|json|txt|Web|URL|kioku export"
+    names = "Kioku|Slack|AI|PDF|PNG|JPEG|GIF|WebP|MB|ID|Enter|AWS|UTC|json|txt|Web|URL"
+    names += "|PostgreSQL|kioku export"
     # The settings of apps at Slack are in English, whatever the workspace's language is.
     settings = (
         "OAuth & Permissions|Bot User OAuth Token|Basic Information|App-Level Tokens|App Manifest"

@@ -1,0 +1,32 @@
+"""The state of an installation: counts and times of all people's messages and jobs, and no ids."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from bot.types import OperatingState
+from memory import Pool, execute_statement
+
+_ALIVE_SECONDS = 10
+_STATE: LiteralString = (
+    "SELECT state.*, now() AS now, current_setting('server_version') AS server,"
+    " (SELECT count(*) FROM processes WHERE seen_at > now() - make_interval(secs => %s))"
+    " AS processes,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
+    "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS due,"
+    " (SELECT extract(epoch FROM now() - min(scheduled_at))::float FROM procrastinate_jobs"
+    "  WHERE status = 'todo' AND scheduled_at <= now()) AS overdue,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now())"
+    " AS later,"
+    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS failed_jobs"
+    " FROM operating_state() AS state"
+)
+
+
+async def read_operating_state(pool: Pool, *, wait: float | None = None) -> OperatingState:
+    """Return the state as it is now.
+
+    Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
+    """
+    [row] = await execute_statement(pool, _STATE, (_ALIVE_SECONDS,), wait=wait)
+    return OperatingState(**row)
