@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import openai
@@ -131,16 +131,28 @@ class Replier:
         the breaker.
         """
         failed = ReplyFailed("model_down")
+        tools = [DEFINITION] if await self._may_search(person.team_id) else []
+        tools += toolbox.definitions if toolbox else []
         for model in self.models:
             if not model.breaker.admit():
                 continue
-            retries = 0 if again or model.breaker.probing else model.retries
             written = StreamedAnswer(
                 LinkFilter(prompt.links, hosts=self._link_hosts), on_text, on_task
             )
+            attempt = _Attempt(
+                model=model,
+                retries=0 if again or model.breaker.probing else model.retries,
+                person=person,
+                prompt=prompt,
+                tools=tools,
+                toolbox=toolbox,
+                written=written,
+                spend=self._spend,
+                on_begun=on_begun,
+                deadline=asyncio.get_running_loop().time() + self._answer_seconds,
+            )
             try:
-                answer = self._answer(model, retries, person, prompt, written, toolbox, on_begun)
-                reply = await _attended(answer, on_text)
+                reply = await _attended(attempt.answer(), on_text)
             except (openai.OpenAIError, ReplyFailed) as error:
                 failed = error if isinstance(error, ReplyFailed) else failure_of(error)
                 _log_failure(model.model, failed, error)
@@ -156,111 +168,64 @@ class Replier:
                 return replace(reply, model=model.model)
         raise failed
 
-    async def _answer(
-        self,
-        model: ModelRequests,
-        retries: int,
-        person: Person,
-        prompt: Prompt,
-        written: StreamedAnswer,
-        toolbox: FunctionTools | None,
-        on_begun: Callable[[], None],
-    ) -> Reply:
-        deadline = asyncio.get_running_loop().time() + self._answer_seconds
-        conversation: list[Any] = list(prompt.input)
-        tools = [DEFINITION] if await self._may_search(person.team_id) else []
-        tools += toolbox.definitions if toolbox else []
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """One model's attempt at an answer, over all responses that it takes.
+
+    A failed request is repeated `retries` times. `deadline` is a time of the event loop's clock.
+    """
+
+    model: ModelRequests
+    retries: int
+    person: Person
+    prompt: Prompt
+    tools: Sequence[dict[str, Any]]
+    toolbox: FunctionTools | None
+    written: StreamedAnswer
+    spend: Callable[[str, TokenUse], Awaitable[None]]
+    on_begun: Callable[[], None]
+    deadline: float
+
+    async def answer(self) -> Reply:
+        """Return the answer. Raises `openai.OpenAIError` and `ReplyFailed`."""
+        written = self.written
+        conversation: list[Any] = list(self.prompt.input)
         try:
             for number in range(MAX_ROUNDS):
                 # No tools in the last round, so that the model has to answer.
-                offered = tools if number < MAX_ROUNDS - 1 else []
-                output = await self._round(
-                    model, retries, person, conversation, offered, written, on_begun, deadline
-                )
+                output = await self._round(conversation, with_tools=number < MAX_ROUNDS - 1)
                 calls = [item for item in output if item["type"] == "function_call"]
-                if written.is_full or not (tools and calls):
+                if written.is_full or not (self.tools and calls):
                     return _whole(written)
                 conversation += sent_back(output)
                 for call in calls:
-                    raise_if_late(deadline)
-                    answer = await self._called(model, call, person, tools, toolbox, written)
-                    answered = {"call_id": call["call_id"], "output": answer}
+                    raise_if_late(self.deadline)
+                    answered = {"call_id": call["call_id"], "output": await self._called(call)}
                     conversation.append({"type": "function_call_output", **answered})
         except DeadlineExceeded:
-            log.warning("an answer was ended after %.0f s", self._answer_seconds)
+            log.warning("an answer was ended at its deadline")
             written.cut = "cut_slow"
             return _whole(written, "model_slow")
         written.cut = "cut_short"
         return _whole(written)
 
-    async def _called(
-        self,
-        model: ModelRequests,
-        call: Mapping[str, Any],
-        person: Person,
-        tools: Sequence[Mapping[str, Any]],
-        toolbox: FunctionTools | None,
-        written: StreamedAnswer,
-    ) -> str:
-        """Run a tool call of the model and return its output."""
-        identity, name, arguments = call["call_id"], call["name"], call["arguments"]
-        written.calls += 1
-        if name == SEARCH_TOOL and DEFINITION in tools:
-            if written.searches == MAX_SEARCHES:
-                return json.dumps({"error": "Too many searches for one answer. Answer now."})
-            written.searches += 1
-            return await self._searched(model, identity, arguments, person, written)
-        if toolbox is None:
-            return json.dumps({"error": f"There is no tool {name[:40]!r}."})
-        await written.task(identity, name, "in_progress")
-        answer = await toolbox.call(name, arguments)
-        await written.task(identity, name, "complete")
-        written.links.know(toolbox.own_words)
-        return answer
-
-    async def _searched(
-        self,
-        model: ModelRequests,
-        identity: str,
-        arguments: str,
-        person: Person,
-        written: StreamedAnswer,
-    ) -> str:
-        query, identifier = query_in(arguments), _pseudonym(person)
-        await written.task(identity, WEB_SEARCH, "in_progress", query)
-        found = await search_web(model.client, query, model=model.model, identifier=identifier)
-        state: TaskState = "error" if found.failed else "complete"
-        await written.task(identity, WEB_SEARCH, state, query)
-        if found.tokens:
-            await self._spend(person.team_id, found.tokens)
-        written.cite(found.citations)
-        return found.output
-
-    async def _round(
-        self,
-        model: ModelRequests,
-        retries: int,
-        person: Person,
-        conversation: list[Any],
-        tools: Sequence[Mapping[str, Any]],
-        written: StreamedAnswer,
-        on_begun: Callable[[], None],
-        deadline: float,
-    ) -> list[Event]:
+    async def _round(self, conversation: Sequence[Any], *, with_tools: bool) -> list[Event]:
         """Read one response of the model; return its output.
 
         Raises `DeadlineExceeded` after the deadline.
         """
-        reader, before = ResponseReader(written, model.model), written.characters
+        written, tools = self.written, self.tools if with_tools else []
+        reader, before = ResponseReader(written, self.model.model), written.characters
         began, silent = time.perf_counter(), True
-        async with stop_at(deadline):
-            begun = await model.begin(
-                conversation, tools, identifier=_pseudonym(person), retries=retries
+        async with stop_at(self.deadline):
+            begun = await self.model.begin(
+                conversation, tools, identifier=_pseudonym(self.person), retries=self.retries
             )
         try:
             async with begun as stream:
-                on_begun()
-                while (event := await next_event(stream, deadline)) is not None:
+                self.on_begun()
+                while (event := await next_event(stream, self.deadline)) is not None:
                     done = await reader.read(event)
                     if silent and written.characters > before:
                         silent = False
@@ -275,24 +240,47 @@ class Replier:
         except Malformed as error:
             raise ReplyFailed("model_malformed") from error
         finally:
-            written_here = written.characters - before
-            await self._count(model.model, person, reader.tokens, conversation, written_here)
+            await self._count(reader.tokens, conversation, written.characters - before)
 
-    async def _count(
-        self,
-        model: str,
-        person: Person,
-        tokens: TokenUse,
-        conversation: Sequence[Any],
-        characters: int,
-    ) -> None:
+    async def _called(self, call: Mapping[str, Any]) -> str:
+        """Run a tool call of the model and return its output."""
+        identity, name, arguments = call["call_id"], call["name"], call["arguments"]
+        written = self.written
+        written.calls += 1
+        if name == SEARCH_TOOL and DEFINITION in self.tools:
+            if written.searches == MAX_SEARCHES:
+                return json.dumps({"error": "Too many searches for one answer. Answer now."})
+            written.searches += 1
+            return await self._searched(identity, arguments)
+        if self.toolbox is None:
+            return json.dumps({"error": f"There is no tool {name[:40]!r}."})
+        await written.task(identity, name, "in_progress")
+        answer = await self.toolbox.call(name, arguments)
+        await written.task(identity, name, "complete")
+        written.links.know(self.toolbox.own_words)
+        return answer
+
+    async def _searched(self, identity: str, arguments: str) -> str:
+        query, written, model = query_in(arguments), self.written, self.model
+        await written.task(identity, WEB_SEARCH, "in_progress", query)
+        found = await search_web(
+            model.client, query, model=model.model, identifier=_pseudonym(self.person)
+        )
+        state: TaskState = "error" if found.failed else "complete"
+        await written.task(identity, WEB_SEARCH, state, query)
+        if found.tokens:
+            await self.spend(self.person.team_id, found.tokens)
+        written.cite(found.citations)
+        return found.output
+
+    async def _count(self, tokens: TokenUse, conversation: Sequence[Any], characters: int) -> None:
         """Count the tokens of a response; estimate them where it was left before its end."""
         if not (tokens or characters):
             return
         texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
-        sent, written = sum(map(estimated_tokens, texts)), characters // 4
-        estimated = {(model, "input"): sent, (model, "output"): written}
-        await self._spend(person.team_id, tokens or Counter(estimated))
+        sent, model = sum(map(estimated_tokens, texts)), self.model.model
+        estimated = {(model, "input"): sent, (model, "output"): characters // 4}
+        await self.spend(self.person.team_id, tokens or Counter(estimated))
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:
