@@ -2115,7 +2115,7 @@ BREAKS = (
     Break(
         "a search that was not offered",
         "bot/pipeline/reply.py",
-        "        if name == SEARCH_TOOL and DEFINITION in tools:",
+        "        if name == SEARCH_TOOL and DEFINITION in self.tools:",
         "        if name == SEARCH_TOOL:",
         "A model could search the web where a workspace wants no web search.",
         ("tests/integration/test_reply.py::test_a_search_that_was_not_offered_beside_other_tools",),
