@@ -24,13 +24,15 @@ async def settle_sessions(slack: Slack, seconds: float, known: Collection[str]) 
 def left_processing(slack: Slack, known: Collection[str]) -> list[Json]:
     """Return the threads whose session is `processing` though the app has ended its work there.
 
+    Those of every workspace are looked at.
+
     The app has where it posted or updated a message, or ended a stream, after the session was set,
     and no stream is live. Left out are the threads `known`, and those where a call that sets the
     session to `active` was refused.
     """
-    workspace = slack.workspace
     return [
         {"channel": thread.channel, "thread_ts": thread.ts}
+        for workspace in (one.workspace for one in slack.workspaces.all)
         for channel, ts in list(workspace.threads)
         if ts not in known
         and (thread := workspace.thread(channel, ts)).session == "processing"

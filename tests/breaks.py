@@ -3574,6 +3574,38 @@ BREAKS = (
     ),
     # --- what the playground holds the app to -------------------------------------------------
     Break(
+        "a code is good once",
+        "playground/installing.py",
+        "    return workspaces.codes.pop(value)",
+        "    return workspaces.codes[value]",
+        "An app that exchanges a code twice would pass here and fail in Slack.",
+        ("tests/playground/test_oauth.py::test_a_code_is_good_once_and_for_ten_minutes",),
+    ),
+    Break(
+        "a refresh token is good once",
+        "playground/installation.py",
+        "            token.expires = time.time() + grace",
+        "            pass",
+        "An app that keeps the refresh token it has used would pass here and fail in Slack.",
+        ("tests/playground/test_oauth.py::test_a_refresh_token_is_good_once",),
+    ),
+    Break(
+        "an app that is gone gets no events",
+        "playground/events.py",
+        "        if not self._installation.installed:",
+        "        if False:",
+        "An app that goes on after an uninstall would look right.",
+        ("tests/playground/test_oauth.py::test_an_app_that_is_gone_cannot_be_used",),
+    ),
+    Break(
+        "a token is of one workspace",
+        "playground/slack.py",
+        "                return slack, found",
+        "                return self.first, found",
+        "An app that mixes up the tokens of two workspaces would look right.",
+        ("tests/playground/test_oauth.py::test_a_token_sees_only_its_workspace",),
+    ),
+    Break(
         "a text beside blocks",
         "playground/guidance.py",
         'if blocks and not str(content.get("text") or "").strip():',

@@ -43,7 +43,7 @@ async def consent(show: Showcase, visitor: Visitor, **query: str) -> Page:
             "dark",
             True,
             "Aya",
-            "KiokuがPlaygroundワークスペースへのアクセス権限をリクエストしています",
+            "KiokuがPlaygroundワークスペースにアクセスする権限をリクエストしています",
             "キャンセル",
         ),
     ],

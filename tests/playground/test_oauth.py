@@ -743,3 +743,15 @@ async def test_an_organisation_needs_the_manifest(driver: Driver) -> None:
         assert (await response.json())["error"].startswith("access_denied: ")
     status, answer = await driver.try_post("workspaces", name="Two", organisation="Acme", like=team)
     assert (status, "each id is there once" in answer["error"]) == (400, True)
+
+
+async def test_sessions_of_every_workspace_are_watched(driver: Driver, slack: Slack) -> None:
+    """A session that the app leaves in `processing` is found in any workspace."""
+    other = await second(driver)
+    client = web_client(slack, (await other.post("install"))["token"])
+    said = await other.say("hi")
+    where = {"channel_id": said["channel"], "thread_ts": said["ts"], "status": "processing"}
+    await client.agents_sessions_setStatus(**where)
+    await client.chat_postMessage(channel=said["channel"], thread_ts=said["ts"], text="ho")
+    left = (await driver.post("sessions/settle", seconds=0))["left_processing"]
+    assert left == [{"channel": said["channel"], "thread_ts": said["ts"]}]
