@@ -27,6 +27,7 @@ Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 _HOST = re.compile(r"\A(?:(?!-)[a-z0-9-]++(?<!-)\.)++[a-z][a-z0-9-]++(?<!-)")
 
+_URL_SAFE = str.maketrans("+/", "-_")
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 
@@ -55,6 +56,10 @@ class Settings(BaseModel):
     slack_bot_token: SecretStr | None = Field(None, alias="SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = Field(None, alias="SLACK_APP_TOKEN")
     slack_signing_secret: SecretStr | None = Field(None, alias="SLACK_SIGNING_SECRET")
+    slack_client_id: str | None = Field(None, alias="SLACK_CLIENT_ID")
+    slack_client_secret: SecretStr | None = Field(None, alias="SLACK_CLIENT_SECRET")
+    secret_key: SecretStr | None = Field(None, alias="KIOKU_SECRET_KEY")
+    public_url: str | None = Field(None, alias="KIOKU_PUBLIC_URL")
     slack_api_url: str = Field("https://slack.com/api/", alias="SLACK_API_URL")
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
@@ -131,6 +136,21 @@ class Settings(BaseModel):
             raise ValueError("an http(s) address is needed")
         return value.rstrip("/") + "/"
 
+    @field_validator("secret_key")
+    @classmethod
+    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
+        for key in value.get_secret_value().split(",") if value else ():
+            if not re.fullmatch(r"[A-Za-z0-9+/_-]{43}=", key.strip()):
+                raise ValueError("32 bytes in base64 are needed")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        if value and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", value):
+            raise ValueError("an https address is needed")
+        return value and value.rstrip("/")
+
     @field_validator("openai_base_url", "fallback_base_url", "traces_endpoint")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
@@ -194,6 +214,11 @@ class Settings(BaseModel):
             changes["openai_api_key"] = self.fallback_api_key
         return self.model_copy(update=changes)
 
+    def secret_keys(self) -> list[str]:
+        """Return the keys of KIOKU_SECRET_KEY in URL-safe base64; the first one encrypts."""
+        keys = self.secret_key.get_secret_value() if self.secret_key else ""
+        return [key.strip().translate(_URL_SAFE) for key in keys.split(",") if key.strip()]
+
     def model_key(self) -> str:
         """Return the key to send; servers that need none get a placeholder."""
         return self.openai_api_key.get_secret_value() if self.openai_api_key else "none"
@@ -217,6 +242,8 @@ _HINTS = {
     "PORT": "a port number from 0 to 65535",
     "KIOKU_METRICS_PORT": "a port number from 1 to 65535, or 0 for none",
     "SLACK_API_URL": "an address such as https://slack.com/api/",
+    "KIOKU_SECRET_KEY": "what `openssl rand -base64 32` prints; several keys with commas",
+    "KIOKU_PUBLIC_URL": "an https address such as https://kioku.example.com",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
     "KIOKU_REASONING_EFFORT": "none, minimal, low, medium, high or xhigh, or nothing",
     "KIOKU_FALLBACK_BASE_URL": "an address such as https://api.openai.com/v1, and the name of the"

@@ -2319,8 +2319,8 @@ BREAKS = (
     Break(
         "an outage is noticed",
         "bot/pipeline/backfill/window.py",
-        'if row is not None and row["gap"] > GAP_SECONDS:',
-        "if row is None:",
+        'if row["gap"] <= GAP_SECONDS:',
+        'if row["gap"] > 0:',
         "What was written while the app was away would stay unanswered.",
         ("tests/integration/test_catching_up.py::test_a_gap_is_caught_up_with_once",),
     ),

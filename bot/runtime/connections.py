@@ -7,8 +7,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+import aiohttp
 import openai
 from psycopg import OperationalError
 from slack_sdk.errors import SlackApiError
@@ -19,7 +21,13 @@ from bot.logs import fault
 from bot.pipeline.responses.request import ModelRequests
 from bot.queue.migrations import may_use_queue
 from bot.queue.queue import migrations
-from bot.runtime.startup import StartError, TokenRefused, cannot_connect, where_to_copy
+from bot.runtime.startup import (
+    StartError,
+    TokenRefused,
+    cannot_connect,
+    oauth_problem,
+    where_to_copy,
+)
 from bot.slack.client import (
     SLACK_FAULTS,
     create_client,
@@ -28,6 +36,7 @@ from bot.slack.client import (
     retry_after,
 )
 from bot.slack.installations import Installation, Installations, installation_from, only
+from bot.users.installation_store import InstallationStore, TokenCipher, UnreadableToken
 from bot.users.offboarding import purge_due
 from bot.users.workspaces import token_accepted
 from memory import (
@@ -39,6 +48,7 @@ from memory import (
     check_database,
     create_pool,
     embedding_space,
+    transaction,
 )
 
 T = TypeVar("T")
@@ -56,7 +66,7 @@ _CLOSE_SECONDS = 2.0
 class Connections:
     """Open clients, each made once.
 
-    `installation` is the one of SLACK_BOT_TOKEN; None where OAuth installs the app in workspaces.
+    `installation` is the one of SLACK_BOT_TOKEN; with OAuth they are in `store`.
     """
 
     settings: Settings
@@ -66,6 +76,13 @@ class Connections:
     pool: Pool
     slack: Installations
     installation: Installation | None
+    store: InstallationStore | None = None
+
+    async def teams(self) -> list[str]:
+        """Return the ids of the workspaces in which the app is installed."""
+        if self.installation is not None:
+            return [self.installation.team_id]
+        return await self.store.teams() if self.store else []
 
     async def database_problem(self) -> str | None:
         """Return one sentence about what is wrong with the database, if anything is."""
@@ -104,11 +121,16 @@ async def connected(
             reply_models.append(ModelRequests(second, model=fallback.reply_model))
         space = await embedding_space(model, settings.embedding_model)
         pool = await _open_pool(settings, conninfo, space, stack, min_connections)
+        if problem := oauth_problem(settings):
+            raise StartError(problem)
         token = settings.slack_bot_token
-        if token is None:
-            raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
         session = await stack.enter_async_context(create_session())
-        if installation is None:
+        store = None
+        if settings.slack_client_id is not None:
+            store = await _open_store(settings, pool, session)
+        elif token is None:
+            raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
+        elif installation is None:
             client = create_client(token.get_secret_value(), settings.slack_api_url, session)
             installation = await _identify(client, pool)
         yield Connections(
@@ -118,10 +140,37 @@ async def connected(
             space=space,
             pool=pool,
             slack=Installations(
-                only(installation), base_url=settings.slack_api_url, session=session
+                store.find if store else only(installation),
+                base_url=settings.slack_api_url,
+                session=session,
             ),
             installation=installation,
+            store=store,
         )
+
+
+async def _open_store(
+    settings: Settings, pool: Pool, session: aiohttp.ClientSession
+) -> InstallationStore:
+    """Return the store of installations, its tokens encrypted with the first key."""
+    client = create_client(None, settings.slack_api_url, session)
+    secret = settings.slack_client_secret
+    refresh = partial(
+        client.oauth_v2_access,
+        client_id=str(settings.slack_client_id),
+        client_secret=secret.get_secret_value() if secret else "",
+        grant_type="refresh_token",
+    )
+    store = InstallationStore(
+        pool,
+        TokenCipher(settings.secret_keys()),
+        lambda refresh_token: refresh(refresh_token=refresh_token),
+    )
+    try:
+        await store.encrypt_again()
+    except UnreadableToken as unreadable:
+        raise StartError(str(unreadable)) from None
+    return store
 
 
 def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> openai.AsyncOpenAI:
@@ -171,7 +220,8 @@ async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
         await purge_due(pool)
         raise
     installation = installation_from(answer, str(client.token))
-    await token_accepted(pool, installation.team_id, installation.bot_user_id)
+    async with transaction(pool) as connection:
+        await token_accepted(connection, installation.team_id, installation.bot_user_id)
     return installation
 
 

@@ -93,12 +93,14 @@ def create_changes(wiring: Application) -> ChangeEvents:
 def _listening(wiring: Application, front: Receiver) -> BackfillWindow:
     connections = wiring.connections
 
-    async def connected() -> bool:
-        # Messages written while the workspace is not served are read when it is served again.
-        return await front.problem() is None and await wiring.workspaces.serves(team_id)
+    async def teams() -> list[str]:
+        if await front.problem() is not None:
+            return []
+        # Messages written while a workspace is not served are read when it is served again.
+        installed = await connections.teams()
+        return [team for team in installed if await wiring.workspaces.serves(team)]
 
-    team_id = connections.installation.team_id if connections.installation else ""
-    return BackfillWindow(connections.pool, wiring.queue, team_id, connected=connected)
+    return BackfillWindow(connections.pool, wiring.queue, teams=teams)
 
 
 def _ask(wiring: Application) -> Handler | None:

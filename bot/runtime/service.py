@@ -100,6 +100,10 @@ class Service:
             signing_secret=secret.get_secret_value() if secret else None,
             ask=front.ask if front is not None else None,
         )
+        if front is not None and connections.store is not None:
+            from bot.runtime.oauth import add_oauth
+
+            add_oauth(application, connections, connections.store)
         self.port = await self._stack.enter_async_context(
             serving(application, host, self._settings.port)
         )

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _PREFIXES = {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_APP_TOKEN": "xapp-"}
 _PLACES = {"SLACK_BOT_TOKEN": "check_where_bot_token", "SLACK_APP_TOKEN": "check_where_app_token"}
+_OAUTH = {
+    "SLACK_CLIENT_ID": "copy it from your app's Basic Information",
+    "SLACK_CLIENT_SECRET": "copy it from your app's Basic Information",
+    "KIOKU_SECRET_KEY": "write a key that encrypts tokens, from `openssl rand -base64 32`",
+    "KIOKU_PUBLIC_URL": "write the https address at which browsers reach Kioku",
+}
 _KINDS = {
     "xoxb-": "check_kind_bot",
     "xoxp-": "check_kind_user",
@@ -82,8 +88,34 @@ def wrong_key(settings: Settings, language: Language = "en") -> str | None:
     return say(language, "check_wrong_key")
 
 
+def oauth_problem(settings: Settings) -> str | None:
+    """Return one sentence if the settings for several workspaces are incomplete."""
+    needed = {
+        "SLACK_CLIENT_ID": settings.slack_client_id,
+        "SLACK_CLIENT_SECRET": settings.slack_client_secret,
+        "KIOKU_SECRET_KEY": settings.secret_key,
+        "KIOKU_PUBLIC_URL": settings.public_url,
+    }
+    if settings.slack_client_id is None and settings.slack_client_secret is None:
+        return None
+    if settings.slack_bot_token is not None:
+        return (
+            "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
+            " workspace, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for several."
+        )
+    for name, value in needed.items():
+        if value is None:
+            return f"To install Kioku in several workspaces {name} is needed: {_OAUTH[name]}."
+    return None
+
+
 def require_tokens(settings: Settings) -> None:
     """Raise `StartError` for half of Slack's tokens, or a token or key of a wrong form."""
+    if settings.slack_client_id is not None:
+        raise StartError(
+            "SLACK_CLIENT_ID is set, but `kioku up` serves one workspace: start `kioku run`, or"
+            " remove SLACK_CLIENT_ID."
+        )
     tokens = {
         "SLACK_BOT_TOKEN": settings.slack_bot_token,
         "SLACK_APP_TOKEN": settings.slack_app_token,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -13,6 +14,9 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.client import RateLimits, create_client
 from bot.slack.messages import API_TEAM
+
+# A change by another process is seen here after this time.
+_TRUSTED_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +72,31 @@ class Installations:
         self.base_url = base_url
         self._session = session
         self._clients: dict[str, AsyncWebClient] = {}
+        self._known: dict[str, tuple[float, Installation]] = {}
         self.limits = RateLimits()
 
     async def get(self, team_id: str) -> Installation:
         """Return the installation of a team; raises `NotInstalled`."""
-        found = await self._find(team_id)
+        found = await self.find(team_id)
         if found is None:
             raise NotInstalled(team_id)
         return found
 
     async def find(self, team_id: str) -> Installation | None:
-        """Return the installation of a team; None where the app is not installed."""
-        return await self._find(team_id)
+        """Return the installation of a team, as it was in the last ten seconds; None for none."""
+        known = self._known.get(team_id)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        found = await self._find(team_id)
+        if found is None:
+            self.invalidate(team_id)
+        else:
+            self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, found)
+        return found
+
+    def invalidate(self, team_id: str) -> None:
+        """Look the installation up again the next time."""
+        self._known.pop(team_id, None)
 
     async def bot_user_id(self, team_id: str) -> str:
         """Return the app's user id in a team, ``""`` for POST /ask; raises `NotInstalled`."""
@@ -124,10 +141,10 @@ def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Instal
     )
 
 
-def only(installation: Installation) -> FindInstallation:
+def only(installation: Installation | None) -> FindInstallation:
     """Return a function that finds this installation and no other."""
 
     async def find(team_id: str) -> Installation | None:
-        return installation if team_id == installation.team_id else None
+        return installation if installation and team_id == installation.team_id else None
 
     return find

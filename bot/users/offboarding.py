@@ -22,6 +22,7 @@ from bot.users.workspaces import (
     Workspaces,
     awaits_token,
     begin_due_purges,
+    delete_tokens,
     due_purges,
     end_purge,
     note_revoked,
@@ -64,6 +65,7 @@ TABLES = (
     WorkspaceTable("slack_budgets", "refilled_at"),
     WorkspaceTable("workspace_policies", "changed_at"),
     WorkspaceTable("operator_actions", "at"),
+    WorkspaceTable("installations", "installed_at"),
 )
 _REFUSED = frozenset(
     {
@@ -96,9 +98,10 @@ class Offboarding:
         """Record ``app_uninstalled``, sent at a time in seconds: the rows are purged at once."""
         async with transaction(self._pool) as connection:
             purge_at = await note_uninstalled(connection, team_id, at + _EVENT_SECONDS)
+            await delete_tokens(connection, team_id, at + _EVENT_SECONDS)
             if purge_at is not None:
                 await self._schedule(connection, team_id, 0.0)
-        self._workspaces.invalidate(team_id)
+        self._forget(team_id)
         if purge_at is not None:
             log.warning("workspace %s uninstalled the app: its data is deleted now", team_id)
 
@@ -112,16 +115,21 @@ class Offboarding:
         async with transaction(self._pool) as connection:
             purge_at = await note_revoked(connection, team_id, at + _EVENT_SECONDS, bots, known)
             if purge_at is not None:
+                await delete_tokens(connection, team_id, at + _EVENT_SECONDS)
                 await self._schedule(connection, team_id, _CHECK_SECONDS)
-        self._workspaces.invalidate(team_id)
+        self._forget(team_id)
         if purge_at is not None:
             log.error(
                 "ALERT: Slack revoked the bot token of workspace %s, which is served no longer:"
-                " install the app again, set the new SLACK_BOT_TOKEN and restart, or the"
-                " workspace's data is deleted on %s",
+                " install the app again (and set the new SLACK_BOT_TOKEN and restart, unless OAuth"
+                " stores the token), or the workspace's data is deleted on %s",
                 team_id,
                 f"{purge_at:%Y-%m-%d}",
             )
+
+    def _forget(self, team_id: str) -> None:
+        self._workspaces.invalidate(team_id)
+        self._slack.invalidate(team_id)
 
     async def problem(self, team_ids: Sequence[str]) -> str | None:
         """Return one sentence if the workspace of this process is not served."""
@@ -155,8 +163,8 @@ class Offboarding:
             left = await awaits_token(connection, team)
         if left is not None:
             if bot_user_id := await self._accepted(team):
-                await token_accepted(self._pool, team, bot_user_id)
-                self._workspaces.invalidate(team)
+                async with transaction(self._pool) as connection:
+                    await token_accepted(connection, team, bot_user_id)
                 log.warning("Slack accepts the token of workspace %s again", team)
                 return
             if left > 0:

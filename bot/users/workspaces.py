@@ -11,7 +11,7 @@ from typing import Literal, LiteralString, TypeAlias
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Pool, execute_statement, transaction
+from memory import Pool, execute_statement
 
 Reason: TypeAlias = Literal["uninstalled", "token_revoked"]
 
@@ -50,19 +50,20 @@ class Uninstall:
 
 
 class Workspaces:
-    """Whether a workspace is served; what was read is trusted for ten seconds."""
+    """Whether a workspace is served; that it is is trusted for ten seconds."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._known: dict[str, tuple[float, bool]] = {}
+        self._known: dict[str, float] = {}
 
     async def serves(self, team_id: str) -> bool:
         """Return whether a workspace has the app; raises `psycopg.OperationalError`."""
-        known = self._known.get(team_id)
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
+        if time.monotonic() < self._known.get(team_id, 0.0):
+            return True
+        # An installation by another process is seen at once.
         serves = not await self.departures([team_id])
-        self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, serves)
+        if serves:
+            self._known[team_id] = time.monotonic() + _TRUSTED_SECONDS
         return serves
 
     def invalidate(self, team_id: str) -> None:
@@ -80,28 +81,37 @@ class Workspaces:
         return [Uninstall(**row) for row in found]
 
 
-async def token_accepted(pool: Pool, team_id: str, bot_user_id: str | None) -> None:
+async def token_accepted(
+    connection: AsyncConnection[DictRow], team_id: str, bot_user_id: str | None
+) -> None:
     """Record that Slack accepts the token of a workspace: it is served from now on.
 
     A purge that waits because the token was revoked is cancelled. One that follows an uninstall, or
     has begun, continues for the rows written until now.
     """
     values = {"team": team_id, "bot": bot_user_id}
-    async with transaction(pool) as connection:
-        await connection.execute(
-            "INSERT INTO workspaces (team_id, bot_user_id, token_checked_at)"
-            " VALUES (%(team)s, %(bot)s, now()) ON CONFLICT (team_id) DO UPDATE SET"
-            " bot_user_id = excluded.bot_user_id, token_checked_at = now()",
-            values,
-        )
-        await connection.execute(
-            f"{_FORGET_DEPARTURE} AND (purged_at IS NOT NULL"
-            " OR reason = 'token_revoked' AND purge_started_at IS NULL)",
-            values,
-        )
-        await connection.execute(
-            f"UPDATE workspaces SET returned_at = now() WHERE team_id = %(team)s AND {AWAY}", values
-        )
+    await connection.execute(
+        "INSERT INTO workspaces (team_id, bot_user_id, token_checked_at)"
+        " VALUES (%(team)s, %(bot)s, now()) ON CONFLICT (team_id) DO UPDATE SET"
+        " bot_user_id = excluded.bot_user_id, token_checked_at = now()",
+        values,
+    )
+    await connection.execute(
+        f"{_FORGET_DEPARTURE} AND (purged_at IS NOT NULL"
+        " OR reason = 'token_revoked' AND purge_started_at IS NULL)",
+        values,
+    )
+    await connection.execute(
+        f"UPDATE workspaces SET returned_at = now() WHERE team_id = %(team)s AND {AWAY}", values
+    )
+
+
+async def delete_tokens(connection: AsyncConnection[DictRow], team_id: str, at: float) -> None:
+    """Delete the tokens of a workspace that were stored before a time (seconds)."""
+    await connection.execute(
+        "DELETE FROM installations WHERE team_id = %s AND installed_at < to_timestamp(%s)",
+        (team_id, at),
+    )
 
 
 _FORGET_DEPARTURE: LiteralString = (

@@ -40,10 +40,10 @@ def slack(workspace: Server) -> PlaygroundSlack:
 def listening(app: App, *, connected: bool = True) -> BackfillWindow:
     """Return what a front marks with."""
 
-    async def is_connected() -> bool:
-        return connected
+    async def teams() -> list[str]:
+        return [app.slack.team_id] if connected else []
 
-    return BackfillWindow(app.pool, app.wiring.queue, app.slack.team_id, connected=is_connected)
+    return BackfillWindow(app.pool, app.wiring.queue, teams=teams)
 
 
 def away(app: App, minutes: float) -> None:

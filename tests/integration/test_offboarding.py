@@ -18,7 +18,7 @@ from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
 from bot.users.offboarding import AGAIN_SECONDS, PURGE, TABLES, Offboarding, purge_due
 from bot.users.workspaces import Workspaces, token_accepted
-from memory import Pool
+from memory import Pool, transaction
 from tests.integration.app import App
 from tests.integration.messages import message
 from tests.integration.playground_slack import PlaygroundSlack
@@ -315,7 +315,8 @@ async def test_what_a_new_installation_writes_stays(owner: Database, left: Left)
         owner.rows(f"UPDATE {table} SET {age} = {age} - interval '2 d'")
         owner.rows(f"ALTER TABLE {table} ENABLE TRIGGER USER")
     owner.rows("UPDATE procrastinate_events SET at = at - interval '2 d'")
-    await token_accepted(left.pool, GONE, BOT)
+    async with transaction(left.pool) as connection:
+        await token_accepted(connection, GONE, BOT)
     owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'new', '{}')")
     await Inbox(left.pool, left.queue).store(message())
     await left.offboarding.uninstalled(GONE, at)
@@ -336,7 +337,8 @@ async def test_installed_again_it_is_served_at_once(owner: Database, left: Left)
     await left.offboarding.uninstalled(GONE, time.time())
     assert not await left.workspaces.serves(GONE)
     assert "uninstalled the app" in str(await left.offboarding.problem([GONE]))
-    await token_accepted(left.pool, GONE, BOT)
+    async with transaction(left.pool) as connection:
+        await token_accepted(connection, GONE, BOT)
     left.workspaces.invalidate(GONE)
     assert await left.workspaces.serves(GONE)
     owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'new', '{}')")

@@ -18,6 +18,10 @@ DEFAULTS: dict[str, Any] = {
     "SLACK_BOT_TOKEN": None,
     "SLACK_APP_TOKEN": None,
     "SLACK_SIGNING_SECRET": None,
+    "SLACK_CLIENT_ID": None,
+    "SLACK_CLIENT_SECRET": None,
+    "KIOKU_SECRET_KEY": None,
+    "KIOKU_PUBLIC_URL": None,
     "SLACK_API_URL": "https://slack.com/api/",
     "OPENAI_API_KEY": None,
     "OPENAI_BASE_URL": None,
@@ -63,10 +67,17 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_LOG_LEVEL": "INFO",
     "KIOKU_LOG_FORMAT": "text",
 }
+PUBLIC_URL = "an https address such as https://kioku.example.com"
+KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 GOOD: list[tuple[str, str, Any]] = [
     ("SLACK_BOT_TOKEN", "xoxb-1", SecretStr("xoxb-1")),
     ("SLACK_APP_TOKEN", "xapp-1", SecretStr("xapp-1")),
     ("SLACK_SIGNING_SECRET", "abc", SecretStr("abc")),
+    ("SLACK_CLIENT_ID", "1.2", "1.2"),
+    ("SLACK_CLIENT_SECRET", "abc", SecretStr("abc")),
+    ("KIOKU_SECRET_KEY", f"{KEY}, {KEY}", SecretStr(f"{KEY}, {KEY}")),
+    ("KIOKU_PUBLIC_URL", "https://kioku.example.com/", "https://kioku.example.com"),
+    ("KIOKU_PUBLIC_URL", "http://127.0.0.1:3000", "http://127.0.0.1:3000"),
     ("SLACK_API_URL", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api/"),
     ("SLACK_API_URL", "https://slack.com/api//", "https://slack.com/api/"),
     ("OPENAI_API_KEY", "sk-1", SecretStr("sk-1")),
@@ -134,6 +145,18 @@ NEEDED = {
     for name in ("KIOKU_FALLBACK_BASE_URL", "KIOKU_FALLBACK_API_KEY")
 }
 BAD: list[tuple[str, str, str]] = [
+    (
+        "KIOKU_SECRET_KEY",
+        "secret",
+        "what `openssl rand -base64 32` prints; several keys with commas",
+    ),
+    (
+        "KIOKU_SECRET_KEY",
+        f"{KEY},",
+        "what `openssl rand -base64 32` prints; several keys with commas",
+    ),
+    ("KIOKU_PUBLIC_URL", "http://kioku.example.com", PUBLIC_URL),
+    ("KIOKU_PUBLIC_URL", "http://127.0.0.1.example.com", PUBLIC_URL),
     ("KIOKU_POOL_SIZE", "0", "a number of connections from 1 to 1000"),
     ("PORT", "http", "a port number from 0 to 65535"),
     ("PORT", "65536", "a port number from 0 to 65535"),
@@ -358,6 +381,8 @@ def test_secrets_are_never_shown() -> None:
         OPENAI_API_KEY="HIDE-4",
         DATABASE_URL="postgresql://u:HIDE-5@h/d",
         KIOKU_API_TOKEN="HIDE-7",
+        SLACK_CLIENT_SECRET="HIDE-8",
+        KIOKU_SECRET_KEY="HIDE8/+_" * 5 + "abc=",
     )
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert "HIDE" not in shown

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from psycopg import OperationalError
@@ -31,34 +31,39 @@ class BackfillWindow:
     """Writes the time to `listening` from each process that can receive and store events."""
 
     def __init__(
-        self, pool: Pool, queue: Queue, team_id: str, *, connected: Callable[[], Awaitable[bool]]
+        self, pool: Pool, queue: Queue, *, teams: Callable[[], Awaitable[Sequence[str]]]
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._team_id = team_id
-        self._connected = connected
+        self._teams = teams
 
     async def mark(self) -> None:
-        """Record that a front receives events; after too long a gap, schedule a backfill.
+        """Record that a front receives events of teams; after too long a gap, schedule a backfill.
 
         Of several fronts only the first to return defers it: the others find its mark. The known
         kinds of conversations are looked up again, because events about their changes were missed.
         """
-        team = self._team_id
+        teams = list(await self._teams())
+        if not teams:
+            return
         async with transaction(self._pool, wait=_WAIT_SECONDS) as connection:
             found = await connection.execute(
-                "SELECT extract(epoch FROM heard_at)::text AS heard,"
-                " extract(epoch FROM now() - heard_at)::float AS gap"
-                " FROM listening WHERE team_id = %s FOR UPDATE",
-                (team,),
+                "SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
+                " extract(epoch FROM now() - heard_at)::float AS gap FROM listening"
+                " WHERE team_id = ANY(%s) ORDER BY team_id FOR UPDATE",
+                (teams,),
             )
-            row = await found.fetchone()
+            rows = await found.fetchall()
             await connection.execute(
-                "INSERT INTO listening (team_id, heard_at) VALUES (%s, now())"
+                "INSERT INTO listening (team_id, heard_at)"
+                " SELECT team, now() FROM unnest(%s::text[]) AS team ORDER BY team"
                 " ON CONFLICT (team_id) DO UPDATE SET heard_at = now()",
-                (team,),
+                (teams,),
             )
-            if row is not None and row["gap"] > GAP_SECONDS:
+            for row in rows:
+                if row["gap"] <= GAP_SECONDS:
+                    continue
+                team = row["team_id"]
                 log.warning(
                     "no process received events for %d minutes: catching up", row["gap"] // 60
                 )
@@ -74,7 +79,7 @@ class BackfillWindow:
 
     @asynccontextmanager
     async def marked(self) -> AsyncIterator[None]:
-        """Mark at once and every `MARK_SECONDS`, while Slack is connected and PostgreSQL there."""
+        """Mark at once and every `MARK_SECONDS` the teams whose events are received."""
         task = asyncio.create_task(self._mark_on(), name="listening")
         try:
             yield
@@ -84,8 +89,7 @@ class BackfillWindow:
     async def _mark_on(self) -> None:
         while True:
             try:
-                if await self._connected():
-                    await self.mark()
+                await self.mark()
             except OperationalError as error:
                 log.warning(
                     "the time at which events were received was not stored: %s", fault(error)

@@ -1,0 +1,517 @@
+"""Several workspaces, installed by OAuth in the playground, with the same ids of people."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+import yaml
+from pydantic import SecretStr
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.config import Settings
+from bot.runtime.service import Service
+from bot.runtime.startup import StartError
+from bot.slack.installations import Installations, NotInstalled
+from bot.types import Policy
+from bot.users.installation_store import (
+    InstallationStore,
+    OAuthStates,
+    TokenCipher,
+    UnreadableToken,
+)
+from bot.users.policies import Policies
+from bot.users.prices import read_prices
+from bot.users.quotas import Quotas
+from memory import Person, Pool, create_pool, list_memories
+from tests.conftest import ROOT, Server, json_server, login_of, owner_rows
+
+KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
+TEACHES = "I am interested in AWS."
+STORED = ("interested in AWS", "AWS")
+_SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A playground whose app has token rotation and events over HTTP."""
+    content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
+    content["settings"] |= {"token_rotation_enabled": True, "socket_mode_enabled": False}
+    manifest = tmp_path_factory.mktemp("manifest") / "manifest.yml"
+    manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    with json_server("playground", "--manifest", str(manifest), "--no-model") as one:
+        yield one
+
+
+@dataclass
+class Slack:
+    """The playground's first workspace, and a second one with the same people and channels."""
+
+    server: Server
+    teams: tuple[str, str]
+    user: str
+
+    def call(self, team: str, path: str, body: Any = None) -> Any:
+        """Make a control call in one workspace."""
+        mark = "&" if "?" in path else "?"
+        return self.server.call(f"/_playground/{path}{mark}team={team}", body)
+
+    def say(self, team: str, text: str, **more: Any) -> Any:
+        """Let the person of that id write to the app in one workspace."""
+        body = {"user": self.user, "channel": "dm", "text": text, **more}
+        return self.call(team, "messages", body)
+
+    def replies(self, team: str, said: Any) -> list[str]:
+        """Return the app's finished replies to a message, as the person sees them."""
+        seen = self.call(team, f"channels/{said['channel']}/messages?as={self.user}")["messages"]
+        return [
+            str(one["text"])
+            for one in seen
+            if one.get("thread_ts") == said["ts"]
+            and one["user"] != self.user
+            and not one.get("streaming")
+        ]
+
+    def calls(self, method: str = "") -> list[dict[str, Any]]:
+        """Return the calls of Slack's API, of one method or all."""
+        named = f"&method={method}" if method else ""
+        return list(self.server.call(f"/_playground/calls?since=0{named}")["calls"])
+
+    def client(self) -> AsyncWebClient:
+        """Return a client without a token."""
+        return AsyncWebClient(base_url=self.server.info["slack_api_url"], retry_handlers=[])
+
+
+@pytest.fixture
+def slack(server: Server) -> Slack:
+    """Two workspaces; the app is installed in neither by OAuth."""
+    state = server.call("/_playground/state")
+    first = str(state["team_id"])
+    user = next(one["id"] for one in state["users"] if not one["is_bot"])
+    named = {"name": f"Second {time.time_ns()}", "like": first}
+    made = server.call("/_playground/workspaces", named)
+    return Slack(server, (first, made["team_id"]), user)
+
+
+def settings_of(slack: Slack, stand_in: Server, port: int, **more: Any) -> Settings:
+    """Return settings for several workspaces."""
+    info = slack.server.info
+    given: dict[str, Any] = {
+        "slack_client_id": info["client_id"],
+        "slack_client_secret": SecretStr(info["client_secret"]),
+        "slack_signing_secret": SecretStr(info["signing_secret"]),
+        "secret_key": SecretStr(KEYS[0]),
+        "public_url": f"http://127.0.0.1:{port}",
+        "slack_api_url": info["slack_api_url"],
+        "port": port,
+        "openai_base_url": stand_in.openai_base_url,
+        "reply_model": "kioku-stand-in",
+        "memory_model": "kioku-stand-in",
+        "embedding_model": "kioku-stand-in-embedding",
+        "formation_delay": 0.0,
+        **more,
+    }
+    return Settings(**given)
+
+
+@dataclass
+class Running:
+    """The service, and a browser to install it with."""
+
+    slack: Slack
+    url: str
+    session: aiohttp.ClientSession
+
+    async def begin(self, team: str) -> tuple[dict[str, str], str]:
+        """Open the page that installs the app; return Slack's parameters and the cookie."""
+        async with self.session.get(
+            f"{self.url}/slack/install", params={"team": team}, allow_redirects=False
+        ) as sent:
+            assert sent.status == 302
+            assert sent.headers["Cache-Control"] == "no-store"
+            cookie = "; ".join(f"{one.key}={one.value}" for one in sent.cookies.values())
+            query = parse_qs(urlsplit(sent.headers["Location"]).query)
+        return {name: values[0] for name, values in query.items()}, cookie
+
+    def consent(self, team: str, query: dict[str, str]) -> str:
+        """Let the person allow it in a workspace; return where Slack sends the browser."""
+        given = {"query": query, "allow": True, "team": team, "user": self.slack.user}
+        return str(self.slack.call(team, "authorization", given)["redirect"])
+
+    async def back(self, address: str, cookie: str) -> int:
+        """Follow Slack's redirect; return the status of the page."""
+        async with self.session.get(address, headers={"Cookie": cookie}) as page:
+            assert "xox" not in await page.text()
+            return page.status
+
+    async def install(self, team: str) -> None:
+        """Install the app in a workspace."""
+        query, cookie = await self.begin(team)
+        assert await self.back(self.consent(team, query), cookie) == 200
+
+
+@asynccontextmanager
+async def running(
+    slack: Slack, stand_in: Server, database: str, **more: Any
+) -> AsyncIterator[Running]:
+    """Run the service; the playground delivers to it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = settings_of(slack, stand_in, port, **more)
+    url = f"http://127.0.0.1:{port}"
+    async with (
+        Service(settings, login_of(database), host="127.0.0.1"),
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+    ):
+        first = slack.teams[0]
+        slack.call(first, "delivery", {"mode": "http", "url": f"{url}/slack/events"})
+        try:
+            yield Running(slack, url, session)
+        finally:
+            slack.call(first, "delivery", {"mode": "socket"})
+
+
+async def until(true: Callable[[], Any]) -> Any:
+    """Wait until a condition holds; return its value."""
+    end = time.monotonic() + _SECONDS
+    while not (found := true()):
+        assert time.monotonic() < end, "That did not happen in time."
+        await asyncio.sleep(0.1)
+    return found
+
+
+async def remembered(pool: Pool, team: str, user: str) -> list[str]:
+    """Return a person's memories, once there are some."""
+    end = time.monotonic() + _SECONDS
+    while not (found := await list_memories(pool, Person(team, user))):
+        assert time.monotonic() < end, "Nothing was remembered in time."
+        await asyncio.sleep(0.1)
+    return [str(memory.content) for memory in found]
+
+
+def tokens(database: str) -> list[dict[str, Any]]:
+    """Return the stored installations."""
+    return owner_rows(database, "SELECT * FROM installations ORDER BY installed_at")
+
+
+async def test_two_workspaces_with_the_same_ids(
+    slack: Slack, stand_in: Server, database: str, pool: Pool
+) -> None:
+    """Each is answered and remembered for itself; one uninstalls and returns, the other stays."""
+    one, two = slack.teams
+    user = slack.user
+    async with running(slack, stand_in, database) as app:
+        await app.install(one)
+        await app.install(two)
+        assert {row["team_id"] for row in tokens(database)} == {one, two}
+        assert not any("xox" in str(row) for row in tokens(database))
+
+        # The same person id writes in both, and only the first one is remembered.
+        said = slack.say(one, TEACHES)
+        other = slack.say(two, "Hello")
+        await until(lambda: slack.replies(one, said) and slack.replies(two, other))
+        assert any("AWS" in text for text in await remembered(pool, one, user))
+        assert await list_memories(pool, Person(two, user)) == []
+        for team in (one, two):
+            slack.call(team, "home/open", {"user": user})
+        await until(
+            lambda: (
+                {one, two}
+                <= {
+                    call["team_id"]
+                    for call in slack.calls("views.publish")
+                    if call["outcome"] == "ok"
+                }
+            )
+        )
+        # A call acts in the workspace of its token, so none of them named a conversation in vain.
+        ours = [call for call in slack.calls() if call["team_id"] in (one, two)]
+        assert {call["outcome"] for call in ours} == {"ok"}
+        notices = [c for c in ours if c["method"] == "chat.update" and "AWS" in str(c["args"])]
+        assert {call["team_id"] for call in notices} <= {one}
+
+        # One uninstalls: its tokens and rows go, the other is served as before.
+        mine = f"chat.{one}."
+        slack.call(one, "uninstall", {})
+        await until(lambda: [row["team_id"] for row in tokens(database)] == [two])
+        await until(
+            lambda: (
+                not owner_rows(database, "SELECT 1 FROM store WHERE starts_with(prefix, %s)", mine)
+                and not owner_rows(database, "SELECT 1 FROM turns WHERE team_id = %s", one)
+            )
+        )
+        again = slack.say(two, TEACHES)
+        await until(lambda: slack.replies(two, again))
+        assert any("AWS" in text for text in await remembered(pool, two, user))
+
+        # Events carry whole seconds: what is installed within the next one is older than they say.
+        gone = owner_rows(database, "SELECT left_at FROM workspaces WHERE team_id = %s", one)
+        await until(
+            lambda: owner_rows(
+                database, "SELECT 1 WHERE now() > %s::timestamptz", gone[0]["left_at"]
+            )
+        )
+        await app.install(one)
+        back = slack.say(one, "Hello")
+        await until(lambda: slack.replies(one, back))
+        assert await list_memories(pool, Person(one, user)) == []
+        assert await list_memories(pool, Person(two, user))
+
+
+async def test_a_state_is_good_once_in_its_browser_and_for_ten_minutes(
+    slack: Slack, stand_in: Server, database: str
+) -> None:
+    """Another browser, a state that was used, that ended or that nobody issued: nothing happens."""
+    team = slack.teams[1]
+    async with running(slack, stand_in, database) as app:
+        query, cookie = await app.begin(team)
+        address = app.consent(team, query)
+        assert await app.back(address, "") == 400
+        assert await app.back(address, "slack-app-oauth-state=other") == 400
+        assert tokens(database) == []
+        assert await app.back(address, cookie) == 200
+        assert len(tokens(database)) == 1
+        assert await app.back(app.consent(team, query), cookie) == 401
+
+        owner_rows(database, "DELETE FROM installations")
+        query, cookie = await app.begin(team)
+        owner_rows(database, "UPDATE oauth_states SET expires_at = now()")
+        assert await app.back(app.consent(team, query), cookie) == 401
+        forged = query | {"state": "forged"}
+        assert await app.back(app.consent(team, forged), "slack-app-oauth-state=forged") == 401
+        async with app.session.get(
+            f"{app.url}/slack/oauth_redirect", params={"error": "access_denied"}
+        ) as page:
+            assert page.status == 200
+        assert tokens(database) == []
+        # A new one clears those that ended.
+        await app.begin(team)
+        assert len(owner_rows(database, "SELECT 1 FROM oauth_states")) == 1
+
+
+@pytest.mark.failed_calls(
+    "oauth.v2.access: bad_client_secret", because="The test sends a wrong one."
+)
+async def test_a_wrong_client_secret_installs_nothing(
+    slack: Slack, stand_in: Server, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Slack refuses the code; no token is stored, and the log names none."""
+    team = slack.teams[1]
+    wrong = SecretStr("wrong-secret")
+    async with running(slack, stand_in, database, slack_client_secret=wrong) as app:
+        query, cookie = await app.begin(team)
+        assert await app.back(app.consent(team, query), cookie) == 401
+    assert tokens(database) == []
+    assert "wrong-secret" not in caplog.text
+
+
+async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:
+    """Let a person install the app; return Slack's answer with the tokens."""
+    info = slack.server.info
+    redirect = "http://127.0.0.1:1/slack/oauth_redirect"
+    query = {"client_id": info["client_id"], "scope": "chat:write,im:history", "state": "s"}
+    query["redirect_uri"] = redirect
+    slack.call(team, "settings", {"token_seconds": seconds})
+    given = {"query": query, "allow": True, "team": team, "user": slack.user}
+    back = slack.call(team, "authorization", given)["redirect"]
+    return await slack.client().oauth_v2_access(
+        code=parse_qs(urlsplit(back).query)["code"][0],
+        client_id=info["client_id"],
+        client_secret=info["client_secret"],
+        redirect_uri=redirect,
+    )
+
+
+def store_over(slack: Slack, pool: Pool, *keys: str) -> InstallationStore:
+    """Return a store that refreshes tokens in the playground."""
+    info, client = slack.server.info, slack.client()
+    return InstallationStore(
+        pool,
+        TokenCipher(keys or KEYS[:1]),
+        lambda token: client.oauth_v2_access(
+            client_id=info["client_id"],
+            client_secret=info["client_secret"],
+            grant_type="refresh_token",
+            refresh_token=token,
+        ),
+    )
+
+
+async def saved(store: InstallationStore, answer: Any) -> str:
+    """Store what Slack granted, as Bolt's flow does; return the bot token."""
+    from slack_sdk.oauth.installation_store import Installation
+
+    await store.async_save(
+        Installation(
+            team_id=answer["team"]["id"],
+            bot_token=answer["access_token"],
+            bot_id="B1",
+            bot_user_id=answer["bot_user_id"],
+            bot_refresh_token=answer.get("refresh_token"),
+            bot_token_expires_in=answer.get("expires_in"),
+            user_id=answer["authed_user"]["id"],
+        )
+    )
+    return str(answer["access_token"])
+
+
+async def test_tokens_are_refreshed_before_they_end_by_one_process(
+    slack: Slack, database: str, pool: Pool
+) -> None:
+    """Two processes find a token that ends soon: one refreshes it, both have one that works."""
+    team = slack.teams[1]
+    async with create_pool(login_of(database), min_size=1, max_size=2, timeout=10) as second:
+        stores = [store_over(slack, pool), store_over(slack, second)]
+        old = await saved(stores[0], await granted(slack, team, seconds=3_600))
+        slack.call(team, "settings", {"token_seconds": 43_200})
+        before = len(slack.calls("oauth.v2.access"))
+        found = await asyncio.gather(*(store.find(team) for store in stores * 4))
+        assert len(slack.calls("oauth.v2.access")) == before + 1
+        # Those that did not refresh it go on with the old one, which works until it ends.
+        used = {one.bot_token for one in found if one is not None}
+        assert old in used
+        assert len(used) == 2
+        for token in used:
+            await slack.client().auth_test(token=token)
+        [row] = tokens(database)
+        assert row["refreshing_until"] is None
+        for store in stores:
+            now = await store.find(team)
+            assert now is not None
+            assert now.bot_token != old
+        assert len(slack.calls("oauth.v2.access")) == before + 1
+
+
+async def test_an_expired_token_is_waited_for(slack: Slack, database: str, pool: Pool) -> None:
+    """Where the token has ended the others wait for the new one."""
+    team = slack.teams[1]
+    stores = [store_over(slack, pool) for _ in range(3)]
+    old = await saved(stores[0], await granted(slack, team, seconds=1))
+    slack.call(team, "settings", {"token_seconds": 43_200})
+    owner_rows(database, "UPDATE installations SET expires_at = now() - interval '1 second'")
+    found = await asyncio.gather(*(store.find(team) for store in stores))
+    assert len({one.bot_token for one in found if one}) == 1
+    assert found[0] is not None
+    assert found[0].bot_token != old
+
+
+@pytest.mark.failed_calls(
+    "oauth.v2.access: invalid_refresh_token", because="The test stores one that Slack never gave."
+)
+async def test_a_refresh_that_slack_refuses_changes_nothing(
+    slack: Slack, database: str, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The token goes on until it ends, Slack is not asked at once again, and the log says so."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    token = await saved(store, await granted(slack, team, seconds=3_600))
+    cipher = TokenCipher(KEYS[:1])
+    owner_rows(
+        database, "UPDATE installations SET refresh_token = %s", cipher.encrypt(team, "xoxe-1-no")
+    )
+    before = len(slack.calls("oauth.v2.access"))
+    for _ in range(3):
+        found = await store.find(team)
+        assert found is not None
+        assert found.bot_token == token
+    assert len(slack.calls("oauth.v2.access")) == before + 1
+    assert "was not refreshed: invalid_refresh_token" in caplog.text
+    assert "xoxe" not in caplog.text
+
+
+async def test_a_new_key_encrypts_and_the_old_one_may_go(
+    slack: Slack, stand_in: Server, database: str, pool: Pool
+) -> None:
+    """With a second key in front everything is encrypted again at the start."""
+    team = slack.teams[1]
+    token = await saved(store_over(slack, pool, KEYS[0]), await granted(slack, team))
+    with pytest.raises(StartError, match="KIOKU_SECRET_KEY does not decrypt"):
+        async with running(slack, stand_in, database, secret_key=SecretStr(KEYS[1])):
+            pass
+    async with running(slack, stand_in, database, secret_key=SecretStr(f"{KEYS[1]}, {KEYS[0]}")):
+        pass
+    found = await store_over(slack, pool, KEYS[1]).find(team)
+    assert found is not None
+    assert found.bot_token == token
+    assert "xox" not in repr(found)
+    [row] = tokens(database)
+    with pytest.raises(UnreadableToken):
+        TokenCipher(KEYS[:1]).decrypt(team, row["bot_token"])
+
+
+async def test_no_other_workspaces_token_is_ever_used(slack: Slack, pool: Pool) -> None:
+    """A call for a workspace without an installation is refused before Slack is asked."""
+    one, two = slack.teams
+    store = store_over(slack, pool)
+    token = await saved(store, await granted(slack, two))
+    installations = Installations(store.find, base_url=slack.server.info["slack_api_url"])
+    before = len(slack.calls())
+    for team in (one, "", "T0", "API"):
+        with pytest.raises(NotInstalled) as refused:
+            await installations.client(team).chat_postMessage(channel="C1", text="hello")
+        assert isinstance(refused.value, SlackApiError)
+        assert "xox" not in str(refused.value)
+    assert len(slack.calls()) == before
+    answers = await asyncio.gather(*(installations.client(two).auth_test() for _ in range(5)))
+    assert {answer["team_id"] for answer in answers} == {two}
+
+    # A ciphertext is good for one workspace only.
+    cipher = TokenCipher(KEYS[:1])
+    with pytest.raises(UnreadableToken):
+        cipher.decrypt(one, cipher.encrypt(two, token))
+
+
+async def test_states_are_stored_as_digests(database: str, pool: Pool) -> None:
+    """Nobody who reads the table can finish an installation."""
+    states = OAuthStates(pool)
+    issued = await states.async_issue()
+    [row] = owner_rows(database, "SELECT digest FROM oauth_states")
+    assert issued.encode() not in bytes(row["digest"])
+    assert not await states.async_consume("other")
+    assert await states.async_consume(issued)
+    assert not await states.async_consume(issued)
+
+
+async def test_budgets_and_policies_are_each_workspaces_own(pool: Pool) -> None:
+    """The same person id in two workspaces: what one uses up or forbids is not the other's."""
+    quotas = Quotas(pool, messages_per_hour=1, tokens_per_day=10, prices=read_prices(None))
+    assert await quotas.admit(Person("T1", "U1")) is None
+    assert await quotas.admit(Person("T1", "U1")) is not None
+    assert await quotas.admit(Person("T2", "U1")) is None
+    await quotas.spend("T1", Counter({("a-model", "input"): 11}))
+    assert await quotas.tokens_used_up("T1") is not None
+    assert await quotas.tokens_used_up("T2") is None
+    policies = Policies(pool, Policy())
+    await policies.choose("T1", {"people": ["U2"]}, by="operator")
+    assert (await policies.applies("T1")).refuses(Person("T1", "U1"), guest=False)
+    assert (await policies.applies("T2")).refuses(Person("T2", "U1"), guest=False) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"secret_key": None}, "KIOKU_SECRET_KEY is needed"),
+        ({"public_url": None}, "KIOKU_PUBLIC_URL is needed"),
+        ({"slack_client_secret": None}, "SLACK_CLIENT_SECRET is needed"),
+        ({"slack_client_id": None}, "SLACK_CLIENT_ID is needed"),
+        ({"slack_bot_token": SecretStr("xoxb-1")}, "are both set"),
+    ],
+)
+async def test_half_of_the_settings_is_refused(
+    slack: Slack, stand_in: Server, database: str, given: dict[str, Any], sentence: str
+) -> None:
+    """One sentence says what is missing or too much."""
+    with pytest.raises(StartError, match=sentence):
+        async with running(slack, stand_in, database, **given):
+            pass
