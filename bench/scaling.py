@@ -1,9 +1,11 @@
-"""The worked table of docs/scaling.md, from what was measured."""
+"""The worked tables of docs/scaling.md and docs/how-to/capacity.md, from what was measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from bench.ground import ROOT
@@ -12,12 +14,20 @@ from bench.markdown import number, table
 Metrics: TypeAlias = Mapping[str, float]
 
 PAGE = ROOT / "docs" / "scaling.md"
+CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
 START, END = "<!-- worked table -->", "<!-- end -->"
 PEOPLE = (1_000, 100_000, 10_000_000)
+CAPACITY_PEOPLE = (100, 1_000, 10_000)
 MESSAGES_A_DAY = 10
 BUSY_HOUR = 0.2
 MEMORIES_EACH = 200
 ANSWER_TOKENS = 300
+# For capacity.md: a peak is this many times the busiest hour's average; one replica may be down.
+PEAK = 3
+REPLICAS = 2
+POOL_SIZE = 12
+LISTENING = 1
+SPARE_CONNECTIONS = 10
 _HOUR = 3_600
 _GIGA = 1e9
 
@@ -73,29 +83,101 @@ LINES = (
 )
 
 
-def worked(metrics: Metrics) -> str:
-    """Return the table."""
+def replicas(metrics: Metrics, people: float) -> float:
+    """Return how many replicas answer a peak: two at least."""
+    each = metrics["sustained_msgs_per_s"] / metrics["sustained_replicas"]
+    return max(REPLICAS, math.ceil(PEAK * busiest(people) / each))
+
+
+def tokens_a_day(metrics: Metrics, people: float) -> float:
+    """Return the millions of tokens of a working day, in and out."""
+    return people * MESSAGES_A_DAY * (metrics["prompt_tokens_per_message"] + ANSWER_TOKENS) / 1e6
+
+
+CAPACITY_LINES = (
+    Line(
+        says="Messages a second at a peak (3 × the busiest hour)",
+        behind=(),
+        value=lambda _, n: PEAK * busiest(n),
+    ),
+    Line(
+        says="Replicas of `kioku run` (two at least)",
+        behind=("sustained_msgs_per_s", "sustained_replicas"),
+        value=replicas,
+    ),
+    Line(
+        says="Memory of all replicas (MB)",
+        behind=("rss_mb_under_load",),
+        value=lambda m, n: replicas(m, n) * m["rss_mb_under_load"],
+    ),
+    Line(
+        says="`max_connections` of PostgreSQL: replicas × (12 + 1) × 2 versions + 10",
+        behind=("sustained_msgs_per_s", "sustained_replicas"),
+        value=lambda m, n: replicas(m, n) * (POOL_SIZE + LISTENING) * 2 + SPARE_CONNECTIONS,
+    ),
+    Line(
+        says="Memories in PostgreSQL, with indexes (GB)",
+        behind=("db_bytes_per_memory",),
+        value=lambda m, n: n * MEMORIES_EACH * m["db_bytes_per_memory"] / _GIGA,
+    ),
+    Line(
+        says="SQL statements a second at a peak",
+        behind=("sql_statements_per_message",),
+        value=lambda m, n: PEAK * busiest(n) * m["sql_statements_per_message"],
+    ),
+    Line(
+        says="Model tokens a day, in and out (millions)",
+        behind=("prompt_tokens_per_message",),
+        value=tokens_a_day,
+    ),
+    Line(
+        says="Model tokens a minute at a peak (millions)",
+        behind=("prompt_tokens_per_message",),
+        value=lambda m, n: (
+            60 * PEAK * busiest(n) * (m["prompt_tokens_per_message"] + ANSWER_TOKENS) / 1e6
+        ),
+    ),
+    Line(
+        says="`KIOKU_WORKSPACE_TOKENS_PER_DAY` for one workspace: twice a day's (millions)",
+        behind=("prompt_tokens_per_message",),
+        value=lambda m, n: 2 * tokens_a_day(m, n),
+    ),
+)
+
+
+def worked(metrics: Metrics, lines: Sequence[Line] = LINES, people: Sequence[int] = PEOPLE) -> str:
+    """Return a table: a row for each line, a column for each number of people."""
     rows = []
-    for line in LINES:
+    for line in lines:
         measured = all(name in metrics for name in line.behind)
         shown = [
-            number(line.value(metrics, people)) if measured else "not measured" for people in PEOPLE
+            number(line.value(metrics, count)) if measured else "not measured" for count in people
         ]
         behind = ", ".join(
             f"`{name}` {number(metrics[name])}" if name in metrics else f"`{name}`"
             for name in line.behind
         )
         rows.append((line.says, *shown, behind or "the assumptions"))
-    return table(("", *(f"{people:,} people" for people in PEOPLE), "Figure behind it"), rows)
+    return table(("", *(f"{count:,} people" for count in people), "Figure behind it"), rows)
 
 
-def page(text: str, metrics: Metrics) -> str:
-    """Return the page with its table replaced."""
+def page(text: str, written: str) -> str:
+    """Return a page with its table replaced."""
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
-    return f"{before}{START}\n{worked(metrics)}\n{END}{after}"
+    return f"{before}{START}\n{written}\n{END}{after}"
+
+
+def pages(metrics: Metrics) -> dict[Path, str]:
+    """Return both pages with their tables made from `metrics`."""
+    capacity = worked(metrics, CAPACITY_LINES, CAPACITY_PEOPLE)
+    return {
+        PAGE: page(PAGE.read_text("utf-8"), worked(metrics)),
+        CAPACITY: page(CAPACITY.read_text("utf-8"), capacity),
+    }
 
 
 def write(metrics: Metrics) -> None:
-    """Write the table into the page."""
-    PAGE.write_text(page(PAGE.read_text("utf-8"), metrics), "utf-8")
+    """Write the tables into the pages."""
+    for path, text in pages(metrics).items():
+        path.write_text(text, "utf-8")

@@ -52,8 +52,8 @@ def test_the_page_and_both_readmes_say_what_was_measured() -> None:
     assert report.PAGE.read_text("utf-8") == report.page(result), "Run `python -m bench.report`."
     for language, path in readme.PATHS.items():
         assert readme.section(path.read_text("utf-8")) == readme.lines(result, language)
-    scaled = scaling.PAGE.read_text("utf-8")
-    assert scaled == scaling.page(scaled, result["metrics"])
+    for path, text in scaling.pages(result["metrics"]).items():
+        assert path.read_text("utf-8") == text, path
     for name, figure in report.drawn(result["metrics"]).items():
         assert (report.FIGURES / name).read_text("utf-8") == figure
 

