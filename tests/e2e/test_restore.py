@@ -1,0 +1,83 @@
+"""A database is lost and restored, and a second process serves from it; the pages' commands run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from memory import EmbeddedPostgres
+from tests.conftest import ROOT, fresh_database, json_server, login_of
+from tests.e2e.app import running
+from tests.e2e.conftest import PLAYGROUND
+from tests.e2e.messages import buttons
+from tests.e2e.world import World
+from tests.integration.kioku_process import ended
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def commands(page: str) -> list[list[str]]:
+    """Return the `kioku` commands of a page's shell blocks, in order."""
+    text = (ROOT / "docs" / "how-to" / page).read_text("utf-8")
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    assert all(line[0] == "kioku" for line in lines)
+    return [line[1:] for line in lines]
+
+
+def run(folder: Path, conninfo: str, *command: str) -> None:
+    """Run a command that has to succeed."""
+    addresses = {"DATABASE_URL": login_of(conninfo), "DATABASE_OWNER_URL": conninfo}
+    done = ended(folder, *command, **addresses, KIOKU_EMBEDDING_MODEL="kioku-stand-in-embedding")
+    assert done.code == 0, (command, done)
+
+
+def test_a_second_process_serves_what_was_restored(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """What was forgotten after the backup stays so, the rest is known; nothing is repeated."""
+    with json_server(*PLAYGROUND) as slack:
+        with (
+            fresh_database(postgres) as lost,
+            running(slack, lost, "socket", tmp_path / "first.log") as app,
+            closing(World(slack, app)) as world,
+        ):
+            ann = world.human()
+            said = [world.say(ann, text) for text in ("I love ramen", "I love tempura")]
+            for one in said:
+                world.reply(one)
+                world.formed(ann)
+            run(tmp_path, lost, "backup", "kioku.dump")
+            shown = world.command(ann, "/forget", "ramen")
+            button = next(one for one in buttons(shown) if "forget" in one["action_id"])
+            world.click(ann, shown, "dm", button)
+            assert [one["food_name"] for one in world.formed_contents(ann)] == ["tempura"]
+            run(tmp_path, lost, "backup", "--ids", "kioku.list")
+            answered = [world.answers(one) for one in said]
+        with fresh_database(postgres, "template1") as new:
+            run(tmp_path, new, "restore", "kioku.dump", "--ids", "kioku.list")
+            with (
+                running(slack, new, "socket", tmp_path / "second.log") as app,
+                closing(World(slack, app)) as world,
+            ):
+                assert [one["food_name"] for one in world.formed_contents(ann)] == ["tempura"]
+                answer = world.ask(ann, "What shall I eat?")
+                assert "tempura" in answer.text
+                assert "ramen" not in answer.text
+                assert [world.answers(one) for one in said] == answered
+
+
+@pytest.mark.parametrize("page", ["backup.md", "upgrade.md"])
+def test_the_commands_of_a_page_run(page: str, postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    """As they are written, one after the other; a restore finds an empty database."""
+    with fresh_database(postgres) as conninfo:
+        for command in commands(page):
+            if command[0] == "restore":
+                with fresh_database(postgres, "template1") as empty:
+                    run(tmp_path, empty, *command)
+            elif command[0] != "doctor":  # which asks Slack and the model: tests/integration
+                run(tmp_path, conninfo, *command)
