@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import OperationalError
+from psycopg.errors import UndefinedColumn
 
 from bot.config import Settings
 from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE
 from bot.queue.queue import migrations
 from bot.runtime.database import database
-from bot.runtime.operators import record
+from bot.runtime.operators import record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError, cannot_connect
 from memory import (
@@ -61,8 +62,8 @@ async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> 
     async with _owner(settings) as conninfo:
         if file is not None:
             await asyncio.to_thread(back_up, conninfo, file, TABLES, tell)
-            await _record(conninfo, "backup")
             tell(f"Wrote {file}, {_size(file)}.")
+            await _record(conninfo, "backup")
         if ids is not None:
             await asyncio.to_thread(list_existing, conninfo, ids, TABLES)
             tell(f"Wrote {ids}, {_size(ids)}.")
@@ -108,8 +109,10 @@ async def _owner(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _record(conninfo: str, action: str) -> None:
-    async with await AsyncConnection.connect(conninfo) as connection:
-        await record(connection, action, 0)
+    try:
+        await record_as_owner(conninfo, action, 0)
+    except UndefinedColumn:
+        tell("The command was not recorded: the database is older. Run `kioku migrate`.")
 
 
 def _size(file: Path) -> str:

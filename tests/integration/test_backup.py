@@ -416,7 +416,7 @@ NO_WORDS = {
     "memory_questions": {
         *("team_id", "user_id", "kind", "audience", "key", "narrow_audience", "narrow_key"),
     },
-    "operator_actions": {"operator", "action", "team_id", "user_id"},
+    "operator_actions": {"operator", "action", "team_id", "user_id", "host", "outcome"},
     "store": {"prefix", "key"},
     "turns": {
         *("team_id", "user_id", "channel_id", "thread", "audience", "question_ts", "reply_ts"),
