@@ -33,11 +33,12 @@ TABLES = BackupTables(
     omitted=(
         *("procrastinate_%", "processes", "inbox_events", "overheard", "catching_up", "notices"),
         *("forgotten", "slack_deletions", "slack_erasures", "slack_budgets", "person_requests"),
-        *("conversations", "viewed", "prompted", "home_views"),
+        *("conversations", "viewed", "prompted", "home_views", "oauth_states"),
     ),
     copied=(
         *("person_settings", "incognito_threads", "quiet_threads", "forgotten_sources"),
         *("workspaces", "workspace_policies", "token_use", "sent_files"),
+        "installations",  # of tokens that are refreshed, only the newest are valid
     ),
     texts=(
         StoredText("turns", _PERSON, "question", "UPDATE turns SET question = ''"),
