@@ -18,7 +18,18 @@ from pathlib import Path
 import aiohttp
 import psycopg
 
-from bench import costs, front_import, large, load, plan, report, results, side_by_side, starts
+from bench import (
+    costs,
+    front_import,
+    large,
+    load,
+    observed,
+    plan,
+    report,
+    results,
+    side_by_side,
+    starts,
+)
 from bench.ground import ROOT, Ground, open_ground
 from bench.mem0_venv import Mem0Unavailable
 from bench.plan import Plan
@@ -49,6 +60,7 @@ PARTS: dict[str, Part] = dict(
             load.measure,
             starts.measure,
             _front,
+            observed.measure,
         ),
         strict=True,
     )

@@ -55,6 +55,7 @@ GOALS = (
     Goal(metric="rss_mb_idle", kind="most", bound=200),
     Goal(metric="rss_growth_mb_10k_turns", kind="most", bound=5),
     Goal(metric="prompt_memory_tokens_p95", kind="most", bound=2_000),
+    Goal(metric="observed_reply_ready_ratio", kind="most", bound=1.03),
 )
 
 _PEER = r"(?:articles_|mem0_)?"
@@ -95,6 +96,13 @@ MEANINGS = (
         pattern=rf"{_PEER}reply_ready_ratio_(?:1|20|100)(?:_low|_high)?",
         shown="`[SYSTEM_]reply_ready_ratio_N`",
         says="Median of reply ready, over the median floor at the same number of people at once.",
+    ),
+    Meaning(
+        pattern=r"observed_reply_ready_ratio|(?:un)?observed_(?:reply_ready_ms_p50|cpu_ms_per_message)",
+        shown="`observed_reply_ready_ratio`, `[un]observed_…`",
+        says="Kioku with metrics that are scraped each second and traces that are exported, and"
+        " without: median of reply ready for one person and their ratio, and processor time of its"
+        " process for a message when 20 people write at once, their memories formed.",
     ),
     Meaning(
         pattern=rf"{_PEER}failed_share{_CROWD}",

@@ -21,7 +21,17 @@ from bench.results import LATEST
 PAGE = ROOT / "docs" / "benchmarks.md"
 FIGURES = ROOT / "docs" / "media" / "bench"
 REASONS = ROOT / "bench" / "reasons.toml"
-PARTS = ("side_by_side", "costs", "large", "search", "retrieval", "load", "starts", "front")
+PARTS = (
+    "side_by_side",
+    "costs",
+    "large",
+    "search",
+    "retrieval",
+    "load",
+    "starts",
+    "front",
+    "observed",
+)
 NAMES = {"": "Kioku", "articles_": "the articles' design", "mem0_": "mem0"}
 
 Metrics = Mapping[str, float]

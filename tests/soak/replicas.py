@@ -67,6 +67,11 @@ class Replica:
         self._process: Process | None = None
         self._killed = False
 
+    def measured_at(self, port: int) -> int:
+        """Let every process of it answer `/metrics` on this port; return the port."""
+        self._settings = {**self._settings, "KIOKU_METRICS_PORT": str(port)}
+        return port
+
     def start(self, start: Start) -> None:
         """Start a process."""
         self.wanted, self._killed, self.port = True, False, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, Server, json_server
+from tests.soak.dashboard import recording
 from tests.soak.replicas import Fleet, Replica, Start, running
 from tests.soak.workspace import Workspace
 
@@ -45,8 +47,11 @@ def stage(
             Replica("worker-1", worker, usual, folder),
             Replica("worker-2", worker, usual, folder),
         ]
+        figures = os.environ.get("SOAK_FIGURES")
+        ports = {one.name: one.measured_at(_free_port()) for one in replicas if figures}
         url = f"http://127.0.0.1:{port}/slack/events"
-        with running(replicas, start) as fleet:
+        recorded = recording(Path(figures) if figures else None, folder.name, ports)
+        with running(replicas, start) as fleet, recorded:
             workspace = Workspace(slack)
             workspace.post("delivery", {"mode": "both", "urls": [url]})
             yield Stage(workspace, fleet, postgres, conninfo)

@@ -1,0 +1,120 @@
+"""The cost of metrics and traces: the same turns with and without them, round by round."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+
+from bench.ground import Ground
+from bench.plan import Plan
+from bench.replies import Replies
+from bench.results import quantile
+from bench.side_by_side import Progress
+from bench.systems import QUESTION
+
+_SCRAPE_SECONDS = 1.0
+_CROWD = 20
+_LEAST_ROUNDS = 3
+
+
+async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
+    """Let people ask one by one, then twenty at once, in an app of its own for each round.
+
+    The observed app is scraped each second, and sends its traces to a receiver on loopback.
+    """
+    ready: dict[bool, list[float]] = {False: [], True: []}
+    cpu: dict[bool, list[float]] = {False: [], True: []}
+    rounds = max(plan.rounds, _LEAST_ROUNDS)
+    async with _receiver() as endpoint:
+        for number in range(rounds):
+            # Which is first changes, so that neither has the warmer machine.
+            for observed in (number % 2 == 0, number % 2 == 1):
+                port = _free_port()
+                metrics_port = str(port) if observed else "0"
+                traces = endpoint if observed else ""
+                address = ground.app_database(f"observed_{observed}".lower())
+                async with (
+                    ground.app(
+                        address, KIOKU_METRICS_PORT=metrics_port, KIOKU_TRACES_ENDPOINT=traces
+                    ) as [app],
+                    _scraped(port if observed else None),
+                ):
+                    replies = await Replies.from_now(ground)
+                    people = [await ground.person(f"O{number}-{n}") for n in range(_CROWD)]
+                    await _asked(replies, people[:1])
+                    for _ in range(plan.singles * 2):
+                        ready[observed] += await _asked(replies, people[:1])
+                    await ground.formed(address)
+                    before = app.cpu_seconds()
+                    await _asked(replies, people)
+                    await ground.formed(address)
+                    cpu[observed].append((app.cpu_seconds() - before) * 1000 / _CROWD)
+            progress(number + 1, rounds)
+    return {
+        "observed_reply_ready_ratio": round(_median(ready[True]) / _median(ready[False]), 3),
+        "observed_reply_ready_ms_p50": round(_median(ready[True]), 2),
+        "unobserved_reply_ready_ms_p50": round(_median(ready[False]), 2),
+        "observed_cpu_ms_per_message": round(_median(cpu[True]), 2),
+        "unobserved_cpu_ms_per_message": round(_median(cpu[False]), 2),
+    }
+
+
+async def _asked(replies: Replies, people: list[str]) -> list[float]:
+    asked = await asyncio.gather(*(replies.ask(who, QUESTION) for who in people))
+    return [one.ready for one in await replies.of(list(asked)) if one.ready is not None]
+
+
+def _median(values: list[float]) -> float:
+    return quantile(values, 0.5)
+
+
+@asynccontextmanager
+async def _receiver() -> AsyncIterator[str]:
+    """Take traces by OTLP/HTTP and keep nothing; yield the address."""
+
+    async def take(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(content_type="application/x-protobuf")
+
+    application = web.Application(client_max_size=2**26)
+    application.router.add_post("/v1/traces", take)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _scraped(port: int | None) -> AsyncIterator[None]:
+    """Ask for the metrics each second, if there are any."""
+
+    async def scrape() -> None:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                        await answer.read()
+                await asyncio.sleep(_SCRAPE_SECONDS)
+
+    scraping = asyncio.create_task(scrape()) if port is not None else None
+    try:
+        yield
+    finally:
+        if scraping is not None:
+            scraping.cancel()
+            await asyncio.gather(scraping, return_exceptions=True)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
