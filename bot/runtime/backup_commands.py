@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from psycopg import OperationalError
-from psycopg.errors import UndefinedColumn
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
 from bot.config import Settings
 from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE
 from bot.queue.queue import migrations
-from bot.runtime.database import database
+from bot.runtime.database import Addresses, database
 from bot.runtime.operators import record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError, cannot_connect
@@ -60,13 +60,14 @@ async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> 
     """Write a backup to `file`, and the list of what exists to `ids`. Raises `StartError`."""
     if file is None and ids is None:
         raise StartError("Name a file for the backup, or one for the list with --ids.")
-    async with _owner(settings) as conninfo:
+    async with _errors_explained(), _addresses(settings) as addresses:
+        owner = addresses.owner_dsn
         if file is not None:
-            await asyncio.to_thread(back_up, conninfo, file, TABLES, tell)
+            await record_as_owner(owner, "backup", 0)
+            await asyncio.to_thread(back_up, owner, file, TABLES, tell)
             tell(f"Wrote {file}, {_size(file)}.")
-            await _record(conninfo, "backup")
         if ids is not None:
-            await asyncio.to_thread(list_existing, conninfo, ids, TABLES)
+            await asyncio.to_thread(list_existing, owner, ids, TABLES)
             tell(f"Wrote {ids}, {_size(ids)}.")
 
 
@@ -82,38 +83,37 @@ async def restore_backup(
             "What was forgotten since the backup would come back: name the newest list with --ids"
             " (see `kioku backup --ids`), or accept it with --accept-forgotten."
         )
-    async with database(settings) as addresses:
-        try:
-            owner, login = addresses.owner_dsn, Login(addresses.login, (QUEUE_ROLE,))
-            at = await asyncio.to_thread(
-                restore, owner, file, ids, TABLES, migrations(), login, tell
-            )
-            await _record(owner, "restore")
-        except OperationalError as error:
-            raise cannot_connect(error) from None
+    async with _errors_explained(), database(settings) as addresses:
+        owner, login = addresses.owner_dsn, Login(addresses.login, (QUEUE_ROLE,))
+        at = await asyncio.to_thread(restore, owner, file, ids, TABLES, migrations(), login, tell)
+        await record_as_owner(owner, "restore", 0)
     tell(f"Restored. What was forgotten after {at:%Y-%m-%d %H:%M:%S %Z} is not known here.")
 
 
 @asynccontextmanager
-async def _owner(settings: Settings) -> AsyncIterator[str]:
-    """Yield the owner's address; an embedded server that runs in another process is used."""
-    server = EmbeddedPostgres(settings.data_dir.resolve())
-    embedded = not (settings.database_url or settings.database_secret_arn)
+async def _errors_explained() -> AsyncIterator[None]:
     try:
-        if embedded and server.is_running():
-            yield server.dsn("kioku")
-        else:
-            async with database(settings) as addresses:
-                yield addresses.owner_dsn
+        yield
     except OperationalError as error:
         raise cannot_connect(error) from None
+    except (UndefinedTable, UndefinedColumn):
+        raise StartError("The database is not up to date: run `kioku migrate`.") from None
+    except InsufficientPrivilege:
+        raise StartError(
+            "This database user may not do that: write the address of the database's owner into"
+            " DATABASE_OWNER_URL."
+        ) from None
 
 
-async def _record(conninfo: str, action: str) -> None:
-    try:
-        await record_as_owner(conninfo, action, 0)
-    except UndefinedColumn:
-        tell("The command was not recorded: the database is older. Run `kioku migrate`.")
+@asynccontextmanager
+async def _addresses(settings: Settings) -> AsyncIterator[Addresses]:
+    """Yield the addresses as `database` does; an embedded server may run in another process."""
+    server = EmbeddedPostgres(settings.data_dir.resolve())
+    if settings.database_url or settings.database_secret_arn or not server.is_running():
+        async with database(settings) as addresses:
+            yield addresses
+    else:
+        yield Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
 
 
 def _size(file: Path) -> str:

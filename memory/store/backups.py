@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,8 +67,8 @@ TEXTS = (
     StoredText("store", _ROW, "concat(value->'kind', value->'content')", "DELETE FROM store"),
     StoredText(
         *("store", _ROW, _QUOTES),
-        "UPDATE store SET value = jsonb_set(value, '{sources}', (SELECT jsonb_agg(one ||"
-        " '{\"evidence\": \"\"}') FROM jsonb_array_elements(value->'sources') AS one))",
+        "UPDATE store SET value = jsonb_set(value, '{sources}', (SELECT COALESCE(jsonb_agg(one ||"
+        " '{\"evidence\": \"\"}'), '[]') FROM jsonb_path_query(value, '$.sources[*]') AS one))",
     ),
     StoredText(
         *("memory_changes", "id::text", "concat(before, after, undone_at IS NULL)"),
@@ -98,7 +97,7 @@ class BackupTables:
 
 def back_up(conninfo: str, file: Path, tables: BackupTables, progress: Progress) -> None:
     """Write the database, as of one moment, to a file with mode 600. Raises `BackupError`."""
-    with _connected(conninfo) as connection, replacing(file) as part:
+    with _connect(conninfo) as connection, replacing(file) as part:
         connection.execute("UPDATE kioku_backup SET begun_at = now()")
         archive = Archive(part, conninfo, connection.info.server_version // 10_000)
         archive.dump([pattern.replace("%", "*") for pattern in tables.omitted], progress)
@@ -106,7 +105,7 @@ def back_up(conninfo: str, file: Path, tables: BackupTables, progress: Progress)
 
 def list_existing(conninfo: str, file: Path, tables: BackupTables) -> None:
     """Write the list of existing rows, as of one moment. Raises `BackupError`."""
-    with _connected(conninfo) as connection, replacing(file) as part, part.open("wb") as out:
+    with _connect(conninfo) as connection, replacing(file) as part, part.open("wb") as out:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         [row] = connection.execute("SELECT now() AS at, key::text FROM kioku_backup").fetchall()
         out.write(_line(_FORMAT, row["at"].isoformat(), _sha256(row["key"])))
@@ -143,7 +142,7 @@ def restore(
     lets other roles than the owner read; without a list nothing is. A restore that was interrupted
     is continued. The database is migrated at the end. Raises `BackupError`.
     """
-    with _connected(conninfo) as connection:
+    with _connect(conninfo) as connection:
         lock_migrations(connection)
         archive = Archive(file, conninfo, connection.info.server_version // 10_000)
         at = _check(archive, existing, migrations)
@@ -161,18 +160,8 @@ def restore(
     return at
 
 
-@contextmanager
-def _connected(conninfo: str) -> Iterator[Connection[DictRow]]:
-    try:
-        with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
-            yield connection
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        raise BackupError("The database is not up to date: run `kioku migrate`.") from None
-    except psycopg.errors.InsufficientPrivilege:
-        raise BackupError(
-            "This database user may not do that: write the address of the database's owner into"
-            " DATABASE_OWNER_URL."
-        ) from None
+def _connect(conninfo: str) -> Connection[DictRow]:
+    return psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
 
 
 def _tables(connection: Connection[DictRow], tables: BackupTables) -> list[DictRow]:

@@ -151,7 +151,7 @@ async def test_nothing_that_was_forgotten_comes_back(
     undoes = await told(app, "I love tempura")
     corrects = await told(app, "I live in Osaka")
     erased = await told(app, "I love sushi")
-    await told(app, "I love soba")
+    confirms = await told(app, "I love soba")
     pauses = await told(app, "I love udon")
     await app.receive(app.slack.place(), "a question that waits")
     owner = Database(app.database)
@@ -172,6 +172,13 @@ async def test_nothing_that_was_forgotten_comes_back(
     await purge_now(app.pool, "T1GONE")
     await app.wiring.controls.pause(pauses)
     await told(app, "I love okonomiyaki")
+    confirmed = [{"kind": "message", "channel": "D1", "ts": "7.0", "evidence": "I adore soba"}]
+    owner.rows(
+        "UPDATE store SET value = jsonb_set(value, '{sources}', value->'sources' || %s::jsonb)"
+        " WHERE prefix LIKE %s",
+        json.dumps(confirmed),
+        f"%.{confirms.user_id}.%",
+    )
     after = stored(app.database)
     done(tmp_path, app.database, "backup", "--ids", "kioku.list")
     listed = (tmp_path / "kioku.list").read_text()
@@ -183,10 +190,16 @@ async def test_nothing_that_was_forgotten_comes_back(
         assert "Restored. What was forgotten after 20" in out
         new = stored(conninfo)
         apart = {"turns", "listening", "operator_actions", "kioku_migrations", "kioku_backup"}
+        known = Database(conninfo)
+        # A memory that was confirmed since is there, without the quote it had.
+        of_soba = "SELECT prefix || ' ' || key AS id, value FROM store WHERE prefix LIKE %s"
+        [soba] = known.rows(of_soba, f"%.{confirms.user_id}.%")
+        assert soba["value"]["content"]["food_name"] == "soba"
+        assert [source["evidence"] for source in soba["value"]["sources"]] == [""]
+        new["store"].pop(soba["id"])
         for name in new.keys() - apart:
             assert new[name] == expected(name, before[name], after[name]), name
         assert new["listening"].keys() == {"T2STAYS"}
-        known = Database(conninfo)
         texts = "SELECT id, question, words, reply FROM turns ORDER BY id"
         assert known.rows(texts) == [
             row for row in app.rows(texts) if str(row["id"]) in before["turns"]
