@@ -1,0 +1,69 @@
+"""Kioku installed in a whole organisation: one token, every workspace of it is served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from memory import Pool
+from tests.conftest import ROOT, Server, json_server, owner_rows
+from tests.integration.test_several_workspaces import Slack, remembered, running, tokens, until
+
+SAID = {"One": "I am interested in AWS.", "Two": "I love ramen"}
+WORDS = {"One": "AWS", "Two": "ramen"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A playground whose app can be installed in an organisation."""
+    content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
+    content["settings"] |= {"org_deploy_enabled": True, "socket_mode_enabled": False}
+    manifest = tmp_path_factory.mktemp("manifest") / "manifest.yml"
+    manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    with json_server("playground", "--manifest", str(manifest), "--no-model") as one:
+        yield one
+
+
+@pytest.fixture
+def workspaces(server: Server) -> dict[str, Slack]:
+    """Two workspaces of one organisation, each seen by a person of its own."""
+    found = {}
+    for name in SAID:
+        added = {"name": name, "organisation": "Acme"}
+        team = server.call("/_playground/workspaces", added)["team_id"]
+        users = server.call(f"/_playground/state?team={team}")["users"]
+        user = next(one["id"] for one in users if not one["is_bot"])
+        found[name] = Slack(server, (team, team), user)
+    return found
+
+
+async def test_an_organisation_is_served_by_one_token(
+    workspaces: dict[str, Slack], stand_in: Server, database: str, pool: Pool
+) -> None:
+    """Every workspace is answered and remembered under the organisation; all goes with it."""
+    one = workspaces["One"]
+    enterprise = one.call(one.teams[0], "state")["enterprise_id"]
+    async with running(one, stand_in, database) as app:
+        await app.install(one.teams[0])
+        assert [row["team_id"] for row in tokens(database)] == [enterprise]
+        for name, slack in workspaces.items():
+            said = slack.say(slack.teams[0], SAID[name])
+            await until(lambda: slack.replies(slack.teams[0], said))  # noqa: B023
+            found = await remembered(pool, enterprise, slack.user)
+            assert WORDS[name] in found[0]
+            command = {"user": slack.user, "channel": "dm", "command": "/memories"}
+            assert (await asyncio.to_thread(slack.call, slack.teams[0], "commands", command))["ok"]
+            slack.call(slack.teams[0], "home/open", {"user": slack.user})
+            home = f"home?as={slack.user}"
+            await until(lambda: slack.call(slack.teams[0], home)["view"])  # noqa: B023
+        teams = {slack.teams[0] for slack in workspaces.values()}
+        ours = [call for call in one.calls() if call["team_id"] in teams]
+        assert {call["team_id"] for call in ours if call["method"] == "views.publish"} == teams
+        await until(lambda: {call["outcome"] for call in one.calls()} == {"ok"})
+        one.call(one.teams[0], "uninstall", {})
+        await until(lambda: not tokens(database))
+        await until(lambda: not owner_rows(database, "SELECT 1 FROM store"))
+        await until(lambda: not owner_rows(database, "SELECT 1 FROM turns"))
