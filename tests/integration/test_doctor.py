@@ -172,6 +172,16 @@ def test_a_dotenv_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
     (
+        {"SLACK_CLIENT_ID": "1.2"},
+        {"Installation": "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN"},
+    ),
+    (
+        {"SLACK_BOT_TOKEN": "", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "secret"},
+        {
+            "Installation": "To install Kioku in several workspaces KIOKU_SECRET_KEY is needed"
+        },
+    ),
+    (
         {"SLACK_BOT_TOKEN": "", "KIOKU_REPLY_MODEL": "gpt-5-none"},
         {
             "Bot token": "SLACK_BOT_TOKEN is not set: copy it from your app's OAuth & Permissions",

@@ -16,7 +16,7 @@ from bot.config import Settings
 from bot.locale import Language, say
 from bot.runtime.finding import Finding, fix, note, ok, without_secrets
 from bot.runtime.manifest import manifest_scopes, optional_scopes
-from bot.runtime.startup import where_to_copy, wrong_token
+from bot.runtime.startup import oauth_problem, where_to_copy, wrong_token
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 
 # Slack's signatures are good for five minutes; a minute is more than any clock that is kept.
@@ -75,7 +75,8 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
         settings.slack_app_token,
         settings.slack_signing_secret,
     )
-    if bot is None and app is None and secret is None:
+    several = settings.slack_client_id is not None or settings.slack_client_secret is not None
+    if bot is None and app is None and secret is None and not several:
         yield note(
             "Slack",
             "no token is set: `kioku up` opens the playground. For your own workspace make an app"
@@ -84,7 +85,9 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
         )
         return
     answered: Answered | None = None
-    if bot is None:
+    if several:
+        yield _installing(settings)
+    elif bot is None:
         yield fix(
             "Bot token", f"{_BOT} is not set: copy it from your app's {where_to_copy(_BOT, 'en')}."
         )
@@ -120,6 +123,17 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
         )
     if answered is not None:
         yield _clock(answered, signed=app is None)
+
+
+def _installing(settings: Settings) -> Finding:
+    part, url = "Installation", settings.public_url
+    if problem := oauth_problem(settings):
+        return fix(part, problem)
+    return ok(
+        part,
+        f"{url}/slack/install installs Kioku in a workspace. In your app's OAuth & Permissions"
+        f" {url}/slack/oauth_redirect has to be a Redirect URL.",
+    )
 
 
 def unreachable(settings: Settings, language: Language = "en") -> str:
