@@ -61,7 +61,6 @@ class PersonSettings:
     notices: bool = True
     language: Language | None = None
     consent: Consent = "unknown"
-    consent_at: datetime | None = None
     informed: bool = False
     retention_days: int | None = None
     locale: str | None = None

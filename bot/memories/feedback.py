@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from bot.locale import Language, say
@@ -13,8 +13,6 @@ from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.feedback import FeedbackDetails, feedback_form, parse_rating
 from bot.views.views import SlackView, metadata_of, sentence_view
 from memory import Person, Pool, person_transaction, redact_texts
-
-Rating: TypeAlias = Literal["good", "bad"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _CLOCKS_APART: LiteralString = "interval '2 seconds'"
 SETTINGS: LiteralString = (
     "s.team_id IS NOT NULL AS known, COALESCE(s.pauses @> now(), false) AS paused,"
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
-    " s.notices, s.language, s.consent, s.consent_at, s.told_at IS NOT NULL AS informed,"
+    " s.notices, s.language, s.consent, s.told_at IS NOT NULL AS informed,"
     " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
     " s.deactivated_at IS NOT NULL AS deactivated, s.hint_channels,"
     " s.toured_at IS NOT NULL AS toured"

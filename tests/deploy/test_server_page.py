@@ -48,6 +48,7 @@ class Server:
         self._moved = {
             "/opt/kioku": f"{root}/opt/kioku",
             "/etc/": f"{root}/etc/",
+            "/var/": f"{root}/var/",
             "@127.0.0.1/": f"@127.0.0.1:{door}/",
             ":3000/": f":{port}/",
         }
@@ -100,7 +101,7 @@ class Server:
 @contextmanager
 def server(folder: Path, port: str) -> Iterator[tuple[Server, EmbeddedPostgres]]:
     """Give a server with a PostgreSQL of its own, without Kioku's roles."""
-    for name in ("copy", "etc/systemd/system"):
+    for name in ("copy", "etc/systemd/system", "var/backups"):
         (folder / name).mkdir(parents=True)
     units = [f"deploy/systemd/{unit}.service" for unit in UNITS]
     for name in [*context_files(), *units, ".env.example"]:
@@ -152,6 +153,10 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
         assert (tmp_path / "etc/kioku/owner.env").stat().st_mode & 0o777 == 0o600
         workspace = Workspace(slack)
         answered(workspace, "ramen")
+        machine.follow(page["Back up"])
+        assert all(
+            (tmp_path / "var/backups" / f"kioku.{end}").stat().st_size for end in ("dump", "list")
+        )
         machine.follow(page["Upgrade"])
         answered(workspace, "sushi")
         machine.follow(page["Remove it"])
