@@ -75,13 +75,15 @@ def _start(folder: Path, unit: str) -> int:
 
 def _stop(folder: Path, unit: str) -> int:
     """End a unit's process as systemd does, and wait for its end."""
-    pid = int((folder / f"{unit}.pid").read_text())
+    written = folder / f"{unit}.pid"
+    pid = int(written.read_text())
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + 40
     while _runs(pid):
         if time.monotonic() > end:
             return 1
         _pause()
+    written.unlink()
     return 0
 
 

