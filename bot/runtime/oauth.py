@@ -13,13 +13,11 @@ from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.oauth.installation_store import Installation
 
 from bot.logs import fault
 from bot.runtime.connections import Connections
 from bot.runtime.manifest import manifest_scopes, optional_scopes
 from bot.slack.client import SLACK_FAULTS
-from bot.slack.installations import Installations
 from bot.users.installation_store import STATE_SECONDS, InstallationStore, OAuthStates
 
 log = logging.getLogger(__name__)
@@ -31,21 +29,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
-
-
-class _Flow(AsyncOAuthFlow):
-    """Bolt's flow; a workspace's new token is used from now on in this process, too."""
-
-    installations: Installations
-
-    async def store_installation(
-        self, request: AsyncBoltRequest, installation: Installation
-    ) -> None:
-        await super().store_installation(request, installation)
-        org = installation.is_enterprise_install
-        self.installations.invalidate(
-            str(installation.enterprise_id if org else installation.team_id)
-        )
 
 
 def add_oauth(
@@ -67,8 +50,7 @@ def add_oauth(
         state_store=OAuthStates(connections.pool),
         state_expiration_seconds=STATE_SECONDS,
     )
-    flow = _Flow(settings=oauth, client=connections.slack.tokenless())
-    flow.installations = connections.slack
+    flow = AsyncOAuthFlow(settings=oauth, client=connections.slack.tokenless())
 
     def page(
         handle: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]],

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -517,34 +515,3 @@ async def test_half_of_the_settings_is_refused(
     with pytest.raises(StartError, match=sentence):
         async with running(slack, stand_in, database, **given):
             pass
-
-
-async def test_a_whole_organisation_is_one_installation(
-    tmp_path: Path, stand_in: Server, database: str, pool: Pool
-) -> None:
-    """Installed once, the app answers in each workspace with one token, until it is uninstalled."""
-    content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
-    content["settings"] |= {"org_deploy_enabled": True, "socket_mode_enabled": False}
-    manifest = tmp_path / "manifest.yml"
-    manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
-    with json_server("playground", "--manifest", str(manifest), "--no-model") as server:
-        one, two = [
-            server.call("/_playground/workspaces", {"name": name, "organisation": "Acme"})
-            for name in ("One", "Two")
-        ]
-        slack = Slack(server, (one["team_id"], two["team_id"]), "")
-        async with running(slack, stand_in, database) as app:
-            for team in slack.teams:
-                users = slack.call(team, "state")["users"]
-                slack.user = next(user["id"] for user in users if not user["is_bot"])
-                if not tokens(database):
-                    await app.install(team)
-                said = slack.say(team, TEACHES)
-                await until(partial(slack.replies, team, said))
-                enterprise = tokens(database)[0]["team_id"]
-                assert enterprise.startswith("E")
-                assert await remembered(pool, enterprise, slack.user)
-            assert len(tokens(database)) == 1
-            slack.call(slack.teams[1], "uninstall", {})
-            await until(lambda: not tokens(database))
-            await until(lambda: not owner_rows(database, "SELECT 1 FROM turns"))
