@@ -27,7 +27,6 @@ from memory import (
     restore,
 )
 
-_PERSON = "team_id || '.' || user_id"
 TABLES = BackupTables(
     # Work under way, what Slack is asked again, and ciphertexts of what was just forgotten.
     omitted=(
@@ -41,10 +40,10 @@ TABLES = BackupTables(
         "installations",  # of tokens that are refreshed, only the newest are valid
     ),
     texts=(
-        StoredText("turns", _PERSON, "question", "UPDATE turns SET question = ''"),
-        StoredText("turns", _PERSON, "words", "UPDATE turns SET words = ''"),
-        StoredText("turns", _PERSON, "reply", "UPDATE turns SET reply = NULL"),
-        StoredText("feedback", _PERSON, "comment", "UPDATE feedback SET comment = ''"),
+        StoredText("turns", "'question ' || id", "question", "UPDATE turns SET question = ''"),
+        StoredText("turns", "'words ' || id", "words", "UPDATE turns SET words = ''"),
+        StoredText("turns", "'reply ' || id", "reply", "UPDATE turns SET reply = NULL"),
+        StoredText("feedback", "turn_id::text", "comment", "UPDATE feedback SET comment = ''"),
     ),
     afterwards=(
         # What was answered or formed since is not known: neither is done again.

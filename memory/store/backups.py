@@ -46,7 +46,8 @@ _LEFT_OUT = ("kioku_%", "%_migrations", "store_vectors", "memory_expiries")
 class StoredText:
     """A text in the column of a table, and what a restore does where it exists no longer.
 
-    `owner` and `text` are SQL expressions: a text exists while the same owner has the same.
+    `owner`, which names row and column, and `text` are SQL expressions: a text exists while a list
+    has the digest of both.
     """
 
     table: str

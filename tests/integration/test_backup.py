@@ -390,6 +390,24 @@ def test_a_backup_of_an_older_schema_is_restored_and_migrated(
     assert (len(new["store"]), len(new["feedback"]), len(new["person_settings"])) == (1, 0, 1)
 
 
+def test_a_text_that_another_column_still_has_is_blanked_too(
+    database: str, empty_database: str, tmp_path: Path
+) -> None:
+    """Only the same column of the same row says that a text exists."""
+    owner = Database(database)
+    owner.fill("T1")
+    owner.rows("UPDATE turns SET question = 'ramen', words = 'ramen', reply = 'ramen'")
+    back_up(database, tmp_path / "dump", TABLES, print)
+    owner.rows("UPDATE turns SET question = '', reply = NULL")
+    owner.close()
+    list_existing(database, tmp_path / "list", TABLES)
+    login = Login(login_of(empty_database), ("kioku_queue",))
+    files = (tmp_path / "dump", tmp_path / "list")
+    restore(empty_database, *files, TABLES, migrations(), login, print)
+    [turn] = owner_rows(empty_database, "SELECT question, words, reply FROM turns")
+    assert turn == {"question": "", "words": "ramen", "reply": None}
+
+
 def test_a_hundred_thousand_memories_take_constant_memory(
     database: str, empty_database: str, tmp_path: Path
 ) -> None:
