@@ -224,6 +224,17 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     assert len(waiting(app)) == 7
 
 
+async def test_a_list_that_slack_refuses_is_not_asked_for_again(app: App) -> None:
+    """The next outage is caught up with as before; a failure of Slack's is tried again."""
+    await listening(app).mark()
+    for error, jobs in (("missing_scope", 0), ("internal_error", 1)):
+        await missed(app)
+        app.slack.fault("users.conversations", error=error)
+        await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+        assert len(app.take_jobs(CATCH_UP)) == jobs
+        assert app.jobs(READ_ON) == []
+
+
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
     """What Slack refuses for good is left out; what it fails at is tried again."""
     await listening(app).mark()

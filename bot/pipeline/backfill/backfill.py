@@ -67,6 +67,10 @@ class Backfill:
                 cursor=cursor or None,
             )
         except SLACK_FAULTS as error:
+            if not _may_pass(error):
+                # A later attempt would be refused as well: the app has left, or lacks a scope.
+                log.warning("what was missed is not looked for: %s", error_code(error))
+                return
             await self._later(
                 CATCH_UP, team, _delay(error), since=since, **({"cursor": cursor} if cursor else {})
             )
