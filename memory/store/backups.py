@@ -28,7 +28,7 @@ from memory.postgres.migrate import (
 )
 from memory.postgres.roles import Login, create_app_role
 
-_FORMAT = "kioku-existing-1"
+_FORMAT = "kioku-existing-2"
 _TABLES = (
     "SELECT t.relname AS name, t.relname = ANY(%(copied)s) AS copied,"
     " array_agg(quote_ident(c.attname)) AS columns FROM pg_class AS t"
@@ -63,9 +63,18 @@ class StoredText:
 
 _ROW = "prefix || '/' || key"
 _QUOTES = "jsonb_path_query_array(value, '$.sources[*].evidence')::text"
+# Each memory that another one supersedes for its audience, and the primary key of that one.
+_SUPERSEDED = (
+    "SELECT substring(prefix FROM '^(?:[^.]*[.]){3}') || (one->>'audience') AS prefix,"
+    " one->>'key' AS key, prefix AS by_prefix, key AS by_key"
+    " FROM store, jsonb_path_query(value, '$.supersedes[*]') AS one"
+)
 # What was corrected is not restored: the old content would be taken for the person's last word.
 TEXTS = (
-    StoredText("store", _ROW, "concat(value->'kind', value->'content')", "DELETE FROM store"),
+    StoredText(
+        *("store", _ROW, "concat(value->'kind', value->'content', value->'expires_at')"),
+        "DELETE FROM store",
+    ),
     StoredText(
         *("store", _ROW, _QUOTES),
         "UPDATE store SET value = jsonb_set(value, '{sources}', (SELECT COALESCE(jsonb_agg(one ||"
@@ -119,7 +128,11 @@ def list_existing(conninfo: str, file: Path, tables: BackupTables) -> None:
             for table in _tables(connection, tables)
         ]
         digests = [f"SELECT {one.digest} FROM {one.table}" for one in (*TEXTS, *tables.texts)]
-        for name, columns, rows in (*selected, ("texts", ["digest"], " UNION ALL ".join(digests))):
+        for name, columns, rows in (
+            *selected,
+            ("texts", ["digest"], " UNION ALL ".join(digests)),
+            ("superseded", ["prefix", "key", "by_prefix", "by_key"], _SUPERSEDED),
+        ):
             out.write(_line(name, *columns))
             with connection.cursor().copy(f"COPY ({rows}) TO STDOUT".encode()) as copy:
                 for block in copy:
@@ -245,6 +258,11 @@ def _delete_missing(connection: Connection[DictRow], existing: Path, tables: Bac
             f"{one.otherwise} WHERE {one.text} <> '' AND NOT EXISTS"
             f" (SELECT FROM listed_texts AS l WHERE l.digest = {one.digest})".encode()
         )
+    # Without what superseded it a memory would be used again where it was corrected or removed.
+    shown_again = f"TABLE listed_superseded EXCEPT {_SUPERSEDED}"
+    delete = f"DELETE FROM store WHERE (prefix, key) IN (SELECT prefix, key FROM ({shown_again}))"
+    while connection.execute(delete.encode()).rowcount:  # which may have superseded another one
+        pass
 
 
 def _load(connection: Connection[DictRow], existing: Path) -> dict[str, list[str]]:

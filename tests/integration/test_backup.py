@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -219,6 +220,69 @@ async def test_nothing_that_was_forgotten_comes_back(
         assert [name for name in new if erased.user_id in str(new[name])] == ["forgotten_sources"]
         assert [name for name in new if "T1GONE" in str(new[name])] == ["workspaces"]
         known.close()
+
+
+@pytest.mark.parametrize(
+    ("since", "restored"),
+    [
+        ({}, {"public/W", "C1/N", "public/A"}),
+        ({"C1/R": {"content": {"level": 0}, "over": "public/A"}}, {"public/W", "C1/N"}),
+        ({"dm/R": {"content": {"level": 4}, "over": "public/A"}}, {"public/W", "C1/N"}),
+        ({"dm/R": {"content": {"level": 4}, "over": "C1/N"}}, {"public/A"}),
+        ({"C1/N": {"content": {"level": 4}, "over": "public/W"}}, {"public/A"}),
+        ({"public/A": {"content": {"level": 3}, "ends": "2030-01-01"}}, {"public/W", "C1/N"}),
+        ({"C1/N": None}, {"public/W", "public/A"}),
+    ],
+    ids=[
+        "nothing changed",
+        "removed for one audience",
+        "corrected for one audience",
+        "what superseded a memory was superseded",
+        "what superseded a memory was corrected",
+        "given an end",
+        "shown again",
+    ],
+)
+def test_a_memory_is_used_nowhere_where_it_was_corrected_or_removed(
+    database: str,
+    empty_database: str,
+    tmp_path: Path,
+    since: dict[str, dict[str, Any] | None],
+    restored: set[str],
+) -> None:
+    """Neither is a memory that got an end; what was superseded at the backup still is."""
+    owner = Database(database)
+
+    def change(reference: str, row: dict[str, Any] | None) -> None:
+        audience, key = reference.split("/")
+        owner.rows("DELETE FROM store WHERE key = %s", key)
+        if row is None:
+            return
+        value = {"kind": "UserTechInterest", "content": row["content"], "sources": []}
+        if over := row.get("over"):
+            value["supersedes"] = [dict(zip(("audience", "key"), over.split("/"), strict=True))]
+        if end := row.get("ends"):
+            value["expires_at"] = end
+        owner.rows(
+            "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)",
+            *(f"chat.T1.U1.{audience}", key, json.dumps(value)),
+        )
+
+    change("public/W", {"content": {"level": 1}})
+    change("C1/N", {"content": {"level": 2}, "over": "public/W"})
+    change("public/A", {"content": {"level": 3}})
+    back_up(database, tmp_path / "dump", TABLES, print)
+    for reference, row in since.items():
+        change(reference, row)
+    owner.close()
+    list_existing(database, tmp_path / "list", TABLES)
+    login = Login(login_of(empty_database), ("kioku_queue",))
+    files = (tmp_path / "dump", tmp_path / "list")
+    restore(empty_database, *files, TABLES, migrations(), login, print)
+    rows = owner_rows(
+        empty_database, "SELECT split_part(prefix, '.', 4) || '/' || key AS r FROM store"
+    )
+    assert {row["r"] for row in rows} == restored
 
 
 @pytest.fixture
