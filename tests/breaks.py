@@ -3416,6 +3416,39 @@ BREAKS = (
         ("tests/integration/test_offboarding.py::test_a_token_that_works_again_cancels_the_purge",),
     ),
     Break(
+        "a refresh outlives its caller",
+        "bot/users/installation_store.py",
+        "return await asyncio.shield(task)",
+        "return await task",
+        "Slack would have given new tokens that nobody stored, and refuse the old ones.",
+        (
+            "tests/integration/test_several_workspaces.py"
+            "::test_a_refresh_survives_its_caller_and_a_database_that_is_away",
+        ),
+    ),
+    Break(
+        "an ended token is not used while Slack is away",
+        "bot/users/installation_store.py",
+        "return _without_ended(row) if is_passing(error) else row",
+        "return row",
+        "After an outage longer than a token, replies would be given up for token_expired.",
+        (
+            "tests/integration/test_several_workspaces.py"
+            "::test_an_expired_token_is_not_used_while_slack_cannot_refresh_it",
+        ),
+    ),
+    Break(
+        "a new key waits for a refresh",
+        "bot/users/installation_store.py",
+        "if not await self._claim(row):\n                    await",
+        "if False:\n                    await",
+        "The tokens that a process with the old key refreshed would be lost.",
+        (
+            "tests/integration/test_several_workspaces.py"
+            "::test_changing_the_key_waits_for_a_refresh",
+        ),
+    ),
+    Break(
         "a purge is repeated",
         "bot/users/workspaces.py",
         "CASE WHEN %(removed)s = 0 AND",

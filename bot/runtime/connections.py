@@ -128,6 +128,7 @@ async def connected(
         store = None
         if settings.slack_client_id is not None:
             store = await _open_store(settings, pool, session)
+            stack.push_async_callback(store.close)
         elif token is None:
             raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
         elif installation is None:

@@ -143,9 +143,11 @@ class SlackFiles:
         if not _is_slacks(client, url):
             raise FileUnreadable
         try:
-            token = (await self._slack.get(team_id)).bot_token
+            token = await self._slack.token(team_id)
         except NotInstalled as missing:
             raise FileUnreadable from missing
+        except TimeoutError as passing:
+            raise FileNotNow from passing
         while True:
             try:
                 return await _download(client, token, url, most)

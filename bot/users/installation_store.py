@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from psycopg import OperationalError
 from psycopg.rows import DictRow
 from slack_bolt.error import BoltError
 from slack_sdk.oauth.installation_store import Installation as Installed
@@ -18,7 +20,7 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.client import SLACK_FAULTS, error_code, is_passing
 from bot.slack.installations import Installation
 from bot.users.workspaces import token_accepted
 from memory import Pool, execute_statement, transaction
@@ -30,6 +32,7 @@ STATE_SECONDS = 600
 _REFRESH_BEFORE_SECONDS = 7_200.0
 _EXPIRED_SECONDS = 60.0
 _REFRESH_SECONDS = 40.0
+_STORE_SECONDS = 600.0
 _POLL_SECONDS = 0.2
 
 RefreshToken: TypeAlias = Callable[[str], Awaitable[AsyncSlackResponse]]
@@ -83,6 +86,12 @@ class InstallationStore(AsyncInstallationStore):
         self._pool = pool
         self._cipher = cipher
         self._refresh = refresh
+        self._running: set[asyncio.Task[DictRow | None]] = set()
+
+    async def close(self) -> None:
+        """Wait until the tokens that are being refreshed are stored, at most 40 seconds."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=_REFRESH_SECONDS)
 
     async def teams(self) -> list[str]:
         """Return the ids of all installations."""
@@ -120,7 +129,8 @@ class InstallationStore(AsyncInstallationStore):
     async def find(self, team_id: str) -> Installation | None:
         """Return the installation of a team, its token refreshed if it ends soon.
 
-        Raises `psycopg.OperationalError` and `UnreadableToken`.
+        Without a token if it has ended and Slack gave no answer to the refresh. Raises
+        `psycopg.OperationalError` and `UnreadableToken`.
         """
         row = await self._row(team_id)
         if row is not None and row["left"] is not None and row["left"] < _REFRESH_BEFORE_SECONDS:
@@ -131,22 +141,31 @@ class InstallationStore(AsyncInstallationStore):
             team_id=team_id,
             bot_user_id=row["bot_user_id"],
             bot_id=row["bot_id"],
-            bot_token=self._cipher.decrypt(team_id, row["bot_token"]),
+            bot_token=row["bot_token"] and self._cipher.decrypt(team_id, row["bot_token"]),
         )
 
     async def encrypt_again(self) -> None:
-        """Encrypt what an earlier key encrypted with the first one. Raises `UnreadableToken`."""
-        for row in await execute_statement(self._pool, "SELECT * FROM installations"):
-            team_id, token = row["team_id"], self._cipher.decrypt(row["team_id"], row["bot_token"])
-            if self._cipher.is_current(row["bot_token"]):
-                continue
-            refresh = row["refresh_token"] and self._cipher.decrypt(team_id, row["refresh_token"])
-            await self._replace(
-                row,
-                self._cipher.encrypt(team_id, token),
-                self._encrypted(team_id, refresh),
-                None,
-            )
+        """Encrypt what an earlier key encrypted with the first one. Raises `UnreadableToken`.
+
+        Waits for a refresh that another process has begun, whose tokens would be lost otherwise.
+        """
+        for team_id in await self.teams():
+            while row := await self._row(team_id):
+                token = self._cipher.decrypt(team_id, row["bot_token"])
+                if self._cipher.is_current(row["bot_token"]):
+                    break
+                if not await self._claim(row):
+                    await asyncio.sleep(_POLL_SECONDS)
+                    continue
+                refresh = row["refresh_token"] and self._cipher.decrypt(
+                    team_id, row["refresh_token"]
+                )
+                await self._replace(
+                    row,
+                    self._cipher.encrypt(team_id, token),
+                    self._encrypted(team_id, refresh),
+                    None,
+                )
 
     async def _row(self, team_id: str) -> DictRow | None:
         found = await execute_statement(
@@ -157,32 +176,50 @@ class InstallationStore(AsyncInstallationStore):
         )
         return found[0] if found else None
 
-    async def _refreshed(self, row: DictRow) -> DictRow | None:
-        """Return the row with new tokens, or as it is if another process gets them meanwhile."""
-        team_id = row["team_id"]
+    async def _claim(self, row: DictRow) -> bool:
+        """Let no other process change the tokens for 40 seconds; False if one is about to."""
         claimed = await execute_statement(
             self._pool,
             "UPDATE installations SET refreshing_until = now() + make_interval(secs => %s)"
             " WHERE team_id = %s AND bot_token = %s"
             " AND COALESCE(refreshing_until, '-infinity') < now() RETURNING team_id",
-            (_REFRESH_SECONDS, team_id, row["bot_token"]),
+            (_REFRESH_SECONDS, row["team_id"], row["bot_token"]),
         )
-        if not claimed:
+        return bool(claimed)
+
+    async def _refreshed(self, row: DictRow) -> DictRow | None:
+        """Return the row with new tokens, or as it is if another process gets them meanwhile.
+
+        Without a bot token if that has ended and there is no new one yet.
+        """
+        if not await self._claim(row):
             return await self._awaited(row)
+        # A refresh token is good once: a caller that is cancelled must not lose what it gave.
+        task = asyncio.create_task(self._exchange(row))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _exchange(self, row: DictRow) -> DictRow | None:
+        team_id = row["team_id"]
         try:
             answer = await self._refresh(self._cipher.decrypt(team_id, row["refresh_token"]))
         except SLACK_FAULTS as error:
             # The next attempt is made when this one's time is over.
             why = error_code(error) or fault(error)
             log.warning("ALERT: the token of workspace %s was not refreshed: %s", team_id, why)
-            return row
-        await self._replace(
-            row,
-            self._cipher.encrypt(team_id, str(answer["access_token"])),
-            self._encrypted(team_id, str(answer["refresh_token"])),
-            float(answer["expires_in"]),
-        )
-        return await self._row(team_id)
+            return _without_ended(row) if is_passing(error) else row
+        token = self._cipher.encrypt(team_id, str(answer["access_token"]))
+        refresh = self._encrypted(team_id, str(answer["refresh_token"]))
+        end = time.monotonic() + _STORE_SECONDS
+        while True:
+            try:
+                await self._replace(row, token, refresh, float(answer["expires_in"]))
+                return await self._row(team_id)
+            except OperationalError:
+                if time.monotonic() > end:
+                    raise
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def _awaited(self, row: DictRow) -> DictRow | None:
         now: DictRow | None = row
@@ -191,7 +228,7 @@ class InstallationStore(AsyncInstallationStore):
                 return now
             await asyncio.sleep(_POLL_SECONDS)
             now = await self._row(row["team_id"])
-        return now
+        return now and _without_ended(now)
 
     async def _replace(
         self, row: DictRow, token: str, refresh: str | None, seconds: float | None
@@ -235,6 +272,12 @@ class OAuthStates(AsyncOAuthStateStore):
             (_digest(state),),
         )
         return bool(found)
+
+
+def _without_ended(row: DictRow) -> DictRow:
+    """Return a row without its bot token if Slack refuses that now, or will at once."""
+    ended = row["left"] is not None and row["left"] < _EXPIRED_SECONDS
+    return {**row, "bot_token": None} if ended else row
 
 
 def _digest(state: str) -> bytes:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 import yaml
+from psycopg import AsyncConnection
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -23,6 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.config import Settings
 from bot.runtime.service import Service
 from bot.runtime.startup import StartError
+from bot.slack.client import is_passing
 from bot.slack.installations import Installations, NotInstalled
 from bot.types import Policy
 from bot.users.installation_store import (
@@ -34,7 +36,7 @@ from bot.users.installation_store import (
 from bot.users.policies import Policies
 from bot.users.prices import read_prices
 from bot.users.quotas import Quotas
-from memory import Person, Pool, create_pool, list_memories
+from memory import Person, Pool, create_pool, list_memories, transaction_timeout
 from tests.conftest import ROOT, Server, json_server, login_of, owner_rows
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
@@ -428,6 +430,90 @@ async def test_a_refresh_that_slack_refuses_changes_nothing(
     assert len(slack.calls("oauth.v2.access")) == before + 1
     assert "was not refreshed: invalid_refresh_token" in caplog.text
     assert "xoxe" not in caplog.text
+
+
+async def refreshing(database: str) -> None:
+    """Wait until a process has begun to refresh a token."""
+    await until(
+        lambda: owner_rows(
+            database, "SELECT 1 FROM installations WHERE refreshing_until IS NOT NULL"
+        )
+    )
+
+
+async def test_a_refresh_survives_its_caller_and_a_database_that_is_away(
+    slack: Slack, database: str, pool: Pool
+) -> None:
+    """The new tokens are stored though the caller gave up and PostgreSQL did not take them."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    old = await saved(store, await granted(slack, team, seconds=3_600))
+    slack.call(team, "settings", {"token_seconds": 43_200})
+    before = len(slack.calls("oauth.v2.access"))
+    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 1_000})
+    with transaction_timeout(1.0):
+        caller = asyncio.create_task(store.find(team))
+    await refreshing(database)
+    async with await AsyncConnection.connect(database) as owner:
+        await owner.execute("LOCK TABLE installations")
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        waiting: set[int] = set()
+        # The second connection is that of a second attempt.
+        while len(waiting) < 2:
+            locks = "SELECT pid FROM pg_locks WHERE NOT granted"
+            waiting |= {row["pid"] for row in await asyncio.to_thread(owner_rows, database, locks)}
+            await asyncio.sleep(0.05)
+    await store.close()
+    [row] = tokens(database)
+    assert row["refreshing_until"] is None
+    found = await store.find(team)
+    assert found is not None
+    assert found.bot_token not in (None, old)
+    await slack.client().auth_test(token=found.bot_token)
+    assert len(slack.calls("oauth.v2.access")) == before + 1
+
+
+async def test_an_expired_token_is_not_used_while_slack_cannot_refresh_it(
+    slack: Slack, database: str, pool: Pool
+) -> None:
+    """Calls fail as for a network fault, so that they are repeated; after that all goes on."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    await saved(store, await granted(slack, team, seconds=1))
+    slack.call(team, "settings", {"token_seconds": 43_200})
+    owner_rows(database, "UPDATE installations SET expires_at = now() - interval '1 second'")
+    installations = Installations(store.find, base_url=slack.server.info["slack_api_url"])
+    slack.call(team, "faults", {"method": "oauth.v2.access", "status": 503})
+    before = len(slack.calls("auth.test"))
+    with pytest.raises(TimeoutError) as failed:
+        await installations.client(team).auth_test()
+    assert is_passing(failed.value)
+    assert await installations.bot_user_id(team)
+    assert len(slack.calls("auth.test")) == before
+    owner_rows(database, "UPDATE installations SET refreshing_until = now()")
+    installations.invalidate(team)
+    assert (await installations.client(team).auth_test())["team_id"] == team
+
+
+async def test_changing_the_key_waits_for_a_refresh(
+    slack: Slack, database: str, pool: Pool
+) -> None:
+    """A process with the old key refreshes while one with the new key starts: nothing is lost."""
+    team = slack.teams[1]
+    old = store_over(slack, pool, KEYS[0])
+    token = await saved(old, await granted(slack, team, seconds=3_600))
+    slack.call(team, "settings", {"token_seconds": 43_200})
+    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 1_000})
+    caller = asyncio.create_task(old.find(team))
+    await refreshing(database)
+    await store_over(slack, pool, KEYS[1], KEYS[0]).encrypt_again()
+    await caller
+    found = await store_over(slack, pool, KEYS[1]).find(team)
+    assert found is not None
+    assert found.bot_token not in (None, token)
+    await slack.client().auth_test(token=found.bot_token)
 
 
 async def test_a_new_key_encrypts_and_the_old_one_may_go(
