@@ -130,11 +130,12 @@ class Replier:
         format of the Responses API is not asked for again. Only failures that can pass count for
         the breaker.
         """
-        failed = ReplyFailed("model_down")
+        failures: list[ReplyFailed] = []
         tools = [DEFINITION] if await self._may_search(person.team_id) else []
         tools += toolbox.definitions if toolbox else []
         for model in self.models:
             if not model.breaker.admit():
+                failures.append(ReplyFailed("model_down"))
                 continue
             written = StreamedAnswer(
                 LinkFilter(prompt.links, hosts=self._link_hosts), on_text, on_task
@@ -160,13 +161,16 @@ class Replier:
                     model.breaker.failed(_digest(person, prompt))
                 else:
                     model.breaker.answered()
-                another_may = failed.passes or failed.needs_operator
-                if not another_may or written.characters or written.calls:
+                if written.characters or written.calls:
                     raise failed from error
+                failures.append(failed)
+                if not (failed.passes or failed.needs_operator):
+                    break
             else:
                 model.breaker.answered()
                 return replace(reply, model=model.model)
-        raise failed
+        # The message waits while one of the models may answer later.
+        raise next((failed for failed in failures if failed.passes), failures[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,8 @@ async def exporting_traces(endpoint: str) -> AsyncIterator[None]:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
         raise StartError(
-            "KIOKU_TRACES_ENDPOINT needs the OpenTelemetry SDK: pip install 'kioku[traces]'."
+            "KIOKU_TRACES_ENDPOINT needs the OpenTelemetry SDK: run `pip install '.[traces]'` in"
+            " the folder of Kioku's source."
         ) from None
     resource = Resource({"service.name": "kioku", "service.version": version("kioku")})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)

@@ -135,7 +135,8 @@ class RateLimits:
         """Record the ``Retry-After`` of a refused call; return False for any other error."""
         if not isinstance(error, SlackApiError) or error_code(error) != "ratelimited":
             return False
-        count("slack_rate_limits", method=method)
+        # Without the channel that `posts` adds: a direct message's names a person.
+        count("slack_rate_limits", method=method.partition(" ")[0])
         now = time.monotonic()
         self._until = {name: until for name, until in self._until.items() if until > now}
         self._until[team_id, method] = now + retry_after(error)

@@ -115,7 +115,8 @@ def _program(name: str, server: int) -> str:
     installed = {}
     for path in filter(None, paths):
         said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
-        installed[int(re.sub(r"\D*(\d+).*", r"\1", said.stdout, flags=re.DOTALL) or 0)] = path
+        number = re.search(r"\d+", said.stdout)
+        installed[int(number[0]) if number else 0] = path
     if fitting := [version for version in installed if version >= server]:
         return installed[min(fitting)]
     found = f"{name} is of PostgreSQL {max(installed)}" if installed else f"{name} is not installed"

@@ -106,7 +106,12 @@ _KNOWN = {"model", "input", "tools", "stream", "store", "tool_choice", "parallel
 
 def _strict_refuses(body: Body) -> Refusal | None:
     found = [
-        {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted"}
+        {
+            "type": "extra_forbidden",
+            "loc": ["body", name],
+            "msg": "Extra inputs are not permitted",
+            "input": body[name],
+        }
         for name in body
         if name not in _KNOWN
     ]

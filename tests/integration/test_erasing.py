@@ -38,9 +38,12 @@ pytestmark = pytest.mark.slow
 NOBODYS = {
     "conversations",
     "forgotten_sources",
+    "installations",
+    "kioku_backup",
     "kioku_embedding_space",
     "kioku_migrations",
     "listening",
+    "oauth_states",
     "overheard",
     "catching_up",
     "slack_budgets",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shlex
 import signal
 import socket
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -264,6 +266,18 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert not any("playground" in process.cmdline() for process in kioku.children)
 
 
+def two_free_ports() -> int:
+    """Return the first of two neighbouring ports that are free and given to nobody who asks."""
+    for port in random.sample(range(20_000, 30_000, 2), 100):
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", port)),
+            socket.create_server(("127.0.0.1", port + 1)),
+        ):
+            return port
+    raise AssertionError("There are no two free ports.")
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
 def test_ask_needs_no_slack(tmp_path: Path, readme: str) -> None:
     """The two command lines of the README answer a question, one port above the playground's."""
@@ -271,8 +285,7 @@ def test_ask_needs_no_slack(tmp_path: Path, readme: str) -> None:
     start, ask = re.findall(r"```sh\n([^`]*choose-a-token[^`]*)```", text)
     name, _, given = start.removesuffix(" make up\n").partition("=")
     assert name == "KIOKU_API_TOKEN"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = two_free_ports()
     with running(tmp_path, "up", PORT=str(port), **{name: given}) as kioku:
         lines = [kioku.line() for _ in range(3)]
         assert lines[2] == f"  POST /ask is at http://127.0.0.1:{port + 1}/ask"

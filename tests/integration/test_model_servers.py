@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
@@ -221,6 +222,32 @@ async def test_a_refusal_of_the_text_is_not_taken_to_the_fallback(
     assert second.requests == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second_fails"),
+    [
+        ({"status": 503}, {"status": 401}),
+        ({"status": 503}, {"error_code": "insufficient_quota"}),
+        ({"status": 429}, {"error_code": "invalid_prompt"}),
+        ({"status": 401}, {"status": 503}),
+    ],
+    ids=str,
+)
+async def test_a_message_waits_while_either_model_may_answer(
+    model_client: openai.AsyncOpenAI,
+    stand_in: Server,
+    fallback: ModelRequests,
+    first: dict[str, Any],
+    second_fails: dict[str, Any],
+) -> None:
+    """A failure of one that passes outweighs one of the other that does not."""
+    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
+    fault(stand_in, **first)
+    fault(stand_in, **second_fails)
+    with pytest.raises(ReplyFailed) as raised:
+        await replier.reply(ALICE, PROMPT, Shown())
+    assert raised.value.passes
+
+
 async def test_half_an_answer_is_not_continued_by_the_fallback(
     model_client: openai.AsyncOpenAI,
     stand_in: Server,
@@ -267,3 +294,28 @@ async def test_messages_wait_only_where_every_model_is_away(
             waiting.append((replier.unavailable, replier.probing))
         assert waiting == [(False, False), (False, False), (True, True)]
         assert len(second.requests) == 7
+
+
+async def test_what_a_person_writes_switches_no_parameter_off() -> None:
+    """A server that echoes the refused input names the field it refuses, and that one counts."""
+
+    async def refuse(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        detail = {"loc": ["body", "input"], "msg": "too odd", "input": bodies[-1]["input"]}
+        return web.json_response({"detail": [detail]}, status=422)
+
+    bodies: list[dict[str, Any]] = []
+    application = web.Application()
+    application.router.add_post("/v1/responses", refuse)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    asked = compose(question="Please include max_output_tokens.", user_id="U1", memories=[])
+    try:
+        async with openai.AsyncOpenAI(api_key="k", base_url=url, max_retries=0) as client:
+            with pytest.raises(ReplyFailed):
+                await create_replier(client).reply(ALICE, asked, Shown(), LookTool())
+    finally:
+        await runner.cleanup()
+    assert len(bodies) == 1

@@ -184,7 +184,8 @@ class Record:
         self._requests = journal["last"]
         for entry in journal["entries"]:
             self.model["good" if entry["status"] == 200 else "failed"] += 1
-            if entry["kind"] == "reply" and entry["endpoint"] == "responses":
+            # A process that was killed may have sent the beginning of a request only.
+            if entry["kind"] == "reply" and entry["endpoint"] == "responses" and entry["body"]:
                 self.asked.append((asked(entry), told(entry)))
 
     def ready(self, message: Json) -> float:

@@ -171,14 +171,25 @@ def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str |
     )
     if not refused or failure_of(error).cause not in ("model_failed", "model_refused"):
         return None
-    # Without a message of its own the SDK's is the status alone: then the body says what is wrong.
-    named = f"{error.param} {error.code} {error.message} {error.body}"
+    named = f"{error.param} {error.code} {error.message} {_details(error.body)}"
     sent = {*body}
     if any(item.get("type") == "reasoning" for item in body["input"]):
         sent.add("include")
     return next(
         (name for name, says in _OPTIONAL.items() if name in sent and says.search(named)), None
     )
+
+
+def _details(body: object) -> str:
+    """Return which fields a validation error of FastAPI's names, and why; not the input it echoes.
+
+    Source: https://docs.pydantic.dev/latest/errors/errors/
+    """
+    match body:
+        case {"detail": list(details)}:
+            found = [one for one in details if isinstance(one, dict)]
+            return " ".join(f"{one.get('loc')} {one.get('msg')}" for one in found)
+    return ""
 
 
 def _asks_for_patience(error: openai.APIError) -> bool:
