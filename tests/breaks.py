@@ -2629,6 +2629,28 @@ BREAKS = (
         ),
     ),
     Break(
+        "a deletion in Slack waits for a token",
+        "bot/memories/slack_deletions.py",
+        ' or (code in REFUSED and not begun["over"]):',
+        ":",
+        "While a token is refused, all that was to be deleted in Slack would be given up.",
+        (
+            "tests/integration/test_erasing_everywhere.py"
+            "::test_what_is_to_be_deleted_waits_for_a_token_that_works",
+        ),
+    ),
+    Break(
+        "a deletion in Slack is resumed",
+        "bot/memories/slack_deletions.py",
+        "await queue.defer_each(connection, DELETE_IN_SLACK, jobs, queue=BACKGROUND)",
+        "del jobs",
+        "What was to be deleted in Slack while the token was revoked would stay there.",
+        (
+            "tests/integration/test_erasing_everywhere.py"
+            "::test_what_was_passed_over_is_deleted_after_a_reinstall",
+        ),
+    ),
+    Break(
         "a failed job of an erased person",
         "bot/memories/person_data.py",
         "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND",

@@ -27,6 +27,8 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.installations import Installations
+from bot.users.offboarding import REFUSED
+from bot.users.workspaces import AWAY
 from memory import Person, Pool, transaction
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ _CALLS_AT_ONCE = 40
 _PAGE = 100
 _LISTED = 1_000
 _AGAIN_SECONDS = 30.0
+_REFUSED_SECONDS = 600.0
 _GIVEN_UP_AFTER = "7 days"
 _GONE = frozenset({"message_not_found", "file_not_found", "file_deleted", "thread_not_found"})
 
@@ -113,6 +116,22 @@ async def direct_message_with(client: AsyncWebClient, user: str) -> str | None:
             return None
 
 
+async def resume_deletions(pool: Pool, queue: Queue) -> None:
+    """Defer what no job deletes: it was passed over while the workspace's token was revoked."""
+    async with transaction(pool) as connection:
+        found = await connection.execute(
+            "SELECT id::text, team_id FROM slack_erasures WHERE NOT EXISTS (SELECT FROM"
+            " procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock = %s || ':' || id)"
+            f" AND team_id NOT IN (SELECT team_id FROM workspaces WHERE {AWAY})",
+            (DELETE_IN_SLACK,),
+        )
+        jobs = {
+            f"{DELETE_IN_SLACK}:{row['id']}": {"team": row["team_id"], "erasure": row["id"]}
+            for row in await found.fetchall()
+        }
+        await queue.defer_each(connection, DELETE_IN_SLACK, jobs, queue=BACKGROUND)
+
+
 class SlackDeletions:
     """Deletes in Slack what the table `slack_deletions` lists."""
 
@@ -139,7 +158,7 @@ class SlackDeletions:
                 await self._do(client, key, begun, row)
             except SLACK_FAULTS as error:
                 code = error_code(error)
-                if code in ("", "ratelimited"):
+                if code in ("", "ratelimited") or (code in REFUSED and not begun["over"]):
                     await self._later(team, key, _delay(error))
                     return
                 log.warning("something was not deleted in Slack: %s", code)
@@ -287,8 +306,8 @@ def _listed(
 def _delay(error: BaseException) -> float:
     if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
         return retry_after(error)
-    log.warning("what is to be deleted in Slack waits: %s", fault(error))
-    return _AGAIN_SECONDS
+    log.warning("what is to be deleted in Slack waits: %s", error_code(error) or fault(error))
+    return _REFUSED_SECONDS if error_code(error) in REFUSED else _AGAIN_SECONDS
 
 
 async def _list(

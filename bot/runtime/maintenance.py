@@ -9,6 +9,7 @@ from typing import LiteralString
 
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
+from bot.memories.slack_deletions import resume_deletions
 from bot.queue.queue import REPLIES, Queue
 from bot.runtime.retention import end_history, end_what_is_old, erase_deactivated
 from bot.users.offboarding import Offboarding
@@ -71,6 +72,7 @@ class Maintenance:
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
+        steps.append(partial(resume_deletions, self._pool, self._queue))
         if self._offboarding is not None:
             steps.append(self._offboarding.schedule_due)
         steps += [partial(self._delete, statement) for statement in (*_EXPIRED, _OLD_JOBS)]

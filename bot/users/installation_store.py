@@ -33,6 +33,7 @@ _REFRESH_BEFORE_SECONDS = 7_200.0
 _EXPIRED_SECONDS = 60.0
 _REFRESH_SECONDS = 40.0
 _STORE_SECONDS = 600.0
+_CLOSE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 
 RefreshToken: TypeAlias = Callable[[str], Awaitable[AsyncSlackResponse]]
@@ -89,9 +90,9 @@ class InstallationStore(AsyncInstallationStore):
         self._running: set[asyncio.Task[DictRow | None]] = set()
 
     async def close(self) -> None:
-        """Wait until the tokens that are being refreshed are stored, at most 40 seconds."""
+        """Wait until the tokens that are being refreshed are stored, at most five seconds."""
         if self._running:
-            await asyncio.wait(self._running, timeout=_REFRESH_SECONDS)
+            await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
 
     async def teams(self) -> list[str]:
         """Return the ids of all installations."""

@@ -67,7 +67,7 @@ TABLES = (
     WorkspaceTable("operator_actions", "at"),
     WorkspaceTable("installations", "installed_at"),
 )
-_REFUSED = frozenset(
+REFUSED = frozenset(
     {
         "account_inactive",
         "invalid_auth",
@@ -77,6 +77,7 @@ _REFUSED = frozenset(
         "token_revoked",
     }
 )
+"""Errors by which Slack refuses a token, and `NotInstalled`: they say nothing of the call."""
 
 
 class Offboarding:
@@ -179,7 +180,7 @@ class Offboarding:
         try:
             answer = await self._slack.client(team_id).auth_test()
         except SlackApiError as error:
-            if error_code(error) in _REFUSED:
+            if error_code(error) in REFUSED:
                 return ""
             raise
         found = installation_from(answer)

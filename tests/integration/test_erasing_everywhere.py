@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import psycopg
@@ -12,8 +13,10 @@ from psycopg import sql
 from bot.locale import say
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import DELETE_IN_SLACK
+from bot.runtime.maintenance import Maintenance
+from bot.users.workspaces import token_accepted
 from bot.views.erasing import erase_form, erased_view
-from memory import Person, person_transaction
+from memory import Person, person_transaction, transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -239,6 +242,41 @@ async def test_what_slack_refuses_is_reported(app: App) -> None:
     await deleted(app)
     texts = [m["text"] for m in seen(app, place) if m["user"] == app.slack.bot_user_id]
     assert say("en", "erase_deleted_not") in texts
+    assert app.rows("SELECT 1 FROM slack_erasures") == []
+
+
+@pytest.mark.parametrize("code", ["token_expired", "invalid_auth", "account_inactive"])
+async def test_what_is_to_be_deleted_waits_for_a_token_that_works(app: App, code: str) -> None:
+    """A refused token consumes no entry of the list: another job goes on with it later."""
+    place = app.slack.place()
+    person = await lived(app, place)
+    app.slack.fault("files.delete", error=code)
+    await erase_person(app.pool, person)
+    [job] = jobs(app, DELETE_IN_SLACK)
+    await app.wiring.slack_deletions.work(**job["args"])
+    assert app.rows("SELECT failed FROM slack_erasures") == [{"failed": 0}]
+    await deleted(app)
+    [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
+    assert gone["mode"] == "tombstone"
+
+
+async def test_what_was_passed_over_is_deleted_after_a_reinstall(app: App) -> None:
+    """While the token is revoked the job ends without work; the upkeep defers it again later."""
+    place = app.slack.place()
+    person = await lived(app, place)
+    await erase_person(app.pool, person)
+    offboarding, upkeep = app.wiring.offboarding, Maintenance(app.pool, app.wiring.queue)
+    bot = app.slack.bot_user_id
+    await offboarding.tokens_revoked(person.team_id, time.time(), [bot])
+    [job] = jobs(app, DELETE_IN_SLACK)
+    await offboarding.while_served(app.wiring.slack_deletions.work)(**job["args"])
+    await upkeep.keep_up(1)
+    assert jobs(app, DELETE_IN_SLACK) == []
+    async with transaction(app.pool) as connection:
+        await token_accepted(connection, person.team_id, bot)
+    for _ in range(2):
+        await upkeep.keep_up(1)
+    assert await deleted(app) == 1
     assert app.rows("SELECT 1 FROM slack_erasures") == []
 
 
