@@ -62,7 +62,11 @@ class Server:
         as_postgres = (
             f"export PGHOST={told['host']} PGPORT={told.get('port', 5432)} PGUSER=postgres"
         )
-        self._program("sudo", f'if [ "$1" = -u ]; then shift 2; {as_postgres}; fi; exec "$@"\n')
+        self._program(
+            "sudo",
+            f'echo "$*" >> {root}/command_lines\n'
+            f'if [ "$1" = -u ]; then shift 2; {as_postgres}; fi; exec "$@"\n',
+        )
         self._path = os.pathsep.join(
             [
                 str(programs),
@@ -163,6 +167,21 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
         )
         machine.follow(page["Upgrade"])
         answered(workspace, "sushi")
+        machine.follow(page["Restore"])
+        with psycopg.connect(postgres.dsn("kioku")) as owner:
+            [(asked,)] = owner.execute("SELECT string_agg(question, ' ') FROM turns")
+        assert "ramen" in asked
+        assert "sushi" not in asked
+        answered(workspace, "soba")
+        passwords = re.findall(
+            r"://\w+:(\w+)@",
+            "".join(
+                (tmp_path / "etc/kioku" / f"{one}.env").read_text() for one in ("kioku", "owner")
+            ),
+        )
+        assert len(passwords) == 2
+        command_lines = (tmp_path / "command_lines").read_text("utf-8")
+        assert not [one for one in passwords if one in command_lines]
         machine.follow(page["Remove it"])
         assert not (tmp_path / "opt/kioku").exists()
         assert not (tmp_path / "etc/kioku").exists()
