@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from psycopg import OperationalError
+from psycopg import Error, OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
 from bot.config import Settings
@@ -62,8 +62,8 @@ async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> 
     async with _errors_explained(), _addresses(settings) as addresses:
         owner = addresses.owner_dsn
         if file is not None:
-            await record_as_owner(owner, "backup", 0)
-            await asyncio.to_thread(back_up, owner, file, TABLES, tell)
+            async with _recorded(owner, "backup"):
+                await asyncio.to_thread(back_up, owner, file, TABLES, tell)
             tell(f"Wrote {file}, {_size(file)}.")
         if ids is not None:
             await asyncio.to_thread(list_existing, owner, ids, TABLES)
@@ -84,8 +84,10 @@ async def restore_backup(
         )
     async with _errors_explained(), database(settings) as addresses:
         owner, login = addresses.owner_dsn, Login(addresses.login, (QUEUE_ROLE,))
-        at = await asyncio.to_thread(restore, owner, file, ids, TABLES, migrations(), login, tell)
-        await record_as_owner(owner, "restore", 0)
+        async with _recorded(owner, "restore"):
+            at = await asyncio.to_thread(
+                restore, owner, file, ids, TABLES, migrations(), login, tell
+            )
     tell(f"Restored. What was forgotten after {at:%Y-%m-%d %H:%M:%S %Z} is not known here.")
 
 
@@ -102,6 +104,18 @@ async def _errors_explained() -> AsyncIterator[None]:
             "This database user may not do that: write the address of the database's owner into"
             " DATABASE_OWNER_URL."
         ) from None
+
+
+@asynccontextmanager
+async def _recorded(owner: str, action: str) -> AsyncIterator[None]:
+    """Record a command once it has ended, and how."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Error):  # a database that is not migrated has no table for it
+            await record_as_owner(owner, action, 0, outcome="failed")
+        raise
+    await record_as_owner(owner, action, 0)
 
 
 @asynccontextmanager

@@ -83,10 +83,12 @@ async def record(
     )
 
 
-async def record_as_owner(address: str, action: str, rows: int) -> None:
+async def record_as_owner(
+    address: str, action: str, rows: int, *, outcome: Literal["done", "failed"] = "done"
+) -> None:
     """Record a command that works as the database's owner, at this address."""
     async with await AsyncConnection.connect(address) as owner:
-        await record(owner, action, rows)
+        await record(owner, action, rows, outcome=outcome)
 
 
 def operator() -> str:

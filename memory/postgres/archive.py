@@ -32,16 +32,18 @@ class BackupError(KiokuMemoryError):
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """Yield a new file with mode 600 that takes the place of `file` once it is complete."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        yield part
-        part.replace(file)
+        created, name = tempfile.mkstemp(".part", f".{file.name}.", file.parent)
+        os.close(created)
+        part = Path(name)
+        try:
+            yield part
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise BackupError(f"{file} cannot be written ({why}).") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,9 +168,17 @@ def restore(
             create_app_role(connection)
             for statement in (*tables.afterwards, *archive.grants(), f"DROP TABLE {RESTORING}"):
                 connection.execute(statement.encode())
-        connection.execute("ANALYZE")
-        [row] = connection.execute("SELECT model, dimensions FROM kioku_embedding_space").fetchall()
-    migrate(conninfo, EmbeddingSpace(**row), migrations, login=login)
+        statement = "SELECT model, dimensions FROM kioku_embedding_space"
+        [space] = connection.execute(statement).fetchall()
+    try:
+        with _connect(conninfo) as connection:
+            connection.execute("ANALYZE")
+        migrate(conninfo, EmbeddingSpace(**space), migrations, login=login)
+    except psycopg.Error as error:
+        raise BackupError(
+            f"The backup is restored, but not migrated ({type(error).__name__}):"
+            " run `kioku migrate`."
+        ) from error
     return at
 
 

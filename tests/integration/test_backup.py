@@ -35,7 +35,7 @@ from memory import (
     restore,
     undo_changes,
 )
-from memory.postgres.archive import Archive
+from memory.postgres.archive import Archive, replacing
 from memory.store.backups import TEXTS as MEMORY_TEXTS
 from tests.conftest import SPACE, fresh_database, login_of, owner_rows
 from tests.integration.app import App
@@ -360,6 +360,11 @@ def test_what_cannot_be_restored_is_refused(
         "none/new.dump cannot be written (No such file or directory)."
     )
     assert sorted(file.name for file in backed_up.iterdir() if "new" in file.name) == []
+    audit = "SELECT action || ' ' || outcome AS said FROM operator_actions ORDER BY at"
+    assert [row["said"] for row in owner_rows(database, audit)] == [
+        "export done",  # of the workspace that is here from the start
+        *("backup done", "restore failed", "backup done", "backup failed"),
+    ]
     assert stored(empty_database) == {}
 
 
@@ -390,6 +395,34 @@ def test_an_interrupted_restore_serves_nobody_and_is_continued(
     done(backed_up, empty_database, *RESTORE, "kioku.list")
     assert stored(empty_database)["store"] == {}
     assert "Jobs" in done(backed_up, empty_database, "status")
+
+
+def test_a_restore_that_fails_at_its_migration_says_how_it_ends(
+    backed_up: Path, empty_database: str
+) -> None:
+    """The rows are there and clean: `kioku migrate` does the rest, the same restore would not."""
+    steps = [*migrations(), Migration("bot/9999_next", "SELECT 1 / 0")]
+    login = Login(login_of(empty_database), ("kioku_queue",))
+    files = (backed_up / "kioku.dump", backed_up / "kioku.list")
+    with pytest.raises(BackupError) as failure:
+        restore(empty_database, *files, TABLES, steps, login, print)
+    assert str(failure.value) == (
+        "The backup is restored, but not migrated (DivisionByZero): run `kioku migrate`."
+    )
+    done(backed_up, empty_database, "migrate")
+    assert "Jobs" in done(backed_up, empty_database, "status")
+
+
+def test_two_backups_to_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """In containers both have the same process id; neither removes what the other writes."""
+    file = tmp_path / "kioku.list"
+    with replacing(file) as first:
+        with replacing(file) as second:
+            second.write_text("second")
+        assert first.exists()
+        first.write_text("first")
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_the_embedded_database_is_backed_up_while_it_runs(tmp_path: Path) -> None:
