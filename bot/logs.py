@@ -20,6 +20,8 @@ _MOST_KINDS = 500
 _MINUTE = 60.0
 # What these log on errors can quote what they were given.
 _INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "langmem", "trustcall")
+# Writes the code of an installation, and what a stranger's request held.
+_OAUTH = "slack_bolt.oauth"
 # These put the text of an exception they report into their own message.
 _QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
 
@@ -99,7 +101,8 @@ class _Discreet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         library = record.name.split(".", 1)[0]
-        if library in _INDISCREET or (record.exc_info and library in _QUOTING):
+        withheld = library in _INDISCREET or record.name.startswith(_OAUTH)
+        if withheld or (record.exc_info and library in _QUOTING):
             record.msg, record.args = "a fault was reported; its text is withheld", ()
         if str(record.msg).startswith(_EXPECTED) or _from_broken_client(record):
             return False

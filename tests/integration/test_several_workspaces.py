@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +24,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
+from bot.logs import set_up_logging
 from bot.runtime.service import Service
 from bot.runtime.startup import StartError
 from bot.slack.client import is_passing
@@ -302,20 +305,36 @@ async def test_a_state_is_good_once_in_its_browser_and_for_ten_minutes(
         assert len(owner_rows(database, "SELECT 1 FROM oauth_states")) == 1
 
 
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """Log as the commands do, into this."""
+    lines, root = StringIO(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    monkeypatch.setattr("sys.stderr", lines)
+    set_up_logging("INFO", "text")
+    yield lines
+    root.handlers, root.level = handlers, level
+
+
 @pytest.mark.failed_calls(
     "oauth.v2.access: bad_client_secret", because="The test sends a wrong one."
 )
 async def test_a_wrong_client_secret_installs_nothing(
-    slack: Slack, stand_in: Server, database: str, caplog: pytest.LogCaptureFixture
+    slack: Slack, stand_in: Server, database: str, logged: StringIO
 ) -> None:
-    """Slack refuses the code; no token is stored, and the log names none."""
+    """Slack refuses the code; no token is stored, and the log names neither secret nor code."""
     team = slack.teams[1]
     wrong = SecretStr("wrong-secret")
     async with running(slack, stand_in, database, slack_client_secret=wrong) as app:
         query, cookie = await app.begin(team)
-        assert await app.back(app.consent(team, query), cookie) == 401
+        back = app.consent(team, query)
+        assert await app.back(back, cookie) == 401
     assert tokens(database) == []
-    assert "wrong-secret" not in caplog.text
+    lines = logged.getvalue()
+    assert "slack_bolt.oauth" in lines
+    assert "wrong-secret" not in lines
+    assert parse_qs(urlsplit(back).query)["code"][0] not in lines
 
 
 async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:

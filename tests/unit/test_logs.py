@@ -153,7 +153,9 @@ def test_chatter_of_libraries_is_dropped(lines: Lines, name: str) -> None:
     assert "something is wrong" in lines.getvalue()
 
 
-@pytest.mark.parametrize("name", ["langmem.x", "langgraph", "langchain_core.y", "trustcall"])
+@pytest.mark.parametrize(
+    "name", ["langmem.x", "langgraph", "langchain_core.y", "trustcall", "slack_bolt.oauth.z"]
+)
 def test_words_of_indiscreet_libraries_are_withheld(lines: Lines, name: str) -> None:
     """A library that quotes its input on errors is heard, its words are not."""
     set_up_logging("DEBUG", "json")
