@@ -17,7 +17,8 @@ import psycopg
 import pytest
 import yaml
 
-from tests.conftest import ROOT, SPACE, json_server
+from memory import EmbeddedPostgres
+from tests.conftest import ROOT, SPACE, fresh_database, json_server, login_of
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
@@ -61,11 +62,14 @@ def context_files() -> list[str]:
 
 
 def test_the_image_is_small_and_unprivileged(stages: list[Stage]) -> None:
-    """One slim base, by its digest; the last stage installs nothing and runs as a plain user."""
-    base, builder, last = stages
+    """One slim base, by its digest; what serves installs nothing and runs as a plain user."""
+    base, builder, of_backups, last, backups, default = stages
     assert "-slim-" in base.image
     assert DIGEST.search(base.image)
     assert (base.steps, builder.image, last.image) == ([], base.name, base.name)
+    assert (default.image, default.name, default.steps) == (last.name, "", [])
+    assert (of_backups.image, backups.image) == (builder.name, last.name)
+    assert [step.name for step in backups.steps] == ["COPY", "HEALTHCHECK"]
     user = last.one("USER").rest
     assert user == "10001:10001"
     assert "--uid 10001" in last.one("RUN").rest
@@ -79,9 +83,10 @@ def test_the_image_is_small_and_unprivileged(stages: list[Stage]) -> None:
 
 def test_the_build_is_of_the_locks_alone(stages: list[Stage]) -> None:
     """Each install is by hash or of what was built; no secret and no data is copied."""
-    commands = [one for step in stages[1].all("RUN") for one in step.rest.split(" && ")]
+    steps = [step for stage in stages[1:3] for step in stage.all("RUN")]
+    commands = [one for step in steps for one in step.rest.split(" && ")]
     installs = [one for one in commands if " pip " in one and not one.endswith(" check")]
-    assert len(installs) == 4
+    assert len(installs) == 5
     for command in installs:
         by_hash = "--require-hashes --only-binary :all: -r " in command
         assert by_hash or "--no-deps --no-index" in command, command
@@ -90,7 +95,14 @@ def test_the_build_is_of_the_locks_alone(stages: list[Stage]) -> None:
     files = context_files()
     assert {name.split("/")[0] for name in files} == {
         *PACKAGES,
-        *("requirements.lock", "pyproject.toml", "README.md", "LICENSE", "manifest.yml"),
+        *(
+            "requirements.lock",
+            "requirements-local.lock",
+            "pyproject.toml",
+            "README.md",
+            "LICENSE",
+            "manifest.yml",
+        ),
         "deploy",
     }
     assert [n for n in files if n.startswith("deploy/")] == ["deploy/image/requirements.lock"]
@@ -116,13 +128,13 @@ def test_compose_runs_two_replicas(compose: dict[str, Any]) -> None:
 def test_compose_keeps_everything_small(compose: dict[str, Any]) -> None:
     """Each service has a read-only root and no new privileges; ports are for this machine only."""
     services = compose["services"]
-    assert services.keys() == {"database", "migrate", "app"}
+    assert services.keys() == {"database", "migrate", "backups", "app"}
     for service in services.values():
         assert service["read_only"] is True
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
         assert not service.get("privileged")
-    for name in ("migrate", "app"):
+    for name in ("migrate", "backups", "app"):
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["env_file"] == [".env"]
 
@@ -150,7 +162,7 @@ def test_compose_takes_its_secrets_from_dotenv(compose: dict[str, Any]) -> None:
     wanted = "${POSTGRES_PASSWORD:?write POSTGRES_PASSWORD into .env}"
     database = services["database"]["environment"]
     assert database["POSTGRES_PASSWORD"] == wanted
-    for name in ("migrate", "app"):
+    for name in ("migrate", "backups", "app"):
         told = address(services[name]["environment"]["DATABASE_URL"])
         assert (told["host"], told["dbname"]) == ("database", database["POSTGRES_DB"])
         assert told["user"] == "kioku_login" != database["POSTGRES_USER"]
@@ -167,6 +179,27 @@ def test_compose_gives_the_owners_password_to_the_migration_alone(compose: dict[
     assert migrate["PGPASSWORD"] == services["database"]["environment"]["POSTGRES_PASSWORD"]
     assert app["POSTGRES_PASSWORD"] == ""
     assert not {"DATABASE_OWNER_URL", "PGPASSWORD"} & app.keys()
+    assert services["backups"]["environment"] == migrate
+
+
+def test_compose_runs_backups_when_asked(compose: dict[str, Any]) -> None:
+    """`up` does not start the service, which has PostgreSQL's programs and a folder outside."""
+    backups = compose["services"]["backups"]
+    assert backups["profiles"] == ["backups"]
+    assert backups["build"]["target"] == "backups"
+    assert backups["image"] != compose["services"]["app"]["image"]
+    assert backups["volumes"] == [f"./backups:{backups['working_dir']}"]
+    page = (ROOT / "docs" / "how-to" / "docker.md").read_text("utf-8")
+    for command in re.findall(r"^docker compose .*--rm (\w+) (\w+)", page, flags=re.MULTILINE):
+        assert command[0] in compose["services"], command
+
+
+def test_uninstalling_removes_what_compose_built(compose: dict[str, Any]) -> None:
+    """Compose itself leaves images that have a name."""
+    built = {one["image"] for one in compose["services"].values() if "build" in one}
+    page = (ROOT / "docs" / "how-to" / "uninstall.md").read_text("utf-8")
+    [removed] = re.findall(r"^docker image rm (.+)$", page, flags=re.MULTILINE)
+    assert set(removed.split()) == built
 
 
 def address(written: str) -> dict[str, Any]:
@@ -247,6 +280,40 @@ def test_the_image_is_built_and_serves(
         assert above < LARGEST_MB
         check_contents(image, context_files())
         use(image, empty_database)
+
+
+BACKS_UP = """
+cd /tmp
+kioku migrate
+kioku backup kioku.dump
+kioku backup --ids kioku.list
+DATABASE_OWNER_URL=$NEW_OWNER_URL DATABASE_URL=$NEW_URL kioku restore kioku.dump --ids kioku.list
+"""
+
+
+@pytest.mark.timeout(900)
+def test_the_image_of_backups_backs_up_and_restores(postgres: EmbeddedPostgres) -> None:
+    """As a plain user with a read-only root, by the programs that this image alone has."""
+    assert missing() == [], "Run `python -m tests.deploy.setup` as root."
+    with (
+        storage() as buildah,
+        fresh_database(postgres, "template1") as old,
+        fresh_database(postgres, "template1") as new,
+    ):
+        base = base_for(buildah, read_dockerfile(ROOT / "Dockerfile")[0].image)
+        image = Image(buildah, build(buildah, base, "backups"))
+        told = psycopg.conninfo.conninfo_to_dict(old)
+        with tcp_door(f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}") as door:
+            owners = [
+                psycopg.conninfo.make_conninfo(one, host="127.0.0.1", port=door)
+                for one in (old, new)
+            ]
+            logins = [login_of(one) for one in owners]
+            names = ("DATABASE_OWNER_URL", "NEW_OWNER_URL", "DATABASE_URL", "NEW_URL")
+            settings = dict(zip(names, [*owners, *logins], strict=True))
+            code, said = image.run("sh", "-euc", BACKS_UP, **settings)
+        assert code == 0, said
+        assert "Restored." in said
 
 
 def layers_bytes(buildah: Buildah, image: str) -> int:
