@@ -9,7 +9,7 @@ from playground.installation import Installation
 from playground.manifest import Manifest
 from playground.records import Channel, Json, User
 from playground.rich_text import as_read
-from playground.workspace import Workspace, new_id
+from playground.workspace import Identity, Workspace, new_id
 
 VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
 MESSAGE_SUBSCRIPTIONS = {
@@ -34,10 +34,16 @@ class Events:
         self._manifest = manifest
         self._installation = installation
         self._deliveries = deliveries
+        self.authorized: dict[str, Identity] = {}
 
     def wrap(self, event: Json, channel: Channel | None = None, team: str | None = None) -> Json:
-        """The outer body of an event."""
+        """The outer body of an event.
+
+        Where several workspaces that share a channel have the app, Slack sends one event with the
+        authorization of any of them: `authorized` says whose, by channel.
+        """
         identity = self._workspace.identity
+        named = self.authorized.get(channel.id, identity) if channel else identity
         shared = channel is not None and channel.shared
         organisation = {"enterprise_id": identity.enterprise_id} if identity.enterprise_id else {}
         return {
@@ -53,11 +59,11 @@ class Events:
             "event_time": int(time.time()),
             "authorizations": [
                 {
-                    "enterprise_id": identity.enterprise_id or None,
-                    "team_id": None if identity.enterprise_id else identity.team_id,
-                    "user_id": identity.bot_user_id,
+                    "enterprise_id": named.enterprise_id or None,
+                    "team_id": None if named.enterprise_id else named.team_id,
+                    "user_id": named.bot_user_id,
                     "is_bot": True,
-                    "is_enterprise_install": bool(identity.enterprise_id),
+                    "is_enterprise_install": bool(named.enterprise_id),
                 }
             ],
             "is_ext_shared_channel": shared,

@@ -1436,8 +1436,8 @@ BREAKS = (
     Break(
         "store before ack",
         "bot/listeners/events.py",
-        "                await inbox.store(message)",
-        '                __import__("asyncio").ensure_future(inbox.store(message))',
+        "            await inbox.store(message)",
+        '            __import__("asyncio").ensure_future(inbox.store(message))',
         "A message would be lost when the database is away: Slack believes it was taken.",
         (
             "tests/e2e/test_database_faults.py::test_a_message_during_an_outage_is_answered_after_it",
@@ -3436,6 +3436,28 @@ BREAKS = (
         'if bot_user_id := "":',
         "A workspace whose token works would be deleted.",
         ("tests/integration/test_offboarding.py::test_a_token_that_works_again_cancels_the_purge",),
+    ),
+    Break(
+        "events of shared channels",
+        "bot/listeners/events.py",
+        "for team in (await workspaces.with_message(body))[1:]:",
+        "for team in ():",
+        "A deletion in a shared channel would not reach the workspace that remembers it.",
+        (
+            "tests/integration/test_several_workspaces.py"
+            "::test_events_of_a_shared_channel_reach_the_workspace_they_are_for",
+        ),
+    ),
+    Break(
+        "a mention of another workspace's bot",
+        "bot/slack/messages.py",
+        'called = event["type"] == "app_mention" and not shared',
+        'called = event["type"] == "app_mention"',
+        "In a shared channel a workspace would answer what another one's bot was asked.",
+        (
+            "tests/integration/test_several_workspaces.py"
+            "::test_events_of_a_shared_channel_reach_the_workspace_they_are_for",
+        ),
     ),
     Break(
         "a refresh outlives its caller",

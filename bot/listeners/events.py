@@ -10,7 +10,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 
 from bot.conversation.inbox import Inbox
 from bot.listeners.change_events import ChangeEvents
-from bot.slack.messages import installation_team, read_message
+from bot.slack.messages import for_installation, installation_team, read_message
 from bot.users.workspaces import Workspaces
 from memory import transaction_timeout
 
@@ -61,20 +61,28 @@ def register(
         context: AsyncBoltContext,
         next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt's name
     ) -> None:
-        event = body.get("event")
-        if isinstance(event, dict):
-            message = read_message(body, context.bot_user_id or "")
-            departs = event.get("type") in DEPARTURES
+        if isinstance(body.get("event"), dict):
             with transaction_timeout(_DATABASE_SECONDS):
-                if not (departs or await workspaces.serves(installation_team(body))):
-                    log.info("an event of a workspace that is not served was dropped")
-                elif message is not None:
-                    if "app_context" in event:
-                        await changes.viewed_channels.note(message.person, event["app_context"])
-                    await inbox.store(message)
-                else:
-                    await changes.note(body)
+                await store(body, context.bot_user_id or "")
+                if body.get("is_ext_shared_channel"):
+                    for team in (await workspaces.with_message(body))[1:]:
+                        bot_user_id = await changes.slack.bot_user_id(team)
+                        await store(for_installation(body, team), bot_user_id)
         await next()
+
+    async def store(body: dict[str, Any], bot_user_id: str) -> None:
+        """Store an event for one installation."""
+        event = body["event"]
+        message = read_message(body, bot_user_id)
+        departs = event.get("type") in DEPARTURES
+        if not (departs or await workspaces.serves(installation_team(body))):
+            log.info("an event of a workspace that is not served was dropped")
+        elif message is not None:
+            if "app_context" in event:
+                await changes.viewed_channels.note(message.person, event["app_context"])
+            await inbox.store(message)
+        else:
+            await changes.note(body)
 
     async def stored(event: dict[str, Any]) -> None:
         """Nothing is left to do: the middleware stored what there was."""

@@ -111,6 +111,23 @@ def installation_team(body: Mapping[str, Any]) -> str:
     return str(named or "")
 
 
+def for_installation(body: Mapping[str, Any], team_id: str) -> dict[str, Any]:
+    """Return an event as if Slack had sent it for this installation.
+
+    Slack sends an event of a channel that is shared with other organisations once, however many of
+    them have the app, and names any one of them. Source:
+    https://docs.slack.dev/reference/methods/apps.event.authorizations.list
+    """
+    organisation = team_id.startswith("E")
+    named = {
+        "enterprise_id": team_id if organisation else None,
+        "team_id": None if organisation else team_id,
+        "is_bot": True,
+        "is_enterprise_install": organisation,
+    }
+    return {**body, "authorizations": [named]}
+
+
 def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     """Return the message of an ``event_callback``, or None for all that is no person's message.
 
@@ -133,12 +150,14 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     channel = str(event.get("channel") or "")
     is_dm = event.get("channel_type") == "im"
     mentioned = words.mentions(text)
-    addressed = is_dm or event["type"] == "app_mention" or bot_user_id in mentioned
+    shared = bool(body.get("is_ext_shared_channel"))
+    # In a shared channel the bot of another workspace may be meant.
+    called = event["type"] == "app_mention" and not shared
+    addressed = is_dm or called or bot_user_id in mentioned
     thread_ts = str(event.get("thread_ts") or ts)
     among_themselves = mentioned or words.calls_others(text)
     if not addressed and (thread_ts == ts or among_themselves):
         return None
-    shared = bool(body.get("is_ext_shared_channel"))
     message = Message(
         event_id=str(body.get("event_id") or ""),
         team_id=installation_team(body),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, LiteralString, TypeAlias
+from typing import Any, Literal, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.slack.messages import installation_team
+from bot.slack.text import mentions, storable
 from memory import Pool, execute_statement
 
 Reason: TypeAlias = Literal["uninstalled", "token_revoked"]
@@ -65,6 +67,30 @@ class Workspaces:
         if serves:
             self._known[team_id] = time.monotonic() + _TRUSTED_SECONDS
         return serves
+
+    async def with_message(self, body: Mapping[str, Any]) -> list[str]:
+        """Return the teams that an event of a shared channel is for.
+
+        That is the one in its authorization, those whose bot is mentioned, and those that have rows
+        of the message or of its thread. Raises `psycopg.OperationalError`.
+        """
+        event = body["event"]
+        message = event.get("message") or event.get("previous_message") or event
+        # A deleted message that has replies is changed into one of Slackbot's.
+        author = (event.get("previous_message") or message).get("user")
+        ts = event.get("deleted_ts") or message.get("ts")
+        found = await execute_statement(
+            self._pool,
+            "SELECT team_id FROM installations_with_message(%s, %s, %s, %s, %s) ORDER BY team_id",
+            (
+                str(event.get("channel") or ""),
+                str(ts or ""),
+                str(message.get("thread_ts") or event.get("thread_ts") or ts or ""),
+                str(author or ""),
+                sorted(mentions(storable(str(message.get("text") or "")))),
+            ),
+        )
+        return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))
 
     def invalidate(self, team_id: str) -> None:
         """Read the workspace's row again the next time."""

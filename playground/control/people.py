@@ -100,10 +100,13 @@ class People:
     async def update_channel(self, given: Input) -> Json:
         """Archive, unarchive, share, unshare, make private or public, add or remove people.
 
-        The app can be removed too: it gets `channel_left` or `group_left`.
+        The app can be removed too: it gets `channel_left` or `group_left`. `authorized` is the
+        workspace whose authorization the channel's events carry.
         """
         workspace, events = self._slack.workspace, self._slack.events
         channel = workspace.channel(given.text("channel"))
+        if (authorized := given.optional("authorized")) is not None:
+            events.authorized[channel.id] = self._slack.workspaces.of(authorized).workspace.identity
         joining = [user for user in self._people(given, "add") if user.id not in channel.members]
         leaving = [user for user in self._people(given, "remove") if user.id in channel.members]
         private = given.flag("private", default=channel.kind == "private")

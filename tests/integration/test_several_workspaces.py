@@ -274,6 +274,86 @@ async def test_two_workspaces_with_the_same_ids(
         assert await list_memories(pool, Person(two, user))
 
 
+async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
+    slack: Slack, stand_in: Server, database: str, pool: Pool
+) -> None:
+    """Slack names one workspace in all events: the other one's mentions, edits, deletions count."""
+    one, two = slack.teams
+    user = slack.user
+    channel = next(
+        found["id"]
+        for found in slack.call(one, "state")["channels"]
+        if found["kind"] == "public" and user in found["members"]
+    )
+    async with running(slack, stand_in, database) as app:
+        for team in (one, two):
+            await app.install(team)
+            bot = slack.call(team, "state")["bot_user_id"]
+            changes = {"channel": channel, "shared": True, "authorized": one, "add": [bot]}
+            slack.call(team, "channels/update", changes)
+        said = slack.say(two, f"<@BOT> {TEACHES}", channel=channel)
+        await until(lambda: slack.replies(two, said))
+        assert any("AWS" in text for text in await remembered(pool, two, user))
+        # Nobody mentions the app in the thread that it takes part in.
+        slack.say(two, "What am I interested in?", channel=channel, thread_ts=said["ts"])
+        await until(
+            lambda: (
+                len(
+                    owner_rows(
+                        database,
+                        "SELECT 1 FROM turns WHERE team_id = %s AND status = 'answered'",
+                        two,
+                    )
+                )
+                == 2
+            )
+        )
+        named = {"user": user, "channel": channel, "ts": said["ts"]}
+        slack.call(two, "messages/edit", {**named, "text": "<@BOT> I am interested in Rust."})
+        await until(
+            lambda: owner_rows(
+                database,
+                "SELECT 1 FROM store WHERE starts_with(prefix, %s) AND value::text LIKE '%%Rust%%'",
+                f"chat.{two}.",
+            )
+        )
+        slack.call(two, "messages/delete", named)
+        await until(
+            lambda: (
+                not owner_rows(
+                    database, "SELECT 1 FROM store WHERE starts_with(prefix, %s)", f"chat.{two}."
+                )
+            )
+        )
+        assert not owner_rows(
+            database, "SELECT 1 FROM turns WHERE question_ts = %s AND words <> ''", said["ts"]
+        )
+        for table in ("turns", "inbox_events"):
+            found = owner_rows(database, f"SELECT DISTINCT team_id FROM {table}")
+            assert found == [{"team_id": two}]
+        # Rows of messages end before memories do.
+        said = slack.say(two, f"<@BOT> {TEACHES}", channel=channel)
+        await remembered(pool, two, user)
+        await until(
+            lambda: owner_rows(
+                database,
+                "SELECT 1 FROM turns WHERE question_ts = %s AND status = 'answered'"
+                " AND formed_at IS NOT NULL",
+                said["ts"],
+            )
+        )
+        for table in ("turns", "inbox_events"):
+            owner_rows(database, f"DELETE FROM {table} WHERE channel_id = %s", channel)
+        slack.call(two, "messages/delete", {**named, "ts": said["ts"]})
+        await until(
+            lambda: (
+                not owner_rows(
+                    database, "SELECT 1 FROM store WHERE starts_with(prefix, %s)", f"chat.{two}."
+                )
+            )
+        )
+
+
 async def test_a_state_is_good_once_in_its_browser_and_for_ten_minutes(
     slack: Slack, stand_in: Server, database: str
 ) -> None:
