@@ -208,6 +208,17 @@ def draw(series: Series) -> str:
     )
 
 
+def _short(value: float) -> str:
+    """Return a number of at most five characters, such as ``1.84M``."""
+    return (
+        f"{value / 1e6:.3g}M"
+        if value >= 1e6
+        else f"{value:.5g}"
+        if value >= 1e3
+        else f"{value:.3g}"
+    )
+
+
 def _panel(panel: Mapping[str, object], lines: Lines, end: float) -> str:
     """Return a panel: its title, its lines on a scale from zero, and their names."""
     left, right, top, bottom = 48.0, _WIDTH - 14.0, 34.0, _HEIGHT - 46.0
@@ -223,7 +234,7 @@ def _panel(panel: Mapping[str, object], lines: Lines, end: float) -> str:
         f'<rect x="4" y="4" width="{_WIDTH - 8}" height="{_HEIGHT - 8}" rx="3" fill="#181b1f"/>',
         f'<text class="t" x="14" y="23">{escape(str(panel["title"]))}</text>',
         f'<path d="M{left} {top}V{bottom}H{right}" stroke="#44474e" fill="none"/>',
-        f'<text x="{left - 5}" y="{top + 8}" text-anchor="end">{most:.3g}{suffix}</text>',
+        f'<text x="{left - 5}" y="{top + 8}" text-anchor="end">{_short(most)}{suffix}</text>',
         f'<text x="{left - 5}" y="{bottom}" text-anchor="end">0</text>',
         f'<text x="{right}" y="{bottom + 13}" text-anchor="end">{end:.0f} s</text>',
     ]
