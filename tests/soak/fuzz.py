@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import io
 import json
 import random
 import re
@@ -388,7 +389,7 @@ class Fuzz:
         }
         try:
             url = f"{self.address}{sent.path}"
-            async with session.post(url, data=sent.body, headers=headers) as answer:
+            async with session.post(url, data=io.BytesIO(sent.body), headers=headers) as answer:
                 await answer.read()
                 return str(answer.status)
         except (aiohttp.ClientError, TimeoutError) as error:
