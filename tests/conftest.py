@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import socket
 import sys
 import tempfile
 import urllib.request
@@ -21,6 +22,7 @@ import hypothesis
 import openai
 import psycopg
 import pytest
+import yaml
 from aiohttp.web_app import _cached_build_middleware
 from psycopg import AsyncCursor, sql
 from psycopg.pq import TransactionStatus
@@ -147,6 +149,23 @@ def read_line(output: IO[str] | None, seconds: float = _READY_SECONDS) -> str:
     ready, _, _ = select.select([output], [], [], seconds)
     assert ready, "The process said nothing in time."
     return output.readline()
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def oauth_playground(folder: Path, **settings: bool) -> Iterator[Server]:
+    """Run a playground without a model whose manifest has events over HTTP and `settings`."""
+    content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
+    content["settings"] |= {**settings, "socket_mode_enabled": False}
+    manifest = folder / "manifest.yml"
+    manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    with json_server("playground", "--manifest", str(manifest), "--no-model") as one:
+        yield one
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import socket
 from pathlib import Path
 
 from playwright.async_api import Page, expect
@@ -12,16 +11,10 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
 from tests.browser.visitor import Playground, Visitor
-from tests.conftest import SPACE, json_server, login_of, owner_rows
+from tests.conftest import SPACE, free_port, json_server, login_of, owner_rows
 from tests.integration.kioku_process import ready, running
 
 _LOOKS = 300
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 async def install(visitor: Visitor, workspace: str, pictures: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, SPACE, fresh_database, json_server, login_of
+from tests.conftest import ROOT, SPACE, free_port, fresh_database, json_server, login_of
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
@@ -209,10 +209,12 @@ def address(written: str) -> dict[str, Any]:
 
 
 @contextmanager
-def tcp_door(unix_socket: str) -> Iterator[int]:
-    """Lead a port of this machine to PostgreSQL's socket."""
+def postgres_port(conninfo: str) -> Iterator[int]:
+    """Forward a TCP port of the loopback interface to PostgreSQL's Unix socket; yield the port."""
+    told = psycopg.conninfo.conninfo_to_dict(conninfo)
+    unix_socket = f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}"
 
-    class Passage(socketserver.BaseRequestHandler):
+    class Forward(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with socket.socket(socket.AF_UNIX) as inside:
                 inside.connect(unix_socket)
@@ -221,7 +223,7 @@ def tcp_door(unix_socket: str) -> Iterator[int]:
                 pump(self.request, inside)
                 back.join()
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Passage) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forward) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,)).start()
         try:
             yield server.server_address[1]
@@ -236,12 +238,6 @@ def pump(source: socket.socket, target: socket.socket) -> None:
             target.sendall(data)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
-
-
-def free_port() -> str:
-    """Return a port that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return str(door.getsockname()[1])
 
 
 def check_contents(image: Image, files: list[str]) -> None:
@@ -302,10 +298,9 @@ def test_the_image_of_backups_backs_up_and_restores(postgres: EmbeddedPostgres) 
     ):
         base = base_for(buildah, read_dockerfile(ROOT / "Dockerfile")[0].image)
         image = Image(buildah, build(buildah, base, "backups"))
-        told = psycopg.conninfo.conninfo_to_dict(old)
-        with tcp_door(f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}") as door:
+        with postgres_port(old) as port:
             owners = [
-                psycopg.conninfo.make_conninfo(one, host="127.0.0.1", port=door)
+                psycopg.conninfo.make_conninfo(one, host="127.0.0.1", port=port)
                 for one in (old, new)
             ]
             logins = [login_of(one) for one in owners]
@@ -325,9 +320,8 @@ def layers_bytes(buildah: Buildah, image: str) -> int:
 def use(image: Image, owner: str) -> None:
     """Do with the image what compose.yaml and an operator do."""
     kioku = image.config["Entrypoint"]
-    told = psycopg.conninfo.conninfo_to_dict(owner)
     with (
-        tcp_door(f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}") as door,
+        postgres_port(owner) as port,
         json_server("playground", "--manifest", "manifest.yml") as slack,
     ):
         settings = {
@@ -341,10 +335,10 @@ def use(image: Image, owner: str) -> None:
             "KIOKU_EMBEDDING_MODEL": SPACE.model,
             "KIOKU_LOG_LEVEL": "WARNING",
             "DATABASE_URL": psycopg.conninfo.make_conninfo(
-                owner, host="127.0.0.1", port=door, user=LOGIN, password="of-the-login"
+                owner, host="127.0.0.1", port=port, user=LOGIN, password="of-the-login"
             ),
         }
-        above = psycopg.conninfo.make_conninfo(owner, host="127.0.0.1", port=door)
+        above = psycopg.conninfo.make_conninfo(owner, host="127.0.0.1", port=port)
         for place in ("/opt/kioku/note", "/note", "/var/tmp/note"):
             assert image.run("touch", place)[0] != 0, f"{place} could be written."
         assert image.run("id", "--user") == (0, "10001\n")
@@ -368,8 +362,8 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
     The first is asked to end in the middle of an answer while the second one runs.
     """
     health = image.config["Healthcheck"]["Test"][1:]
-    first = {**settings, "PORT": free_port()}
-    second = {**settings, "PORT": free_port()}
+    first = {**settings, "PORT": str(free_port())}
+    second = {**settings, "PORT": str(free_port())}
     [ann] = workspace.people(1)
 
     def answered(said: Said) -> Json | None:

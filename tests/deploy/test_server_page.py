@@ -17,8 +17,8 @@ import pytest
 
 from memory import EmbeddedPostgres
 from memory.postgres.embedded.programs import find_binaries
-from tests.conftest import ROOT, json_server
-from tests.deploy.test_image import context_files, free_port, tcp_door
+from tests.conftest import ROOT, free_port, json_server
+from tests.deploy.test_image import context_files, postgres_port
 from tests.e2e.messages import Json, markdown
 from tests.soak.workspace import Workspace, until
 
@@ -44,13 +44,13 @@ def sections(page: str) -> dict[str, str]:
 class Server:
     """A folder in the place of a server's root, with programs in the place of those for root."""
 
-    def __init__(self, root: Path, postgres: EmbeddedPostgres, door: int, port: str) -> None:
+    def __init__(self, root: Path, postgres: EmbeddedPostgres, tcp_port: int, port: str) -> None:
         self.root = root
         self._moved = {
             "/opt/kioku": f"{root}/opt/kioku",
             "/etc/": f"{root}/etc/",
             "/var/": f"{root}/var/",
-            "@127.0.0.1/": f"@127.0.0.1:{door}/",
+            "@127.0.0.1/": f"@127.0.0.1:{tcp_port}/",
             ":3000/": f":{port}/",
         }
         told = psycopg.conninfo.conninfo_to_dict(postgres.dsn())
@@ -111,13 +111,12 @@ def server(folder: Path, port: str) -> Iterator[tuple[Server, EmbeddedPostgres]]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
     with EmbeddedPostgres(folder / "postgres") as postgres:
-        told = psycopg.conninfo.conninfo_to_dict(postgres.dsn())
         with psycopg.connect(postgres.dsn(), autocommit=True) as owner:
             owner.execute(b"DROP ROLE IF EXISTS kioku_login")
             owner.execute(b"CREATE ROLE postgres LOGIN SUPERUSER")
-        with tcp_door(f"{told['host']}/.s.PGSQL.{told.get('port', 5432)}") as door:
+        with postgres_port(postgres.dsn()) as tcp_port:
             try:
-                yield Server(folder, postgres, door, port), postgres
+                yield Server(folder, postgres, tcp_port, port), postgres
             finally:
                 # Left only where a command of the page failed.
                 for left in folder.glob("*.pid"):
@@ -129,7 +128,7 @@ def server(folder: Path, port: str) -> Iterator[tuple[Server, EmbeddedPostgres]]
 def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
     """Each command of the page works in its order; in between a message is answered."""
     page = sections("docs/how-to/server.md")
-    port = free_port()
+    port = str(free_port())
     with (
         server(tmp_path, port) as (machine, postgres),
         json_server("playground", "--manifest", "manifest.yml") as slack,
@@ -196,7 +195,7 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
 
 
 def answered(workspace: Workspace, food: str) -> None:
-    """Fail unless somebody new gets an answer that names what they love."""
+    """Fail unless a new person gets an answer that names what they love."""
     [human] = workspace.people(1)
     said = workspace.say(human, f"I love {food}")
 

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from memory import Pool
-from tests.conftest import ROOT, Server, json_server, owner_rows
+from tests.conftest import Server, oauth_playground, owner_rows
 from tests.integration.test_several_workspaces import Slack, remembered, running, tokens, until
 
 SAID = {"One": "I am interested in AWS.", "Two": "I love ramen"}
@@ -19,11 +18,7 @@ WORDS = {"One": "AWS", "Two": "ramen"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A playground whose app can be installed in an organisation."""
-    content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
-    content["settings"] |= {"org_deploy_enabled": True, "socket_mode_enabled": False}
-    manifest = tmp_path_factory.mktemp("manifest") / "manifest.yml"
-    manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
-    with json_server("playground", "--manifest", str(manifest), "--no-model") as one:
+    with oauth_playground(tmp_path_factory.mktemp("manifest"), org_deploy_enabled=True) as one:
         yield one
 
 

@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-import yaml
 from psycopg import AsyncConnection
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
@@ -40,7 +39,7 @@ from bot.users.policies import Policies
 from bot.users.prices import read_prices
 from bot.users.quotas import Quotas
 from memory import Person, Pool, create_pool, list_memories, transaction_timeout
-from tests.conftest import ROOT, Server, json_server, login_of, owner_rows
+from tests.conftest import Server, login_of, oauth_playground, owner_rows
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
@@ -51,11 +50,7 @@ _SECONDS = 60.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A playground whose app has token rotation and events over HTTP."""
-    content = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
-    content["settings"] |= {"token_rotation_enabled": True, "socket_mode_enabled": False}
-    manifest = tmp_path_factory.mktemp("manifest") / "manifest.yml"
-    manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
-    with json_server("playground", "--manifest", str(manifest), "--no-model") as one:
+    with oauth_playground(tmp_path_factory.mktemp("manifest"), token_rotation_enabled=True) as one:
         yield one
 
 
@@ -560,10 +555,12 @@ async def test_a_refresh_survives_its_caller_and_a_database_that_is_away(
             await caller
         waiting: set[int] = set()
         # The second connection is that of a second attempt.
-        while len(waiting) < 2:
-            locks = "SELECT pid FROM pg_locks WHERE NOT granted"
-            waiting |= {row["pid"] for row in await asyncio.to_thread(owner_rows, database, locks)}
-            await asyncio.sleep(0.05)
+        locks = "SELECT pid FROM pg_locks WHERE NOT granted"
+        async with asyncio.timeout(_SECONDS):
+            while len(waiting) < 2:
+                blocked = await asyncio.to_thread(owner_rows, database, locks)
+                waiting |= {row["pid"] for row in blocked}
+                await asyncio.sleep(0.05)
     await store.close()
     [row] = tokens(database)
     assert row["refreshing_until"] is None
