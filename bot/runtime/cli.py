@@ -70,10 +70,6 @@ _COMMANDS = {
         "list what people thought of replies, with their comments and no message",
     ),
     "policy": ("", "say who may use Kioku in one workspace, where, and with what"),
-    "eval": (
-        "evaluation.run:evaluate",
-        "measure how well the configured model forms memories, with written cases",
-    ),
 }
 _FAILED = {
     "list": (
@@ -122,7 +118,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_backup(commands)
     _add_policy(_add(_verbs(commands["policy"]), _POLICY))
     _add_feedback(commands["feedback"])
-    _add_eval(commands["eval"])
     return parser
 
 
@@ -201,33 +196,6 @@ def _add_feedback(feedback: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_eval(measured: argparse.ArgumentParser) -> None:
-    measured.add_argument("--cases", type=Path, default=Path("evals"), metavar="FOLDER")
-    measured.add_argument(
-        "--language",
-        dest="languages",
-        action="append",
-        default=[],
-        metavar="LANGUAGE",
-        help="such as en; repeatable",
-    )
-    measured.add_argument(
-        "--held-out",
-        nargs="?",
-        const="only",
-        choices=("only", "without"),
-        help="only the held-out cases, or all without them",
-    )
-    measured.add_argument("--concurrency", type=_at_once, default=4, help="cases at a time")
-    measured.add_argument(
-        "--output", type=Path, metavar="FILE", help="else FOLDER/results/DATE-MODEL.md"
-    )
-    for way in ("input", "output"):
-        measured.add_argument(
-            f"--{way}-price", type=float, metavar="PRICE", help=f"of a million {way} tokens"
-        )
-
-
 def _moment(text: str) -> datetime:
     try:
         given = datetime.fromisoformat(text)
@@ -237,17 +205,9 @@ def _moment(text: str) -> datetime:
 
 
 def _days(text: str) -> int:
-    return _number(text, 60)
-
-
-def _at_once(text: str) -> int:
-    return _number(text, 100)
-
-
-def _number(text: str, most: int) -> int:
-    if text.isdecimal() and 1 <= int(text) <= most:
+    if text.isdecimal() and 1 <= int(text) <= 60:
         return int(text)
-    raise argparse.ArgumentTypeError(f"write a number from 1 to {most}, not {text}")
+    raise argparse.ArgumentTypeError(f"write a number from 1 to 60, not {text}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

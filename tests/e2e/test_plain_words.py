@@ -15,7 +15,7 @@ from tests.e2e.world import World
 PLACES = pytest.mark.parametrize("place", ["dm", "public"])
 
 # What the model makes of such sentences is scripted; that a model understands many more is measured
-# by `kioku eval` with a real one.
+# by `python -m evals` with a real one.
 FORGET = ["forget that I like ramen", "ラーメンが好きなことは忘れて"]
 
 

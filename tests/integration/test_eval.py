@@ -1,8 +1,10 @@
-"""`kioku eval`: the real formation path, with a model that says what the test says."""
+"""`python -m evals`: the real formation path, with a model that says what the test says."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,11 @@ import psycopg
 import pytest
 
 from bot.config import Settings, load_settings
-from bot.runtime.evaluation.report import Report, Usage
-from bot.runtime.evaluation.run import Options, measured
+from evals.report import Report, Usage
+from evals.run import Options, measured
 from bot.runtime.startup import StartError
 from tests.conftest import SPACE, Server
-from tests.integration.kioku_process import ended
+from tests.integration.kioku_process import END_SECONDS, environment
 from tests.integration.scripted_model import Call, ScriptedModel, Shown
 
 pytestmark = pytest.mark.slow
@@ -82,6 +84,19 @@ async def run(database: str, model: ScriptedModel, cases: Path, **options: Any) 
     """Run cases one after the other, without waiting where the model fails."""
     chosen = Options(cases=cases, concurrency=1, pauses=(), **options)
     return await measured(settings(database, model.base_url), chosen)
+
+
+def command(folder: Path, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m evals ARGUMENTS`` in `folder` until it ends by itself."""
+    return subprocess.run(
+        (sys.executable, "-m", "evals", *arguments),
+        cwd=folder,
+        env=environment(given),
+        capture_output=True,
+        text=True,
+        timeout=END_SECONDS,
+        check=False,
+    )
 
 
 def left(database: str) -> int:
@@ -213,25 +228,26 @@ def test_the_command_with_the_stand_in_says_that_its_score_means_nothing(
         **{f"KIOKU_{name}": "kioku-stand-in" for name in names},
     }
     cases = folder(tmp_path, NOT_KEPT, TAKEN_BACK)
-    done = ended(tmp_path, "eval", "--cases", str(cases), **given)
-    assert (done.code, done.err.count("Traceback")) == (0, 0), done.err
-    assert done.out.startswith("| language |")
-    assert "its score means nothing." in done.out
+    done = command(tmp_path, "--cases", str(cases), **given)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    assert done.stdout.startswith("| language |")
+    assert "its score means nothing." in done.stdout
     assert not (cases / "results").exists()
-    told = ended(tmp_path, "eval", "--cases", "cases", "--output", "results/one.md", **given)
-    assert told.out.endswith("Wrote results/one.md.\n")
+    told = command(tmp_path, "--cases", "cases", "--output", "results/one.md", **given)
+    assert told.stdout.endswith("Wrote results/one.md.\n")
     assert "- memory model: `kioku-stand-in`" in (tmp_path / "results/one.md").read_text("utf-8")
     assert left(database) == 0
 
 
 def test_what_is_missing_is_told_in_one_sentence(database: str, tmp_path: Path) -> None:
     """No cases, no model, no database."""
-    nowhere = ended(tmp_path, "eval", DATABASE_URL=database)
-    assert (nowhere.code, nowhere.err.splitlines()[0][:29]) == (1, "kioku: There are no cases in ")
+    nowhere = command(tmp_path, "--cases", "none", DATABASE_URL=database)
+    assert nowhere.returncode == 1
+    assert nowhere.stderr.startswith("evals: There are no cases in none")
     cases = ("--cases", str(folder(tmp_path, NOT_KEPT)))
-    silent = ended(tmp_path, "eval", *cases, DATABASE_URL=database)
-    assert silent.err.startswith("kioku: No model is set, so there is nothing to measure")
+    silent = command(tmp_path, *cases, DATABASE_URL=database)
+    assert silent.stderr.startswith("evals: No model is set, so there is nothing to measure")
     away = "postgresql://nobody:nothing@127.0.0.1:9/none"
-    gone = ended(tmp_path, "eval", *cases, DATABASE_URL=away, OPENAI_API_KEY="none")
-    assert gone.err.startswith("kioku: PostgreSQL could not be reached")
-    assert [len(one.err.splitlines()) for one in (nowhere, silent, gone)] == [1, 1, 1]
+    gone = command(tmp_path, *cases, DATABASE_URL=away, OPENAI_API_KEY="none")
+    assert gone.stderr.startswith("evals: PostgreSQL could not be reached")
+    assert [len(one.stderr.splitlines()) for one in (nowhere, silent, gone)] == [1, 1, 1]

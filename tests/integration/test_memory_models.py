@@ -74,7 +74,7 @@ async def test_formation_and_verdict_use_the_chosen_api(
 
 @pytest.mark.parametrize("api", ["responses", "chat"])
 async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: Api) -> None:
-    """KIOKU_MEMORY_API chooses the API for the memory model of the app and of `kioku eval`."""
+    """KIOKU_MEMORY_API chooses the API for the memory model of the app and of `python -m evals`."""
     given = {"OPENAI_BASE_URL": model.base_url, "KIOKU_MEMORY_API": api}
     settings = load_settings(given, dotenv=None)
     await create_chat_model(settings, settings.memory_model).ainvoke("I like ramen")

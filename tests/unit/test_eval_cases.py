@@ -1,4 +1,4 @@
-"""The cases of `kioku eval` are well-formed, and what comes of one is scored as it should be."""
+"""The cases of `python -m evals` are well-formed, and what comes of one is scored as it should be."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from bot.runtime.evaluation.cases import Case, Category, chosen_cases, load_cases
-from bot.runtime.evaluation.report import Prices, Report, Result, Usage, UsageCounter
-from bot.runtime.evaluation.scoring import Outcome, Score, Stored, last_days, score
+from evals.cases import Case, Category, chosen_cases, load_cases
+from evals.report import Prices, Report, Result, Usage, UsageCounter
+from evals.scoring import Outcome, Score, Stored, last_days, score
 from bot.runtime.startup import StartError
 from memory import validated
 from tests.conftest import ROOT
@@ -289,7 +289,7 @@ def _lines(text: str) -> list[str]:
 def test_the_document_names_date_models_and_failed_cases() -> None:
     """Also which cases the model did not answer, and whether the score means anything."""
     text = report().document()
-    assert text.startswith("# `kioku eval`, 2026-11-20 20:03 UTC\n\n- memory model: `m`\n")
+    assert text.startswith("# Evaluation, 2026-11-20 20:03 UTC\n\n- memory model: `m`\n")
     assert "- en-01 (a test): not kept: x; removed home\n" in text
     assert "## Without an answer of the model\n\nja-02\n" in text
     assert "means nothing" not in text

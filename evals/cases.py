@@ -1,4 +1,4 @@
-"""The cases of `kioku eval`: what a person says, and what should be remembered.
+"""The cases: what a person says, and what should be remembered.
 
 There is one TOML file per language; docs/reference/eval.md describes the format.
 """
@@ -123,10 +123,7 @@ def load_cases(folder: Path) -> list[Case]:
     """Return the cases of every ``LANGUAGE.toml`` in `folder`. Raises `StartError`."""
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise StartError(
-            f"There are no cases in {folder}: run the command in the source tree, or name the"
-            " folder with --cases."
-        )
+        raise StartError(f"There are no cases in {folder}: name their folder with --cases.")
     cases = [case for file in files for case in _read(file)]
     ids = [case.id for case in cases]
     if twice := sorted({one for one in ids if ids.count(one) > 1}):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from bot.runtime.evaluation.cases import Case, Expected
+from evals.cases import Case, Expected
 
 _LEVELS = ("preference", "interest_level")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,13 +15,13 @@ from zoneinfo import ZoneInfo
 from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.queue import migrations
 from bot.runtime.connections import create_openai_client
-from bot.runtime.evaluation.cases import Case, chosen_cases, load_cases
-from bot.runtime.evaluation.report import STAND_IN, Prices, Report, Result, Usage, UsageCounter
-from bot.runtime.evaluation.scoring import Outcome, Stored, score
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.runtime.operators import operators_pool
-from bot.runtime.output import ProgressBar, tell
+from bot.runtime.output import ProgressBar
 from bot.runtime.startup import StartError
+from evals.cases import Case, chosen_cases, load_cases
+from evals.report import Prices, Report, Result, Usage, UsageCounter
+from evals.scoring import Outcome, Stored, score
 from memory import (
     Embedder,
     EmbeddingsUnavailable,
@@ -43,6 +42,8 @@ from memory import (
     memory_view,
 )
 
+CASES = Path(__file__).parent
+"""The folder of the cases of this source tree."""
 TEAM = "TEVAL"
 """The workspace of the test people; ids of Slack are longer."""
 _CHANNEL = "DEVAL"
@@ -55,44 +56,13 @@ _SOURCE = {"kind": "command", "channel": None, "ts": None, "permalink": None, "e
 class Options:
     """The command-line options; `pauses` are seconds before each retry of a failed call."""
 
-    cases: Path = Path("evals")
+    cases: Path = CASES
     languages: tuple[str, ...] = ()
     held_out: Literal["only", "without"] | None = None
     concurrency: int = 4
     output: Path | None = None
     prices: Prices = field(default_factory=Prices)
     pauses: Sequence[float] = _PAUSES
-
-
-def evaluate(
-    settings: Settings, *, input_price: float | None, output_price: float | None, **given: Any
-) -> None:
-    """Run the cases, print the figures and write the report; `given` are `Options`.
-
-    Raises `StartError`.
-    """
-    options = Options(prices=Prices(tokens_in=input_price, tokens_out=output_price), **given)
-
-    async def go() -> Report:
-        # On SIGTERM each case still erases its person.
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await measured(settings, options)
-
-    try:
-        report = asyncio.run(go())
-    except asyncio.CancelledError:
-        raise StartError("Stopped before the end: the invented people were erased.") from None
-    tell(report.table())
-    for line in report.failed():
-        tell(f"  {line.partition(':')[0]}")
-    if unanswered := report.unanswered():
-        tell(f"The model did not answer for: {', '.join(unanswered)}.")
-    if report.stand_in:
-        tell(STAND_IN)
-    if options.output is not None or not report.stand_in:
-        tell(f"Wrote {_write(report, settings, options)}.")
 
 
 async def measured(settings: Settings, options: Options) -> Report:
@@ -257,14 +227,3 @@ def _models(settings: Settings) -> dict[str, str]:
         "verdicts": settings.verdict_model or "off",
         "embedding model": settings.embedding_model,
     }
-
-
-def _write(report: Report, settings: Settings, options: Options) -> Path:
-    name = "".join(one if one.isalnum() or one in "-." else "-" for one in settings.memory_model)
-    file = options.output or options.cases / "results" / f"{report.at:%Y-%m-%dT%H%M}-{name}.md"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(report.document(), "utf-8")
-    except OSError as fault:
-        raise StartError(f"{file} cannot be written ({fault.strerror}).") from None
-    return file

@@ -1,4 +1,4 @@
-"""The report of `kioku eval`: figures by language with calls, tokens and cost; failed cases."""
+"""The report: figures by language with calls, tokens and cost; failed cases."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from bot.runtime.evaluation.cases import Case
-from bot.runtime.evaluation.scoring import Score
+from evals.cases import Case
+from evals.scoring import Score
 
 STAND_IN = (
     "The answers came from the stand-in model, a script: this run shows that the protocol works,"
@@ -119,7 +119,7 @@ class Report:
 
     def document(self) -> str:
         """Return the report as Markdown."""
-        lines = [f"# `kioku eval`, {self.at:%Y-%m-%d %H:%M} UTC", ""]
+        lines = [f"# Evaluation, {self.at:%Y-%m-%d %H:%M} UTC", ""]
         lines += [f"- {what}: `{model}`" for what, model in self.models.items()]
         if self.stand_in:
             lines += ["", STAND_IN]

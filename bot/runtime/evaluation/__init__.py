@@ -1,1 +1,0 @@
-"""`kioku eval`: measure how well the configured model forms memories, with written cases."""

@@ -1,0 +1,1 @@
+"""Measure how well the configured model forms memories, with written cases."""
