@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, LiteralString
 
 from psycopg import OperationalError
@@ -15,7 +14,8 @@ from bot.runtime.database import database, replace_vectors
 from bot.runtime.operators import in_database, record, record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
-from bot.types import OperatingState
+from bot.views.dates import plain_minute
+from bot.views.operations import operation_lines
 from memory import Pool, execute_statement, transaction
 
 _LISTED = 50
@@ -82,44 +82,19 @@ def status(settings: Settings) -> None:
 
     Raises `StartError` if the database cannot be reached or is not set up.
     """
-    for label, text in _lines(settings, in_database(settings, read_operating_state)):
-        tell(f"{label:11}{text}")
-
-
-def _lines(settings: Settings, state: OperatingState) -> list[tuple[str, str]]:
-    def ago(moment: datetime | None) -> str:
-        return (
-            "never" if moment is None else f"{_duration((state.now - moment).total_seconds())} ago"
-        )
-
-    waiting = f"{state.waiting} waiting"
-    if state.waiting:
-        waiting += f", the oldest for {_duration(state.oldest_seconds or 0.0)}"
-    failed = f"{_count(state.failed_messages, 'message')} and {_count(state.failed_jobs, 'job')}"
-    failed += " in the last 14 days"
+    state = in_database(settings, read_operating_state)
+    for line in operation_lines("en", state, settings.models, _in_utc):
+        tell(line)
     if state.failed_jobs:
-        failed += " (see `kioku failed list`)"
-    return [
-        ("Kioku", f"{version('kioku')} on PostgreSQL {state.server.split()[0]}"),
-        ("Models", settings.models),
-        ("Processes", f"{state.processes} running"),
-        ("Messages", waiting),
-        ("Received", ago(state.received_at)),
-        ("Answered", ago(state.answered_at)),
-        ("Jobs", f"{state.due} due, {state.later} scheduled"),
-        ("Failed", failed),
-    ]
+        tell("`kioku failed list` shows the failed jobs.")
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{plain_minute(moment, UTC, 'en')} UTC"
 
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def list_failed(settings: Settings) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from importlib.metadata import version
+from functools import partial
 
 from bot.locale import Language, say
 from bot.types import (
@@ -33,6 +32,7 @@ from bot.views.history import ALL_CHANGES, entry_line
 from bot.views.home_list import Listing, listing_blocks
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
 from bot.views.modal_triggers import ADD_ACTION, HOME_MORE_ACTION, VIEW_ACTION
+from bot.views.operations import operation_lines
 from bot.views.settings import pause_options, retention_text
 from bot.views.views import SlackView, with_banner
 from memory import Entry, Question
@@ -145,26 +145,8 @@ def home_view(
 
 
 def _operations(language: Language, page: HomePage, state: OperatingState) -> list[Block]:
-    """Return what `kioku status` prints: figures, and nothing of anybody."""
-
-    def at(moment: datetime | None) -> str:
-        if moment is None:
-            return say(language, "operations_never")
-        return minute(moment, page.settings.zone, language)
-
-    oldest = at(state.now - timedelta(seconds=state.oldest_seconds or 0.0))
-    server = state.server.split()[0]
-    lines = [
-        say(language, "operations_version", version=version("kioku"), server=server),
-        say(language, "operations_models", models=escaped(page.models)),
-        say(language, "operations_processes", number=state.processes),
-        say(language, "operations_waiting", number=state.waiting, oldest=oldest)
-        if state.waiting
-        else say(language, "operations_none_waiting"),
-        say(language, "operations_last", at=at(state.received_at), answered=at(state.answered_at)),
-        say(language, "operations_jobs", due=state.due, later=state.later),
-        say(language, "operations_failed", messages=state.failed_messages, jobs=state.failed_jobs),
-    ]
+    written = partial(minute, zone=page.settings.zone, language=language)
+    lines = operation_lines(language, state, escaped(page.models), written)
     return [header(say(language, "operations_title")), _listed(lines)]
 
 
