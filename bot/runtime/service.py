@@ -10,7 +10,7 @@ from bot.runtime.connections import connected
 from bot.runtime.http_routes import create_web_app
 from bot.runtime.http_server import serving
 from bot.runtime.receiver import Receiver, open_front
-from bot.runtime.wiring import Application, wire
+from bot.runtime.wiring import Application
 from bot.runtime.worker import open_worker
 from memory import Conninfo
 
@@ -60,7 +60,7 @@ class Service:
         connections = await self._stack.enter_async_context(
             connected(self._settings, self._conninfo)
         )
-        self._wiring = wiring = wire(connections)
+        self._wiring = wiring = Application(connections)
         await wiring.queue.open()
         if self._role != "front":
             await self._stack.enter_async_context(open_worker(wiring))

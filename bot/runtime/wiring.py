@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from bot.conversation.inbox import Inbox
@@ -50,213 +49,167 @@ from bot.users.workspaces import Workspaces
 from memory import Embedder, load_schemas
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """The objects that a receiver and a worker use. Creating them starts no task."""
+    """The objects that a receiver and a worker use. Creating them starts no task and no request."""
 
-    connections: Connections
-    queue: Queue
-    inbox: Inbox
-    audiences: Audiences
-    profiles: Profiles
-    memory_actions: MemoryActions
-    slash_commands: SlashCommands
-    controls: MemoryControls
-    exporter: Exporter
-    turns: Turns
-    sessions: Sessions
-    formation_jobs: FormationJobs
-    notices: ChangeNotices
-    source_updates: SourceUpdates
-    modals: Modals
-    home_publisher: HomePublisher
-    quotas: Quotas
-    policies: Policies
-    access: AccessControl
-    workspaces: Workspaces
-    offboarding: Offboarding
-    missed_messages: MissedMessages
-    slack_deletions: SlackDeletions
-    suggested_prompts: SuggestedPrompts
-    viewed_channels: ViewedChannels
-    turn_dependencies: TurnDependencies
-    open_reply_sink: OpenReplySink
-
-
-def wire(connections: Connections) -> Application:
-    """Create and connect the objects of the application, without a network request."""
-    settings, pool, slack = connections.settings, connections.pool, connections.slack
-    schemas = load_schemas(settings.schemas)
-    queue = Queue(pool)
-    pool.on_change = add_change_jobs(queue)
-    inbox = Inbox(pool, queue)
-    embedder = Embedder(connections.model, connections.space)
-    audiences = Audiences(pool, slack)
-    profiles = Profiles(pool, slack)
-    policies = Policies(pool, policy_of(settings))
-    access = AccessControl(policies, profiles, slack)
-    workspaces = Workspaces(pool)
-    notices = ChangeNotices(pool, queue, slack, profiles, stand_in=settings.stand_in)
-    verifier = create_verifier(settings)
-    former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
-    quotas = Quotas(
-        pool,
-        messages_per_hour=settings.person_messages_per_hour,
-        tokens_per_day=settings.workspace_tokens_per_day,
-        prices=read_prices(settings.prices),
-    )
-    formation_jobs = FormationJobs(
-        pool=pool,
-        queue=queue,
-        former=former,
-        audiences=audiences,
-        notices=notices,
-        quotas=quotas,
-        mode=settings.formation,
-        quiet_seconds=settings.formation_delay,
-        consent=settings.consent,
-    )
-    memory_actions = MemoryActions(
-        pool=pool,
-        embedder=embedder,
-        people=profiles,
-        audiences=audiences,
-        update_notices=notices.update_notices,
-        form_now=formation_jobs.form_now,
-    )
-    controls = MemoryControls(
-        pool, profiles, formation_jobs.schedule_all, consent=settings.consent, access=access
-    )
-    files = SlackFiles(slack)
-    exporter = Exporter(pool, files, settings)
-    permalinks = Permalinks(slack)
-    modals = Modals(
-        pool=pool,
-        permalinks=permalinks,
-        exporting=exporter,
-        editing=MemoryEditor(pool, embedder, memory_actions, schemas=schemas),
-        audiences=AudienceChanges(pool, embedder, audiences),
-        changes=ChangeHistory(pool, embedder, notices, permalinks),
-        controls=controls,
-        importing=Importer(
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        settings, pool, slack = connections.settings, connections.pool, connections.slack
+        schemas = load_schemas(settings.schemas)
+        self.queue = Queue(pool)
+        pool.on_change = add_change_jobs(self.queue)
+        self.inbox = Inbox(pool, self.queue)
+        embedder = Embedder(connections.model, connections.space)
+        self.audiences = Audiences(pool, slack)
+        self.profiles = Profiles(pool, slack)
+        self.policies = Policies(pool, policy_of(settings))
+        self.access = AccessControl(self.policies, self.profiles, slack)
+        self.workspaces = Workspaces(pool)
+        self.notices = ChangeNotices(
+            pool, self.queue, slack, self.profiles, stand_in=settings.stand_in
+        )
+        verifier = create_verifier(settings)
+        former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
+        self.quotas = Quotas(
             pool,
-            embedder,
-            files,
-            schemas=schemas,
+            messages_per_hour=settings.person_messages_per_hour,
+            tokens_per_day=settings.workspace_tokens_per_day,
+            prices=read_prices(settings.prices),
+        )
+        self.formation_jobs = FormationJobs(
+            pool=pool,
+            queue=self.queue,
+            former=former,
+            audiences=self.audiences,
+            notices=self.notices,
+            quotas=self.quotas,
+            mode=settings.formation,
+            quiet_seconds=settings.formation_delay,
             consent=settings.consent,
-            verifier=verifier,
-            quotas=quotas,
-        ),
-        erasing=PersonEraser(pool, profiles, slack),
-        own=memory_actions,
-        feedback=Feedback(pool),
-    )
-    home_publisher = HomePublisher(
-        pool,
-        queue,
-        slack,
-        profiles,
-        HomeQueries(pool, memory_actions, permalinks, settings, policies, access),
-    )
-    slash_commands = SlashCommands(
-        own=memory_actions,
-        controls=controls,
-        adding=MemoryAdder(
+        )
+        self.memory_actions = MemoryActions(
+            pool=pool,
+            embedder=embedder,
+            people=self.profiles,
+            audiences=self.audiences,
+            update_notices=self.notices.update_notices,
+            form_now=self.formation_jobs.form_now,
+        )
+        self.controls = MemoryControls(
             pool,
-            embedder,
-            former,
-            audiences,
-            schemas=schemas,
+            self.profiles,
+            self.formation_jobs.schedule_all,
             consent=settings.consent,
-            access=access,
-            quotas=quotas,
-        ),
-        changes=modals.changes,
-        exporting=exporter,
-    )
-    sessions = Sessions(slack, pool)
-    viewed_channels = ViewedChannels(pool, slack, policies)
-    source_updates = SourceUpdates(
-        pool, queue, embedder, notices.add_notice, formation_jobs.schedule, slack
-    )
-    turns = Turns(
-        pool,
-        schedule_formation=formation_jobs.schedule,
-        consent=settings.consent,
-        add_notice=notices.add_notice,
-        repeat_notice=notices.repeat_notice,
-        schedule_source_update=source_updates.schedule_update,
-        quotas=quotas,
-    )
-
-    return Application(
-        connections=connections,
-        queue=queue,
-        inbox=inbox,
-        audiences=audiences,
-        profiles=profiles,
-        memory_actions=memory_actions,
-        slash_commands=slash_commands,
-        controls=controls,
-        exporter=exporter,
-        turns=turns,
-        sessions=sessions,
-        formation_jobs=formation_jobs,
-        notices=notices,
-        modals=modals,
-        home_publisher=home_publisher,
-        source_updates=source_updates,
-        quotas=quotas,
-        policies=policies,
-        access=access,
-        workspaces=workspaces,
-        offboarding=Offboarding(pool, queue, slack, workspaces),
-        missed_messages=MissedMessages(pool, queue, inbox, audiences, slack),
-        slack_deletions=SlackDeletions(pool, queue, slack),
-        viewed_channels=viewed_channels,
-        suggested_prompts=SuggestedPrompts(
+            access=self.access,
+        )
+        files = SlackFiles(slack)
+        self.exporter = Exporter(pool, files, settings)
+        permalinks = Permalinks(slack)
+        self.modals = Modals(
+            pool=pool,
+            permalinks=permalinks,
+            exporting=self.exporter,
+            editing=MemoryEditor(pool, embedder, self.memory_actions, schemas=schemas),
+            audiences=AudienceChanges(pool, embedder, self.audiences),
+            changes=ChangeHistory(pool, embedder, self.notices, permalinks),
+            controls=self.controls,
+            importing=Importer(
+                pool,
+                embedder,
+                files,
+                schemas=schemas,
+                consent=settings.consent,
+                verifier=verifier,
+                quotas=self.quotas,
+            ),
+            erasing=PersonEraser(pool, self.profiles, slack),
+            own=self.memory_actions,
+            feedback=Feedback(pool),
+        )
+        self.home_publisher = HomePublisher(
             pool,
-            queue,
+            self.queue,
             slack,
-            profiles,
+            self.profiles,
+            HomeQueries(
+                pool, self.memory_actions, permalinks, settings, self.policies, self.access
+            ),
+        )
+        self.slash_commands = SlashCommands(
+            own=self.memory_actions,
+            controls=self.controls,
+            adding=MemoryAdder(
+                pool,
+                embedder,
+                former,
+                self.audiences,
+                schemas=schemas,
+                consent=settings.consent,
+                access=self.access,
+                quotas=self.quotas,
+            ),
+            changes=self.modals.changes,
+            exporting=self.exporter,
+        )
+        self.sessions = Sessions(slack, pool)
+        self.viewed_channels = ViewedChannels(pool, slack, self.policies)
+        self.source_updates = SourceUpdates(
+            pool, self.queue, embedder, self.notices.add_notice, self.formation_jobs.schedule, slack
+        )
+        self.turns = Turns(
+            pool,
+            schedule_formation=self.formation_jobs.schedule,
+            consent=settings.consent,
+            add_notice=self.notices.add_notice,
+            repeat_notice=self.notices.repeat_notice,
+            schedule_source_update=self.source_updates.schedule_update,
+            quotas=self.quotas,
+        )
+        self.offboarding = Offboarding(pool, self.queue, slack, self.workspaces)
+        self.missed_messages = MissedMessages(pool, self.queue, self.inbox, self.audiences, slack)
+        self.slack_deletions = SlackDeletions(pool, self.queue, slack)
+        self.suggested_prompts = SuggestedPrompts(
+            pool,
+            self.queue,
+            slack,
+            self.profiles,
             consent=settings.consent,
             web_search=settings.web_search and not settings.stand_in,
-            access=access,
-        ),
-        turn_dependencies=TurnDependencies(
+            access=self.access,
+        )
+        self.turn_dependencies = TurnDependencies(
             pool=pool,
             slack=slack,
-            turns=turns,
-            audiences=audiences,
+            turns=self.turns,
+            audiences=self.audiences,
             embedder=embedder,
             replier=Replier(
                 connections.reply_models,
-                may_search=policies.web_search,
-                spend=quotas.spend,
+                may_search=self.policies.web_search,
+                spend=self.quotas.spend,
                 link_hosts=settings.link_hosts,
             ),
             attachments=Attachments(slack, files, enabled=settings.read_files),
-            hints=modals.audiences.hints,
+            hints=self.modals.audiences.hints,
             tools=open_tools(
                 pool,
                 embedder,
-                memory_actions,
-                controls,
-                slash_commands.shows,
-                modals.audiences,
-                viewed_channels,
+                self.memory_actions,
+                self.controls,
+                self.slash_commands.shows,
+                self.modals.audiences,
+                self.viewed_channels,
                 schemas,
                 verifier=verifier,
-                spend=quotas.spend,
+                spend=self.quotas.spend,
             ),
-        ),
-        open_reply_sink=partial(
+        )
+        self.open_reply_sink: OpenReplySink = partial(
             ReplyStream,
             pool,
             slack,
-            sessions,
-            profiles,
+            self.sessions,
+            self.profiles,
             stand_in=settings.stand_in,
-            read_flags=inbox.read_flags,
-        ),
-    )
+            read_flags=self.inbox.read_flags,
+        )

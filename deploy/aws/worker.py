@@ -27,7 +27,7 @@ from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, answer_call
 from bot.runtime.connections import connected
 from bot.runtime.receiver import build_app
-from bot.runtime.wiring import Application, wire
+from bot.runtime.wiring import Application
 from bot.runtime.worker import register_work
 from bot.slack.client import SLACK_FAULTS, create_client, error_code
 from bot.slack.installations import Installation
@@ -130,7 +130,7 @@ async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
             awake()
             if told is None:
                 known.installation = connections.installation
-            wiring = wire(connections)
+            wiring = Application(connections)
             await wiring.queue.open()
             yield wiring
 

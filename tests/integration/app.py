@@ -22,7 +22,7 @@ from bot.pipeline.thread_worker import ThreadWorker
 from bot.runtime.connections import Connections
 from bot.runtime.http_routes import create_web_app
 from bot.runtime.receiver import build_app, create_changes
-from bot.runtime.wiring import Application, wire
+from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, register_work
 from bot.slack.installations import Installations, installation_from, only
 from bot.slack.messages import Message
@@ -215,7 +215,7 @@ async def open_app(
         **settings,
     }
     checked = Settings(**given)
-    wiring = wire(
+    wiring = Application(
         Connections(
             settings=checked,
             model=model,

@@ -21,7 +21,7 @@ from bot.listeners.actions import _view
 from bot.listeners.responder import Responder
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.person_data import erase_person
-from bot.runtime.wiring import wire
+from bot.runtime.wiring import Application
 from bot.users.incognito import EVERYWHERE
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
@@ -626,7 +626,7 @@ async def test_another_replica_publishes(visit: Visit) -> None:
     """Whoever does the job reads the settings as they are, not as it knew them a moment ago."""
     await visit.open()
     connections = visit.app.wiring.connections
-    other = wire(connections)
+    other = Application(connections)
     await other.profiles.settings(visit.person)
     await visit.click(HOME_PAUSE_ACTION, value="open")
     await other.home_publisher.publish(visit.person.team_id, visit.user)
