@@ -83,8 +83,7 @@ async def blank_texts(
             " %(words)s::bool[], %(reply)s::bool[]) AS gone (id, question, words, reply)"
             " WHERE turns.id = gone.id AND team_id = %(team)s AND user_id = %(user)s",
             {
-                "team": person.team_id,
-                "user": person.user_id,
+                **person.ids,
                 "ids": [one["id"] for one in taken],
                 **{name: [name in one for one in taken] for name in _TEXTS},
             },
@@ -107,8 +106,7 @@ _IN_PERIOD: LiteralString = (
 
 def _of_period(person: Person, period: Period) -> dict[str, Any]:
     return {
-        "team": person.team_id,
-        "user": person.user_id,
+        **person.ids,
         "since": period.since,
         "until": period.until,
         "thread": period.thread,
@@ -220,8 +218,7 @@ _IN_SCOPE: LiteralString = (
 
 def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
     return {
-        "team": person.team_id,
-        "user": person.user_id,
+        **person.ids,
         "scope": scope,
         "since": since,
         "direct": DIRECT,
@@ -337,8 +334,7 @@ async def is_off_record(
         " OR EXISTS (SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
         " AND pauses @> to_timestamp(%(ts)s::text::float8)) AS unkept",
         {
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
             "channel": channel,
             "ts": ts,
             "scopes": scopes(channel, thread),

@@ -53,8 +53,7 @@ async def read_unformed(
         " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
         {
             "dm": DM,
-            "team": namespace.person.team_id,
-            "user": namespace.person.user_id,
+            **namespace.person.ids,
             "audience": namespace.audience,
             "limit": limit,
         },
@@ -117,8 +116,7 @@ async def mark_formed(
         {
             "ids": list(ids),
             "words": [one.text for one in words],
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
         },
     )
     [row] = await marked.fetchall()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -44,7 +44,7 @@ async def note_opened(
         " words = '', words_until = NULL, said_until = NULL, shown = CASE"
         " WHEN known.slack_hash = %(hash)s"
         " AND (known.said_until IS NULL OR known.said_until > now()) THEN known.shown ELSE '' END",
-        {**_of(person), "hash": slack_hash},
+        {**person.ids, "hash": slack_hash},
     )
 
 
@@ -53,7 +53,7 @@ async def read_opened(connection: AsyncConnection[DictRow], person: Person) -> O
     found = await connection.execute(
         "SELECT kind, page, CASE WHEN words_until > now() THEN words ELSE '' END AS words,"
         f" shown, slack_hash FROM home_views WHERE {_MINE}",
-        _of(person),
+        person.ids,
     )
     row = await found.fetchone()
     if row is None:
@@ -70,7 +70,7 @@ async def note_in_use(connection: AsyncConnection[DictRow], person: Person) -> N
     await connection.execute(
         "INSERT INTO home_views (team_id, user_id) VALUES (%(team)s, %(user)s)"
         " ON CONFLICT (team_id, user_id) DO NOTHING",
-        _of(person),
+        person.ids,
     )
 
 
@@ -91,7 +91,7 @@ async def note_shown(
         f" ELSE now() + {_WHILE} END, words = %(words)s, shown = %(shown)s, slack_hash = %(hash)s,"
         f" said_until = CASE WHEN %(said)s THEN now() + {_WHILE} END WHERE {_MINE}",
         {
-            **_of(person),
+            **person.ids,
             "language": language,
             "kind": position.kind,
             "page": position.page,
@@ -101,7 +101,3 @@ async def note_shown(
             "said": banner,
         },
     )
-
-
-def _of(person: Person) -> dict[str, Any]:
-    return {"team": person.team_id, "user": person.user_id}

@@ -108,7 +108,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "format": FORMAT,
         "version": VERSION,
         "exported_at": datetime.now(UTC).isoformat(),
-        "person": {"team": person.team_id, "user": person.user_id},
+        "person": person.ids,
         "received_by": providers(settings),
         **memories,
         "conversation": conversation,
@@ -172,10 +172,10 @@ async def erase_person(
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         nonlocal remaining
-        found = await connection.execute(_REMAINING, _values(person))
+        found = await connection.execute(_REMAINING, person.ids)
         [remaining] = await found.fetchall()
         conditions = dict.fromkeys(TABLES, _OF_PERSON)
-        counts = await count_each(connection, conditions, _values(person))
+        counts = await count_each(connection, conditions, person.ids)
         return {**counts, "procrastinate_jobs": remaining["jobs"]}
 
     erased = await erase(pool, person, also=erase_rows_of_bot, left=count_left)
@@ -207,7 +207,7 @@ _REMAINING: LiteralString = (
 
 
 async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
-    values = _values(person)
+    values = person.ids
     # Stop what is being answered, and keep the ids of what Slack may deliver again.
     blanked = await connection.execute(
         "UPDATE inbox_events SET message = NULL, status = CASE status WHEN 'waiting' THEN"
@@ -241,9 +241,7 @@ async def _rows(
     select: LiteralString,
     order: LiteralString,
 ) -> list[dict[str, Any]]:
-    found = await connection.execute(
-        f"{select} WHERE {_OF_PERSON} ORDER BY {order}", _values(person)
-    )
+    found = await connection.execute(f"{select} WHERE {_OF_PERSON} ORDER BY {order}", person.ids)
     return [_plain(row) for row in await found.fetchall()]
 
 
@@ -252,7 +250,3 @@ def _plain(row: DictRow) -> dict[str, Any]:
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in row.items()
     }
-
-
-def _values(person: Person) -> dict[str, str]:
-    return {"team": person.team_id, "user": person.user_id}

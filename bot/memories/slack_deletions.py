@@ -66,7 +66,7 @@ async def plan_deletions(
     `messages`: also the app's messages in the person's direct messages with it: in `direct`, or in
     those that are known. Returns how many files there are, and whether messages will be deleted.
     """
-    values = {"team": person.team_id, "user": person.user_id}
+    values = person.ids
     found = await connection.execute(
         "SELECT 'file' AS kind, file_id AS ref FROM sent_files"
         " WHERE team_id = %(team)s AND user_id = %(user)s"

@@ -99,12 +99,11 @@ class ChangeNotices:
             " SELECT c.id FROM memory_changes c WHERE c.team_id = %(team)s"
             " AND c.user_id = %(user)s AND c.key = ANY(%(keys)s)))",
             {
-                "team": person.team_id,
-                "user": person.user_id,
+                **person.ids,
                 "keys": None if memories is None else [memory.key for memory in memories],
             },
         )
-        who = {"team": person.team_id, "user": person.user_id}
+        who = person.ids
         notices = [row["id"] for row in await found.fetchall()]
         jobs = {_lock(notice): {**who, "notice": str(notice)} for notice in notices}
         await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)

@@ -63,7 +63,7 @@ async def switch_on(
         " ON CONFLICT (team_id, user_id, thread) DO UPDATE SET spans = i.spans + excluded.spans,"
         " since = CASE WHEN i.spans @> now() THEN i.since ELSE now() END"
         f" RETURNING extract(epoch FROM {_BEGINS})::float8 AS begins",
-        {**_of(person), "scope": scope, "since": since},
+        {**person.ids, "scope": scope, "since": since},
     )
     [row] = await found.fetchall()
     return float(row["begins"])
@@ -79,7 +79,7 @@ async def switch_off(connection: AsyncConnection[DictRow], person: Person, scope
         " WHERE team_id = %(team)s AND user_id = %(user)s AND spans @> now()"
         " AND (thread = %(scope)s OR %(scope)s = %(all)s"
         " OR (%(scope)s = %(direct)s AND starts_with(split_part(thread, '.', 2), 'D')))",
-        {**_of(person), "scope": scope, "all": EVERYWHERE, "direct": DIRECT},
+        {**person.ids, "scope": scope, "all": EVERYWHERE, "direct": DIRECT},
     )
     return ended.rowcount > 0
 
@@ -101,7 +101,7 @@ async def add_span(
     found = await connection.execute(
         "SELECT spans::text, since::text FROM incognito_threads"
         " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s FOR UPDATE",
-        {**_of(person), "scope": scope},
+        {**person.ids, "scope": scope},
     )
     before = await found.fetchone() or {"spans": "{}", "since": ""}
     begins = await switch_on(connection, person, scope, since=since)
@@ -110,7 +110,7 @@ async def add_span(
         " + (spans - %(before)s::tstzmultirange))::text AS added,"
         " md5(spans::text) AS now FROM incognito_threads"
         " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s",
-        {**_of(person), "scope": scope, "earlier": earlier, "before": before["spans"]},
+        {**person.ids, "scope": scope, "earlier": earlier, "before": before["spans"]},
     )
     [row] = await found.fetchall()
     return begins, {"added": row["added"], "now": row["now"], "began": before["since"]}
@@ -131,13 +131,13 @@ async def take_back_span(
         " since = COALESCE(NULLIF(%(began)s, '')::timestamptz, since)"
         " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s"
         " AND md5(spans::text) = %(now)s",
-        {**_of(person), "scope": scope, "added": added, "now": now, "began": began},
+        {**person.ids, "scope": scope, "added": added, "now": now, "began": began},
     )
     if restored.rowcount and not began:
         await connection.execute(
             "DELETE FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
             " AND thread = %(scope)s AND isempty(spans)",
-            {**_of(person), "scope": scope},
+            {**person.ids, "scope": scope},
         )
     return restored.rowcount > 0
 
@@ -147,7 +147,7 @@ async def is_on(connection: AsyncConnection[DictRow], person: Person, where: Seq
     found = await connection.execute(
         "SELECT FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
         " AND thread = ANY(%(scopes)s) AND spans @> now() LIMIT 1",
-        {**_of(person), "scopes": list(where)},
+        {**person.ids, "scopes": list(where)},
     )
     return await found.fetchone() is not None
 
@@ -158,11 +158,7 @@ async def read_incognito(connection: AsyncConnection[DictRow], person: Person) -
         "SELECT count(*) FILTER (WHERE thread = %(direct)s) > 0 AS direct,"
         " count(*) FILTER (WHERE thread <> %(direct)s) AS threads FROM incognito_threads"
         " WHERE team_id = %(team)s AND user_id = %(user)s AND spans @> now()",
-        {**_of(person), "direct": DIRECT},
+        {**person.ids, "direct": DIRECT},
     )
     [row] = await found.fetchall()
     return Incognito(direct=row["direct"], threads=row["threads"])
-
-
-def _of(person: Person) -> dict[str, str]:
-    return {"team": person.team_id, "user": person.user_id}

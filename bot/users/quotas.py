@@ -121,7 +121,7 @@ class Quotas:
         if not self._messages_per_hour:
             return None
         limit = self._messages_per_hour
-        parameters = {"team": person.team_id, "user": person.user_id, "limit": limit}
+        parameters = {**person.ids, "limit": limit}
         async with person_transaction(self._pool, person) as connection:
             found = await connection.execute(_ADMIT, parameters)
             [row] = await found.fetchall()

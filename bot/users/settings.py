@@ -119,7 +119,7 @@ async def pause(
         f"now() - {_CLOCKS_APART}, CASE WHEN %(until)s::timestamptz IS NOT NULL"
         " THEN GREATEST(%(until)s::timestamptz, now()) END))"
         " WHERE team_id = %(team)s AND user_id = %(user)s",
-        {"until": until, "team": person.team_id, "user": person.user_id},
+        {"until": until, **person.ids},
     )
 
 
@@ -158,8 +158,7 @@ async def add_pause(
         " md5(s.pauses::text) AS now",
         {
             "until": until,
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
             "earlier": earlier,
         },
     )

@@ -80,8 +80,7 @@ class StoreManager:
 
         person = namespace.person
         configurable = {
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
             "audience": namespace.audience,
         }
         token = _open.set(store)

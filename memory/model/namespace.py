@@ -44,6 +44,11 @@ class Person:
         """The start of each `prefix` of this person's namespaces, ``chat.TEAM.USER``."""
         return f"chat.{self.scope}"
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """The parameters ``team`` and ``user`` of a statement."""
+        return {"team": self.team_id, "user": self.user_id}
+
     def namespace(self, audience: str) -> Namespace:
         """Return this person's namespace for one audience."""
         return Namespace(person=self, audience=audience)

@@ -37,8 +37,7 @@ async def earlier_keys(
         " AND kind = ANY(%(kinds)s) AND COALESCE(before, after) IS NOT NULL"
         f" AND NOT EXISTS (SELECT FROM store WHERE {OF_PERSON} AND store.key = c.key)",
         {
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
             "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
             **person_range(person),
         },
@@ -58,7 +57,7 @@ def keys_of(references: Sequence[str]) -> list[str]:
 
 def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
     whole = None if keys is None else list(keys)
-    return {"team": person.team_id, "user": person.user_id, "keys": whole}
+    return {**person.ids, "keys": whole}
 
 
 async def read_dependents(

@@ -59,7 +59,7 @@ async def erase(
     deleted. `also` deletes the application's rows, and `left` counts those that remain. Idempotent.
     Only message ids (channel and ts) are kept, so that a message is not formed again.
     """
-    parameters = {**person_range(person), "team": person.team_id, "user": person.user_id}
+    parameters = {**person_range(person), **person.ids}
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
         await connection.execute(_PLACES, parameters)

@@ -189,8 +189,7 @@ async def _store_forgotten_messages(
         " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)",
         {
             "id": undo.id,
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
             "channels": [channel for channel, _ in messages],
             "times": [ts for _, ts in messages],
         },

@@ -92,8 +92,7 @@ async def history(
         " AND (%(before)s::timestamptz IS NULL OR at < %(before)s)"
         " AND (%(key)s::text IS NULL OR key = %(key)s) ORDER BY at DESC, id LIMIT %(limit)s",
         {
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
             "before": before,
             "key": key,
             "limit": limit,

@@ -40,8 +40,7 @@ async def blank_quotes(
     names = await asyncio.to_thread(SubjectTerms, forgotten)
     parameters = {
         **person_range(person),
-        "team": person.team_id,
-        "user": person.user_id,
+        **person.ids,
         "keys": list(keys),
         "times": sorted({ts for _, ts in messages}),
     }
@@ -104,8 +103,7 @@ async def _set(
                 f" WHERE {whose} AND {identity} = given.row_id AND {column} = given.was",
                 {
                     **person_range(person),
-                    "team": person.team_id,
-                    "user": person.user_id,
+                    **person.ids,
                     "ids": [one["id"] for one in those],
                     "olds": [Jsonb(one[old]) for one in those],
                     "news": [Jsonb(one[new]) for one in those],

@@ -263,8 +263,7 @@ async def _record(
         " %(before_keys)s::text[]) WITH ORDINALITY AS new (id, audience, key, kind, action, actor,"
         " moved_from, before, after, created_at, updated_at, before_prefix, before_key, number)",
         {
-            "team": person.team_id,
-            "user": person.user_id,
+            **person.ids,
             "field": rows.VECTOR_FIELD,
             "ids": list(ids),
             "audiences": [step.namespace.audience for step in steps],
