@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, Superseded, superseded
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow
-from bot.slack.client import retry_on_rate_limit
+from bot.slack.client import next_cursor, retry_on_rate_limit
 from memory import Pool, execute_statement, measured
 
 TURN_EVENT = "kioku_turn"
@@ -88,7 +88,7 @@ async def replies_after(
         )
         answer = await retry_on_rate_limit(page, seconds=seconds)
         found += answer.get("messages") or []
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        cursor = next_cursor(answer)
         if not cursor:
             break
         more = {"cursor": cursor}

@@ -11,8 +11,7 @@ from typing import Any
 from bot.locale import LANGUAGES, Language, say
 from bot.logs import fault
 from bot.memories.person_data import erase_person
-from bot.memories.slack_deletions import direct_message_with
-from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.client import SLACK_FAULTS, direct_message, error_code
 from bot.slack.installations import Installations
 from bot.users.profiles import Profiles
 from bot.views.erasing import erase_form, erased_view, includes_messages, typed_confirmation
@@ -61,10 +60,11 @@ class PersonEraser:
 
     async def _direct(self, person: Person) -> str | None:
         try:
-            return await direct_message_with(self.slack.client(person.team_id), person.user_id)
+            found = await direct_message(self.slack.client(person.team_id), person.user_id)
         except SLACK_FAULTS as error:
             log.warning("a direct message was not found: %s", error_code(error) or fault(error))
             return None
+        return found and str(found["id"])
 
 
 def _folded(text: str) -> str:

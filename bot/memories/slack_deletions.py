@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language, known_language, say
@@ -22,9 +21,10 @@ from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     NOTICE_METADATA,
     SLACK_FAULTS,
+    delete_message,
     error_code,
+    next_cursor,
     retry_after,
-    retry_on_rate_limit,
 )
 from bot.slack.installations import Installations
 from bot.users.offboarding import REFUSED
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 DELETE_IN_SLACK = "delete_in_slack"
 _CALLS_AT_ONCE = 40
 _PAGE = 100
-_LISTED = 1_000
 _AGAIN_SECONDS = 30.0
 _REFUSED_SECONDS = 600.0
 _GIVEN_UP_AFTER = "7 days"
@@ -95,25 +94,6 @@ async def plan_deletions(
         await _list(connection, erasure, listed)
         await _defer(connection, queue, person.team_id, erasure)
     return len(files), messages and bool(channels)
-
-
-async def direct_message_with(client: AsyncWebClient, user: str) -> str | None:
-    """Return the id of the app's direct message with a person; None where there is none.
-
-    Raises what the Slack client raises.
-    """
-    cursor = ""
-    while True:
-        following = cursor
-        answer = await retry_on_rate_limit(
-            lambda: client.users_conversations(types="im", limit=_LISTED, cursor=following or None)  # noqa: B023 - awaited in this round
-        )
-        for channel in answer.get("channels") or []:
-            if channel.get("user") == user:
-                return str(channel["id"])
-        cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-        if not cursor:
-            return None
 
 
 async def resume_deletions(pool: Pool, queue: Queue) -> None:
@@ -193,7 +173,7 @@ class SlackDeletions:
             await client.files_delete(file=ref)
             await self._done(erasure, row, files=1)
         elif row["kind"] == "message":
-            await _delete(client, channel, ref)
+            await delete_message(client, channel, ref, seconds=0.0)
             await self._done(erasure, row, messages=1)
         else:
             await self._look(client, erasure, begun, row)
@@ -210,7 +190,7 @@ class SlackDeletions:
             answer = await client.conversations_replies(channel=channel, ts=root, **more)
         else:
             answer = await client.conversations_history(channel=channel, **more)
-        cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        cursor = next_cursor(answer)
         bot_user_id = await self._slack.bot_user_id(begun["team_id"])
         listed = list(_listed(channel, root, bot_user_id, answer.get("messages") or []))
         async with transaction(self._pool) as connection:
@@ -282,16 +262,6 @@ class SlackDeletions:
             await _defer(connection, self._queue, team, erasure, delay)
 
 
-async def _delete(client: AsyncWebClient, channel: str, ts: str) -> None:
-    try:
-        await client.chat_delete(channel=channel, ts=ts)
-    except SlackApiError as error:
-        if error_code(error) != "streaming_state_conflict":
-            raise
-        await client.chat_stopStream(channel=channel, ts=ts)
-        await client.chat_delete(channel=channel, ts=ts)
-
-
 def _listed(
     channel: str, root: str, bot_user_id: str, messages: Iterable[Mapping[str, Any]]
 ) -> Iterable[tuple[str, str, str]]:
@@ -304,8 +274,8 @@ def _listed(
 
 
 def _delay(error: BaseException) -> float:
-    if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
-        return retry_after(error)
+    if wait := retry_after(error):
+        return wait
     log.warning("what is to be deleted in Slack waits: %s", error_code(error) or fault(error))
     return _REFUSED_SECONDS if error_code(error) in REFUSED else _AGAIN_SECONDS
 

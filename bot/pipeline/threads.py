@@ -15,6 +15,7 @@ from bot.slack.client import (
     TURN_PATIENCE_SECONDS,
     error_code,
     is_passing,
+    next_cursor,
     retry_on_rate_limit,
 )
 from bot.slack.installations import Installations
@@ -95,5 +96,4 @@ async def _page(
         ),
         seconds=TURN_PATIENCE_SECONDS,
     )
-    following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-    return answer.get("messages") or [], str(following)
+    return answer.get("messages") or [], next_cursor(answer)

@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 from bot.logs import fault
 from bot.pipeline.prompt import estimated_tokens
 from bot.slack.audiences import kind_of
-from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.client import SLACK_FAULTS, error_code, next_cursor
 from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
@@ -163,7 +163,7 @@ class ViewedChannels:
             )
             if person.user_id in (answer.get("members") or []):
                 return True
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            cursor = next_cursor(answer)
             if not cursor:
                 return False
         return False

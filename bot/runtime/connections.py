@@ -13,7 +13,6 @@ from typing import TypeVar
 import aiohttp
 import openai
 from psycopg import OperationalError
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
@@ -246,7 +245,7 @@ async def retry_until_connected(
                     f"Slack refused {setting} ({code}): copy it again from your app's"
                     f" {where_to_copy(setting, 'en')}."
                 ) from None
-            wait = max(pause, _told_to_wait(error))
+            wait = max(pause, retry_after(error))
             if loop.time() + wait > end:
                 raise StartError(
                     f"Slack could not be reached ({fault(error)}): check the network and"
@@ -255,8 +254,3 @@ async def retry_until_connected(
             log.warning("Slack did not answer at the start, and is asked again: %s", fault(error))
         await asyncio.sleep(wait)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-
-def _told_to_wait(error: BaseException) -> float:
-    limited = isinstance(error, SlackApiError) and error_code(error) == "ratelimited"
-    return retry_after(error) if limited and isinstance(error, SlackApiError) else 0.0

@@ -102,8 +102,10 @@ def _status(error: SlackApiError) -> int:
     return int(status or 200)
 
 
-def retry_after(error: SlackApiError) -> float:
-    """Return the seconds Slack asks to wait, at least one, at most ten minutes."""
+def retry_after(error: BaseException) -> float:
+    """Return the seconds that Slack asks to wait, one to 600; 0.0 if it is no rate limit."""
+    if not isinstance(error, SlackApiError) or error_code(error) != "ratelimited":
+        return 0.0
     return seconds_to_wait(error.response.headers or {})
 
 
@@ -133,13 +135,14 @@ class RateLimits:
 
     def note(self, team_id: str, method: str, error: BaseException) -> bool:
         """Record the ``Retry-After`` of a refused call; return False for any other error."""
-        if not isinstance(error, SlackApiError) or error_code(error) != "ratelimited":
+        wait = retry_after(error)
+        if not wait:
             return False
         # Without the channel that `posts` adds: a direct message's names a person.
         count("slack_rate_limits", method=method.partition(" ")[0])
         now = time.monotonic()
         self._until = {name: until for name, until in self._until.items() if until > now}
-        self._until[team_id, method] = now + retry_after(error)
+        self._until[team_id, method] = now + wait
         return True
 
     async def retry(
@@ -179,6 +182,29 @@ async def retry_on_rate_limit(
     once the waits would come to more than `seconds`.
     """
     return await RateLimits().retry("", "", call, seconds=seconds)
+
+
+def next_cursor(answer: AsyncSlackResponse) -> str:
+    """Return the cursor of a list's next page; ``""`` after the last."""
+    return str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+
+
+async def direct_message(client: AsyncWebClient, user: str) -> dict[str, Any] | None:
+    """Return the app's direct message with a person, as Slack lists it; None where there is none.
+
+    None is opened, which would need ``im:write``. Raises what `retry_on_rate_limit` raises.
+    """
+    cursor = ""
+    while True:
+        answer = await retry_on_rate_limit(
+            partial(client.users_conversations, types="im", limit=200, cursor=cursor or None)
+        )
+        for channel in answer.get("channels") or []:
+            if channel.get("user") == user:
+                return dict(channel)
+        cursor = next_cursor(answer)
+        if not cursor:
+            return None
 
 
 async def delete_message(

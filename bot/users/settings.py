@@ -18,8 +18,10 @@ from memory import PERSON_SETTING, Person, Pool, execute_statement
 
 MAX_RETENTION_DAYS = 36_500
 # Slack's clock and ours may differ: what was written right after a pause belongs to it.
-_CLOCKS_APART: LiteralString = "interval '2 seconds'"
-
+_FROM_NOW: LiteralString = (
+    "tstzmultirange(tstzrange(now() - interval '2 seconds', CASE WHEN %(until)s::timestamptz"
+    " IS NOT NULL THEN GREATEST(%(until)s::timestamptz, now()) END))"
+)
 
 SETTINGS: LiteralString = (
     "s.team_id IS NOT NULL AS known, COALESCE(s.pauses @> now(), false) AS paused,"
@@ -114,24 +116,13 @@ async def pause(
 ) -> None:
     """Pause memory from now until a moment, or until `resume`."""
     await resume(connection, person)
-    await connection.execute(
-        "UPDATE person_settings SET pauses = pauses + tstzmultirange(tstzrange("
-        f"now() - {_CLOCKS_APART}, CASE WHEN %(until)s::timestamptz IS NOT NULL"
-        " THEN GREATEST(%(until)s::timestamptz, now()) END))"
-        " WHERE team_id = %(team)s AND user_id = %(user)s",
-        {"until": until, **person.ids},
-    )
+    await _set(connection, person, f"pauses = pauses + {_FROM_NOW}", until=until)
 
 
 async def resume(connection: AsyncConnection[DictRow], person: Person) -> None:
     """End a pause. That there was one stays known for a month: longer no message waits."""
-    await _upsert(connection, person)
-    await connection.execute(
-        "UPDATE person_settings SET pauses = pauses"
-        " * tstzmultirange(tstzrange(now() - interval '30 days', now()))"
-        " WHERE team_id = %s AND user_id = %s",
-        (person.team_id, person.user_id),
-    )
+    month: LiteralString = "tstzmultirange(tstzrange(now() - interval '30 days', now()))"
+    await _set(connection, person, f"pauses = pauses * {month}")
 
 
 async def add_pause(
@@ -148,19 +139,13 @@ async def add_pause(
     """
     await _upsert(connection, person)
     changed = await connection.execute(
-        "UPDATE person_settings s SET pauses = s.pauses + tstzmultirange(tstzrange("
-        f"now() - {_CLOCKS_APART}, CASE WHEN %(until)s::timestamptz IS NOT NULL"
-        " THEN GREATEST(%(until)s::timestamptz, now()) END))"
+        f"UPDATE person_settings s SET pauses = s.pauses + {_FROM_NOW}"
         " FROM (SELECT team_id, user_id, pauses FROM person_settings WHERE team_id = %(team)s"
         " AND user_id = %(user)s FOR UPDATE) old"
         " WHERE s.team_id = old.team_id AND s.user_id = old.user_id"
         " RETURNING (%(earlier)s::tstzmultirange + (s.pauses - old.pauses))::text AS added,"
         " md5(s.pauses::text) AS now",
-        {
-            "until": until,
-            **person.ids,
-            "earlier": earlier,
-        },
+        {**person.ids, "until": until, "earlier": earlier},
     )
     [row] = await changed.fetchall()
     return {"added": row["added"], "now": row["now"]}
@@ -187,11 +172,13 @@ async def choose(
     retention_days: int | None,
 ) -> None:
     """Store these choices."""
-    await _upsert(connection, person)
-    await connection.execute(
-        "UPDATE person_settings SET notices = %s, language = %s, retention_days = %s"
-        " WHERE team_id = %s AND user_id = %s",
-        (notices, language, retention_days, person.team_id, person.user_id),
+    await _set(
+        connection,
+        person,
+        "notices = %(notices)s, language = %(language)s, retention_days = %(retention_days)s",
+        notices=notices,
+        language=language,
+        retention_days=retention_days,
     )
 
 
@@ -199,21 +186,12 @@ async def decide(
     connection: AsyncConnection[DictRow], person: Person, consent: Literal["agreed", "refused"]
 ) -> None:
     """Store whether the person agrees to being remembered, and when they said so."""
-    await _upsert(connection, person)
-    await connection.execute(
-        "UPDATE person_settings SET consent = %s, consent_at = now()"
-        " WHERE team_id = %s AND user_id = %s",
-        (consent, person.team_id, person.user_id),
-    )
+    await _set(connection, person, "consent = %(consent)s, consent_at = now()", consent=consent)
 
 
 async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Record that the person was informed of memory, or asked whether they agree to it."""
-    await _upsert(connection, person)
-    await connection.execute(
-        "UPDATE person_settings SET told_at = now() WHERE team_id = %s AND user_id = %s",
-        (person.team_id, person.user_id),
-    )
+    await _set(connection, person, "told_at = now()")
 
 
 async def note_hint(pool: Pool, person: Person, channel: str) -> bool:
@@ -232,11 +210,7 @@ async def note_hint(pool: Pool, person: Person, channel: str) -> bool:
 
 async def note_toured(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Record that the person finished or skipped the steps on Home: they are not shown again."""
-    await _upsert(connection, person)
-    await connection.execute(
-        "UPDATE person_settings SET toured_at = now() WHERE team_id = %s AND user_id = %s",
-        (person.team_id, person.user_id),
-    )
+    await _set(connection, person, "toured_at = now()")
 
 
 async def note_profile(
@@ -295,9 +269,22 @@ async def doubt_profile(connection: AsyncConnection[DictRow], person: Person) ->
     )
 
 
-async def _upsert(connection: AsyncConnection[DictRow], person: Person) -> None:
-    parameters: tuple[Any, ...] = (person.team_id, person.user_id)
+async def _set(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    assignments: LiteralString,
+    **values: object,
+) -> None:
+    await _upsert(connection, person)
     await connection.execute(
-        "INSERT INTO person_settings (team_id, user_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        parameters,
+        f"UPDATE person_settings SET {assignments} WHERE team_id = %(team)s AND user_id = %(user)s",
+        {**person.ids, **values},
+    )
+
+
+async def _upsert(connection: AsyncConnection[DictRow], person: Person) -> None:
+    await connection.execute(
+        "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)"
+        " ON CONFLICT DO NOTHING",
+        person.ids,
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.errors import SlackApiError
 
 from bot.logs import fault
 from bot.pipeline.backfill.messages import Conversation, MissedMessages
@@ -17,7 +16,7 @@ from bot.pipeline.backfill.window import CATCH_UP
 from bot.queue.jobs import Limits
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import ConversationKind
-from bot.slack.client import SLACK_FAULTS, error_code, retry_after
+from bot.slack.client import SLACK_FAULTS, error_code, is_passing, next_cursor, retry_after
 from bot.slack.installations import Installations
 from bot.slack.messages import split_thread_key
 from memory import Pool, transaction
@@ -67,7 +66,7 @@ class Backfill:
                 cursor=cursor or None,
             )
         except SLACK_FAULTS as error:
-            if not _may_pass(error):
+            if not is_passing(error):
                 # A later attempt would be refused as well: the app has left, or lacks a scope.
                 log.warning("what was missed is not looked for: %s", error_code(error))
                 return
@@ -75,7 +74,7 @@ class Backfill:
                 CATCH_UP, team, _delay(error), since=since, **({"cursor": cursor} if cursor else {})
             )
             return
-        following = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        following = next_cursor(answer)
         async with transaction(self._pool) as connection:
             followed = await _followed(connection, team)
             recent = {conversation.channel_id for conversation in followed}
@@ -106,7 +105,7 @@ class Backfill:
                 messages = [found for found in messages if _is_newer(found, row["oldest"])]
                 kind = await self._missed_messages.kind(conversation) if messages else None
             except SLACK_FAULTS as error:
-                if _may_pass(error):
+                if is_passing(error):
                     await self._later(READ_ON, team, _delay(error))
                     return
                 log.info("a conversation was not caught up with: %s", error_code(error))
@@ -217,12 +216,8 @@ async def _list(
     )
 
 
-def _may_pass(error: BaseException) -> bool:
-    return error_code(error) in ("", "ratelimited")
-
-
 def _delay(error: BaseException) -> float:
-    if isinstance(error, SlackApiError) and error_code(error) == "ratelimited":
-        return retry_after(error)
+    if wait := retry_after(error):
+        return wait
     log.warning("what was missed could not be read: %s", error_code(error) or fault(error))
     return _AGAIN_SECONDS

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from bot.conversation.inbox import READ_FOLLOW_UPS, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, ConversationKind
-from bot.slack.client import error_code, is_passing, retry_after
+from bot.slack.client import error_code, is_passing, next_cursor, retry_after
 from bot.slack.installations import Installations
 from bot.slack.messages import found_message, split_thread_key
 from memory import InvalidNamespace, Pool, transaction
@@ -67,8 +67,7 @@ class MissedMessages:
             )
         else:
             answer = await client.conversations_history(channel=conversation.channel_id, **more)
-        following = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-        return answer.get("messages") or [], str(following)
+        return answer.get("messages") or [], next_cursor(answer)
 
     async def kind(self, conversation: Conversation) -> ConversationKind:
         """Return the current kind of the conversation, from Slack.
@@ -118,8 +117,8 @@ class MissedMessages:
                 if not cursor:
                     return
         except SlackApiError as error:
-            if error_code(error) == "ratelimited":
-                await self._put_off(thread, after, retry_after(error))
+            if wait := retry_after(error):
+                await self._put_off(thread, after, wait)
             elif is_passing(error):
                 raise
             else:

@@ -13,7 +13,7 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.runtime.doctor.slack import Client, open_client
 from bot.runtime.finding import Finding, fix, ok
-from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.client import SLACK_FAULTS, direct_message, error_code, retry_on_rate_limit
 
 # What an error code means where it says more than that the call failed.
 # Source: https://docs.slack.dev/reference/methods/agents.sessions.setStatus#errors
@@ -62,7 +62,13 @@ async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client,
     client = open_client(settings, token.get_secret_value())
     me = await retry_on_rate_limit(client.auth_test)
     if trial.channel is None:
-        channel = await _direct_message(client, str(trial.user))
+        found = await direct_message(client, str(trial.user))
+        if found is None:
+            raise NoDirectMessage(
+                f"{trial.user} has no direct message with Kioku yet: write to it once in Slack"
+                " (Apps, Kioku, Messages), then try again."
+            )
+        channel = found
     else:
         channel = await _given_channel(client, trial.channel)
         if trial.user not in (None, channel["user"]):
@@ -77,26 +83,6 @@ async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client,
         bot_user=str(me["user_id"]),
     )
     return client, dm
-
-
-async def _direct_message(client: Client, user: str) -> dict[str, Any]:
-    """Find the direct message with `user`; none is opened, which would need ``im:write``."""
-    cursor = ""
-    while True:
-        page = await retry_on_rate_limit(
-            lambda at=cursor: client.users_conversations(  # type: ignore[misc]
-                types="im", limit=200, cursor=at or None
-            )
-        )
-        for channel in page["channels"]:
-            if channel.get("user") == user:
-                return dict(channel)
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
-            raise NoDirectMessage(
-                f"{user} has no direct message with Kioku yet: write to it once in Slack (Apps,"
-                " Kioku, Messages), then try again."
-            )
 
 
 async def _given_channel(client: Client, channel: str) -> dict[str, Any]:
