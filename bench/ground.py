@@ -17,8 +17,7 @@ import aiohttp
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bot.queue.migrations import QUEUE_ROLE
-from bot.queue.queue import migrations
+from bot.queue.migrations import QUEUE_ROLE, migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, Login, migrate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,8 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.queue.migrations import QUEUE_ROLE
-from bot.queue.queue import migrations
+from bot.queue.migrations import QUEUE_ROLE, migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, Login, migrate
 
 ROOT = Path(__file__).resolve().parent.parent

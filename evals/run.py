@@ -13,7 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.config import STAND_IN_MODEL, Settings
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from bot.runtime.connections import create_openai_client
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.runtime.operators import operators_pool

@@ -29,8 +29,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
-from bot.queue.migrations import QUEUE_ROLE
-from bot.queue.queue import migrations
+from bot.queue.migrations import QUEUE_ROLE, migrations
 from memory import (
     EmbeddedPostgres,
     Embedder,

@@ -17,7 +17,7 @@ from bench.plan import Plan
 from bench.results import quantile
 from bench.search import rows
 from bench.search.systems import Search, make_hnsw_store, open_mem0, open_ours, open_store
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from memory import EmbeddingSpace, migrate
 
 Progress = Callable[[int, int], None]

@@ -373,17 +373,16 @@ class Inbox:
         delay: float = 0.0,
     ) -> None:
         """Defer the thread's job; one that waits already waits until then."""
-        lock = f"{REPLIES}:{thread}"
-        if not await self._queue.defer(
+        await self._queue.defer(
             connection,
             ANSWER,
             queue=REPLIES,
-            lock=lock,
+            lock=f"{REPLIES}:{thread}",
             delay=delay,
             limits=limits,
+            reschedule=True,
             thread=thread,
-        ):
-            await self._queue.postpone(connection, lock=lock, delay=delay)
+        )
 
     async def _touch(self, statement: Any, parameters: tuple[str, ...], thread: str) -> bool:
         scope = {THREAD_SETTING: thread}

@@ -158,17 +158,16 @@ class HomePublisher:
         self, connection: AsyncConnection[DictRow], person: Person, name: str, delay: float
     ) -> None:
         """Let the one job of this name be done in `delay` seconds."""
-        lock = f"{name}:{person.team_id}.{person.user_id}"
-        if not await self._queue.defer(
+        await self._queue.defer(
             connection,
             PUBLISH,
             queue=HOMES,
-            lock=lock,
+            lock=f"{name}:{person.scope}",
             delay=delay,
+            reschedule=True,
             team=person.team_id,
             user=person.user_id,
-        ):
-            await self._queue.postpone(connection, lock=lock, delay=delay)
+        )
 
     async def _render(
         self,

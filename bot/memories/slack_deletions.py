@@ -23,6 +23,7 @@ from bot.slack.client import (
     SLACK_FAULTS,
     delete_message,
     error_code,
+    is_passing,
     next_cursor,
     retry_after,
 )
@@ -138,7 +139,7 @@ class SlackDeletions:
                 await self._do(client, key, begun, row)
             except SLACK_FAULTS as error:
                 code = error_code(error)
-                if code in ("", "ratelimited") or (code in REFUSED and not begun["over"]):
+                if is_passing(error) or (code in REFUSED and not begun["over"]):
                     await self._later(team, key, _delay(error))
                     return
                 log.warning("something was not deleted in Slack: %s", code)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from procrastinate.schema import SchemaManager
 
-from memory import Migration, Pool, transaction
+from memory import Migration, Pool, packaged_migrations, transaction
 
 # The first schema of ours, and the last of procrastinate's migrations that it contains.
 _FIRST = "procrastinate/3.10"
@@ -65,6 +65,11 @@ def queue_migrations(first: str = _FIRST, contained: str = _CONTAINED) -> list[M
         first, SchemaManager.get_schema(), includes=tuple(step.name for step in later)
     )
     return [schema, *later, Migration("procrastinate/rights", QUEUE_RIGHTS)]
+
+
+def migrations() -> list[Migration]:
+    """Return the schema steps of the bot: the queue's own, then ours."""
+    return [*queue_migrations(), *packaged_migrations("bot")]
 
 
 async def may_use_queue(pool: Pool) -> bool:

@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, LiteralString
 from uuid import uuid4
 
 import procrastinate
-from procrastinate import exceptions
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.tasks import Task
@@ -21,9 +19,8 @@ from psycopg.types.json import Jsonb
 
 from bot.logs import fault
 from bot.queue.jobs import Jobs, Limits
-from bot.queue.migrations import queue_migrations
 from bot.queue.sweep import BEHIND, free_stalled, let_the_newest_through, note_process
-from memory import Migration, Pool, packaged_migrations, transaction
+from memory import Pool
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +29,10 @@ BACKGROUND = "learning"  # the name stored with jobs of earlier versions
 UPKEEP = "upkeep"
 HOMES = "homes"
 # Jobs that a person waits for.
-_INTERACTIVE = [REPLIES, HOMES]
+INTERACTIVE = [REPLIES, HOMES]
 _HEARTBEAT_SECONDS = 2.0
 _STALLED_SECONDS = 6.0
-_HAND_BACK_SECONDS = 3.0
+HAND_BACK_SECONDS = 3.0
 # Jobs are announced, and a timer waits for those that are due later: only a notification that was
 # lost, or a job that a process which has ended had scheduled, is found by polling.
 _POLL_SECONDS = 5.0
@@ -43,12 +40,7 @@ _BREAK_OFF_SECONDS = 1.0
 _BACKGROUND_PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
-_SOON_SECONDS = 10.0
-_AGAIN_SECONDS = 0.2
-_LOOK_AGAIN_SECONDS = 60.0
 _NO_LIMITS = Limits()
-# `drain` runs a repeated task once in each hour, or else each minute, that has any work (seconds).
-_CAUGHT_UP = {"hour": 3_600, "minute": 60}
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
 _COLUMNS: LiteralString = (
@@ -104,17 +96,12 @@ _HURRY: LiteralString = (
 )
 _ANY_JOB = '{"type": "job_inserted", "job_id": 0}'
 # How every worker runs, whether it stays or only drains.
-_WORKER: Mapping[str, Any] = {
+WORKER: Mapping[str, Any] = {
     "update_heartbeat_interval": _HEARTBEAT_SECONDS,
     "stalled_worker_timeout": _STALLED_SECONDS,
     "install_signal_handlers": False,
     "delete_jobs": "successful",
 }
-
-
-def migrations() -> list[Migration]:
-    """Return the schema steps of the bot: the queue's own, then ours."""
-    return [*queue_migrations(), *packaged_migrations("bot")]
 
 
 class _Waits(BaseRetryStrategy):
@@ -145,20 +132,20 @@ class Queue:
     """
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        self.pool = pool
         self.process = uuid4().hex
-        self._app = procrastinate.App(connector=_Connector())
-        self._repeated: list[Task[..., Any, Any]] = []
+        self.app = procrastinate.App(connector=_Connector())
+        self.repeated: list[Task[..., Any, Any]] = []
         self._running: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
-        self._jobs = Jobs(self._app.connector, self._stopping)
-        self._app.job_manager = self._jobs
+        self.jobs = Jobs(self.app.connector, self._stopping)
+        self.app.job_manager = self.jobs
         self._patience = 0.0
         self._stop_by = 0.0
 
     async def open(self) -> None:
         """Share the application's pool with procrastinate."""
-        await self._app.open_async(self._pool)
+        await self.app.open_async(self.pool)
 
     def register(
         self,
@@ -166,21 +153,10 @@ class Queue:
         queue: str,
         work: Callable[..., Awaitable[None]],
         *,
-        attempts: int = 0,
-        wait: int = 0,
-        waits: Sequence[int] | None = None,
+        waits: Sequence[int] = (),
     ) -> None:
-        """Let jobs called `name` run `work`, and again after a failure, `attempts` times at most.
-
-        The n-th wait is `wait` to the power of n seconds. With `waits` it is the n-th of those, and
-        there are as many further attempts.
-        """
-        retry = (
-            procrastinate.RetryStrategy(max_attempts=attempts, exponential_wait=wait)
-            if waits is None
-            else _Waits(waits)
-        )
-        self._app.task(name=name, queue=queue, retry=retry)(work)
+        """Let jobs called `name` run `work`, and again as many seconds after each failure."""
+        self.app.task(name=name, queue=queue, retry=_Waits(waits))(work)
 
     def repeat(
         self, name: str, queue: str, work: Callable[[int], Awaitable[None]], *, cron: str
@@ -189,9 +165,9 @@ class Queue:
 
         It runs once, however many workers there are, and never twice at a time.
         """
-        task = self._app.task(name=name, queue=queue, lock=name, queueing_lock=name)(work)
-        self._app.periodic(cron=cron)(task)
-        self._repeated.append(task)
+        task = self.app.task(name=name, queue=queue, lock=name, queueing_lock=name)(work)
+        self.app.periodic(cron=cron)(task)
+        self.repeated.append(task)
 
     async def defer(
         self,
@@ -203,9 +179,12 @@ class Queue:
         delay: float = 0.0,
         behind: bool = False,
         limits: Limits = _NO_LIMITS,
+        reschedule: bool = False,
         **arguments: str,
     ) -> bool:
         """Add a job within the caller's transaction; False when one is waiting already.
+
+        With `reschedule` that one then waits `delay` seconds from now.
 
         Jobs of one `lock` run one at a time, and at most one of them waits. Workers of `queue` must
         know `name`; this process need not. `behind`: the job is late already, and newer jobs run
@@ -224,7 +203,11 @@ class Queue:
         added = await connection.execute(_DEFER, values)
         [row] = await added.fetchall()
         if delay and row["added"]:
-            self._jobs.wake_at(queue, delay, row["id"])
+            self.jobs.wake_at(queue, delay, row["id"])
+        if reschedule and not row["added"]:
+            moved = await connection.execute(_POSTPONE, (delay, lock))
+            for one in await moved.fetchall():
+                self.jobs.wake_at(one["queue_name"], delay)
         return bool(row["added"])
 
     async def defer_each(
@@ -248,14 +231,6 @@ class Queue:
             },
         )
 
-    async def postpone(
-        self, connection: AsyncConnection[DictRow], *, lock: str, delay: float
-    ) -> None:
-        """Let the waiting job of `lock` wait `delay` seconds from now."""
-        moved = await connection.execute(_POSTPONE, (delay, lock))
-        for row in await moved.fetchall():
-            self._jobs.wake_at(row["queue_name"], delay)
-
     async def debounce(
         self,
         connection: AsyncConnection[DictRow],
@@ -277,7 +252,7 @@ class Queue:
         scheduled = await connection.execute(_DEBOUNCE, {**values, "at_most": at_most})
         row = await scheduled.fetchone()
         if row is not None and row["due_in"] is not None:
-            self._jobs.wake_at(queue, row["due_in"], row["id"])
+            self.jobs.wake_at(queue, row["due_in"], row["id"])
 
     async def release_held(self, connection: AsyncConnection[DictRow], name: str) -> None:
         """Let the waiting jobs called `name` wait no longer."""
@@ -304,7 +279,7 @@ class Queue:
         self._running = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("replies", self._work(_INTERACTIVE, replies, poll_seconds, patience)),
+                ("replies", self._work(INTERACTIVE, replies, poll_seconds, patience)),
                 (
                     "background",
                     self._work([BACKGROUND, UPKEEP], background, poll_seconds, hand_back),
@@ -313,82 +288,11 @@ class Queue:
             )
         ]
 
-    async def drain(self, until: float, *, replies: int, background: int) -> datetime | None:
-        """Run all jobs that are due, replies first; return when the next job is due, or None.
-
-        For processes that run only for a moment, as on AWS Lambda: it does not listen for new jobs.
-        It waits for jobs that are due within `_SOON_SECONDS`. At `until` (seconds of the event
-        loop's clock) running jobs are cancelled and returned to the queue. Repeated jobs run after
-        the replies: once for each hour, or else each minute, in which there is any work. The
-        database is not woken for them alone.
-        """
-        loop = asyncio.get_running_loop()
-        # procrastinate's own clock would win or lose a race against the end of the work.
-        self._app.periodic_defaults = {"max_delay": -1.0}
-        while True:
-            await self.free_stalled()
-            await self._work_off(_INTERACTIVE, replies, until)
-            await self._catch_up()
-            await self._work_off([BACKGROUND, UPKEEP], background, until)
-            due = await self._next_due()
-            if due is None:
-                return None
-            wait = max((due - datetime.now(UTC)).total_seconds(), _AGAIN_SECONDS)
-            if wait > _SOON_SECONDS or loop.time() + wait > until:
-                return due
-            await asyncio.sleep(wait)
-
-    async def _catch_up(self) -> None:
-        now = int(datetime.now(UTC).timestamp())
-        for task in self._repeated:
-            for name, seconds in _CAUGHT_UP.items():
-                due = now - now % seconds
-                job = task.configure(task_kwargs={"timestamp": due}).job
-                with contextlib.suppress(exceptions.AlreadyEnqueued):
-                    if await self._app.job_manager.defer_periodic_job(
-                        job=job, periodic_id=name, defer_timestamp=due
-                    ):
-                        break
-
-    async def _work_off(self, queues: list[str], concurrency: int, until: float) -> None:
-        work = asyncio.create_task(
-            self._app.run_worker_async(
-                queues=queues,
-                name=queues[0],
-                concurrency=concurrency,
-                wait=False,
-                listen_notify=False,
-                shutdown_graceful_timeout=_HAND_BACK_SECONDS,
-                **_WORKER,
-            )
-        )
-        self._jobs.draining = True
-        _, late = await asyncio.wait({work}, timeout=until - asyncio.get_running_loop().time())
-        self._jobs.draining = False
-        for task in late:
-            task.cancel()
-        await asyncio.gather(work, return_exceptions=True)
-        if not late:
-            work.result()
-
-    async def _next_due(self) -> datetime | None:
-        async with transaction(self._pool) as connection:
-            found = await connection.execute(
-                # A process may die while it runs one: another has to look again.
-                "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
-                " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
-                " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
-                (_LOOK_AGAIN_SECONDS, [*_INTERACTIVE, BACKGROUND]),
-            )
-            row = await found.fetchone()
-        due: datetime | None = row["due"] if row else None
-        return due
-
     def begin_to_stop(self) -> None:
         """Take no more jobs, and count the time of those that run."""
         if not self._stopping.is_set():
             self._stopping.set()
-            end = asyncio.get_running_loop().time() + self._patience + _HAND_BACK_SECONDS
+            end = asyncio.get_running_loop().time() + self._patience + HAND_BACK_SECONDS
             self._stop_by = end
             for task in self._running:
                 task.cancel()
@@ -420,13 +324,13 @@ class Queue:
         while not self._stopping.is_set():
             begun = loop.time()
             try:
-                await self._app.run_worker_async(
+                await self.app.run_worker_async(
                     queues=queues,
                     name=queues[0],
                     concurrency=concurrency,
                     fetch_job_polling_interval=poll_seconds,
                     shutdown_graceful_timeout=patience,
-                    **_WORKER,
+                    **WORKER,
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("the %s worker stopped and starts again: %s", queues[0], fault(error))
@@ -440,9 +344,9 @@ class Queue:
         seen, trusted = loop.time(), 0.0
         while not self._stopping.is_set():
             try:
-                found = await note_process(self._pool, self.process, _STALLED_SECONDS, REPLIES)
+                found = await note_process(self.pool, self.process, _STALLED_SECONDS, REPLIES)
                 if found.late:
-                    await let_the_newest_through(self._pool, REPLIES)
+                    await let_the_newest_through(self.pool, REPLIES)
                 # While PostgreSQL was away no heartbeat could be stored: live workers get time
                 # for one.
                 if loop.time() - seen > _STALLED_SECONDS:
@@ -456,7 +360,7 @@ class Queue:
 
     async def free_stalled(self) -> int:
         """Give back the jobs of workers that died; return how many there were."""
-        return await free_stalled(self._pool, _STALLED_SECONDS)
+        return await free_stalled(self.pool, _STALLED_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -11,8 +11,7 @@ from psycopg import Error, OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
 from bot.config import Settings
-from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE
-from bot.queue.queue import migrations
+from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE, migrations
 from bot.runtime.database import Addresses, database
 from bot.runtime.operators import record_as_owner
 from bot.runtime.output import tell

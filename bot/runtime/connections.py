@@ -18,8 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.config import Settings
 from bot.logs import fault
 from bot.pipeline.responses.request import ModelRequests
-from bot.queue.migrations import may_use_queue
-from bot.queue.queue import migrations
+from bot.queue.migrations import may_use_queue, migrations
 from bot.runtime.startup import (
     StartError,
     TokenRefused,

@@ -94,8 +94,7 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
     """
     import psycopg
 
-    from bot.queue.migrations import QUEUE_ROLE
-    from bot.queue.queue import migrations
+    from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
     from memory import EmbeddingSpaceMismatch, Login, embedding_space, migrate
 

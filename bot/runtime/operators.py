@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from psycopg import AsyncConnection, OperationalError
 
 from bot.config import Settings
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from bot.runtime.database import database
 from bot.runtime.startup import StartError, cannot_connect
 from memory import Pool, check_access, check_database, create_pool, transaction

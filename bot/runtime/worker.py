@@ -40,30 +40,33 @@ _DAY = 86_400
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 
 
+def _powers(base: int, number: int) -> tuple[int, ...]:
+    """Return waits of `base`, `base` squared, and so on."""
+    return tuple(base**n for n in range(1, number + 1))
+
+
 def register_work(wiring: Application) -> None:
     """Tell the queue what its jobs do."""
     queue = wiring.queue
     answering = create_answering(wiring)
-    queue.register(ANSWER, REPLIES, answering.drain, attempts=6, wait=2)
+    queue.register(ANSWER, REPLIES, answering.drain, waits=_powers(2, 6))
     catching_up = Backfill(
         wiring.connections.pool, queue, wiring.missed_messages, wiring.connections.slack
     )
-    for name, work, kind, attempts, wait in (
-        (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, 8, 4),
-        (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, 8, 4),
-        (SHOW, wiring.notices.show, REPLIES, 6, 2),
-        (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, 2, 2),
-        (PUBLISH, wiring.home_publisher.publish, HOMES, 8, 2),
-        (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, 6, 2),
-        (CATCH_UP, catching_up.plan, REPLIES, 6, 2),
-        (READ_ON, catching_up.read_on, REPLIES, 6, 2),
-        (DELETE_IN_SLACK, wiring.slack_deletions.work, BACKGROUND, 8, 2),
+    for name, work, kind, waits in (
+        (FORM_MEMORIES, wiring.formation_jobs.form, BACKGROUND, FORMATION_WAITS),
+        (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
+        (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
+        (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
+        (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, _powers(2, 2)),
+        (PUBLISH, wiring.home_publisher.publish, HOMES, _powers(2, 8)),
+        (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
+        (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),
+        (READ_ON, catching_up.read_on, REPLIES, _powers(2, 6)),
+        (DELETE_IN_SLACK, wiring.slack_deletions.work, BACKGROUND, _powers(2, 8)),
     ):
-        served = wiring.offboarding.while_served(work)
-        queue.register(name, kind, served, attempts=attempts, wait=wait)
-    form = wiring.offboarding.while_served(wiring.formation_jobs.form)
-    queue.register(FORM_MEMORIES, BACKGROUND, form, waits=FORMATION_WAITS)
-    queue.register(PURGE, BACKGROUND, wiring.offboarding.purge, attempts=8, wait=4)
+        queue.register(name, kind, wiring.offboarding.while_served(work), waits=waits)
+    queue.register(PURGE, BACKGROUND, wiring.offboarding.purge, waits=_powers(4, 8))
     settings = wiring.connections.settings
     upkeep = Maintenance(
         wiring.connections.pool,

@@ -192,11 +192,15 @@ class Offboarding:
 
     async def _schedule(self, connection: Any, team_id: str, delay: float) -> None:
         # A sleeping database is woken for jobs of this queue, but not for the upkeep's.
-        lock = f"{PURGE}:{team_id}"
-        if not await self._queue.defer(
-            connection, PURGE, queue=BACKGROUND, lock=lock, delay=delay, team=team_id
-        ):
-            await self._queue.postpone(connection, lock=lock, delay=delay)
+        await self._queue.defer(
+            connection,
+            PURGE,
+            queue=BACKGROUND,
+            lock=f"{PURGE}:{team_id}",
+            delay=delay,
+            reschedule=True,
+            team=team_id,
+        )
 
 
 def _team_of(arguments: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from bot.listeners.malformed import MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault
 from bot.pipeline.turn import create_turn
+from bot.queue.draining import drain
 from bot.runtime.ask import AskHandler, answer_call
 from bot.runtime.connections import connected
 from bot.runtime.receiver import build_app
@@ -107,8 +108,8 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
         elif envelope["kind"] == "ask":
             answer = await _ask(wiring, envelope)
         register_work(wiring)
-        due = await wiring.queue.drain(
-            until, replies=REPLIES_AT_ONCE, background=BACKGROUND_JOBS_AT_ONCE
+        due = await drain(
+            wiring.queue, until, replies=REPLIES_AT_ONCE, background=BACKGROUND_JOBS_AT_ONCE
         )
     if due is not None:
         continue_at(max(due, datetime.now(UTC) + _SOONEST), context.invoked_function_arn)

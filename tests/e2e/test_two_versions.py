@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from memory import EmbeddedPostgres, Migration, migrate
 from tests.conftest import ROOT, SPACE, fresh_database, json_server
 from tests.e2e.app import running

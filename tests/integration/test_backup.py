@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from bot.memories.person_data import erase_person
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from bot.runtime.backup_commands import TABLES
 from bot.users.offboarding import purge_now
 from memory import (

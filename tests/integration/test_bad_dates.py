@@ -11,7 +11,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.conversation.inbox import ANSWER
-from bot.queue.queue import REPLIES, Queue, migrations
+from bot.queue.migrations import migrations
+from bot.queue.queue import REPLIES, Queue
 from bot.runtime.maintenance import Maintenance
 from bot.runtime.retention import end_what_is_old
 from memory import (
@@ -197,7 +198,7 @@ async def upkeep(pool: Pool) -> AsyncIterator[Maintenance]:
 
     queue = Queue(pool)
     await queue.open()
-    queue.register(ANSWER, REPLIES, unused, attempts=1, wait=0)
+    queue.register(ANSWER, REPLIES, unused, waits=(0,))
     yield Maintenance(pool, queue, retention_days=30)
     await queue.stop()
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from memory import (
     DatabaseNotReady,
     EmbeddedPostgres,

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from bot.config import Settings, load_settings
+from bot.runtime.startup import StartError
 from evals.report import Report, Usage
 from evals.run import Options, measured
-from bot.runtime.startup import StartError
 from tests.conftest import SPACE, Server
 from tests.integration.kioku_process import END_SECONDS, environment
 from tests.integration.scripted_model import Call, ScriptedModel, Shown

@@ -38,7 +38,7 @@ async def inbox(pool: Pool) -> Inbox:
 
     queue = Queue(pool)
     await queue.open()
-    queue.register(ANSWER, REPLIES, nothing, attempts=1, wait=1)
+    queue.register(ANSWER, REPLIES, nothing, waits=(1,))
     return Inbox(pool, queue)
 
 

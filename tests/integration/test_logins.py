@@ -10,8 +10,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from bot.queue.migrations import QUEUE_ROLE, may_use_queue
-from bot.queue.queue import Queue, migrations
+from bot.queue.migrations import QUEUE_ROLE, may_use_queue, migrations
+from bot.queue.queue import Queue
 from memory import (
     EmbeddedPostgres,
     Login,

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from bot.queue.draining import drain
 from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
 from bot.queue.queue import _POLL_SECONDS, BACKGROUND, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
@@ -86,7 +87,7 @@ async def test_a_job_is_worked_and_gone(database: str, pool: Pool, queue: Queue)
     async def work(**given: str) -> None:
         await done.put(given)
 
-    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    queue.register("work", REPLIES, work, waits=(1,))
     assert await put(pool, queue, "L1", thread="T1.D1.1.0")
     queue.start(replies=2, background=1)
     assert await asyncio.wait_for(done.get(), SECONDS) == {"thread": "T1.D1.1.0"}
@@ -97,7 +98,7 @@ async def test_a_job_is_worked_and_gone(database: str, pool: Pool, queue: Queue)
 
 async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue: Queue) -> None:
     """A second job of a lock is not added, and the transaction that tried goes on."""
-    queue.register("work", REPLIES, _nothing, attempts=1, wait=1)
+    queue.register("work", REPLIES, _nothing, waits=(1,))
     async with transaction(pool) as connection:
         assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
         assert not await queue.defer(connection, "work", queue=REPLIES, lock="L1")
@@ -134,7 +135,7 @@ async def test_a_job_lives_and_dies_with_its_transaction(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """A transaction that is rolled back leaves no job."""
-    queue.register("work", REPLIES, _nothing, attempts=1, wait=1)
+    queue.register("work", REPLIES, _nothing, waits=(1,))
     with pytest.raises(RuntimeError):
         await _defer_and_fail(pool, queue)
     assert jobs(database) == []
@@ -160,7 +161,7 @@ async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> Non
         await go_on.wait()
         running.discard(label)
 
-    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    queue.register("work", REPLIES, work, waits=(1,))
     queue.start(replies=4, background=1)
     await put(pool, queue, "L1", label="a1")
     assert await asyncio.wait_for(begun.get(), SECONDS) == "a1"
@@ -181,7 +182,7 @@ async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> N
     async def work() -> None:
         await began.put(loop.time())
 
-    queue.register("work", BACKGROUND, work, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, work, waits=(1,))
     before = loop.time()
     await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
     queue.start(replies=1, background=1, poll_seconds=60)
@@ -193,7 +194,7 @@ async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_pol
 ) -> None:
     """A worker looks for jobs as it begins to listen, and hears of each one after that."""
     done: asyncio.Queue[str] = asyncio.Queue()
-    queue.register("work", BACKGROUND, done.put, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, done.put, waits=(1,))
     queue.start(replies=1, background=1, poll_seconds=60)
     for item in ("one", "two", "three"):
         await put(pool, queue, item, to=BACKGROUND, item=item)
@@ -202,12 +203,13 @@ async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_pol
 
 async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
     """Only the waiting job of the lock is set to a later time."""
-    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, waits=(1,))
     await put(pool, queue, "L1", delay=1)
     await put(pool, queue, "L2", delay=1)
     async with transaction(pool) as connection:
-        await queue.postpone(connection, lock="L1", delay=500)
-        await queue.postpone(connection, lock="L3", delay=500)
+        assert not await queue.defer(
+            connection, "work", queue=BACKGROUND, lock="L1", delay=500, reschedule=True
+        )
     one, two = jobs(database)
     assert 490 < one["due_in"] <= 500
     assert two["due_in"] <= 1
@@ -223,7 +225,7 @@ async def test_a_job_that_fails_is_tried_again_and_kept(
         tried.append(1)
         raise RuntimeError("SECRET")
 
-    queue.register("work", REPLIES, work, attempts=2, wait=0)
+    queue.register("work", REPLIES, work, waits=(0, 0))
     await put(pool, queue, "L1")
     queue.start(replies=1, background=1)
     await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
@@ -262,7 +264,7 @@ def leave_stalled(database: str) -> None:
 
 async def test_a_dead_workers_job_is_given_back(database: str, pool: Pool, queue: Queue) -> None:
     """A job whose worker died is free again at once; others are left alone."""
-    queue.register("work", REPLIES, _nothing, attempts=3, wait=1)
+    queue.register("work", REPLIES, _nothing, waits=(1, 1, 1))
     await put(pool, queue, "L1")
     leave_stalled(database)
     await put(pool, queue, "L2")
@@ -278,7 +280,7 @@ async def test_a_job_of_a_dead_worker_gives_way_to_a_waiting_one(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Where a job of the same lock waits already, the dead one's goes: the other does its work."""
-    queue.register("work", REPLIES, _nothing, attempts=3, wait=1)
+    queue.register("work", REPLIES, _nothing, waits=(1, 1, 1))
     await put(pool, queue, "L1", label="dead")
     leave_stalled(database)
     assert await put(pool, queue, "L1", label="waiting")
@@ -295,7 +297,7 @@ async def test_stalled_jobs_are_looked_for(database: str, pool: Pool, queue: Que
     async def work() -> None:
         done.set()
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     await put(pool, queue, "L1")
     leave_stalled(database)
     queue.start(replies=1, background=1)
@@ -311,7 +313,7 @@ async def test_work_goes_on_after_postgresql_cut_every_connection(
     async def work(label: str) -> None:
         await done.put(label)
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     queue.start(replies=1, background=1)
     await put(pool, queue, "L1", label="before")
     assert await asyncio.wait_for(done.get(), SECONDS) == "before"
@@ -332,7 +334,7 @@ async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
             cut_connections(database, "query NOT LIKE 'LISTEN%'")
         await done.put(label)
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     queue.start(replies=1, background=1)
     for label in ("before", "after"):
         await put(pool, queue, "L1", label=label)
@@ -349,7 +351,7 @@ async def test_a_worker_that_broke_starts_again(
     async def work() -> None:
         done.set()
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     owner_rows(database, "ALTER TABLE procrastinate_workers RENAME TO away")
     queue.start(replies=1, background=1)
     await until(lambda: "the replies worker stopped and starts again" in caplog.text)
@@ -369,7 +371,7 @@ async def test_stopping_waits_for_running_work(database: str, pool: Pool, queue:
         await finish.wait()
         ended.append(label)
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     queue.start(replies=1, background=1)
     await put(pool, queue, "L1", label="running")
     await asyncio.wait_for(begun.wait(), SECONDS)
@@ -392,7 +394,7 @@ async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> N
         begun.set()
         await asyncio.Event().wait()
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     queue.start(replies=1, background=1, patience=0.1)
     await put(pool, queue, "L1")
     await asyncio.wait_for(begun.wait(), SECONDS)
@@ -413,7 +415,7 @@ async def test_what_came_as_a_job_ended_does_not_wait_for_the_poll(
         if label == "first":
             await go_on.wait()
 
-    queue.register("work", BACKGROUND, work, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, work, waits=(1,))
     # Nobody would look again for a minute.
     queue.start(replies=1, background=2, poll_seconds=60)
     await put(pool, queue, "L1", to=BACKGROUND, label="first")
@@ -438,7 +440,7 @@ async def test_a_formation_is_handed_back_rather_than_waited_for(
         await begun.put(label)
         await finish.wait()
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     queue.start(replies=1, background=1, patience=SECONDS)
     await put(pool, queue, "L1", label="reply")
     await put(pool, queue, "L2", to=BACKGROUND, label="formation")
@@ -489,7 +491,7 @@ async def test_stopping_has_an_end_while_postgresql_says_nothing(
         async with transaction(pool):
             raise AssertionError("PostgreSQL was to be silent")
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     queue.start(replies=1, background=1, patience=0.1)
     await put(pool, queue, "L1")
     await asyncio.wait_for(begun.wait(), SECONDS)
@@ -517,13 +519,13 @@ async def test_what_is_repeated_runs_at_the_end_of_a_drain(
         assert replied == ["a"], "The reply has to be out first."
         times.append(timestamp)
 
-    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    queue.register("work", REPLIES, work, waits=(1,))
     queue.repeat("keep_up", UPKEEP, keep_up, cron="* * * * *")
     assert await put(pool, queue, "L1", label="a")
     loop = asyncio.get_running_loop()
     began = time.time()
     for _ in range(4):
-        assert await queue.drain(loop.time() + SECONDS, replies=2, background=1) is None
+        assert await drain(queue, loop.time() + SECONDS, replies=2, background=1) is None
     minutes = int(time.time() // 60 - began // 60)
     assert times[0] % 3_600 == 0
     assert began - 3_600 <= times[0]
@@ -553,7 +555,7 @@ async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> No
     await put(pool, queue, "B", label="b", limits=Limits(person="T1.B"))
     await put(pool, queue, "N", label="n")
     for one in (queue, other):
-        one.register("work", REPLIES, work.__call__, attempts=1, wait=1)
+        one.register("work", REPLIES, work.__call__, waits=(1,))
         one.start(replies=64, background=1)
         # One after the other: two that take a job at the same moment may each take the last.
         await until(lambda: len(work.begun) >= PERSON_AT_ONCE + 2)
@@ -576,7 +578,7 @@ async def test_one_channel_leaves_room_for_others(pool: Pool, queue: Queue) -> N
         limits = Limits(person=f"T1.U{number}", slack_limit="T1.C1")
         await put(pool, queue, f"C{number}", label=f"c{number}", limits=limits)
     await put(pool, queue, "D", label="d", limits=Limits(person="T1.B", slack_limit="T1.D1"))
-    queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
+    queue.register("work", REPLIES, work.__call__, waits=(1,))
     queue.start(replies=64, background=1)
     await until(lambda: "d" in work.begun)
     assert sorted(work.begun) == sorted([*(f"c{n}" for n in range(SLACK_LIMIT_AT_ONCE)), "d"])
@@ -590,7 +592,7 @@ async def test_what_had_to_wait_for_a_person_does_not_wait_for_the_poll(
 ) -> None:
     """A person's next job begins as one of theirs ends, without waiting for the poll."""
     work = _Held()
-    queue.register("work", BACKGROUND, work.__call__, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, work.__call__, waits=(1,))
     queue.start(replies=1, background=64, poll_seconds=60)
     for number in range(PERSON_AT_ONCE + 1):
         limits = Limits(person="T1.A")
@@ -610,8 +612,8 @@ async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue
     await other.open()
     here, there = _Held(), _Held()
     for one, work in ((queue, here), (other, there)):
-        one.register("work", REPLIES, work.__call__, attempts=1, wait=1)
-        one.register("learn", BACKGROUND, work.__call__, attempts=1, wait=1)
+        one.register("work", REPLIES, work.__call__, waits=(1,))
+        one.register("learn", BACKGROUND, work.__call__, waits=(1,))
     await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
     queue.start(replies=8, background=8, poll_seconds=0.05)
     await until(lambda: here.begun == ["alone"])
@@ -648,7 +650,7 @@ async def test_a_job_that_was_given_to_another_worker_is_left_to_it(
         if ends == "badly":
             raise RuntimeError
 
-    queue.register("work", REPLIES, work, attempts=3, wait=1)
+    queue.register("work", REPLIES, work, waits=(1, 1, 1))
     await put(pool, queue, "L1")
     queue.start(replies=1, background=1)
     await asyncio.wait_for(begun.wait(), SECONDS)
@@ -671,7 +673,7 @@ async def test_running_alone_is_limited_in_time(
     """After two minutes other jobs are begun beside one that runs alone and does not end."""
     monkeypatch.setattr("bot.queue.jobs.ALONE_SECONDS", 0.6)
     work = _Held()
-    queue.register("work", REPLIES, work.__call__, attempts=1, wait=1)
+    queue.register("work", REPLIES, work.__call__, waits=(1,))
     await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
     await put(pool, queue, "L1", label="one")
     queue.start(replies=8, background=8)
@@ -684,19 +686,19 @@ async def test_a_drain_ends_when_nothing_is_left(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A drain waits for what it runs, however long, and runs the jobs that waited for it."""
-    monkeypatch.setattr("bot.queue.queue._HAND_BACK_SECONDS", 0.1)
+    monkeypatch.setattr("bot.queue.draining.HAND_BACK_SECONDS", 0.1)
     begun: list[str] = []
 
     async def work(label: str) -> None:
         begun.append(label)
         await asyncio.sleep(0.5)
 
-    queue.register("work", REPLIES, work, attempts=1, wait=1)
+    queue.register("work", REPLIES, work, waits=(1,))
     labels = [f"a{number}" for number in range(PERSON_AT_ONCE + 2)]
     for label in labels:
         await put(pool, queue, label, label=label, limits=Limits(person="T1.A"))
     loop = asyncio.get_running_loop()
-    assert await queue.drain(loop.time() + SECONDS, replies=16, background=1) is None
+    assert await drain(queue, loop.time() + SECONDS, replies=16, background=1) is None
     assert begun == labels
     assert jobs(database) == []
 
@@ -713,7 +715,7 @@ async def test_a_job_waits_for_quiet_but_not_for_ever(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """A job is put off again and again, to a while after it was first wanted at most."""
-    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, waits=(1,))
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
     await hold_off(pool, queue, "L2", delay=20, at_most=60)
     for since, due in ((10, 20), (45, 15), (61, 0), (300, 0)):
@@ -739,7 +741,7 @@ async def test_a_job_put_off_a_moment_ago_is_left_alone(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Who writes many messages does not cost a write of the queue for each."""
-    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, waits=(1,))
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
     [before] = jobs(database)
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
@@ -748,7 +750,7 @@ async def test_a_job_put_off_a_moment_ago_is_left_alone(
 
 async def test_a_job_that_failed_keeps_its_time(database: str, pool: Pool, queue: Queue) -> None:
     """While a model is away more words make no more attempts, and put none off."""
-    queue.register("work", BACKGROUND, _nothing, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, _nothing, waits=(1,))
     for lock, due in (("L1", 4), ("L2", 1000)):
         await hold_off(pool, queue, lock, delay=20, at_most=60)
         owner_rows(
@@ -772,7 +774,7 @@ async def test_what_is_committed_with_the_wish_is_seen(
     async def work() -> None:
         begun.set()
 
-    queue.register("work", BACKGROUND, work, attempts=1, wait=1)
+    queue.register("work", BACKGROUND, work, waits=(1,))
     await hold_off(pool, queue, "L1", delay=20, at_most=60)
     _let_pass(database, "L1", 300)
     async with transaction(pool) as connection:

@@ -12,8 +12,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.queue.migrations import queue_migrations
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations, queue_migrations
 from memory import (
     EmbeddedPostgres,
     Login,

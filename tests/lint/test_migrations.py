@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from memory import Migration, memory_migrations
 
 OURS = [

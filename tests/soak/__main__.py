@@ -21,8 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bot.queue.migrations import QUEUE_ROLE
-from bot.queue.queue import migrations
+from bot.queue.migrations import QUEUE_ROLE, migrations
 from memory import EmbeddedPostgres, Login, migrate
 from tests import fork_server
 from tests.conftest import ROOT, SPACE, json_server

@@ -1,4 +1,4 @@
-"""The cases of `python -m evals` are well-formed, and what comes of one is scored as it should be."""
+"""The cases of `python -m evals` are well-formed, and their results are scored as described."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
+from bot.runtime.startup import StartError
 from evals.cases import Case, Category, chosen_cases, load_cases
 from evals.report import Prices, Report, Result, Usage, UsageCounter
 from evals.scoring import Outcome, Score, Stored, last_days, score
-from bot.runtime.startup import StartError
 from memory import validated
 from tests.conftest import ROOT
 

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
-from bot.queue.queue import migrations
+from bot.queue.migrations import migrations
 from bot.runtime.connections import create_openai_client
 from bot.runtime.doctor.installation import judge_installation, read_installation
 from bot.runtime.finding import Finding, fix, note, ok
