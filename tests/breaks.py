@@ -2685,7 +2685,7 @@ BREAKS = (
     ),
     Break(
         "incognito covers every thread of a direct message",
-        "bot/users/incognito.py",
+        "bot/slack/messages.py",
         "return [thread, DIRECT] if is_direct(channel_id) else [thread]",
         "return [thread]",
         "In a direct message incognito would hold for one message only: each is its own thread.",

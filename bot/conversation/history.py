@@ -13,9 +13,8 @@ from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import UpdateNotices
 from bot.conversation.periods import Period
-from bot.slack.messages import Message
+from bot.slack.messages import Message, scopes
 from bot.types import DIRECT
-from bot.users.incognito import scopes
 from memory import DM, Memory, MessageKey, Person, Pool, SubjectTerms, person_transaction
 
 

@@ -20,9 +20,9 @@ from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, finish,
 from bot.conversation.history import put_off_record
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turn_query import TurnContext, read_turn_start
-from bot.slack.messages import Message
+from bot.slack.messages import Message, scopes
 from bot.types import ConsentMode, MemoryState
-from bot.users.incognito import is_on, scopes
+from bot.users.incognito import is_on
 from bot.users.quotas import Quotas
 from bot.users.settings import note_informed, read_settings
 from memory import (

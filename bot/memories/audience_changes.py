@@ -72,10 +72,11 @@ class AudienceChanges:
     async def hints(self, message: Message, state: MemoryState) -> list[PayloadMaker]:
         """Return what tells how many memories of direct messages are not used in this channel.
 
-        Nothing if there are none, and nothing from the second time on. Only their number is read.
+        For a message in a channel. Nothing if there are none, and nothing from the second time on.
+        Only their number is read.
         """
         person, channel = message.person, message.channel_id
-        if message.audience == DM or state.off or channel in state.settings.hint_channels:
+        if state.off or channel in state.settings.hint_channels:
             return []
         count = await count_memories(self.pool, person.namespace(DM))
         if not count or not await note_hint(self.pool, person, channel):

@@ -21,9 +21,9 @@ from bot.conversation.history import (
 )
 from bot.locale import Language, say
 from bot.memories.tool_undo import UndoableChanges
-from bot.slack.messages import Message
+from bot.slack.messages import Message, is_direct
 from bot.types import DIRECT, ConsentMode, MemoryOffReason, PersonSettings
-from bot.users.incognito import EVERYWHERE, is_direct, is_on, scopes, switch_off, switch_on
+from bot.users.incognito import EVERYWHERE, is_on, switch_off, switch_on
 from bot.users.policies import AccessControl
 from bot.users.profiles import Profiles
 from bot.users.settings import (
@@ -159,12 +159,6 @@ class MemoryControls:
         """Switch incognito off; False if it was off already."""
         async with person_transaction(self.pool, person) as connection:
             return await switch_off(connection, person, scope)
-
-    async def is_incognito(self, message: Message) -> bool:
-        """Say whether incognito is on where a message was written."""
-        async with person_transaction(self.pool, message.person) as connection:
-            where = scopes(message.channel_id, message.thread)
-            return await is_on(connection, message.person, where)
 
     async def message_before(self, message: Message) -> LastTurn | None:
         """Return the author's previous message in the thread, or in all direct messages."""

@@ -172,7 +172,7 @@ def create_turn(
                 if outcome == "answered":
                     step_ended("reply ready", began - claimed.waited)
                 await sink.show(done.shown)
-                if outcome == "answered" and sink.interactive:
+                if outcome == "answered" and sink.interactive and message.audience != DM:
                     await sink.show(await dependencies.hints(message, turn_row.memory_state))
             else:
                 outcome, text = "answered", await _nothing_asked(sink, files)

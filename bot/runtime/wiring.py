@@ -42,9 +42,8 @@ from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.users.offboarding import Offboarding
 from bot.users.policies import AccessControl, Policies, policy_of
-from bot.users.prices import read_prices
 from bot.users.profiles import Profiles
-from bot.users.quotas import Quotas
+from bot.users.quotas import Quotas, read_prices
 from bot.users.workspaces import Workspaces
 from memory import Embedder, load_schemas
 

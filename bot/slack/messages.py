@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.slack import text as words
+from bot.types import DIRECT
 from memory import DM, InvalidNamespace, Person
 
 # The team of the people whom a caller of POST /ask names: no workspace of Slack's.
@@ -65,6 +66,24 @@ class Message:
     def as_json(self) -> dict[str, Any]:
         """Return what `inbox_events.message` holds."""
         return asdict(self)
+
+
+def is_direct(channel_id: str) -> bool:
+    """Say whether a conversation is a direct message: its id begins with D.
+
+    Source: https://docs.slack.dev/reference/objects/conversation-object
+    """
+    return channel_id.startswith("D")
+
+
+def scope_of(message: Message) -> str:
+    """Return the switch of incognito that a message changes: `DIRECT`, or its thread's key."""
+    return DIRECT if is_direct(message.channel_id) else message.thread
+
+
+def scopes(channel_id: str, thread: str) -> list[str]:
+    """Return the switches of incognito that cover what is written in a thread."""
+    return [thread, DIRECT] if is_direct(channel_id) else [thread]
 
 
 def found_message(

@@ -12,7 +12,6 @@ from typing import LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.slack.messages import Message
 from bot.types import DIRECT, Incognito
 from memory import Person
 
@@ -29,24 +28,6 @@ COVERS_EVENT: LiteralString = (
     f" AND (i.thread = e.thread OR (i.thread = '{DIRECT}' AND starts_with(e.channel_id, 'D')))"
     " AND (i.spans @> to_timestamp(e.ts::float8) OR i.spans @> e.edited_at)"
 )
-
-
-def is_direct(channel_id: str) -> bool:
-    """Say whether a conversation is a direct message: its id begins with D.
-
-    Source: https://docs.slack.dev/reference/objects/conversation-object
-    """
-    return channel_id.startswith("D")
-
-
-def scope_of(message: Message) -> str:
-    """Return the switch that a message can change: `DIRECT`, or the key of its thread."""
-    return DIRECT if is_direct(message.channel_id) else message.thread
-
-
-def scopes(channel_id: str, thread: str) -> list[str]:
-    """Return the switches that cover what is written in a thread."""
-    return [thread, DIRECT] if is_direct(channel_id) else [thread]
 
 
 async def switch_on(

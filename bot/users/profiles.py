@@ -16,9 +16,9 @@ from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, RateLimits, error_code
 from bot.slack.installations import Installations
-from bot.slack.messages import API_TEAM, Message
+from bot.slack.messages import API_TEAM, Message, scopes
 from bot.types import PersonSettings
-from bot.users.incognito import is_on, scopes
+from bot.users.incognito import is_on
 from bot.users.settings import (
     doubt_profile,
     known_profile,

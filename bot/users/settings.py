@@ -11,9 +11,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.locale import Language
-from bot.slack.messages import Message
+from bot.slack.messages import Message, scopes
 from bot.types import ConsentMode, MemoryOffReason, MemoryState, PersonSettings
-from bot.users.incognito import COVERS_EVENT, scopes
+from bot.users.incognito import COVERS_EVENT
 from memory import PERSON_SETTING, Person, Pool, execute_statement
 
 MAX_RETENTION_DAYS = 36_500

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.users.prices import read_prices
+from bot.users.quotas import read_prices
 from tests.conftest import ROOT
 from tests.deploy.promtool import run
 

@@ -19,9 +19,8 @@ from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.slack.installations import Installations
 from bot.types import MemoryState, PersonSettings
-from bot.users.prices import read_prices
 from bot.users.profiles import Profiles
-from bot.users.quotas import Quotas
+from bot.users.quotas import Quotas, read_prices
 from memory import DM, Pool, create_pool, memory_view
 from tests.conftest import login_of
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack

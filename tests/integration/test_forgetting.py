@@ -23,8 +23,7 @@ from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
 from bot.slack.messages import Message
-from bot.users.prices import read_prices
-from bot.users.quotas import Quotas
+from bot.users.quotas import Quotas, read_prices
 from bot.users.settings import note_profile
 from memory import (
     DM,

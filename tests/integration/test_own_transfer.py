@@ -11,8 +11,7 @@ import pytest
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.importing import Importer
 from bot.slack.files import FileUnreadable, SlackFiles
-from bot.users.prices import read_prices
-from bot.users.quotas import Quotas
+from bot.users.quotas import Quotas, read_prices
 from bot.views.import_export import not_an_export
 from memory import (
     Embedder,

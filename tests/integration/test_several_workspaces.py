@@ -36,8 +36,7 @@ from bot.users.installation_store import (
     UnreadableToken,
 )
 from bot.users.policies import Policies
-from bot.users.prices import read_prices
-from bot.users.quotas import Quotas
+from bot.users.quotas import Quotas, read_prices
 from memory import Person, Pool, create_pool, list_memories, transaction_timeout
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
 

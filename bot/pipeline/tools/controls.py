@@ -21,8 +21,7 @@ from bot.memories.controls import MemoryControls
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import PayloadMaker
-from bot.slack.messages import Message
-from bot.users.incognito import is_direct, scope_of
+from bot.slack.messages import Message, is_direct, scope_of
 from bot.users.settings import MAX_RETENTION_DAYS
 from bot.views.blocks import Payload
 from bot.views.time_forms import MORNING, may_end_pause
@@ -202,7 +201,7 @@ class ControlTools:
     async def _end_incognito(self, given: Arguments) -> Any:
         del given
         message = self._message
-        if not await self._controls.is_incognito(message):
+        if not await self._controls.people.is_incognito(message):
             return _error("Incognito is off.")
         # The message that says it is on has the button that ends it.
         shown = partial(self._controls.incognito_shown, on=True, scope=scope_of(message))
