@@ -3083,7 +3083,7 @@ BREAKS = (
     ),
     Break(
         "retention of the others",
-        "bot/runtime/retention.py",
+        "bot/runtime/maintenance.py",
         "            if is_unavailable(error):",
         "            if True:",
         "One person's unreadable row would stop the retention of all others.",
@@ -3530,7 +3530,7 @@ BREAKS = (
     ),
     Break(
         "who is active again is not erased",
-        "bot/runtime/retention.py",
+        "bot/runtime/maintenance.py",
         "if not active:",
         "if True:",
         "A person whose reactivation was missed would be erased.",
@@ -3546,7 +3546,7 @@ BREAKS = (
     ),
     Break(
         "a batch of texts is continued",
-        "bot/runtime/retention.py",
+        "bot/runtime/maintenance.py",
         'if max(row["turns"], row["comments"], row["waiting"]) < at_once:',
         "if True:",
         "A long history would be removed at one batch an hour.",

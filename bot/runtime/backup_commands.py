@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from psycopg import Error, OperationalError
-from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
+from psycopg import Error
 
 from bot.config import Settings
 from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE, migrations
 from bot.runtime.database import Addresses, database
-from bot.runtime.operators import record_as_owner
+from bot.runtime.operators import owner_required, record_as_owner
 from bot.runtime.output import tell
-from bot.runtime.startup import StartError, cannot_connect
+from bot.runtime.startup import StartError
 from memory import (
     BackupTables,
     EmbeddedPostgres,
@@ -58,7 +57,7 @@ async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> 
     """Write a backup to `file`, and the list of what exists to `ids`. Raises `StartError`."""
     if file is None and ids is None:
         raise StartError("Name a file for the backup, or one for the list with --ids.")
-    async with _errors_explained(), _addresses(settings) as addresses:
+    async with owner_required("backup"), _addresses(settings) as addresses:
         owner = addresses.owner_dsn
         if file is not None:
             async with _recorded(owner, "backup"):
@@ -81,28 +80,13 @@ async def restore_backup(
             "What was forgotten since the backup would come back: name the newest list with --ids"
             " (see `kioku backup --ids`), or accept it with --accept-forgotten."
         )
-    async with _errors_explained(), database(settings) as addresses:
+    async with owner_required("restore"), database(settings) as addresses:
         owner, login = addresses.owner_dsn, Login(addresses.login, (QUEUE_ROLE,))
         async with _recorded(owner, "restore"):
             at = await asyncio.to_thread(
                 restore, owner, file, ids, TABLES, migrations(), login, tell
             )
     tell(f"Restored. What was forgotten after {at:%Y-%m-%d %H:%M:%S %Z} is not known here.")
-
-
-@asynccontextmanager
-async def _errors_explained() -> AsyncIterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise cannot_connect(error) from None
-    except (UndefinedTable, UndefinedColumn):
-        raise StartError("The database is not up to date: run `kioku migrate`.") from None
-    except InsufficientPrivilege:
-        raise StartError(
-            "This database user may not do that: write the address of the database's owner into"
-            " DATABASE_OWNER_URL."
-        ) from None
 
 
 @asynccontextmanager

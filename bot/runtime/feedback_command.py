@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, LiteralString, TextIO, TypeAlias
 
-from psycopg import AsyncConnection, OperationalError
-from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
+from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from bot.config import Settings
 from bot.runtime.database import database
-from bot.runtime.operators import record
-from bot.runtime.startup import StartError, cannot_connect
+from bot.runtime.operators import owner_required, record
 
 Format: TypeAlias = Literal["text", "jsonl", "csv"]
 
@@ -42,22 +40,12 @@ def feedback(settings: Settings, *, since: datetime | None, format: Format) -> N
 
     That it was read is noted. Raises `StartError`.
     """
-    try:
-        rows = asyncio.run(_read(settings, since))
-    except OperationalError as error:
-        raise cannot_connect(error) from None
-    except (UndefinedTable, UndefinedColumn):
-        raise StartError("The database is not set up for this: run `kioku migrate`.") from None
-    except InsufficientPrivilege:
-        raise StartError(
-            "This database user sees no rows of people: write the address of the database's owner"
-            " into DATABASE_OWNER_URL, then run `kioku feedback`."
-        ) from None
-    _WRITERS[format](rows, sys.stdout)
+    _WRITERS[format](asyncio.run(_read(settings, since)), sys.stdout)
 
 
 async def _read(settings: Settings, since: datetime | None) -> list[dict[str, Any]]:
     async with (
+        owner_required("feedback"),
         database(settings) as addresses,
         await AsyncConnection.connect(addresses.owner_dsn, row_factory=dict_row) as owner,
     ):

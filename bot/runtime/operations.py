@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 from psycopg import OperationalError
-from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from bot.config import Settings
 from bot.conversation.operating_state import read_operating_state
 from bot.runtime.database import database, replace_vectors
-from bot.runtime.operators import in_database, record, record_as_owner
+from bot.runtime.operators import in_database, owner_required, record, record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
 from bot.views.dates import plain_minute
@@ -172,21 +171,15 @@ async def reembed(settings: Settings, *, again: bool) -> None:
     Raises `StartError`.
     """
     name = settings.embedding_model
-    try:
-        async with database(settings) as addresses:
-            made = await replace_vectors(settings, addresses, again=again)
-            await record_as_owner(addresses.owner_dsn, "reembed", made)
-    except OperationalError:
-        raise StartError(
-            "PostgreSQL could not be reached: run the command again, it goes on where it was."
-        ) from None
-    except UndefinedTable:
-        raise StartError("The database is not set up: run `kioku migrate`.") from None
-    except InsufficientPrivilege:
-        raise StartError(
-            "This database user may not change tables: write the address of the database's owner"
-            " into DATABASE_OWNER_URL, then run `kioku reembed`."
-        ) from None
+    async with owner_required("reembed"):
+        try:
+            async with database(settings) as addresses:
+                made = await replace_vectors(settings, addresses, again=again)
+                await record_as_owner(addresses.owner_dsn, "reembed", made)
+        except OperationalError:
+            raise StartError(
+                "PostgreSQL could not be reached: run the command again, it goes on where it was."
+            ) from None
     if made:
         tell(f"Embedded {made} memories with {name}. Start every process of Kioku anew")
         tell(f"with KIOKU_EMBEDDING_MODEL={name}; until then it shows the newest only.")

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
 from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
 from bot.config import Settings
 from bot.queue.migrations import migrations
@@ -48,6 +49,22 @@ def in_database(
                 raise
 
     return asyncio.run(go())
+
+
+@asynccontextmanager
+async def owner_required(command: str) -> AsyncIterator[None]:
+    """Raise `StartError` for what PostgreSQL refuses to a command that needs the owner."""
+    try:
+        yield
+    except OperationalError as error:
+        raise cannot_connect(error) from None
+    except (UndefinedTable, UndefinedColumn):
+        raise StartError("The database is not up to date: run `kioku migrate`.") from None
+    except InsufficientPrivilege:
+        raise StartError(
+            "This database user may not do that: write the address of the database's owner into"
+            f" DATABASE_OWNER_URL, then run `kioku {command}`."
+        ) from None
 
 
 @asynccontextmanager

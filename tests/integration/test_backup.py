@@ -354,7 +354,7 @@ def test_what_cannot_be_restored_is_refused(
     only_login = ended(backed_up, "backup", "new.dump", DATABASE_URL=login_of(database))
     assert only_login.err == (
         "kioku: This database user may not do that: write the address of the database's owner"
-        " into DATABASE_OWNER_URL.\n"
+        " into DATABASE_OWNER_URL, then run `kioku backup`.\n"
     )
     assert refused(backed_up, database, "backup", "none/new.dump") == (
         "none/new.dump cannot be written (No such file or directory)."

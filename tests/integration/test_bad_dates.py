@@ -13,8 +13,7 @@ from psycopg.types.json import Jsonb
 from bot.conversation.inbox import ANSWER
 from bot.queue.migrations import migrations
 from bot.queue.queue import REPLIES, Queue
-from bot.runtime.maintenance import Maintenance
-from bot.runtime.retention import end_what_is_old
+from bot.runtime.maintenance import Maintenance, end_what_is_old
 from memory import (
     DM,
     Embedder,

@@ -14,7 +14,7 @@ import pytest
 from bot.locale import say
 from bot.memories.feedback import Feedback
 from bot.memories.person_data import erase_person, export_person
-from bot.runtime.retention import end_what_is_old
+from bot.runtime.maintenance import end_what_is_old
 from bot.slack.messages import Message
 from bot.views.feedback import FeedbackDetails, feedback_form
 from memory import Person

@@ -8,8 +8,7 @@ import pytest
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.runtime.maintenance import Maintenance
-from bot.runtime.retention import end_history, end_what_is_old
+from bot.runtime.maintenance import Maintenance, end_history, end_what_is_old
 from bot.slack.messages import Message
 from memory import Pool
 from tests.conftest import owner_rows

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from bot.runtime.retention import end_what_is_old
+from bot.runtime.maintenance import end_what_is_old
 from memory import DM, Embedder, Person, Pool, add_memory, list_memories
 from tests.integration.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.config import Settings
 from bot.locale import say
-from bot.runtime.retention import end_what_is_old
+from bot.runtime.maintenance import end_what_is_old
 from bot.types import Policy
 from bot.users.policies import Policies, policy_of
 from memory import Embedder, Person, Pool, add_memory, list_memories

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.runtime.retention import erase_deactivated
+from bot.runtime.maintenance import erase_deactivated
 from bot.slack.audiences import Audiences
 from bot.users.profiles import Profiles
 from memory import PUBLIC
