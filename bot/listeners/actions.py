@@ -17,10 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.modals import open_and_fill
 from bot.listeners.responder import Responder
 from bot.locale import Language
-from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
-from bot.memories.controls import MemoryControls
-from bot.memories.exporting import Exporter
 from bot.memories.modals import Modals, action_value
 from bot.views.audiences import MOVE_ACTION
 from bot.views.blocks import Payload
@@ -71,29 +68,20 @@ _BELOW_REPLY = (INCOGNITO_OFF_ACTION, FEEDBACK_ACTION)
 _SUFFIX = "(?:_(?:[0-9]+|all|first|next|yes|no|both))?"
 
 
-def register(
-    app: AsyncApp,
-    *,
-    memory_actions: MemoryActions,
-    adding: MemoryAdder,
-    controls: MemoryControls,
-    exporter: Exporter,
-    modals: Modals,
-    responder: Responder,
-) -> None:
+def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: Responder) -> None:
     """Register every button and menu the app shows.
 
     The result takes the place of the message or modal that was clicked in. In App Home it is shown
     where the click was.
     """
-    changes = modals.changes
+    own, changes, controls = modals.own, modals.changes, modals.controls
     clicks: dict[str, Click] = {
-        FORGET_ACTION: memory_actions.forgotten,
-        FORGET_ALL_ACTION: memory_actions.everything_forgotten,
-        FORGET_PERIOD_ACTION: memory_actions.period_forgotten,
-        UNDO_ACTION: memory_actions.brought_back,
-        PAGE_ACTION: memory_actions.listed,
-        PREVIEW_ACTION: memory_actions.preview_page,
+        FORGET_ACTION: own.forgotten,
+        FORGET_ALL_ACTION: own.everything_forgotten,
+        FORGET_PERIOD_ACTION: own.period_forgotten,
+        UNDO_ACTION: own.brought_back,
+        PAGE_ACTION: own.listed,
+        PREVIEW_ACTION: own.preview_page,
         STORE_ACTION: adding.stored_anyway,
         MOVE_ACTION: modals.audiences.moved,
         UNDO_CHANGE_ACTION: changes.undone,
@@ -109,7 +97,7 @@ def register(
         HOME_PAUSE_ACTION: controls.paused_in_home,
         HOME_MORE_ACTION: controls.incognito_in_home,
         HOME_SKIP_ACTION: controls.tour_skipped,
-        EXPORT_ACTION: exporter.exported,
+        EXPORT_ACTION: modals.exporting.exported,
         UNDO_IMPORT_ACTION: modals.importing.undone,
         FEEDBACK_ACTION: modals.feedback.clicked,
     }

@@ -20,10 +20,7 @@ from bot.listeners.events import EVENTS
 from bot.listeners.malformed import MALFORMED, MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault
-from bot.memories.actions import MemoryActions
 from bot.memories.commands import SlashCommands
-from bot.memories.controls import MemoryControls
-from bot.memories.exporting import Exporter
 from bot.memories.modals import Modals
 from bot.slack.installations import Installations
 from bot.slack.messages import installation_team
@@ -107,12 +104,9 @@ def create_app(
     inbox: Inbox,
     changes: ChangeEvents,
     workspaces: Workspaces,
-    memory_actions: MemoryActions,
     slash_commands: SlashCommands,
-    responder: Responder,
-    controls: MemoryControls,
-    exporter: Exporter,
     modals: Modals,
+    responder: Responder,
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
@@ -160,14 +154,6 @@ def create_app(
 
     events.register(app, inbox=inbox, changes=changes, workspaces=workspaces)
     commands.register(app, commands=slash_commands, modals=modals, responder=responder)
-    actions.register(
-        app,
-        memory_actions=memory_actions,
-        adding=slash_commands.adding,
-        controls=controls,
-        exporter=exporter,
-        modals=modals,
-        responder=responder,
-    )
+    actions.register(app, adding=slash_commands.adding, modals=modals, responder=responder)
     listeners_of_modals.register(app, modals=modals, responder=responder)
     return app

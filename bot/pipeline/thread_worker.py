@@ -16,7 +16,7 @@ from langgraph.pregel import Pregel
 
 from bot.conversation.claimed_message import ClaimedMessage, Edited, Superseded, Withdrawn
 from bot.conversation.inbox import MAX_FAILURES, Inbox
-from bot.conversation.refusal_throttle import RefusalThrottle
+from bot.conversation.refusal_throttle import claim_refusal
 from bot.delivery.posted_messages import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
@@ -28,7 +28,7 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
 from bot.users.policies import AccessControl
 from bot.users.quotas import ExhaustedQuota, QuotaExceeded, Quotas
-from memory import DM, count, in_trace, is_unavailable, measured
+from memory import DM, Pool, count, in_trace, is_unavailable, measured
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class ThreadWorker:
         outages: ModelOutages,
         deleted_messages: DeletedMessageCleanup,
         quotas: Quotas,
-        refusal_throttle: RefusalThrottle,
+        pool: Pool,
         sessions: Sessions,
         access: AccessControl,
     ) -> None:
@@ -67,7 +67,7 @@ class ThreadWorker:
         self._outages = outages
         self._deleted_messages = deleted_messages
         self._quotas = quotas
-        self._refusal_throttle = refusal_throttle
+        self._pool = pool
         self._sessions = sessions
         self._access = access
 
@@ -214,7 +214,7 @@ class ThreadWorker:
         message = claimed.message
         here = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
-            message.addressed and await self._refusal_throttle.claim(claimed, here, _DAY_SECONDS)
+            message.addressed and await claim_refusal(self._pool, claimed, here, _DAY_SECONDS)
         ):
             await self._access.tell(message, refusal)
         await self._activate(claimed)
@@ -222,9 +222,8 @@ class ThreadWorker:
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Tell the author once an hour, or day, which quota is used up; skip further messages."""
-        if not await self._refusal_throttle.claim(
-            claimed, used_up.sentence, max(used_up.seconds, 60.0)
-        ):
+        seconds = max(used_up.seconds, 60.0)
+        if not await claim_refusal(self._pool, claimed, used_up.sentence, seconds):
             await self._activate(claimed)
             await self._inbox.skip(claimed)
             return

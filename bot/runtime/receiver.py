@@ -64,12 +64,9 @@ def build_app(wiring: Application, responder: Responder) -> CheckedApp:
         inbox=wiring.inbox,
         changes=create_changes(wiring),
         workspaces=wiring.workspaces,
-        memory_actions=wiring.memory_actions,
         slash_commands=wiring.slash_commands,
-        responder=responder,
-        controls=wiring.controls,
-        exporter=wiring.exporter,
         modals=wiring.modals,
+        responder=responder,
     )
 
 

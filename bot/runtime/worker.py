@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
-from bot.conversation.refusal_throttle import RefusalThrottle
 from bot.home.publisher import PUBLISH
 from bot.home.suggested_prompts import SUGGEST
 from bot.locale import LANGUAGES, say
@@ -121,7 +120,7 @@ def create_answering(wiring: Application) -> ThreadWorker:
         ModelOutages(wiring.inbox, fixed_replies, dependencies.replier),
         DeletedMessageCleanup(pool, dependencies.slack, wiring.sessions),
         wiring.quotas,
-        RefusalThrottle(pool),
+        pool,
         wiring.sessions,
         wiring.access,
     )

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from bot.conversation.history import blank_texts
-from bot.conversation.refusal_throttle import RefusalThrottle
+from bot.conversation.refusal_throttle import claim_refusal
 from bot.locale import say
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
@@ -322,11 +322,10 @@ async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App)
     asked = await app.receive(place, "Hello")
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    throttle = RefusalThrottle(app.pool)
-    assert await throttle.claim(waiting, "share_tokens", 300)
+    assert await claim_refusal(app.pool, waiting, "share_tokens", 300)
     other = replace(waiting, id=waiting.id + 1)
-    assert not await throttle.claim(other, "share_tokens", 300)
-    assert await throttle.claim(waiting, "share_tokens", 300)
+    assert not await claim_refusal(app.pool, other, "share_tokens", 300)
+    assert await claim_refusal(app.pool, waiting, "share_tokens", 300)
 
 
 async def test_stop_ends_the_wait(app: App) -> None:
