@@ -34,7 +34,7 @@ from bot.slack.text import has_unlinked
 from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles
 from bot.views.blocks import Block
-from bot.views.reply import PART_LIMIT, Chunk, finished_chunk, footer, late_line, task_chunk
+from bot.views.reply import PART_LIMIT, Chunk, footer, late_line, task_chunk
 from memory import DM, MemoryView, Pool
 
 log = logging.getLogger(__name__)
@@ -299,7 +299,7 @@ class ReplyStream:
         """Show all that is pending, and end the reply and its tasks. Raises `StreamLost`."""
         for chunk in [*(self._shown_tasks | self._tasks).values()]:
             if chunk["status"] == "in_progress":
-                self._add_task(finished_chunk(chunk, "complete"))
+                self._add_task({**chunk, "status": "complete"})
         try:
             if not await self._flush(last=footer_blocks):
                 raise StreamLost

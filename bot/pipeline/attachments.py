@@ -15,6 +15,7 @@ from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     error_code,
+    find_message,
     is_passing,
     retry_on_rate_limit,
 )
@@ -138,24 +139,19 @@ class Attachments:
 
     async def _of(self, message: Message, ts: str) -> list[dict[str, Any]]:
         try:
-            answer = await retry_on_rate_limit(
-                lambda: self._slack.client(message.team_id).conversations_replies(
-                    channel=message.channel_id,
-                    ts=message.thread_ts,
-                    oldest=ts,
-                    latest=ts,
-                    inclusive=True,
-                    limit=10,
-                ),
+            found = await find_message(
+                self._slack.client(message.team_id),
+                message.channel_id,
+                message.thread_ts,
+                ts,
                 seconds=TURN_PATIENCE_SECONDS,
             )
         except SLACK_FAULTS as error:
             log.warning("a message's files were not found: %s", error_code(error) or fault(error))
             raise _Unseen("files_not_now" if is_passing(error) else "files_gone") from error
-        for found in answer.get("messages") or []:
-            if found.get("ts") == ts:
-                return list(found.get("files") or [])
-        raise _Unseen("files_gone")
+        if found is None:
+            raise _Unseen("files_gone")
+        return list(found.get("files") or [])
 
     async def _read(
         self, team_id: str, file: Mapping[str, Any], left: int, *, beyond: bool

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.conversation.callbacks import AddNotice, ScheduleFormation
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import error_code, retry_on_rate_limit
+from bot.slack.client import error_code, find_message
 from bot.slack.installations import Installations
 from bot.slack.text import storable, typed
 from memory import (
@@ -154,16 +154,11 @@ class SourceUpdates:
 
     async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:
         try:
-            answer = await retry_on_rate_limit(
-                lambda: self._slack.client(team).conversations_replies(
-                    channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=10
-                )
-            )
+            found = await find_message(self._slack.client(team), channel, root, ts)
         except SlackApiError as error:
             if error_code(error) not in ("thread_not_found", "message_not_found"):
                 raise
             return ""
-        for found in answer.get("messages") or []:
-            if found.get("ts") == ts and found.get("subtype") != "tombstone":
-                return typed(storable(str(found.get("text") or "")))
-        return ""
+        if found is None or found.get("subtype") == "tombstone":
+            return ""
+        return typed(storable(str(found.get("text") or "")))

@@ -77,7 +77,7 @@ class _Unread(Exception):
 class ViewedChannels:
     """The `viewed` table: the ids of what each person viewed last, without any text."""
 
-    def __init__(self, pool: Pool, slack: Installations, policies: Policies | None) -> None:
+    def __init__(self, pool: Pool, slack: Installations, policies: Policies) -> None:
         self._pool = pool
         self._slack = slack
         self._policies = policies
@@ -147,9 +147,8 @@ class ViewedChannels:
             if info.get("is_im") or not info.get("is_member"):
                 raise _Unread(_NOT_THERE)
             audience, _ = kind_of(info, channel)
-            if self._policies is not None and (
-                await self._policies.applies(person.team_id)
-            ).refuses_channel(channel, audience):
+            policy = await self._policies.applies(person.team_id)
+            if policy.refuses_channel(channel, audience):
                 raise _Unread(_CLOSED)
             if not await self._is_member(person, channel):
                 raise _Unread(_NOT_THEIRS)

@@ -207,6 +207,28 @@ async def direct_message(client: AsyncWebClient, user: str) -> dict[str, Any] | 
             return None
 
 
+async def find_message(
+    client: AsyncWebClient, channel: str, thread_ts: str, ts: str, *, seconds: float = 60.0
+) -> dict[str, Any] | None:
+    """Return one message of a thread, or its first; None where it is gone.
+
+    Raises what `retry_on_rate_limit` raises.
+    """
+    answer = await retry_on_rate_limit(
+        partial(
+            client.conversations_replies,
+            channel=channel,
+            ts=thread_ts,
+            oldest=ts,
+            latest=ts,
+            inclusive=True,
+            limit=10,
+        ),
+        seconds=seconds,
+    )
+    return next((dict(m) for m in answer.get("messages") or [] if m.get("ts") == ts), None)
+
+
 async def delete_message(
     client: AsyncWebClient, channel: str, ts: str, *, seconds: float = 60.0
 ) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
-from bot.types import COMMENTARY, WEB_SEARCH, MemoryState, Reply, Task, TaskState
+from bot.types import COMMENTARY, WEB_SEARCH, MemoryState, Reply, Task
 from bot.views.blocks import Block, actions, button, note, plain_text
 from bot.views.dates import plain_moment
 from bot.views.memory_state import incognito_button, incognito_line, memory_off_text
@@ -266,8 +266,3 @@ def task_chunk(language: Language, task: Task) -> Chunk:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _DETAIL_LIMIT else f"{text[: _DETAIL_LIMIT - 1].rstrip()}…"
-
-
-def finished_chunk(chunk: Chunk, state: TaskState) -> Chunk:
-    """Return a task's chunk as it is shown when the answer is over."""
-    return {**chunk, "status": state}
