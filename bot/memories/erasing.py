@@ -64,7 +64,7 @@ class PersonEraser:
         except SLACK_FAULTS as error:
             log.warning("a direct message was not found: %s", error_code(error) or fault(error))
             return None
-        return found and str(found["id"])
+        return str(found["id"]) if found else None
 
 
 def _folded(text: str) -> str:

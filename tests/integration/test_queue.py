@@ -69,6 +69,7 @@ async def put(
             delay=delay,
             behind=False,
             limits=limits or Limits(),
+            reschedule=False,
             **more,
         )
 

@@ -177,6 +177,7 @@ class Backfill:
             delay=delay,
             behind=False,
             limits=Limits(),
+            reschedule=False,
             team=team,
             **arguments,
         )
