@@ -1,4 +1,4 @@
-"""How the installation is doing: the lines of `kioku status`, and of an admin's Home."""
+"""The state of the installation: the lines of `kioku status` and of an admin's Home."""
 
 from __future__ import annotations
 
