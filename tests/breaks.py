@@ -1933,7 +1933,7 @@ BREAKS = (
     Break(
         "a refusal counts for all answers",
         "bot/slack/client.py",
-        "        self._until[team_id, method] = now + retry_after(error)\n",
+        "        self._until[team_id, method] = now + wait\n",
         "",
         "Each answer would be refused on its own, again and again.",
         ("tests/integration/test_limits.py::test_a_refused_stream_is_one_for_all_answers",),
@@ -3084,8 +3084,8 @@ BREAKS = (
     Break(
         "retention of the others",
         "bot/runtime/maintenance.py",
-        "            if is_unavailable(error):",
-        "            if True:",
+        "            if is_unavailable(error):\n                raise\n            whose",
+        "            if True:\n                raise\n            whose",
         "One person's unreadable row would stop the retention of all others.",
         ("tests/integration/test_bad_dates.py::test_retention_continues_for_the_others",),
     ),
