@@ -3,10 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all coverage lint mutants conformance gallery bench trace profile soak aws-package sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants conformance gallery docs docs-serve docs-reference bench trace profile soak aws-package sbom audit clean
 
 help:  ## List the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 install: $(VENV)/.installed  ## Make .venv with everything, from the hashed locks
 
@@ -61,6 +61,25 @@ conformance: install  ## Copy the published specifications again and print what 
 gallery: $(VENV)/.browser  ## Take all pictures of docs/gallery.md again
 	$(BIN)/python -m tests.browser.gallery
 
+DOCS := .venv-docs
+SITE := build/site
+
+$(DOCS)/.installed: requirements-docs.lock
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check $(FROM_LOCKS) -r $<
+	@touch $@
+
+docs: $(DOCS)/.installed  ## Build the documentation site into build/site; a warning or broken link fails
+	$(DOCS)/bin/python -m sphinx -q -E -n -W --keep-going -c docs . $(SITE) -d build/site.en
+	$(DOCS)/bin/python -m sphinx -q -E -n -W --keep-going -c docs -t ja . $(SITE)/ja -d build/site.ja
+	@echo "$(SITE)/index.html"
+
+docs-serve: docs  ## Build the documentation site and serve it: http://127.0.0.1:8000 (DOCS_PORT=8000)
+	$(DOCS)/bin/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(or $(DOCS_PORT),8000)
+
+docs-reference: install  ## Write the generated parts of docs/reference again
+	$(BIN)/python -m docs.reference.generate
+
 bench: install  ## Measure beside the peers, 15 minutes (QUICK=1: 2); writes docs/benchmarks.md
 	$(BIN)/python -m bench
 
@@ -90,4 +109,4 @@ audit: $(SUPPLY)/.installed  ## Ask PyPI for known vulnerabilities of these pack
 	$(SUPPLY)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
 clean:  ## Remove what was built here (your data in .kioku/ stays)
-	rm -rf $(VENV) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DOCS) build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,8 +1,9 @@
-"""The worked tables of docs/scaling.md and docs/how-to/capacity.md, from what was measured."""
+"""The worked tables of the pages on scaling, capacity and costs, from what was measured."""
 
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ Metrics: TypeAlias = Mapping[str, float]
 
 PAGE = ROOT / "docs" / "scaling.md"
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
+COSTS = {
+    ROOT / "docs" / "costs.md": ("Model", "messages", "people", "Prices of"),
+    ROOT / "docs" / "costs.ja.md": ("モデル", "件", "人", "価格の時点："),
+}
+PRICES = ROOT / "bot" / "prices.toml"
 START, END = "<!-- worked table -->", "<!-- end -->"
 PEOPLE = (1_000, 100_000, 10_000_000)
 CAPACITY_PEOPLE = (100, 1_000, 10_000)
@@ -22,6 +28,9 @@ MESSAGES_A_DAY = 10
 BUSY_HOUR = 0.2
 MEMORIES_EACH = 200
 ANSWER_TOKENS = 300
+# For costs.md: the memory model's output for one message, and the working days of a month.
+FORMATION_TOKENS = 100
+WORKING_DAYS = 21
 # For capacity.md: a peak is this many times the busiest hour's average; one replica may be down.
 PEAK = 3
 REPLICAS = 2
@@ -161,6 +170,30 @@ def worked(metrics: Metrics, lines: Sequence[Line] = LINES, people: Sequence[int
     return table(("", *(f"{count:,} people" for count in people), "Figure behind it"), rows)
 
 
+def costs(metrics: Metrics, words: tuple[str, str, str, str]) -> str:
+    """Return what a thousand messages, and a month of people, cost with each model of the prices.
+
+    All input is counted at the full price: what a provider has in its cache costs less.
+    """
+    prices = tomllib.loads(PRICES.read_text("utf-8"))
+    model, messages, people, as_of = words
+    thousands = (1, *(n * MESSAGES_A_DAY * WORKING_DAYS / 1e3 for n in CAPACITY_PEOPLE))
+    sent, written = metrics["prompt_tokens_per_message"], ANSWER_TOKENS + FORMATION_TOKENS
+    rows = [
+        (
+            f"`{name}`",
+            *(
+                f"{one * (sent * price['input'] + written * price['output']) / 1e3:,.2f}"
+                for one in thousands
+            ),
+        )
+        for name, price in prices["models"].items()
+    ]
+    head = (f"{model}: USD", f"1,000 {messages}", *(f"{n:,} {people}" for n in CAPACITY_PEOPLE))
+    measured = f"`prompt_tokens_per_message` {number(sent)}"
+    return f"{table(head, rows)}\n\n{as_of} {prices['as_of']}; {measured}"
+
+
 def page(text: str, written: str) -> str:
     """Return a page with its table replaced."""
     before, _, rest = text.partition(START)
@@ -169,9 +202,10 @@ def page(text: str, written: str) -> str:
 
 
 def pages(metrics: Metrics) -> dict[Path, str]:
-    """Return both pages with their tables made from `metrics`."""
+    """Return each page with its table made from `metrics`."""
     capacity = worked(metrics, CAPACITY_LINES, CAPACITY_PEOPLE)
     return {
+        **{path: page(path.read_text("utf-8"), costs(metrics, it)) for path, it in COSTS.items()},
         PAGE: page(PAGE.read_text("utf-8"), worked(metrics)),
         CAPACITY: page(CAPACITY.read_text("utf-8"), capacity),
     }

@@ -63,7 +63,7 @@ _COMMANDS = {
     ),
     "reembed": (
         "operations:reembed",
-        "embed every memory anew, after another KIOKU_EMBEDDING_MODEL was chosen",
+        "embed every memory again, after another KIOKU_EMBEDDING_MODEL was chosen",
     ),
     "feedback": (
         "feedback_command:feedback",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from slack_sdk.web.async_client import AsyncWebClient
 
-import bot
 from bot.listeners.commands import COMMANDS, SHORTCUTS
 from bot.listeners.events import EVENTS
 from bot.runtime.manifest import manifest_scopes, optional_scopes
+from docs.reference.generate import called_methods
 from playground.web_api.methods import load_methods
 
 ROOT = Path(__file__).parents[2]
@@ -57,21 +55,7 @@ def manifest() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def called() -> set[str]:
     """The Web API methods that the code calls, by Slack's names."""
-    assert bot.__file__ is not None
-    attributes = {
-        node.attr
-        for path in Path(bot.__file__).parent.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Attribute)
-    }
-    return {
-        name.replace("_", ".")
-        for name in attributes
-        # `api_call` takes any method's name; what is called by it is not known here.
-        if "_" in name.strip("_")
-        and name != "api_call"
-        and callable(getattr(AsyncWebClient, name, None))
-    }
+    return called_methods()
 
 
 def bot_events(manifest: dict[str, Any]) -> list[str]:

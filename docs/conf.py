@@ -1,0 +1,196 @@
+"""The documentation site: Sphinx reads the Markdown of the repository as it is. See decision 43.
+
+The source folder is the repository, so that the links of a page are those that work in a checkout.
+With the tag ``ja`` the pages in Japanese (``NAME.ja.md``) are built, else those in English.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+JAPANESE = tags.has("ja")  # noqa: F821 - Sphinx defines it
+ROOT = Path(__file__).resolve().parents[1]
+
+project = "Kioku"
+html_title = "Kioku"
+copyright = "the Kioku authors"  # noqa: A001 - Sphinx's name
+language = "ja" if JAPANESE else "en"
+root_doc = "docs/index.ja" if JAPANESE else "docs/index"
+
+_PAGES = ("*.md", "docs/**.md", "examples/README.md", "playground/README.md")
+include_patterns = [one.replace(".md", ".ja.md") for one in _PAGES] if JAPANESE else [*_PAGES]
+exclude_patterns = [
+    "build",
+    "[.]*",
+    "tests",
+    "bot",
+    "memory",
+    "deploy",
+    "docs/media",
+    "**.egg-info",
+]
+if not JAPANESE:
+    exclude_patterns.append("**.ja.md")
+
+extensions = ["myst_parser"]
+# GitHub's Markdown: what MyST adds is off. (`myst_gfm_only` would leave links unresolved.)
+myst_enable_extensions = ["alert", "gfm_autolink", "strikethrough", "tasklist"]
+myst_disable_syntax = ["myst_block_break", "myst_line_comment", "myst_role", "myst_target"]
+myst_heading_anchors = 6
+nitpicky = True
+
+html_theme = "furo"
+html_static_path = ["site/static"]
+html_css_files = ["site.css"]
+templates_path = ["site/templates"]
+html_copy_source = False
+html_show_sourcelink = False
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "language.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
+
+# The pages whose lists and tables of links are the navigation.
+INDEXES = {
+    root_doc,
+    "docs/companies",
+    "docs/users",
+    *(f"docs/{part}/README" for part in ("decisions", "explanation", "how-to", "reference")),
+    "docs/tutorials/README",
+}
+_RAW_FILE = re.compile(r'(?:src|srcset)="([^":]+)"')
+_LOADED = re.compile(
+    r"<(?:script|img|source|iframe)\b[^>]*\bsrc(?:set)?=\"(?:https?:)?//|"
+    r"<link\b[^>]*\brel=\"(?:stylesheet|preload|preconnect|icon)\"[^>]*\bhref=\"(?:https?:)?//"
+)
+
+
+def resolve_links(app: Sphinx, doctree: nodes.document) -> None:
+    """Let links lead to a folder's README and to pages of the other language."""
+    page = app.env.docname
+    for link in list(doctree.findall(addnodes.pending_xref)):
+        target = str(link["reftarget"])
+        if link.get("refdomain") is None:
+            folder = (ROOT / page).parent / target
+            if not (folder / "README.md").is_file():
+                continue
+            target = os.path.relpath(folder / "README", ROOT)
+            link.attributes.update({"refdomain": "doc", "reftarget": target, "reftargetid": None})
+        if target not in app.project.docnames and (ROOT / f"{target}.md").is_file():
+            link.replace_self(nodes.reference("", "", *link.children, refuri=_other(page, target)))
+
+
+def add_navigation(app: Sphinx, doctree: nodes.document) -> None:
+    """Add a table of contents of the pages that the lists and tables of an index link to."""
+    if app.env.docname not in INDEXES:
+        return
+    top = next(doctree.findall(nodes.section))
+    parts = [one for one in top.children if isinstance(one, nodes.section)]
+    for part in parts if app.env.docname == root_doc else [top]:
+        pages = {
+            str(link["reftarget"]): link.astext() if part is not top else None
+            for listed in part.findall(lambda one: isinstance(one, nodes.list_item | nodes.row))
+            for link in listed.findall(addnodes.pending_xref)
+            if link.get("refdomain") == "doc" and not link.get("reftargetid")
+        }
+        caption = None if part is top else part.next_node(nodes.title).astext()
+        part.append(_contents(app.env.docname, pages, caption))
+
+
+def _contents(page: str, pages: dict[str, str | None], caption: str | None) -> nodes.Node:
+    """Return a table of contents: pages with their titles, where not those of the pages."""
+    contents = addnodes.toctree(
+        parent=page,
+        entries=[(title, one) for one, title in pages.items()],
+        includefiles=list(pages),
+        rawentries=[],
+        caption=caption,
+        rawcaption="",
+        maxdepth=-1,
+        glob=False,
+        hidden=True,
+        includehidden=False,
+        numbered=0,
+        titlesonly=True,
+    )
+    return nodes.compound("", contents, classes=["toctree-wrapper"])
+
+
+def join_lines(_app: Sphinx, doctree: nodes.document) -> None:
+    """Remove the ends of lines between Japanese words, which a browser would show as spaces."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text == "\n" and text.parent is not None:
+            at = text.parent.index(text)
+            around = text.parent.children[at - 1 : at] + text.parent.children[at + 1 : at + 2]
+            ends = "".join(
+                one.astext()[end:][:1] for one, end in zip(around, (-1, 0), strict=False)
+            )
+            if not ends.isascii():
+                text.parent.remove(text)
+
+
+def copy_raw_pictures(app: Sphinx, doctree: nodes.document) -> None:
+    """Copy the files that raw HTML names to the same place in the site."""
+    for raw in doctree.findall(nodes.raw):
+        for name in _RAW_FILE.findall(raw.astext()):
+            source = ((ROOT / app.env.docname).parent / name).resolve()
+            copied = Path(app.outdir) / source.relative_to(ROOT)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copied)
+
+
+def name_translation(_app: Sphinx, page: str, _: str, context: dict[str, Any], *_tree: Any) -> None:
+    """Tell the sidebar where the page is in the other language, or else that language's start."""
+    twin = page.removesuffix(".ja") if JAPANESE else f"{page}.ja"
+    start = "docs/index" if JAPANESE else "docs/index.ja"
+    context["translated"] = (ROOT / f"{twin}.md").is_file()
+    context["translation"] = _other(page, twin if context["translated"] else start)
+
+
+def _other(page: str, target: str) -> str:
+    """Return the address of a page of the other language, relative to `page`."""
+    here, there = Path(page), Path(f"{target}.html")
+    here, there = (Path("ja") / here, there) if JAPANESE else (here, Path("ja") / there)
+    return os.path.relpath(there, here.parent).replace(os.sep, "/")
+
+
+def finish(app: Sphinx, problem: Exception | None) -> None:
+    """Write the start page; fail if a page loads anything from elsewhere."""
+    if problem is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    start = f'<!doctype html><meta http-equiv="refresh" content="0; url={root_doc}.html">'
+    (out / "index.html").write_text(start + f'<a href="{root_doc}.html">Kioku</a>\n', "utf-8")
+    remote = [
+        str(path.relative_to(out))
+        for path in sorted(out.rglob("*.html"))
+        if _LOADED.search(path.read_text("utf-8"))
+    ]
+    if remote:
+        raise ExtensionError(f"These pages load files from other servers: {', '.join(remote)}")
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the steps; before Sphinx collects links and contents, which it does at 500."""
+    app.connect("doctree-read", resolve_links, priority=100)
+    app.connect("doctree-read", add_navigation, priority=200)
+    if JAPANESE:
+        app.connect("doctree-read", join_lines, priority=250)
+    app.connect("doctree-read", copy_raw_pictures, priority=300)
+    app.connect("html-page-context", name_translation)
+    app.connect("build-finished", finish)

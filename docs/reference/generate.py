@@ -1,0 +1,454 @@
+"""Writes the generated parts of the reference: ``python -m docs.reference.generate``.
+
+A page keeps its own words; what is between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is
+replaced. tests/lint/test_reference.py compares the pages with the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from annotated_types import Ge, Le
+from pydantic import SecretStr
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bench import scaling
+from bot.config import _HINTS, Settings
+from bot.runtime.cli import _parser
+from bot.runtime.metrics import COUNTERS, GAUGES, STEPS
+from docs.reference.slack_reasons import EVENTS, SCOPES
+from memory import LEVEL_FIELDS, SCHEMAS
+from memory.model.schemas import SUBJECT_FIELDS
+from playground.web_api.methods import load_methods
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "reference"
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_NONE = "–"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [head, ["---"] * len(head), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def code(text: str) -> str:
+    """Return text as inline code; a dash for none."""
+    return f"`{text}`" if text else _NONE
+
+
+def sentence(text: str) -> str:
+    """Return text with a capital letter at its beginning and a full stop at its end."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", ":")) else f"{text}."
+
+
+# --- the kioku command -------------------------------------------------------------------------
+
+
+def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the commands of a parser by name."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Return the arguments of a command, without ``--help`` and without its commands."""
+    skipped = (argparse._SubParsersAction, argparse._HelpAction, argparse._VersionAction)
+    return [action for action in parser._actions if not isinstance(action, skipped)]
+
+
+def written(action: argparse.Action) -> str:
+    """Return how an argument is written, such as ``--days DAYS``."""
+    value = action.metavar or (action.choices and "{" + ",".join(action.choices) + "}")
+    value = str(value or action.dest.upper())
+    if not action.option_strings:
+        return value + (" …" if action.nargs == "*" else "")
+    if action.nargs == 0:
+        return action.option_strings[-1]
+    return f"{action.option_strings[-1]} {f'[{value}]' if action.nargs == '?' else value}"
+
+
+def usage(name: str, parser: argparse.ArgumentParser) -> str:
+    """Return a command with its arguments; brackets where one may be left out."""
+    parts = [f"kioku {name}"]
+    for action in arguments(parser):
+        needed = action.required and action.nargs != "*"
+        parts.append(written(action) if needed else f"[{written(action)}]")
+    return " ".join(parts)
+
+
+def command_line() -> str:
+    """Return every command with its arguments."""
+    found: list[str] = []
+    for name, parser in commands(_parser()):
+        found += [f"### `kioku {name}`", sentence(parser.description or "")]
+        if listed := arguments(parser):
+            found.append(f"```text\n{usage(name, parser)}\n```")
+            rows = [
+                (code(written(action)), action.help or "", default(action)) for action in listed
+            ]
+            found.append(table(("Argument", "What it is", "Default"), rows))
+    return "\n\n".join(found)
+
+
+def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield each command that runs something, with its full name."""
+    for name, command in subparsers(parser).items():
+        verbs = subparsers(command)
+        yield from ((f"{name} {verb}", one) for verb, one in verbs.items())
+        if not verbs:
+            yield name, command
+
+
+def default(action: argparse.Action) -> str:
+    """Return the default of an argument as it would be typed, or that it is required."""
+    if action.required and action.nargs != "*":
+        return "required"
+    return code("" if action.default in (None, False, []) else str(action.default))
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+def settings() -> str:
+    """Return a table of the settings for each part of ``.env.example``, whose comments say more."""
+    fields = {field.alias: field for field in Settings.model_fields.values()}
+    found: list[str] = []
+    for (title, about), told in example_settings().items():
+        rows = [
+            (code(name), _linked(text), code(_default(fields[name])), _linked(_value(name)))
+            for name, text in told.items()
+        ]
+        found += [f"### {title}", *([_linked(sentence(about))] if about else [])]
+        found.append(table(("Name", "Meaning", "Default", "Value"), rows))
+    return "\n\n".join(found)
+
+
+def example_settings() -> dict[tuple[str, str], dict[str, str]]:
+    """Return, by the titles of ``.env.example``, each setting with the comment above it."""
+    parts: dict[tuple[str, str], dict[str, str]] = {}
+    comment: list[str] = []
+    for line in (ROOT / ".env.example").read_text("utf-8").splitlines():
+        if title := re.fullmatch(r"# --- (.+?)(?: \((.*)\))? ---", line):
+            told = parts.setdefault((title[1], title[2] or ""), {})
+            comment = []
+        elif line.startswith("# "):
+            comment.append(line.removeprefix("# "))
+        elif "=" in line:
+            if not comment:
+                raise ValueError(f"Write a comment above {line} in .env.example.")
+            told[line.partition("=")[0]] = sentence(" ".join(comment))
+            comment = []
+    return parts
+
+
+def _linked(text: str) -> str:
+    """Return a comment with links to the pages and with the names of settings as code."""
+    text = re.sub(r"docs/([\w/-]+\.md)", r"[\1](../\1)", text)
+    names = r"`[^`]*`|\b(?:KIOKU|SLACK|OPENAI|DATABASE)_[A-Z_]*[A-Z](?:=\w+)?\b"
+    return re.sub(names, lambda at: at[0] if at[0].startswith("`") else f"`{at[0]}`", text)
+
+
+def _default(field: Any) -> str:
+    value = field.default
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "" if value in (None, frozenset()) else str(value)
+
+
+def _value(name: str) -> str:
+    """Return what may be written for a setting, with its bounds, as its error message says."""
+    [field] = [one for one in Settings.model_fields.values() if one.alias == name]
+    if choices := _choices(field.annotation):
+        return ", ".join(code(one) for one in choices)
+    hint = _HINTS.get(name)
+    for bound in field.metadata:
+        limit = bound.ge if isinstance(bound, Ge) else bound.le if isinstance(bound, Le) else ""
+        if hint is not None and str(limit) not in hint:
+            raise ValueError(f"Write {limit} into the hint of {name} in bot/config.py.")
+    if hint is None:
+        kinds = {field.annotation, *get_args(field.annotation)}
+        return "a secret" if SecretStr in kinds else "a path" if Path in kinds else "text"
+    return hint
+
+
+def _choices(annotation: Any) -> list[str]:
+    """Return the words that a setting may be, if there are few."""
+    if annotation is bool:
+        return ["on", "off"]
+    words = [one for one in get_args(annotation) if isinstance(one, str)]
+    return words or [word for one in get_args(annotation) for word in _choices(one)]
+
+
+# --- kinds of memory ---------------------------------------------------------------------------
+
+
+def memory_kinds() -> str:
+    """Return the fields of each built-in kind, as its JSON schema describes them."""
+    found: list[str] = []
+    for schema in SCHEMAS:
+        name, described = schema.__name__, schema.model_json_schema()
+        level = LEVEL_FIELDS.get(name, "")
+        about = f"{sentence_ja(described['description'])} Subject: `{SUBJECT_FIELDS[name]}`."
+        if level:
+            about += f" Level: `{level}`."
+        rows = [
+            (
+                code(field),
+                _type(rules),
+                "yes" if field in described.get("required", ()) else "no",
+                rules["description"],
+            )
+            for field, rules in described["properties"].items()
+        ]
+        found += [f"### `{name}`", about, table(("Field", "Type", "Required", "Description"), rows)]
+    return "\n\n".join(found)
+
+
+def sentence_ja(text: str) -> str:
+    """Return a Japanese description with its full stop."""
+    return text if text.endswith("。") else f"{text}。"
+
+
+def _type(rules: dict[str, Any]) -> str:
+    [one] = [rule for rule in rules.get("anyOf", [rules]) if rule["type"] != "null"]
+    if one["type"] != "integer":
+        return "text"
+    return f"{one['minimum']} to {one['maximum']}"
+
+
+# --- Slack -------------------------------------------------------------------------------------
+
+
+def called_methods() -> set[str]:
+    """Return the Web API methods that `bot` calls, by Slack's names."""
+    attributes = {
+        node.attr
+        for path in (ROOT / "bot").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    return {
+        name.replace("_", ".")
+        for name in attributes
+        # `api_call` takes any method's name; what is called by it is not known here.
+        if "_" in name.strip("_")
+        and name != "api_call"
+        and callable(getattr(AsyncWebClient, name, None))
+    }
+
+
+def _manifest() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8")))
+
+
+def slack_scopes() -> str:
+    """Return each scope with its reason and the called methods that it allows."""
+    asked = _manifest()["oauth_config"]["scopes"]
+    methods, called = load_methods(), called_methods()
+    rows = [
+        (
+            code(scope) + (" (optional)" if scope in asked["bot_optional"] else ""),
+            SCOPES[scope],
+            ", ".join(code(one) for one in sorted(called) if scope in methods[one].scopes) or _NONE,
+        )
+        for scope in asked["bot"]
+    ]
+    return table(("Scope", "Why", "Methods that are called with it"), rows)
+
+
+def slack_events() -> str:
+    """Return each subscribed event with its reason."""
+    events = _manifest()["settings"]["event_subscriptions"]["bot_events"]
+    return table(("Event", "What Kioku does"), [(code(one), EVENTS[one]) for one in events])
+
+
+def slack_commands() -> str:
+    """Return the slash commands and shortcuts of the manifest."""
+    features = _manifest()["features"]
+    kinds = {"global": "shortcut", "message": "shortcut of a message"}
+    rows = [
+        (code(one["command"]), "slash command", one["description"], code(one["usage_hint"]))
+        for one in features["slash_commands"]
+    ]
+    rows += [
+        (f"*{one['name']}*", kinds[one["type"]], one["description"], _NONE)
+        for one in features["shortcuts"]
+    ]
+    return table(("Name", "Kind", "What it does", "Hint in Slack"), rows)
+
+
+# --- metrics -----------------------------------------------------------------------------------
+
+
+def metrics_counters() -> str:
+    """Return the counters with their labels."""
+    rows = [
+        (code(f"kioku_{name}_total"), text, ", ".join(labels))
+        for name, (text, labels) in COUNTERS.items()
+    ]
+    return table(("metric", "what is counted", "labels"), rows)
+
+
+def metrics_gauges() -> str:
+    """Return the gauges."""
+    rows = [(code(f"kioku_{name}"), text) for name, text in GAUGES.items()]
+    return table(("metric", "what it is"), rows)
+
+
+def metrics_steps() -> str:
+    """Return the measured steps."""
+    rows = [(code(name), text) for name, text in STEPS.items()]
+    return table(("step", "what is measured"), rows)
+
+
+# --- the public API of memory ------------------------------------------------------------------
+
+
+def memory_api() -> str:
+    """Return every public name of `memory` with its signature and what its docstring says first."""
+    stub = ast.parse((ROOT / "memory" / "__init__.pyi").read_text("utf-8"))
+    sections: dict[str, list[str]] = {}
+    for imported in stub.body:
+        if isinstance(imported, ast.ImportFrom):
+            path = ROOT / "memory" / str(imported.module).replace(".", "/")
+            package = str(imported.module).partition(".")[0]
+            for alias in imported.names:
+                told = _public(path, alias.name)
+                sections.setdefault(package, []).append(f"#### `{alias.name}`\n\n{told}")
+    return "\n\n".join(
+        f"### `memory.{package}`\n\n" + "\n\n".join(told) for package, told in sections.items()
+    )
+
+
+def _public(path: Path, name: str) -> str:
+    """Return the signature and the first paragraph of the docstring of a name."""
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    body = ast.parse(source.read_text("utf-8")).body
+    for at, node in enumerate(body):
+        match node:
+            case ast.FunctionDef(name=own) | ast.AsyncFunctionDef(name=own) if own == name:
+                return _block(_signature(node)) + _first_paragraph(node)
+            case ast.ClassDef(name=own) if own == name:
+                return _class(node)
+            case ast.ImportFrom(module=str(module), names=names) if name in {
+                one.asname or one.name for one in names
+            }:
+                if module.partition(".")[0] == "memory":
+                    return _public(ROOT / module.replace(".", "/"), name)
+                return f"`{name}` of `{module}`."
+            case ast.Assign(targets=[ast.Name(id=own)]) if own == name:
+                return _block(ast.unparse(node)) + _stated(body, at)
+            case ast.AnnAssign(target=ast.Name(id=own)) if own == name:
+                return _block(ast.unparse(node)) + _stated(body, at)
+    raise ValueError(f"{name} was not found in {source}.")
+
+
+def _stated(body: list[ast.stmt], at: int) -> str:
+    """Return the docstring that follows a constant, if there is one."""
+    match body[at + 1 : at + 2]:
+        case [ast.Expr(value=ast.Constant(value=str(text)))]:
+            return f"\n\n{_markdown(text.split(chr(10) * 2)[0])}"
+    return ""
+
+
+def _class(node: ast.ClassDef) -> str:
+    bases = ", ".join(ast.unparse(base) for base in node.bases)
+    lines = [f"class {node.name}({bases}):" if bases else f"class {node.name}:"]
+    for item in node.body:
+        match item:
+            case ast.AnnAssign(target=ast.Name(id=own)) if not own.startswith("_"):
+                lines.append(f"    {ast.unparse(item)}")
+            case ast.FunctionDef(name=own) | ast.AsyncFunctionDef(name=own) if (
+                own == "__init__" or not own.startswith("_")
+            ):
+                decorators = [f"    @{ast.unparse(one)}" for one in item.decorator_list]
+                lines += [*decorators, f"    {_signature(item)}"]
+    if len(lines) == 1:
+        lines[0] += " ..."
+    return _block("\n".join(lines)) + _first_paragraph(node)
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"{word} {node.name}({ast.unparse(node.args)}){returns}: ..."
+
+
+def _block(text: str) -> str:
+    return f"```python\n{text}\n```"
+
+
+def _first_paragraph(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
+    text = ast.get_docstring(node) or ""
+    return f"\n\n{_markdown(text.split(chr(10) * 2)[0])}" if text else ""
+
+
+def _markdown(text: str) -> str:
+    """Return a docstring's paragraph as Markdown, on one line."""
+    return " ".join(text.replace("``", "`").split())
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": command_line,
+    "settings": settings,
+    "memory_kinds": memory_kinds,
+    "slack_scopes": slack_scopes,
+    "slack_events": slack_events,
+    "slack_commands": slack_commands,
+    "metrics_counters": metrics_counters,
+    "metrics_gauges": metrics_gauges,
+    "metrics_steps": metrics_steps,
+    "memory_api": memory_api,
+}
+
+
+def pages() -> dict[Path, str]:
+    """Return each page that has generated parts, as it should be."""
+    found = {}
+    for path in sorted(PAGES.glob("*.md")):
+        text = path.read_text("utf-8")
+        if _BLOCK.search(text):
+            found[path] = _formatted(
+                _BLOCK.sub(lambda at: f"{at[1]}\n{PARTS[at[2]]()}\n\n{at[3]}", text)
+            )
+    return found
+
+
+def _formatted(page: str) -> str:
+    """Return a page with its blocks of Python as `ruff format` writes them."""
+    ruff = [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", "page.md", "-"]
+    done = subprocess.run(ruff, input=page, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
+    return done.stdout
+
+
+def names(text: str) -> list[str]:
+    """Return the names of the generated parts of a page."""
+    return [found[2] for found in _BLOCK.finditer(text)]
+
+
+def main() -> None:
+    """Write the pages and the worked tables, and print those that changed."""
+    measured = json.loads((ROOT / "bench/results/latest.json").read_text("utf-8"))
+    for path, text in {**pages(), **scaling.pages(measured["metrics"])}.items():
+        if path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What is generated of the reference is what the code says now."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bench import scaling
+from bot.config import Settings
+from docs.reference import generate
+from docs.reference.slack_reasons import EVENTS, SCOPES
+from tests.lint.tables import ROOT
+
+PAGES = {str(path.relative_to(ROOT)): text for path, text in generate.pages().items()}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_code_says(name: str) -> None:
+    """After a change of the code run ``make docs-reference``."""
+    assert (ROOT / name).read_text("utf-8") == PAGES[name], "run make docs-reference"
+
+
+def test_every_part_is_on_one_page() -> None:
+    """No part is left out, and none is written twice."""
+    parts = [part for text in PAGES.values() for part in generate.names(text)]
+    assert sorted(parts) == sorted(generate.PARTS)
+
+
+def test_every_setting_is_in_the_example_file() -> None:
+    """`.env.example` names each setting once, with a comment of its own."""
+    named = [name for told in generate.example_settings().values() for name in told]
+    assert sorted(named) == sorted(str(one.alias) for one in Settings.model_fields.values())
+
+
+def test_no_reason_is_left_of_a_scope_or_event_that_is_gone() -> None:
+    """Each reason is of something that the manifest asks for."""
+    manifest = (ROOT / "manifest.yml").read_text("utf-8")
+    asked = {line.strip().removeprefix("- ") for line in manifest.splitlines()}
+    assert {*SCOPES, *EVENTS} - asked == set()
+
+
+def test_the_worked_tables_follow_from_the_last_measurement() -> None:
+    """Scaling, capacity and costs are computed from bench/results/latest.json and the prices."""
+    metrics = json.loads((ROOT / "bench/results/latest.json").read_text("utf-8"))["metrics"]
+    for path, text in scaling.pages(metrics).items():
+        assert path.read_text("utf-8") == text, f"{path.name}: run make docs-reference"
