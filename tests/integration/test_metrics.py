@@ -15,9 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.config import STAND_IN_MODEL
-from bot.runtime.metrics import COUNTERS, GAUGES, STEPS, serving_metrics
+from bot.runtime.metrics import serving_metrics
 from memory import EmbeddedPostgres, count
-from tests.conftest import ROOT
 from tests.frozen import frozen
 from tests.integration.app import App, MakeApp
 from tests.soak.dashboard import read, recording
@@ -154,17 +153,3 @@ async def test_without_a_recorder_nothing_is_counted(app: App) -> None:
     count("turns", outcome="answered")
     with pytest.raises(aiohttp.ClientConnectorError):
         await scrape(port)
-
-
-def test_the_page_lists_every_metric() -> None:
-    """The tables of docs/reference/metrics.md are made from the code."""
-    page = (ROOT / "docs" / "reference" / "metrics.md").read_text("utf-8")
-    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+?) \|(?: ([^|]*?) \|)?$", page, re.MULTILINE)
-    assert rows == [
-        *(
-            (f"kioku_{name}_total", text, ", ".join(labels))
-            for name, (text, labels) in COUNTERS.items()
-        ),
-        *((f"kioku_{name}", text, "") for name, text in GAUGES.items()),
-        *((name, text, "") for name, text in STEPS.items()),
-    ]

@@ -8,7 +8,8 @@ import tomllib
 from tests.lint.tables import ROOT
 
 LOCKS = {
-    name: (ROOT / f"requirements{name}.lock").read_text("utf-8") for name in ("", "-local", "-dev")
+    name: (ROOT / f"requirements{name}.lock").read_text("utf-8")
+    for name in ("", "-local", "-dev", "-docs")
 }
 LOCKS["image"] = (ROOT / "deploy/image/requirements.lock").read_text("utf-8")
 _PINNED = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.M)

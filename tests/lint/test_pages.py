@@ -14,6 +14,7 @@ import pytest
 
 from bot.config import Settings
 from bot.runtime.cli import _parser
+from docs.reference.generate import subparsers
 from tests.lint.tables import ROOT, rows
 
 FOLDERS = (".", "docs", "docs/*", "examples", "playground", "bench/*", "deploy/*", "evals")
@@ -23,6 +24,8 @@ HOW_TO = sorted(page.name for page in ROOT.glob("docs/how-to/[a-z]*.md"))
 TRANSLATED = [name for name in NAMES if name.startswith("docs/") and name.endswith(".ja.md")]
 # Read by other programs than Kioku, or by Kioku's stack for AWS; in a decision, an old name.
 OTHERS = {"KIOKU_WORKER_FUNCTION"}
+# As in docs/conf.py: the pages whose lists are the navigation.
+INDEX = r"^docs/(index(\.ja)?|users|companies|[\w-]+/README)\.md$"
 # They name settings of earlier versions.
 OF_THE_PAST = ("CHANGELOG.md", "docs/decisions/")
 
@@ -119,12 +122,36 @@ def test_shell_commands_parse(name: str) -> None:
                 assert find_spec(given[1]), line
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(OF_THE_PAST)])
+def test_commands_that_are_named_exist(name: str) -> None:
+    """Each command of Kioku and each target of make that a page names is there."""
+    named = set(re.findall(r"`(kioku|make) ([a-z][a-z-]*)", prose(name)))
+    there = {("kioku", command) for command in subparsers(_parser())}
+    made = re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE)
+    assert named - there - {("make", target) for target in made} == set()
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
 def test_both_readmes_list_each_how_to_page(readme: str) -> None:
     """A page that the README does not name is found by nobody."""
     written = text(readme)
     english = [name for name in HOW_TO if not name.endswith(".ja.md")]
     assert [name for name in english if f"docs/how-to/{name}" not in written] == []
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """A list or table of an index page links to each page: the site has no other navigation."""
+    indexes = [ROOT / name for name in NAMES if re.search(INDEX, name)]
+    listed = {
+        str((index.parent / found[0]).resolve().relative_to(ROOT))
+        for index in indexes
+        for line in index.read_text("utf-8").splitlines()
+        if line.startswith(("- ", "| "))
+        for found in _LINK.findall(line)
+        if found[0].endswith(".md")
+    }
+    pages = {name for name in NAMES if name.startswith("docs/") and "docs/index" not in name}
+    assert pages - listed == set(), "list it in the README of its folder"
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
