@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from playground.control.input import Input
 from playground.manifest import ManifestError, read_manifest
 from playground.server import facts, serve
 from playground.storage import StorageError
@@ -24,7 +25,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="loopback only")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--manifest", type=Path, required=True, help="the app's manifest.yml")
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help="the app's manifest, YAML or JSON"
+    )
     parser.add_argument("--data-dir", type=Path, help="keep the workspace here (default: nowhere)")
     parser.add_argument(
         "--retry-delays",
@@ -33,6 +36,10 @@ def _arguments() -> argparse.Namespace:
         help="seconds before each retry of an event (default: 0,60,300)",
     )
     parser.add_argument("--no-model", action="store_true", help="serve no stand-in model")
+    parser.add_argument(
+        "--request-url", help="deliver by HTTP to this address of the app (default: Socket Mode)"
+    )
+    parser.add_argument("--native-name", help="the app's name in its own script, for the page")
     parser.add_argument("--setup-url", help="where the page's link to a real Slack leads")
     parser.add_argument("--install-url", help="where the page's link to install the app leads")
     parser.add_argument(
@@ -61,6 +68,10 @@ async def _run(arguments: argparse.Namespace) -> None:
         with_model=with_model,
         paced=arguments.paced,
     ) as slack:
+        if arguments.request_url is not None:
+            Input.check_loopback(arguments.request_url)
+            slack.http.urls, slack.deliveries.modes = [arguments.request_url], ("http",)
+        slack.workspaces.native_name = arguments.native_name
         slack.workspaces.setup_url = arguments.setup_url
         slack.workspaces.install_url = arguments.install_url
         sys.stdout.write(json.dumps(facts(slack, with_model=with_model)) + "\n")

@@ -39,6 +39,7 @@ def requested(slack: Slack, query: Json) -> Json:
         raise AuthorizeError("access_denied: the app cannot be installed in an organisation.")
     return {
         "name": manifest.name,
+        "native_name": slack.workspaces.native_name,
         "description": manifest.description,
         "redirect_host": urlsplit(uri).netloc,
         "redirect_uri": uri,

@@ -1,5 +1,6 @@
 """The app's manifest: scopes, events, commands."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,17 +53,80 @@ class Manifest:
     description: str = ""
 
 
+class _Section:
+    """A mapping of the manifest; `path` is where it is, "" for the whole.
+
+    What is absent or null has its default; what has another type raises ManifestError.
+    """
+
+    def __init__(self, content: dict[Any, Any], path: str = "") -> None:
+        self._content = content
+        self._path = path
+
+    def _at(self, name: str) -> str:
+        return f"{self._path}.{name}" if self._path else name
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._content.get(name)
+        if value is None and default is not None:
+            return default
+        if value is None:
+            raise ManifestError(f"The manifest lacks {self._at(name)}.")
+        if not isinstance(value, str):
+            raise ManifestError(f"{self._at(name)} of the manifest must be a text.")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._content.get(name)
+        if not isinstance(value, bool | None):
+            raise ManifestError(f"{self._at(name)} of the manifest must be true or false.")
+        return bool(value)
+
+    def choice(self, name: str, *values: str) -> str:
+        value = self.text(name)
+        if value not in values:
+            raise ManifestError(f"{self._at(name)} of the manifest must be {' or '.join(values)}.")
+        return value
+
+    def _list(self, name: str) -> list[Any]:
+        value = self._content.get(name)
+        if not isinstance(value, list | None):
+            raise ManifestError(f"{self._at(name)} of the manifest must be a list.")
+        return value or []
+
+    def texts(self, name: str) -> list[str]:
+        values = self._list(name)
+        if not all(isinstance(value, str) for value in values):
+            raise ManifestError(f"{self._at(name)} of the manifest must be a list of texts.")
+        return values
+
+    def section(self, name: str) -> "_Section":
+        value = self._content.get(name)
+        if not isinstance(value, dict | None):
+            raise ManifestError(f"{self._at(name)} of the manifest must hold names and values.")
+        return _Section(value or {}, self._at(name))
+
+    def sections(self, name: str) -> "list[_Section]":
+        values = self._list(name)
+        if not all(isinstance(value, dict) for value in values):
+            raise ManifestError(f"Each entry of {self._at(name)} must hold names and values.")
+        return [_Section(one, f"{self._at(name)}[{n}]") for n, one in enumerate(values)]
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest in YAML or JSON.
 
     Raises ManifestError when the file cannot be read or is no manifest.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _loader())  # noqa: S506
+        text = path.read_text(encoding="utf-8")
+        as_json = path.suffix == ".json"
+        content = json.loads(text) if as_json else yaml.load(text, _loader())  # noqa: S506
     except OSError as error:
         raise ManifestError(f"The manifest {path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise ManifestError(f"The manifest {path} is not YAML.") from error
+    except (yaml.YAMLError, ValueError) as error:
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        raise ManifestError(f"The manifest {path} is not {kind}.") from error
     if not isinstance(content, dict) or "display_information" not in content:
         raise ManifestError(f"{path} is not a Slack app manifest: display_information is missing.")
     return manifest_from(content)
@@ -71,51 +135,60 @@ def read_manifest(path: Path) -> Manifest:
 def manifest_from(content: dict[str, Any]) -> Manifest:
     """Build a Manifest from the parsed content of a manifest file.
 
-    Raises ManifestError when a scope is optional that is not asked for: "Optional scopes must also
-    be listed in the corresponding bot fields" (https://docs.slack.dev/reference/app-manifest#oauth).
+    Raises ManifestError when something is missing that Slack requires or has another type than
+    there, and when a scope is optional that is not asked for: "Optional scopes must also be listed
+    in the corresponding bot fields" (https://docs.slack.dev/reference/app-manifest#oauth).
     """
-    features = content.get("features", {})
-    settings = content.get("settings", {})
-    home = features.get("app_home", {})
-    name = content["display_information"]["name"]
-    oauth = content.get("oauth_config", {})
-    asked = oauth.get("scopes", {})
-    scopes, optional = frozenset(asked.get("bot", [])), frozenset(asked.get("bot_optional", []))
+    manifest = _Section(content)
+    display = manifest.section("display_information")
+    features, settings = manifest.section("features"), manifest.section("settings")
+    home, oauth = features.section("app_home"), manifest.section("oauth_config")
+    name = display.text("name")
+    asked = oauth.section("scopes")
+    scopes, optional = frozenset(asked.texts("bot")), frozenset(asked.texts("bot_optional"))
     if missing := sorted(optional - scopes):
         raise ManifestError(
             f"The manifest lists {', '.join(missing)} under bot_optional only: list optional scopes"
             " under bot as well."
         )
+    commands = [
+        Command(
+            name=entry.text("command"),
+            description=entry.text("description"),
+            usage_hint=entry.text("usage_hint", ""),
+            should_escape=entry.flag("should_escape"),
+        )
+        for entry in features.sections("slash_commands")
+    ]
+    shortcuts = [
+        Shortcut(
+            callback_id=entry.text("callback_id"),
+            kind=entry.choice("type", "global", "message"),
+            name=entry.text("name"),
+        )
+        for entry in features.sections("shortcuts")
+    ]
     return Manifest(
         name=name,
-        bot_name=features.get("bot_user", {}).get("display_name", name),
+        bot_name=features.section("bot_user").text("display_name", name),
         scopes=scopes,
         optional_scopes=optional,
-        events=frozenset(settings.get("event_subscriptions", {}).get("bot_events", [])),
-        commands={
-            entry["command"]: Command(
-                name=entry["command"],
-                description=entry["description"],
-                usage_hint=entry.get("usage_hint", ""),
-                should_escape=entry.get("should_escape", False),
-            )
-            for entry in features.get("slash_commands", [])
-        },
-        shortcuts={
-            entry["callback_id"]: Shortcut(
-                callback_id=entry["callback_id"], kind=entry["type"], name=entry["name"]
-            )
-            for entry in features.get("shortcuts", [])
-        },
-        home_tab=home.get("home_tab_enabled", False),
-        messages_tab=home.get("messages_tab_enabled", False),
-        interactivity=settings.get("interactivity", {}).get("is_enabled", False),
-        socket_mode=settings.get("socket_mode_enabled", False),
-        token_rotation=settings.get("token_rotation_enabled", False),
-        org_deploy=settings.get("org_deploy_enabled", False),
-        redirect_urls=tuple(oauth.get("redirect_urls", [])),
-        description=content["display_information"].get("description", ""),
-        suggested_prompts=tuple(features.get("agent_view", {}).get("suggested_prompts", [])),
+        events=frozenset(settings.section("event_subscriptions").texts("bot_events")),
+        commands={command.name: command for command in commands},
+        shortcuts={shortcut.callback_id: shortcut for shortcut in shortcuts},
+        home_tab=home.flag("home_tab_enabled"),
+        messages_tab=home.flag("messages_tab_enabled"),
+        interactivity=settings.section("interactivity").flag("is_enabled"),
+        socket_mode=settings.flag("socket_mode_enabled"),
+        token_rotation=settings.flag("token_rotation_enabled"),
+        org_deploy=settings.flag("org_deploy_enabled"),
+        redirect_urls=tuple(oauth.texts("redirect_urls")),
+        description=display.text("description", ""),
+        suggested_prompts=tuple(
+            {"title": prompt.text("title"), "message": prompt.text("message")}
+            for view in ("agent_view", "assistant_view")
+            for prompt in features.section(view).sections("suggested_prompts")
+        ),
     )
 
 

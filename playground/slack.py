@@ -131,6 +131,7 @@ class Workspaces:
         self.url = ""
         self.setup_url: str | None = None
         self.install_url: str | None = None
+        self.native_name: str | None = None
         self.codes: dict[str, Code] = {}
         self._all: dict[str, Slack] = {}
         self.first = self._open(first, storage)

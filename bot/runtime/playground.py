@@ -67,7 +67,7 @@ async def open_playground(
     await await_port(port)
     command = [
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
-        *("--manifest", str(manifest_path())),
+        *("--manifest", str(manifest_path()), "--native-name", "記憶"),
         *("--data-dir", str(settings.data_dir.resolve() / "playground")),
         "--no-model" if settings.has_model else "--paced",
         *(("--setup-url", setup_url) if setup_url else ()),

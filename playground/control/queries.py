@@ -37,6 +37,7 @@ class Queries:
         return {
             **asdict(workspace.identity),
             "app_name": slack.manifest.name,
+            "native_name": slack.workspaces.native_name,
             "stand_in_model": self._with_model,
             "setup_url": slack.workspaces.setup_url,
             "install_url": slack.workspaces.install_url,

@@ -94,8 +94,8 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
         watch(page)
         if person is not None:
             await page.add_init_script(
-                f"localStorage.getItem('kioku.me')"
-                f" ?? localStorage.setItem('kioku.me', '\"{person}\"')"
+                f"localStorage.getItem('playground.me')"
+                f" ?? localStorage.setItem('playground.me', '\"{person}\"')"
             )
         await page.goto(playground.url)
         await page.wait_for_selector("[data-ready]")

@@ -369,7 +369,7 @@ class Day:
         else:
             other = one.playground.post("_playground/users", name="Dana", locale="en-US")["id"]
             one.playground.post("_playground/channels/update", channel=general, add=[other])
-        me = await one.page.evaluate("JSON.parse(localStorage.getItem('kioku.me'))")
+        me = await one.page.evaluate("JSON.parse(localStorage.getItem('playground.me'))")
         where = f"_playground/channels/{general}/messages?as={me}"
         seen = one.playground.get(where)["messages"]
         root = next(m["ts"] for m in seen if m.get("user") == me)

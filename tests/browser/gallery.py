@@ -113,8 +113,8 @@ async def live_a_day(
     )
     page = await context.new_page()
     await page.add_init_script(
-        f"localStorage.setItem('kioku.me', '\"{person}\"');"
-        "localStorage.setItem('kioku.standIn', '\"hidden\"')"
+        f"localStorage.setItem('playground.me', '\"{person}\"');"
+        "localStorage.setItem('playground.standIn', '\"hidden\"')"
     )
     await page.goto(url)
     await page.wait_for_selector("[data-ready]")

@@ -4,6 +4,7 @@ import { scopes } from "./consent_words.js";
 import { get, post } from "./control.js";
 import { labelled } from "./dialogs.js";
 import { button, fill, make, toast } from "./dom.js";
+import { seal } from "./faces.js";
 import { recall } from "./store.js";
 import { speak, t } from "./words.js";
 
@@ -12,7 +13,6 @@ const page = document.getElementById("consent");
 const chosen = { team: "", user: "", declined: new Set() };
 
 const language = (tag) => tag.split("-")[0].toLowerCase();
-const seal = () => make("div", { class: "brand", "aria-hidden": "true", lang: "ja" }, "記");
 
 // The person of the last visit of the playground, or somebody who reads a language of the browser's.
 function firstPerson(people) {
@@ -41,7 +41,7 @@ function select(id, text, entries, value, change) {
 function draw(asked, workspace) {
   document.title = t("consentTitle", { app: asked.name });
   fill(page,
-    seal(),
+    seal("brand", { app_name: asked.name, native_name: asked.native_name }),
     make("h1", {}, t(workspace.enterprise ? "consentWide" : "consentHeading", { app: asked.name, workspace: workspace.enterprise?.name ?? workspace.name })),
     make("p", { class: "soft", lang: "en" }, asked.description),
     make("div", { class: "consent-who" },
@@ -82,6 +82,6 @@ try {
 } catch (error) {
   speak({ locale: navigator.language });
   document.title = t("consentWrong");
-  fill(page, seal(), make("h1", {}, t("consentWrong")), make("p", { role: "alert", lang: "en" }, error.message), make("p", { class: "soft" }, t("consentWrongNote")));
+  fill(page, make("h1", {}, t("consentWrong")), make("p", { role: "alert", lang: "en" }, error.message), make("p", { class: "soft" }, t("consentWrongNote")));
 }
 document.documentElement.dataset.ready = "yes";

@@ -4,7 +4,7 @@ import { announce, button, fill, icon, make, sync } from "./dom.js";
 import { createComposer } from "./composer.js";
 import { say } from "./acts.js";
 import { drawHome } from "./home.js";
-import { avatar, faceOf, placeName, titleOf } from "./faces.js";
+import { avatar, faceOf, nativeName, placeName, titleOf } from "./faces.js";
 import { editing, startEdit } from "./messages.js";
 import { app, changed, conversation, here, isDm, keep, nameOf, recall, store } from "./store.js";
 import { anyWorking, items, oneInTabOrder, preview, refreshStatus } from "./timeline.js";
@@ -72,7 +72,7 @@ export function drawHead() {
   fill(head, 
     button({ class: "quiet back", "aria-label": t("back"), onclick: () => showPane("list") }, icon("back")),
     dm ? avatar(store.workspace.bot_user_id, "small") : faceOf(entry),
-    make("h1", {}, titleOf(entry), dm ? make("span", { class: "native", lang: "ja" }, "記憶") : null),
+    make("h1", {}, titleOf(entry), dm ? nativeName(store.workspace.native_name) : null),
     dm ? null : make("div", { class: "faces", role: "img", "aria-label": `${t("members")}: ${entry.members.map(nameOf).join(", ")}`, title: entry.members.map(nameOf).join(", ") }, entry.members.slice(0, 5).map((id) => avatar(id, "tiny"))),
     store.workspace.stand_in_model && recall("standIn") === "hidden"
       ? button({ class: "chip", title: t("standInNote"), onclick: () => {

@@ -2,12 +2,21 @@
 
 import { icon, make } from "./dom.js";
 import { isDm, nameOf, store, user } from "./store.js";
+import { languageOf } from "./words.js";
 
 const COLOURS = 8;
 
+// The app's picture, in the place of its icon: a manifest holds none.
+export function seal(look, { app_name, native_name }) {
+  const mark = [...(native_name ?? app_name)][0];
+  return make("span", { class: look, lang: languageOf(mark), "aria-hidden": "true" }, mark);
+}
+
+export const nativeName = (name) => (name ? make("span", { class: "native", lang: languageOf(name) }, name) : null);
+
 export function avatar(id, size = "") {
   const person = user(id);
-  if (person?.is_app) return make("span", { class: `avatar seal ${size}`, lang: "ja", "aria-hidden": "true" }, "記");
+  if (person?.is_app) return seal(`avatar seal ${size}`, store.workspace);
   const name = person?.name ?? "?";
   const colour = [...(person?.name ?? id)].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % COLOURS;
   const initials = name.split(/\s+/).slice(0, 2).map((part) => [...part][0]?.toUpperCase()).join("");

@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { get } from "./control.js";
-import { avatar } from "./faces.js";
+import { avatar, nativeName } from "./faces.js";
 import { me, store } from "./store.js";
 import { viewParts } from "./view_parts.js";
 import { languageName, t } from "./words.js";
@@ -46,7 +46,7 @@ function empty(title, note) {
 function about() {
   const { workspace } = store;
   return make("div", { class: "home about" },
-    make("div", { class: "about-head" }, avatar(workspace.bot_user_id, "big"), make("div", {}, make("h2", {}, workspace.app_name, " ", make("span", { class: "native", lang: "ja" }, "記憶")), make("p", { lang: "en" }, workspace.description))),
+    make("div", { class: "about-head" }, avatar(workspace.bot_user_id, "big"), make("div", {}, make("h2", {}, workspace.app_name, " ", nativeName(workspace.native_name)), make("p", { lang: "en" }, workspace.description))),
     workspace.commands.length ? make("section", {}, make("h3", {}, t("aboutCommands")), make("dl", { class: "commands", lang: "en" }, workspace.commands.map((entry) => [
       make("dt", {}, make("code", {}, entry.name), " ", make("span", { class: "usage" }, entry.usage_hint)), make("dd", {}, entry.description)]))) : null,
     uninstallButton(),

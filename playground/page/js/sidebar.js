@@ -2,7 +2,7 @@
 
 import { button, fill, icon, make, sync } from "./dom.js";
 import { addChannel, addPerson, changePerson } from "./adding.js";
-import { avatar, faceOf, titleOf } from "./faces.js";
+import { avatar, faceOf, seal, titleOf } from "./faces.js";
 import { bePerson, goTo } from "./going.js";
 import { menuButton } from "./menu.js";
 import { isUnread } from "./reading.js";
@@ -15,7 +15,8 @@ const rail = document.getElementById("rail");
 const sidebar = document.getElementById("sidebar");
 const faces = make("ul", { class: "rail-people", role: "list" });
 const railFoot = make("div", { class: "rail-foot" });
-rail.append(make("div", { class: "brand", "aria-hidden": "true", lang: "ja" }, "記"), faces, railFoot);
+const brand = make("div");
+rail.append(brand, faces, railFoot);
 const head = make("header", { class: "sidebar-head" });
 const places = make("div", { class: "places" });
 const foot = make("footer", { class: "sidebar-foot" });
@@ -25,6 +26,7 @@ export function drawSidebar() {
   if (!store.me) return;
   rail.setAttribute("aria-label", t("people"));
   sidebar.setAttribute("aria-label", t("conversations"));
+  fill(brand, seal("brand", store.workspace));
   drawRail();
   fill(head, workspaceHead(),
     make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale)), me().is_restricted ? make("span", { class: "badge" }, t("guest")) : null,

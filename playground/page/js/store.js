@@ -1,6 +1,7 @@
 // What the page knows: the workspace, who looks at it, what is open, what was said.
 
 import { get, stayIn, team } from "./control.js";
+import { speakOf } from "./words.js";
 
 export const store = {
   workspace: null,
@@ -60,6 +61,7 @@ export function mine() {
 export async function loadWorkspace() {
   try {
     store.workspace = await get("state");
+    speakOf(store.workspace.app_name);
   } catch (error) {
     // A workspace that is gone after a restart: the first one is always there.
     if (team && !(error instanceof TypeError)) location.replace("/");
@@ -127,7 +129,7 @@ function confirm(kept, message) {
   if (done) kept.pending = kept.pending.filter((entry) => entry !== done);
 }
 
-const remembered = (name) => `kioku.${name}`;
+const remembered = (name) => `playground.${name}`;
 
 export function recall(name) {
   try {

@@ -7,13 +7,13 @@ const en = {
   skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", add: "Add", send: "Send", retry: "Try Again", discard: "Discard",
   writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
   enter: "Enter to send, Shift + Enter for a new line", commands: "Commands", mention: "Mention somebody", attach: "Attach files", shortcutsOfApps: "Shortcuts of apps", takeOut: "Take out",
-  reply: "Reply in Thread", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It goes for everybody. Kioku is told that it is gone.",
+  reply: "Reply in Thread", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It goes for everybody. {app} is told that it is gone.",
   edited: "(edited)", onlyYou: "Only visible to you", app: "APP", thread: "Thread", replies: { one: "{count} reply", other: "{count} replies" }, last: "Last reply {when}",
   today: "Today", yesterday: "Yesterday", earlier: "Show Earlier Messages", newer: "New messages", sending: "Sending…", notSent: "Not sent.",
-  stop: "Stop", stopLong: "Stop Kioku's answer", writing: "Kioku is writing", stoppedByYou: "Stopped", thinking: "{name} {status}", working: "Working…", rename: "Rename", renameAs: "New title of this conversation", joined: "joined the channel",
-  emptyDm: "Kioku remembers what you tell it", emptyDmNote: "Tell it what you like and what you work on. Its next answers build on it, and /memories shows everything it knows about you.",
+  stop: "Stop", stopLong: "Stop {app}'s answer", writing: "{app} is writing", stoppedByYou: "Stopped", thinking: "{name} {status}", working: "Working…", rename: "Rename", renameAs: "New title of this conversation", joined: "joined the channel",
+  emptyDm: "Your direct messages with {app}", emptyDmNote: "Only you and {app} see what is written here.",
   emptyChannel: "This is the very beginning of {place}", emptyChannelNote: "Write @{app} and a question to have it answered here.", loading: "Loading…",
-  homeOff: "Kioku has no Home tab yet", homeOffNote: "Its manifest switches the Home tab off. What Kioku remembers is in /memories, in the Messages tab.",
+  homeOff: "{app} has no Home tab", homeOffNote: "Its manifest does not switch the Home tab on.",
   homeEmpty: "Nothing here yet", homeEmptyNote: "The app has not published a Home tab for {name}.",
   aboutCommands: "Commands", aboutNote: "This is a playground: a Slack on your own machine. People here are samples; what is written goes to the model you set and nowhere else.",
   standIn: "Scripted replies.", standInNote: "No language model is set, so a stand-in answers. Set OPENAI_API_KEY and start again for a real one.", standInShort: "Scripted replies", hide: "Hide",
@@ -22,7 +22,7 @@ const en = {
   all: "All", toApp: "To the app", toSlack: "Slack calls", toModel: "Model", prompt: "Prompt", tools: "Tools", asked: "Arguments", answered: "Answer", copy: "Copy JSON", copied: "Copied", noTools: "No tools",
   eventKind: "Event", commandKind: "Command", clickKind: "Click", callKind: "Slack call", modelKind: "Model request", texts: { one: "{count} text", other: "{count} texts" }, pending: "on its way", turn: "{name}: {what}", before: "Before that",
   theme: "Colours: {theme}", auto: "as the system", light: "light", dark: "dark", shortcuts: "Keyboard Shortcuts", help: "Keyboard shortcuts",
-  changeMe: "Change Language, Time Zone", timeZone: "Time zone", guest: "Guest", guestNote: "Somebody from outside, with few channels", name: "Name", language: "Language", kind: "Kind", publicKind: "Public channel", privateKind: "Private channel", mpimKind: "Group message", members: "Who is in it", withApp: "Kioku is in it, too", japanese: "日本語", english: "English",
+  changeMe: "Change Language, Time Zone", timeZone: "Time zone", guest: "Guest", guestNote: "Somebody from outside, with few channels", name: "Name", language: "Language", kind: "Kind", publicKind: "Public channel", privateKind: "Private channel", mpimKind: "Group message", members: "Who is in it", withApp: "{app} is in it, too", japanese: "日本語", english: "English",
   nameMissing: "Write a name.", nameTaken: "There is somebody of that name.", membersMissing: "Choose at least one person besides you.",
   required: "Please fill this in.", tooShort: "Write at least {count} characters.", tooLong: "Write at most {count} characters.", badEmail: "Write an e-mail address.", badUrl: "Write an address that starts with https://.", badNumber: "Write a number.",
   download: "Download", choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
@@ -45,13 +45,13 @@ const ja = {
   skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", add: "追加する", send: "送信", retry: "もう一度送る", discard: "破棄する",
   writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",
   enter: "Enterで送信、Shift + Enterで改行", commands: "コマンド", mention: "メンションする", attach: "ファイルを添付", shortcutsOfApps: "アプリのショートカット", takeOut: "取り消す",
-  reply: "スレッドで返信する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことはKiokuにも伝わります。",
+  reply: "スレッドで返信する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことは{app}にも伝わります。",
   edited: "（編集済み）", onlyYou: "あなただけに表示されています", app: "アプリ", thread: "スレッド", replies: { other: "{count}件の返信" }, last: "最終返信：{when}",
   today: "今日", yesterday: "昨日", earlier: "以前のメッセージを表示", newer: "新着メッセージ", sending: "送信中…", notSent: "送信できませんでした。",
-  stop: "停止", stopLong: "Kiokuの回答を停止する", writing: "Kiokuが入力しています", stoppedByYou: "停止しました", thinking: "{name}は{status}", working: "作業しています…", rename: "名前を変更する", renameAs: "この会話の新しいタイトル", joined: "さんがチャンネルに参加しました",
-  emptyDm: "話したことを、覚えています", emptyDmNote: "好きなものや、取り組んでいることを話しかけてください。次の回答から活かされます。覚えていることは /memories でいつでも見られます。",
+  stop: "停止", stopLong: "{app}の回答を停止する", writing: "{app}が入力しています", stoppedByYou: "停止しました", thinking: "{name}は{status}", working: "作業しています…", rename: "名前を変更する", renameAs: "この会話の新しいタイトル", joined: "さんがチャンネルに参加しました",
+  emptyDm: "{app}とのダイレクトメッセージ", emptyDmNote: "ここでのやり取りは、あなたと{app}だけに表示されます。",
   emptyChannel: "{place}の始まりです", emptyChannelNote: "@{app} に続けて質問を書くと、ここで回答します。", loading: "読み込んでいます…",
-  homeOff: "ホームタブはまだありません", homeOffNote: "マニフェストでホームタブが無効になっています。覚えていることは、メッセージタブの /memories で見られます。",
+  homeOff: "{app}にはホームタブがありません", homeOffNote: "マニフェストでホームタブが有効になっていません。",
   homeEmpty: "まだ何もありません", homeEmptyNote: "アプリは{name}さんのホームタブをまだ公開していません。",
   aboutCommands: "コマンド", aboutNote: "ここは手元のパソコンで動くSlackの代わりです。メンバーはサンプルです。書いたものは、設定したモデルのほかには送られません。",
   standIn: "決まった返答で動いています。", standInNote: "言語モデルの代わりに代役が答えます。OPENAI_API_KEY を設定して起動し直すと、本物になります。", standInShort: "代役モデル", hide: "隠す",
@@ -60,7 +60,7 @@ const ja = {
   all: "すべて", toApp: "アプリへ", toSlack: "Slack", toModel: "モデル", prompt: "プロンプト", tools: "ツール", asked: "引数", answered: "応答", copy: "JSONをコピー", copied: "コピーしました", noTools: "ツールなし",
   eventKind: "イベント", commandKind: "コマンド", clickKind: "クリック", callKind: "Slackの呼び出し", modelKind: "モデルへの要求", texts: { other: "{count}件の文" }, pending: "送信中", turn: "{name}：{what}", before: "それより前",
   theme: "配色：{theme}", auto: "システムに合わせる", light: "ライト", dark: "ダーク", shortcuts: "キーボードショートカット", help: "キーボードショートカット",
-  changeMe: "言語とタイムゾーンを変更", timeZone: "タイムゾーン", guest: "ゲスト", guestNote: "参加できるチャンネルが限られた社外の人", name: "名前", language: "言語", kind: "種類", publicKind: "パブリックチャンネル", privateKind: "プライベートチャンネル", mpimKind: "グループメッセージ", members: "参加する人", withApp: "Kiokuも参加する", japanese: "日本語", english: "English",
+  changeMe: "言語とタイムゾーンを変更", timeZone: "タイムゾーン", guest: "ゲスト", guestNote: "参加できるチャンネルが限られた社外の人", name: "名前", language: "言語", kind: "種類", publicKind: "パブリックチャンネル", privateKind: "プライベートチャンネル", mpimKind: "グループメッセージ", members: "参加する人", withApp: "{app}も参加する", japanese: "日本語", english: "English",
   nameMissing: "名前を入力してください。", nameTaken: "同じ名前の人がいます。", membersMissing: "自分のほかに1人以上選んでください。",
   required: "入力してください。", tooShort: "{count}文字以上で入力してください。", tooLong: "{count}文字以内で入力してください。", badEmail: "メールアドレスを入力してください。", badUrl: "https:// で始まるアドレスを入力してください。", badNumber: "数値を入力してください。",
   download: "ダウンロード", choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
@@ -76,6 +76,7 @@ const ja = {
   keys: [["Enter", "送信"], ["Shift + Enter", "改行"], ["/", "メッセージの先頭でコマンド"], ["@", "メンション"], ["↑ ↓", "メッセージや会話を移動"], ["T", "選んだメッセージに返信"], ["E", "自分のメッセージを編集"], ["Delete", "自分のメッセージを削除"], ["空の欄で ↑", "直前の自分のメッセージを編集"], ["Alt + ↑ ↓", "前後の会話へ"], ["Alt + 1 … 9", "別の人になる"], ["Alt + S", "送信内容を見る"], ["Esc", "開いているものを閉じる"], ["?", "この一覧"]],
 };
 
+let app = "";
 let words = en;
 let locale = "en-US";
 let zone;
@@ -87,13 +88,18 @@ export function speak(person) {
   document.documentElement.lang = words === ja ? "ja" : "en";
 }
 
+// The name that texts about the app use.
+export function speakOf(name) {
+  app = name;
+}
+
 export function t(key, values = {}) {
   let text = words[key] ?? en[key] ?? key;
   if (typeof text === "object" && !Array.isArray(text)) {
     text = text[new Intl.PluralRules(locale).select(values.count)] ?? text.other;
   }
   if (Array.isArray(text)) return text;
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? (name === "app" ? app : ""));
 }
 
 export const sizeOf = (bytes) => new Intl.NumberFormat(locale, { style: "unit", unit: bytes < 1e6 ? "kilobyte" : "megabyte", maximumFractionDigits: 1 }).format(bytes / (bytes < 1e6 ? 1e3 : 1e6));

@@ -1,0 +1,104 @@
+"""examples/bolt_app.py: an app that is not Kioku, in front of the playground as README.md says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.conftest import ROOT, Server, free_port, json_server
+from tests.integration.kioku_process import wait_for
+
+PROGRAM = "bolt_app"
+MANIFEST = ROOT / "examples" / f"{PROGRAM}.json"
+README = ROOT / "playground" / "README.md"
+
+
+@contextmanager
+def app_process(folder: Path, **settings: str) -> Iterator[None]:
+    """Run the app as its own process; what it says is in `folder`."""
+    with (folder / "app.txt").open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"examples.{PROGRAM}"],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdout=said,
+            stderr=said,
+        )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def settings_of(slack: Server) -> dict[str, str]:
+    """Return what the app needs for this playground, whatever the transport."""
+    return {
+        "SLACK_API_URL": slack.info["slack_api_url"],
+        "SLACK_BOT_TOKEN": slack.info["bot_token"],
+    }
+
+
+def exchanged(slack: Server, folder: Path) -> None:
+    """Fail unless a person's message and slash command are answered."""
+    state = slack.call("/_playground/state")
+    assert state["app_name"] == "Backwards"
+    ben = next(one["id"] for one in state["users"] if one["name"] == "Ben")
+
+    def texts() -> list[str]:
+        found = slack.call(f"/_playground/channels/dm/messages?as={ben}")["messages"]
+        return [str(one.get("text")) for one in found]
+
+    def acked() -> bool:
+        act = {"user": ben, "channel": "dm", "command": "/backwards", "text": "stressed"}
+        answer: dict[str, Any] = slack.call("/_playground/commands", act)
+        return bool(answer["ok"])
+
+    # Slack reports a command at once where no app listens yet: people type it again.
+    wait_for(acked)
+    wait_for(lambda: "desserts" in texts())
+    slack.call("/_playground/messages", {"user": ben, "channel": "dm", "text": "hello"})
+    wait_for(lambda: f"Hello, <@{ben}>!" in texts())
+    outcomes = {one["outcome"] for one in slack.call("/_playground/calls")["calls"]}
+    assert outcomes == {"ok"}, (folder / "app.txt").read_text("utf-8")
+
+
+def test_any_bolt_app_runs_over_socket_mode(tmp_path: Path) -> None:
+    """Bolt's own client connects; the event, the command and its response URL are Slack's."""
+    with json_server("playground", "--manifest", str(MANIFEST), "--no-model") as slack:
+        settings = settings_of(slack) | {"SLACK_APP_TOKEN": slack.info["app_token"]}
+        with app_process(tmp_path, **settings):
+            exchanged(slack, tmp_path)
+
+
+def test_any_bolt_app_runs_over_http(tmp_path: Path) -> None:
+    """With --request-url, Bolt's own server gets signed requests and verifies them."""
+    port = str(free_port())
+    asked = ("--no-model", "--request-url", f"http://127.0.0.1:{port}/slack/events")
+    with json_server("playground", "--manifest", str(MANIFEST), *asked) as slack:
+        settings = settings_of(slack) | {"SLACK_SIGNING_SECRET": slack.info["signing_secret"]}
+        with app_process(tmp_path, PORT=port, **settings):
+            exchanged(slack, tmp_path)
+
+
+def test_the_manifest_is_one_that_slack_takes() -> None:
+    """Slack's schema takes the manifest, which is JSON and names no Home tab and no agent."""
+    schema = json.loads((ROOT / "tests/data/manifest.schema.1.0.0.json").read_text("utf-8"))
+    jsonschema.Draft7Validator(schema).validate(json.loads(MANIFEST.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("name", ["SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+def test_the_readme_sets_what_the_app_reads(name: str) -> None:
+    """The commands of playground/README.md set each variable that the app reads."""
+    assert name in (ROOT / "examples" / f"{PROGRAM}.py").read_text("utf-8")
+    assert re.search(rf"^export .*{name}=", README.read_text("utf-8"), re.M)

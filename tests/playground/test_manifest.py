@@ -1,0 +1,145 @@
+"""Manifests of other apps: what may be left out, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.manifest import ManifestError, manifest_from, read_manifest
+from tests.playground.conftest import ROOT
+
+NAMED: dict[str, Any] = {"display_information": {"name": "Theirs"}}
+COMMAND = {"command": "/deploy", "description": "Deploy"}
+SHORTCUT = {"name": "File a Ticket", "type": "message", "callback_id": "ticket"}
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"display_information": None}, "The manifest lacks display_information.name."),
+    ({"display_information": {}}, "The manifest lacks display_information.name."),
+    (
+        {"display_information": {"name": 5}},
+        "display_information.name of the manifest must be a text.",
+    ),
+    ({"features": []}, "features of the manifest must hold names and values."),
+    (
+        {"features": {"slash_commands": [COMMAND, {"command": "/x"}]}},
+        "The manifest lacks features.slash_commands[1].description.",
+    ),
+    (
+        {"features": {"slash_commands": {"/deploy": "Deploy"}}},
+        "features.slash_commands of the manifest must be a list.",
+    ),
+    (
+        {"features": {"slash_commands": ["/deploy"]}},
+        "Each entry of features.slash_commands must hold names and values.",
+    ),
+    (
+        {"features": {"shortcuts": [{**SHORTCUT, "type": "channel"}]}},
+        "features.shortcuts[0].type of the manifest must be global or message.",
+    ),
+    (
+        {"oauth_config": {"scopes": {"bot": "chat:write"}}},
+        "oauth_config.scopes.bot of the manifest must be a list.",
+    ),
+    (
+        {"oauth_config": {"scopes": {"bot": [1]}}},
+        "oauth_config.scopes.bot of the manifest must be a list of texts.",
+    ),
+    (
+        {"settings": {"socket_mode_enabled": "yes"}},
+        "settings.socket_mode_enabled of the manifest must be true or false.",
+    ),
+]
+
+
+def test_a_name_is_enough() -> None:
+    """Everything but the name may be left out or null; the bot is called as the app is."""
+    for content in (NAMED, {**NAMED, "features": None, "settings": {"interactivity": None}}):
+        manifest = manifest_from(content)
+        assert (manifest.name, manifest.bot_name) == ("Theirs", "Theirs")
+        assert not any((manifest.scopes, manifest.events, manifest.commands, manifest.shortcuts))
+        assert {manifest.home_tab, manifest.interactivity, manifest.socket_mode} == {False}
+
+
+def test_what_the_playground_does_not_know_is_ignored() -> None:
+    """Functions, user scopes and request URLs are no obstacle; a command has its defaults."""
+    manifest = manifest_from(
+        {
+            **NAMED,
+            "features": {
+                "slash_commands": [{**COMMAND, "url": "https://example.com/slack/events"}],
+                "shortcuts": [SHORTCUT],
+                "assistant_view": {"suggested_prompts": [{"title": "Plan", "message": "Plan it"}]},
+                "unfurl_domains": ["example.com"],
+            },
+            "oauth_config": {"scopes": {"user": ["search:read"], "bot": ["commands"]}},
+            "settings": {"event_subscriptions": {"request_url": "https://example.com"}},
+            "functions": {"f": {}},
+        }
+    )
+    assert manifest.commands["/deploy"].usage_hint == ""
+    assert manifest.shortcuts["ticket"].kind == "message"
+    assert manifest.suggested_prompts == ({"title": "Plan", "message": "Plan it"},)
+    assert manifest.scopes == {"commands"}
+
+
+def test_json_may_be_indented_by_tabs(tmp_path: Path) -> None:
+    """A file whose name ends in .json is read as JSON, in which YAML would refuse tabs."""
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(NAMED, indent="\t"), "utf-8")
+    assert read_manifest(path).name == "Theirs"
+
+
+@pytest.mark.parametrize(("content", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+def test_a_mistake_is_named(content: dict[str, Any], sentence: str) -> None:
+    """What Slack requires and what has another type is named with its place."""
+    with pytest.raises(ManifestError) as caught:
+        manifest_from({**NAMED, **content})
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("m.yml", b"a: b: c", "The manifest {} is not YAML."),
+        ("m.json", b"{'a': 1}", "The manifest {} is not JSON."),
+        ("m.yml", b"\xff\xfe\x00", "The manifest {} is not YAML."),
+        ("m.yml", b"", "{} is not a Slack app manifest: display_information is missing."),
+        ("m.json", b"[]", "{} is not a Slack app manifest: display_information is missing."),
+        ("m.json", None, "The manifest {} cannot be read: No such file or directory."),
+    ],
+)
+def test_a_file_that_is_none_is_named(
+    tmp_path: Path, name: str, content: bytes | None, sentence: str
+) -> None:
+    """Whatever is in the file, the sentence says what it is not."""
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(path)
+    assert str(caught.value) == sentence.format(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--manifest", "nowhere.yml"], "The manifest nowhere.yml cannot be read: "),
+        (
+            ["--manifest", "manifest.yml", "--request-url", "https://example.com/slack/events"],
+            "url must be http on 127.0.0.1: the playground sends to no other host.",
+        ),
+        (["--manifest", "manifest.yml", "--host", "0.0.0.0"], "The playground serves this machine"),
+    ],
+)
+def test_the_command_ends_with_one_line(arguments: list[str], sentence: str) -> None:
+    """A start that cannot be says why in one line and exits with 1."""
+    command = [sys.executable, "-m", "playground", "--no-model", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(sentence)
+    assert ended.stderr.count("\n") == 1
