@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all coverage lint mutants conformance gallery docs docs-serve docs-reference bench trace profile soak aws-package sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants conformance gallery docs docs-serve docs-reference bench trace profile soak aws-package dist sbom audit clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -94,6 +94,15 @@ soak: install  ## The long fault runs, about 20 minutes; one table at the end
 
 aws-package: install  ## Build what the AWS functions run, into build/aws; checks the size
 	$(BIN)/python -m deploy.aws.package
+
+BUILDER := build/dist-builder
+
+dist:  ## Build the package's sdist, and its wheel from that, into dist/
+	rm -rf dist build/lib *.egg-info
+	$(PYTHON) -m venv --clear $(BUILDER)
+	$(BUILDER)/bin/python -m pip install --quiet --disable-pip-version-check $(FROM_LOCKS) -r deploy/image/requirements.lock
+	$(BUILDER)/bin/python -c 'from setuptools.build_meta import build_sdist; build_sdist("dist")'
+	$(BUILDER)/bin/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist dist/*.tar.gz
 
 SUPPLY := build/supply-chain
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bot import VERSION
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
 from bot.telemetry import disable_telemetry
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kioku", description="A Slack app that remembers the people it talks with."
     )
-    parser.add_argument("--version", action="version", version=f"kioku {version('kioku')}")
+    parser.add_argument("--version", action="version", version=f"kioku {VERSION}")
     commands = _add(parser.add_subparsers(dest="command", metavar="COMMAND"), _COMMANDS)
     commands["run"].add_argument(
         "--role",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from bot import DISTRIBUTION
+
 
 def manifest_path() -> Path:
     """Return where ``manifest.yml`` is: in the source tree, or where it was installed.
@@ -16,7 +18,7 @@ def manifest_path() -> Path:
     beside = Path(__file__).resolve().parents[2] / "manifest.yml"
     if beside.is_file():
         return beside
-    for file in files("kioku") or ():
+    for file in files(DISTRIBUTION) or ():
         if file.name == "manifest.yml":
             return Path(str(file.locate())).resolve()
     raise FileNotFoundError("manifest.yml is missing from this installation: install Kioku again.")

@@ -1,8 +1,8 @@
 """Traces by OpenTelemetry, sent by OTLP/HTTP: spans of the steps of one message, and no texts.
 
-The steps are those that the app measures with `memory.step`. The SDK is the extra ``kioku[traces]``
-and is imported only here. Its provider is not made the global one: what libraries would
-trace, texts among it, reaches no exporter.
+The steps are those that the app measures with `memory.step`. The SDK is the extra
+``kioku-slack[traces]`` and is imported only here. Its provider is not made the global one:
+what libraries would trace, texts among it, reaches no exporter.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as contexts
 from opentelemetry.trace import Span, Status, StatusCode, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from bot import VERSION
 from bot.logs import current_log_fields
 from bot.runtime.startup import StartError
 from memory import traced
@@ -102,7 +102,7 @@ async def exporting_traces(endpoint: str) -> AsyncIterator[None]:
             "KIOKU_TRACES_ENDPOINT needs the OpenTelemetry SDK: run `pip install '.[traces]'` in"
             " the folder of Kioku's source."
         ) from None
-    resource = Resource({"service.name": "kioku", "service.version": version("kioku")})
+    resource = Resource({"service.name": "kioku", "service.version": VERSION})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint, timeout=_TIMEOUT_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from importlib.metadata import version
 
+from bot import VERSION
 from bot.locale import Language, say
 from bot.types import OperatingState
 
@@ -24,7 +24,7 @@ def operation_lines(
     oldest = written(state.now - timedelta(seconds=state.oldest_seconds or 0.0))
     server = state.server.split()[0]
     return [
-        say(language, "operations_version", version=version("kioku"), server=server),
+        say(language, "operations_version", version=VERSION, server=server),
         say(language, "operations_models", models=models),
         say(language, "operations_processes", number=state.processes),
         say(language, "operations_waiting", number=state.waiting, oldest=oldest)

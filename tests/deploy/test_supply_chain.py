@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 
 _PINNED = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.M)
@@ -25,7 +26,8 @@ def test_the_bill_of_materials_is_the_lock(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     found = json.loads((tmp_path / "build" / "sbom.cdx.json").read_text("utf-8"))
     assert found["bomFormat"] == "CycloneDX"
-    assert found["metadata"]["component"]["name"] == "kioku"
+    component = found["metadata"]["component"]
+    assert (component["name"], component["version"]) == (DISTRIBUTION, VERSION)
     listed = {(one["name"], one["version"]) for one in found["components"]}
     pinned = set(_PINNED.findall((ROOT / "requirements.lock").read_text("utf-8")))
     assert len(pinned) > 50

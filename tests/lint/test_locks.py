@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
+from bot import DISTRIBUTION, VERSION
 from tests.lint.tables import ROOT
 
 LOCKS = {
@@ -43,6 +44,22 @@ def test_each_package_is_pinned_with_hashes_and_no_index_is_named() -> None:
             if entry.strip() and not (_PINNED.match(entry) and "--hash=sha256:" in entry)
         ]
     assert wrong == []
+
+
+def test_the_package_is_what_the_app_says() -> None:
+    """Name, version and extras of the package are those that the app and its pages name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert (project["name"], project["version"]) == (DISTRIBUTION, VERSION)
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert headings[0] == "Unreleased" or headings[0].startswith(VERSION)
+    extras = set(project["optional-dependencies"])
+    named = set()
+    for name in (".env.example", "CHANGELOG.md", "docs/how-to/backup.md", "bot/runtime/secrets.py"):
+        text = (ROOT / name).read_text("utf-8")
+        assert "kioku[" not in text
+        named |= set(re.findall(rf"{DISTRIBUTION}\[(\w+)\]", text))
+    assert named <= extras
+    assert "aws" in named
 
 
 def test_make_up_installs_the_embedded_postgresql_of_the_extra() -> None:

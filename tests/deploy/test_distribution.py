@@ -1,0 +1,130 @@
+"""The package: its sdist and wheel, as PyPI would show them and as pipx runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import zipfile
+from configparser import ConfigParser
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+from bot import DISTRIBUTION, VERSION
+from tests.conftest import ROOT
+from tests.deploy.test_image import PACKAGES, context_files
+from tests.integration.kioku_process import Running, wait_for
+from tests.integration.test_local_run import Playground
+
+_PINNED = re.compile(r"^([a-z0-9._-]+==[^\s;\\]+)( ;[^\\\n]+)?", re.M)
+INSTALL_SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make dist` writes, in a folder with nothing but what the package needs."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in [*context_files(), "Makefile"]:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    command = ["make", "dist", f"PYTHON={sys.executable}"]
+    made = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return copy / "dist"
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    """The one wheel, for every platform."""
+    [found] = dist.glob("*.whl")
+    assert found.name == f"kioku_slack-{VERSION}-py3-none-any.whl"
+    return found
+
+
+def test_the_metadata_says_what_it_is(wheel: Path) -> None:
+    """Name, version, licence, readme and extras; the command is `kioku`."""
+    with zipfile.ZipFile(wheel) as content:
+        folder = f"kioku_slack-{VERSION}.dist-info"
+        metadata = message_from_string(content.read(f"{folder}/METADATA").decode())
+        entry_points = ConfigParser()
+        entry_points.read_string(content.read(f"{folder}/entry_points.txt").decode())
+        assert f"{folder}/licenses/LICENSE" in content.namelist()
+    assert (metadata["Name"], metadata["Version"]) == (DISTRIBUTION, VERSION)
+    # Another project has the name `kioku` on PyPI.
+    assert DISTRIBUTION != "kioku"
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Summary"].startswith("A Slack app that remembers")
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert str(metadata.get_payload()).strip() == (ROOT / "README.md").read_text("utf-8").strip()
+    assert metadata.get_all("Provides-Extra") == ["embedded", "anthropic", "aws", "traces"]
+    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
+    assert dict(entry_points["console_scripts"]) == {"kioku": "bot.runtime.cli:main"}
+
+
+def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:
+    """Migrations, catalogues, prices, the page and `py.typed`: each file, in sdist and wheel."""
+    files = {name for name in context_files() if name.split("/")[0] in PACKAGES}
+    files = {name for name in files if not name.endswith((".mo", ".md"))}
+    assert {f"{package}/py.typed" for package in PACKAGES} <= files
+    with zipfile.ZipFile(wheel) as content:
+        inside = {name for name in content.namelist() if ".dist-info/" not in name}
+    assert inside == {*files, f"kioku_slack-{VERSION}.data/data/share/kioku/manifest.yml"}
+    with tarfile.open(dist / f"kioku_slack-{VERSION}.tar.gz") as content:
+        packed = {name.partition("/")[2] for name in content.getnames()}
+    assert {*files, "manifest.yml", "pyproject.toml", "README.md", "LICENSE"} <= packed
+
+
+@pytest.mark.timeout(900)
+def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
+    """`pipx run --spec WHEEL kioku up` answers a person, from an environment of its own."""
+    pins = (ROOT / f"requirements{name}.lock" for name in ("", "-local"))
+    lines = ["".join(parts) for lock in pins for parts in _PINNED.findall(lock.read_text("utf-8"))]
+    (tmp_path / "constraints.txt").write_text("\n".join(lines), "utf-8")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {
+        "PIPX_HOME": str(tmp_path / "pipx"),
+        "PIPX_DEFAULT_PYTHON": sys.executable,
+        "PIP_CONSTRAINT": str(tmp_path / "constraints.txt"),
+        "PORT": "0",
+        "KIOKU_LOG_LEVEL": "warning",
+    }
+    command = [sys.executable, "-m", "pipx", "run", "--spec", f"{wheel}[embedded]", "kioku"]
+    told = subprocess.run(
+        [*command, "--version"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_SECONDS,
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (0, f"kioku {VERSION}\n"), told.stderr[-3000:]
+    with (tmp_path / "stdout.txt").open("wb") as out, (tmp_path / "stderr.txt").open("wb") as err:
+        process = subprocess.Popen(
+            [*command, "up"],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            process_group=0,
+        )
+    try:
+        kioku = Running(process, tmp_path)
+        person = Playground.of(kioku)
+        person.say("ラーメンが好きです")
+        wait_for(person.answers)
+        page = person.server.call("/_playground/state")
+        assert (page["app_name"], page["native_name"]) == ("Kioku", "記憶")
+        assert kioku.stop(signal.SIGINT).code == 0
+    finally:
+        process.terminate()
+        process.wait(60)
