@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import tomllib
-from dataclasses import dataclass
+from contextvars import Context
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -134,10 +136,21 @@ _ADMIT: LiteralString = (
 )
 
 
+@dataclass(slots=True)
+class _Spent:
+    """Calls of models that are not written yet, their tokens and their cost in US dollars."""
+
+    calls: int = 0
+    tokens: int = 0
+    cost: Decimal = field(default_factory=Decimal)
+    unpriced: int = 0
+
+
 class Quotas:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
-    Hours are those of the clock, days those of UTC. Messages are counted by their rows in
+    Model calls are written by one task, all that ended meanwhile in one statement: otherwise each
+    answer would wait for the row of its workspace. Hours are those of the clock, days those of UTC. Messages are counted by their rows in
     ``inbox_events``, other requests that call a model in ``person_requests``; one hourly limit
     holds for both together.
     """
@@ -149,6 +162,8 @@ class Quotas:
         self._prices = prices
         self._messages_per_hour = messages_per_hour
         self._tokens_per_day = tokens_per_day
+        self._unwritten: dict[str, _Spent] = {}
+        self._writing: asyncio.Task[None] | None = None
 
     @property
     def messages_per_hour(self) -> int:
@@ -205,25 +220,57 @@ class Quotas:
             sentence="share_tokens", limit=self._tokens_per_day, seconds=row["seconds"]
         )
 
-    @measured("shares")
     async def spend(self, team_id: str, used: TokenUse) -> None:
-        """Count a call of a model for a workspace, the tokens it used and their cost."""
+        """Count a call of a model for a workspace, the tokens it used and their cost.
+
+        With a limit of tokens it returns once that is written, otherwise at once.
+        """
         for (model, kind), tokens in used.items():
             named = model if self._prices.knows(model) else "unpriced"
             count("model_tokens", tokens, team=team_id, model=named, kind=kind)
         cost, unpriced = self._prices.cost(used)
         count("model_cost_usd", float(cost), team=team_id)
-        try:
-            await execute_statement(
-                self._pool,
-                "INSERT INTO token_use AS known (team_id, day, tokens, calls, cost_usd, unpriced)"
-                " VALUES (%s, (now() AT TIME ZONE 'utc')::date, %s, 1, %s, %s)"
-                " ON CONFLICT (team_id, day) DO UPDATE"
-                " SET tokens = known.tokens + excluded.tokens, calls = known.calls + 1,"
-                " cost_usd = known.cost_usd + excluded.cost_usd,"
-                " unpriced = known.unpriced + excluded.unpriced",
-                (team_id, used.total(), cost, unpriced),
-            )
-        except OperationalError as error:
-            # An answer is worth more than its bill.
-            log.warning("%d tokens were not counted: %s", used.total(), fault(error))
+        spent = self._unwritten.setdefault(team_id, _Spent())
+        spent.calls += 1
+        spent.tokens += used.total()
+        spent.cost += cost
+        spent.unpriced += unpriced
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), context=Context())
+        if self._tokens_per_day:
+            await self.written()
+
+    async def written(self) -> None:
+        """Wait until what was spent so far is written, or could not be."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    @measured("shares")
+    async def _write(self) -> None:
+        while self._unwritten:
+            spent, self._unwritten = self._unwritten, {}
+            try:
+                await execute_statement(
+                    self._pool,
+                    "INSERT INTO token_use AS known"
+                    " (team_id, day, tokens, calls, cost_usd, unpriced)"
+                    " SELECT team, (now() AT TIME ZONE 'utc')::date, tokens, calls, cost, unpriced"
+                    " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::numeric[],"
+                    " %s::bigint[]) AS spent (team, tokens, calls, cost, unpriced)"
+                    " ORDER BY team ON CONFLICT (team_id, day) DO UPDATE"
+                    " SET tokens = known.tokens + excluded.tokens,"
+                    " calls = known.calls + excluded.calls,"
+                    " cost_usd = known.cost_usd + excluded.cost_usd,"
+                    " unpriced = known.unpriced + excluded.unpriced",
+                    (
+                        [*spent],
+                        [one.tokens for one in spent.values()],
+                        [one.calls for one in spent.values()],
+                        [one.cost for one in spent.values()],
+                        [one.unpriced for one in spent.values()],
+                    ),
+                )
+            except OperationalError as error:
+                # An answer is worth more than its bill.
+                tokens = sum(one.tokens for one in spent.values())
+                log.warning("%d tokens were not counted: %s", tokens, fault(error))

@@ -133,7 +133,10 @@ async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
                 known.installation = connections.installation
             wiring = Application(connections)
             await wiring.queue.open()
-            yield wiring
+            try:
+                yield wiring
+            finally:
+                await wiring.quotas.written()
 
 
 def _departed(envelope: Envelope) -> Installation | None:

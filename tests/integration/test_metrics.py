@@ -100,6 +100,7 @@ async def test_a_call_with_a_price_costs(make_app: MakeApp, tmp_path: Path) -> N
     async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
         await app.ask(app.slack.place(), "I like ramen.")
         seen = values(await scrape(port))
+    await app.wiring.quotas.written()
     [row] = app.rows("SELECT cost_usd, unpriced, tokens FROM token_use")
     labels = (("kind", "input"), ("model", STAND_IN_MODEL), ("team", app.slack.team_id))
     sent = seen["kioku_model_tokens_total", labels]

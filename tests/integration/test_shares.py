@@ -116,6 +116,29 @@ async def test_tokens_add_up(make_app: MakeApp) -> None:
     assert await app.wiring.quotas.tokens_used_up("T2") is None
 
 
+async def test_calls_that_end_together_are_written_together(make_app: MakeApp) -> None:
+    """Without a limit nobody waits for the row of the workspace: two writes for twenty calls."""
+    app = await make_app()
+    app.rows("CREATE TABLE written AS SELECT 1 AS write LIMIT 0")
+    app.rows("GRANT INSERT ON written TO PUBLIC")
+    app.rows(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO written VALUES (1); RETURN NULL; END'"
+    )
+    app.rows("CREATE TRIGGER note AFTER INSERT OR UPDATE ON token_use EXECUTE FUNCTION note()")
+    await app.wiring.quotas.spend("T1", tokens_used(1))
+    await asyncio.sleep(0)
+    for number in range(19):
+        await app.wiring.quotas.spend(f"T{number % 2 + 1}", tokens_used(1))
+    await app.wiring.quotas.written()
+    used = app.rows("SELECT team_id, calls, tokens FROM token_use ORDER BY team_id")
+    assert used == [
+        {"team_id": "T1", "calls": 11, "tokens": 11},
+        {"team_id": "T2", "calls": 9, "tokens": 9},
+    ]
+    assert len(app.rows("SELECT 1 FROM written")) <= 4
+
+
 async def test_remembering_counts_too(make_app: MakeApp) -> None:
     """Formation's tokens are counted, and it waits for the next day where none are left."""
     app = await make_app(workspace_tokens_per_day=1_000_000)
@@ -140,6 +163,7 @@ async def test_without_limits_nothing_is_refused(make_app: MakeApp) -> None:
     place = app.slack.place()
     asked = await app.ask(place, "Hello")
     assert app.turn(asked)["status"] == "answered"
+    await app.wiring.quotas.written()
     [used] = app.rows("SELECT calls, tokens FROM token_use")
     assert used["calls"] == 1
     assert used["tokens"] > 100
