@@ -149,10 +149,10 @@ class _Spent:
 class Quotas:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
-    Model calls are written by one task, all that ended meanwhile in one statement: otherwise each
-    answer would wait for the row of its workspace. Hours are those of the clock, days those of UTC. Messages are counted by their rows in
+    Hours are those of the clock, days those of UTC. Messages are counted by their rows in
     ``inbox_events``, other requests that call a model in ``person_requests``; one hourly limit
-    holds for both together.
+    holds for both together. Model calls are written by one task, all that ended meanwhile in one
+    statement: otherwise each answer would wait for the row of its workspace.
     """
 
     def __init__(
