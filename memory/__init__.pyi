@@ -21,12 +21,14 @@ from .formation.chat_model import (
     TokenUse as TokenUse,
     memory_model as memory_model,
     provider_and_name as provider_and_name,
+    token_use as token_use,
 )
 from .formation.evidence import (
     OMITTED as OMITTED,
     PersonMessage as PersonMessage,
 )
 from .formation.former import (
+    FORMATION_SECTION as FORMATION_SECTION,
     Former as Former,
     warm_up as warm_up,
 )
@@ -58,6 +60,18 @@ from .formation.user_store import (
 from .formation.verdicts import (
     SensitivePolicy as SensitivePolicy,
     Verifier as Verifier,
+)
+from .improvement.checks import (
+    MAX_PROMPT as MAX_PROMPT,
+    PromptRefusal as PromptRefusal,
+    prompt_refusal as prompt_refusal,
+)
+from .improvement.comparison import compare_prompts as compare_prompts
+from .improvement.optimizer import (
+    OPTIMIZER_CALLS as OPTIMIZER_CALLS,
+    OptimizerKind as OptimizerKind,
+    RatedExchange as RatedExchange,
+    improve_prompts as improve_prompts,
 )
 from .model.custom_schemas import (
     checked_schemas as checked_schemas,

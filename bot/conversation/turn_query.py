@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 from bot.conversation.claimed_message import ClaimedMessage, Interrupted, raise_if_changed
 from bot.slack.text import typed
 from bot.types import ConsentMode, MemoryState
+from bot.users.prompt_versions import ACTIVE_STYLE
 from bot.users.quotas import BEFORE, SECONDS_LEFT
 from bot.users.settings import (
     MEMORY_STATE,
@@ -64,13 +65,15 @@ class TurnContext:
     """Earlier turns: `exchanges` in order, and the person's words that are not formed yet.
 
     `forgotten` are the timestamps of messages in this channel that the person had forgotten.
-    `memories` are what `memory.recall_memories` reads first.
+    `memories` are what `memory.recall_memories` reads first. `style` is the workspace's own text of
+    that section of the prompt, if an admin approved one.
     """
 
     exchanges: tuple[Exchange, ...]
     recent_words: tuple[str, ...]
     forgotten: frozenset[str] = frozenset()
     memories: Sequence[Mapping[str, Any]] = ()
+    style: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ async def read_turn_start(
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
         f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"
         f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
-        f" {memories} AS memories,"
+        f" {memories} AS memories, {ACTIVE_STYLE} AS style,"
         f" CASE WHEN %(count_requests)s THEN {BEFORE} ELSE 0 END AS requests_before,"
         f" {SECONDS_LEFT} AS seconds_left"
         f" FROM ({MEMORY_STATE}) state LEFT JOIN inbox_events event ON event.id = %(event)s",
@@ -151,7 +154,7 @@ def _is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
 def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> TurnContext:
     forgotten = frozenset(row["forgotten"])
     if off:
-        return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten)
+        return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten, style=row["style"])
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
     recent = {
         one["ts"]: redact(typed(one["text"], bot_user_id)).text for one in row["waiting"] or []
@@ -165,4 +168,5 @@ def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> 
         recent_words=tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown),
         forgotten=forgotten,
         memories=row["memories"] or [],
+        style=row["style"],
     )

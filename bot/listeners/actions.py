@@ -39,6 +39,7 @@ from bot.views.home_list import (
     position_of,
 )
 from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION, UNDO_IMPORT_ACTION
+from bot.views.improvement import PROMPT_ACTION
 from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
@@ -100,6 +101,7 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         EXPORT_ACTION: modals.exporting.exported,
         UNDO_IMPORT_ACTION: modals.importing.undone,
         FEEDBACK_ACTION: modals.feedback.clicked,
+        PROMPT_ACTION: modals.prompts.decided,
     }
     clicks_in_modals: dict[str, ModalClick] = {
         PAGE_ACTION: modals.listed,

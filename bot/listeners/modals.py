@@ -22,6 +22,7 @@ from bot.views.feedback import FEEDBACK_FORM, feedback_errors
 from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import KIND_ACTION, MEMORY_FORM
 from bot.views.import_export import IMPORT_FORM, IMPORT_PREVIEW
+from bot.views.improvement import PROMPT_FORM
 from bot.views.modal_triggers import OPENED, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
 from bot.views.views import SlackView, language_of_view, loading_view
@@ -51,6 +52,7 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
         IMPORT_PREVIEW: (_no_errors, modals.importing.imported),
         ERASE_FORM: (modals.erasing.errors, modals.erasing.erased),
         FEEDBACK_FORM: (feedback_errors, modals.feedback.explained),
+        PROMPT_FORM: (_no_errors, modals.prompts.edited),
     }
 
     @app.view(re.compile(f"^({'|'.join(submissions)})$"))

@@ -19,6 +19,7 @@ from bot.slack.messages import thread_key
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode, PersonSettings
 from bot.users.policies import AccessControl
+from bot.users.prompt_versions import active_sections
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload
@@ -57,6 +58,7 @@ from memory import (
     matching,
     person_transaction,
     redact,
+    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -219,6 +221,8 @@ class MemoryAdder:
             await mark_message_formed(connection, person, quoted.channel, ts)
 
         where = await self.audiences.view_in(person, quoted.channel)
+        async with transaction(self.pool) as connection:
+            _, sections = await active_sections(connection, person.team_id)
         said = PersonMessage(
             text=words,
             channel=quoted.channel if ts else "",
@@ -227,7 +231,13 @@ class MemoryAdder:
             zone=settings.zone,
         )
         try:
-            formed = await self.former.form(where, [said], in_commit=in_commit, deadline=_DEADLINE)
+            formed = await self.former.form(
+                where,
+                [said],
+                in_commit=in_commit,
+                deadline=_DEADLINE,
+                section=sections["formation"],
+            )
         except FormationUnavailable:
             formed = FormationResult(changes=(), refused=(), late=True)
         if formed.tokens:

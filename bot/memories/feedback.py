@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from bot.locale import Language, say
 from bot.slack.text import storable
-from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.blocks import Payload, button, ephemeral_payload, question_payload
 from bot.views.feedback import FeedbackDetails, feedback_form, parse_rating
+from bot.views.modal_triggers import SHARE_ACTION
 from bot.views.views import SlackView, metadata_of, sentence_view
 from memory import Person, Pool, person_transaction, redact_texts
 
@@ -23,30 +24,36 @@ class Feedback:
 
     async def clicked(self, person: Person, language: Language, value: str) -> Payload:
         """Store what a click on a button with `value` says; return the thanks for it."""
-        stored = await self._rate(person, value)
-        return ephemeral_payload(say(language, "feedback_thanks" if stored else "feedback_others"))
+        if await self._rate(person, value) is None:
+            return ephemeral_payload(say(language, "feedback_others"))
+        share = button(SHARE_ACTION, say(language, "feedback_share_button"), value)
+        return question_payload(say(language, "feedback_thanks"), share)
 
-    async def asked_why(self, person: Person, language: Language, value: str) -> SlackView:
-        """Store a bad rating at once, and return the form that asks for its reasons."""
+    async def form(self, person: Person, language: Language, value: str) -> SlackView:
+        """Store a rating at once, and return the form that asks for more."""
         given = await self._rate(person, value)
         if given is None:
             return sentence_view(language, "feedback_title", say(language, "feedback_others"))
-        return feedback_form(language, parse_rating(value)[1], given)
+        return feedback_form(language, value, given)
 
     async def explained(
         self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> SlackView:
-        """Store the reasons and comment of a submitted form; return the thanks."""
+        """Store what a submitted form says; return the thanks."""
+        rating, turn = parse_rating(metadata_of(view)["rating"])
         from_form = FeedbackDetails.read(view)
         [comment] = await redact_texts(storable(from_form.comment))
         async with person_transaction(self.pool, person) as connection:
             done = await connection.execute(
-                "UPDATE feedback SET rating = 'bad', reasons = %s, comment = %s, changed_at = now()"
+                "UPDATE feedback SET rating = %s, reasons = %s, comment = %s, shared = %s,"
+                " changed_at = now()"
                 " WHERE turn_id = %s AND team_id = %s AND user_id = %s",
                 (
+                    rating,
                     list(from_form.reasons),
                     comment.text,
-                    UUID(metadata_of(view)["turn"]),
+                    from_form.shared,
+                    UUID(turn),
                     person.team_id,
                     person.user_id,
                 ),
@@ -73,7 +80,7 @@ class Feedback:
                 " memories = excluded.memories,"
                 " reasons = CASE excluded.rating WHEN 'bad' THEN f.reasons ELSE '{}' END,"
                 " comment = CASE excluded.rating WHEN 'bad' THEN f.comment ELSE '' END"
-                " RETURNING reasons, comment",
+                " RETURNING reasons, comment, shared",
                 {
                     "rating": rating,
                     "turn": UUID(turn),
@@ -82,10 +89,6 @@ class Feedback:
                 },
             )
             row = await found.fetchone()
-        return (
-            FeedbackDetails(reasons=_known(row["reasons"]), comment=row["comment"]) if row else None
-        )
-
-
-def _known(reasons: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(reason) for reason in reasons)
+        if row is None:
+            return None
+        return FeedbackDetails(**{**row, "reasons": tuple(row["reasons"])})

@@ -18,6 +18,7 @@ from bot.memories.erasing import PersonEraser
 from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
+from bot.notices.prompt_reviews import PromptReviews
 from bot.slack.permalinks import Permalinks
 from bot.views.memories import (
     NEAREST_SHOWN,
@@ -29,13 +30,16 @@ from bot.views.memories import (
 )
 from bot.views.modal_triggers import (
     ADD_ACTION,
+    EDIT_PROMPT_ACTION,
     ERASE_ACTION,
     FEEDBACK_ACTION,
     HOME_MORE_ACTION,
     IMPORT_ALL_ACTION,
     MENU_ACTION,
     MY_MEMORIES,
+    PROMPT_CASES_ACTION,
     SETTINGS_ACTION,
+    SHARE_ACTION,
     USE_HERE_ACTION,
     USED_ACTION,
     VIEW_ACTION,
@@ -79,6 +83,7 @@ class Modals:
     erasing: PersonEraser
     own: MemoryActions
     feedback: Feedback
+    prompts: PromptReviews
 
     async def content(
         self, body: Mapping[str, Any], person: Person, language: Language
@@ -110,7 +115,10 @@ class Modals:
             SETTINGS_ACTION: self.controls.settings_form,
             HOME_MORE_ACTION: self._more,
             ERASE_ACTION: self.erasing.form,
-            FEEDBACK_ACTION: self.feedback.asked_why,
+            FEEDBACK_ACTION: self.feedback.form,
+            SHARE_ACTION: self.feedback.form,
+            EDIT_PROMPT_ACTION: self.prompts.edit_form,
+            PROMPT_CASES_ACTION: self.prompts.cases,
             ADD_ACTION: self._blank,
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,

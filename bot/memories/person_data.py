@@ -86,7 +86,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             connection,
             person,
             "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, reasons, comment,"
-            " f.model, f.latency_ms, memories, given_at, changed_at"
+            " shared, f.model, f.latency_ms, memories, given_at, changed_at"
             " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
             " turn ON turn.id = f.turn_id",
             "given_at",
@@ -232,6 +232,12 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
     counts |= await delete_each(connection, conditions, values)
     counts["inbox_events"] += blanked.rowcount
     await connection.execute("SELECT forget_author_of_events()")
+    # What they decided as an admin stays, without their id.
+    await connection.execute(
+        "UPDATE prompt_changes SET changed_by = NULL WHERE team_id = %(team)s"
+        " AND changed_by = %(user)s",
+        values,
+    )
     return counts
 
 

@@ -162,7 +162,7 @@ class FormationJobs:
         shared = await self._audiences.is_shared(namespace)
         spend = partial(self._quotas.spend, team)
         while True:
-            settings, ids, words, traceparent = await read_unformed(
+            settings, ids, words, traceparent, section = await read_unformed(
                 self._pool, namespace, _TURNS_AT_ONCE
             )
             off = settings.off_reason(self._consent)
@@ -197,6 +197,7 @@ class FormationJobs:
                         said,
                         in_commit=in_commit,
                         spend=spend,
+                        section=section,
                     )
                 except _Overtaken:
                     continue

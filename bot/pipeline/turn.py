@@ -243,6 +243,7 @@ async def _prompt(
             memory_off=off is not None,
             files=files,
             now=datetime.now(turn_row.memory_state.settings.zone),
+            style=context.style,
         )
 
 

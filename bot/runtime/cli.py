@@ -69,6 +69,10 @@ _COMMANDS = {
         "feedback_command:feedback",
         "list what people thought of replies, with their comments and no message",
     ),
+    "improve": (
+        "improve_command:improve",
+        "let the memory model propose better prompts from shared feedback, for an admin to approve",
+    ),
     "policy": ("", "say who may use Kioku in one workspace, where, and with what"),
 }
 _FAILED = {
@@ -118,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_backup(commands)
     _add_policy(_add(_verbs(commands["policy"]), _POLICY))
     _add_feedback(commands["feedback"])
+    _add_improve(commands["improve"])
     return parser
 
 
@@ -193,6 +198,25 @@ def _add_feedback(feedback: argparse.ArgumentParser) -> None:
     )
     feedback.add_argument(
         "--format", choices=("text", "jsonl", "csv"), default="text", help="what to print"
+    )
+
+
+def _add_improve(improve: argparse.ArgumentParser) -> None:
+    improve.add_argument("--team", metavar="T…", help="the workspace's id, if there are several")
+    improve.add_argument(
+        "--kind",
+        choices=("gradient", "metaprompt", "prompt_memory"),
+        default="gradient",
+        help="of LangMem's optimizer: up to 6, 5 or 1 model calls for each text",
+    )
+    improve.add_argument(
+        "--only", choices=("style", "formation"), help="the style of answers, or how memories form"
+    )
+    improve.add_argument("--yes", action="store_true", help="begin without typing the id")
+    instead = improve.add_mutually_exclusive_group()
+    instead.add_argument("--list", dest="listed", action="store_true", help="print versions")
+    instead.add_argument(
+        "--rollback", action="store_true", help="use the texts before the present version again"
     )
 
 

@@ -26,6 +26,7 @@ from bot.memories.importing import Importer
 from bot.memories.modals import Modals
 from bot.memories.slack_deletions import SlackDeletions
 from bot.notices.change_notices import ChangeNotices
+from bot.notices.prompt_reviews import PromptReviews
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
@@ -124,6 +125,7 @@ class Application:
             erasing=PersonEraser(pool, self.profiles, slack),
             own=self.memory_actions,
             feedback=Feedback(pool),
+            prompts=PromptReviews(pool, slack, self.profiles, settings.admins),
         )
         self.home_publisher = HomePublisher(
             pool,

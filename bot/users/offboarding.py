@@ -64,6 +64,8 @@ TABLES = (
     WorkspaceTable("token_use", "day"),
     WorkspaceTable("slack_budgets", "refilled_at"),
     WorkspaceTable("workspace_policies", "changed_at"),
+    WorkspaceTable("prompt_versions", "created_at"),
+    WorkspaceTable("prompt_changes", "at"),
     WorkspaceTable("operator_actions", "at"),
     WorkspaceTable("installations", "installed_at"),
 )

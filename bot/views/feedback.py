@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, cast
 from bot.locale import Language, say
 from bot.views.blocks import Block, input_block, note, option
 from bot.views.modal_triggers import BAD, GOOD
-from bot.views.views import SlackView, entered, form_view, language_of_view
+from bot.views.views import SlackView, entered, form_view, language_of_view, metadata_of
 
 FEEDBACK_FORM = "feedback_form"
 COMMENT_LIMIT = 1_000
@@ -22,15 +22,19 @@ REASONS = {
     "other": "feedback_other",
 }
 """The reasons for a bad rating, as stored, each with the key of its sentence."""
-_REASONS, _COMMENT = "reasons", "comment"
+_REASONS, _COMMENT, _SHARED = "reasons", "comment", "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackDetails:
-    """Why a reply was found bad: names of `REASONS`, and words."""
+    """Why a reply was found bad: names of `REASONS`, and words.
+
+    `shared`: the person shares the exchange with the admins.
+    """
 
     reasons: tuple[str, ...] = ()
     comment: str = ""
+    shared: bool = False
 
     @classmethod
     def read(cls, view: Mapping[str, Any]) -> Self:
@@ -41,6 +45,7 @@ class FeedbackDetails:
         return cls(
             reasons=tuple(reason for reason in REASONS if reason in names),
             comment=str(said).strip(),
+            shared=bool(entered(view, _SHARED).get("selected_options")),
         )
 
 
@@ -55,8 +60,11 @@ def parse_rating(value: str) -> tuple[Literal["good", "bad"], str]:
     return cast('Literal["good", "bad"]', rating), turn
 
 
-def feedback_form(language: Language, turn: str, details: FeedbackDetails) -> SlackView:
-    """Return the question what was wrong with a reply, with what was said before filled in."""
+def feedback_form(language: Language, value: str, details: FeedbackDetails) -> SlackView:
+    """Return the form for a rating, a button's value, with what was said before filled in.
+
+    It asks whether the exchange is shared with the admins, and what was wrong with a bad reply.
+    """
     options = {reason: option(say(language, key), reason) for reason, key in REASONS.items()}
     before = [options[reason] for reason in details.reasons if reason in options]
     reasons = {
@@ -70,18 +78,29 @@ def feedback_form(language: Language, turn: str, details: FeedbackDetails) -> Sl
         "max_length": COMMENT_LIMIT,
         **({"initial_value": details.comment} if details.comment else {}),
     }
-    blocks: list[Block] = [
-        input_block(_REASONS, say(language, "feedback_why"), reasons, optional=True),
-        input_block(_COMMENT, say(language, "feedback_comment"), comment, optional=True),
-        note(say(language, "feedback_who_reads")),
-    ]
+    box = option(say(language, "feedback_share"), _SHARED)
+    share = {
+        "type": "checkboxes",
+        "options": [box],
+        **({"initial_options": [box]} if details.shared else {}),
+    }
+    label, hint = say(language, "feedback_share_label"), say(language, "feedback_share_hint")
+    blocks: list[Block] = [input_block(_SHARED, label, share, optional=True, hint=hint)]
+    rating, _ = parse_rating(value)
+    if rating == BAD:
+        blocks = [
+            input_block(_REASONS, say(language, "feedback_why"), reasons, optional=True),
+            input_block(_COMMENT, say(language, "feedback_comment"), comment, optional=True),
+            *blocks,
+            note(say(language, "feedback_who_reads")),
+        ]
     return form_view(
         language,
         "feedback_title",
         blocks,
         callback=FEEDBACK_FORM,
         submit="feedback_send",
-        metadata={"turn": turn},
+        metadata={"rating": value},
     )
 
 
@@ -90,6 +109,7 @@ def feedback_errors(view: Mapping[str, Any]) -> dict[str, str]:
     given, language = FeedbackDetails.read(view), language_of_view(view)
     if len(given.comment) > COMMENT_LIMIT:
         return {_COMMENT: say(language, "feedback_too_long", count=COMMENT_LIMIT)}
-    if not (given.reasons or given.comment):
+    rating, _ = parse_rating(metadata_of(view)["rating"])
+    if rating == BAD and not (given.reasons or given.comment):
         return {_REASONS: say(language, "feedback_empty")}
     return {}

@@ -254,10 +254,12 @@ def _without_retries(
             raise _down(fault, model) from None
         # The API refuses a reasoning item that it has not stored, so only text and calls are kept.
         # A lone surrogate in an argument could not be encoded.
+        # `with_structured_output` reads what LangChain has parsed.
+        kept = {k: v for k, v in answer.additional_kwargs.items() if k == "parsed"}
         return answer.model_copy(
             update={
                 "content": str(answer.text),
-                "additional_kwargs": {"refusal": True} if _is_refusal(answer) else {},
+                "additional_kwargs": kept | ({"refusal": True} if _is_refusal(answer) else {}),
                 "tool_calls": [
                     {**call, "args": clean_content(call["args"], None)}
                     for call in answer.tool_calls

@@ -545,6 +545,8 @@ NO_WORDS = {
         *("team_id", "user_id", "kind", "audience", "key", "narrow_audience", "narrow_key"),
     },
     "operator_actions": {"operator", "action", "team_id", "user_id", "host", "outcome"},
+    "prompt_changes": {"team_id", "action"},
+    "prompt_versions": {"team_id", "kind", "cases", "effect", "status"},
     "store": {"prefix", "key"},
     "turns": {
         *("team_id", "user_id", "channel_id", "thread", "audience", "question_ts", "reply_ts"),
@@ -565,7 +567,7 @@ def test_every_text_is_in_a_list(database: str) -> None:
     )
     texts: dict[str, set[str]] = {}
     for one in (*TABLES.texts, *MEMORY_TEXTS):
-        named = re.findall(r"\b(?:value|before|after)\b|^\w+$", one.text)
+        named = re.findall(r"\b(?:value|before|after|style|formation)\b|^\w+$", one.text)
         texts.setdefault(one.table, set()).update(named)
     with_parent = {"store_vectors", "memory_expiries"}
     for row in columns:

@@ -54,7 +54,7 @@ def submitted(turn: str, *reasons: str, comment: str = "") -> dict[str, Any]:
         "reasons": {"value": {"selected_options": [{"value": one} for one in reasons]}},
         "comment": {"value": {"value": comment}},
     }
-    return {**feedback_form("en", turn, FeedbackDetails()), "state": {"values": state}}
+    return {**feedback_form("en", f"bad {turn}", FeedbackDetails()), "state": {"values": state}}
 
 
 async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Feedback) -> None:
@@ -73,7 +73,7 @@ async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Fe
     assert row["memories"] == turn["recalled"] != []
     assert 0 < row["latency_ms"] < 60_000
 
-    form = await feedback.asked_why(who, "en", bad)
+    form = await feedback.form(who, "en", bad)
     assert form["callback_id"] == "feedback_form"
     done = await feedback.explained(
         who, "en", submitted(str(turn["id"]), "forgot", comment="I said ramen.")
@@ -81,7 +81,7 @@ async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Fe
     assert say("en", "feedback_thanks") in json.dumps(done)
     [row] = stored(app, who)
     assert (row["rating"], row["reasons"], row["comment"]) == ("bad", ["forgot"], "I said ramen.")
-    again = await feedback.asked_why(who, "en", bad)
+    again = await feedback.form(who, "en", bad)
     assert "I said ramen." in json.dumps(again)
     await feedback.clicked(who, "en", good)
     [row] = stored(app, who)
@@ -95,7 +95,7 @@ async def test_only_who_asked_can_rate(app: App, feedback: Feedback) -> None:
     good, bad = values(app, asked)
     other = Person(asked.team_id, app.slack.person()[0])
     answer = await feedback.clicked(other, "en", good)
-    view = await feedback.asked_why(other, "en", bad)
+    view = await feedback.form(other, "en", bad)
     await feedback.explained(other, "en", submitted(bad.split()[1], "wrong"))
     assert answer["text"] == say("en", "feedback_others")
     assert say("en", "feedback_others") in json.dumps(view)
@@ -124,7 +124,7 @@ async def test_feedback_is_taken_along_and_erased(app: App, feedback: Feedback) 
     place = app.slack.place()
     asked = await app.ask(place, "hello")
     _, bad = values(app, asked)
-    await feedback.asked_why(asked.person, "en", bad)
+    await feedback.form(asked.person, "en", bad)
     await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="No."))
     document = await export_person(app.pool, asked.person, app.wiring.connections.settings)
     [one] = document["feedback"]
@@ -149,7 +149,7 @@ async def test_a_comment_goes_with_what_is_forgotten(app: App, feedback: Feedbac
     place = app.slack.place()
     asked = await app.ask(place, "I love ramen")
     _, bad = values(app, asked)
-    await feedback.asked_why(asked.person, "en", bad)
+    await feedback.form(asked.person, "en", bad)
     await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="ramen!"))
     await app.wiring.memory_actions.everything_forgotten(asked.person, "en")
     [row] = stored(app, asked.person)

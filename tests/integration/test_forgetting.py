@@ -434,7 +434,7 @@ async def test_forgotten_words_are_not_formed(data: Data) -> None:
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await data.forget(data.remember("ramen", "1.1"))
-    _, _, words, _ = await read_unformed(data.pool, OWN, 9)
+    _, _, words, _, _ = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
 
 

@@ -43,6 +43,8 @@ _GIVEN: dict[str, Any] = {
 }
 _GIVEN_IN: dict[tuple[str, str], Any] = {
     ("turns", "status"): "answered",
+    ("prompt_versions", "status"): "rejected",
+    ("prompt_changes", "action"): "rejected",
     ("memory_changes", "action"): "remembered",
     ("memory_changes", "actor"): "formation",
     ("memory_questions", "kind"): "remove",

@@ -177,7 +177,7 @@ async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
     asked = await app.ask(place, "hello")
     turn = app.turn(asked)["id"]
     feedback = Feedback(app.pool)
-    form = await feedback.asked_why(asked.person, "en", f"bad {turn}")
+    form = await feedback.form(asked.person, "en", f"bad {turn}")
     state: dict[str, Any] = {"values": {}}
     for block in form["blocks"]:
         element = block.get("element") or {}

@@ -27,7 +27,7 @@ TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")
 
 def submitted(*reasons: str, comment: str | None = None) -> dict[str, Any]:
     """Return a form as Slack sends it."""
-    form = feedback_form("en", str(TURN), FeedbackDetails())
+    form = feedback_form("en", f"bad {TURN}", FeedbackDetails())
     chosen = [{"value": reason} for reason in reasons]
     values = {
         "reasons": {"value": {"type": "checkboxes", "selected_options": chosen}},
@@ -89,7 +89,8 @@ def test_what_was_said_before_is_filled_in() -> None:
     """Whoever clicks again finds the reasons and words of the first time."""
     given = FeedbackDetails.read(submitted("length", "wrong", comment=" Too long. "))
     assert given == FeedbackDetails(reasons=("wrong", "length"), comment="Too long.")
-    reasons, comment, _ = feedback_form("ja", str(TURN), given)["blocks"]
+    reasons, comment, shared, _ = feedback_form("ja", f"bad {TURN}", given)["blocks"]
+    assert "initial_options" not in shared["element"]
     assert [one["value"] for one in reasons["element"]["initial_options"]] == ["wrong", "length"]
     assert len(reasons["element"]["options"]) == len(REASONS)
     assert comment["element"]["initial_value"] == "Too long."

@@ -1,0 +1,152 @@
+"""Review of prompt versions by the admins: messages to them, and what their clicks do."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bot.locale import Language, say
+from bot.slack.client import NOTICE_METADATA, error_code, retry_on_rate_limit
+from bot.slack.installations import Installations
+from bot.users.profiles import Profiles
+from bot.users.prompt_versions import decide, edit, find_version, read_shared
+from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.improvement import (
+    REFUSALS,
+    PromptVersion,
+    prompt_cases_view,
+    prompt_form,
+    prompt_version_payload,
+    read_prompt_form,
+)
+from bot.views.views import SlackView, form_with_errors, metadata_of, sentence_view
+from memory import Person, Pool, PromptRefusal, prompt_refusal
+
+log = logging.getLogger(__name__)
+
+REVIEW = "review_prompt"
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReviews:
+    """Shows versions to `admins` by direct message; nobody else's clicks count."""
+
+    pool: Pool
+    slack: Installations
+    people: Profiles
+    admins: Collection[str]
+
+    async def review(self, team: str, version: str) -> None:
+        """Show a proposal to the admins; run as a job. Raises the error of Slack.
+
+        A proposal that names one of the people behind it is refused.
+        """
+        found = await find_version(self.pool, team, version)
+        if found is None or found.status != "proposed":
+            return
+        if await self._refusals(found, found.sections):
+            log.warning("a proposed prompt names a person or quotes one, and was refused")
+            await decide(self.pool, team, found.id, "refused", by="kioku")
+            return
+        for user in sorted(self.admins):
+            payload = prompt_version_payload(await self._language(team, user), found)
+            try:
+                await self._call(
+                    team, "chat_postMessage", channel=user, metadata=NOTICE_METADATA, **payload
+                )
+            except SlackApiError as error:
+                # An admin of another workspace of this installation.
+                log.warning("an admin was not shown a prompt: %s", error_code(error))
+
+    async def _language(self, team: str, user: str) -> Language:
+        return await self.people.language(Person(team, user))
+
+    async def _call(self, team: str, method: str, **arguments: Any) -> Any:
+        client = self.slack.client(team)
+        return await retry_on_rate_limit(lambda: getattr(client, method)(**arguments))
+
+    async def decided(self, person: Person, language: Language, value: str) -> Payload:
+        """Set the status that a button names; return the message as it is then."""
+        status, _, name = value.partition(" ")
+        version = await self._version(person, name)
+        if version is None:
+            return {**ephemeral_payload(say(language, "prompt_admins_only")), "stays": True}
+        done = await decide(self.pool, person.team_id, version.id, status, by=person.user_id)
+        version = await self._version(person, name) or version
+        return prompt_version_payload(language, version, late=not done)
+
+    async def edit_form(self, person: Person, language: Language, value: str) -> SlackView:
+        """Return the form with the texts of a proposal."""
+        version = await self._version(person, value)
+        if version is None or version.status != "proposed":
+            return _answer(language, "prompt_late" if version else "prompt_admins_only")
+        return prompt_form(language, version)
+
+    async def edited(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
+        """Propose the texts of a submitted form instead; return the form if one is refused.
+
+        The same checks apply as to what a model proposes.
+        """
+        name, sections = metadata_of(view)["version"], read_prompt_form(view)
+        version = await self._version(person, name)
+        if version is None:
+            return _answer(language, "prompt_admins_only")
+        if refusals := await self._refusals(version, sections):
+            said = {name: say(language, REFUSALS[reason]) for name, reason in refusals.items()}
+            return form_with_errors(view, said)
+        edited = await edit(self.pool, version, sections, by=person.user_id)
+        if edited is None:
+            return _answer(language, "prompt_late")
+        await self.review(person.team_id, str(edited))
+        return _answer(language, "prompt_saved")
+
+    async def cases(self, person: Person, language: Language, value: str) -> SlackView:
+        """Return the exchanges behind a version that are still shared."""
+        version = await self._version(person, value)
+        if version is None:
+            return _answer(language, "prompt_admins_only")
+        cases = await read_shared(self.pool, version.team_id, version.id)
+        return prompt_cases_view(language, [case for _, case in cases])
+
+    async def _version(self, person: Person, name: str) -> PromptVersion | None:
+        if person.user_id not in self.admins:
+            return None
+        return await find_version(self.pool, person.team_id, name)
+
+    async def _refusals(
+        self, version: PromptVersion, sections: Mapping[str, str]
+    ) -> dict[str, PromptRefusal]:
+        """Return why changed sections must not be used, by section. Raises the error of Slack."""
+        cases = await read_shared(self.pool, version.team_id, version.id)
+        texts = [text for _, case in cases for text in case.texts]
+        names: set[str] = set()
+        for user in {row["user_id"] for row, _ in cases} | set(_MENTION.findall(" ".join(texts))):
+            names |= await self._names(version.team_id, user)
+        found = {
+            name: prompt_refusal(text, version.base[name], texts=texts, names=names)
+            for name, text in sections.items()
+            if text != version.base[name]
+        }
+        return {name: reason for name, reason in found.items() if reason}
+
+    async def _names(self, team: str, user: str) -> set[str]:
+        try:
+            known = (await self._call(team, "users_info", user=user))["user"]
+        except SlackApiError as error:
+            if error_code(error) not in ("user_not_found", "user_not_visible"):
+                raise
+            return set()
+        shown = (known.get("profile") or {}).get("display_name")
+        return {str(one) for one in (known.get("name"), known.get("real_name"), shown) if one}
+
+
+def _answer(language: Language, key: str) -> SlackView:
+    return sentence_view(language, "prompt_title", say(language, key))
