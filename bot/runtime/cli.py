@@ -214,7 +214,7 @@ def _add_improve(improve: argparse.ArgumentParser) -> None:
     )
     improve.add_argument("--yes", action="store_true", help="begin without typing the id")
     instead = improve.add_mutually_exclusive_group()
-    instead.add_argument("--list", dest="listed", action="store_true", help="print versions")
+    instead.add_argument("--list", dest="listed", action="store_true", help="print the changelog")
     instead.add_argument(
         "--rollback", action="store_true", help="use the texts before the present version again"
     )
