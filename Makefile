@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS := .venv-docs
+SITE := build/site
 
 .DEFAULT_GOAL := help
 .PHONY: help install up test test-all coverage lint mutants conformance gallery docs docs-serve docs-reference bench trace profile soak aws-package dist sbom audit clean
@@ -33,16 +35,19 @@ $(VENV)/.containers: $(VENV)/.installed tests/deploy/setup.py
 $(VENV)/.promtool: $(VENV)/.installed tests/deploy/promtool.py
 	$(BIN)/python -m tests.deploy.promtool && touch $@ || true # what is missing fails its test
 
+$(VENV)/.site: $(VENV)/.installed requirements-docs.lock
+	$(MAKE) $(DOCS)/.installed && touch $@ || true # what is missing fails its tests
+
 up: $(VENV)/.app  ## Run Kioku here: real Slack if its tokens are set, else the playground
 	@exec $(BIN)/kioku up
 
 test: lint  ## Check style, types, borders and texts, then run the tests but the slow ones
 	$(BIN)/python -m tests.run
 
-test-all: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool  ## Run the slow tests: browser, deploy, crashes, faults, a short soak
+test-all: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  ## Run the slow tests: browser, deploy, crashes, faults, a short soak
 	$(BIN)/python -m tests.run --slow
 
-coverage: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool  ## Run all tests, measuring the branches of every process
+coverage: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  ## Run all tests, measuring the branches of every process
 	$(BIN)/python -m tests.run --coverage
 
 lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists and pages
@@ -60,9 +65,6 @@ conformance: install  ## Copy the published specifications again and print what 
 
 gallery: $(VENV)/.browser  ## Take all pictures of docs/gallery.md again
 	$(BIN)/python -m tests.browser.gallery
-
-DOCS := .venv-docs
-SITE := build/site
 
 $(DOCS)/.installed: requirements-docs.lock
 	$(PYTHON) -m venv --clear $(DOCS)

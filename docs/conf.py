@@ -81,7 +81,7 @@ _LOADED = re.compile(
 
 
 def resolve_links(app: Sphinx, doctree: nodes.document) -> None:
-    """Let links lead to a folder's README and to pages of the other language."""
+    """Let links lead to a folder's README, to pages of the other language, and to other files."""
     page = app.env.docname
     for link in list(doctree.findall(addnodes.pending_xref)):
         target = str(link["reftarget"])
@@ -91,8 +91,14 @@ def resolve_links(app: Sphinx, doctree: nodes.document) -> None:
                 continue
             target = os.path.relpath(folder / "README", ROOT)
             link.attributes.update({"refdomain": "doc", "reftarget": target, "reftargetid": None})
-        if target not in app.project.docnames and (ROOT / f"{target}.md").is_file():
-            link.replace_self(nodes.reference("", "", *link.children, refuri=_other(page, target)))
+        if target in app.project.docnames or not (ROOT / f"{target}.md").is_file():
+            continue
+        if JAPANESE or target.endswith(".ja"):
+            other = nodes.reference("", "", *link.children, refuri=_other(page, target))
+        else:  # no page of the site
+            file = os.path.relpath(ROOT / f"{target}.md", (ROOT / page).parent)
+            other = addnodes.download_reference("", "", *link.children, reftarget=file, refdoc=page)
+        link.replace_self(other)
 
 
 def add_navigation(app: Sphinx, doctree: nodes.document) -> None:

@@ -106,7 +106,7 @@ def test_from_make_up_to_an_own_kind(tmp_path: Path) -> None:
         wait_for(lambda: "Remembered: Likes ramen" in json.dumps(ben.seen()))
         assert "ramen" in ben.say("What shall I eat today?")
         assert "Likes ramen" in ben.type_command("/memories")
-        kioku.stop(signal.SIGINT)
+        assert kioku.stop(signal.SIGINT).code == 0
     (tmp_path / "my_kinds.py").write_text(kinds, "utf-8")
     (tmp_path / ".env").write_text(dotenv, "utf-8")
     with running_fresh(tmp_path, "up", **settings) as kioku:
@@ -133,4 +133,4 @@ def test_from_make_up_to_an_own_kind(tmp_path: Path) -> None:
         assert "Frank Herbert" in shown
         assert "`/forget Dune`" in page
         assert "Dune" in ben.type_command("/forget Dune")
-        kioku.stop(signal.SIGINT)
+        assert kioku.stop(signal.SIGINT).code == 0
