@@ -49,6 +49,7 @@ class Manifest:
     token_rotation: bool = False
     org_deploy: bool = False
     redirect_urls: tuple[str, ...] = ()
+    is_agent: bool = False
     suggested_prompts: tuple[dict[str, str], ...] = ()
     description: str = ""
 
@@ -62,6 +63,7 @@ class _Section:
     def __init__(self, content: dict[Any, Any], path: str = "") -> None:
         self._content = content
         self._path = path
+        self.given = bool(content)
 
     def _at(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
@@ -143,6 +145,7 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
     display = manifest.section("display_information")
     features, settings = manifest.section("features"), manifest.section("settings")
     home, oauth = features.section("app_home"), manifest.section("oauth_config")
+    views = [features.section(name) for name in ("agent_view", "assistant_view")]
     name = display.text("name")
     asked = oauth.section("scopes")
     scopes, optional = frozenset(asked.texts("bot")), frozenset(asked.texts("bot_optional"))
@@ -184,10 +187,11 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
         org_deploy=settings.flag("org_deploy_enabled"),
         redirect_urls=tuple(oauth.texts("redirect_urls")),
         description=display.text("description", ""),
+        is_agent=any(view.given for view in views),
         suggested_prompts=tuple(
             {"title": prompt.text("title"), "message": prompt.text("message")}
-            for view in ("agent_view", "assistant_view")
-            for prompt in features.section(view).sections("suggested_prompts")
+            for view in views
+            for prompt in view.sections("suggested_prompts")
         ),
     )
 

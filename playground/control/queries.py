@@ -50,6 +50,7 @@ class Queries:
             "commands": [vars(command) for command in slack.manifest.commands.values()],
             "suggested_prompts": list(slack.manifest.suggested_prompts),
             "description": slack.manifest.description,
+            "is_agent": slack.manifest.is_agent,
             "home_tab": slack.manifest.home_tab,
             "messages_tab": slack.manifest.messages_tab,
             "interactivity": slack.manifest.interactivity,

@@ -85,6 +85,7 @@ def test_what_the_playground_does_not_know_is_ignored() -> None:
     assert manifest.shortcuts["ticket"].kind == "message"
     assert manifest.suggested_prompts == ({"title": "Plan", "message": "Plan it"},)
     assert manifest.scopes == {"commands"}
+    assert manifest.is_agent
 
 
 def test_json_may_be_indented_by_tabs(tmp_path: Path) -> None:
