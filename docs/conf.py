@@ -26,7 +26,10 @@ copyright = "the Kioku authors"  # noqa: A001 - Sphinx's name
 language = "ja" if JAPANESE else "en"
 root_doc = "docs/index.ja" if JAPANESE else "docs/index"
 
-_PAGES = ("*.md", "docs/**.md", "examples/README.md", "playground/README.md")
+_PAGES = (
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("docs/**.md", "examples/README.md", "playground/README.md"),
+)
 include_patterns = [one.replace(".md", ".ja.md") for one in _PAGES] if JAPANESE else [*_PAGES]
 exclude_patterns = [
     "build",
