@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import subprocess
 import textwrap
+import tomllib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bot.config import Settings
 from bot.runtime.cli import _parser
@@ -94,6 +98,19 @@ def test_python_is_python(name: str) -> None:
     """Each block of Python can be parsed."""
     for code in blocks(name, "python"):
         ast.parse(code)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_is_data(name: str) -> None:
+    """Each block of JSON, TOML and YAML can be read."""
+    readers: dict[str, Callable[[str], object]] = {
+        "json": json.loads,
+        "toml": tomllib.loads,
+        "yaml": yaml.safe_load,
+    }
+    for language, read in readers.items():
+        for code in blocks(name, language):
+            read(code)
 
 
 @pytest.mark.parametrize("name", NAMES)
