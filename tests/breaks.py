@@ -1377,7 +1377,7 @@ BREAKS = (
     Break(
         "a long thread gives its place back",
         "bot/pipeline/thread_worker.py",
-        "                    await self._inbox.queue_again(thread)\n",
+        "                    await self.inbox.queue_again(thread)\n",
         "",
         "What still waits in it would wait for the upkeep.",
         ("tests/integration/test_order.py::test_a_long_thread_lets_others_through",),
@@ -1612,7 +1612,7 @@ BREAKS = (
     Break(
         "lost work is found",
         "bot/runtime/maintenance.py",
-        "            await self._queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)",
+        "            await self.queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)",
         "            assert jobs is not None",
         "A message whose job was lost would never be answered.",
         ("tests/integration/test_upkeep.py::test_a_message_without_a_job_gets_one",),
@@ -2346,8 +2346,8 @@ BREAKS = (
     Break(
         "a person's share",
         "bot/users/quotas.py",
-        "and before >= self._messages_per_hour:",
-        "and before > self._messages_per_hour:",
+        "and before >= self.messages_per_hour:",
+        "and before > self.messages_per_hour:",
         "One person could use up what everybody pays for.",
         ("tests/integration/test_shares.py::test_beyond_their_messages_a_person_is_told_once",),
     ),
@@ -3388,7 +3388,7 @@ BREAKS = (
     Break(
         "a workspace's own web search",
         "bot/pipeline/reply.py",
-        "if await self._may_search(person.team_id) else []",
+        "if await self.may_search(person.team_id) else []",
         "",
         "A workspace that wants no web search would get it.",
         ("tests/integration/test_policies.py",),
@@ -3539,7 +3539,7 @@ BREAKS = (
     Break(
         "texts end after KIOKU_HISTORY_DAYS",
         "bot/runtime/maintenance.py",
-        "            steps.append(partial(end_history, self._pool, self._history_days))\n",
+        "            steps.append(partial(end_history, self.pool, self.history_days))\n",
         "",
         "Questions and answers would be kept for ever.",
         ("tests/integration/test_history_days.py::test_texts_end_and_rows_stay",),
@@ -3612,8 +3612,8 @@ BREAKS = (
     Break(
         "a Home is made of settings as they are",
         "bot/home/publisher.py",
-        "settings = await self._people.settings(person, settings=settings)",
-        "settings = await self._people.settings(person)",
+        "settings = await self.people.settings(person, settings=settings)",
+        "settings = await self.people.settings(person)",
         "Another replica would publish that memory is on after it was paused.",
         ("tests/integration/test_home.py",),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
 
@@ -74,27 +74,18 @@ class TurnRow:
     words: str = ""
 
 
+@dataclass(frozen=True, slots=True)
 class Turns:
     """Reads and writes of one turn; each is one transaction in the person's and thread's scope."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        *,
-        schedule_formation: ScheduleFormation,
-        consent: ConsentMode,
-        add_notice: AddNotice,
-        repeat_notice: RepeatNotice,
-        schedule_source_update: ScheduleSourceUpdate,
-        quotas: Quotas,
-    ) -> None:
-        self._pool = pool
-        self._schedule_formation = schedule_formation
-        self._consent = consent
-        self._add_notice = add_notice
-        self._repeat_notice = repeat_notice
-        self._schedule_source_update = schedule_source_update
-        self._quotas = quotas
+    pool: Pool
+    _: KW_ONLY
+    schedule_formation: ScheduleFormation
+    consent: ConsentMode
+    add_notice: AddNotice
+    repeat_notice: RepeatNotice
+    schedule_source_update: ScheduleSourceUpdate
+    quotas: Quotas
 
     @measured("begin")
     async def begin(
@@ -115,17 +106,17 @@ class Turns:
         """
         message = claimed.message
         redacted_question, redacted_words = await redact_texts(question, words)
-        async with transaction(self._pool, _scope(message)) as connection:
+        async with transaction(self.pool, _scope(message)) as connection:
             start = await read_turn_start(
                 connection,
                 claimed,
                 view,
                 bot_user_id=bot_user_id,
-                consent=self._consent,
-                count_requests=limited and self._quotas.messages_per_hour > 0,
+                consent=self.consent,
+                count_requests=limited and self.quotas.messages_per_hour > 0,
             )
             if limited:
-                self._quotas.raise_if_used_up(start.requests_before, start.seconds_left)
+                self.quotas.raise_if_used_up(start.requests_before, start.seconds_left)
             # Forgotten while it waited: it is answered, and not kept.
             forgotten = message.ts in start.context.forgotten
             turn = await _insert(
@@ -159,7 +150,7 @@ class Turns:
         """
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:_WORDS_LIMIT]
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
+        async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
             changed = await connection.execute(
                 "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
                 " AND channel_id = %s AND question_ts = %s"
@@ -182,11 +173,11 @@ class Turns:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                off = (await read_settings(connection, person)).off_reason(self._consent)
+                off = (await read_settings(connection, person)).off_reason(self.consent)
                 if off or await is_on(connection, person, scopes(channel_id, thread)):
                     await put_off_record(connection, row["id"])
                 if row["formed"]:
-                    await self._schedule_source_update(connection, person, row["id"])
+                    await self.schedule_source_update(connection, person, row["id"])
 
     @measured("end")
     async def end(
@@ -217,7 +208,7 @@ class Turns:
         reply, too, no credential is stored: not one it repeats, nor any other.
         """
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
-        async with transaction(self._pool, _scope(claimed.message)) as connection:
+        async with transaction(self.pool, _scope(claimed.message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
             if turn_row.memory_state.is_first:
                 await note_informed(connection, claimed.message.person)
@@ -242,11 +233,11 @@ class Turns:
             )
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
-                await self._schedule_formation(connection, view.own)
+                await self.schedule_formation(connection, view.own)
             if changes or questions:
-                await self._add_notice(connection, view.person, turn_row.id, changes, questions)
+                await self.add_notice(connection, view.person, turn_row.id, changes, questions)
             if turn_row.reply_ts:
-                await self._repeat_notice(connection, view.person, turn_row.id)
+                await self.repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
 
 

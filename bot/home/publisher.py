@@ -57,33 +57,26 @@ _IN_VAIN = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
 class HomePublisher:
     """Every person's own Home; nobody else sees it."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        queue: Queue,
-        slack: Installations,
-        people: Profiles,
-        reading: HomeQueries,
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._slack = slack
-        self._people = people
-        self._reading = reading
+    pool: Pool
+    queue: Queue
+    slack: Installations
+    people: Profiles
+    reading: HomeQueries
 
     async def opened(self, person: Person, *, slack_hash: str) -> None:
         """Let a Home that was just opened be published; `slack_hash` names what Slack shows now."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await note_opened(connection, person, slack_hash=slack_hash)
             # One may wait for more changes to come: no longer.
             await self._schedule(connection, person, "home", 0.0)
 
     async def in_use(self, person: Person) -> None:
         """Note that a person clicks in their Home, so that it follows what they do."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await note_in_use(connection, person)
 
     async def publish(self, team: str, user: str, erased: str = "") -> None:
@@ -94,7 +87,7 @@ class HomePublisher:
         """
         person = Person(team, user)
         for attempt in range(_TRIES):
-            async with person_transaction(self._pool, person) as connection:
+            async with person_transaction(self.pool, person) as connection:
                 opened = await read_opened(connection, person)
             if opened is None and not erased:
                 return
@@ -143,7 +136,7 @@ class HomePublisher:
         """Publish what a Home shows, `view`, with `banner` in it; nothing is looked up."""
         again = home_with_banner(view, banner["blocks"], below)
         await retry_on_rate_limit(
-            lambda: self._slack.client(person.team_id).views_publish(
+            lambda: self.slack.client(person.team_id).views_publish(
                 user_id=person.user_id, view=again
             ),
             seconds=_CLICK_SECONDS,
@@ -151,14 +144,14 @@ class HomePublisher:
 
     async def publish_later(self, person: Person) -> None:
         """Queue the publication of a Home."""
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await self._schedule(connection, person, "home", 0.0)
 
     async def _schedule(
         self, connection: AsyncConnection[DictRow], person: Person, name: str, delay: float
     ) -> None:
         """Let the one job of this name be done in `delay` seconds."""
-        await self._queue.defer(
+        await self.queue.defer(
             connection,
             PUBLISH,
             queue=HOMES,
@@ -177,11 +170,11 @@ class HomePublisher:
         below: Sequence[str] = (),
     ) -> _RenderedHome:
         # Read here and now: what another process knows of the person may be half a minute old.
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
-        settings = await self._people.settings(person, settings=settings)
+        settings = await self.people.settings(person, settings=settings)
         language = settings.reply_language()
-        page = await self._reading.page(person, settings, position)
+        page = await self.reading.page(person, settings, position)
         digest = hashlib.sha256(json.dumps(home_view(language, page)).encode()).hexdigest()
         return _RenderedHome(
             language=language,
@@ -192,7 +185,7 @@ class HomePublisher:
         )
 
     def _empty_home(self, language: Language) -> SlackView:
-        return home_view(language, HomePage(handling=self._reading.nothing_kept()))
+        return home_view(language, HomePage(handling=self.reading.nothing_kept()))
 
     async def _call(
         self,
@@ -206,7 +199,7 @@ class HomePublisher:
         more: dict[str, Any] = {"hash": slack_hash} if slack_hash else {}
         try:
             answer = await retry_on_rate_limit(
-                lambda: self._slack.client(person.team_id).views_publish(
+                lambda: self.slack.client(person.team_id).views_publish(
                     user_id=person.user_id, view=view, **more
                 ),
                 seconds=seconds,
@@ -227,7 +220,7 @@ class HomePublisher:
         self, person: Person, rendered: _RenderedHome, slack_hash: str, *, banner: bool = False
     ) -> None:
         now = Opened(position=rendered.position, shown=rendered.digest, slack_hash=slack_hash)
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             await note_shown(connection, person, rendered.language, now, banner=banner)
             if rendered.ends_in is not None and rendered.ends_in < _LOOKED_AT_SECONDS:
                 await self._schedule(connection, person, "home_end", rendered.ends_in)

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Protocol
 
 import openai
@@ -67,6 +67,7 @@ def _nothing() -> None:
     """Does nothing when a response begins."""
 
 
+@dataclass(frozen=True, slots=True)
 class Replier:
     """Asks the first of `models` that answers, as a stream.
 
@@ -78,20 +79,12 @@ class Replier:
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
 
-    def __init__(
-        self,
-        models: Sequence[ModelRequests],
-        *,
-        may_search: Callable[[str], Awaitable[bool]],
-        spend: Callable[[str, TokenUse], Awaitable[None]],
-        link_hosts: Collection[str] = (),
-        answer_seconds: float = ANSWER_SECONDS,
-    ) -> None:
-        self.models = models
-        self._spend = spend
-        self._may_search = may_search
-        self._link_hosts = link_hosts
-        self._answer_seconds = answer_seconds
+    models: Sequence[ModelRequests]
+    _: KW_ONLY
+    may_search: Callable[[str], Awaitable[bool]]
+    spend: Callable[[str, TokenUse], Awaitable[None]]
+    link_hosts: Collection[str] = ()
+    answer_seconds: float = ANSWER_SECONDS
 
     @property
     def unavailable(self) -> bool:
@@ -131,14 +124,14 @@ class Replier:
         the breaker.
         """
         failures: list[ReplyFailed] = []
-        tools = [DEFINITION] if await self._may_search(person.team_id) else []
+        tools = [DEFINITION] if await self.may_search(person.team_id) else []
         tools += toolbox.definitions if toolbox else []
         for model in self.models:
             if not model.breaker.admit():
                 failures.append(ReplyFailed("model_down"))
                 continue
             written = StreamedAnswer(
-                LinkFilter(prompt.links, hosts=self._link_hosts), on_text, on_task
+                LinkFilter(prompt.links, hosts=self.link_hosts), on_text, on_task
             )
             attempt = _Attempt(
                 model=model,
@@ -148,9 +141,9 @@ class Replier:
                 tools=tools,
                 toolbox=toolbox,
                 written=written,
-                spend=self._spend,
+                spend=self.spend,
                 on_begun=on_begun,
-                deadline=asyncio.get_running_loop().time() + self._answer_seconds,
+                deadline=asyncio.get_running_loop().time() + self.answer_seconds,
             )
             try:
                 reply = await _attended(attempt.answer(), on_text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -33,30 +34,22 @@ UPDATE_FROM_TURN = "follow_source"
 UPDATE_FROM_MESSAGE = "follow_message"
 
 
+@dataclass(frozen=True, slots=True)
 class SourceUpdates:
     """Updates the memories of messages that were edited or deleted after formation."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        queue: Queue,
-        embedder: Embedder,
-        add_notice: AddNotice,
-        schedule_formation: ScheduleFormation,
-        slack: Installations,
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._embedder = embedder
-        self._add_notice = add_notice
-        self._schedule_formation = schedule_formation
-        self._slack = slack
+    pool: Pool
+    queue: Queue
+    embedder: Embedder
+    add_notice: AddNotice
+    schedule_formation: ScheduleFormation
+    slack: Installations
 
     async def schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
     ) -> None:
         """Schedule `update_from_turn` in the transaction that stores the turn's new words."""
-        await self._queue.defer(
+        await self.queue.defer(
             connection,
             UPDATE_FROM_TURN,
             queue=BACKGROUND,
@@ -72,7 +65,7 @@ class SourceUpdates:
         The person gets a notice. Raises `memory.EmbeddingsUnavailable`; then nothing was changed.
         """
         person = Person(team, user)
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             found = await connection.execute(
                 "SELECT channel_id, question_ts, words, audience FROM turns"
                 " WHERE id = %s AND team_id = %s AND user_id = %s AND formed_at IS NOT NULL",
@@ -87,23 +80,23 @@ class SourceUpdates:
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
         ) -> None:
             ids = [change.id for change in changes]
-            await self._add_notice(connection, person, UUID(turn), ids, [])
+            await self.add_notice(connection, person, UUID(turn), ids, [])
             if row["words"]:
                 changed = await connection.execute(
                     "UPDATE turns SET formed_at = NULL WHERE id = %s AND words <> ''",
                     (UUID(turn),),
                 )
                 if changed.rowcount:
-                    await self._schedule_formation(connection, person.namespace(row["audience"]))
+                    await self.schedule_formation(connection, person.namespace(row["audience"]))
 
         if row["words"]:
             words = PersonMessage(text=row["words"], channel=message[0], ts=message[1])
             changes = await source_edited(
-                self._pool, self._embedder, person, words, in_commit=in_commit
+                self.pool, self.embedder, person, words, in_commit=in_commit
             )
         else:
             changes = await source_deleted(
-                self._pool, self._embedder, person, *message, in_commit=in_commit
+                self.pool, self.embedder, person, *message, in_commit=in_commit
             )
         log.info("a message was edited or deleted: %d memories updated", len(changes))
 
@@ -113,7 +106,7 @@ class SourceUpdates:
         Only a message that is the source of a memory is updated from: the person chose *Remember*
         in its menu.
         """
-        async with person_transaction(self._pool, person) as connection:
+        async with person_transaction(self.pool, person) as connection:
             if not await is_source(connection, person, channel, ts):
                 return
             found = await connection.execute(
@@ -123,7 +116,7 @@ class SourceUpdates:
             )
             if await found.fetchone() is not None:
                 return
-            await self._queue.defer(
+            await self.queue.defer(
                 connection,
                 UPDATE_FROM_MESSAGE,
                 queue=BACKGROUND,
@@ -147,14 +140,14 @@ class SourceUpdates:
         words = await self._words_now(team, channel, ts, root)
         if words:
             said = PersonMessage(text=words, channel=channel, ts=ts)
-            changes = await source_edited(self._pool, self._embedder, person, said)
+            changes = await source_edited(self.pool, self.embedder, person, said)
         else:
-            changes = await source_deleted(self._pool, self._embedder, person, channel, ts)
+            changes = await source_deleted(self.pool, self.embedder, person, channel, ts)
         log.info("a remembered message was edited or deleted: %d memories updated", len(changes))
 
     async def _words_now(self, team: str, channel: str, ts: str, root: str) -> str:
         try:
-            found = await find_message(self._slack.client(team), channel, root, ts)
+            found = await find_message(self.slack.client(team), channel, root, ts)
         except SlackApiError as error:
             if error_code(error) not in ("thread_not_found", "message_not_found"):
                 raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -46,30 +47,19 @@ _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
 _SENTENCES: dict[Cause, str] = {"model_down": "held_down", "model_busy": "held_busy"}
 
 
+@dataclass(frozen=True, slots=True)
 class ThreadWorker:
     """Answers the waiting messages of a thread, until none is left or the model is unavailable."""
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        turn: Pregel[Any, Any, Any, Any],
-        fixed_replies: FixedReplies,
-        outages: ModelOutages,
-        deleted_messages: DeletedMessageCleanup,
-        quotas: Quotas,
-        pool: Pool,
-        sessions: Sessions,
-        access: AccessControl,
-    ) -> None:
-        self._inbox = inbox
-        self._turn = turn
-        self._fixed_replies = fixed_replies
-        self._outages = outages
-        self._deleted_messages = deleted_messages
-        self._quotas = quotas
-        self._pool = pool
-        self._sessions = sessions
-        self._access = access
+    inbox: Inbox
+    turn: Pregel[Any, Any, Any, Any]
+    fixed_replies: FixedReplies
+    outages: ModelOutages
+    deleted_messages: DeletedMessageCleanup
+    quotas: Quotas
+    pool: Pool
+    sessions: Sessions
+    access: AccessControl
 
     @measured("drain")
     async def drain(self, thread: str) -> None:
@@ -82,7 +72,7 @@ class ThreadWorker:
         end = asyncio.get_running_loop().time() + _LONGEST_RUN_SECONDS
         claimed: ClaimedMessage | None = None
         try:
-            while claimed := await self._inbox.claim(thread):
+            while claimed := await self.inbox.claim(thread):
                 ended = await self._answer(claimed)
                 if ended == "ended" and not claimed.more:
                     # What was stored meanwhile came with a job of its own.
@@ -92,18 +82,18 @@ class ThreadWorker:
                         await self._hold_others(thread)
                     break
                 if asyncio.get_running_loop().time() > end:
-                    await self._inbox.queue_again(thread)
+                    await self.inbox.queue_again(thread)
                     break
         except Superseded:
             log.info("a thread was taken over by another worker")
-            if claimed is not None and not await self._inbox.is_waiting(claimed):
+            if claimed is not None and not await self.inbox.is_waiting(claimed):
                 # It was erased: no other worker answers it.
                 await self._activate(claimed)
             return
-        await self._deleted_messages.clear(thread)
+        await self.deleted_messages.clear(thread)
 
     async def _hold_others(self, thread: str) -> None:
-        while claimed := await self._inbox.claim(thread, not_held=True):
+        while claimed := await self.inbox.claim(thread, not_held=True):
             if await self._answer(claimed, behind=True) == "failed":
                 return
 
@@ -124,7 +114,7 @@ class ThreadWorker:
         except Superseded:
             raise
         except Edited:
-            await self._inbox.restart(claimed)
+            await self.inbox.restart(claimed)
         except Withdrawn:
             log.info("a message was deleted while it was answered")
         except DeliveryFailed as failed:
@@ -133,7 +123,7 @@ class ThreadWorker:
             else:
                 count("errors", kind="delivery")
                 log.exception("a reply could not be delivered: %s", failed.code)
-            await self._inbox.give_up(claimed)
+            await self.inbox.give_up(claimed)
         except Exception as error:
             count("errors", kind="database_away" if is_unavailable(error) else "turn")
             if is_unavailable(error) and claimed.attempts < _MOST_ATTEMPTS:
@@ -142,12 +132,12 @@ class ThreadWorker:
                 return "look_again"
             if claimed.failures > MAX_FAILURES:
                 log.exception("a message was given up after %d attempts", claimed.attempts)
-                await self._inbox.give_up(claimed)
+                await self.inbox.give_up(claimed)
                 return "look_again"
             log.warning("a turn failed and is begun again: %s", fault(error))
             pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
             with suppress(Edited, Withdrawn):
-                await self._inbox.fail(claimed, pause)
+                await self.inbox.fail(claimed, pause)
                 return "failed"
         return "look_again"
 
@@ -158,7 +148,7 @@ class ThreadWorker:
             await asyncio.sleep(pause)
             try:
                 with suppress(Withdrawn):
-                    await self._inbox.restart(claimed)
+                    await self.inbox.restart(claimed)
             except Exception as error:
                 if not is_unavailable(error):
                     raise
@@ -169,42 +159,42 @@ class ThreadWorker:
     async def _attempt(self, claimed: ClaimedMessage, *, behind: bool) -> bool:
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
-            await self._inbox.skip(claimed)
+            await self.inbox.skip(claimed)
             return True
         if claimed.lone_crashes > MAX_LONE_CRASHES:
             log.error("message %d was given up: even the apology ends the process", claimed.id)
             await self._activate(claimed)
-            await self._inbox.give_up(claimed)
+            await self.inbox.give_up(claimed)
             return True
-        if refusal := await self._access.refuses(claimed.message):
+        if refusal := await self.access.refuses(claimed.message):
             await self._refuse_access(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
-            await self._fixed_replies.replace_answer(claimed, "turn_failed")
+            await self.fixed_replies.replace_answer(claimed, "turn_failed")
             return True
-        if used_up := await self._quotas.tokens_used_up(claimed.message.team_id):
+        if used_up := await self.quotas.tokens_used_up(claimed.message.team_id):
             await self._refuse_quota(claimed, used_up)
             return True
         if behind:
-            await self._outages.hold_behind(claimed)
+            await self.outages.hold_behind(claimed)
             return False
-        if self._outages.model_unavailable:
-            return await self._outages.postpone(claimed, "model_down")
+        if self.outages.model_unavailable:
+            return await self.outages.postpone(claimed, "model_down")
         try:
-            await self._turn.ainvoke(claimed)
+            await self.turn.ainvoke(claimed)
         except QuotaExceeded as exceeded:
             await self._refuse_quota(claimed, exceeded.used_up)
             return True
         except ReplyFailed as failed:
-            return await self._outages.postpone(claimed, failed.cause)
-        await self._outages.model_answered(claimed)
+            return await self.outages.postpone(claimed, failed.cause)
+        await self.outages.model_answered(claimed)
         return True
 
     async def _activate(self, claimed: ClaimedMessage) -> None:
         """End a session status `processing` that a process which died may have left."""
         if claimed.attempts:
             message = claimed.message
-            await self._sessions.activate(message.team_id, message.channel_id, message.thread_ts)
+            await self.sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
     async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Tell the author why there is no answer: in a channel once a day, and only to them.
@@ -214,20 +204,20 @@ class ThreadWorker:
         message = claimed.message
         here = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
-            message.addressed and await claim_refusal(self._pool, claimed, here, _DAY_SECONDS)
+            message.addressed and await claim_refusal(self.pool, claimed, here, _DAY_SECONDS)
         ):
-            await self._access.tell(message, refusal)
+            await self.access.tell(message, refusal)
         await self._activate(claimed)
-        await self._inbox.skip(claimed)
+        await self.inbox.skip(claimed)
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Tell the author once an hour, or day, which quota is used up; skip further messages."""
         seconds = max(used_up.seconds, 60.0)
-        if not await claim_refusal(self._pool, claimed, used_up.sentence, seconds):
+        if not await claim_refusal(self.pool, claimed, used_up.sentence, seconds):
             await self._activate(claimed)
-            await self._inbox.skip(claimed)
+            await self.inbox.skip(claimed)
             return
-        await self._fixed_replies.replace_answer(
+        await self.fixed_replies.replace_answer(
             claimed,
             used_up.sentence,
             outcome="answered",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import LiteralString
 
@@ -59,25 +60,17 @@ _OLD_JOBS: LiteralString = (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Maintenance:
     """One job, once a minute, however many workers there are."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        queue: Queue,
-        *,
-        history_days: int = 30,
-        retention_days: int | None = None,
-        offboarding: Offboarding | None = None,
-        people: Profiles | None = None,
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._history_days = history_days
-        self._retention_days = retention_days
-        self._offboarding = offboarding
-        self._people = people
+    pool: Pool
+    queue: Queue
+    _: KW_ONLY
+    history_days: int = 30
+    retention_days: int | None = None
+    offboarding: Offboarding | None = None
+    people: Profiles | None = None
 
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due.
@@ -86,15 +79,15 @@ class Maintenance:
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
-        steps.append(partial(resume_deletions, self._pool, self._queue))
-        if self._offboarding is not None:
-            steps.append(self._offboarding.schedule_due)
+        steps.append(partial(resume_deletions, self.pool, self.queue))
+        if self.offboarding is not None:
+            steps.append(self.offboarding.schedule_due)
         steps += [partial(self._delete, statement) for statement in (*_EXPIRED, _OLD_JOBS)]
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
-            steps.append(partial(end_history, self._pool, self._history_days))
-            steps.append(partial(end_what_is_old, self._pool, self._retention_days))
-            if self._people is not None:
-                steps.append(partial(erase_deactivated, self._pool, self._people))
+            steps.append(partial(end_history, self.pool, self.history_days))
+            steps.append(partial(end_what_is_old, self.pool, self.retention_days))
+            if self.people is not None:
+                steps.append(partial(erase_deactivated, self.pool, self.people))
         for step in steps:
             try:
                 await step()
@@ -104,21 +97,21 @@ class Maintenance:
                     return
 
     async def _delete(self, statement: LiteralString) -> None:
-        await execute_statement(self._pool, statement)
+        await execute_statement(self.pool, statement)
 
     async def _end_what_is_due(self) -> None:
-        if ended := await expire_due(self._pool):
+        if ended := await expire_due(self.pool):
             log.info("%d memories ended, as their words said", len(ended))
 
     async def _clear_away(self) -> None:
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             found = await connection.execute("SELECT * FROM clear_away(%s)", (_AT_ONCE,))
             [row] = await found.fetchall()
         if row["events"] or row["turns"]:
             log.info("cleared away %d event(s), ended %d turn(s)", row["events"], row["turns"])
 
     async def _end_poison(self) -> None:
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             found = await connection.execute(
                 "SELECT * FROM fail_poison_events(%s)", (_POISON_AFTER,)
             )
@@ -127,11 +120,11 @@ class Maintenance:
             log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
 
     async def _find_lost_work(self) -> None:
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             found = await connection.execute("SELECT thread FROM threads_without_a_job()")
             threads = [row["thread"] for row in await found.fetchall()]
             jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
-            await self._queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)
+            await self.queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)
         if threads:
             log.warning("found %d thread(s) that waited without a job", len(threads))
 

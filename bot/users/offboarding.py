@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -82,24 +83,18 @@ REFUSED = frozenset(
 """Errors by which Slack refuses a token, and `NotInstalled`: they say nothing of the call."""
 
 
+@dataclass(frozen=True, slots=True)
 class Offboarding:
     """Records the events before they are acknowledged, and purges in jobs."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        queue: Queue,
-        slack: Installations,
-        workspaces: Workspaces,
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._slack = slack
-        self._workspaces = workspaces
+    pool: Pool
+    queue: Queue
+    slack: Installations
+    workspaces: Workspaces
 
     async def uninstalled(self, team_id: str, at: float) -> None:
         """Record ``app_uninstalled``, sent at a time in seconds: the rows are purged at once."""
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             purge_at = await note_uninstalled(connection, team_id, at + _EVENT_SECONDS)
             await delete_tokens(connection, team_id, at + _EVENT_SECONDS)
             if purge_at is not None:
@@ -113,9 +108,9 @@ class Offboarding:
 
         Nothing happens unless the app's own is among them.
         """
-        installation = await self._slack.find(team_id)
+        installation = await self.slack.find(team_id)
         known = installation.bot_user_id if installation else ""
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             purge_at = await note_revoked(connection, team_id, at + _EVENT_SECONDS, bots, known)
             if purge_at is not None:
                 await delete_tokens(connection, team_id, at + _EVENT_SECONDS)
@@ -131,19 +126,19 @@ class Offboarding:
             )
 
     def _forget(self, team_id: str) -> None:
-        self._workspaces.invalidate(team_id)
-        self._slack.invalidate(team_id)
+        self.workspaces.invalidate(team_id)
+        self.slack.invalidate(team_id)
 
     async def problem(self, team_ids: Sequence[str]) -> str | None:
         """Return one sentence if the workspace of this process is not served."""
-        return next((one.sentence() for one in await self._workspaces.departures(team_ids)), None)
+        return next((one.sentence() for one in await self.workspaces.departures(team_ids)), None)
 
     def while_served(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         """Return `work` without the jobs of workspaces that are not served."""
 
         async def served(**arguments: Any) -> None:
             team_id = _team_of(arguments)
-            if await self._workspaces.serves(team_id):
+            if await self.workspaces.serves(team_id):
                 await work(**arguments)
             else:
                 log.info("a job of workspace %s, which is not served, was passed over", team_id)
@@ -152,7 +147,7 @@ class Offboarding:
 
     async def schedule_due(self) -> None:
         """Defer the purges that are due and have no job."""
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             for team_id in await due_purges(connection):
                 await self._schedule(connection, team_id, 0.0)
 
@@ -162,25 +157,25 @@ class Offboarding:
         After a revoked token Slack is asked from time to time whether it accepts the token again,
         and a last time before the purge. Raises what the Slack SDK raises where it gives no answer.
         """
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             left = await awaits_token(connection, team)
         if left is not None:
             if bot_user_id := await self._accepted(team):
-                async with transaction(self._pool) as connection:
+                async with transaction(self.pool) as connection:
                     await token_accepted(connection, team, bot_user_id)
                 log.warning("Slack accepts the token of workspace %s again", team)
                 return
             if left > 0:
                 await self._later(team, min(left, _CHECK_SECONDS))
                 return
-        for team_id, again in (await purge_due(self._pool, team)).items():
+        for team_id, again in (await purge_due(self.pool, team)).items():
             if again is not None:
                 await self._later(team_id, again)
 
     async def _accepted(self, team_id: str) -> str:
         """Return the app's user id if Slack accepts its token of the workspace, else ``""``."""
         try:
-            answer = await self._slack.client(team_id).auth_test()
+            answer = await self.slack.client(team_id).auth_test()
         except SlackApiError as error:
             if error_code(error) in REFUSED:
                 return ""
@@ -189,12 +184,12 @@ class Offboarding:
         return found.bot_user_id if found.team_id == team_id else ""
 
     async def _later(self, team_id: str, delay: float) -> None:
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             await self._schedule(connection, team_id, delay)
 
     async def _schedule(self, connection: Any, team_id: str, delay: float) -> None:
         # A sleeping database is woken for jobs of this queue, but not for the upkeep's.
-        await self._queue.defer(
+        await self.queue.defer(
             connection,
             PURGE,
             queue=BACKGROUND,

@@ -33,22 +33,15 @@ class Conversation:
     thread_ts: str = ""
 
 
+@dataclass(frozen=True, slots=True)
 class MissedMessages:
     """Reads messages in Slack. A job does not wait for Slack's limits: it is scheduled again."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        queue: Queue,
-        inbox: Inbox,
-        audiences: Audiences,
-        slack: Installations,
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._inbox = inbox
-        self._audiences = audiences
-        self._slack = slack
+    pool: Pool
+    queue: Queue
+    inbox: Inbox
+    audiences: Audiences
+    slack: Installations
 
     async def page(
         self, conversation: Conversation, oldest: str, cursor: str = ""
@@ -60,7 +53,7 @@ class MissedMessages:
         more: dict[str, Any] = {"oldest": oldest, "limit": PAGE}
         if cursor:
             more["cursor"] = cursor
-        client = self._slack.client(conversation.team_id)
+        client = self.slack.client(conversation.team_id)
         if conversation.thread_ts:
             answer = await client.conversations_replies(
                 channel=conversation.channel_id, ts=conversation.thread_ts, **more
@@ -75,7 +68,7 @@ class MissedMessages:
         A delivered event says whether its conversation is shared; a message that is read does not.
         Raises the errors of the Slack client.
         """
-        return await self._audiences.look_up(conversation.team_id, conversation.channel_id)
+        return await self.audiences.look_up(conversation.team_id, conversation.channel_id)
 
     async def store(
         self,
@@ -86,7 +79,7 @@ class MissedMessages:
         late: bool,
     ) -> bool:
         """Store a message as if it had been delivered; return False if it is not to be answered."""
-        bot_user_id = await self._slack.bot_user_id(conversation.team_id)
+        bot_user_id = await self.slack.bot_user_id(conversation.team_id)
         try:
             message = found_message(
                 found,
@@ -98,7 +91,7 @@ class MissedMessages:
             )
         except InvalidNamespace:
             return False
-        return message is not None and await self._inbox.store(message, late=late)
+        return message is not None and await self.inbox.store(message, late=late)
 
     async def follow_ups(self, thread: str, after: str) -> None:
         """Store the messages of `thread` after the ts `after` that are not stored yet.
@@ -125,8 +118,8 @@ class MissedMessages:
                 log.warning("a thread could not be read: %s", error_code(error))
 
     async def _put_off(self, thread: str, after: str, delay: float) -> None:
-        async with transaction(self._pool) as connection:
-            await self._queue.defer(
+        async with transaction(self.pool) as connection:
+            await self.queue.defer(
                 connection,
                 READ_FOLLOW_UPS,
                 queue=REPLIES,
