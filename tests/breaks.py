@@ -451,7 +451,7 @@ BREAKS = (
     Break(
         "tools write without credentials",
         "bot/pipeline/tools/toolbox.py",
-        "        if self._removed:\n",
+        "        if self.removed:\n",
         "        if False:\n",
         "A model could copy a password into a memory, in other words than it was named with.",
         ("tests/integration/test_redaction.py::test_a_tool_stores_nothing_of_it",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
@@ -57,31 +57,19 @@ class _Overtaken(Exception):
     """The words changed, or memory was switched off, while memories were formed from them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormationJobs:
     """Schedules formation when a turn ends, and runs it after `quiet_seconds` without another."""
 
-    def __init__(
-        self,
-        *,
-        pool: Pool,
-        queue: Queue,
-        former: Former,
-        audiences: Audiences,
-        mode: Literal["background", "hot", "off"],
-        quiet_seconds: float,
-        consent: ConsentMode,
-        notices: ChangeNotices,
-        quotas: Quotas,
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._former = former
-        self._audiences = audiences
-        self._notices = notices
-        self._quotas = quotas
-        self._mode = mode
-        self._quiet_seconds = 0.0 if mode == "hot" else quiet_seconds
-        self._consent = consent
+    pool: Pool
+    queue: Queue
+    former: Former
+    audiences: Audiences
+    mode: Literal["background", "hot", "off"]
+    quiet_seconds: float
+    consent: ConsentMode
+    notices: ChangeNotices
+    quotas: Quotas
 
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
         """Schedule formation of unformed words, in the transaction that stores them.
@@ -89,12 +77,12 @@ class FormationJobs:
         A waiting job is postponed: a burst of messages is one formation that sees all of them.
         It waits at most `LONGEST_IN_QUIETS` times the seconds of quiet.
         """
-        if self._mode != "off":
+        if self.mode != "off":
             await self._defer(
                 connection,
                 namespace,
-                self._quiet_seconds,
-                at_most=self._quiet_seconds * LONGEST_IN_QUIETS,
+                self.quiet_seconds,
+                at_most=self.quiet_seconds * LONGEST_IN_QUIETS,
             )
 
     async def schedule_all(self, connection: AsyncConnection[DictRow], person: Person) -> None:
@@ -107,10 +95,10 @@ class FormationJobs:
 
         0 while memory is off for them.
         """
-        if self._mode == "off":
+        if self.mode == "off":
             return 0
-        async with person_transaction(self._pool, person) as connection:
-            if (await read_settings(connection, person)).off_reason(self._consent):
+        async with person_transaction(self.pool, person) as connection:
+            if (await read_settings(connection, person)).off_reason(self.consent):
                 return 0
             messages = await count_unformed(connection, person)
             for audience in messages:
@@ -126,7 +114,7 @@ class FormationJobs:
         at_most: float = 0.0,
     ) -> None:
         person = namespace.person
-        await self._queue.debounce(
+        await self.queue.debounce(
             connection,
             FORM_MEMORIES,
             queue=BACKGROUND,
@@ -142,7 +130,7 @@ class FormationJobs:
         """Schedule formation for the end of a pause, if it has one."""
         if settings.paused_until is not None:
             left = settings.paused_until - datetime.now(UTC)
-            async with person_transaction(self._pool, namespace.person) as connection:
+            async with person_transaction(self.pool, namespace.person) as connection:
                 await self._defer(connection, namespace, max(left.total_seconds(), 0.0) + 1.0)
 
     async def form(self, team: str, user: str, audience: str) -> None:
@@ -155,17 +143,17 @@ class FormationJobs:
         model is away: the words stay and the job is tried again.
         """
         namespace = Person(team, user).namespace(audience)
-        if used_up := await self._quotas.tokens_used_up(team):
-            async with person_transaction(self._pool, namespace.person) as connection:
+        if used_up := await self.quotas.tokens_used_up(team):
+            async with person_transaction(self.pool, namespace.person) as connection:
                 await self._defer(connection, namespace, max(used_up.seconds, 0.0) + 1.0)
             return
-        shared = await self._audiences.is_shared(namespace)
-        spend = partial(self._quotas.spend, team)
+        shared = await self.audiences.is_shared(namespace)
+        spend = partial(self.quotas.spend, team)
         while True:
             settings, ids, words, traceparent, section = await read_unformed(
-                self._pool, namespace, _TURNS_AT_ONCE
+                self.pool, namespace, _TURNS_AT_ONCE
             )
-            off = settings.off_reason(self._consent)
+            off = settings.off_reason(self.consent)
             if ids and off == "paused":
                 await self._put_off(namespace, settings)
             if off or not ids:
@@ -180,9 +168,9 @@ class FormationJobs:
                 ) -> None:
                     nonlocal notice
                     now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
-                    if now is None or now.off_reason(self._consent):
+                    if now is None or now.off_reason(self.consent):
                         raise _Overtaken
-                    notice = await self._notices.add_notice(
+                    notice = await self.notices.add_notice(
                         connection,
                         namespace.person,
                         ids[-1],  # noqa: B023 - as above
@@ -192,7 +180,7 @@ class FormationJobs:
                     )
 
                 try:
-                    formed = await self._former.form(
+                    formed = await self.former.form(
                         memory_view(namespace, shared=shared),
                         said,
                         in_commit=in_commit,
@@ -205,7 +193,7 @@ class FormationJobs:
                     count("formations", outcome="model_refused")
                     # Logged where it happened. Nothing but another setup ends it, or the person's
                     # next message, which brings the next attempt forward.
-                    async with person_transaction(self._pool, namespace.person) as connection:
+                    async with person_transaction(self.pool, namespace.person) as connection:
                         await self._defer(connection, namespace, REFUSED_SECONDS)
                     return
                 except FormationUnavailable:
@@ -219,7 +207,7 @@ class FormationJobs:
                     _counted(formed),
                 )
                 if notice is not None:
-                    await self._notices.show_now(namespace.person, notice)
+                    await self.notices.show_now(namespace.person, notice)
             if len(ids) < _TURNS_AT_ONCE:
                 return  # what was said since has a job of its own
 

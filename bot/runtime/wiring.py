@@ -84,7 +84,7 @@ class Application:
             notices=self.notices,
             quotas=self.quotas,
             mode=settings.formation,
-            quiet_seconds=settings.formation_delay,
+            quiet_seconds=0.0 if settings.formation == "hot" else settings.formation_delay,
             consent=settings.consent,
         )
         self.memory_actions = MemoryActions(

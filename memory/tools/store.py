@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
@@ -27,36 +28,27 @@ from memory.store.unit_of_work import Change
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
 
 
+@dataclass(eq=False)
 class ToolStore(BaseStore):
     """The store for one message: what was found, changed, and proposed for deletion."""
 
     supports_ttl = False
 
-    def __init__(
-        self,
-        pool: Pool,
-        embedder: Embedder,
-        view: MemoryView,
-        words: PersonMessage,
-        schemas: Sequence[type[BaseModel]],
-        in_commit: InCommit | None = None,
-        verifier: Verifier | None = None,
-    ) -> None:
-        self._pool = pool
-        self._embedder = embedder
-        self._view = view
-        self._words = words
-        self._in_commit = in_commit
-        self._schemas = schemas
-        self._verifier = verifier
-        self.found: list[Memory] = []
-        self.shown: dict[str, Memory] = {}
-        self.to_forget: dict[str, Memory] = {}
-        self.changes: list[Change] = []
-        self.questions: list[Question] = []
-        self.refused: list[RefusedProposal] = []
-        self.tokens: TokenUse = Counter()
-        self.outcome: FormationResult | None = None
+    pool: Pool
+    embedder: Embedder
+    view: MemoryView
+    words: PersonMessage
+    schemas: Sequence[type[BaseModel]]
+    in_commit: InCommit | None = None
+    verifier: Verifier | None = None
+    found: list[Memory] = field(default_factory=list, init=False)
+    shown: dict[str, Memory] = field(default_factory=dict, init=False)
+    to_forget: dict[str, Memory] = field(default_factory=dict, init=False)
+    changes: list[Change] = field(default_factory=list, init=False)
+    questions: list[Question] = field(default_factory=list, init=False)
+    refused: list[RefusedProposal] = field(default_factory=list, init=False)
+    tokens: TokenUse = field(default_factory=Counter, init=False)
+    outcome: FormationResult | None = field(default=None, init=False)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Not supported: use `abatch`."""
@@ -71,13 +63,13 @@ class ToolStore(BaseStore):
         return await self._memory(key) is not None
 
     async def _memory(self, key: str) -> Memory | None:
-        memories = await list_memories(self._pool, self._view.person)
-        return next((m for m in memories if m.key == key and self._view.allows(m.namespace)), None)
+        memories = await list_memories(self.pool, self.view.person)
+        return next((m for m in memories if m.key == key and self.view.allows(m.namespace)), None)
 
     async def _answer(self, op: Op) -> Result:
         if isinstance(op, SearchOp):
             recalled = await recall_memories(
-                self._pool, self._embedder, self._view, op.query or " ", instructions=False
+                self.pool, self.embedder, self.view, op.query or " ", instructions=False
             )
             self.found = list(recalled.memories)[: op.limit]
             self.shown |= {memory.reference: memory for memory in self.found}
@@ -98,22 +90,22 @@ class ToolStore(BaseStore):
         """Store the tool's content, which includes `evidence`, if the verdict accepts it."""
         content = dict((op.value or {}).get("content") or {})
         kind = str(content.pop("kind", ""))
-        message = TypedMessage(self._words)
+        message = TypedMessage(self.words)
         memory = await self._memory(op.key)
         store = await UserStore.load(
-            self._pool,
-            self._embedder,
-            self._view,
+            self.pool,
+            self.embedder,
+            self.view,
             [message],
-            schemas=self._schemas,
+            schemas=self.schemas,
             also=[memory] if memory else [],
         )
-        namespace = memory.namespace if memory else self._view.own
+        namespace = memory.namespace if memory else self.view.own
         await store.aput(namespace.parts, op.key, {"kind": kind, "content": content})
         try:
             async with asyncio.timeout(JUDGED_WITHIN):
-                self.tokens = self.tokens + await store.judge(self._verifier)
-            self.outcome = await store.commit(self._in_commit, at=datetime.now(UTC))
+                self.tokens = self.tokens + await store.judge(self.verifier)
+            self.outcome = await store.commit(self.in_commit, at=datetime.now(UTC))
         except (TimeoutError, FormationUnavailable):
             self.outcome = FormationResult(changes=(), refused=(), late=True)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cache, cached_property, partial
 from typing import TypeAlias
 from uuid import UUID
@@ -68,6 +68,7 @@ class ToolResults:
     shown: Sequence[PayloadMaker] = ()
 
 
+@dataclass(eq=False)
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
@@ -78,31 +79,20 @@ class Toolbox:
     credentials.
     """
 
-    def __init__(
-        self,
-        definitions: Sequence[Definition],
-        open_tools: Callable[[], tuple[MemoryTools, ControlTools]],
-        own: MemoryActions,
-        person: Person,
-        before: Sequence[PayloadMaker],
-        spend: Spend,
-        *,
-        keeps_facts: bool,
-        removed: Sequence[Removed],
-    ) -> None:
-        self.definitions = definitions
-        self._open_tools = open_tools
-        self._removed = removed
-        self._own = own
-        self._person = person
-        self._before = before
-        self._spend = spend
-        self._keeps_facts = keeps_facts
-        self._calls = 0
+    definitions: Sequence[Definition]
+    open_tools: Callable[[], tuple[MemoryTools, ControlTools]]
+    own: MemoryActions
+    person: Person
+    before: Sequence[PayloadMaker]
+    spend: Spend
+    _: KW_ONLY
+    keeps_facts: bool
+    removed: Sequence[Removed]
+    _calls: int = field(default=0, init=False)
 
     @cached_property
     def _tools(self) -> tuple[MemoryTools, ControlTools]:
-        return self._open_tools()
+        return self.open_tools()
 
     @property
     def own_words(self) -> list[str]:
@@ -114,11 +104,11 @@ class Toolbox:
     def results(self) -> ToolResults:
         """Results of the calls so far."""
         if not self._calls:
-            return ToolResults(shown=self._before)
+            return ToolResults(shown=self.before)
         memory, controls = self._tools
-        shown = [*self._before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
+        shown = [*self.before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
         if memory.to_forget and not controls.forgets_everything:
-            shown.append(partial(self._own.proposed, memories=memory.to_forget))
+            shown.append(partial(self.own.proposed, memories=memory.to_forget))
         return ToolResults(
             recalled=[one.reference for one in memory.shown],
             changes=[change.id for change in memory.changes if change.action != "confirmed"],
@@ -131,7 +121,7 @@ class Toolbox:
         async def shown(person: Person, language: Language) -> Payload:
             del person
             return refusal_payload(
-                language, refused.reason, quoted_sentence_of(refused), can_store=self._keeps_facts
+                language, refused.reason, quoted_sentence_of(refused), can_store=self.keeps_facts
             )
 
         return shown
@@ -147,9 +137,9 @@ class Toolbox:
         given = read_arguments(arguments)
         if given is None:
             return _error("The arguments are not a JSON object.")
-        if self._removed:
+        if self.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
-            given = redact_json(given, self._removed)
+            given = redact_json(given, self.removed)
         memory, controls = self._tools
         if name not in controls:
             return await self._call_memory(memory, name, json.dumps(given))
@@ -157,14 +147,14 @@ class Toolbox:
         if controls.switched_off:
             memory.switch_off()
             # What a tool stored of this message a moment ago goes as well.
-            await self._own.taken_back(self._person, memory.changes)
+            await self.own.taken_back(self.person, memory.changes)
         return output
 
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
         output = await memory.call(name, arguments)
         if used := memory.tokens - spent:
-            await self._spend(self._person.team_id, used)
+            await self.spend(self.person.team_id, used)
         return output
 
 
