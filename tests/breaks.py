@@ -2987,7 +2987,7 @@ BREAKS = (
     Break(
         "a pause wins over a formation",
         "bot/pipeline/formation.py",
-        "if now is None or now.off_reason(self._consent):",
+        "if now is None or now.off_reason(self.consent):",
         "if now is None:",
         "A formation under way would write after the person has paused.",
         ("tests/integration/test_controls.py::test_a_pause_wins_over_a_formation_under_way",),
