@@ -439,7 +439,7 @@ BREAKS = (
     ),
     Break(
         "a message that waits is redacted in other prompts",
-        "bot/conversation/turn_query.py",
+        "bot/conversation/turns.py",
         'one["ts"]: redact(typed(one["text"], bot_user_id)).text',
         'one["ts"]: typed(one["text"], bot_user_id)',
         "A password would reach the prompt of another thread before it is answered.",
@@ -469,7 +469,7 @@ BREAKS = (
     ),
     Break(
         "a withheld message is in no prompt",
-        "bot/conversation/turn_query.py",
+        "bot/conversation/turns.py",
         "AND question <> '' AND withheld_at IS NULL\"",
         "AND question <> ''\"",
         "What the person asked not to remember would be read in the next prompt.",
@@ -2707,7 +2707,7 @@ BREAKS = (
     ),
     Break(
         "an edit while incognito is on",
-        "bot/conversation/turns.py",
+        "bot/pipeline/sources.py",
         "if off or await is_on(connection, person, scopes(channel_id, thread)):",
         "if off:",
         "What a message is edited to while incognito is on would be remembered.",
@@ -3010,7 +3010,7 @@ BREAKS = (
     ),
     Break(
         "no waiting words off the record",
-        "bot/conversation/turn_query.py",
+        "bot/conversation/turns.py",
         'f" AND NOT ({OFF_RECORD})"',
         '""',
         "What is said in an incognito thread would be in the prompt of another thread meanwhile.",

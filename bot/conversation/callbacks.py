@@ -23,10 +23,6 @@ UpdateNotices: TypeAlias = Callable[
 ]
 # Schedules formation of the unformed words of a namespace.
 ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
-# Schedules the job that updates the memories of a turn whose message was edited or deleted.
-ScheduleSourceUpdate: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, UUID], Awaitable[None]
-]
 # Schedules immediate formation of a person's unformed words; returns the number of messages.
 FormNow: TypeAlias = Callable[[Person], Awaitable[int]]
 # Schedules formation of a person's unformed words in each audience.

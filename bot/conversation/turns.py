@@ -1,45 +1,79 @@
-"""Questions and answers: the `turns` table, which is also the history of threads."""
+"""The `turns` table: what a turn begins with, in one statement, and how it begins and ends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import (
-    AddNotice,
-    RepeatNotice,
-    ScheduleFormation,
-    ScheduleSourceUpdate,
+from bot.conversation.callbacks import AddNotice, RepeatNotice, ScheduleFormation
+from bot.conversation.claimed_message import (
+    STILL_OURS,
+    ClaimedMessage,
+    Interrupted,
+    finish,
+    raise_if_changed,
+    superseded,
 )
-from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, finish, superseded
-from bot.conversation.history import put_off_record
 from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.turn_query import TurnContext, read_turn_start
-from bot.slack.messages import Message, scopes
+from bot.slack.messages import Message
+from bot.slack.text import typed
 from bot.types import ConsentMode, MemoryState
-from bot.users.incognito import is_on
-from bot.users.quotas import Quotas
-from bot.users.settings import note_informed, read_settings
+from bot.users.prompt_versions import ACTIVE_STYLE
+from bot.users.quotas import BEFORE, SECONDS_LEFT, Quotas
+from bot.users.settings import (
+    MEMORY_STATE,
+    OFF_RECORD,
+    memory_state_of,
+    memory_state_parameters,
+    note_informed,
+)
 from memory import (
+    DM,
     PERSON_SETTING,
     MemoryView,
-    Person,
     Pool,
     Redacted,
     Removed,
     count,
     credential_kinds,
+    first_memories,
     measured,
+    redact,
     redact_texts,
     transaction,
 )
 
-_WORDS_LIMIT = 8_000
+WORDS_LIMIT = 8_000
+HISTORY_TURNS = 10
+
+_THREAD: LiteralString = "thread = %(thread)s"
+# People do not think in threads, and Slack opens one for every top-level direct message.
+_THREAD_OR_DAY: LiteralString = (
+    "(thread = %(thread)s OR (user_id = %(user)s AND ended_at > now() - interval '1 day'))"
+)
+_EXCHANGES: LiteralString = (
+    "SELECT question_ts AS ts, thread, user_id, question, reply FROM turns"
+    " WHERE team_id = %(team)s AND channel_id = %(channel)s"
+    " AND status <> 'answering' AND question <> '' AND withheld_at IS NULL"
+    " AND question_ts < %(ts)s"
+)
+# The person's earlier messages that still wait to be answered.
+_WAITING: LiteralString = (
+    "SELECT ts, message->>'text' AS text FROM inbox_events e"
+    " WHERE team_id = %(team)s AND user_id = %(user)s AND status = 'waiting' AND ts < %(ts)s"
+    " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
+    f" AND NOT ({OFF_RECORD})"
+)
+_UNFORMED: LiteralString = (
+    "SELECT question_ts AS ts, audience, words FROM turns"
+    " WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND formed_at IS NULL AND withheld_at IS NULL AND words <> '' AND question_ts < %(ts)s"
+)
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 
@@ -74,6 +108,49 @@ class TurnRow:
     words: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """An earlier question with its answer; `user_id` says who asked."""
+
+    ts: str
+    thread: str
+    user_id: str
+    question: str
+    reply: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnContext:
+    """Earlier turns: `exchanges` in order, and the person's words that are not formed yet.
+
+    `forgotten` are the timestamps of messages in this channel that the person had forgotten.
+    `memories` are what `memory.recall_memories` reads first. `style` is the workspace's own text of
+    that section of the prompt, if an admin approved one.
+    """
+
+    exchanges: tuple[Exchange, ...]
+    recent_words: tuple[str, ...]
+    forgotten: frozenset[str] = frozenset()
+    memories: Sequence[Mapping[str, Any]] = ()
+    style: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStart:
+    """The result of `read_turn_start`.
+
+    `unchanged`: nobody had stopped, edited or deleted the message. `requests_before` is what its
+    person wrote and asked for before it in its hour (0 without a limit); `seconds_left` is how long
+    that hour still lasts.
+    """
+
+    memory_state: MemoryState
+    unchanged: bool
+    requests_before: int
+    seconds_left: float
+    context: TurnContext
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
     """Reads and writes of one turn; each is one transaction in the person's and thread's scope."""
@@ -84,7 +161,6 @@ class Turns:
     consent: ConsentMode
     add_notice: AddNotice
     repeat_notice: RepeatNotice
-    schedule_source_update: ScheduleSourceUpdate
     quotas: Quotas
 
     @measured("begin")
@@ -124,7 +200,7 @@ class Turns:
                 claimed,
                 view,
                 Redacted(text="") if forgotten else redacted_question,
-                "" if forgotten else redacted_words.text[:_WORDS_LIMIT],
+                "" if forgotten else redacted_words.text[:WORDS_LIMIT],
                 kept=start.memory_state.on_record,
             )
         turn_row = TurnRow(
@@ -138,46 +214,6 @@ class Turns:
             words=redacted_words.text,
         )
         return turn_row, start.context
-
-    async def reword(
-        self, team_id: str, channel_id: str, ts: str, thread: str, *, question: str, words: str
-    ) -> None:
-        """Store the edited text of an answered message; an empty text means it was deleted.
-
-        Memories that were not formed yet are formed from the new words; those that were follow.
-        One that was forgotten stays so, whatever it is edited to. While memory is off new words are
-        not kept; credentials never are.
-        """
-        redacted_question, redacted_words = await redact_texts(question, words)
-        question, words = redacted_question.text, redacted_words.text[:_WORDS_LIMIT]
-        async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
-            changed = await connection.execute(
-                "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
-                " AND channel_id = %s AND question_ts = %s"
-                # Slack also says so when it adds a preview to a link.
-                " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
-                " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
-                (
-                    question,
-                    words,
-                    list(credential_kinds(redacted_question.removed)),
-                    team_id,
-                    channel_id,
-                    ts,
-                    question,
-                    words,
-                ),
-            )
-            for row in await changed.fetchall():
-                person = Person(team_id, row["user_id"])
-                await connection.execute(
-                    "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
-                )
-                off = (await read_settings(connection, person)).off_reason(self.consent)
-                if off or await is_on(connection, person, scopes(channel_id, thread)):
-                    await put_off_record(connection, row["id"])
-                if row["formed"]:
-                    await self.schedule_source_update(connection, person, row["id"])
 
     @measured("end")
     async def end(
@@ -239,6 +275,86 @@ class Turns:
             if turn_row.reply_ts:
                 await self.repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
+
+
+async def read_turn_start(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    view: MemoryView,
+    *,
+    bot_user_id: str,
+    consent: ConsentMode,
+    count_requests: bool,
+) -> TurnStart:
+    """Read what a turn needs, in a transaction with the person's and the thread's scope.
+
+    Exchanges are the thread's (in a direct message also the last day's across its threads). Recent
+    words are the person's own that no formation has taken up: of turns that `view` may see, and of
+    messages that still wait. Where memory is off there is neither, and there are no memories.
+    """
+    message, in_dm = claimed.message, view.own.audience == DM
+    memories, memories_parameters = first_memories(view)
+    exchanges = f"{_EXCHANGES} AND {_THREAD_OR_DAY if in_dm else _THREAD}"
+    found = await connection.execute(
+        "SELECT state.*, event.attempts, event.status, event.revision, event.interrupted,"
+        " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
+        "  AND channel = %(channel)s) AS forgotten,"
+        f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY question_ts DESC"
+        f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
+        f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"
+        f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
+        f" {memories} AS memories, {ACTIVE_STYLE} AS style,"
+        f" CASE WHEN %(count_requests)s THEN {BEFORE} ELSE 0 END AS requests_before,"
+        f" {SECONDS_LEFT} AS seconds_left"
+        f" FROM ({MEMORY_STATE}) state LEFT JOIN inbox_events event ON event.id = %(event)s",
+        {
+            **memory_state_parameters(message),
+            **memories_parameters,
+            "thread": message.thread,
+            "event": claimed.id,
+            "in_dm": in_dm,
+            "dm": DM,
+            "count_requests": count_requests,
+        },
+    )
+    [row] = await found.fetchall()
+    memory_state = memory_state_of(row, consent)
+    return TurnStart(
+        memory_state=memory_state,
+        unchanged=_is_unchanged(row, claimed),
+        requests_before=int(row["requests_before"]),
+        seconds_left=row["seconds_left"] or 0.0,
+        context=_context(row, view, bot_user_id, off=memory_state.off is not None),
+    )
+
+
+def _is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
+    try:
+        raise_if_changed(row if row["attempts"] is not None else None, claimed)
+    except Interrupted:
+        return False
+    return True
+
+
+def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> TurnContext:
+    forgotten = frozenset(row["forgotten"])
+    if off:
+        return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten, style=row["style"])
+    exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
+    recent = {
+        one["ts"]: redact(typed(one["text"], bot_user_id)).text for one in row["waiting"] or []
+    }
+    for one in row["unformed"] or []:
+        if view.allows(view.person.namespace(one["audience"])):
+            recent[one["ts"]] = one["words"]
+    shown = {exchange.ts for exchange in exchanges}
+    return TurnContext(
+        exchanges=exchanges,
+        recent_words=tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown),
+        forgotten=forgotten,
+        memories=row["memories"] or [],
+        style=row["style"],
+    )
 
 
 def _scope(message: Message) -> dict[str, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from bot.conversation.inbox import Inbox
-from bot.conversation.turns import Turns
 from bot.delivery.sessions import Sessions
 from bot.home.publisher import HomePublisher
 from bot.home.suggested_prompts import SuggestedPrompts
+from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
 from bot.slack.installations import Installations
@@ -38,17 +38,12 @@ _CONVERSATION_CHANGES = frozenset(
 _ON_ITS_WAY_SECONDS = 120.0
 
 
-# Person, channel, ts, and the ts of the thread.
-MessageChanged: TypeAlias = Callable[[Person, str, str, str], Awaitable[None]]
-
-
 @dataclass(frozen=True, slots=True)
 class ChangeEvents:
     """Applies events before they are acknowledged: none of it waits behind other work."""
 
     _: KW_ONLY
     inbox: Inbox
-    turns: Turns
     audiences: Audiences
     profiles: Profiles
     suggested_prompts: SuggestedPrompts
@@ -56,7 +51,7 @@ class ChangeEvents:
     home_publisher: HomePublisher
     offboarding: Offboarding
     sessions: Sessions
-    message_changed: MessageChanged
+    source_updates: SourceUpdates
     slack: Installations
 
     async def note(self, body: Mapping[str, Any]) -> None:
@@ -154,7 +149,7 @@ class ChangeEvents:
         user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)
-            await self.message_changed(Person(team, user), channel, ts, root)
+            await self.source_updates.message_changed(Person(team, user), channel, ts, root)
 
     async def _reword(
         self, team: str, channel: str, message: Mapping[str, Any], text: str | None
@@ -163,11 +158,11 @@ class ChangeEvents:
         thread = thread_key(team, channel, str(message.get("thread_ts") or ts))
         if text is None:
             await self.inbox.withdraw(team, channel, ts, thread)
-            await self.turns.reword(team, channel, ts, thread, question="", words="")
+            await self.source_updates.reword(team, channel, ts, thread, question="", words="")
             return
         await self.inbox.edit(team, channel, ts, thread, text)
         bot_user_id = await self.slack.bot_user_id(team)
-        await self.turns.reword(
+        await self.source_updates.reword(
             team,
             channel,
             ts,

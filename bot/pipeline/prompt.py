@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from openai.types.responses import EasyInputMessageParam
 
-from bot.conversation.turn_query import Exchange
+from bot.conversation.turns import Exchange
 from bot.pipeline.addresses import links_in
 from bot.pipeline.attachments import AttachedFile
 from bot.slack.messages import Message

@@ -12,20 +12,31 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.callbacks import AddNotice, ScheduleFormation
+from bot.conversation.history import put_off_record
+from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.turns import WORDS_LIMIT
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import error_code, find_message
 from bot.slack.installations import Installations
+from bot.slack.messages import scopes
 from bot.slack.text import storable, typed
+from bot.types import ConsentMode
+from bot.users.incognito import is_on
+from bot.users.settings import read_settings
 from memory import (
+    PERSON_SETTING,
     Change,
     Embedder,
     Person,
     PersonMessage,
     Pool,
+    credential_kinds,
     is_source,
     person_transaction,
+    redact_texts,
     source_deleted,
     source_edited,
+    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -44,11 +55,51 @@ class SourceUpdates:
     add_notice: AddNotice
     schedule_formation: ScheduleFormation
     slack: Installations
+    consent: ConsentMode
 
-    async def schedule_update(
+    async def reword(
+        self, team_id: str, channel_id: str, ts: str, thread: str, *, question: str, words: str
+    ) -> None:
+        """Store the edited text of an answered message; an empty text means it was deleted.
+
+        Memories that were not formed yet are formed from the new words; those that were follow.
+        One that was forgotten stays so, whatever it is edited to. While memory is off new words are
+        not kept; credentials never are.
+        """
+        redacted_question, redacted_words = await redact_texts(question, words)
+        question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
+        async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
+            changed = await connection.execute(
+                "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
+                " AND channel_id = %s AND question_ts = %s"
+                # Slack also says so when it adds a preview to a link.
+                " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
+                " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
+                (
+                    question,
+                    words,
+                    list(credential_kinds(redacted_question.removed)),
+                    team_id,
+                    channel_id,
+                    ts,
+                    question,
+                    words,
+                ),
+            )
+            for row in await changed.fetchall():
+                person = Person(team_id, row["user_id"])
+                await connection.execute(
+                    "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
+                )
+                off = (await read_settings(connection, person)).off_reason(self.consent)
+                if off or await is_on(connection, person, scopes(channel_id, thread)):
+                    await put_off_record(connection, row["id"])
+                if row["formed"]:
+                    await self._schedule_update(connection, person, row["id"])
+
+    async def _schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
     ) -> None:
-        """Schedule `update_from_turn` in the transaction that stores the turn's new words."""
         await self.queue.defer(
             connection,
             UPDATE_FROM_TURN,

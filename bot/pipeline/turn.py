@@ -13,8 +13,7 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
-from bot.conversation.turn_query import TurnContext
-from bot.conversation.turns import Outcome, ReplyMetrics, TurnRow, Turns
+from bot.conversation.turns import Outcome, ReplyMetrics, TurnContext, TurnRow, Turns
 from bot.locale import Language, say
 from bot.logs import add_log_field
 from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines

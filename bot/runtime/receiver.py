@@ -74,7 +74,6 @@ def create_changes(wiring: Application) -> ChangeEvents:
     """Return what handles the events that are no person's message."""
     return ChangeEvents(
         inbox=wiring.inbox,
-        turns=wiring.turns,
         audiences=wiring.audiences,
         profiles=wiring.profiles,
         suggested_prompts=wiring.suggested_prompts,
@@ -82,7 +81,7 @@ def create_changes(wiring: Application) -> ChangeEvents:
         home_publisher=wiring.home_publisher,
         offboarding=wiring.offboarding,
         sessions=wiring.sessions,
-        message_changed=wiring.source_updates.message_changed,
+        source_updates=wiring.source_updates,
         slack=wiring.connections.slack,
     )
 

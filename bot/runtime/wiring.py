@@ -155,7 +155,13 @@ class Application:
         self.sessions = Sessions(slack, pool)
         self.viewed_channels = ViewedChannels(pool, slack, self.policies)
         self.source_updates = SourceUpdates(
-            pool, self.queue, embedder, self.notices.add_notice, self.formation_jobs.schedule, slack
+            pool,
+            self.queue,
+            embedder,
+            self.notices.add_notice,
+            self.formation_jobs.schedule,
+            slack,
+            settings.consent,
         )
         self.turns = Turns(
             pool,
@@ -163,7 +169,6 @@ class Application:
             consent=settings.consent,
             add_notice=self.notices.add_notice,
             repeat_notice=self.notices.repeat_notice,
-            schedule_source_update=self.source_updates.schedule_update,
             quotas=self.quotas,
         )
         self.offboarding = Offboarding(pool, self.queue, slack, self.workspaces)

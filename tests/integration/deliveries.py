@@ -99,7 +99,6 @@ def turns_alone(pool: Pool) -> Turns:
         consent="notice",
         add_notice=nothing,
         repeat_notice=nothing,
-        schedule_source_update=nothing,
         quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0, prices=read_prices(None)),
     )
 

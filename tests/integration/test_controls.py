@@ -324,7 +324,8 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
         await app.wiring.inbox.edit(*where, "I love natto")
-        await app.wiring.turns.reword(*where, question="I love natto", words="I love natto")
+        updates = app.wiring.source_updates
+        await updates.reword(*where, question="I love natto", words="I love natto")
     assert nothing_kept(app, answered)
     await app.wiring.inbox.reopen(replace(answered, event_id="Ev2", text="I love natto"))
     assert await app.wiring.controls.end_incognito(who)
@@ -445,7 +446,7 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
     who = person(place, app)
     said = await app.ask(place, "I love ramen")
     await app.wiring.controls.pause(who)
-    await app.wiring.turns.reword(
+    await app.wiring.source_updates.reword(
         said.team_id,
         said.channel_id,
         said.ts,
@@ -492,7 +493,7 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     await press(app, said, DELETE_WITHHELD_ACTION)
     assert nothing_kept(app, said)
     edited = said.ts, said.thread
-    await app.wiring.turns.reword(
+    await app.wiring.source_updates.reword(
         said.team_id, said.channel_id, *edited, question="I love natto", words="I love natto"
     )
     assert nothing_kept(app, said)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from bot.conversation.turn_query import Exchange, TurnContext
+from bot.conversation.turns import Exchange, TurnContext
 from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.turn import thread_before
 from bot.slack.audiences import Audiences, kind_of

@@ -18,7 +18,7 @@ from bot.conversation.claimed_message import (
     finish,
 )
 from bot.conversation.inbox import ANSWER, Inbox
-from bot.conversation.turn_query import read_turn_start
+from bot.conversation.turns import read_turn_start
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
 from memory import DM, Pool, create_pool, memory_view, transaction

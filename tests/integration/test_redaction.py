@@ -116,7 +116,7 @@ async def test_an_edited_message_is_redacted(app: App) -> None:
     place = app.slack.place()
     asked = await app.ask(place, "hello there")
     text = f"hello, my password is {_WORD}"
-    await app.wiring.turns.reword(
+    await app.wiring.source_updates.reword(
         asked.team_id, asked.channel_id, asked.ts, asked.thread, question=text, words=text
     )
     turn = app.turn(asked)

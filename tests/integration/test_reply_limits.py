@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.turn_query import Exchange
+from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import HISTORY_TOKENS, compose, estimated_tokens
 from bot.pipeline.reply import MAX_ROUNDS, MAX_SEARCHES
 from bot.pipeline.responses.answer import MAX_ANSWER

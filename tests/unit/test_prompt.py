@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.conversation.turn_query import Exchange
+from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import compose, estimated_tokens, framed, lines_within, shortened, summary
