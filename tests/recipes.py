@@ -266,7 +266,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/listeners/actions.py",
-                before="        EXPORT_ACTION: exporter.exported,\n",
+                before="        EXPORT_ACTION: modals.exporting.exported,\n",
                 text="        TIP_ACTION: _next_tip,\n",
             ),
             Edit(
