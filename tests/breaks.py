@@ -2346,8 +2346,8 @@ BREAKS = (
     Break(
         "a person's share",
         "bot/users/quotas.py",
-        "and before >= self.messages_per_hour:",
-        "and before > self.messages_per_hour:",
+        "and before >= self._messages_per_hour:",
+        "and before > self._messages_per_hour:",
         "One person could use up what everybody pays for.",
         ("tests/integration/test_shares.py::test_beyond_their_messages_a_person_is_told_once",),
     ),
