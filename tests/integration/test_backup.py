@@ -505,6 +505,31 @@ def test_a_text_that_another_column_still_has_is_blanked_too(
     assert turn == {"question": "", "words": "ramen", "reply": None}
 
 
+def test_what_is_no_longer_shared_or_was_decided_since_does_not_come_back(
+    database: str, empty_database: str, tmp_path: Path
+) -> None:
+    """Sharing stays ended, a rejected proposal cannot be approved, an erased admin has no id."""
+    owner = Database(database)
+    owner.fill("T1")
+    owner.rows("UPDATE feedback SET shared = true")
+    owner.rows("UPDATE prompt_versions SET status = 'proposed'")
+    owner.rows("UPDATE prompt_changes SET changed_by = 'U0ADMIN'")
+    back_up(database, tmp_path / "dump", TABLES, print)
+    owner.rows("UPDATE feedback SET shared = false")
+    owner.rows("UPDATE prompt_versions SET status = 'rejected'")
+    owner.rows("UPDATE prompt_changes SET changed_by = NULL")
+    owner.close()
+    list_existing(database, tmp_path / "list", TABLES)
+    login = Login(login_of(empty_database), ("kioku_queue",))
+    files = (tmp_path / "dump", tmp_path / "list")
+    restore(empty_database, *files, TABLES, migrations(), login, print)
+    assert owner_rows(empty_database, "SELECT shared FROM feedback") == [{"shared": False}]
+    assert owner_rows(empty_database, "SELECT id FROM prompt_versions") == []
+    assert owner_rows(empty_database, "SELECT changed_by FROM prompt_changes") == [
+        {"changed_by": None}
+    ]
+
+
 def test_a_hundred_thousand_memories_take_constant_memory(
     database: str, empty_database: str, tmp_path: Path
 ) -> None:

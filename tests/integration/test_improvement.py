@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,8 +16,8 @@ from bot.memories.person_data import erase_person
 from bot.notices.prompt_reviews import REVIEW
 from bot.slack.messages import Message
 from bot.users.offboarding import purge_now
-from bot.users.prompt_versions import REPLY_STYLE
-from memory import FORMATION_SECTION, Person
+from bot.users.prompt_versions import REPLY_STYLE, decide, propose
+from memory import FORMATION_SECTION, Person, transaction
 from tests.conftest import login_of
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.kioku_process import Ended, ended
@@ -217,26 +219,103 @@ async def test_an_admin_edits_a_proposal(admin: App, tmp_path: Path) -> None:
     assert "there is nothing to roll back" in none.err
 
 
-async def test_a_proposal_that_quotes_or_names_a_person_is_refused(
-    admin: App, tmp_path: Path
+@pytest.mark.parametrize("kind", ["gradient", "metaprompt", "prompt_memory"])
+async def test_what_a_model_must_not_write_is_refused(
+    admin: App, tmp_path: Path, kind: str
 ) -> None:
-    """A quotation is refused before it is stored, a name before it is shown."""
+    """Of each optimizer: most before it is stored, a name before it is shown. The next one fits."""
     app = admin
     asked = await app.ask(app.slack.place(name="length"), "hello")
     turn = str(app.turn(asked)["id"])
     view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {turn}")
-    words = {"value": "I am only interested in short answers"}
-    said = submitted(view, comment=words, shared=ticked(shared=True))
-    await app.wiring.modals.feedback.explained(asked.person, "en", said)
-    quoted = await improved(app, tmp_path, "--yes", "--only", "style")
-    assert quoted.code == 1
-    assert say("en", "prompt_quote") in quoted.err
-    said["state"]["values"]["comment"] = {"value": {"value": "Mind the length"}}
-    await app.wiring.modals.feedback.explained(asked.person, "en", said)
-    assert (await improved(app, tmp_path, "--yes", "--only", "style")).code == 0
-    await review(app)
-    assert app.slack.done("chat.postMessage") == []
-    assert app.rows("SELECT status FROM prompt_versions") == [{"status": "refused"}]
+
+    async def after(comment: str) -> Ended:
+        said = submitted(view, comment={"value": comment}, shared=ticked(shared=True))
+        await app.wiring.modals.feedback.explained(asked.person, "en", said)
+        return await improved(app, tmp_path, "--yes", "--only", "style", "--kind", kind)
+
+    for comment, key in (
+        ("I am only interested in short answers", "prompt_quote"),
+        ("Speak {style}", "prompt_placeholder"),
+        ("Ask <@U0AB12CD>", "prompt_person"),
+        ("shorter " * 60, "prompt_too_long"),
+    ):
+        refused = await after(comment)
+        assert (refused.code, say("en", key) in refused.err) == (1, True), refused.err
+    assert app.rows("SELECT id FROM prompt_versions") == []
+    named = await after("Mind the length")
+    assert named.code == 0, named.err
+    version = await review(app)
+    assert (shown(app), status(app, version)) == ([], "refused")
+    assert (await after("Use short lists")).code == 0
+    assert status(app, await review(app)) == "proposed"
+    assert len(shown(app)) == 1
+
+
+async def proposal(app: App, style: str, based_on: UUID | None = None, team: str = "") -> UUID:
+    """Store a proposal; return its id."""
+    async with transaction(app.pool) as connection:
+        return await propose(
+            connection,
+            team or app.slack.team_id,
+            {"style": style, "formation": FORMATION_SECTION},
+            based_on=based_on,
+            kind="gradient",
+            cases=[],
+            effect=None,
+            by="operator",
+        )
+
+
+async def test_versions_are_rolled_back_one_after_the_other(admin: App) -> None:
+    """Each roll-back uses the version before it; what was based on another one is not approved."""
+    app = admin
+    first = await proposal(app, "Rhyme.")
+    stale = await proposal(app, "Whisper.")
+    await press(app, "active", str(first))
+    assert says(await press(app, "active", str(stale)), "prompt_late")
+    second = await proposal(app, "Sing.", based_on=first)
+    await press(app, "active", str(second))
+
+    async def styles() -> list[str]:
+        await app.ask(app.slack.place(), "hello")
+        said = str(app.prompts()[-1][0]["content"])
+        return [one for one in ("Rhyme.", "Sing.", REPLY_STYLE) if one in said]
+
+    assert await styles() == ["Sing."]
+    assert says(await press(app, "replaced", str(first)), "prompt_late")
+    await press(app, "replaced", str(second))
+    assert await styles() == ["Rhyme."]
+    await press(app, "replaced", str(first))
+    assert await styles() == [REPLY_STYLE]
+    assert says(await press(app, "active", str(stale)), "prompt_active")
+
+
+async def test_two_admins_decide_at_once(admin: App) -> None:
+    """One decision counts, on one version as on two; the other admin sees what was decided."""
+    app = admin
+    for _ in range(10):
+        versions = [str(await proposal(app, style)) for style in ("Rhyme.", "Sing.")]
+        both = await asyncio.gather(*(press(app, "active", one) for one in versions))
+        assert sorted(says(one, "prompt_late") for one in both) == [False, True]
+        [active] = app.rows("SELECT id FROM prompt_versions WHERE status = 'active'")
+        again = await asyncio.gather(*(press(app, "replaced", str(active["id"])) for _ in "ab"))
+        assert sorted(says(one, "prompt_late") for one in again) == [False, True]
+        assert all(says(one, "prompt_replaced") for one in again)
+    changes = app.rows("SELECT action FROM prompt_changes WHERE action <> 'proposed'")
+    assert Counter(one["action"] for one in changes) == {"approved": 10, "rolled back": 10}
+
+
+async def test_a_version_is_of_one_workspace(admin: App) -> None:
+    """Another workspace's version is neither used nor decided on here."""
+    app = admin
+    other = await proposal(app, "Rhyme.", team="T0OTHER")
+    assert await decide(app.pool, "T0OTHER", other, "active", by="operator")
+    await app.ask(app.slack.place(), "hello")
+    assert REPLY_STYLE in str(app.prompts()[-1][0]["content"])
+    said = await press(app, "replaced", str(other))
+    assert said["text"] == say("en", "prompt_admins_only")
+    assert status(app, str(other)) == "active"
 
 
 async def test_the_effect_is_measured_on_what_was_held_back(admin: App, tmp_path: Path) -> None:
