@@ -55,7 +55,8 @@ class PromptReviews:
             await decide(self.pool, team, found.id, "refused", by="kioku")
             return
         for user in sorted(self.admins):
-            payload = prompt_version_payload(await self._language(team, user), found)
+            language = await self.people.language(Person(team, user))
+            payload = prompt_version_payload(language, found)
             try:
                 await self._call(
                     team, "chat_postMessage", channel=user, metadata=NOTICE_METADATA, **payload
@@ -63,9 +64,6 @@ class PromptReviews:
             except SlackApiError as error:
                 # An admin of another workspace of this installation.
                 log.warning("an admin was not shown a prompt: %s", error_code(error))
-
-    async def _language(self, team: str, user: str) -> Language:
-        return await self.people.language(Person(team, user))
 
     async def _call(self, team: str, method: str, **arguments: Any) -> Any:
         client = self.slack.client(team)

@@ -117,20 +117,17 @@ async def find_version(pool: Pool, team_id: str, version: str) -> PromptVersion 
     """Return a version of a workspace. Raises `ValueError` for what is no id."""
     rows = await execute_statement(
         pool,
-        "SELECT v.id, v.team_id, v.based_on, v.status, v.kind, v.cases, v.effect, v.style,"
+        "SELECT v.id, v.team_id, v.status, cardinality(v.cases) AS cases, v.effect, v.style,"
         " v.formation, b.style AS base_style, b.formation AS base_formation"
         " FROM prompt_versions v LEFT JOIN prompt_versions b ON b.id = v.based_on"
         " WHERE v.id = %s AND v.team_id = %s",
         (UUID(version), team_id),
     )
-    return next((_version(row) for row in rows), None)
-
-
-def _version(row: Mapping[str, Any]) -> PromptVersion:
-    own = ("id", "team_id", "based_on", "status", "kind", "cases", "effect")
-    return PromptVersion(
-        **{name: row[name] for name in own}, sections=_sections(row), base=_sections(row, "base_")
-    )
+    if not rows:
+        return None
+    [row] = rows
+    own = {name: row[name] for name in ("id", "team_id", "status", "cases", "effect")}
+    return PromptVersion(**own, sections=_sections(row), base=_sections(row, "base_"))
 
 
 async def decide(pool: Pool, team_id: str, version: UUID, status: str, *, by: str) -> bool:
@@ -176,23 +173,19 @@ async def edit(
 ) -> UUID | None:
     """Propose other texts in place of a proposal, with unknown effect; None if it is decided."""
     async with transaction(pool) as connection:
-        changed = await connection.execute(
-            "UPDATE prompt_versions SET status = 'edited' WHERE id = %s AND status = 'proposed'",
-            (version.id,),
+        added = await connection.execute(
+            "WITH old AS (UPDATE prompt_versions SET status = 'edited' WHERE id = %s"
+            " AND status = 'proposed' RETURNING team_id, based_on, kind, cases)"
+            " INSERT INTO prompt_versions (team_id, based_on, kind, cases, style, formation)"
+            " SELECT team_id, based_on, kind, cases, %s, %s FROM old RETURNING id",
+            (version.id, *_stored(sections)),
         )
-        if not changed.rowcount:
+        row = await added.fetchone()
+        if row is None:
             return None
         await _log(connection, version.team_id, version.id, "edited", by)
-        return await propose(
-            connection,
-            version.team_id,
-            sections,
-            based_on=version.based_on,
-            kind=version.kind,
-            cases=version.cases,
-            effect=None,
-            by=by,
-        )
+        await _log(connection, version.team_id, row["id"], "proposed", by)
+    return UUID(str(row["id"]))
 
 
 async def _log(

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.locale import Language, say
+from bot.slack.text import storable
 from bot.views.blocks import Block, Payload, actions, button, escaped, input_block, note, section
 from bot.views.modal_triggers import EDIT_PROMPT_ACTION, PROMPT_CASES_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view
@@ -41,15 +42,13 @@ _CASES_SHOWN = 30
 class PromptVersion:
     """A version: its texts by section, and those of the version it is based on.
 
-    `cases` are the turns it was made from, `effect` the number of answers by what became of them.
+    `cases` is the number of exchanges it was made from, `effect` that of answers by verdict.
     """
 
     id: UUID
     team_id: str
-    based_on: UUID | None
     status: str
-    kind: str
-    cases: Sequence[UUID]
+    cases: int
     effect: Mapping[str, int] | None
     sections: Mapping[str, str]
     base: Mapping[str, str]
@@ -68,7 +67,7 @@ def prompt_version_payload(
 
     `late`: what an admin has just clicked was no longer possible.
     """
-    text = say(language, _STATUSES[version.status], count=len(version.cases))
+    text = say(language, _STATUSES[version.status], count=version.cases)
     blocks: list[Block] = [section(text)]
     for name, title in _TITLES.items():
         if version.sections[name] != version.base[name]:
@@ -132,7 +131,8 @@ def prompt_form(language: Language, version: PromptVersion) -> SlackView:
 
 def read_prompt_form(view: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of a submitted form, by section."""
-    return {name: str(entered(view, name).get("value") or "").strip() for name in _TITLES}
+    texts = {name: str(entered(view, name).get("value") or "") for name in _TITLES}
+    return {name: storable(text).strip() for name, text in texts.items()}
 
 
 def prompt_cases_view(language: Language, cases: Sequence[RatedExchange]) -> SlackView:

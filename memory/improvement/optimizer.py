@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from memory.formation.chat_model import ModelCallFailed
 from memory.formation.store_manager import load
 from memory.model.errors import FormationUnavailable
+from memory.model.text import clean
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -92,8 +93,9 @@ async def improve_prompts(
         raise FormationUnavailable(
             "The memory model's answer to LangMem's optimizer could not be used."
         ) from None
-    # "" is LangMem's "no change".
-    return {one["name"]: str(one["prompt"] or "").strip() or prompts[one["name"]] for one in found}
+    # "" is LangMem's "no change". An admin would not see invisible characters.
+    texts = {one["name"]: clean(str(one["prompt"] or "")).strip() for one in found}
+    return {name: texts.get(name) or text for name, text in prompts.items()}
 
 
 def _trajectory(one: RatedExchange) -> tuple[list[dict[str, str]], dict[str, Any]]:

@@ -64,6 +64,20 @@ async def test_several_prompts(chat: BaseChatModel, kind: OptimizerKind) -> None
     assert prompt_refusal(made["writer"], PROMPTS["writer"], texts=texts) == "quote"
 
 
+async def test_nonsense_is_no_proposal(chat: BaseChatModel, stand_in: Server) -> None:
+    """An empty answer changes nothing, invisible characters are removed, no answer is an error."""
+    one = {"writer": PROMPTS["writer"]}
+    for text, expected in (("", PROMPTS["writer"]), ("Be\u200b br\x00ief.", "Be brief.")):
+        output = {"text": json.dumps({"logic": "", "update_prompt": True, "new_prompt": text})}
+        stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
+        made = await improve_prompts(chat, "prompt_memory", [rated(comment=ADVICE)], one, WHEN)
+        assert made == {"writer": expected}
+    stand_in.call("/_model/script", {"endpoint": "responses", "output": {"text": "secret"}})
+    with pytest.raises(FormationUnavailable) as raised:
+        await improve_prompts(chat, "prompt_memory", [rated(comment=ADVICE)], one, WHEN)
+    assert "secret" not in str(raised.value)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_model_that_is_away(
     chat: BaseChatModel, stand_in: Server, kind: OptimizerKind
