@@ -3952,4 +3952,29 @@ BREAKS = (
         "What the stand-in streams would not be validated.",
         ("tests/playground_model/test_traffic.py::test_what_is_received_and_sent_is_recorded",),
     ),
+    # --- the playground in front of any app -----------------------------------------------------
+    Break(
+        "requests go to the address of --request-url",
+        "playground/__main__.py",
+        'slack.deliveries.modes = [arguments.request_url], ("http",)',
+        'slack.deliveries.modes = [arguments.request_url], ("socket",)',
+        "An app that listens for HTTP would get nothing.",
+        ("tests/examples/test_bolt_app.py::test_any_bolt_app_runs_over_http",),
+    ),
+    Break(
+        "the playground sends to this machine only, from its start",
+        "playground/__main__.py",
+        "            Input.check_loopback(arguments.request_url)\n",
+        "",
+        "Messages would be sent to any host that the command line names.",
+        ("tests/playground/test_manifest.py::test_the_command_ends_with_one_line",),
+    ),
+    Break(
+        "a manifest lacks what Slack requires",
+        "playground/manifest.py",
+        "        if value is None and default is not None:\n            return default\n",
+        '        if value is None:\n            return default or ""\n',
+        "A command without a description would be taken, which Slack refuses.",
+        ("tests/playground/test_manifest.py::test_a_mistake_is_named",),
+    ),
 )
