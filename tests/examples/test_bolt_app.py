@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
-import pytest
 
 from tests.conftest import ROOT, Server, free_port, json_server
 from tests.integration.kioku_process import wait_for
 
-PROGRAM = "bolt_app"
+PLAYGROUND, PROGRAM = "playground", "bolt_app"
 MANIFEST = ROOT / "examples" / f"{PROGRAM}.json"
 README = ROOT / "playground" / "README.md"
 
@@ -41,12 +41,21 @@ def app_process(folder: Path, **settings: str) -> Iterator[None]:
         process.wait(20)
 
 
-def settings_of(slack: Server) -> dict[str, str]:
-    """Return what the app needs for this playground, whatever the transport."""
-    return {
-        "SLACK_API_URL": slack.info["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.info["bot_token"],
-    }
+def followed(transport: Literal["socket", "http"]) -> tuple[list[str], dict[str, str]]:
+    """Return what README.md starts the playground with, and the environment of the app.
+
+    The ports are free ones, and the app knows its own.
+    """
+    slack, app = str(free_port()), str(free_port())
+    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
+    asked = [one for one in blocks if one.startswith(f"python -m {PLAYGROUND} ")]
+    told = [one for one in blocks if one.endswith(f"python -m examples.{PROGRAM}\n")]
+    order = ("socket", "http").index(transport)
+    command = asked[order].replace("4000", slack).replace(":3000", f":{app}")
+    exports = told[order].replace(":4000", f":{slack}")
+    named = [word for word in shlex.split(exports) if re.match(r"SLACK_\w+=", word)]
+    settings = dict(word.split("=", 1) for word in named)
+    return shlex.split(command)[2:], {**settings, "PORT": app}
 
 
 def exchanged(slack: Server, folder: Path) -> None:
@@ -75,30 +84,23 @@ def exchanged(slack: Server, folder: Path) -> None:
 
 def test_any_bolt_app_runs_over_socket_mode(tmp_path: Path) -> None:
     """Bolt's own client connects; the event, the command and its response URL are Slack's."""
-    with json_server("playground", "--manifest", str(MANIFEST), "--no-model") as slack:
-        settings = settings_of(slack) | {"SLACK_APP_TOKEN": slack.info["app_token"]}
-        with app_process(tmp_path, **settings):
-            exchanged(slack, tmp_path)
+    arguments, settings = followed("socket")
+    assert "--request-url" not in arguments
+    assert settings.keys() == {"SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "PORT"}
+    with json_server(*arguments) as slack, app_process(tmp_path, **settings):
+        exchanged(slack, tmp_path)
 
 
 def test_any_bolt_app_runs_over_http(tmp_path: Path) -> None:
     """With --request-url, Bolt's own server gets signed requests and verifies them."""
-    port = str(free_port())
-    asked = ("--no-model", "--request-url", f"http://127.0.0.1:{port}/slack/events")
-    with json_server("playground", "--manifest", str(MANIFEST), *asked) as slack:
-        settings = settings_of(slack) | {"SLACK_SIGNING_SECRET": slack.info["signing_secret"]}
-        with app_process(tmp_path, PORT=port, **settings):
-            exchanged(slack, tmp_path)
+    arguments, settings = followed("http")
+    assert "--request-url" in arguments
+    assert settings.keys() == {"SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "PORT"}
+    with json_server(*arguments) as slack, app_process(tmp_path, **settings):
+        exchanged(slack, tmp_path)
 
 
 def test_the_manifest_is_one_that_slack_takes() -> None:
     """Slack's schema takes the manifest, which is JSON and names no Home tab and no agent."""
     schema = json.loads((ROOT / "tests/data/manifest.schema.1.0.0.json").read_text("utf-8"))
     jsonschema.Draft7Validator(schema).validate(json.loads(MANIFEST.read_text("utf-8")))
-
-
-@pytest.mark.parametrize("name", ["SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
-def test_the_readme_sets_what_the_app_reads(name: str) -> None:
-    """The commands of playground/README.md set each variable that the app reads."""
-    assert name in (ROOT / "examples" / f"{PROGRAM}.py").read_text("utf-8")
-    assert re.search(rf"^export .*{name}=", README.read_text("utf-8"), re.M)

@@ -140,7 +140,9 @@ def test_a_file_that_is_none_is_named(
 def test_the_command_ends_with_one_line(arguments: list[str], sentence: str) -> None:
     """A start that cannot be says why in one line and exits with 1."""
     command = [sys.executable, "-m", "playground", "--no-model", *arguments]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith(sentence)
     assert ended.stderr.count("\n") == 1
