@@ -19,6 +19,7 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.pipeline.responses.request import ModelRequests
 from bot.queue.migrations import may_use_queue, migrations
+from bot.runtime.memory_models import missing_extra
 from bot.runtime.startup import (
     StartError,
     TokenRefused,
@@ -119,7 +120,7 @@ async def connected(
             reply_models.append(ModelRequests(second, model=fallback.reply_model))
         space = await embedding_space(model, settings.embedding_model)
         pool = await _open_pool(settings, conninfo, space, stack, min_connections)
-        if problem := oauth_problem(settings):
+        if problem := oauth_problem(settings) or _missing_extra(settings):
             raise StartError(problem)
         token = settings.slack_bot_token
         session = await stack.enter_async_context(create_session())
@@ -146,6 +147,14 @@ async def connected(
             installation=installation,
             store=store,
         )
+
+
+def _missing_extra(settings: Settings) -> str | None:
+    """Return what is missing to form memories and check them with the chosen models."""
+    if settings.formation == "off" or not settings.has_model:
+        return None
+    models = (settings.memory_model, settings.verdict_model)
+    return next((found for model in models if model and (found := missing_extra(model))), None)
 
 
 async def _open_store(

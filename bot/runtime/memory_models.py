@@ -4,16 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from bot import DISTRIBUTION
 from bot.config import Settings
-from memory import Embedder, Former, Pool, Verifier, memory_model
+from memory import Embedder, Former, Pool, Verifier, memory_model, provider_and_name
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.language_models import BaseChatModel
+
+# By the provider of a LangChain name: its package, and the extra of Kioku that installs it.
+_EXTRAS = {
+    "anthropic": ("langchain_anthropic", "anthropic"),
+    "bedrock": ("langchain_aws", "bedrock"),
+    "bedrock_converse": ("langchain_aws", "bedrock"),
+    "google_genai": ("langchain_google_genai", "google"),
+}
+
+
+def missing_extra(model: str) -> str | None:
+    """Return one sentence if the package for a model's provider is known and not installed."""
+    provider, _ = provider_and_name(model)
+    package, extra = _EXTRAS.get(provider, (None, None))
+    if package is None or find_spec(package) is not None:
+        return None
+    return (
+        f"{model} needs the package {package.replace('_', '-')}: install Kioku with its extra,"
+        f" {DISTRIBUTION}[{extra}]."
+    )
 
 
 def create_chat_model(

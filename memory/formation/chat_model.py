@@ -208,15 +208,13 @@ def _down(fault: Exception, model: str) -> ModelCallFailed:
     from langchain_core.exceptions import ContextOverflowError
 
     failed = fault.args[0] if isinstance(fault, ValueError) and fault.args else None
-    status, code, param = (
-        getattr(fault, "status_code", None),
-        _name(getattr(fault, "code", None) or getattr(failed, "code", None)),
-        _name(getattr(fault, "param", None)),
-    )
+    status = _status(fault) or _status(fault.__cause__)
+    code = _name(getattr(fault, "code", None) or getattr(failed, "code", None))
+    param = _name(getattr(fault, "param", None))
     name = type(fault).__name__
     if code in _FINAL or isinstance(fault, ContextOverflowError):
         return ModelCallFailed(name, final=True)
-    if not isinstance(status, int):
+    if status is None:
         return ModelCallFailed(name, final=bool(code) and code not in _PASSING_CODES)
     passes = status in _PASSING_STATUSES and code != "insufficient_quota"
     if passes or not 400 <= status < 500:
@@ -224,6 +222,20 @@ def _down(fault: Exception, model: str) -> ModelCallFailed:
     refused = MemoryModelRefused(model, status=status, code=code, param=param)
     _log.error("%s", refused)
     return ModelCallFailed(name, refused=refused)
+
+
+def _status(fault: BaseException | None) -> int | None:
+    """Return the HTTP status of an error of a provider's package.
+
+    OpenAI and Anthropic call it `status_code`, Google `code`; botocore has it in `response`.
+    """
+    response = getattr(fault, "response", None)
+    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+    found = (getattr(fault, "status_code", None), getattr(fault, "code", None))
+    for status in (*found, metadata.get("HTTPStatusCode")):
+        if isinstance(status, int):
+            return status
+    return None
 
 
 def _name(value: object) -> str:

@@ -209,13 +209,13 @@ BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
     ),
     (
         {"KIOKU_MEMORY_MODEL": "nobody:best"},
-        {"Model nobody:best": "langchain-nobody is not installed: install it (`pip install lang"},
+        {"Remembering": "nobody:best cannot be asked (ValueError): check the package of its prov"},
     ),
     (
         {"KIOKU_VERIFY_MODEL": "nobody:best"},
         {
-            "Model nobody:best": "langchain-nobody is not installed: install it (`pip install"
-            " langchain-nobody`), or set KIOKU_VERIFY_MODEL to another."
+            "Remembering": "nobody:best cannot be asked (ValueError): check the package of its"
+            " provider and its key in the environment, or set KIOKU_VERIFY_MODEL to another."
         },
     ),
     (

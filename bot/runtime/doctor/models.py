@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 
@@ -12,7 +11,7 @@ from bot.config import Settings
 from bot.locale import Language, say
 from bot.runtime.connections import create_openai_client
 from bot.runtime.finding import Finding, fix, note, ok, without_secrets
-from bot.runtime.memory_models import create_chat_model
+from bot.runtime.memory_models import create_chat_model, missing_extra
 from memory import (
     FormationUnavailable,
     MemoryModelRefused,
@@ -105,7 +104,7 @@ async def _examine(
     part = f"Model {model}"
     provider, _ = provider_and_name(model)
     if _CHAT.issuperset(names) and provider != "openai":
-        return _of_another_provider(part, provider, names), True
+        return _of_another_provider(part, provider, model), True
     try:
         found = await client.models.retrieve(model)
     except openai.APIError as error:
@@ -164,15 +163,10 @@ def _or(names: list[str]) -> str:
     return " and ".join(names)
 
 
-def _of_another_provider(part: str, provider: str, names: list[str]) -> Finding:
-    package = f"langchain_{provider}"
-    if importlib.util.find_spec(package) is None:
-        return fix(
-            part,
-            f"{package.replace('_', '-')} is not installed: install it"
-            f" (`pip install {package.replace('_', '-')}`), or set {_or(names)} to another.",
-        )
-    return ok(part, f"is asked through {package.replace('_', '-')}.")
+def _of_another_provider(part: str, provider: str, model: str) -> Finding:
+    if problem := missing_extra(model):
+        return fix(part, problem)
+    return ok(part, f"is asked through LangChain's package for {provider}.")
 
 
 def _lifetime(part: str, names: list[str], shutdown: object, today: date) -> Finding:
