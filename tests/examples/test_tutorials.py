@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Server
 from tests.examples import test_examples
+from tests.examples.test_examples import run_example
 from tests.integration.kioku_process import running_fresh, wait_for
 from tests.lint.test_pages import blocks, text
 
@@ -42,6 +43,32 @@ def test_the_programs_are_run_by_tests(page: str) -> None:
     tests = Path(test_examples.__file__).read_text("utf-8")
     assert started
     assert [name for name in started if not re.search(rf"\"{name}\"", tests)] == []
+
+
+PRINTED = dict(
+    re.findall(
+        r"-m examples\.(\w+)\n```\n(?:(?!^## |^```sh\n)[^\n]*\n)*?```text\n(.*?)```",
+        text(LISTINGS[0]),
+        re.MULTILINE | re.DOTALL,
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("hot_path", marks=test_examples.plain_langmem),
+        pytest.param("background_durable", marks=test_examples.plain_langmem),
+        "memory_library",
+    ],
+)
+def test_a_program_prints_what_the_tutorial_shows(
+    stand_in: Server, empty_database: str, program: str
+) -> None:
+    """What is shown below a command is its whole output with the stand-in model."""
+    assert len(PRINTED) == 3
+    model = {"OPENAI_BASE_URL": stand_in.openai_base_url, "OPENAI_API_KEY": "stand-in"}
+    assert run_example(program, DATABASE_URL=empty_database, **model) == PRINTED[program]
 
 
 class Ben:
