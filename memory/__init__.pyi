@@ -157,6 +157,7 @@ from .postgres.rotation import (
     Conninfo as Conninfo,
 )
 from .recall.search import (
+    MAX_EXAMPLES as MAX_EXAMPLES,
     Recalled as Recalled,
     first_memories as first_memories,
     recall_memories as recall_memories,
@@ -168,6 +169,13 @@ from .store.backups import (
     back_up as back_up,
     list_existing as list_existing,
     restore as restore,
+)
+from .store.duplicates import (
+    MergeResult as MergeResult,
+    SimilarMemories as SimilarMemories,
+    find_similar as find_similar,
+    merge_memories as merge_memories,
+    state_id as state_id,
 )
 from .store.edits import (
     add_memory as add_memory,
@@ -197,11 +205,12 @@ from .store.ledger import (
     Entry as Entry,
     changes_named as changes_named,
     history as history,
+    undo_batch as undo_batch,
     undo_change as undo_change,
     undo_changes as undo_changes,
-    undo_import as undo_import,
 )
 from .store.memories import (
+    EXAMPLE_SOURCE as EXAMPLE_SOURCE,
     Memory as Memory,
     MessageKey as MessageKey,
     SubjectTerms as SubjectTerms,

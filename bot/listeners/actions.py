@@ -22,6 +22,7 @@ from bot.memories.modals import Modals, action_value
 from bot.views.audiences import MOVE_ACTION
 from bot.views.blocks import Payload
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
+from bot.views.duplicates import UNDO_MERGE_ACTION
 from bot.views.forgetting import (
     FORGET_ACTION,
     FORGET_ALL_ACTION,
@@ -100,6 +101,7 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         HOME_SKIP_ACTION: controls.tour_skipped,
         EXPORT_ACTION: modals.exporting.exported,
         UNDO_IMPORT_ACTION: modals.importing.undone,
+        UNDO_MERGE_ACTION: modals.merging.undone,
         FEEDBACK_ACTION: modals.feedback.clicked,
         PROMPT_ACTION: modals.prompts.decided,
     }

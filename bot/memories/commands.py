@@ -12,6 +12,7 @@ from bot.memories.adding import MemoryAdder
 from bot.memories.changes import ChangeHistory
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
+from bot.memories.merging import DuplicateMerger
 from bot.slack.text import plain
 from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section
 from bot.views.subcommands import (
@@ -39,6 +40,7 @@ class SlashCommands:
     adding: MemoryAdder
     changes: ChangeHistory
     exporting: Exporter
+    merging: DuplicateMerger
 
     @property
     def answers(self) -> dict[str, CommandHandler]:
@@ -68,6 +70,7 @@ class SlashCommands:
             "show_preview": self.own.previewed,
             "show_help": self._help,
             "export": self.exporting.offered,
+            "show_duplicates": self.merging.offered,
         }
 
     async def memories(

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from bot.locale import Language, say
+from bot.memories.examples import Examples
 from bot.slack.text import storable
 from bot.views.blocks import Payload, button, ephemeral_payload, question_payload
+from bot.views.examples import example_button
 from bot.views.feedback import FeedbackDetails, feedback_form, parse_rating
 from bot.views.modal_triggers import SHARE_ACTION
 from bot.views.views import SlackView, metadata_of, sentence_view
@@ -21,13 +23,17 @@ class Feedback:
     """Ratings of replies by those who asked. Nobody else's counts: they are told so."""
 
     pool: Pool
+    examples: Examples
 
     async def clicked(self, person: Person, language: Language, value: str) -> Payload:
         """Store what a click on a button with `value` says; return the thanks for it."""
         if await self._rate(person, value) is None:
             return ephemeral_payload(say(language, "feedback_others"))
-        share = button(SHARE_ACTION, say(language, "feedback_share_button"), value)
-        return question_payload(say(language, "feedback_thanks"), share)
+        offered = [button(SHARE_ACTION, say(language, "feedback_share_button"), value)]
+        _, turn = parse_rating(value)
+        if await self.examples.can_be_kept(person, turn):
+            offered.insert(0, example_button(language, turn))
+        return question_payload(say(language, "feedback_thanks"), *offered)
 
     async def form(self, person: Person, language: Language, value: str) -> SlackView:
         """Store a rating at once, and return the form that asks for more."""

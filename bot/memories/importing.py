@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -53,7 +53,7 @@ from memory import (
     person_transaction,
     plan_import,
     transaction_timeout,
-    undo_import,
+    undo_batch,
 )
 
 log = logging.getLogger(__name__)
@@ -152,23 +152,9 @@ class Importer:
         return imported_view(language, done, confirmed.refused)
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
-        """Undo the import that a button names: ``FIRST LAST NUMBER``, as `imported_view` has it."""
-        first, last, number = value.split()
-        try:
-            with transaction_timeout(_DATABASE_SECONDS):
-                undone = await undo_import(
-                    self.pool,
-                    self.embedder,
-                    person,
-                    datetime.fromisoformat(first),
-                    datetime.fromisoformat(last),
-                )
-        except EmbeddingsUnavailable:
-            return ephemeral_payload(say(language, "command_failed"))
-        if not undone:
-            return ephemeral_payload(say(language, "undo_gone"))
-        log.info("a person undid an import of %d memories", len(undone))
-        return ephemeral_payload(say(language, "import_undone", count=len(undone), total=number))
+        """Undo the import that a button names, as `imported_view` has it."""
+        with transaction_timeout(_DATABASE_SECONDS):
+            return await batch_undone(self.pool, self.embedder, person, language, "import", value)
 
     async def _over_limit(self, person: Person, language: Language) -> SlackView | None:
         used_up = await self.quotas.admit(person)
@@ -253,6 +239,28 @@ class Importer:
     def _disagrees(self, settings: PersonSettings) -> bool:
         # A pause is about what is said meanwhile; an import is done by hand.
         return settings.off_reason(self.consent) not in (None, "paused")
+
+
+async def batch_undone(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    language: Language,
+    actor: Literal["import", "merge"],
+    value: str,
+) -> Payload:
+    """Undo the import or merge that a button's value names: ``FIRST LAST NUMBER``."""
+    first, last, number = value.split()
+    moments = datetime.fromisoformat(first), datetime.fromisoformat(last)
+    try:
+        undone = await undo_batch(pool, embedder, person, actor, *moments)
+    except EmbeddingsUnavailable:
+        return ephemeral_payload(say(language, "command_failed"))
+    if not undone:
+        return ephemeral_payload(say(language, "undo_gone"))
+    log.info("a person undid %d changes of their %s", len(undone), actor)
+    key = "import_undone" if actor == "import" else "merge_undone"
+    return ephemeral_payload(say(language, key, count=len(undone), total=number))
 
 
 def _digest(text: str) -> str:

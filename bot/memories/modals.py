@@ -18,6 +18,7 @@ from bot.memories.erasing import PersonEraser
 from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
+from bot.memories.merging import DuplicateMerger
 from bot.notices.prompt_reviews import PromptReviews
 from bot.slack.permalinks import Permalinks
 from bot.views.memories import (
@@ -30,8 +31,10 @@ from bot.views.memories import (
 )
 from bot.views.modal_triggers import (
     ADD_ACTION,
+    DUPLICATES_ACTION,
     EDIT_PROMPT_ACTION,
     ERASE_ACTION,
+    EXAMPLE_ACTION,
     FEEDBACK_ACTION,
     HOME_MORE_ACTION,
     IMPORT_ALL_ACTION,
@@ -79,6 +82,7 @@ class Modals:
     changes: ChangeHistory
     controls: MemoryControls
     importing: Importer
+    merging: DuplicateMerger
     exporting: Exporter
     erasing: PersonEraser
     own: MemoryActions
@@ -106,6 +110,7 @@ class Modals:
             "settings": self.controls.settings_form,
             "pause": self.controls.pause_form,
             "import": self._import,
+            "merge": self._duplicates,
             "add": self._blank,
         }
 
@@ -119,7 +124,9 @@ class Modals:
             SHARE_ACTION: self.feedback.form,
             EDIT_PROMPT_ACTION: self.prompts.edit_form,
             PROMPT_CASES_ACTION: self.prompts.cases,
+            EXAMPLE_ACTION: self.feedback.examples.form,
             ADD_ACTION: self._blank,
+            DUPLICATES_ACTION: self._duplicates,
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,
             VIEW_ACTION: self.changes.notice_view,
@@ -149,6 +156,11 @@ class Modals:
         if off := await self.controls.why_off(person, language):
             return sentence_view(language, "import_title", off)
         return await self.importing.form(person, language)
+
+    async def _duplicates(self, person: Person, language: Language, _: str) -> SlackView:
+        if off := await self.controls.why_off(person, language):
+            return sentence_view(language, "merge_title", off)
+        return await self.merging.found(person, language)
 
     async def _blank(self, person: Person, language: Language, _: str) -> SlackView:
         if off := await self.controls.why_off(person, language):

@@ -20,9 +20,11 @@ from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
 from bot.memories.editing import MemoryEditor
 from bot.memories.erasing import PersonEraser
+from bot.memories.examples import Examples
 from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
+from bot.memories.merging import DuplicateMerger
 from bot.memories.modals import Modals
 from bot.memories.slack_deletions import SlackDeletions
 from bot.notices.change_notices import ChangeNotices
@@ -122,9 +124,21 @@ class Application:
                 verifier=verifier,
                 quotas=self.quotas,
             ),
+            merging=DuplicateMerger(
+                pool=pool, embedder=embedder, verifier=verifier, quotas=self.quotas
+            ),
             erasing=PersonEraser(pool, self.profiles, slack),
             own=self.memory_actions,
-            feedback=Feedback(pool),
+            feedback=Feedback(
+                pool,
+                Examples(
+                    pool=pool,
+                    embedder=embedder,
+                    audiences=self.audiences,
+                    controls=self.controls,
+                    schemas=schemas,
+                ),
+            ),
             prompts=PromptReviews(pool, slack, self.profiles, settings.admins),
         )
         self.home_publisher = HomePublisher(
@@ -151,6 +165,7 @@ class Application:
             ),
             changes=self.modals.changes,
             exporting=self.exporter,
+            merging=self.modals.merging,
         )
         self.sessions = Sessions(slack, pool)
         self.viewed_channels = ViewedChannels(pool, slack, self.policies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 from bot.locale import Language, say
@@ -12,6 +13,8 @@ Payload = dict[str, Any]
 
 # Ten lines with number and date fit into a section's 3,000 characters.
 LINE_LIMIT = 240
+# Source: Block Kit reference; a section's text has 3,000 characters.
+_SECTION_LIMIT = 2_900
 # Source: https://docs.slack.dev/reference/block-kit/composition-objects/option-object
 _OPTION_TEXT, OPTION_VALUE = 75, 150
 
@@ -107,6 +110,17 @@ def input_block(
         **({"optional": True} if optional else {}),
         **({"hint": plain_text(hint)} if hint else {}),
     }
+
+
+def joined_lines(lines: Sequence[str]) -> list[str]:
+    """Return `lines` as the texts of as few sections as they fit into."""
+    texts: list[str] = []
+    for line in lines:
+        if texts and len(texts[-1]) + len(line) < _SECTION_LIMIT:
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return texts
 
 
 def escaped(text: str) -> str:

@@ -54,13 +54,15 @@ def memory_form(
     reference: str = "",
     seen: str = "",
     kinds: Sequence[type[BaseModel]] = (),
+    labels: Mapping[str, str] = FIELD_LABELS,
 ) -> SlackView:
     """Return the form of one memory: of the one `reference` names, else of a new one.
 
     `seen` is the time of the version that is shown. `kinds` are those a new one can be chosen from.
+    `labels` are the keys of the labels of a built-in kind.
     """
     # Our own kinds have labels in each language; an operator's their titles and descriptions.
-    labels = FIELD_LABELS if schema in SCHEMAS else {}
+    labels = labels if schema in SCHEMAS else {}
     blocks = [
         _input(language, field, content.get(field.name), labels)
         for field in fields_of(schema, content)

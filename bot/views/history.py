@@ -37,6 +37,7 @@ _BY: Mapping[str, str] = {
     "expiry": "by_expiry",
     "undo": "by_undo",
     "question": "by_question",
+    "merge": "by_merge",
 }
 
 

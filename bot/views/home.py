@@ -28,6 +28,7 @@ from bot.views.blocks import (
 )
 from bot.views.changes import change_block, question_blocks
 from bot.views.dates import minute
+from bot.views.duplicates import duplicates_button
 from bot.views.history import ALL_CHANGES, entry_line
 from bot.views.home_list import Listing, listing_blocks
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
@@ -175,7 +176,9 @@ def _changes(language: Language, page: HomePage) -> list[Block]:
         block = change_block(language, entry, line, HOME)
         blocks.append({**block, "block_id": f"home.change.{entry.id}"})
     every = button(VIEW_ACTION, say(language, "home_all_changes"), ALL_CHANGES)
-    return [*blocks, actions(every)]
+    if page.listing.total < 2 or page.off is not None or page.refusal is not None:
+        return [*blocks, actions(every)]
+    return [*blocks, actions(every, duplicates_button(language))]
 
 
 def memory_state_blocks(language: Language, page: HomePage) -> list[Block]:

@@ -17,6 +17,7 @@ from bot.views.blocks import (
     button,
     escaped,
     input_block,
+    joined_lines,
     note,
     option,
     page_buttons,
@@ -36,9 +37,7 @@ IMPORT_PREVIEW = "memory_import_preview"
 PASTE_LIMIT = 3_000
 # Changes of a file shown in the preview, and on each page of all of them.
 _SHOWN, _PAGE = 20, 50
-# Source: Block Kit reference; a section's text has 3,000 characters, a view 100 blocks and 250 kB.
-_SECTION_LIMIT = 2_900
-# JSON escapes each Japanese character as 6 bytes.
+# Source: Block Kit reference; a view has 250 kB. JSON escapes each Japanese character as 6 bytes.
 _INSTRUCTIONS, _INSTRUCTION_BYTES = 40, 120_000
 _WAS_LIMIT = 100
 _TICK = "import.tick."
@@ -235,13 +234,7 @@ def _instruction_checkbox(language: Language, one: PlannedMemory) -> Block:
 
 def _sections(language: Language, changes: Sequence[PlannedMemory]) -> list[Block]:
     """Return one line for each change, in as few sections as they fit into."""
-    texts: list[str] = []
-    for line in (_line(language, one) for one in changes):
-        if texts and len(texts[-1]) + len(line) < _SECTION_LIMIT:
-            texts[-1] += f"\n{line}"
-        else:
-            texts.append(line)
-    return [section(text) for text in texts]
+    return [section(text) for text in joined_lines([_line(language, one) for one in changes])]
 
 
 def imported_view(language: Language, done: ImportResult, refused: int = 0) -> SlackView:

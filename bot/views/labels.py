@@ -39,6 +39,8 @@ FIELD_LABELS: Mapping[str, str] = {
     "action": "field_action",
     "result": "field_result",
 }
+# Of a request with what the person liked about the answer.
+EXAMPLE_LABELS = {**FIELD_LABELS, "observation": "field_request", "result": "field_liked"}
 # The fields of a kind that are shown beside its subject; without an entry, all but the level, each
 # with its label.
 _DETAILS: Mapping[str, tuple[str, ...]] = {
@@ -49,12 +51,14 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
-    """Return one memory as a plain line a person understands."""
+def describe(
+    language: Language, kind: str, content: Mapping[str, Any], limit: int = LINE_LIMIT
+) -> str:
+    """Return one memory as a plain line a person understands, of `limit` characters at most."""
     what = subject(kind, content)
     if kind == EPISODE_KIND:
         parts = (what, content.get("action"), content.get("result"))
-        return _shortened(" → ".join(str(part) for part in parts if part))
+        return _shortened(" → ".join(str(part) for part in parts if part), limit)
     if kind in _DETAILS:
         values = (str(content.get(name) or "") for name in _DETAILS[kind])
         details = [value for value in values if value not in ("", what)]
@@ -68,7 +72,7 @@ def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
     description = str(content.get("description") or "")
     if description and description not in line and not says_nothing_more(kind, content):
         line = say(language, "explained", what=line, more=description)
-    return _shortened(line)
+    return _shortened(line, limit)
 
 
 def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
@@ -86,9 +90,9 @@ def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
     return not left.isascii() or len(left.split()) != 1
 
 
-def _shortened(line: str) -> str:
+def _shortened(line: str, limit: int) -> str:
     line = " ".join(line.split())
-    return line if len(line) <= LINE_LIMIT else line[: LINE_LIMIT - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _sentence(language: Language, kind: str, what: str, content: Mapping[str, Any]) -> str:

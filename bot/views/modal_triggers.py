@@ -29,9 +29,11 @@ SHARE_ACTION = "share_exchange"
 EDIT_PROMPT_ACTION = "edit_prompt"
 PROMPT_CASES_ACTION = "prompt_cases"
 ADD_ACTION = "add_memory"
+EXAMPLE_ACTION = "keep_example"
 USE_HERE_ACTION = "choose_used_here"
 WHY_UNUSED_ACTION = "why_not_used_here"
 IMPORT_ALL_ACTION = "import_see_all"
+DUPLICATES_ACTION = "find_duplicates"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset(
@@ -42,7 +44,9 @@ ACTIONS = frozenset(
         SETTINGS_ACTION,
         ERASE_ACTION,
         ADD_ACTION,
+        EXAMPLE_ACTION,
         IMPORT_ALL_ACTION,
+        DUPLICATES_ACTION,
         USE_HERE_ACTION,
         WHY_UNUSED_ACTION,
         SHARE_ACTION,

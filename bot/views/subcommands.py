@@ -49,6 +49,12 @@ MEMORIES: tuple[Subcommand, ...] = (
         words=("edit", "編集"), usage="usage_edit", about="about_edit", opens_modal="always"
     ),
     Subcommand(
+        words=("merge", "duplicates", "整理", "重複"),
+        usage="usage_merge",
+        about="about_merge",
+        opens_modal="always",
+    ),
+    Subcommand(
         words=("preview", "プレビュー", "確認"), usage="usage_preview", about="about_preview"
     ),
     Subcommand(
@@ -125,7 +131,7 @@ HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
     "help_see": tuple(
         (_NAMED[name],) for name in ("list", "number", "page", "search", "history", "preview")
     ),
-    "help_change": tuple((_NAMED[name],) for name in ("add", "edit")),
+    "help_change": tuple((_NAMED[name],) for name in ("add", "edit", "merge")),
     "help_forget": ((NUMBER, WORDS), (*PERIODS, THREAD), (EVERYTHING,)),
     "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "incognito", "settings")),
     "help_take": tuple((_NAMED[name],) for name in ("export", "import")),

@@ -28,25 +28,29 @@ _OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::t
 async def earlier_keys(
     connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
 ) -> list[str]:
-    """Return the keys of removed memories about the same subjects."""
+    """Return the keys of removed memories about the same subjects, or merged into one of these."""
     if not forgotten:
         return []
+    memories = [read(row) for row in forgotten]
+    merged = {key for one in memories for key in one.merged}
     found = await connection.execute(
         "SELECT DISTINCT ON (key) key, kind, COALESCE(before, after)->'content' AS content"
         " FROM memory_changes c WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND kind = ANY(%(kinds)s) AND COALESCE(before, after) IS NOT NULL"
+        " AND (kind = ANY(%(kinds)s) OR key = ANY(%(merged)s))"
+        " AND COALESCE(before, after) IS NOT NULL"
         f" AND NOT EXISTS (SELECT FROM store WHERE {OF_PERSON} AND store.key = c.key)",
         {
             **person.ids,
             "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
+            "merged": list(merged),
             **person_range(person),
         },
     )
-    things = {(one.kind, thing(one.kind, one.content)) for one in map(read, forgotten)}
+    things = {(one.kind, thing(one.kind, one.content)) for one in memories}
     return [
         gone["key"]
         for gone in await found.fetchall()
-        if (gone["kind"], thing(gone["kind"], gone["content"])) in things
+        if gone["key"] in merged or (gone["kind"], thing(gone["kind"], gone["content"])) in things
     ]
 
 

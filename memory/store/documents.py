@@ -22,7 +22,7 @@ from memory.model.namespace import DM, Namespace, Person
 from memory.model.schemas import INSTRUCTION_KIND, level
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.store.edits import validated
-from memory.store.memories import Memory
+from memory.store.memories import EXAMPLE_SOURCE, Memory
 
 FORMAT = "kioku-export"
 VERSION = 1
@@ -39,7 +39,7 @@ _SOURCE_FIELDS: Mapping[str, Callable[[str], object]] = {
     "ts": is_slack_ts,
     "permalink": _PERMALINK.match,
 }
-_SOURCE_KINDS = frozenset({"message", "command", "modal", "import", "tool"})
+_SOURCE_KINDS = frozenset({"message", "command", "modal", "import", "tool", EXAMPLE_SOURCE})
 _BULLET = re.compile(r"\A\s*+(?:(?:[-*•・–—]|\d{1,3}[.)．])\s+|[・•]\s*)")
 _DATED = re.compile(r"\A[\[(（]?\d{4}-\d{2}-\d{2}[\])）]?\s*[-–—:：]?\s*")
 _FENCE = re.compile(r"\A\s*(?:```|~~~)")

@@ -84,7 +84,8 @@ async def add_memory(
     """Store a memory that the person wrote; a memory about the same subject is updated.
 
     `source` is an entry of `sources` (docs/explanation/memories.md), of kind ``command``,
-    ``modal``, ``tool`` or ``import``. Raises `InvalidContent` and `EmbeddingsUnavailable`.
+    ``modal``, ``tool``, ``import`` or ``feedback``. Raises `InvalidContent` and
+    `EmbeddingsUnavailable`.
     """
     whole = validated(kind, content, schemas)
 
@@ -163,6 +164,7 @@ async def move_memory(
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         current = await _existing_row(connection, origin, key)
+        vectors = await rows.vectors_of(connection, [current.row_key])
         if target == origin or await rows.fetch(connection, target, key):
             raise ChangedSince("The memory has this audience already.")
         return [
@@ -175,7 +177,7 @@ async def move_memory(
                 after=current.value,
                 moved_from=origin,
                 dates=(current.created_at, current.updated_at),
-                vector=await rows.vector_of(connection, origin, key),
+                vector=vectors.get(current.row_key),
             )
         ]
 

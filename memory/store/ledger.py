@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -14,10 +14,9 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
-from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store import rows
-from memory.store.memories import Memory, RowKey, ends_at
+from memory.store.memories import Memory, RowKey, ends_at, thing_of
 from memory.store.unit_of_work import Action, Actor, Change, Step, commit_steps
 
 _COLUMNS: LiteralString = (
@@ -167,16 +166,30 @@ async def undo_changes(
     return await _undo(pool, embedder, person, ids, every=False)
 
 
-async def undo_import(
-    pool: Pool, embedder: Embedder, person: Person, first: datetime, last: datetime
+async def time_range(
+    pool: Pool, person: Person, changes: Sequence[Change]
+) -> tuple[datetime, datetime]:
+    """Return the times of the first and last of `changes`, for `undo_batch`; now if none."""
+    ends = await changes_named(pool, person, [one.id for one in (*changes[:1], *changes[-1:])])
+    times = [entry.at for entry in ends] or [datetime.now(UTC)]
+    return times[0], times[-1]
+
+
+async def undo_batch(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    actor: Literal["import", "merge"],
+    first: datetime,
+    last: datetime,
 ) -> list[Change]:
-    """Undo the person's imports from `first` to `last`, inclusive, as `undo_changes` does."""
+    """Undo the changes that `actor` made from `first` to `last`, inclusive, as `undo_changes`."""
     found = await person_statement(
         pool,
         person,
-        "SELECT id FROM memory_changes WHERE team_id = %s AND user_id = %s AND actor = 'import'"
+        "SELECT id FROM memory_changes WHERE team_id = %s AND user_id = %s AND actor = %s"
         " AND at BETWEEN %s AND %s",
-        (person.team_id, person.user_id, first, last),
+        (person.team_id, person.user_id, actor, first, last),
     )
     return await undo_changes(pool, embedder, person, [row["id"] for row in found])
 
@@ -237,9 +250,14 @@ async def _undo_steps(
     }
     current = await rows.fetch_all(connection, list(row_keys))
     kinds = [entry.kind for entry, _ in found if entry.after is None]
-    known = [
-        row for one in origins if kinds for row in await rows.reread(connection, one, kinds, [])
-    ]
+    # Without rows of these changes: memories that were merged may have the same subject.
+    known = {
+        thing_of(row.namespace, row.value)
+        for one in origins
+        if kinds
+        for row in await rows.reread(connection, one, kinds, [])
+        if row.row_key not in row_keys
+    }
     steps: dict[UUID, Step] = {}
     for entry, record in found:
         try:
@@ -263,7 +281,10 @@ async def _undo_steps(
 
 
 def _undo_step(
-    entry: Entry, record: DictRow, rows_now: Mapping[RowKey, Memory], known: Sequence[Memory]
+    entry: Entry,
+    record: DictRow,
+    rows_now: Mapping[RowKey, Memory],
+    known: Set[tuple[str, str, str]],
 ) -> Step:
     current = rows_now.get((entry.namespace.prefix, entry.key))
     if (current.value if current else None) != entry.after:
@@ -271,7 +292,7 @@ def _undo_step(
     namespace = entry.moved_from or entry.namespace
     if entry.moved_from and (namespace.prefix, entry.key) in rows_now:
         raise ChangedSince("Another memory has its key.")
-    if current is None and entry.before and _was_remembered_again(known, namespace, entry.before):
+    if current is None and entry.before and thing_of(namespace, entry.before) in known:
         raise ChangedSince("The same fact was remembered again.")
     return Step(
         action="restored" if entry.before else "removed",
@@ -283,15 +304,4 @@ def _undo_step(
         moved_from=entry.namespace if entry.moved_from else None,
         dates=(record["created_at"], record["updated_at"]) if entry.before else None,
         vector=bytes(record["vector"]) if record["vector"] else None,
-    )
-
-
-def _was_remembered_again(
-    known: Sequence[Memory], namespace: Namespace, value: dict[str, Any]
-) -> bool:
-    return any(
-        row.namespace == namespace
-        and row.kind == value["kind"]
-        and same_thing(row.kind, row.content, value["content"])
-        for row in known
     )

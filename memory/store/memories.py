@@ -15,12 +15,14 @@ from psycopg.rows import DictRow
 from memory.model.dates import parse_timestamp
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import MemoryView, Namespace, Person
-from memory.model.schemas import level, subject
+from memory.model.schemas import EPISODE_KIND, level, subject, thing
 from memory.model.text import letters
 from memory.postgres.database import Pool, person_statement
 
 RowKey: TypeAlias = tuple[str, str]  # prefix, key
 MessageKey: TypeAlias = tuple[str, str]  # channel, ts
+EXAMPLE_SOURCE = "feedback"
+"""The kind of the source of a request whose answer the person rated as good."""
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
@@ -60,6 +62,17 @@ class Memory:
             for one in _list(self.value.get("supersedes"))
             if isinstance(one, dict)
         )
+
+    @property
+    def is_example(self) -> bool:
+        """Whether it is a request with what the person liked about the answer."""
+        rated = any(source.get("kind") == EXAMPLE_SOURCE for source in self.sources)
+        return self.kind == EPISODE_KIND and rated
+
+    @property
+    def merged(self) -> tuple[str, ...]:
+        """The keys of the duplicates that were merged into it, whose ledger entries are left."""
+        return tuple(map(str, _list(self.value.get("merged"))))
 
     @property
     def superseded_rows(self) -> list[RowKey]:
@@ -128,6 +141,12 @@ def read(row: DictRow) -> Memory:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def thing_of(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return a key that is equal for memories about the same subject in one audience."""
+    kind = str(value["kind"])
+    return (namespace.prefix, kind, thing(kind, value["content"]))
 
 
 def ends_at(value: Mapping[str, Any]) -> datetime | None:

@@ -182,17 +182,18 @@ async def from_message(
     return unexpired(read(record) for record in await cursor.fetchall())
 
 
-async def vector_of(
-    connection: AsyncConnection[DictRow], namespace: Namespace, key: str
-) -> bytes | None:
-    """Return a row's vector in pgvector's binary format."""
+async def vectors_of(
+    connection: AsyncConnection[DictRow], row_keys: Sequence[RowKey]
+) -> dict[RowKey, bytes]:
+    """Return the vectors of rows in pgvector's binary format."""
     cursor = await connection.execute(
-        "SELECT vector_send(embedding) AS vector FROM store_vectors WHERE prefix = %s AND key = %s"
-        " ORDER BY field_name <> %s LIMIT 1",
-        (namespace.prefix, key, VECTOR_FIELD),
+        "SELECT DISTINCT ON (prefix, key) prefix, key, vector_send(embedding) AS vector"
+        f" FROM store_vectors JOIN {_ROW_KEYS} AS wanted (prefix, key) USING (prefix, key)"
+        " ORDER BY prefix, key, field_name <> %(field)s",
+        {**_columns(row_keys), "field": VECTOR_FIELD},
     )
-    found = await cursor.fetchone()
-    return bytes(found["vector"]) if found else None
+    found = await cursor.fetchall()
+    return {(row["prefix"], row["key"]): bytes(row["vector"]) for row in found}
 
 
 # --- writing: any number of rows with the same number of statements --------------------------

@@ -6,8 +6,6 @@ The format is described in docs/reference/export.md; `VERSION` is its version.
 from __future__ import annotations
 
 import asyncio
-import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,30 +18,27 @@ from pydantic import BaseModel
 from memory.embeddings.embedder import Embedder
 from memory.embeddings.vectors import vector_array
 from memory.model.errors import EmbeddingsUnavailable
-from memory.model.namespace import Namespace, Person
-from memory.model.schemas import SCHEMAS, searchable_text, thing
+from memory.model.namespace import Person
+from memory.model.schemas import SCHEMAS, searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.store import documents
 from memory.store.documents import Imported
-from memory.store.ledger import changes_named
-from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read
+from memory.store.duplicates import NEAREST, SIMILARITY, STORED, numbers_in
+from memory.store.ledger import time_range
+from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read, thing_of
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Fate: TypeAlias = Literal["added", "updated", "unchanged", "similar"]
 
-# Cosine similarity. High, because a line that is left out by mistake is lost: with
-# text-embedding-3-small a sentence and its opposite are often at 0.8 and more.
-SIMILARITY = 0.92
 # Lines of a document that are compared, each with so many of the person's newest memories.
 _MOST_LINES, _MOST_STORED = 500, 5_000
-_NUMBER = re.compile(r"\d+")
-# Each stored vector is read from TOAST once, as a copy, not once for each line.
 _NEAREST: LiteralString = (
-    "WITH mine AS MATERIALIZED (SELECT prefix, key, embedding::real[]::vector AS stored"
+    f"WITH mine AS MATERIALIZED (SELECT prefix, key, {STORED}"
     f" FROM store_vectors WHERE {OF_PERSON} ORDER BY updated_at DESC LIMIT {_MOST_STORED})"
     " SELECT DISTINCT ON (number) number, prefix, key"
-    " FROM unnest(%(vectors)b::vector[]) WITH ORDINALITY AS new (embedding, number)"
-    " JOIN mine ON stored <=> embedding <= %(furthest)s ORDER BY number, stored <=> embedding"
+    f" FROM (SELECT number, {STORED} FROM unnest(%(vectors)b::vector[])"
+    " WITH ORDINALITY AS given (embedding, number)) AS new"
+    f" JOIN mine ON {NEAREST}"
 )
 
 
@@ -89,7 +84,7 @@ class ImportPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """The changes of an import, made from `first` to `last`, the arguments of `undo_import`.
+    """The changes of an import, made from `first` to `last`, the arguments of `undo_batch`.
 
     `known` counts the memories that were stored already.
     """
@@ -172,7 +167,7 @@ async def import_memories(
     Of the kind ``UserInstruction`` only those whose `Imported.reference` is in `instructions` are
     stored: the person has confirmed them one by one. Memories keep their keys, values and dates.
     Memories that are stored already are not duplicated, and of two versions the newer one wins.
-    Runs in one transaction; `undo_import` undoes all of it. `in_commit` is awaited last; an
+    Runs in one transaction; `undo_batch` undoes all of it. `in_commit` is awaited last; an
     exception from it rolls everything back. Raises `NotAnExport` and `EmbeddingsUnavailable`.
     """
     found = await asyncio.to_thread(documents.read, text, person, schemas)
@@ -191,9 +186,8 @@ async def import_memories(
         return [_step(one) for one in plan.planned if one.fate in ("added", "updated")]
 
     changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
-    ends = await changes_named(pool, person, [one.id for one in (*changes[:1], *changes[-1:])])
-    times = [entry.at for entry in ends] or [datetime.now(UTC)]
-    return ImportResult(changes=changes, known=known, first=times[0], last=times[-1])
+    first, last = await time_range(pool, person, changes)
+    return ImportResult(changes=changes, known=known, first=first, last=last)
 
 
 async def _similar(
@@ -212,7 +206,7 @@ async def _similar(
         async with person_transaction(pool, person) as connection:
             given = await vector_array(connection, [vectors[text] for text in texts])
             near = await connection.execute(
-                _NEAREST, {**person_range(person), "furthest": 1 - SIMILARITY, "vectors": given}
+                _NEAREST, {**person_range(person), "furthest": -SIMILARITY, "vectors": given}
             )
             return {
                 lines[row["number"] - 1].key: (row["prefix"], row["key"])
@@ -248,12 +242,12 @@ class _Planning:
         self._writes: dict[RowKey, int] = {}
         for row in stored:
             self._places[row.row_key] = row
-            self._things.setdefault(_thing(row.namespace, row.value), row)
+            self._things.setdefault(thing_of(row.namespace, row.value), row)
 
     def add(self, one: Imported) -> None:
         """Plan the next memory of the document."""
         stored = self._places.get((one.namespace.prefix, one.key))
-        now = stored or self._things.get(_thing(one.namespace, one.value))
+        now = stored or self._things.get(thing_of(one.namespace, one.value))
         if now is None and (near := self._stored_similar(one)) is not None:
             self.planned.append(PlannedMemory(fate="similar", memory=one, now=near))
             return
@@ -274,9 +268,9 @@ class _Planning:
     def _stored_similar(self, one: Imported) -> Memory | None:
         place = self._similar.get(one.key)
         near = self._places.get(place) if place else None
-        if near is None or near.hides or _numbers(near.content) != _numbers(one.value["content"]):
+        if near is None or near.hides:
             return None
-        return near
+        return near if numbers_in(near.content) == numbers_in(one.value["content"]) else None
 
     def _note(self, planned: PlannedMemory) -> None:
         memory, now = planned.memory, planned.now
@@ -288,20 +282,10 @@ class _Planning:
             updated_at=memory.updated_at or self._moment,
         )
         if now is not None:
-            self._things.pop(_thing(now.namespace, now.value), None)
+            self._things.pop(thing_of(now.namespace, now.value), None)
         self._places[row.row_key] = row
-        self._things[_thing(row.namespace, row.value)] = row
+        self._things[thing_of(row.namespace, row.value)] = row
         self._writes[row.row_key] = len(self.planned) - 1
-
-
-def _thing(namespace: Namespace, value: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return a key that is equal for memories about the same subject in one audience."""
-    kind = str(value["kind"])
-    return (namespace.prefix, kind, thing(kind, value["content"]))
-
-
-def _numbers(content: Mapping[str, Any]) -> list[str]:
-    return _NUMBER.findall(unicodedata.normalize("NFKC", searchable_text(content)))
 
 
 def _fate(one: Imported, now: Memory | None) -> Fate:

@@ -19,17 +19,19 @@ from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
-from memory.store.memories import Memory, RowKey, ends_at
+from memory.store.memories import EXAMPLE_SOURCE, Memory, RowKey, ends_at
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
-    "formation", "tool", "command", "modal", "import", "source", "expiry", "undo", "question"
-]
+    "formation", "tool", "command", "modal", "import", "source", "expiry", "undo", "question",
+    "merge",
+]  # fmt: skip
 
 _ACTORS: Mapping[str, Actor] = {
     "tool": "tool",
     "command": "command",
     "modal": "modal",
+    EXAMPLE_SOURCE: "modal",
     "import": "import",
 }
 _ATTEMPTS = 4

@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Kind = Literal["reply", "formation", "verdict", "search"]
+Kind = Literal["reply", "formation", "verdict", "duplicates", "search"]
 
 VERDICTS_TOOL: Final = "MemoryVerdicts"
+DUPLICATES_TOOL: Final = "DuplicateVerdicts"
 _STORED: Final = re.compile(
     r"'content': (\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
 )
@@ -102,7 +103,9 @@ class Prompt:
 
     @property
     def kind(self) -> Kind:
-        """The kind of the request: verdicts, a web search, formation, or a reply."""
+        """The kind of the request: verdicts, duplicates, a web search, formation, or a reply."""
+        if self.tool_choice == DUPLICATES_TOOL or DUPLICATES_TOOL in self.instructions:
+            return "duplicates"
         if self.tool_choice == VERDICTS_TOOL or VERDICTS_TOOL in self.instructions:
             return "verdict"
         if self.searches_only and not self.instructions:

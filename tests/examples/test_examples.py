@@ -18,13 +18,18 @@ from psycopg.conninfo import conninfo_to_dict
 
 import memory
 from tests.conftest import ROOT, Server
+from tests.lint.tables import names_a_test
+from tests.lint.tables import rows as rows_of
 
 EXAMPLES = ROOT / "examples"
 ARTICLES = {
     "1": "「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26)",
     "2": "「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」 (noboru-kudo, 2025-03-12)",
 }
-NOT_PROGRAMS = {"__init__.py", "environment.py", "database.py", "durable_queue.py"}
+NOT_PROGRAMS = {
+    *("__init__.py", "environment.py", "database.py", "durable_queue.py"),
+    "langgraph_server.py",
+}
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 # LangMem leaves `strict` to OpenAI's default when it is given a model's name.
@@ -186,6 +191,21 @@ def test_background_forms_once_after_the_pause(run: Run, stand_in: Server) -> No
 
 
 @plain_langmem
+def test_background_on_a_server_forms_once_after_the_pause(run: Run, stand_in: Server) -> None:
+    """Three messages ask the server for three runs, of which the last one replaces the others."""
+    printed = parts(run("background_remote"))
+    assert "right after the replies: 0 memories" in printed
+    foods = printed["after the pause: 1 run"]
+    assert {ast.literal_eval(line)["food_name"] for line in foods.splitlines()} == {
+        "ラーメン",
+        "パスタ",
+        "お寿司",
+    }
+    luna = "gpt-6-luna"
+    assert asked(stand_in) == [*[("reply", luna)] * 3, ("formation", luna)]
+
+
+@plain_langmem
 def test_durable_background_outlives_the_process_that_took_the_messages(
     run: Run, stand_in: Server, empty_database: str
 ) -> None:
@@ -278,6 +298,19 @@ def test_every_example_is_in_the_readme_cites_its_article_and_is_run_here() -> N
         docstring = (ast.get_docstring(ast.parse(text)) or "").replace("\n", " ")
         for cited in [ARTICLES[article], *sections.split("; ")] if article else []:
             assert cited in docstring, name
+
+
+def test_the_page_on_the_articles_names_every_program_and_tests_that_exist() -> None:
+    """Each row has a program and a test; no program of the examples is missing."""
+    page = (ROOT / "docs" / "reference" / "langmem-articles.md").read_text("utf-8")
+    table = rows_of(page, "article")
+    assert {row[0] for row in table} == set(ARTICLES)
+    assert [row for row in table if len(row) != 5 or not all(row)] == []
+    assert [row[3] for row in table if not names_a_test(row[3])] == []
+    named = {name for row in table for name in re.findall(r"/examples/(\w+\.py)\)", row[2])}
+    helpers = NOT_PROGRAMS - {"database.py", "langgraph_server.py"}
+    assert named == {one.name for one in EXAMPLES.glob("*.py")} - helpers
+    assert all(title in page for title in (one.partition(" (")[0] for one in ARTICLES.values()))
 
 
 def test_the_memory_library_works_without_slack(run: Run) -> None:

@@ -17,16 +17,21 @@ from memory import (
     Memory,
     Person,
     Pool,
+    add_memory,
     create_pool,
     edit_memory,
     erase,
     export_memories,
+    find_similar,
     forget,
     history,
     import_memories,
     list_memories,
     memory_page,
+    merge_memories,
     move_memory,
+    state_id,
+    undo_batch,
     undo_change,
     undo_forget,
 )
@@ -141,6 +146,16 @@ async def everything(app: App, suffix: str) -> str:
     await undo_change(app.pool, app.embedder, person, change.id)
     moved = await move_memory(app.pool, app.embedder, person, ramen.reference, PUBLIC)
     await history(app.pool, person)
+    for fact in ("I live in Osaka", "So I live in Osaka"):
+        content = {"fact": fact}
+        await add_memory(
+            app.pool, app.embedder, person.namespace(PUBLIC), "UserFact", content, source
+        )
+    [group] = (await find_similar(app.pool, person)).groups
+    names = [[state_id(one) for one in group]]
+    merged = await merge_memories(app.pool, app.embedder, person, names)
+    times = (merged.first, merged.last)
+    assert len(await undo_batch(app.pool, app.embedder, person, "merge", *times)) == 2
     gone = await forget(app.pool, person, [moved.reference])
     assert gone.undo is not None
     await undo_forget(app.pool, person, gone.undo)

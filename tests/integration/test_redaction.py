@@ -10,7 +10,6 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
-from bot.memories.feedback import Feedback
 from bot.pipeline.threads import read_thread
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
@@ -176,7 +175,7 @@ async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
     place = app.slack.place()
     asked = await app.ask(place, "hello")
     turn = app.turn(asked)["id"]
-    feedback = Feedback(app.pool)
+    feedback = app.wiring.modals.feedback
     form = await feedback.form(asked.person, "en", f"bad {turn}")
     state: dict[str, Any] = {"values": {}}
     for block in form["blocks"]:

@@ -34,9 +34,9 @@ from memory import (
     list_memories,
     person_transaction,
     source_deleted,
+    undo_batch,
     undo_changes,
     undo_forget,
-    undo_import,
 )
 from memory.model.namespace import Person
 from tests.conftest import owner_rows
@@ -242,11 +242,11 @@ async def test_an_import_and_its_undo_are_set_based(
             writing = len(sent)
         assert (len(done.changes), done.known) == (size, 0)
         with counted() as sent:
-            undone = await undo_import(pool, embedder, ANN, done.first, done.last)
+            undone = await undo_batch(pool, embedder, ANN, "import", done.first, done.last)
             counts.append((writing, len(sent)))
         assert len(undone) == size
         assert printed(database)["store"] == before
-        assert await undo_import(pool, embedder, ANN, done.first, done.last) == []
+        assert await undo_batch(pool, embedder, ANN, "import", done.first, done.last) == []
     assert counts[0] == counts[1] == counts[2]
     assert max(counts[0]) <= 2 * MOST
     [left] = await history(pool, ANN, reference=kept.reference)

@@ -24,7 +24,8 @@ FIELDS: dict[str, tuple[int, str]] = {
         " used_title history_modal_title erase_title feedback_title my_memories_title"
         " forget_confirm_title hint_why_button modal_close modal_cancel form_save erase_submit"
         " import_preview import_button feedback_send pause_title pause_submit"
-        " forget_everything_button export_title prompt_title",
+        " forget_everything_button export_title prompt_title merge_title merge_button"
+        " example_title",
     ),
     "a button": (
         75,
@@ -37,6 +38,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         " ask_widen ask_keep_narrow details_button history_newest history_older used_button"
         " settings_turn_off settings_turn_on settings_change tour_skip"
         " retention_button feedback_good feedback_bad import_see_all import_undo"
+        " merge_title merge_undo example_button"
         " used_show_others feedback_share_button prompt_approve_button prompt_edit_button"
         " prompt_reject_button prompt_cases_button prompt_roll_back_button",
     ),
@@ -58,7 +60,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         " settings_kept_days place_choose_dm place_choose_public place_choose_own"
         " place_choose_dm_more place_choose_public_more place_choose_own_more home_every_kind"
         " home_kind kind_other feedback_wrong feedback_forgot feedback_memory feedback_asked"
-        " feedback_length feedback_other feedback_share import_tick erase_messages_too "
+        " feedback_length feedback_other feedback_share import_tick merge_tick erase_messages_too "
         + " ".join(KIND_TITLES.values()),
     ),
     "a placeholder": (
@@ -77,12 +79,13 @@ FIELDS: dict[str, tuple[int, str]] = {
         " settings_language_label settings_retention place_where place_channel erase_type"
         " erase_messages"
         " import_text import_file feedback_why feedback_comment pause_until"
-        " feedback_share_label prompt_style prompt_formation " + " ".join(FIELD_LABELS.values()),
+        " field_request field_liked feedback_share_label prompt_style prompt_formation "
+        + " ".join(FIELD_LABELS.values()),
     ),
     "a hint": (
         2_000,
         "place_channel_hint settings_retention_hint import_text_hint form_range form_lines"
-        " erase_messages_hint import_tick_was feedback_share_hint",
+        " erase_messages_hint import_tick_was feedback_share_hint example_hint",
     ),
     "a status line": (
         50,

@@ -110,6 +110,7 @@ def output(response: Any, value: Any) -> dict[str, Any]:
         ("open my settings", {"action": "show_settings"}),
         ("show me the history of your memory", {"action": "show_history"}),
         ("what could you use in this conversation?", {"action": "show_preview"}),
+        ("merge my duplicates", {"action": "show_duplicates"}),
         ("what can I do with my memories?", {"action": "show_help"}),
         ("export my memories", {"action": "export"}),
         ("turn notices off", {"action": "change", "notices": False}),

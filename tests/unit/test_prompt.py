@@ -159,7 +159,14 @@ def test_a_plain_message_is_small() -> None:
     """Prompt and every tool of a direct message are at most 7,600 characters of the request."""
     now = datetime(2026, 11, 20, 15, 30, tzinfo=ZoneInfo("America/Argentina/Buenos_Aires"))
     made = compose(question="What shall I eat tonight?", user_id="U1", memories=[], now=now)
-    shows = ("show_memories", "show_settings", "show_history", "show_preview", "show_help")
+    shows = (
+        "show_memories",
+        "show_settings",
+        "show_history",
+        "show_preview",
+        "show_duplicates",
+        "show_help",
+    )
     message = Message(
         event_id="Ev1",
         team_id="T1",
@@ -368,6 +375,25 @@ def test_how_to_answer_comes_first_and_by_itself() -> None:
     assert [json.loads(line)["kind"] for line in section(text, "episodes")] == ["Episode"]
     assert text.index("<preferences>") < text.index("<memories>") < text.index("<episodes>")
     assert [m.key for m in made.memories] == ["w", "k", "e"]
+
+
+def example(number: int, liked: str) -> Memory:
+    """Return a request with what the person liked about the answer."""
+    told = kept("Episode", "observation", f"request {number}", f"x{number}")
+    content = {"observation": f"request {number}", "result": liked}
+    value = {**told.value, "content": content, "sources": [{"kind": "feedback"}]}
+    return dataclasses.replace(told, value=value)
+
+
+def test_two_examples_are_shown_and_every_experience() -> None:
+    """The first two examples that fit into their budget; experiences are not counted."""
+    told = [kept("Episode", "observation", f"deploys failed {n}", f"t{n}") for n in range(3)]
+    examples = [example(n, "short") for n in range(3)]
+    made = compose(question="q", user_id="U1", memories=[*examples, *told])
+    assert [m.key for m in made.memories] == ["x0", "x1", "t0", "t1", "t2"]
+    long = [example(0, "short"), example(1, "よい" * prompt.EXAMPLE_TOKENS)]
+    made = compose(question="q", user_id="U1", memories=[*long, *told])
+    assert [m.key for m in made.memories] == ["x0", "t0", "t1", "t2"]
 
 
 def test_wishes_are_kept_when_memories_fill_the_room() -> None:

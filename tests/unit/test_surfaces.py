@@ -396,4 +396,4 @@ def test_an_episode_is_told_as_a_story() -> None:
     told = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
     assert describe("en", "Episode", told) == "builds were slow → a cache → twice as fast"
     assert describe("en", "Episode", {**told, "result": None}) == "builds were slow → a cache"
-    assert kind_title("en", "Episode") == "Your Experiences"
+    assert kind_title("en", "Episode") == "Your Experiences and Examples"

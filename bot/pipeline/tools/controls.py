@@ -39,7 +39,8 @@ VIEW_TOOL = "read_current_view"
 _SETTINGS = """\
 Show or change how this person is remembered. Use it only when they ask for it. Actions:
 show_memories (all you remember of them), show_settings, show_history (recent changes, with Undo), \
-show_preview (which memories a reply here could use), show_help, export (a file of everything): \
+show_preview (which memories a reply here could use), show_duplicates (memories that say the same, \
+to merge), show_help, export (a file of everything): \
 shown to them privately; do not repeat it.
 pause: nothing is read or remembered until `until`; without it until resume.
 do_not_remember: never remember one message, as for "off the record"; scope: this_message, or \
