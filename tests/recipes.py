@@ -222,7 +222,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file=".env.example",
-                before="# debug, info, warning or error\n",
+                before="# What is logged at least: debug, info, warning or error\n",
                 text="# What Kioku says first in a conversation; empty: nothing\nKIOKU_GREETING=\n",
             ),
             Edit(

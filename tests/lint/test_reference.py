@@ -7,7 +7,6 @@ import json
 import pytest
 
 from bench import scaling
-from bot.config import Settings
 from docs.reference import generate
 from docs.reference.slack_reasons import EVENTS, SCOPES
 from tests.lint.tables import ROOT
@@ -25,12 +24,6 @@ def test_every_part_is_on_one_page() -> None:
     """No part is left out, and none is written twice."""
     parts = [part for text in PAGES.values() for part in generate.names(text)]
     assert sorted(parts) == sorted(generate.PARTS)
-
-
-def test_every_setting_is_in_the_example_file() -> None:
-    """`.env.example` names each setting once, with a comment of its own."""
-    named = [name for told in generate.example_settings().values() for name in told]
-    assert sorted(named) == sorted(str(one.alias) for one in Settings.model_fields.values())
 
 
 def test_no_reason_is_left_of_a_scope_or_event_that_is_gone() -> None:
