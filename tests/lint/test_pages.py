@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import textwrap
@@ -24,7 +25,6 @@ from tests.lint.tables import ROOT, rows
 FOLDERS = (".", "docs", "docs/*", "examples", "playground", "bench/*", "deploy/*", "evals")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-HOW_TO = sorted(page.name for page in ROOT.glob("docs/how-to/[a-z]*.md"))
 TRANSLATED = [name for name in NAMES if name.startswith("docs/") and name.endswith(".ja.md")]
 # Read by other programs than Kioku, or by Kioku's stack for AWS; in a decision, an old name.
 OTHERS = {"KIOKU_WORKER_FUNCTION"}
@@ -149,11 +149,21 @@ def test_commands_that_are_named_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
-def test_both_readmes_list_each_how_to_page(readme: str) -> None:
-    """A page that the README does not name is found by nobody."""
-    written = text(readme)
-    english = [name for name in HOW_TO if not name.endswith(".ja.md")]
-    assert [name for name in english if f"docs/how-to/{name}" not in written] == []
+def test_no_table_of_a_readme_is_long(readme: str) -> None:
+    """Twelve rows at most; what is longer belongs into the navigation of the documentation."""
+    tables = re.findall(r"(?:^\|.*\n)+", text(readme), re.MULTILINE)
+    assert [len(table.splitlines()) - 2 for table in tables if table.count("\n") > 14] == []
+    assert len(tables) >= 3
+
+
+def test_the_picture_of_the_architecture_is_drawn_by_its_program() -> None:
+    """Two languages, light and dark: ``python docs/media/architecture.py`` after a change."""
+    program = runpy.run_path(str(ROOT / "docs/media/architecture.py"))
+    drawn = dict(program["pictures"]())
+    assert len(drawn) == 4
+    assert {path.name: path.read_text("utf-8") for path in drawn} == {
+        path.name: picture for path, picture in drawn.items()
+    }
 
 
 def test_every_page_is_in_the_navigation() -> None:
