@@ -23,7 +23,6 @@ async def test_instructions_are_improved_and_rolled_back(
     """A person shares, an admin reads the difference and approves; the next answers show it."""
     settings = {
         "DATABASE_URL": login_of(database),
-        "DATABASE_OWNER_URL": database,
         "OPENAI_API_KEY": "stand-in",
         "OPENAI_BASE_URL": stand_in.openai_base_url,
         "KIOKU_REPLY_MODEL": "kioku-stand-in",

@@ -70,7 +70,6 @@ async def improved(app: App, folder: Path, *more: str, admin: str = "") -> Ended
         "improve",
         *more,
         DATABASE_URL=login_of(app.database),
-        DATABASE_OWNER_URL=app.database,
         OPENAI_API_KEY="x",
         OPENAI_BASE_URL=app.stand_in.openai_base_url,
         KIOKU_REPLY_MODEL="kioku-stand-in",
