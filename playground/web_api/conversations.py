@@ -94,7 +94,9 @@ def list_(call: Call) -> Json:
 
 
 def of_user(call: Call) -> Json:
-    """users.conversations."""
+    """users.conversations; with an organisation's token of the workspace that `team_id` names."""
+    if call.slack.workspace.identity.enterprise_id and not call.text("team_id", ""):
+        raise SlackError("missing_argument")
     user = call.text("user", call.bot.id)
     channels = call.slack.workspace.channels.values()
     return _listed(call, [channel for channel in channels if user in channel.members])

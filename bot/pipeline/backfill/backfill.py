@@ -33,6 +33,7 @@ _PAGES_AT_ONCE = 20
 _PAUSE_SECONDS = 30.0
 _AGAIN_SECONDS = 10.0
 _CONVERSATIONS = 200
+_WORKSPACES = 100
 # What is answered sooner needs no word about it.
 _LATE_SECONDS = 60.0
 _RECENT_DM, _THREAD, _OTHER_DM, _CHANNEL = range(4)
@@ -52,40 +53,51 @@ class Backfill:
         self._missed_messages = reading
         self._slack = slack
 
-    async def plan(self, team: str, since: str, cursor: str = "") -> None:
+    async def plan(self, team: str, since: str, cursor: str = "", workspace: str = "") -> None:
         """List the conversations and followed threads to read from `since`, a Unix time, on.
 
-        A day is the farthest that is gone back.
+        A day is the farthest that is gone back. Of an organisation, whose token Slack gives the
+        conversations of one workspace at a time, the first job schedules one for each workspace.
         """
-        oldest = max(float(since) - _OVERLAP_SECONDS, time.time() - _FARTHEST_SECONDS)
+        oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _FARTHEST_SECONDS):.6f}"
+        asked = {"since": since} | ({"workspace": workspace} if workspace else {})
+        client = self._slack.client(team)
+        each = team.startswith("E") and not workspace
         try:
-            answer = await self._slack.client(team).users_conversations(
-                types="im,mpim,private_channel,public_channel",
-                exclude_archived=True,
-                limit=_CONVERSATIONS,
-                cursor=cursor or None,
-            )
+            if each:
+                answer = await client.auth_teams_list(limit=_WORKSPACES, cursor=cursor or None)
+            else:
+                answer = await client.users_conversations(
+                    types="im,mpim,private_channel,public_channel",
+                    exclude_archived=True,
+                    limit=_CONVERSATIONS,
+                    cursor=cursor or None,
+                    team_id=workspace or None,
+                )
         except SLACK_FAULTS as error:
             if not is_passing(error):
                 # A later attempt would be refused as well: the app has left, or lacks a scope.
                 log.warning("what was missed is not looked for: %s", error_code(error))
                 return
-            await self._later(
-                CATCH_UP, team, _delay(error), since=since, **({"cursor": cursor} if cursor else {})
-            )
+            again = asked | ({"cursor": cursor} if cursor else {})
+            await self._later(CATCH_UP, team, _delay(error), **again)
             return
         following = next_cursor(answer)
         async with transaction(self._pool) as connection:
+            for one in answer["teams"] if each else ():
+                await self._defer(
+                    connection, CATCH_UP, team, 0.0, since=since, workspace=str(one["id"])
+                )
             followed = await _followed(connection, team)
             recent = {conversation.channel_id for conversation in followed}
-            if not cursor:
+            if not cursor and not workspace:
                 for conversation in followed:
-                    await _list(connection, conversation, f"{oldest:.6f}", _THREAD)
-            for channel in answer.get("channels") or []:
+                    await _list(connection, conversation, oldest, _THREAD)
+            for channel in () if each else answer.get("channels") or []:
                 conversation = Conversation(team_id=team, channel_id=str(channel["id"]))
-                await _list(connection, conversation, f"{oldest:.6f}", _rank(channel, recent))
+                await _list(connection, conversation, oldest, _rank(channel, recent))
             if following:
-                await self._defer(connection, CATCH_UP, team, 0.0, since=since, cursor=following)
+                await self._defer(connection, CATCH_UP, team, 0.0, **asked, cursor=following)
             await self._defer(connection, READ_ON, team, 0.0)
 
     async def read_on(self, team: str) -> None:
