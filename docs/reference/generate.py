@@ -229,7 +229,9 @@ def _type(rules: dict[str, Any]) -> str:
     [one] = [rule for rule in rules.get("anyOf", [rules]) if rule["type"] != "null"]
     if one["type"] != "integer":
         return "text"
-    return f"{one['minimum']} to {one['maximum']}"
+    limits = (("minimum", "at least"), ("maximum", "at most"))
+    bounds = [f"{words} {one[key]}" for key, words in limits if key in one]
+    return ", ".join(["whole number", *bounds])
 
 
 # --- Slack -------------------------------------------------------------------------------------

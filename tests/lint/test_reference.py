@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydantic import BaseModel, Field
 
 from bench import scaling
 from docs.reference import generate
@@ -24,6 +25,26 @@ def test_every_part_is_on_one_page() -> None:
     """No part is left out, and none is written twice."""
     parts = [part for text in PAGES.values() for part in generate.names(text)]
     assert sorted(parts) == sorted(generate.PARTS)
+
+
+class _Pet(BaseModel):
+    """What a kind's fields may be."""
+
+    name: str
+    born: int | None = None
+    legs: int = Field(4, ge=0)
+    fondness: int | None = Field(None, ge=0, le=100)
+
+
+def test_the_type_of_a_field_names_the_bounds_that_it_has() -> None:
+    """A number may have none, one or two."""
+    described = _Pet.model_json_schema()["properties"]
+    assert {name: generate._type(rules) for name, rules in described.items()} == {
+        "name": "text",
+        "born": "whole number",
+        "legs": "whole number, at least 0",
+        "fondness": "whole number, at least 0, at most 100",
+    }
 
 
 def test_no_reason_is_left_of_a_scope_or_event_that_is_gone() -> None:
