@@ -42,8 +42,6 @@ _ECHOED: Final[dict[str, Any]] = {
 """Request fields that a response repeats, with the API's defaults."""
 _REASONING_TOKENS: Final = 64  # of one reasoning item
 
-Status = Literal["completed", "failed", "incomplete"]
-
 
 class ResponseWriter:
     """One answer as a response object and as the events that build it up.
