@@ -23,7 +23,10 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Edits, and a program that fails unless what they add works."""
+    """Edits, and a program that fails unless what they add works.
+
+    The commands that a recipe names, such as `make docs-reference`, are run after the edits.
+    """
 
     edits: tuple[Edit, ...]
     shows: str
@@ -35,13 +38,20 @@ def _said(file: str, **texts: str) -> Edit:
     return Edit(file=file, before='msgid "kind_instruction"', text="".join(lines))
 
 
-def _row(command: str) -> Edit:
-    """Add a control to the page that lists them."""
-    return Edit(
-        file="docs/controls.md",
-        before="| Search | `/memories search ramen`",
-        text=f"| See what to try | `{command}` | “what can I try?” |"
-        " `tests/integration/test_own_commands.py::test_add_forms_what_was_typed` |\n",
+def _rows(english: str, japanese: str) -> tuple[Edit, Edit]:
+    """Add a control to the pages that list them, in both languages."""
+    test = "`tests/integration/test_own_commands.py::test_add_forms_what_was_typed`"
+    return (
+        Edit(
+            file="docs/controls.md",
+            before="| Search | `/memories search ramen`",
+            text=f"| See what to try | `{english}` | “what can I try?” | {test} |\n",
+        ),
+        Edit(
+            file="docs/controls.ja.md",
+            before="| 検索する | `/memories 検索 ラーメン`",
+            text=f"| 試すことを見る | `{japanese}` | 「何を試せますか？」 | {test} |\n",
+        ),
     )
 
 
@@ -66,6 +76,18 @@ RECIPES: dict[str, Recipe] = {
                 file="memory/formation/former.py",
                 before='    "UserFact": "other facts',
                 text='    "UserPet": "pets that they have",\n',
+            ),
+            Edit(
+                file="memory/store/duplicates.py",
+                before="UserFoodPreference, UserTechInterest, searchable_text",
+                text="UserFoodPreference, UserPet, UserTechInterest, searchable_text",
+                replaces=True,
+            ),
+            Edit(
+                file="memory/store/duplicates.py",
+                before="UserFoodPreference, UserTechInterest)}",
+                text="UserFoodPreference, UserPet, UserTechInterest)}",
+                replaces=True,
             ),
             Edit(
                 file="bot/views/labels.py",
@@ -107,6 +129,7 @@ RECIPES: dict[str, Recipe] = {
         "from bot.views.labels import describe\n"
         "from memory.formation.former import instructions_for\n"
         "from memory.model.schemas import level\n"
+        "from memory.store.duplicates import _FACTS\n"
         "[pet] = [schema for schema in load_schemas(None) if schema.__name__ == 'UserPet']\n"
         "pochi = {'name': 'Pochi', 'species': 'dog', 'fondness': 95, 'born': 2019}\n"
         "line = describe('en', 'UserPet', pochi)\n"
@@ -114,6 +137,7 @@ RECIPES: dict[str, Recipe] = {
         "assert describe('ja', 'UserPet', pochi) == 'Pochi（動物: dog、生まれた年: 2019）'\n"
         "assert level('UserPet', {**pochi, 'fondness': 0}) == 0\n"
         "assert 'pets that they have' in instructions_for([pet])\n"
+        "assert 'UserPet' in _FACTS\n"
         "for content in ({}, pochi):\n"
         "    blocks = memory_form('en', pet, content)['blocks']\n"
         "    labels = [block['label']['text'] for block in blocks]\n"
@@ -160,7 +184,7 @@ RECIPES: dict[str, Recipe] = {
                 about_tips="最初に試すこと",
                 tips="好きなものを教えて、計画を頼んでみてください。",
             ),
-            _row("/memories tips"),
+            *_rows("/memories tips", "/memories ヒント"),
         ),
         shows="from bot.views.subcommands import help_groups, parse_memories\n"
         "assert parse_memories('tips')[0].name == parse_memories('ヒント')[0].name == 'tips'\n"
@@ -201,7 +225,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             _said(_EN, tips="Tell me what you like, and ask me for a plan."),
             _said(_JA, tips="好きなものを教えて、計画を頼んでみてください。"),
-            _row("/tips"),
+            *_rows("/tips", "/tips"),
         ),
         shows="from bot.memories.commands import SlashCommands\n"
         "from bot.listeners.commands import COMMANDS\n"
@@ -226,6 +250,23 @@ RECIPES: dict[str, Recipe] = {
                 text="# What Kioku says first in a conversation; empty: nothing\nKIOKU_GREETING=\n",
             ),
             Edit(
+                file="bot/home/suggested_prompts.py",
+                before="    access: AccessControl\n",
+                text="    greeting: str | None\n",
+            ),
+            Edit(
+                file="bot/runtime/wiring.py",
+                before="            web_search=settings.web_search and",
+                text="            greeting=settings.greeting,\n",
+            ),
+            Edit(
+                file="CHANGELOG.md",
+                before="Dates are ISO 8601.\n",
+                text="Dates are ISO 8601.\n\n## Unreleased\n\n### Added\n\n"
+                "- `KIOKU_GREETING` is what Kioku says first in a conversation.\n",
+                replaces=True,
+            ),
+            Edit(
                 file="tests/unit/test_config.py",
                 before='    "KIOKU_LOG_FORMAT": "text",\n}',
                 text='    "KIOKU_GREETING": None,\n',
@@ -236,7 +277,14 @@ RECIPES: dict[str, Recipe] = {
                 text='    ("KIOKU_GREETING", "Hello", "Hello"),\n',
             ),
         ),
-        shows="from bot.config import SettingsError, load_settings\n"
+        shows="import ast, pathlib\n"
+        "from bot.config import SettingsError, load_settings\n"
+        "from bot.home.suggested_prompts import SuggestedPrompts\n"
+        "wiring = ast.parse(pathlib.Path('bot/runtime/wiring.py').read_text('utf-8'))\n"
+        "[call] = [one for one in ast.walk(wiring) if isinstance(one, ast.Call)"
+        " and ast.unparse(one.func) == SuggestedPrompts.__name__]\n"
+        "assert 'greeting' in {given.arg for given in call.keywords}\n"
+        "assert 'greeting' in SuggestedPrompts.__dataclass_fields__\n"
         "assert load_settings({'KIOKU_GREETING': 'Hi'}, dotenv=None).greeting == 'Hi'\n"
         "try:\n"
         "    load_settings({'KIOKU_GREETING': 'x' * 81}, dotenv=None)\n"

@@ -15,7 +15,10 @@ import pytest
 from tests.recipes import RECIPES, Edit
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("bot", "memory", "playground", "tests", "docs", "examples", "bench", "deploy", "evals")
+PARTS = (
+    *("bot", "memory", "playground", "tests", "docs", "examples", "bench", "deploy", "evals"),
+    *(".ci", ".devcontainer", ".github"),
+)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -52,19 +55,20 @@ def apply(edit: Edit, folder: Path) -> None:
         file.write_text(text.replace(edit.before, replaced), "utf-8")
 
 
-def run(folder: Path, *arguments: str) -> None:
-    """Run Python in the copy; its own packages come before the installed ones."""
+def run(folder: Path, *command: str) -> str:
+    """Return what a command prints in the copy, whose packages come before the installed ones."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     ended = subprocess.run(
-        [sys.executable, *arguments],
+        command,
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=600,
     )
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return ended.stdout
 
 
 def test_each_recipe_is_followed() -> None:
@@ -74,7 +78,10 @@ def test_each_recipe_is_followed() -> None:
 
 @pytest.mark.parametrize("title", RECIPES)
 def test_the_steps_are_enough(title: str, tmp_path: Path) -> None:
-    """The edits touch the files that the steps name, the check passes, and the addition works."""
+    """The edits touch the files that the steps name, the check passes, and the addition works.
+
+    The check has all of lint, and a command that a step names writes pages of the reference.
+    """
     text, recipe = sections()[title], RECIPES[title]
     steps, _, check = text.partition("\nCheck: ")
     named = re.findall(r"`((?:\w[\w./-]*/)?\.?[\w.-]+\.(?:py|po|md|yml|example))`", steps)
@@ -82,7 +89,12 @@ def test_the_steps_are_enough(title: str, tmp_path: Path) -> None:
     copy = copy_of_the_code(tmp_path / "kioku")
     for edit in recipe.edits:
         apply(edit, copy)
+    for target in re.findall(r"`make ([a-z-]+)`", steps):
+        # Without `install`, which would make another environment.
+        binaries = f"BIN={Path(sys.executable).parent}"
+        assert "\ndocs/reference/" in run(copy, "make", "-o", "install", target, binaries)
     command = shlex.split(check.strip().strip("`"))
-    assert command[:3] == ["python", "-m", "pytest"]
-    run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *command[3:])
-    run(copy, "-c", recipe.shows)
+    assert command[:4] == ["python", "-m", "pytest", "tests/lint"]
+    options = ("-q", "-p", "no:cacheprovider", "-n", "0")
+    run(copy, sys.executable, *command[1:3], *options, *command[3:])
+    run(copy, sys.executable, "-c", recipe.shows)
