@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bot.locale import Language, language_of
@@ -217,6 +218,22 @@ class PersonErased(Erased):
     never_formed_messages: int
     operator_actions: int
     named_in_policy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptVersion:
+    """A version of the prompts: its texts by section, and those of the version it is based on.
+
+    `cases` is the number of exchanges it was made from, `effect` that of answers by verdict.
+    """
+
+    id: UUID
+    team_id: str
+    status: str
+    cases: int
+    effect: Mapping[str, int] | None
+    sections: Mapping[str, str]
+    base: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -370,7 +370,10 @@ async def _insert(
     *,
     kept: bool,
 ) -> DictRow:
-    """Insert the turn, or begin it again; raises `Superseded` if another worker answers it."""
+    """Insert the turn, or begin it again without the rating of its answer.
+
+    Raises `Superseded` if another worker answers it.
+    """
     message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
@@ -383,9 +386,9 @@ async def _insert(
         " THEN turns.question ELSE excluded.question END,"
         " words = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
         " THEN turns.words ELSE excluded.words END,"
-        " left_out = excluded.left_out,"
+        " left_out = excluded.left_out, model = NULL,"
         " off_record = turns.off_record OR (excluded.off_record AND turns.withheld_at IS NULL)"
-        " RETURNING id, reply_ts,"
+        " RETURNING id, reply_ts, xmax <> 0 AS again,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
         (
@@ -407,4 +410,6 @@ async def _insert(
     row = await stored.fetchone()
     if row is None:
         raise superseded()
+    if row["again"]:
+        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (row["id"],))
     return row

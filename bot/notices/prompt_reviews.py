@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.locale import Language, say
-from bot.slack.client import NOTICE_METADATA, error_code, retry_on_rate_limit
+from bot.queue.queue import BACKGROUND, Queue
+from bot.slack.client import NOTICE_METADATA, error_code, is_passing, retry_on_rate_limit
 from bot.slack.installations import Installations
+from bot.types import PromptVersion
 from bot.users.profiles import Profiles
 from bot.users.prompt_versions import decide, edit, find_version, read_shared
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.improvement import (
     REFUSALS,
-    PromptVersion,
     prompt_cases_view,
     prompt_form,
     prompt_version_payload,
     read_prompt_form,
 )
 from bot.views.views import SlackView, form_with_errors, metadata_of, sentence_view
-from memory import Person, Pool, PromptRefusal, prompt_refusal
+from memory import Person, Pool, PromptRefusal, prompt_refusal, transaction
 
 log = logging.getLogger(__name__)
 
@@ -33,49 +36,80 @@ REVIEW = "review_prompt"
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)")
 
 
+async def schedule_review(
+    queue: Queue,
+    connection: AsyncConnection[DictRow],
+    team: str,
+    version: str,
+    users: Iterable[str] = ("",),
+) -> None:
+    """Add the job that has a version shown to the admins, or a job for each of `users`."""
+    jobs = {
+        f"{REVIEW}:{version}:{user}": {"team": team, "version": version, "user": user}
+        for user in users
+    }
+    await queue.defer_each(connection, REVIEW, jobs, queue=BACKGROUND)
+
+
 @dataclass(frozen=True, slots=True)
 class PromptReviews:
     """Shows versions to `admins` by direct message; nobody else's clicks count."""
 
     pool: Pool
+    queue: Queue
     slack: Installations
     people: Profiles
     admins: Collection[str]
 
-    async def review(self, team: str, version: str) -> None:
-        """Show a proposal to the admins; run as a job. Raises the error of Slack.
+    async def review(self, team: str, version: str, user: str = "") -> None:
+        """Show a proposal to the admin `user`; without one, add a job for each admin.
 
-        A proposal that names one of the people behind it is refused.
+        Run as a job. A proposal is refused if it names or quotes one of the people behind it, or if
+        an exchange that it was made from is no longer shared. Raises the error of Slack that may
+        pass.
         """
         found = await find_version(self.pool, team, version)
         if found is None or found.status != "proposed":
             return
-        if await self._refusals(found, found.sections):
-            log.warning("a proposed prompt names a person or quotes one, and was refused")
+        if await self._refusals(found, found.sections) or await self._withdrawn(found):
+            log.warning("a proposed prompt was refused: a name, a quotation, or sharing ended")
             await decide(self.pool, team, found.id, "refused", by="kioku")
             return
-        for user in sorted(self.admins):
-            language = await self.people.language(Person(team, user))
-            payload = prompt_version_payload(language, found)
-            try:
-                await self._call(
-                    team, "chat_postMessage", channel=user, metadata=NOTICE_METADATA, **payload
-                )
-            except SlackApiError as error:
-                # An admin of another workspace of this installation.
-                log.warning("an admin was not shown a prompt: %s", error_code(error))
+        if not user:
+            if not self.admins:
+                log.error("a proposed prompt is shown to nobody: KIOKU_ADMINS is empty")
+            async with transaction(self.pool) as connection:
+                await schedule_review(self.queue, connection, team, version, sorted(self.admins))
+            return
+        language = await self.people.language(Person(team, user))
+        payload = prompt_version_payload(language, found)
+        try:
+            await self._call(
+                team, "chat_postMessage", channel=user, metadata=NOTICE_METADATA, **payload
+            )
+        except SlackApiError as error:
+            if is_passing(error):
+                raise
+            # An admin of another workspace of this installation.
+            log.warning("an admin was not shown a prompt: %s", error_code(error))
 
     async def _call(self, team: str, method: str, **arguments: Any) -> Any:
         client = self.slack.client(team)
         return await retry_on_rate_limit(lambda: getattr(client, method)(**arguments))
 
     async def decided(self, person: Person, language: Language, value: str) -> Payload:
-        """Set the status that a button names; return the message as it is then."""
+        """Set the status that a button names; return the message as it is then.
+
+        A proposal is not approved but refused if an exchange behind it is no longer shared.
+        """
         status, _, name = value.partition(" ")
         version = await self._version(person, name)
         if version is None:
             return {**ephemeral_payload(say(language, "prompt_admins_only")), "stays": True}
-        done = await decide(self.pool, person.team_id, version.id, status, by=person.user_id)
+        by = person.user_id
+        if status == "active" and await self._withdrawn(version):
+            status, by = "refused", "kioku"
+        done = await decide(self.pool, person.team_id, version.id, status, by=by)
         version = await self._version(person, name) or version
         return prompt_version_payload(language, version, late=not done)
 
@@ -100,10 +134,15 @@ class PromptReviews:
         if refusals := await self._refusals(version, sections):
             said = {name: say(language, REFUSALS[reason]) for name, reason in refusals.items()}
             return form_with_errors(view, said)
-        edited = await edit(self.pool, version, sections, by=person.user_id)
-        if edited is None:
-            return _answer(language, "prompt_late")
-        await self.review(person.team_id, str(edited))
+        if await self._withdrawn(version) and await decide(
+            self.pool, person.team_id, version.id, "refused", by="kioku"
+        ):
+            return _answer(language, "prompt_refused")
+        async with transaction(self.pool) as connection:
+            edited = await edit(connection, version, sections, by=person.user_id)
+            if edited is None:
+                return _answer(language, "prompt_late")
+            await schedule_review(self.queue, connection, person.team_id, str(edited))
         return _answer(language, "prompt_saved")
 
     async def cases(self, person: Person, language: Language, value: str) -> SlackView:
@@ -118,6 +157,13 @@ class PromptReviews:
         if person.user_id not in self.admins:
             return None
         return await find_version(self.pool, person.team_id, name)
+
+    async def _withdrawn(self, version: PromptVersion) -> bool:
+        """Return whether an exchange behind a version can no longer be read.
+
+        Then nothing can be checked against what it says or who said it.
+        """
+        return len(await read_shared(self.pool, version.team_id, version.id)) < version.cases
 
     async def _refusals(
         self, version: PromptVersion, sections: Mapping[str, str]

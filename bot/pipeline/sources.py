@@ -64,7 +64,7 @@ class SourceUpdates:
 
         Memories that were not formed yet are formed from the new words; those that were follow.
         One that was forgotten stays so, whatever it is edited to. While memory is off new words are
-        not kept; credentials never are.
+        not kept; credentials never are. The exchange is no longer shared.
         """
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
@@ -90,6 +90,10 @@ class SourceUpdates:
                 person = Person(team_id, row["user_id"])
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
+                )
+                # Other words were shared.
+                await connection.execute(
+                    "UPDATE feedback SET shared = false WHERE turn_id = %s", (row["id"],)
                 )
                 off = (await read_settings(connection, person)).off_reason(self.consent)
                 if off or await is_on(connection, person, scopes(channel_id, thread)):

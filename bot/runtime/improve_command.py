@@ -12,9 +12,9 @@ from psycopg.rows import DictRow
 
 from bot.config import Settings
 from bot.locale import say
-from bot.notices.prompt_reviews import REVIEW
+from bot.notices.prompt_reviews import schedule_review
 from bot.pipeline.prompt import REPLY_INSTRUCTIONS, compose, estimated_tokens
-from bot.queue.queue import BACKGROUND, Queue
+from bot.queue.queue import Queue
 from bot.runtime.memory_models import create_chat_model
 from bot.runtime.operators import confirm, in_database, operator, record, require_workspace
 from bot.runtime.output import ProgressBar, tell
@@ -130,6 +130,7 @@ class _Run:
             if spent:
                 quotas = Quotas(pool, messages_per_hour=0, tokens_per_day=0, prices=self.prices)
                 await quotas.spend(self.team, spent)
+                await quotas.written()
         if not changed:
             return "The model proposes no change."
         async with transaction(pool) as connection:
@@ -143,8 +144,7 @@ class _Run:
                 effect=effect,
                 by=operator(),
             )
-            jobs = {f"{REVIEW}:{version}": {"team": self.team, "version": str(version)}}
-            await Queue(pool).defer_each(connection, REVIEW, jobs, queue=BACKGROUND)
+            await schedule_review(Queue(pool), connection, self.team, str(version))
         return f"Proposed {version}: a running Kioku shows it to the admins in KIOKU_ADMINS."
 
     async def _improve(

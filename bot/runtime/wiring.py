@@ -107,6 +107,7 @@ class Application:
         files = SlackFiles(slack)
         self.exporter = Exporter(pool, files, settings)
         permalinks = Permalinks(slack)
+        self.prompt_reviews = PromptReviews(pool, self.queue, slack, self.profiles, settings.admins)
         self.modals = Modals(
             pool=pool,
             permalinks=permalinks,
@@ -139,7 +140,7 @@ class Application:
                     schemas=schemas,
                 ),
             ),
-            prompts=PromptReviews(pool, slack, self.profiles, settings.admins),
+            prompts=self.prompt_reviews,
         )
         self.home_publisher = HomePublisher(
             pool,

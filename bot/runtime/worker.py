@@ -58,7 +58,7 @@ def register_work(wiring: Application) -> None:
         (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
         (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
         (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
-        (REVIEW, wiring.modals.prompts.review, BACKGROUND, _powers(4, 8)),
+        (REVIEW, wiring.prompt_reviews.review, BACKGROUND, _powers(4, 8)),
         (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, _powers(2, 2)),
         (PUBLISH, wiring.home_publisher.publish, HOMES, _powers(2, 8)),
         (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),

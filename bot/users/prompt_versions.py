@@ -11,8 +11,8 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.locale import say
+from bot.types import PromptVersion
 from bot.views.feedback import REASONS
-from bot.views.improvement import PromptVersion
 from bot.views.modal_triggers import GOOD
 from memory import (
     FORMATION_SECTION,
@@ -169,22 +169,25 @@ async def _set_status(
 
 
 async def edit(
-    pool: Pool, version: PromptVersion, sections: Mapping[str, str], *, by: str
+    connection: AsyncConnection[DictRow],
+    version: PromptVersion,
+    sections: Mapping[str, str],
+    *,
+    by: str,
 ) -> UUID | None:
     """Propose other texts in place of a proposal, with unknown effect; None if it is decided."""
-    async with transaction(pool) as connection:
-        added = await connection.execute(
-            "WITH old AS (UPDATE prompt_versions SET status = 'edited' WHERE id = %s"
-            " AND status = 'proposed' RETURNING team_id, based_on, kind, cases)"
-            " INSERT INTO prompt_versions (team_id, based_on, kind, cases, style, formation)"
-            " SELECT team_id, based_on, kind, cases, %s, %s FROM old RETURNING id",
-            (version.id, *_stored(sections)),
-        )
-        row = await added.fetchone()
-        if row is None:
-            return None
-        await _log(connection, version.team_id, version.id, "edited", by)
-        await _log(connection, version.team_id, row["id"], "proposed", by)
+    added = await connection.execute(
+        "WITH old AS (UPDATE prompt_versions SET status = 'edited' WHERE id = %s"
+        " AND status = 'proposed' RETURNING team_id, based_on, kind, cases)"
+        " INSERT INTO prompt_versions (team_id, based_on, kind, cases, style, formation)"
+        " SELECT team_id, based_on, kind, cases, %s, %s FROM old RETURNING id",
+        (version.id, *_stored(sections)),
+    )
+    row = await added.fetchone()
+    if row is None:
+        return None
+    await _log(connection, version.team_id, version.id, "edited", by)
+    await _log(connection, version.team_id, row["id"], "proposed", by)
     return UUID(str(row["id"]))
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from bot.locale import Language, say
 from bot.slack.text import storable
+from bot.types import PromptVersion
 from bot.views.blocks import Block, Payload, actions, button, escaped, input_block, note, section
 from bot.views.modal_triggers import EDIT_PROMPT_ACTION, PROMPT_CASES_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view
@@ -24,6 +23,7 @@ _STATUSES = {
     "active": "prompt_active",
     "replaced": "prompt_replaced",
     "rejected": "prompt_rejected",
+    "refused": "prompt_refused",
     "edited": "prompt_edited",
 }
 REFUSALS: Mapping[PromptRefusal, str] = {
@@ -36,22 +36,6 @@ REFUSALS: Mapping[PromptRefusal, str] = {
 """The keys of the sentences that say why a text is refused."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
 _CASES_SHOWN = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptVersion:
-    """A version: its texts by section, and those of the version it is based on.
-
-    `cases` is the number of exchanges it was made from, `effect` that of answers by verdict.
-    """
-
-    id: UUID
-    team_id: str
-    status: str
-    cases: int
-    effect: Mapping[str, int] | None
-    sections: Mapping[str, str]
-    base: Mapping[str, str]
 
 
 def difference(old: str, new: str) -> str:
@@ -69,6 +53,8 @@ def prompt_version_payload(
     """
     text = say(language, _STATUSES[version.status], count=version.cases)
     blocks: list[Block] = [section(text)]
+    if version.status == "refused":  # because its texts are not to be read
+        return {"text": text, "blocks": blocks}
     for name, title in _TITLES.items():
         if version.sections[name] != version.base[name]:
             shown = difference(version.base[name], version.sections[name])

@@ -33,20 +33,29 @@ def prompt_refusal(
         return "placeholder"
     if len(new) > min(_GROWTH * len(old), MAX_PROMPT):
         return "too_long"
-    if _IDENTITY.search(new) or any(_names(name, new) and not _names(name, old) for name in names):
+    called = {one for name in names for one in _called(name)}
+    if _IDENTITY.search(new) or any(_names(one, new) and not _found(one, old) for one in called):
         return "person"
     added = _runs(new) - _runs(old)
     return "quote" if any(added & _runs(text) for text in texts) else None
 
 
-def _names(name: str, text: str) -> bool:
-    """Return whether `text` has `name`, or a part of it of three characters or more, as a word."""
+def _called(name: str) -> set[str]:
+    """Return a name with its parts of three characters or more."""
     parts = [one for one in name.split() if len(one) > 2]
-    return any(
-        re.search(rf"(?<![a-z0-9]){re.escape(_folded(one))}(?![a-z0-9])", _folded(text))
-        for one in (name, *parts)
-        if len(one) > 1
-    )
+    return {one for one in (name, *parts) if len(one) > 1}
+
+
+def _found(name: str, text: str) -> list[str]:
+    """Return how `text` writes `name` where it has it as a word, in capital letters or not."""
+    wanted = re.escape(unicodedata.normalize("NFKC", name))
+    found = re.compile(rf"(?<![a-z0-9]){wanted}(?![a-z0-9])", re.IGNORECASE)
+    return found.findall(unicodedata.normalize("NFKC", text))
+
+
+def _names(name: str, text: str) -> bool:
+    """Return whether `text` names somebody: a single word in small letters, as "will", does not."""
+    return any(not (one.isalpha() and one[0].islower()) for one in _found(name, text))
 
 
 def _folded(text: str) -> str:

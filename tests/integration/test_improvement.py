@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from bot.locale import say
 from bot.memories.person_data import erase_person
 from bot.notices.prompt_reviews import REVIEW
 from bot.slack.messages import Message
 from bot.users.offboarding import purge_now
-from bot.users.prompt_versions import REPLY_STYLE, decide, propose
+from bot.users.prompt_versions import REPLY_STYLE, decide, propose, read_shared
 from memory import FORMATION_SECTION, Person, transaction
 from tests.conftest import login_of
 from tests.integration.app import App, MakeApp, receiving
@@ -33,7 +36,7 @@ async def admin(make_app: MakeApp, app: App) -> App:
 
 def who(app: App) -> Person:
     """Return the admin."""
-    [user] = app.wiring.modals.prompts.admins
+    [user] = app.wiring.prompt_reviews.admins
     return Person(app.slack.team_id, user)
 
 
@@ -79,9 +82,11 @@ async def improved(app: App, folder: Path, *more: str, admin: str = "") -> Ended
 
 
 async def review(app: App) -> str:
-    """Run the job that shows a version to the admin; return the version's id."""
+    """Run the jobs that show a version to the admins; return the version's id."""
     [job] = app.take_jobs(REVIEW)
-    await app.wiring.modals.prompts.review(**job)
+    await app.wiring.prompt_reviews.review(**job)
+    for each in app.take_jobs(REVIEW):
+        await app.wiring.prompt_reviews.review(**each)
     return str(job["version"])
 
 
@@ -96,7 +101,7 @@ def shown(app: App) -> list[dict[str, Any]]:
 async def press(app: App, verb: str, version: str, *, by: Person | None = None) -> dict[str, Any]:
     """Press a button of the message that shows a version; return what takes its place."""
     value = f"{verb} {version}"
-    return await app.wiring.modals.prompts.decided(by or who(app), "en", value)
+    return await app.wiring.prompt_reviews.decided(by or who(app), "en", value)
 
 
 def says(message: dict[str, Any], key: str) -> bool:
@@ -139,7 +144,7 @@ async def test_from_a_shared_exchange_to_another_prompt_and_back(
     message = json.dumps(proposal)
     assert f"+ {ADVICE}" in message
     assert place.user not in message
-    prompts = app.wiring.modals.prompts
+    prompts = app.wiring.prompt_reviews
     listed = json.dumps(await prompts.cases(who(app), "en", name))
     assert "What is a monad?" in listed
     assert place.user not in listed
@@ -179,7 +184,7 @@ async def test_an_admin_edits_a_proposal(admin: App, tmp_path: Path) -> None:
     await rate(app, asked)
     assert (await improved(app, tmp_path, "--yes", "--kind", "prompt_memory")).code == 0
     name = await review(app)
-    prompts, texts = app.wiring.modals.prompts, {"formation": {"value": FORMATION_SECTION}}
+    prompts, texts = app.wiring.prompt_reviews, {"formation": {"value": FORMATION_SECTION}}
     form = await prompts.edit_form(who(app), "en", name)
     assert ADVICE in json.dumps(form)
     for text, key in (
@@ -192,11 +197,15 @@ async def test_an_admin_edits_a_proposal(admin: App, tmp_path: Path) -> None:
         view = await prompts.edited(who(app), "en", submitted(form, style={"value": text}, **texts))
         assert say("en", key) in json.dumps(view, ensure_ascii=False), key
         assert view["callback_id"] == "prompt_form"
+        if text:
+            [kept] = [one for one in view["blocks"] if one.get("block_id") == "style"]
+            assert kept["element"]["initial_value"] == text
     view = submitted(form, style={"value": REPLY_STYLE + " Prefer lists."}, **texts)
     stranger = await prompts.edited(asked.person, "en", view)
     assert say("en", "prompt_admins_only") in json.dumps(stranger)
     done = await prompts.edited(who(app), "en", view)
     assert say("en", "prompt_saved") in json.dumps(done)
+    await review(app)
     first, second = shown(app)
     assert "+ Prefer lists." not in json.dumps(first)
     assert "+ Prefer lists." in json.dumps(second)
@@ -224,7 +233,7 @@ async def test_what_a_model_must_not_write_is_refused(
 ) -> None:
     """Of each optimizer: most before it is stored, a name before it is shown. The next one fits."""
     app = admin
-    asked = await app.ask(app.slack.place(name="length"), "hello")
+    asked = await app.ask(app.slack.place(name="Length"), "hello")
     turn = str(app.turn(asked)["id"])
     view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {turn}")
 
@@ -242,7 +251,7 @@ async def test_what_a_model_must_not_write_is_refused(
         refused = await after(comment)
         assert (refused.code, say("en", key) in refused.err) == (1, True), refused.err
     assert app.rows("SELECT id FROM prompt_versions") == []
-    named = await after("Mind the length")
+    named = await after("Mind the Length")
     assert named.code == 0, named.err
     version = await review(app)
     assert (shown(app), status(app, version)) == ([], "refused")
@@ -340,7 +349,7 @@ async def test_what_is_no_longer_shared_or_forgotten_is_not_used(
 ) -> None:
     """An exchange is read from the conversation: unticked, forgotten or erased, it is gone."""
     app = admin
-    prompts, asked = app.wiring.modals.prompts, []
+    prompts, asked = app.wiring.prompt_reviews, []
     for number in range(3):
         asked.append(await app.ask(app.slack.place(), f"question {number}"))
         await rate(app, asked[-1])
@@ -364,6 +373,128 @@ async def test_what_is_no_longer_shared_or_forgotten_is_not_used(
     await purge_now(app.pool, app.slack.team_id)
     assert app.rows("SELECT id FROM prompt_versions") == []
     assert app.rows("SELECT id FROM prompt_changes") == []
+
+
+async def test_other_words_are_not_shared(admin: App) -> None:
+    """An edited message ends the sharing; a new answer deletes the rating of the old one."""
+    app = admin
+    asked = await app.ask(app.slack.place(), "What is a monad?")
+    await rate(app, asked)
+    assert len(await read_shared(app.pool, asked.team_id)) == 1
+    place, edited = (asked.team_id, asked.channel_id, asked.ts, asked.thread), "Am I paid enough?"
+    await app.wiring.source_updates.reword(*place, question=edited, words=edited)
+    assert await read_shared(app.pool, asked.team_id) == []
+    assert app.rows("SELECT rating, shared FROM feedback") == [{"rating": "bad", "shared": False}]
+    await rate(app, asked)
+    view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {app.turn(asked)['id']}")
+    [(_, shared)] = await read_shared(app.pool, asked.team_id)
+    assert shared.question == edited
+    await app.wiring.inbox.reopen(replace(asked, text="And fairly?", event_id="EvEdited"))
+    await app.answering.drain(asked.thread)
+    assert app.turn(asked)["question"] == "And fairly?"
+    assert await read_shared(app.pool, asked.team_id) == []
+    late = submitted(view, shared=ticked(shared=True))
+    said = await app.wiring.modals.feedback.explained(asked.person, "en", late)
+    assert say("en", "feedback_too_late") in json.dumps(said)
+    assert app.rows("SELECT rating FROM feedback") == []
+
+
+async def test_a_proposal_is_refused_once_an_exchange_is_withdrawn(
+    admin: App, tmp_path: Path
+) -> None:
+    """Before it is shown, edited or approved: nothing can be checked against that exchange."""
+    app = admin
+    asked = await app.ask(app.slack.place(name="Wilhelmina Tell"), "hello")
+    view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {app.turn(asked)['id']}")
+
+    async def share(*, shared: bool = True) -> None:
+        said = submitted(
+            view, comment={"value": "Call me Wilhelmina"}, shared=ticked(shared=shared)
+        )
+        await app.wiring.modals.feedback.explained(asked.person, "en", said)
+
+    async def made() -> None:
+        await share()
+        more = "--yes", "--only", "style", "--kind", "prompt_memory"
+        assert (await improved(app, tmp_path, *more)).code == 0
+
+    await made()
+    await share(shared=False)
+    assert status(app, await review(app)) == "refused"
+    assert shown(app) == []
+
+    await made()
+    [job] = app.take_jobs(REVIEW)
+    await share(shared=False)
+    refused = await press(app, "active", job["version"])
+    assert refused == {
+        "text": say("en", "prompt_refused"),
+        "blocks": refused["blocks"],
+    }
+    assert "Wilhelmina" not in json.dumps(refused)
+    assert status(app, job["version"]) == "refused"
+
+    await made()
+    [job] = app.take_jobs(REVIEW)
+    form = await app.wiring.prompt_reviews.edit_form(who(app), "en", job["version"])
+    await share(shared=False)
+    texts = {"style": {"value": REPLY_STYLE}, "formation": {"value": FORMATION_SECTION}}
+    for key in ("prompt_refused", "prompt_late"):
+        done = await app.wiring.prompt_reviews.edited(who(app), "en", submitted(form, **texts))
+        assert say("en", key) in json.dumps(done)
+    assert (status(app, job["version"]), app.jobs(REVIEW)) == ("refused", [])
+    by = app.rows("SELECT DISTINCT changed_by FROM prompt_changes WHERE action = 'refused'")
+    assert by == [{"changed_by": "kioku"}]
+    assert says(await press(app, "active", job["version"]), "prompt_refused")
+
+
+@pytest.mark.failed_calls(
+    "users.info: user_not_found",
+    "chat.postMessage: user_not_found",
+    because="one of the admins is of another workspace of the installation",
+)
+async def test_each_admin_is_shown_a_proposal_once(make_app: MakeApp, app: App) -> None:
+    """A passing error is raised and repeated for that admin alone; another error is not."""
+    users = sorted(app.slack.person()[0] for _ in "abc")
+    app = await make_app(admins=frozenset([*users[:2], "U0ELSEWHERE"]))
+    prompts, version = app.wiring.prompt_reviews, str(await proposal(app, "Rhyme."))
+    await prompts.review(app.slack.team_id, version)
+    jobs = {job["user"]: job for job in app.take_jobs(REVIEW)}
+    assert sorted(jobs) == sorted([*users[:2], "U0ELSEWHERE"])
+    app.slack.fault("chat.postMessage", error="internal_error", count=1)
+    with pytest.raises(SlackApiError):
+        await prompts.review(**jobs[users[0]])
+    await prompts.review(**jobs[users[0]])
+    await prompts.review(**jobs[users[1]])
+    await prompts.review(**jobs["U0ELSEWHERE"])
+    posted = [one for one in app.slack.done("chat.postMessage") if one["outcome"] == "ok"]
+    assert sorted(one["args"]["channel"] for one in posted) == users[:2]
+
+
+async def test_without_an_admin_an_error_is_logged(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The command knew an admin, and the running app knows none."""
+    version = str(await proposal(app, "Rhyme."))
+    await app.wiring.prompt_reviews.review(app.slack.team_id, version)
+    [line] = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert "KIOKU_ADMINS" in line.message
+    assert app.jobs(REVIEW) == []
+
+
+async def test_what_a_refused_proposal_cost_is_counted(admin: App, tmp_path: Path) -> None:
+    """The command waits until its calls are written, also when it fails."""
+    app = admin
+    asked = await app.ask(app.slack.place(), "hello")
+    view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {app.turn(asked)['id']}")
+    said = submitted(view, comment={"value": "shorter " * 60}, shared=ticked(shared=True))
+    await app.wiring.modals.feedback.explained(asked.person, "en", said)
+    await app.wiring.quotas.written()
+    calls = "SELECT COALESCE(sum(calls), 0)::int AS calls FROM token_use"
+    [before] = app.rows(calls)
+    assert (await improved(app, tmp_path, "--yes", "--only", "style")).code == 1
+    [after] = app.rows(calls)
+    assert after["calls"] == before["calls"] + 1
 
 
 async def test_an_approved_section_is_used_to_form_memories(admin: App) -> None:
@@ -432,6 +563,7 @@ async def test_the_whole_way_by_clicks(admin: App, tmp_path: Path) -> None:
         fits = {"style": f"{REPLY_STYLE}\nUse lists.", "formation": FORMATION_SECTION}
         await submit(boss, say("en", "prompt_too_long"), fits)
         await found("views", "views", say("en", "prompt_saved"), boss)
+        await review(app)
         await in_message(boss, channel, "Use lists.", "prompt_version_yes")
         active = say("en", "prompt_active")
         await found(f"channels/{channel}/messages", "messages", active, boss)

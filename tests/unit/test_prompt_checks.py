@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from uuid import uuid4
+
 import pytest
 
 from bot.pipeline.prompt import REPLY_INSTRUCTIONS, compose
+from bot.queue.migrations import migrations
+from bot.types import PromptVersion
 from bot.users.prompt_versions import BUILT_IN, REPLY_STYLE
-from bot.views.improvement import difference
+from bot.views.improvement import difference, prompt_version_payload
 from memory import FORMATION_SECTION, prompt_refusal
 from memory.formation.former import instructions_for
 from memory.model.schemas import SCHEMAS
@@ -14,7 +19,7 @@ from memory.model.schemas import SCHEMAS
 OLD = "Answer briefly and write Markdown. Greet {name} as the person likes to be greeted."
 SAID = "My landlord Boris raised the rent again, what can I do about it?"
 TEXTS = (SAID, "昨日から咳が止まらなくて会社を休んでいます。")
-NAMES = {"Ada Lovelace", "boris.b", "山田花子"}
+NAMES = {"Ada Lovelace", "boris.b", "山田花子", "max", "Will Jo"}
 
 
 def refusal(new: str) -> str | None:
@@ -29,6 +34,10 @@ def refusal(new: str) -> str | None:
         (" Ada likes lists.", "person"),
         (" ada lovelace likes lists.", "person"),
         (" 山田花子さんには丁寧に。", "person"),
+        (" Use max 60 words, as people will skim; jo.", None),
+        (" As Max likes it.", "person"),
+        (" As MAX likes it.", "person"),
+        (" Ask Will.", "person"),
         (" Ask <@U0AB12CD> first.", "person"),
         (" Ask U0AB12CD3 first.", "person"),
         (" Write to ada@example.com.", "person"),
@@ -55,6 +64,7 @@ def test_what_the_old_text_says_may_stay() -> None:
     """A word of the text in use is no name, although a person is called so."""
     assert prompt_refusal("Write Markdown.", "Write Markdown, please.", names={"Mark Down"}) is None
     assert prompt_refusal("Will do, Will.", "Do it. We will do it.", names={"Will I"}) is None
+    assert prompt_refusal("Do it, Ada.", "Do it, will you?", names={"Will Ada"}) == "person"
     same = "Be brief and concrete; write Markdown."
     assert prompt_refusal(same + " Ok.", same, texts=[same]) is None
 
@@ -88,6 +98,25 @@ def test_a_version_replaces_its_section_only() -> None:
     assert "tells it.\nRhyme.\nIf you are not sure, say so. Give a link only" in str(made)
     built_in, own = instructions_for(SCHEMAS), instructions_for(SCHEMAS, "Rhyme.")
     assert own == built_in.replace(FORMATION_SECTION, "Rhyme.")
+
+
+def test_every_status_has_a_message() -> None:
+    """Of those that the table accepts; a refused text is not shown."""
+    [made] = [step for step in migrations() if step.name == "bot/0045_improvement"]
+    [accepted] = re.findall(r"CHECK \(status IN \((.*?)\)\)", made.statements)
+    for status in re.findall(r"'(\w+)'", accepted):
+        version = PromptVersion(
+            id=uuid4(),
+            team_id="T1",
+            status=status,
+            cases=2,
+            effect=None,
+            sections={**BUILT_IN, "style": "Call me Wilhelmina."},
+            base=BUILT_IN,
+        )
+        message = prompt_version_payload("ja", version)
+        assert not message["text"].startswith("prompt_")
+        assert ("Wilhelmina" in str(message)) == (status != "refused")
 
 
 def test_a_difference_has_a_line_for_each_sentence() -> None:
