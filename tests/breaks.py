@@ -1235,7 +1235,7 @@ BREAKS = (
     Break(
         "words wait while requests are refused",
         "bot/pipeline/formation.py",
-        "await self._defer(connection, namespace, REFUSED_SECONDS)",
+        "await self._defer(connection, namespace, MODEL_REFUSED_RETRY_SECONDS)",
         "await self._defer(connection, namespace, 0.0)",
         "A wrong setup would be asked without a pause.",
         ("tests/integration/test_turn.py::test_words_stay_while_the_model_refuses_requests",),
@@ -2344,12 +2344,12 @@ BREAKS = (
         ("tests/integration/test_order.py::test_a_deletion_that_overtakes_its_message_counts",),
     ),
     Break(
-        "a person's share",
+        "a person's quota",
         "bot/users/quotas.py",
         "and before >= self._messages_per_hour:",
         "and before > self._messages_per_hour:",
         "One person could use up what everybody pays for.",
-        ("tests/integration/test_shares.py::test_beyond_their_messages_a_person_is_told_once",),
+        ("tests/integration/test_quotas.py::test_beyond_their_messages_a_person_is_told_once",),
     ),
     Break(
         "requests count like messages",
@@ -2357,7 +2357,7 @@ BREAKS = (
         "WHERE known.requests + {_WRITTEN} < %(limit)s RETURNING 1)",
         "WHERE known.requests < %(limit)s RETURNING 1)",
         "A person could use the model twice as often by alternating messages and commands.",
-        ("tests/integration/test_shares.py::test_requests_and_messages_share_one_limit",),
+        ("tests/integration/test_quotas.py::test_requests_and_messages_share_one_limit",),
     ),
     Break(
         "a refused request calls no model",
@@ -2365,7 +2365,7 @@ BREAKS = (
         "            return ephemeral_payload(used_up.refusal(language))",
         "            pass",
         "/memories add would cost model tokens beyond every limit.",
-        ("tests/integration/test_shares.py::test_beyond_the_tokens_nothing_is_added",),
+        ("tests/integration/test_quotas.py::test_beyond_the_tokens_nothing_is_added",),
     ),
     Break(
         "no tracing by any name",
@@ -2512,7 +2512,7 @@ BREAKS = (
         "SET tokens = known.tokens + excluded.tokens",
         "SET tokens = excluded.tokens",
         "The workspace's limit would never be reached.",
-        ("tests/integration/test_shares.py::test_tokens_add_up",),
+        ("tests/integration/test_quotas.py::test_tokens_add_up",),
     ),
     Break(
         "the model is back",

@@ -9,7 +9,7 @@ from memory import Pool, person_transaction
 async def claim_refusal(pool: Pool, claimed: ClaimedMessage, refusal: str, seconds: float) -> bool:
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
-    `refusal` is the key of a quota's sentence (``share_messages``), or what the policy refuses
+    `refusal` is the key of a quota's sentence (``quota_messages``), or what the policy refuses
     with the conversation. Until the period ends only the same message gets True again, because
     an earlier attempt at it may have failed before the sentence was sent.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -148,13 +149,13 @@ class MemoryAdder:
             settings = await read_settings(connection, person)
             channel, ts = quoted.channel, quoted.ts
             thread = thread_key(person.team_id, channel, ts)
-            unlearned = ts and await _unlearned(connection, person, channel, ts, thread)
+            reason = ts and await _unlearned(connection, person, channel, ts, thread)
         if refusal := await self.access.refuses_person(person):
             return _beside(say(language, refusal))
         if off := settings.off_reason(self.consent):
             return _beside(memory_off_text(language, off, settings))
-        if unlearned:
-            return _beside(say(language, unlearned))
+        if reason:
+            return _beside(say(language, reason))
         if not self._stores_facts:
             return _beside(say(language, "add_nothing"))
         if used_up := await self.quotas.admit(person):
@@ -164,10 +165,12 @@ class MemoryAdder:
             change = await self._as_fact(where.own, quoted, "command")
         except InvalidContent:
             return _beside(_not_stored(language, quoted.text))
+        except MemoryOff:
+            return _beside(say(language, "off_refused"))
+        except _Unlearned as unlearned:
+            return _beside(say(language, unlearned.key))
         except EmbeddingsUnavailable:
             return _beside(say(language, "command_failed"))
-        async with person_transaction(self.pool, person) as connection:
-            await mark_message_formed(connection, person, channel, ts)
         log.info("a person stored what had been refused")
         return _notice_payload(language, await self._notice(person, [change]))
 
@@ -195,6 +198,8 @@ class MemoryAdder:
             return ephemeral_payload(_not_stored(language, quoted.text))
         except MemoryOff:
             return ephemeral_payload(say(language, "off_refused"))
+        except _Unlearned as unlearned:
+            return ephemeral_payload(say(language, unlearned.key))
         except EmbeddingsUnavailable:
             return ephemeral_payload(say(language, "command_failed"))
         if stored is None:
@@ -211,15 +216,6 @@ class MemoryAdder:
     ) -> NoticeContent | RefusedProposal | None:
         """Store what is formed from the words, or the words; return why a verdict refused them."""
         ts, words = quoted.ts, quoted.text
-
-        async def permitted(connection: AsyncConnection[DictRow]) -> None:
-            if (await read_settings(connection, person)).off_reason(self.consent):
-                raise MemoryOff("The person has switched memory off meanwhile.")
-
-        async def in_commit(connection: AsyncConnection[DictRow], _: object) -> None:
-            await permitted(connection)
-            await mark_message_formed(connection, person, quoted.channel, ts)
-
         where = await self.audiences.view_in(person, quoted.channel)
         async with transaction(self.pool) as connection:
             _, sections = await active_sections(connection, person.team_id)
@@ -234,14 +230,13 @@ class MemoryAdder:
             formed = await self.former.form(
                 where,
                 [said],
-                in_commit=in_commit,
+                in_commit=partial(self._in_commit, person, quoted),
                 deadline=_DEADLINE,
+                spend=partial(self.quotas.spend, person.team_id),
                 section=sections["formation"],
             )
         except FormationUnavailable:
             formed = FormationResult(changes=(), refused=(), late=True)
-        if formed.tokens:
-            await self.quotas.spend(person.team_id, formed.tokens)
         refused = next((one for one in formed.refused if one.reason in _VERDICTS), None)
         checked = refused is None and not formed.late
         if formed.changes or formed.questions or (checked and await self._knows(where, words)):
@@ -253,12 +248,7 @@ class MemoryAdder:
             return None
         if formed.late:
             log.warning("what a person added was not judged in time; it is stored as typed")
-            async with person_transaction(self.pool, person) as connection:
-                await permitted(connection)
         change = await self._as_fact(where.own, quoted, said.origin)
-        if formed.late:
-            async with person_transaction(self.pool, person) as connection:
-                await mark_message_formed(connection, person, quoted.channel, ts)
         return await self._notice(person, [change])
 
     async def _knows(self, where: MemoryView, words: str) -> bool:
@@ -275,8 +265,43 @@ class MemoryAdder:
         source = {"kind": kind, "evidence": quoted.text, **place}
         content = {"fact": quoted.text}
         return await add_memory(
-            self.pool, self.embedder, namespace, UserFact.__name__, content, source
+            self.pool,
+            self.embedder,
+            namespace,
+            UserFact.__name__,
+            content,
+            source,
+            in_commit=partial(self._in_commit, namespace.person, quoted),
         )
+
+    async def _in_commit(
+        self,
+        person: Person,
+        quoted: QuotedSentence,
+        connection: AsyncConnection[DictRow],
+        _: object,
+    ) -> None:
+        """Mark the message as formed, in the transaction that stores what it says.
+
+        Raises `MemoryOff`, or `_Unlearned` if it was forgotten or marked as off the record while
+        no transaction was open.
+        """
+        if (await read_settings(connection, person)).off_reason(self.consent):
+            raise MemoryOff("The person has switched memory off meanwhile.")
+        channel, ts = quoted.channel, quoted.ts
+        if ts:
+            thread = thread_key(person.team_id, channel, ts)
+            if reason := await _unlearned(connection, person, channel, ts, thread):
+                raise _Unlearned(reason)
+            await mark_message_formed(connection, person, channel, ts)
+
+
+class _Unlearned(Exception):
+    """No memory may be formed from the message any more; `key` is that of the sentence."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 async def _unlearned(

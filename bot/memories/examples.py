@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.memories.controls import MemoryControls
 from bot.slack.audiences import Audiences
+from bot.users.settings import read_settings
 from bot.views.changes import changes_made_payload
 from bot.views.examples import example_form, liked_in
 from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
 from memory import (
     EPISODE_KIND,
     EXAMPLE_SOURCE,
+    ChangeGone,
     Embedder,
     EmbeddingsUnavailable,
     Episode,
@@ -59,11 +62,18 @@ class Examples:
 
     async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> SlackView:
         """Store the request, and what the person liked, in the audience of the request."""
-        request = await self._request(person, language, metadata_of(view)["turn"])
+        turn = metadata_of(view)["turn"]
+        request = await self._request(person, language, turn)
         if isinstance(request, str):
             return sentence_view(language, "example_title", request)
         words, channel = request["words"], request["channel"]
         where = await self.audiences.view_in(person, channel)
+
+        async def still_there(connection: AsyncConnection[DictRow], _: object) -> None:
+            off = (await read_settings(connection, person)).off_reason(self.controls.consent)
+            if off or await self._read(connection, person, turn) != request:
+                raise ChangeGone("The request was forgotten, or memory switched off, meanwhile.")
+
         try:
             change = await add_memory(
                 self.pool,
@@ -78,7 +88,10 @@ class Examples:
                     "evidence": words,
                 },
                 schemas=self.schemas,
+                in_commit=still_there,
             )
+        except ChangeGone:
+            return sentence_view(language, "example_title", say(language, "example_gone"))
         except (EmbeddingsUnavailable, InvalidContent):
             return sentence_view(language, "example_title", say(language, "command_failed"))
         log.info("a person kept an example")
@@ -96,18 +109,19 @@ class Examples:
         if Episode not in self.schemas:
             return say(language, "example_gone")
         async with person_transaction(self.pool, person) as connection:
-            found = await connection.execute(
-                "SELECT left(words, %(limit)s) AS words, channel_id AS channel, question_ts AS ts"
-                " FROM turns t JOIN feedback f ON f.turn_id = t.id AND f.rating = 'good'"
-                " WHERE t.id = %(turn)s AND t.team_id = %(team)s AND t.user_id = %(user)s"
-                " AND words <> '' AND left_out = '{}' AND NOT off_record AND withheld_at IS NULL"
-                " AND NOT EXISTS (SELECT FROM forgotten_sources s WHERE s.team_id = %(team)s"
-                " AND s.user_id = %(user)s AND channel = channel_id AND ts = question_ts)",
-                {
-                    "limit": _REQUEST_LIMIT,
-                    "turn": UUID(turn),
-                    "team": person.team_id,
-                    "user": person.user_id,
-                },
-            )
-            return await found.fetchone() or say(language, "example_gone")
+            found = await self._read(connection, person, turn)
+        return found or say(language, "example_gone")
+
+    async def _read(
+        self, connection: AsyncConnection[DictRow], person: Person, turn: str
+    ) -> DictRow | None:
+        found = await connection.execute(
+            "SELECT left(words, %(limit)s) AS words, channel_id AS channel, question_ts AS ts"
+            " FROM turns t JOIN feedback f ON f.turn_id = t.id AND f.rating = 'good'"
+            " WHERE t.id = %(turn)s AND t.team_id = %(team)s AND t.user_id = %(user)s"
+            " AND words <> '' AND left_out = '{}' AND NOT off_record AND withheld_at IS NULL"
+            " AND NOT EXISTS (SELECT FROM forgotten_sources s WHERE s.team_id = %(team)s"
+            " AND s.user_id = %(user)s AND channel = channel_id AND ts = question_ts)",
+            {"limit": _REQUEST_LIMIT, "turn": UUID(turn), **person.ids},
+        )
+        return await found.fetchone()

@@ -57,19 +57,23 @@ class DuplicateMerger:
         return question_payload(say(language, "merge_offer"), duplicates_button(language))
 
     async def found(self, person: Person, language: Language) -> SlackView:
-        """Return the duplicates that the model confirms, to be chosen from."""
+        """Return the duplicates that the model confirms, to be chosen from.
+
+        Each call of the model counts as a request of the person. What a used-up quota leaves
+        unchecked is said like what does not fit.
+        """
         if self.verifier is None:
             return sentence_view(language, "merge_title", say(language, "merge_no_model"))
-        if used_up := await self.quotas.admit(person):
-            return sentence_view(language, "merge_title", used_up.refusal(language))
         with transaction_timeout(_DATABASE_SECONDS):
             found = await find_similar(self.pool, person)
         groups, judged = found.groups, 0
         same: list[Sequence[Memory]] = []
-        unchecked = False
+        unchecked, used_up = False, None
         try:
             async with asyncio.timeout(_VERDICT_SECONDS):
                 while judged < len(groups) and sum(map(len, same)) < MEMORIES_SHOWN:
+                    if used_up := await self.quotas.admit(person):
+                        break
                     answer = await self.verifier.duplicates(groups[judged : judged + _GROUPS])
                     await self.quotas.spend(person.team_id, answer.tokens)
                     same += answer.groups
@@ -77,6 +81,8 @@ class DuplicateMerger:
                     judged += _GROUPS
         except (FormationUnavailable, TimeoutError):
             unchecked = True
+        if used_up and not same:
+            return sentence_view(language, "merge_title", used_up.refusal(language))
         if unchecked and not same:
             return sentence_view(language, "merge_title", say(language, "merge_unchecked"))
         return duplicates_view(language, same, found, more=judged < len(groups))

@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 FORM_MEMORIES = "form_memories"
 LONGEST_IN_QUIETS = 15
 """The longest wait for formation, as a multiple of the seconds of quiet."""
-REFUSED_SECONDS = 3_600.0
+MODEL_REFUSED_RETRY_SECONDS = 3_600.0
 """Seconds until the next attempt, unless the person writes, where the model refuses requests."""
 _TURNS_AT_ONCE = 20
 
@@ -194,7 +194,7 @@ class FormationJobs:
                     # Logged where it happened. Nothing but another setup ends it, or the person's
                     # next message, which brings the next attempt forward.
                     async with person_transaction(self.pool, namespace.person) as connection:
-                        await self._defer(connection, namespace, REFUSED_SECONDS)
+                        await self._defer(connection, namespace, MODEL_REFUSED_RETRY_SECONDS)
                     return
                 except FormationUnavailable:
                     count("formations", outcome="unavailable")

@@ -341,14 +341,3 @@ def _quoted(exchange: Exchange) -> list[dict[str, str]]:
     """Return an exchange as lines of a ``<thread>`` frame: ``{from, text}``."""
     question = {"from": exchange.user_id, "text": exchange.question}
     return [question, *([{"from": "you", "text": exchange.reply}] if exchange.reply else [])]
-
-
-def summary(prompt: Prompt) -> dict[str, Any]:
-    """Return counts for the log; no text."""
-    return {
-        "memories": len(prompt.memories),
-        "messages": len(prompt.input),
-        "tokens": sum(
-            estimated_tokens(m["content"]) for m in prompt.input if isinstance(m["content"], str)
-        ),
-    }

@@ -41,7 +41,7 @@ _MOST_ATTEMPTS = 500
 _LONGEST_RUN_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
 PATIENCE = timedelta(minutes=30)
-REFUSED_SECONDS = 120.0
+ALONE_REFUSED_SECONDS = 120.0
 """Seconds for which the model answers others before a message that it fails for is given up."""
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
 _SENTENCES: dict[Cause, str] = {"model_down": "held_down", "model_busy": "held_busy"}
@@ -244,7 +244,7 @@ class ModelOutages:
         """Postpone a message, and send its author a waiting message the first time.
 
         Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
-        answered others for `REFUSED_SECONDS`, the author is told that it stays unanswered.
+        answered others for `ALONE_REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if claimed.held_since is None:
             await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
@@ -275,7 +275,7 @@ class ModelOutages:
             return "held_too_long"
         if self._replier.probing:
             return None
-        refused = await self._inbox.model_answered_others(claimed, REFUSED_SECONDS)
+        refused = await self._inbox.model_answered_others(claimed, ALONE_REFUSED_SECONDS)
         return "held_alone" if refused else None
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import tomllib
+from collections.abc import Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,12 +28,12 @@ _PACKAGED = Path(__file__).parent.parent / "prices.toml"
 # The API names the snapshot that answered, such as gpt-6-luna-2026-09-22.
 _SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}\Z")
 
-Sentence: TypeAlias = Literal["share_messages", "share_tokens"]
+Sentence: TypeAlias = Literal["quota_messages", "quota_tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExhaustedQuota:
-    """A share that is used up: which sentence says so, of what `limit`, and for how long."""
+    """A quota that is used up: which sentence says so, of what `limit`, and for how long."""
 
     sentence: Sentence
     limit: int
@@ -40,13 +41,13 @@ class ExhaustedQuota:
 
     @property
     def count(self) -> int:
-        """Whole minutes, of tokens whole hours, until there is a new share; at least one."""
-        unit = 60 if self.sentence == "share_messages" else 3600
+        """Whole minutes, of tokens whole hours, until the quota starts again; at least one."""
+        unit = 60 if self.sentence == "quota_messages" else 3600
         return max(1, -(-int(self.seconds) // unit))
 
     def refusal(self, language: Language) -> str:
         """Return the sentence for a request, not a message, that was not carried out."""
-        if self.sentence == "share_messages":
+        if self.sentence == "quota_messages":
             return say(language, "limit_requests", limit=self.limit, count=self.count)
         return say(language, "limit_tokens", count=self.count)
 
@@ -99,10 +100,10 @@ def read_prices(path: Path | None) -> Prices:
 
 
 class QuotaExceeded(Exception):
-    """The message goes beyond its person's share: they are told until when, and not answered."""
+    """The message goes beyond its person's quota: they are told until when, and not answered."""
 
     def __init__(self, used_up: ExhaustedQuota) -> None:
-        super().__init__("The message goes beyond its person's share.")
+        super().__init__("The message goes beyond its person's quota.")
         self.used_up = used_up
 
 
@@ -151,8 +152,8 @@ class Quotas:
 
     Hours are those of the clock, days those of UTC. Messages are counted by their rows in
     ``inbox_events``, other requests that call a model in ``person_requests``; one hourly limit
-    holds for both together. Model calls are written by one task, all that ended meanwhile in one
-    statement: otherwise each answer would wait for the row of its workspace.
+    holds for both together. Model calls are written in batches, one after the other, each with all
+    calls that ended meanwhile: otherwise each answer would wait for the row of its workspace.
     """
 
     def __init__(
@@ -163,7 +164,7 @@ class Quotas:
         self._messages_per_hour = messages_per_hour
         self._tokens_per_day = tokens_per_day
         self._unwritten: dict[str, _Spent] = {}
-        self._writing: asyncio.Task[None] | None = None
+        self._newest_batch: asyncio.Task[None] | None = None
 
     @property
     def messages_per_hour(self) -> int:
@@ -178,10 +179,10 @@ class Quotas:
         if self._messages_per_hour and before >= self._messages_per_hour:
             limit = self._messages_per_hour
             raise QuotaExceeded(
-                ExhaustedQuota(sentence="share_messages", limit=limit, seconds=seconds)
+                ExhaustedQuota(sentence="quota_messages", limit=limit, seconds=seconds)
             )
 
-    @measured("shares")
+    @measured("quotas")
     async def admit(self, person: Person) -> ExhaustedQuota | None:
         """Count a request that makes the app call a model and is no message in the inbox.
 
@@ -199,9 +200,9 @@ class Quotas:
             [row] = await found.fetchall()
         if row["admitted"]:
             return None
-        return ExhaustedQuota(sentence="share_messages", limit=limit, seconds=row["seconds"])
+        return ExhaustedQuota(sentence="quota_messages", limit=limit, seconds=row["seconds"])
 
-    @measured("shares")
+    @measured("quotas")
     async def tokens_used_up(self, team_id: str) -> ExhaustedQuota | None:
         """Say whether the workspace has used up today's model tokens."""
         if not self._tokens_per_day:
@@ -217,60 +218,66 @@ class Quotas:
         if row is None or row["tokens"] < self._tokens_per_day:
             return None
         return ExhaustedQuota(
-            sentence="share_tokens", limit=self._tokens_per_day, seconds=row["seconds"]
+            sentence="quota_tokens", limit=self._tokens_per_day, seconds=row["seconds"]
         )
 
     async def spend(self, team_id: str, used: TokenUse) -> None:
         """Count a call of a model for a workspace, the tokens it used and their cost.
 
-        With a limit of tokens it returns once that is written, otherwise at once.
+        With a limit of tokens it returns once the batch with that call is written, or could not
+        be; otherwise at once. Cancelling the caller does not cancel the batch.
         """
         for (model, kind), tokens in used.items():
             named = model if self._prices.knows(model) else "unpriced"
             count("model_tokens", tokens, team=team_id, model=named, kind=kind)
         cost, unpriced = self._prices.cost(used)
         count("model_cost_usd", float(cost), team=team_id)
+        if not self._unwritten:  # the newest batch, if any, has been taken already
+            batch = self._write_next(self._newest_batch)
+            self._newest_batch = asyncio.create_task(batch, context=Context())
         spent = self._unwritten.setdefault(team_id, _Spent())
         spent.calls += 1
         spent.tokens += used.total()
         spent.cost += cost
         spent.unpriced += unpriced
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write(), context=Context())
         if self._tokens_per_day:
             await self.written()
 
     async def written(self) -> None:
         """Wait until what was spent so far is written, or could not be."""
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
+        if self._newest_batch is not None:
+            await asyncio.shield(self._newest_batch)
 
-    @measured("shares")
-    async def _write(self) -> None:
-        while self._unwritten:
-            spent, self._unwritten = self._unwritten, {}
-            try:
-                await execute_statement(
-                    self._pool,
-                    "INSERT INTO token_use AS known"
-                    " (team_id, day, tokens, calls, cost_usd, unpriced)"
-                    " SELECT team, (now() AT TIME ZONE 'utc')::date, tokens, calls, cost, unpriced"
-                    " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::numeric[],"
-                    " %s::bigint[]) AS spent (team, tokens, calls, cost, unpriced)"
-                    " ORDER BY team ON CONFLICT (team_id, day) DO UPDATE"
-                    " SET tokens = known.tokens + excluded.tokens,"
-                    " calls = known.calls + excluded.calls,"
-                    " cost_usd = known.cost_usd + excluded.cost_usd,"
-                    " unpriced = known.unpriced + excluded.unpriced",
-                    (
-                        [*spent],
-                        [one.tokens for one in spent.values()],
-                        [one.calls for one in spent.values()],
-                        [one.cost for one in spent.values()],
-                        [one.unpriced for one in spent.values()],
-                    ),
-                )
-            except OperationalError as error:
-                # An answer is worth more than its bill.
-                tokens = sum(one.tokens for one in spent.values())
-                log.warning("%d tokens were not counted: %s", tokens, fault(error))
+    async def _write_next(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])  # also if it failed
+        spent, self._unwritten = self._unwritten, {}
+        await self._write(spent)
+
+    @measured("quotas")
+    async def _write(self, spent: Mapping[str, _Spent]) -> None:
+        try:
+            await execute_statement(
+                self._pool,
+                "INSERT INTO token_use AS known"
+                " (team_id, day, tokens, calls, cost_usd, unpriced)"
+                " SELECT team, (now() AT TIME ZONE 'utc')::date, tokens, calls, cost, unpriced"
+                " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::numeric[],"
+                " %s::bigint[]) AS spent (team, tokens, calls, cost, unpriced)"
+                " ORDER BY team ON CONFLICT (team_id, day) DO UPDATE"
+                " SET tokens = known.tokens + excluded.tokens,"
+                " calls = known.calls + excluded.calls,"
+                " cost_usd = known.cost_usd + excluded.cost_usd,"
+                " unpriced = known.unpriced + excluded.unpriced",
+                (
+                    [*spent],
+                    [one.tokens for one in spent.values()],
+                    [one.calls for one in spent.values()],
+                    [one.cost for one in spent.values()],
+                    [one.unpriced for one in spent.values()],
+                ),
+            )
+        except OperationalError as error:
+            # An answer is worth more than its bill.
+            tokens = sum(one.tokens for one in spent.values())
+            log.warning("%d tokens were not counted: %s", tokens, fault(error))

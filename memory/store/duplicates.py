@@ -142,10 +142,15 @@ async def merge_memories(
                 steps += [_step("removed", one, None) for one in members]
         return steps
 
-    changes = await commit_steps(pool, embedder, person, namespaces, decide)
-    first, last = await time_range(pool, person, changes)
+    made: tuple[datetime, datetime]
+
+    async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
+        nonlocal made
+        made = await time_range(connection, person, changes)
+
+    changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
     left = sum(len(group) - 1 for group in groups) - sum(one.after is None for one in changes)
-    return MergeResult(changes=changes, changed=left, first=first, last=last)
+    return MergeResult(changes=changes, changed=left, first=made[0], last=made[1])
 
 
 def _kept(memory: Memory, others: Sequence[Memory], vector: bytes | None) -> Step:

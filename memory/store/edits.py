@@ -22,7 +22,15 @@ from memory.store import rows
 from memory.store.ledger import content_at
 from memory.store.memories import Memory
 from memory.store.rows import with_source
-from memory.store.unit_of_work import Actor, Change, Decide, Step, actor_of, commit_steps
+from memory.store.unit_of_work import (
+    Actor,
+    AfterWrite,
+    Change,
+    Decide,
+    Step,
+    actor_of,
+    commit_steps,
+)
 
 _CODES = {
     "missing": "missing",
@@ -80,12 +88,14 @@ async def add_memory(
     source: Mapping[str, Any],
     *,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    in_commit: AfterWrite | None = None,
 ) -> Change:
     """Store a memory that the person wrote; a memory about the same subject is updated.
 
     `source` is an entry of `sources` (docs/explanation/memories.md), of kind ``command``,
-    ``modal``, ``tool``, ``import`` or ``feedback``. Raises `InvalidContent` and
-    `EmbeddingsUnavailable`.
+    ``modal``, ``tool``, ``import`` or ``feedback``. `in_commit` is awaited last in the writing
+    transaction, under the lock against forgetting; an exception from it rolls everything back.
+    Raises `InvalidContent` and `EmbeddingsUnavailable`.
     """
     whole = validated(kind, content, schemas)
 
@@ -111,7 +121,7 @@ async def add_memory(
             )
         ]
 
-    return await _one(pool, embedder, namespace.person, [namespace], decide)
+    return await _one(pool, embedder, namespace.person, [namespace], decide, in_commit)
 
 
 async def edit_memory(
@@ -220,9 +230,14 @@ def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any])
 
 
 async def _one(
-    pool: Pool, embedder: Embedder, person: Person, namespaces: Sequence[Namespace], decide: Decide
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    namespaces: Sequence[Namespace],
+    decide: Decide,
+    in_commit: AfterWrite | None = None,
 ) -> Change:
-    done = await commit_steps(pool, embedder, person, namespaces, decide)
+    done = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
     if not done:
         raise ChangeGone("The memory was forgotten in the meantime.")
     return done[0]

@@ -167,12 +167,19 @@ async def undo_changes(
 
 
 async def time_range(
-    pool: Pool, person: Person, changes: Sequence[Change]
+    connection: AsyncConnection[DictRow], person: Person, changes: Sequence[Change]
 ) -> tuple[datetime, datetime]:
-    """Return the times of the first and last of `changes`, for `undo_batch`; now if none."""
-    ends = await changes_named(pool, person, [one.id for one in (*changes[:1], *changes[-1:])])
-    times = [entry.at for entry in ends] or [datetime.now(UTC)]
-    return times[0], times[-1]
+    """Return the times of the first and last of `changes`, for `undo_batch`; now if none.
+
+    To be awaited in the transaction of the changes: a failure rolls them back.
+    """
+    found = await connection.execute(
+        "SELECT COALESCE(min(at), now()) AS first, COALESCE(max(at), now()) AS last"
+        " FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+        ([one.id for one in (*changes[:1], *changes[-1:])], person.team_id, person.user_id),
+    )
+    [row] = await found.fetchall()
+    return row["first"], row["last"]
 
 
 async def undo_batch(

@@ -178,6 +178,7 @@ async def import_memories(
     namespaces = list({one.namespace.prefix: one.namespace for one in found.memories}.values())
     similar = await _similar(pool, embedder, person, found)
     known = 0
+    made: tuple[datetime, datetime]
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         nonlocal known
@@ -185,9 +186,14 @@ async def import_memories(
         known = len(plan.of("unchanged")) + len(plan.of("similar"))
         return [_step(one) for one in plan.planned if one.fate in ("added", "updated")]
 
-    changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
-    first, last = await time_range(pool, person, changes)
-    return ImportResult(changes=changes, known=known, first=first, last=last)
+    async def timed(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
+        nonlocal made
+        made = await time_range(connection, person, changes)
+        if in_commit is not None:
+            await in_commit(connection, changes)
+
+    changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=timed)
+    return ImportResult(changes=changes, known=known, first=made[0], last=made[1])
 
 
 async def _similar(

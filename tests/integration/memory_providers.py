@@ -27,6 +27,7 @@ class Provider:
     """A provider's API: `asked` reads a request, `answer` and `error` write what comes back.
 
     `variables` are the environment variables by which its package finds this server and a key.
+    `too_long` is its message, with status 400, for a prompt longer than the model's context.
     """
 
     name: str
@@ -34,7 +35,8 @@ class Provider:
     variables: Callable[[str], dict[str, str]]
     asked: Callable[[Body], Body]
     answer: Callable[[str, list[Call], Body], Body]
-    error: Callable[[int], Body]
+    error: Callable[[int, str], Body]
+    too_long: str
 
 
 def _text(role: str, text: str) -> Body:
@@ -102,10 +104,10 @@ def _to_anthropic(text: str, calls: list[Call], usage: Body) -> Body:
     }
 
 
-def _anthropic_error(status: int) -> Body:
+def _anthropic_error(status: int, message: str) -> Body:
     names = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
     named = names.get(status, "overloaded_error" if status == 529 else "api_error")
-    return {"type": "error", "error": {"type": named, "message": "no"}, "request_id": "req_1"}
+    return {"type": "error", "error": {"type": named, "message": message}, "request_id": "req_1"}
 
 
 _GOOGLE_TYPES = ("STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL")
@@ -178,9 +180,10 @@ def _to_google(text: str, calls: list[Call], usage: Body) -> Body:
     }
 
 
-def _google_error(status: int) -> Body:
+def _google_error(status: int, message: str) -> Body:
     names = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "EXHAUSTED"}
-    return {"error": {"code": status, "message": "no", "status": names.get(status, "UNAVAILABLE")}}
+    named = names.get(status, "UNAVAILABLE")
+    return {"error": {"code": status, "message": message, "status": named}}
 
 
 def _from_bedrock(body: Body) -> Body:
@@ -235,6 +238,7 @@ ANTHROPIC = Provider(
     asked=_from_anthropic,
     answer=_to_anthropic,
     error=_anthropic_error,
+    too_long="prompt is too long: 205616 tokens > 200000 maximum",
 )
 GOOGLE = Provider(
     name="google",
@@ -243,6 +247,9 @@ GOOGLE = Provider(
     asked=_from_google,
     answer=_to_google,
     error=_google_error,
+    too_long=(
+        "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+    ),
 )
 BEDROCK = Provider(
     name="bedrock",
@@ -257,7 +264,8 @@ BEDROCK = Provider(
     },
     asked=_from_bedrock,
     answer=_to_bedrock,
-    error=lambda status: {"message": "no"},
+    error=lambda status, message: {"message": message},
+    too_long="Input is too long for requested model.",
 )
 PROVIDERS = (ANTHROPIC, GOOGLE, BEDROCK)
 # Bedrock names an error in a header.
@@ -275,13 +283,15 @@ _BEDROCK_NAMES = {
 class ProviderServer:
     """A server that speaks as `provider` in front of `upstream`, which has /chat/completions.
 
-    `requests` are the bodies that came; `failing` is a status to answer every request with.
+    `requests` are the bodies that came; `failing` is a status to answer every request with, and
+    `message` its error's.
     """
 
     provider: Provider
     upstream: str
     url: str = ""
     failing: int | None = None
+    message: str = "no"
     requests: list[Body] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -311,7 +321,9 @@ class ProviderServer:
         headers = {}
         if self.provider is BEDROCK:
             headers = {"x-amzn-ErrorType": _BEDROCK_NAMES.get(status, "InternalServerException")}
-        return web.json_response(self.provider.error(status), status=status, headers=headers)
+        return web.json_response(
+            self.provider.error(status, self.message), status=status, headers=headers
+        )
 
 
 def _calls(message: Body) -> Iterator[Call]:

@@ -33,6 +33,7 @@ from memory import (
     undo_forget,
 )
 from memory.store import duplicates
+from memory.store.unit_of_work import commit_steps
 from tests.conftest import owner_rows
 from tests.integration.counted import count_statements, counted
 
@@ -238,6 +239,24 @@ async def test_what_has_changed_since_is_left_out(shelf: Shelf) -> None:
     assert (again.changes, again.changed) == ([], 2)
     assert await shelf.undo(done) == 2
     assert len(await list_memories(shelf.pool, ANN)) == 3
+
+
+async def test_a_merge_that_is_committed_is_reported(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is read after the commit, so the person gets the result and its Undo."""
+    keys = await shelf.put(*OSAKA)
+
+    async def then_away(*arguments: Any, **named: Any) -> Any:
+        done = await commit_steps(*arguments, **named)
+        await shelf.pool.close()
+        return done
+
+    monkeypatch.setattr(duplicates, "commit_steps", then_away)
+    done = await shelf.merge(*keys)
+    assert len(done.changes) == 3
+    async with create_pool(shelf.database, min_size=1, max_size=2, timeout=15) as shelf.pool:
+        assert await shelf.undo(done) == 3
 
 
 async def test_undo_leaves_what_was_edited_since(shelf: Shelf) -> None:

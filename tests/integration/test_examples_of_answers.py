@@ -16,7 +16,7 @@ from bot.memories.person_data import export_person
 from bot.slack.messages import Message
 from bot.views.examples import example_errors, example_form
 from bot.views.modal_triggers import EXAMPLE_ACTION
-from memory import PUBLIC, Memory, Person, import_memories, source_deleted
+from memory import PUBLIC, Memory, MemoryView, Person, import_memories, source_deleted
 from playground.blocks import view_errors
 from tests.integration.app import App, receiving
 from tests.integration.modal_user import ModalUser
@@ -191,6 +191,30 @@ async def test_what_is_not_to_be_remembered_is_no_example(app: App, examples: Ex
     assert app.turn(secret)["left_out"]
     assert not offers(await rated(app, secret))
     assert await app.memories(person) == []
+
+
+async def test_what_is_forgotten_meanwhile_is_not_kept(
+    app: App, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forgotten, or said while memory is switched off, after the check is not stored."""
+    view_in = examples.audiences.view_in
+    for ended in (
+        lambda person: app.wiring.memory_actions.everything_forgotten(person, "en"),
+        lambda person: app.wiring.controls.pause(person, None),
+    ):
+        asked = await app.ask(app.slack.place(), REQUEST)
+        assert offers(await rated(app, asked))
+
+        async def looked_up(person: Person, channel: str) -> MemoryView:
+            found = await view_in(person, channel)
+            await ended(person)  # noqa: B023 - awaited in this round
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(examples.audiences, "view_in", looked_up)
+            view = await examples.saved(asked.person, "en", filled(str(app.turn(asked)["id"])))
+        assert say("en", "example_gone") in json.dumps(view)
+        assert await app.memories(asked.person) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -93,6 +93,15 @@ async def test_a_refusal_is_no_outage(
     assert "ラーメン" not in caplog.text
 
 
+async def test_words_that_are_too_long_do_not_wait(former: Former, server: ProviderServer) -> None:
+    """What a provider says of a prompt beyond the model's context is final: nothing is formed."""
+    server.failing, server.message = 400, server.provider.too_long
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [one.reason for one in formed.refused] == ["unusable_answer"]
+    assert formed.changes == ()
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_outage_passes(former: Former, server: ProviderServer, status: int) -> None:
     """A failure that can pass is tried once, and again when formation is."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
+from bot.memories import merging
 from bot.views.duplicates import MEMORIES_SHOWN, UNDO_MERGE_ACTION, duplicates_view
 from bot.views.modal_triggers import DUPLICATES_ACTION
 from memory import (
@@ -25,7 +26,7 @@ from memory import (
 )
 from playground.blocks import view_errors
 from playground.guidance import view_advice
-from tests.integration.app import App, receiving
+from tests.integration.app import App, MakeApp, receiving
 from tests.integration.modal_user import ModalUser
 
 # One migrated database for all of these tests; each has people of its own.
@@ -154,6 +155,30 @@ async def test_without_a_model_nothing_is_offered(app: App) -> None:
     assert app.model_requests() > asked
 
 
+async def test_each_call_of_the_model_counts(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search without candidates is no request; between calls the day's tokens are checked."""
+    monkeypatch.setattr(merging, "_GROUPS", 1)
+    app = await make_app(workspace_tokens_per_day=1, person_messages_per_hour=100)
+    app.rows("DELETE FROM token_use")
+    ann = Merging(app)
+    requests = "SELECT sum(requests)::int AS n FROM person_requests WHERE user_id = %s"
+    await app.wiring.modals.merging.found(ann.person, "en")
+    assert app.rows(requests, ann.person.user_id) == [{"n": None}]
+    await ann.remember(*FACTS)
+    asked = app.model_requests()
+    view = await app.wiring.modals.merging.found(ann.person, "en")
+    assert len([one for one in view["blocks"] if one["type"] == "actions"]) == 1
+    assert say("en", "merge_more") in json.dumps(view)
+    assert app.model_requests() == asked + 1
+    view = await app.wiring.modals.merging.found(ann.person, "en")
+    assert view["blocks"][0]["text"]["text"] in [
+        say("en", "limit_tokens", count=hours) for hours in range(25)
+    ]
+    assert app.rows(requests, ann.person.user_id) == [{"n": 1}]
+
+
 async def test_what_the_verdict_does_not_confirm_is_not_shown(app: App) -> None:
     """Similar memories that say something else are compared by the model and left alone."""
     ann = Merging(app)
@@ -217,13 +242,13 @@ async def test_malformed_verdicts_are_asked_for_once_more(app: App) -> None:
     """A malformed answer is asked for again; twice malformed is not checked."""
     ann = Merging(app)
     await ann.remember(*FACTS[:2])
-    merging = app.wiring.modals.merging
-    assert isinstance(merging.verifier, Verifier)
+    merger = app.wiring.modals.merging
+    assert isinstance(merger.verifier, Verifier)
     bad = {"endpoint": "responses", "output": {"text": "not JSON"}}
     app.stand_in.call("/_model/script", bad)
-    view = await merging.found(ann.person, "en")
+    view = await merger.found(ann.person, "en")
     assert view["blocks"][0]["text"]["text"] == say("en", "merge_about")
     for _ in range(2):
         app.stand_in.call("/_model/script", bad)
-    view = await merging.found(ann.person, "en")
+    view = await merger.found(ann.person, "en")
     assert view["blocks"][0]["text"]["text"] == say("en", "merge_unchecked")

@@ -322,10 +322,10 @@ async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App)
     asked = await app.receive(place, "Hello")
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    assert await claim_refusal(app.pool, waiting, "share_tokens", 300)
+    assert await claim_refusal(app.pool, waiting, "quota_tokens", 300)
     other = replace(waiting, id=waiting.id + 1)
-    assert not await claim_refusal(app.pool, other, "share_tokens", 300)
-    assert await claim_refusal(app.pool, waiting, "share_tokens", 300)
+    assert not await claim_refusal(app.pool, other, "quota_tokens", 300)
+    assert await claim_refusal(app.pool, waiting, "quota_tokens", 300)
 
 
 async def test_stop_ends_the_wait(app: App) -> None:

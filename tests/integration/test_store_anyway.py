@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from bot.locale import say
 from bot.views.changes import ANSWER_ACTION
 from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
-from memory import Change, forget
+from memory import Change, MemoryView, Person, forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.scripted_model import ScriptedModel
@@ -72,6 +73,21 @@ async def pointed_at(app: App, place: PersonThread, text: str) -> dict[str, Any]
     return await adding.pointed_at(
         person(place, app), "en", channel=place.channel, message=message(place, text)
     )
+
+
+def meanwhile(
+    app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
+) -> None:
+    """Do something after the first checks, while the audience is looked up."""
+    audiences = app.wiring.slash_commands.adding.audiences
+    view_in = audiences.view_in
+
+    async def looked_up(who: Person, channel: str) -> MemoryView:
+        found = await view_in(who, channel)
+        await done()
+        return found
+
+    monkeypatch.setattr(audiences, "view_in", looked_up)
 
 
 @pytest.mark.parametrize(("verdict", "key"), VERDICTS)
@@ -266,7 +282,7 @@ async def test_a_button_of_another_shape_does_nothing(verified: Verified) -> Non
 
 
 async def test_the_models_tokens_are_counted(verified: Verified) -> None:
-    """What forming and judging took counts against the workspace's share, of tools as well."""
+    """What forming and judging took counts against the workspace's quota, of tools as well."""
     app = await verified.app(workspace_tokens_per_day=1_000_000)
     place = app.slack.place()
     verified.model.usage = 100
@@ -275,6 +291,49 @@ async def test_the_models_tokens_are_counted(verified: Verified) -> None:
     await memories(app, place, f"add {LEAVE}")
     [row] = app.rows("SELECT tokens FROM token_use")
     assert row["tokens"] - before == 200
+
+
+async def test_the_tokens_of_a_run_that_ends_early_are_counted(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was used before a verdict failed, or before memory was found off, is counted."""
+    monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
+    app = await verified.app(workspace_tokens_per_day=1_000_000)
+    app.rows("DELETE FROM token_use")
+    verified.model.usage = 100
+    verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
+    verified.model.verdicts.append(503)
+    assert "Remembered" in (await memories(app, app.slack.place(), f"add {LEAVE}"))["text"]
+    assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 100}]
+    place = app.slack.place()
+    who = person(place, app)
+    verified.proposes(LEAVE)
+    meanwhile(app, monkeypatch, lambda: app.wiring.controls.pause(who, None))
+    assert (await memories(app, place, f"add {LEAVE}"))["text"] == say("en", "off_refused")
+    assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 300}]
+    assert await app.memories(who) == []
+
+
+async def test_what_is_forgotten_meanwhile_is_not_stored(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by the button nor by Remember This, also where no model judges in time."""
+    app = await verified.app()
+    for stored_by, late in ((clicked, False), (pointed_at, False), (pointed_at, True)):
+        other = app.slack.place()
+        said = await app.ask(other, LEAVE)
+        place = PersonThread(other.user, other.team, other.channel, said.ts, said.thread_ts)
+        held = QuotedSentence(text=LEAVE, channel=place.channel, ts=said.ts).value
+        if late:
+            verified.model.answer(500)
+        elif stored_by is pointed_at:
+            verified.proposes(LEAVE)
+        actions = app.wiring.memory_actions
+        with monkeypatch.context() as patch:
+            meanwhile(app, patch, lambda: actions.everything_forgotten(said.person, "en"))  # noqa: B023
+            answer = await stored_by(app, place, held if stored_by is clicked else LEAVE)
+        assert answer["text"] == say("en", "remember_forgotten")
+        assert await app.memories(said.person) == []
 
 
 @pytest.mark.parametrize(

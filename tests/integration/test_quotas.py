@@ -1,9 +1,10 @@
-"""Fair shares: counted for all replicas, said once, and nothing asked of the model beyond them."""
+"""Quotas: counted for all replicas, said once, and nothing asked of the model beyond them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from bot.runtime.ask import AskHandler, answer_call
 from bot.runtime.maintenance import Maintenance
 from bot.users.quotas import ExhaustedQuota
 from bot.views.refusals import QuotedSentence
-from memory import Person, TokenUse
+from memory import Person, TokenUse, execute_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.test_own_commands import memories, person
@@ -30,12 +31,12 @@ def tokens_used(tokens: int) -> TokenUse:
 )
 def test_times_are_told_in_whole_units(seconds: float, minutes: int, hours: int) -> None:
     """The time left is rounded up, and never nothing."""
-    assert ExhaustedQuota(sentence="share_messages", limit=1, seconds=seconds).count == minutes
-    assert ExhaustedQuota(sentence="share_tokens", limit=1, seconds=seconds).count == hours
+    assert ExhaustedQuota(sentence="quota_messages", limit=1, seconds=seconds).count == minutes
+    assert ExhaustedQuota(sentence="quota_tokens", limit=1, seconds=seconds).count == hours
 
 
 async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) -> None:
-    """The first message beyond the share is answered with one sentence, further ones not at all."""
+    """The first message beyond the quota is answered with one sentence, further ones not at all."""
     app = await make_app(person_messages_per_hour=2)
     place, other = app.slack.place(), app.slack.place()
     asked = [await app.ask(place, f"I like food {number}") for number in range(5)]
@@ -43,7 +44,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert [len(answer) for answer in answers] == [1, 1, 1, 0, 0]
     [sentence] = answers[2]
     assert any(
-        sentence == say("en", "share_messages", limit=2, count=minutes) for minutes in range(61)
+        sentence == say("en", "quota_messages", limit=2, count=minutes) for minutes in range(61)
     )
     assert [prompt[-1]["content"] for prompt in app.prompts()] == [
         "I like food 0",
@@ -90,7 +91,7 @@ async def test_beyond_its_tokens_a_workspace_is_not_answered(make_app: MakeApp) 
     for place in (ann, bob):
         told, silent = await app.ask(place, "One"), await app.ask(place, "Two")
         [sentence] = app.replies(told)
-        assert sentence in [say("en", "share_tokens", count=hours) for hours in range(25)]
+        assert sentence in [say("en", "quota_tokens", count=hours) for hours in range(25)]
         assert app.replies(silent) == []
     assert len(app.prompts()) == asked
     app.rows("UPDATE token_use SET day = day - 1")
@@ -137,6 +138,36 @@ async def test_calls_that_end_together_are_written_together(make_app: MakeApp) -
         {"team_id": "T2", "calls": 9, "tokens": 9},
     ]
     assert len(app.rows("SELECT 1 FROM written")) <= 4
+
+
+async def test_a_call_waits_for_its_own_batch_only(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a limit nobody waits for what others add meanwhile; a cancelled caller is counted."""
+    app = await make_app(workspace_tokens_per_day=1_000)
+    begun: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+
+    async def when_let(*arguments: Any) -> Any:
+        await begun.put(let := asyncio.Event())
+        await let.wait()
+        return await execute_statement(*arguments)
+
+    monkeypatch.setattr("bot.users.quotas.execute_statement", when_let)
+    spend = app.wiring.quotas.spend
+    async with asyncio.timeout(60):
+        first = asyncio.create_task(spend("T1", tokens_used(1)))
+        writing = await begun.get()
+        later = [asyncio.create_task(spend("T1", tokens_used(10))) for _ in range(3)]
+        await asyncio.sleep(0)
+        writing.set()
+        await first
+        assert not any(task.done() for task in later)
+        writing = await begun.get()
+        later[0].cancel()
+        writing.set()
+        await asyncio.wait(later)
+    assert [task.cancelled() for task in later] == [True, False, False]
+    assert app.rows("SELECT calls, tokens FROM token_use") == [{"calls": 4, "tokens": 31}]
 
 
 async def test_remembering_counts_too(make_app: MakeApp) -> None:
@@ -253,7 +284,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     )
     assert sum(one is None for one in admitted) == 5
     for refused in filter(None, admitted):
-        assert (refused.sentence, refused.limit) == ("share_messages", 5)
+        assert (refused.sentence, refused.limit) == ("quota_messages", 5)
         assert 0 < refused.seconds <= 3_600
         for language in LANGUAGES:
             assert "5" in refused.refusal(language)
