@@ -24,7 +24,7 @@ from bot.users.prompt_versions import active_sections
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload
-from bot.views.memory_state import memory_off_text
+from bot.views.memory_state import memory_off_text, not_added_notice
 from bot.views.notices import NoticeContent, notice_payload
 from bot.views.refusals import (
     QuotedSentence,
@@ -132,7 +132,7 @@ class MemoryAdder:
             settings = await read_settings(connection, person)
             unlearned = await _unlearned(connection, person, channel, ts, thread)
         if off := settings.off_reason(self.consent):
-            return ephemeral_payload(memory_off_text(language, off, settings))
+            return not_added_notice(language, off, settings)
         if unlearned:
             return ephemeral_payload(say(language, unlearned))
         return await self._add(person, language, settings, words, channel, ts)
@@ -186,7 +186,7 @@ class MemoryAdder:
         if refusal := await self.access.refuses_person(person):
             return ephemeral_payload(say(language, refusal))
         if off := settings.off_reason(self.consent):
-            return ephemeral_payload(memory_off_text(language, off, settings))
+            return not_added_notice(language, off, settings)
         if used_up := await self.quotas.admit(person):
             return ephemeral_payload(used_up.refusal(language))
         if redact(words).removed:

@@ -182,18 +182,20 @@ class MemoryControls:
             until = pause_end(words, datetime.now(UTC), await self.zone(person))
             if until is None:
                 return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
-        return paused_notice(language, await self.pause(person, until))
+        before = await self._settings(person)
+        return paused_notice(language, await self.pause(person, until), before)
 
-    async def pause_form(self, person: Person, language: Language, *_: str) -> SlackView:
-        """Return the form for the end of a pause."""
-        return pause_form(language, await self.zone(person))
+    async def pause_form(self, person: Person, language: Language, words: str) -> SlackView:
+        """Return the form for the end of a pause; `words` could not be read as a time."""
+        return pause_form(language, await self.zone(person), words)
 
     async def pause_saved(
         self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> SlackView:
         """Pause until the time chosen in the form."""
+        before = await self._settings(person)
         settings = await self.pause(person, read_pause_form(view))
-        return payload_view(language, "pause_title", paused_notice(language, settings))
+        return payload_view(language, "pause_title", paused_notice(language, settings, before))
 
     async def paused_in_home(self, person: Person, language: Language, chosen: str) -> None:
         """Pause for as long as was chosen; the page itself says so."""

@@ -117,8 +117,9 @@ def undo_all_button(language: Language, line: str, surface: str) -> Block:
 
 
 def change_block(language: Language, entry: Entry, text: str, surface: str) -> Block:
-    """Return a section about a change, with its Undo where that makes sense."""
-    return section(text, undo_button(language, entry, surface) if can_be_undone(entry) else None)
+    """Return a section about a change, with its Undo where that makes sense for it alone."""
+    undoable = can_be_undone(entry) and not entry.superseded
+    return section(text, undo_button(language, entry, surface) if undoable else None)
 
 
 def changes_made_payload(language: Language, entries: Sequence[Entry]) -> Payload:

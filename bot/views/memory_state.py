@@ -36,11 +36,26 @@ def memory_off_text(language: Language, off: MemoryOffReason, settings: PersonSe
     return say(language, keys[off])
 
 
-def paused_notice(language: Language, settings: PersonSettings) -> Payload:
-    """Return what a pause means, with the button that ends it."""
-    line = memory_off_text(language, "paused", settings)
-    text = f"{line}\n{say(language, 'paused_means')}"
-    return question_payload(text, resume_button(language))
+def not_added_notice(language: Language, off: MemoryOffReason, settings: PersonSettings) -> Payload:
+    """Return why nothing was added; in a pause with the button that ends it."""
+    if off == "paused":
+        return question_payload(say(language, "add_paused"), resume_button(language))
+    return ephemeral_payload(memory_off_text(language, off, settings))
+
+
+def paused_notice(
+    language: Language, settings: PersonSettings, before: PersonSettings | None = None
+) -> Payload:
+    """Return what a pause means, with the button that ends it.
+
+    `before`: the settings before it; the time at which an earlier pause would have ended is named.
+    """
+    lines = [memory_off_text(language, "paused", settings), say(language, "paused_means")]
+    earlier = before.paused_until if before is not None and before.paused else None
+    if earlier is not None and earlier != settings.paused_until:
+        until = minute(earlier, settings.zone, language)
+        lines.append(say(language, "paused_instead", until=until))
+    return question_payload("\n".join(lines), resume_button(language))
 
 
 def resume_button(language: Language, **more: str) -> Block:

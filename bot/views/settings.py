@@ -15,6 +15,7 @@ from bot.views.blocks import (
     actions,
     button,
     ephemeral_payload,
+    escaped,
     input_block,
     note,
     option,
@@ -201,14 +202,17 @@ def retention_text(language: Language, days: int | None) -> str:
     return say(language, "settings_kept_days", count=days)
 
 
-def pause_form(language: Language, zone: tzinfo) -> SlackView:
+def pause_form(language: Language, zone: tzinfo, words: str) -> SlackView:
     """Return the form; the initial value is tomorrow morning in `zone`.
+
+    It begins with the `words` that were typed as a time and are none.
 
     Source: https://docs.slack.dev/reference/block-kit/block-elements/datetime-picker-element
     """
     until = tomorrow_morning(datetime.now(UTC), zone)
     picker = {"type": "datetimepicker", "initial_date_time": int(until.timestamp())}
     blocks = [
+        section(say(language, "pause_unread", words=escaped(words[:80]))),
         input_block(_UNTIL, say(language, "pause_until"), picker),
         note(say(language, "pause_shorter")),
     ]

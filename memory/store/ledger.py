@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, LiteralString
 from uuid import UUID
@@ -22,6 +22,11 @@ from memory.store.unit_of_work import Action, Actor, Change, Step, commit_steps
 _COLUMNS: LiteralString = (
     "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at"
 )
+# Undo needs the row as the change left it.
+_WITH_SUPERSEDED: LiteralString = (
+    f"{_COLUMNS}, after IS DISTINCT FROM (SELECT s.value FROM store s"
+    " WHERE s.prefix = %(prefix)s || audience AND s.key = memory_changes.key) AS superseded"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,8 @@ class Entry:
     """One change of one memory; `before` and `after` are whole stored values or None.
 
     `moved_from` is the previous namespace of a moved memory; `undone_at` the time of its Undo.
+    `superseded`: the memory was changed after it, so it cannot be undone alone; only `history` and
+    `changes_named` look that up.
     """
 
     id: UUID
@@ -42,6 +49,7 @@ class Entry:
     at: datetime
     undone_at: datetime | None = None
     moved_from: Namespace | None = None
+    superseded: bool = False
 
     @property
     def namespaces(self) -> list[Namespace]:
@@ -68,6 +76,7 @@ def _entry(person: Person, record: DictRow) -> Entry:
         at=record["at"],
         undone_at=record["undone_at"],
         moved_from=person.namespace(moved_from) if moved_from else None,
+        superseded=record.get("superseded", False),
     )
 
 
@@ -87,17 +96,33 @@ async def history(
     found = await person_statement(
         pool,
         person,
-        f"SELECT {_COLUMNS} FROM memory_changes WHERE team_id = %(team)s AND user_id = %(user)s"
+        f"SELECT {_WITH_SUPERSEDED} FROM memory_changes"
+        " WHERE team_id = %(team)s AND user_id = %(user)s"
         " AND (%(before)s::timestamptz IS NULL OR at < %(before)s)"
         " AND (%(key)s::text IS NULL OR key = %(key)s) ORDER BY at DESC, id LIMIT %(limit)s",
         {
             **person.ids,
+            "prefix": f"{person.prefix}.",
             "before": before,
             "key": key,
             "limit": limit,
         },
     )
-    return [_entry(person, record) for record in found]
+    return _remembered_again([_entry(person, record) for record in found])
+
+
+def _remembered_again(entries: Sequence[Entry]) -> list[Entry]:
+    """Mark removals of what a later one of `entries`, newest first, has remembered anew."""
+    marked: list[Entry] = []
+    current: set[tuple[str, str, str]] = set()
+    for entry in entries:
+        if entry.after is not None and not entry.superseded:
+            current.add(thing_of(entry.namespace, entry.after))
+        elif entry.after is None and entry.before is not None:
+            again = thing_of(entry.namespace, entry.before) in current
+            entry = replace(entry, superseded=entry.superseded or again)
+        marked.append(entry)
+    return marked
 
 
 async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list[Entry]:
@@ -105,9 +130,9 @@ async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list
     found = await person_statement(
         pool,
         person,
-        f"SELECT {_COLUMNS} FROM memory_changes WHERE id = ANY(%s) AND team_id = %s"
-        " AND user_id = %s ORDER BY at, id",
-        (list(ids), person.team_id, person.user_id),
+        f"SELECT {_WITH_SUPERSEDED} FROM memory_changes WHERE id = ANY(%(ids)s)"
+        " AND team_id = %(team)s AND user_id = %(user)s ORDER BY at, id",
+        {**person.ids, "prefix": f"{person.prefix}.", "ids": list(ids)},
     )
     return [_entry(person, record) for record in found]
 

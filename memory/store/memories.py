@@ -270,7 +270,8 @@ def _terms(text: str) -> set[str]:
 def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
     """Return the memories whose content contains all `words`; if none does, search evidence too.
 
-    Content comes first, because one message can be the evidence of several memories.
+    Content comes first, because one message can be the evidence of several memories. Of a memory
+    that was edited in a form, only what was typed there and later sources are evidence.
     """
     wanted = folded(words).split()
     if not wanted:
@@ -284,6 +285,12 @@ def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
         return [str(value) for value in memory.content.values() if value is not None]
 
     def said(memory: Memory) -> list[str]:
-        return values(memory) + [str(source.get("evidence", "")) for source in memory.sources]
+        return values(memory) + [str(one.get("evidence", "")) for one in _supporting(memory)]
 
     return found(values) or found(said)
+
+
+def _supporting(memory: Memory) -> Sequence[Mapping[str, Any]]:
+    """Return the sources since the last edit in a form, which replaces what was said before."""
+    typed = [i for i, source in enumerate(memory.sources) if source.get("kind") == "modal"]
+    return memory.sources[typed[-1] :] if typed else memory.sources

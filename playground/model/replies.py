@@ -143,7 +143,8 @@ def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
         lines = [say[key if offered else "nothing"].format(_bold(offered[:1]))]
         lines += [f"- {name}" for name in names[1:3]]
         mind = [fact.clause for fact in known if fact.name in {"avoid", "dislike", "diet"}]
-        return "\n".join([*lines, *([say["mind"].format(say["and"].join(mind))] if mind else [])])
+        told = "\n".join(lines)
+        return f"{told}\n\n{say['mind'].format(say['and'].join(mind))}" if mind else told
     if one.name in {"recall", "show_memories"}:
         shown = tastes if one.value in ("like", "interest") else known
         lines = [f"- **{f.clause}**" for f in shown if f.name == one.value or one.name != "recall"]

@@ -119,3 +119,33 @@ async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
     await expect(heard).to_have_attribute("aria-live", "polite")
     await expect(heard).to_contain_text("Kioku:")
     assert (await heard.inner_text()).count("Kioku:") == 1
+
+
+async def test_one_escape_closes_the_form_of_a_command_once(
+    kioku: Playground, visit: Visit
+) -> None:
+    """A form that was updated while it opened closes once, without a complaint."""
+    ann = await visit(kioku, kioku.person())
+    closed: list[int] = []
+    ann.page.on(
+        "response",
+        lambda one: closed.append(one.status) if one.url.endswith("views/close") else None,
+    )
+    await ann.say("/memories pause abc")
+    dialog = ann.page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("I cannot read “abc” as a time.", timeout=15_000)
+    await ann.page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    await ann.command("/memories help")
+    assert closed == [200]
+
+
+async def test_what_one_person_heard_is_gone_for_the_next(kioku: Playground, visit: Visit) -> None:
+    """The announced words are plain, and go when somebody else looks at the page."""
+    ann = await visit(kioku, kioku.person())
+    await ann.ask("I like soba")
+    heard = ann.page.locator("#announcer")
+    await expect(heard).to_contain_text("soba")
+    assert "*" not in await heard.inner_text()
+    await ann.page.keyboard.press("Alt+Digit1")
+    await expect(heard).to_be_empty()

@@ -43,3 +43,19 @@ async def test_everything_is_forgotten_and_taken_back(kioku: Playground, visit: 
     )
     await expect(ann.messages.filter(has_text="Restored:")).to_have_count(1)
     await expect(await ann.command("/memories")).to_contain_text("ramen")
+
+
+async def test_a_long_word_stays_beside_its_menu(kioku: Playground, visit: Visit) -> None:
+    """On a phone an unbroken word wraps in its row of Home, clear of the menu's button."""
+    ann = await visit(kioku, kioku.person(), phone=True)
+    await ann.command(f"/memories add My code name is {'Donaudampfschifffahrt' * 4}")
+    await ann.page.get_by_role("tab", name="Home").click()
+    row = ann.page.locator(".home .section", has_text="Donau")
+    await expect(row).to_be_visible()
+    text = await row.locator(".section-text").evaluate(
+        "e => [e.scrollWidth, e.clientWidth, e.getBoundingClientRect().right]"
+    )
+    assert text[0] <= text[1]
+    menu = await row.locator(".accessory").bounding_box()
+    assert menu is not None
+    assert text[2] <= menu["x"] or menu["x"] + menu["width"] <= 390

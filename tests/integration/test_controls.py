@@ -610,7 +610,7 @@ async def test_a_pause_chosen_in_the_form(app: App) -> None:
     """What is chosen in the form holds, and the answer has the button that ends it."""
     place = app.slack.place(tz="Asia/Tokyo")
     who, controls = person(place, app), app.wiring.controls
-    form = await controls.pause_form(who, "en")
+    form = await controls.pause_form(who, "en", "abc")
     [block] = [one for one in form["blocks"] if one["type"] == "input"]
     chosen = {"selected_date_time": block["element"]["initial_date_time"]}
     form["state"] = {"values": {block["block_id"]: {"value": chosen}}}

@@ -379,10 +379,11 @@ async def test_undo_of_a_recent_change(visit: Visit) -> None:
 
 
 async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None:
-    """The reason why an Undo fails is shown right below the change that was clicked."""
+    """A click on what has changed meanwhile says below it why; only the newest keeps its Undo."""
     await visit.remember("ramen")
     [ramen] = await visit.app.memories(visit.person)
-    for level in (95, 20):
+
+    async def edit(level: int) -> None:
         liked = {"food_name": "ramen", "preference": level}
         await edit_memory(
             visit.app.pool,
@@ -392,12 +393,21 @@ async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None
             liked,
             {"kind": "modal"},
         )
-    view = await visit.open()
-    older = [b for b in view["blocks"] if b.get("block_id", "").startswith("home.change.")][1]
-    value = older["accessory"]["value"]
-    view = await visit.click(UNDO_CHANGE_ACTION, block_id=older["block_id"], value=value)
-    ids = [block.get("block_id") for block in view["blocks"]]
-    said = view["blocks"][ids.index(older["block_id"]) + 1]
+
+    def changes(view: dict[str, Any]) -> list[dict[str, Any]]:
+        blocks = view["blocks"]
+        return [one for one in blocks if one.get("block_id", "").startswith("home.change.")]
+
+    await edit(95)
+    [shown] = changes(await visit.open())
+    await edit(20)
+    value = shown["accessory"]["value"]
+    view = await visit.click(UNDO_CHANGE_ACTION, block_id=shown["block_id"], value=value)
+    newest, older = changes(view)
+    assert newest["accessory"]["action_id"] == UNDO_CHANGE_ACTION
+    assert older["block_id"] == shown["block_id"]
+    assert "accessory" not in older
+    said = view["blocks"][view["blocks"].index(older) + 1]
     assert said["text"]["text"] == say("en", "undo_changed_since")
 
 

@@ -224,6 +224,10 @@ async def test_a_change_is_not_undone_over_a_newer_one(ledger: Ledger) -> None:
     with pytest.raises(ChangedSince):
         await ledger.undo(liked.id)
     assert ledger.printed() == before
+    newest, older = await history(ledger.pool, ALICE)
+    assert (newest.superseded, older.superseded) == (False, True)
+    await ledger.undo(newest.id)
+    assert not (await history(ledger.pool, ALICE))[2].superseded
 
 
 async def test_another_persons_change_cannot_be_undone(ledger: Ledger) -> None:
@@ -572,6 +576,12 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) ->
     assert again.key != first.key
     with pytest.raises(ChangedSince):
         await ledger.undo(removal.id)
+    assert not removal.superseded
+    assert {one.id: one.superseded for one in await history(ledger.pool, ALICE)} == {
+        again.id: False,
+        removal.id: True,
+        first.id: True,
+    }
     before = ledger.printed()
     forgotten = await forget(ledger.pool, ALICE, [again.reference])
     assert "ramen" not in str(ledger.printed())

@@ -120,7 +120,9 @@ async def test_add_stores_nothing_while_memory_is_off(app: App) -> None:
     """A pause holds for the command too."""
     place = app.slack.place()
     assert "Memory is paused until" in (await memories(app, place, "pause 2h"))["text"]
-    assert "paused" in (await memories(app, place, "add I love ramen"))["text"]
+    refused = await memories(app, place, "add I love ramen")
+    assert refused["text"] == say("en", "add_paused")
+    assert "resume_memory" in json.dumps(refused["blocks"])
     assert await contents(app, place) == "[]"
     assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
     await memories(app, place, "add I love ramen")
@@ -134,6 +136,17 @@ async def test_a_pause_by_command(app: App, words: str) -> None:
     shown = (await memories(app, place, f"pause {words}"))["text"]
     assert ("paused until you resume it" in shown) is (words == "")
     assert "Memory is paused until" in shown
+
+
+async def test_a_pause_that_replaces_another_names_its_end(app: App) -> None:
+    """Without a time a pause becomes an endless one; the answer says that it did."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    first = (await memories(app, place, "pause 2h"))["text"]
+    until = first.partition("paused until ")[2].partition(".")[0]
+    replaced = (await memories(app, place, "pause"))["text"]
+    assert "paused until you resume it" in replaced
+    assert say("en", "paused_instead", until=until) in replaced
+    assert "replaces" not in (await memories(app, place, "pause"))["text"]
 
 
 async def test_settings_are_shown_and_switched(app: App) -> None:

@@ -116,7 +116,7 @@ async def test_what_is_disliked_or_avoided_is_not_suggested(asker: Asker) -> Non
     known = [food("soba", 90), food("natto", 5), food("peanut noodles", 95)]
     reply = await asker.ask("what shall I eat?", [*known, fact("I'm allergic to peanuts")])
     assert re.findall(r"\*\*(.+?)\*\*|^- (.+)", reply, re.M) == [("soba", "")]
-    assert reply.endswith("You also told me: “I don't like natto”, “I'm allergic to peanuts”.")
+    assert reply.endswith("\n\nYou also told me: “I don't like natto”, “I'm allergic to peanuts”.")
     reply = await asker.ask(ASK_LUNCH, [food("ラーメン"), food("納豆", 5)])
     assert reply.endswith("次のことも伺っています：「納豆は苦手です」")
 

@@ -117,6 +117,18 @@ def test_the_other_things_of_one_message_do_not_match() -> None:
     assert matching([aws], "ramen") == [aws]
 
 
+def test_a_memory_edited_in_a_form_does_not_match_by_what_was_said_before() -> None:
+    """Evidence counts from the last edit in a form on; sources that came later count too."""
+    said = {"kind": "message", "evidence": "I like coffee in the morning"}
+    entered = {"kind": "modal", "evidence": "flat white"}
+    later = {"kind": "message", "evidence": "I love flat white, barista style"}
+    unedited = memory(content={"food_name": "coffee"}, sources=[said])
+    edited = memory(content={"food_name": "flat white"}, sources=[said, entered, later])
+    assert matching([unedited], "morning") == [unedited]
+    for words, found in (("coffee", []), ("flat", [edited]), ("barista", [edited])):
+        assert matching([edited], words) == found
+
+
 @given(st.text())
 def test_folding_is_idempotent(text: str) -> None:
     """Folded text holds only words and single spaces, and folding it again changes nothing."""

@@ -109,7 +109,7 @@ def test_any_text_is_a_time_or_none(words: str) -> None:
 
 def submitted(language: Language, until: datetime) -> dict[str, Any]:
     """Return the form as Slack submits it with another moment."""
-    view = pause_form(language, TOKYO)
+    view = pause_form(language, TOKYO, "abc")
     [block] = [one for one in view["blocks"] if one["type"] == "input"]
     chosen = {"selected_date_time": int(until.timestamp())}
     return {**view, "state": {"values": {block["block_id"]: {"value": chosen}}}}
@@ -117,9 +117,11 @@ def submitted(language: Language, until: datetime) -> dict[str, Any]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_form_is_valid_and_begins_with_tomorrow(language: Language) -> None:
-    """Slack takes the form; the next morning in the person's zone is chosen in it."""
-    view = pause_form(language, TOKYO)
+    """Slack takes the form, which names what is no time; tomorrow morning is chosen in it."""
+    view = pause_form(language, TOKYO, "a <while>")
     assert view_errors(view) == []
+    unread = say(language, "pause_unread", words="a &lt;while&gt;")
+    assert view["blocks"][0]["text"]["text"] == unread
     [block] = [one for one in view["blocks"] if one["type"] == "input"]
     chosen = datetime.fromtimestamp(block["element"]["initial_date_time"], TOKYO)
     tomorrow = datetime.now(TOKYO).date() + timedelta(days=1)

@@ -110,6 +110,9 @@ export function announce(text) {
   while (place.childElementCount > 4) place.firstElementChild.remove();
 }
 
+// Another person is not told what the one before heard.
+export const forgetAnnounced = () => document.getElementById("announcer").replaceChildren();
+
 export function toast(text, kind = "") {
   const item = make("div", { class: `toast ${kind}`, role: kind === "problem" ? "alert" : "status" }, text);
   document.getElementById("toasts").append(item);

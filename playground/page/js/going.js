@@ -1,6 +1,7 @@
 // Where the page is: person, conversation, tab, thread, panel. Kept for the next visit.
 
 import { lookAt, openTab } from "./acts.js";
+import { forgetAnnounced } from "./dom.js";
 import { changed, here, isDm, keep, loadConversation, mine, people, recall, store } from "./store.js";
 import { markRead } from "./reading.js";
 import { speak } from "./words.js";
@@ -13,6 +14,7 @@ export const whenOpened = (listener) => (opened = listener);
 
 export async function bePerson(id) {
   const before = here();
+  if (id !== store.me) forgetAnnounced();
   store.me = id;
   store.conversations.clear();
   store.views = [];

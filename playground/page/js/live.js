@@ -103,7 +103,9 @@ async function fetchChannel(id, list) {
   if (!channel(id)) await loadWorkspace();
   if (!mine().some((entry) => entry.id === id)) return;
   if (store.conversations.has(id)) {
+    const asked = store.me;
     const fresh = await loadMessages(id, list);
+    if (asked !== store.me) return;
     const ended = list.map((ts) => store.conversations.get(id)?.messages.get(ts)).filter(Boolean);
     for (const message of ended) noteLatest(id, message.ts, message.user);
     if (id === store.channel) {

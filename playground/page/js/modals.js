@@ -37,7 +37,9 @@ export function drawViews() {
 function show(view) {
   const { nodes, inputs, values, nested } = viewParts(view, typed.get(view.id));
   const trouble = make("p", { class: "problem", role: "alert", hidden: true });
-  const close = () => attempt(() => post("views/close", { user: store.me, view_id: view.id }));
+  // Chromium cancels a dialog twice on Escape when nothing in it was clicked or typed yet.
+  let closing = null;
+  const close = () => (closing ??= attempt(() => post("views/close", { user: store.me, view_id: view.id })).finally(() => (closing = null)));
   const submitButton = view.submit ? make("button", { class: "primary" }, withEmoji(view.submit.text)) : null;
 
   const submit = async (event) => {

@@ -3,6 +3,7 @@
 import * as acts from "./acts.js";
 import { button, icon, make } from "./dom.js";
 import { avatar } from "./faces.js";
+import { renderMarkdown } from "./markdown.js";
 import { editing, messageItem, pendingItem, stopRow } from "./messages.js";
 import { asPlain } from "./mrkdwn.js";
 import { isDm, isReply, nameOf, rootOf, store } from "./store.js";
@@ -135,6 +136,8 @@ export function oneInTabOrder(list) {
 }
 
 export const preview = (message, length = 40) => {
-  const text = asPlain(message?.text ?? "");
+  const written = (message?.blocks ?? []).filter((block) => block.type === "markdown");
+  const rendered = written.map((block) => renderMarkdown(block.text).textContent).join(" ").replace(/\s+/g, " ").trim();
+  const text = rendered || asPlain(message?.text ?? "");
   return [...text].length > length ? `${[...text].slice(0, length - 1).join("")}…` : text;
 };
