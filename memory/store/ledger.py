@@ -112,7 +112,7 @@ async def history(
 
 
 def _remembered_again(entries: Sequence[Entry]) -> list[Entry]:
-    """Mark removals of what a later one of `entries`, newest first, has remembered anew."""
+    """Mark removals of what a later one of `entries`, newest first, has remembered again."""
     marked: list[Entry] = []
     current: set[tuple[str, str, str]] = set()
     for entry in entries:
