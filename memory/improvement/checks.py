@@ -13,7 +13,7 @@ MAX_PROMPT = 1_300  # characters: both texts of a difference fit into one messag
 _GROWTH = 2
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 # Ids and mentions in Slack, and e-mail addresses.
-_IDENTITY = re.compile(r"<[@#!]|\b[UW][A-Z0-9]{7,}\b|[\w.+-]+@[\w-]+\.\w")
+_IDENTITY = re.compile(r"<[@#!]|\b[UW][A-Z0-9]{7,}\b|(?<=[\w.+-])@[\w-]++\.\w")
 _WORD = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W_぀-ヿ㐀-鿿가-힯]+")
 # A quotation is five words, or ten characters of a script without spaces.
 _QUOTED = 10
