@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.trace import Cases, Traced, traced
+from bench.trace import Cases, Trace, Traced, traced
 from bot.config import load_settings
 from bot.runtime.service import Service
 from tests.conftest import ROOT, SPACE, Server, json_server, login_of
@@ -47,6 +47,20 @@ async def cases(database: str, stand_in: Server) -> Traced:
                 return await Cases(control, database, take).play()
 
 
+def own(trace: Trace) -> list[str]:
+    """The statements for a message, without polls that found nothing on a busy machine.
+
+    For each job that ends a worker asks twice: for the job, and for the next one. What is asked
+    beyond that are workers that were woken for a job which another one had taken by then.
+    """
+    texts = [one.text for one in trace.own]
+    polls = [text for text in texts if text.startswith("WITH busy AS")]
+    ends = sum("procrastinate_finish_job" in text for text in texts)
+    for surplus in polls[2 * ends :]:
+        texts.remove(surplus)
+    return texts
+
+
 async def test_statements_and_files_of_messages(cases: Traced) -> None:
     """Messages, and a process at rest, send at most these; the page names every file that ran."""
     traces = (cases.plain, cases.plain_formation, cases.teaching, cases.unrelated)
@@ -55,12 +69,12 @@ async def test_statements_and_files_of_messages(cases: Traced) -> None:
     assert not ran - named
     assert [file for file in named if not (ROOT / file).is_file()] == []
     sent = {
-        "plain": len(cases.plain.own),
-        "teaching": len(cases.teaching.own),
-        "unrelated": len(cases.unrelated.own),
+        "plain": own(cases.plain),
+        "teaching": own(cases.teaching),
+        "unrelated": own(cases.unrelated),
     }
-    assert sent["plain"] <= PLAIN, [one.text for one in cases.plain.own]
-    assert sent["teaching"] <= TEACHING, [one.text for one in cases.teaching.own]
-    assert sent["unrelated"] <= UNRELATED, [one.text for one in cases.unrelated.own]
+    assert len(sent["plain"]) <= PLAIN, sent["plain"]
+    assert len(sent["teaching"]) <= TEACHING, sent["teaching"]
+    assert len(sent["unrelated"]) <= UNRELATED, sent["unrelated"]
     assert cases.rest.rate < AT_REST
     assert cases.rest.minutely <= MINUTELY
