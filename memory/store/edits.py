@@ -15,7 +15,7 @@ from memory.credentials.detection import holds_secret
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, InvalidNamespace
 from memory.model.namespace import Namespace, Person
-from memory.model.schemas import SCHEMAS, level, same_thing
+from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store import rows
@@ -32,6 +32,7 @@ from memory.store.unit_of_work import (
     commit_steps,
 )
 
+# The codes of `InvalidContent` by Pydantic's error type.
 _CODES = {
     "missing": "missing",
     "string_type": "text",
@@ -59,24 +60,38 @@ def validated(
     if schema is None:
         raise InvalidContent({"kind": "unknown"})
     given = {k: v for k, v in clean_content(content, None).items() if v not in ("", None)}
-    wrong = {name: "unknown" for name in given if name not in schema.model_fields}
-    wrong |= {
-        name: "long" if any(len(text) > MAX_TEXT for text in texts(value)) else "secret"
-        for name, value in given.items()
-        if any(len(text) > MAX_TEXT or holds_secret(text) for text in texts(value))
-    }
+    refused = _refused_by_field(given, schema)
     try:
         whole = schema.model_validate(given).model_dump(mode="json")
     except ValidationError as problem:
-        for error in problem.errors(include_url=False, include_input=False):
-            name = str(error["loc"][0]) if error["loc"] else "kind"
-            wrong.setdefault(name, _CODES.get(error["type"], "invalid"))
-        whole = {}
-    if not wrong and level(kind, whole) == 0:
-        wrong = {name: "ended" for name, value in whole.items() if value == 0}
-    if wrong:
-        raise InvalidContent(wrong)
+        raise InvalidContent({**_codes_by_field(problem), **refused}) from None
+    if refused:
+        raise InvalidContent(refused)
+    if level(kind, whole) == 0:
+        raise InvalidContent({LEVEL_FIELDS[kind]: "ended"})
     return whole
+
+
+def _refused_by_field(given: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, str]:
+    """Return the codes of fields that no schema allows, and of those that `schema` lacks."""
+    refused: dict[str, str] = {}
+    for name, value in given.items():
+        if any(len(text) > MAX_TEXT for text in texts(value)):
+            refused[name] = "long"
+        elif any(map(holds_secret, texts(value))):
+            refused[name] = "secret"
+        elif name not in schema.model_fields:
+            refused[name] = "unknown"
+    return refused
+
+
+def _codes_by_field(problem: ValidationError) -> dict[str, str]:
+    """Return the code of the first error of each field."""
+    codes: dict[str, str] = {}
+    for error in problem.errors(include_url=False, include_input=False):
+        name = str(error["loc"][0]) if error["loc"] else "kind"
+        codes.setdefault(name, _CODES.get(error["type"], "invalid"))
+    return codes
 
 
 async def add_memory(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -35,6 +35,22 @@ _ACTORS: Mapping[str, Actor] = {
     "import": "import",
 }
 _ATTEMPTS = 4
+# The columns of a ledger entry that are written from values, with their types.
+_ENTRY: Mapping[LiteralString, LiteralString] = {
+    "id": "uuid",
+    "audience": "text",
+    "key": "text",
+    "kind": "text",
+    "action": "text",
+    "actor": "text",
+    "moved_from": "text",
+    "before": "jsonb",
+    "after": "jsonb",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+# The row whose vector the entry keeps.
+_BEFORE: Mapping[LiteralString, LiteralString] = {"before_prefix": "text", "before_key": "text"}
 # Rows of one statement, whose parameters are built without yielding to the event loop.
 _BATCH = 1_000
 
@@ -79,6 +95,23 @@ class Step:
     moved_from: Namespace | None = None
     dates: tuple[datetime, datetime] | None = None
     vector: bytes | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of the memory."""
+        if self.after is None and self.before is not None:
+            return self.before.kind
+        return str((self.after or {})["kind"])
+
+    @property
+    def inserts(self) -> bool:
+        """Whether it inserts a row: a new one, or a moved one at its new key."""
+        return self.after is not None and (self.before is None or self.moved_from is not None)
+
+    @property
+    def updates(self) -> bool:
+        """Whether it updates a row in place."""
+        return self.after is not None and not self.inserts
 
     @property
     def row_keys(self) -> set[RowKey]:
@@ -194,32 +227,26 @@ async def _write_batch(
     steps: Sequence[Step],
     vectors: Mapping[str, bytes],
 ) -> list[Change]:
-    ids = [uuid4() for _ in steps]
-    await _record(connection, ids, steps)
-    origins = {n: origin for n, step in enumerate(steps) if (origin := step.origin) is not None}
-    gone = await rows.delete(connection, list(origins.values()))
-    written = {n for n, origin in origins.items() if origin in gone}
+    entries = [(uuid4(), step) for step in steps]
+    await _record(connection, entries)
+    deleted = await rows.delete(connection, [step.origin for step in steps if step.origin])
     new = [
-        n
-        for n, step in enumerate(steps)
-        if step.after is not None and (n in written if n in origins else step.before is None)
+        step.new_value(vectors)
+        for step in steps
+        if step.inserts and (step.origin is None or step.origin in deleted)
     ]
-    changed = [
-        n
-        for n, step in enumerate(steps)
-        if step.after is not None and n not in origins and step.before is not None
-    ]
-    values = {n: steps[n].new_value(vectors) for n in (*new, *changed)}
-    await rows.insert(connection, [values[n] for n in new])
-    updated = await rows.update(connection, [values[n] for n in changed])
-    written |= {*new, *(n for n in changed if values[n].row_key in updated)}
-    if vanished := [ids[n] for n in range(len(steps)) if n not in written]:
+    await rows.insert(connection, new)
+    changed = [step.new_value(vectors) for step in steps if step.updates]
+    written = deleted | await rows.update(connection, changed) | {one.row_key for one in new}
+    # Each row belongs to one step of the batch.
+    done = [(identity, step) for identity, step in entries if step.row_keys & written]
+    if vanished := {identity for identity, _ in entries} - {identity for identity, _ in done}:
         person = steps[0].namespace.person
         await connection.execute(
             "DELETE FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
-            (vanished, person.team_id, person.user_id),
+            (list(vanished), person.team_id, person.user_id),
         )
-    return [_change(ids[n], step) for n, step in enumerate(steps) if n in written]
+    return [_change(identity, step) for identity, step in done]
 
 
 def _change(identity: UUID, step: Step) -> Change:
@@ -228,7 +255,7 @@ def _change(identity: UUID, step: Step) -> Change:
         action=step.action,
         namespace=step.namespace,
         key=step.key,
-        kind=_kind(step),
+        kind=step.kind,
         before=step.before.content if step.before else None,
         after=dict(step.after["content"]) if step.after else None,
         expires_at=ends_at(step.after or {}),
@@ -241,44 +268,44 @@ def actor_of(source_kind: str, default: Actor) -> Actor:
     return _ACTORS.get(source_kind, default)
 
 
-def _kind(step: Step) -> str:
-    if step.after is None and step.before is not None:
-        return step.before.kind
-    return str((step.after or {})["kind"])
-
-
 async def _record(
-    connection: AsyncConnection[DictRow], ids: Sequence[UUID], steps: Sequence[Step]
+    connection: AsyncConnection[DictRow], entries: Sequence[tuple[UUID, Step]]
 ) -> None:
-    person = steps[0].namespace.person
-    befores = [None if step.actor == "expiry" else step.before for step in steps]
+    """Insert ledger entries, with the vectors of the rows before the change."""
+    values = [_entry_values(identity, step) for identity, step in entries]
+    columns = {**_ENTRY, **_BEFORE}
+    arrays = ", ".join(f"%({name})s::{type_}[]" for name, type_ in columns.items())
     await connection.execute(
-        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor,"
-        " moved_from, before, after, created_at, updated_at, at, vector)"
-        " SELECT id, %(team)s, %(user)s, audience, key, kind, action, actor, moved_from, before,"
-        f" after, created_at, updated_at, {rows.NOW}, (SELECT embedding FROM store_vectors v"
+        f"INSERT INTO memory_changes (team_id, user_id, {', '.join(_ENTRY)}, at, vector)"
+        f" SELECT %(team)s, %(user)s, {', '.join(_ENTRY)}, {rows.NOW},"
+        " (SELECT embedding FROM store_vectors v"
         " WHERE v.prefix = new.before_prefix AND v.key = new.before_key"
-        " ORDER BY v.field_name <> %(field)s LIMIT 1) FROM unnest(%(ids)s::uuid[],"
-        " %(audiences)s::text[], %(keys)s::text[], %(kinds)s::text[], %(actions)s::text[],"
-        " %(actors)s::text[], %(origins)s::text[], %(befores)s::jsonb[], %(afters)s::jsonb[],"
-        " %(created)s::timestamptz[], %(updated)s::timestamptz[], %(before_prefixes)s::text[],"
-        " %(before_keys)s::text[]) WITH ORDINALITY AS new (id, audience, key, kind, action, actor,"
-        " moved_from, before, after, created_at, updated_at, before_prefix, before_key, number)",
+        " ORDER BY v.field_name <> %(field)s LIMIT 1)"
+        f" FROM unnest({arrays}) WITH ORDINALITY AS new ({', '.join(columns)}, number)",
         {
-            **person.ids,
+            **entries[0][1].namespace.person.ids,
             "field": rows.VECTOR_FIELD,
-            "ids": list(ids),
-            "audiences": [step.namespace.audience for step in steps],
-            "keys": [step.key for step in steps],
-            "kinds": [_kind(step) for step in steps],
-            "actions": [step.action for step in steps],
-            "actors": [step.actor for step in steps],
-            "origins": [step.moved_from.audience if step.moved_from else None for step in steps],
-            "befores": [Jsonb(before.value) if before else None for before in befores],
-            "afters": [Jsonb(step.after) if step.after else None for step in steps],
-            "created": [before.created_at if before else None for before in befores],
-            "updated": [before.updated_at if before else None for before in befores],
-            "before_prefixes": [before.namespace.prefix if before else None for before in befores],
-            "before_keys": [before.key if before else None for before in befores],
+            **{name: [one.get(name) for one in values] for name in columns},
         },
     )
+
+
+def _entry_values(identity: UUID, step: Step) -> dict[str, Any]:
+    """Return the values of `_ENTRY` and `_BEFORE`; a missing one is NULL."""
+    values: dict[str, Any] = {
+        "id": identity,
+        "audience": step.namespace.audience,
+        "key": step.key,
+        "kind": step.kind,
+        "action": step.action,
+        "actor": step.actor,
+    }
+    if step.moved_from is not None:
+        values["moved_from"] = step.moved_from.audience
+    if step.after is not None:
+        values["after"] = Jsonb(step.after)
+    if step.before is not None and step.actor != "expiry":
+        values["before"] = Jsonb(step.before.value)
+        values["created_at"], values["updated_at"] = step.before.created_at, step.before.updated_at
+        values["before_prefix"], values["before_key"] = step.before.row_key
+    return values
