@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -229,3 +230,9 @@ async def open_ground(folder: Path) -> AsyncIterator[Ground]:
         finally:
             await slack.stop()
             await model.stop()
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])

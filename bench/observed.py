@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
 
-from bench.ground import Ground
+from bench.ground import Ground, free_port
 from bench.plan import Plan
 from bench.replies import Replies
 from bench.results import quantile
@@ -35,7 +34,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         for number in range(rounds):
             # Which is first changes, so that neither has the warmer machine.
             for observed in (number % 2 == 0, number % 2 == 1):
-                port = _free_port()
+                port = free_port()
                 metrics_port = str(port) if observed else "0"
                 traces = endpoint if observed else ""
                 address = ground.app_database(f"observed_{observed}".lower())
@@ -112,9 +111,3 @@ async def _scraped(port: int | None) -> AsyncIterator[None]:
         if scraping is not None:
             scraping.cancel()
             await asyncio.gather(scraping, return_exceptions=True)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import statistics
 import time
 from pathlib import Path
 
-from bench.ground import Ground, start
+from bench.ground import Ground, free_port, start
 from bench.load import crowd
 from bench.plan import Plan
 from bench.side_by_side import Progress
@@ -58,7 +57,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
 
 async def _ready_after(folder: Path) -> float:
     """Return the seconds from the command to its word that it is ready."""
-    settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": str(_free_port())}
+    settings = {"KIOKU_DATA_DIR": str(folder / "data"), "PORT": str(free_port())}
     began = time.monotonic()
     up = await start("-m", "bot", "up", settings=settings, log=folder.parent / "up.log", cwd=folder)
     try:
@@ -67,9 +66,3 @@ async def _ready_after(folder: Path) -> float:
         return time.monotonic() - began
     finally:
         await up.stop()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -1,10 +1,10 @@
-"""A telemetry server on loopback, in place of LangSmith and of an OpenTelemetry collector."""
+"""A server on loopback, in place of LangSmith, an OpenTelemetry collector or CloudFormation."""
 
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.loopback import Handler, ThreadServer
 
 TRUE_NAMES = (
     "LANGSMITH_TRACING_V2",
@@ -28,40 +28,22 @@ _INFO = {
 
 
 class Collector:
-    """A telemetry server on loopback that keeps what it is sent."""
+    """A server on loopback that keeps what it is sent, until `close`."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.bodies: list[str] = []
         requests, bodies = self.requests, self.bodies
 
-        class Handler(BaseHTTPRequestHandler):
-            def _take(self) -> None:
-                sent = self.rfile.read(int(self.headers.get("content-length") or 0))
-                bodies.append(sent.decode(errors="replace"))
+        class Taking(Handler):
+            def respond(self) -> None:
+                bodies.append(self.body().decode(errors="replace"))
                 requests.append(f"{self.command} {self.path}")
-                body = json.dumps(_INFO).encode()
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.answer(200, "application/json", json.dumps(_INFO).encode())
 
-            do_GET = do_POST = do_PATCH = do_PUT = do_HEAD = _take  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        server = ThreadServer(Taking)
+        self.url = server.url
+        self.close = server.close
 
     def settings(self, *names: str) -> dict[str, str]:
         """Return an environment that names this server everywhere, with `names` switched on."""

@@ -7,7 +7,6 @@ import json
 import os
 import select
 import shutil
-import socket
 import sys
 import tempfile
 import urllib.request
@@ -148,12 +147,6 @@ def read_line(output: IO[str] | None, seconds: float = _READY_SECONDS) -> str:
     ready, _, _ = select.select([output], [], [], seconds)
     assert ready, "The process said nothing in time."
     return output.readline()
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

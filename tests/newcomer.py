@@ -18,10 +18,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT
 from tests.examples.test_tutorials import Ben
 from tests.integration.kioku_process import wait_for
 from tests.lint.test_pages import blocks
+from tests.loopback import free_port
 
 _KEPT = ("PATH", "LANG", "SSL_CERT_FILE")
 

@@ -11,8 +11,9 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
 from tests.browser.visitor import Playground, Visitor
-from tests.conftest import SPACE, free_port, json_server, login_of, owner_rows
+from tests.conftest import SPACE, json_server, login_of, owner_rows
 from tests.integration.kioku_process import ready, running
+from tests.loopback import free_port
 
 _LOOKS = 300
 

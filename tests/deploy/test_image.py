@@ -18,12 +18,13 @@ import pytest
 import yaml
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, SPACE, free_port, fresh_database, json_server, login_of
+from tests.conftest import ROOT, SPACE, fresh_database, json_server, login_of
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
 from tests.e2e.messages import Json, Said, markdown
+from tests.loopback import free_port
 from tests.soak.workspace import Workspace, until
 
 PACKAGES = ("bot", "memory", "playground")

@@ -17,9 +17,10 @@ import pytest
 
 from memory import EmbeddedPostgres
 from memory.postgres.embedded.programs import find_binaries
-from tests.conftest import ROOT, free_port, json_server
+from tests.conftest import ROOT, json_server
 from tests.deploy.test_image import context_files, postgres_port
 from tests.e2e.messages import Json, markdown
+from tests.loopback import free_port
 from tests.soak.workspace import Workspace, until
 
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.loopback import Handler, ThreadServer
 
 
 class Gateway:
@@ -36,33 +37,18 @@ def gateway(upstream: str) -> Iterator[Gateway]:
     """Serve a gateway on a free port of the loopback interface."""
     passing = Gateway(upstream)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+    class Passing(Handler):
+        def respond(self) -> None:
             try:
-                status, kind, answer = passing.answer(self.path, body, self.headers)
-                self.send_response(status)
-                self.send_header("content-type", kind)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+                self.answer(*passing.answer(self.path, self.body(), self.headers))
             except (ConnectionError, TimeoutError):
                 # The process that asked has ended.
                 self.close_connection = True
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    passing.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield passing
-    finally:
-        passing.seen = lambda body: None
-        passing.open.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with closing(ThreadServer(Passing)) as server:
+        passing.base_url = f"{server.url}/v1"
+        try:
+            yield passing
+        finally:
+            passing.seen = lambda body: None
+            passing.open.set()

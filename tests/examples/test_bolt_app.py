@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 import jsonschema
 
-from tests.conftest import ROOT, Server, free_port, json_server
+from tests.conftest import ROOT, Server, json_server
 from tests.integration.kioku_process import wait_for
+from tests.loopback import free_port
 
 PLAYGROUND, PROGRAM = "playground", "bolt_app"
 MANIFEST = ROOT / "examples" / f"{PROGRAM}.json"

@@ -20,6 +20,7 @@ from playground.model.request_types import Endpoint
 from playground.model.traffic import Traffic
 from tests.hostile import attacks
 from tests.hostile.attacks import Json
+from tests.loopback import serving
 
 _ENDPOINTS: dict[str, Endpoint] = {
     "/v1/responses": "responses",
@@ -219,12 +220,9 @@ async def serve(upstream: str) -> None:
         application.router.add_post("/_model/settings", settings)
         application.router.add_get("/_model/traffic", traffic)
         application.router.add_route("*", "/v1/{path:.*}", proxy.forward)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        print(json.dumps({"url": url, "openai_base_url": f"{url}/v1"}), flush=True)  # noqa: T201
-        await asyncio.Event().wait()
+        async with serving(application) as url:
+            print(json.dumps({"url": url, "openai_base_url": f"{url}/v1"}), flush=True)  # noqa: T201
+            await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import openai
-from aiohttp import web
 
 from bot.config import STAND_IN_MODEL, Settings
 from bot.listeners.app import CheckedApp
@@ -29,6 +28,7 @@ from bot.slack.messages import Message
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.loopback import serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,13 +251,8 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
     wiring = app.wiring
     bolt = build_app(wiring, Responder(wiring.profiles, wiring.home_publisher))
     routes = create_web_app(ready=ready, app=bolt, signing_secret=signing_secret)
-    runner = web.AppRunner(routes, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield bolt, f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    finally:
-        await runner.cleanup()
+    async with serving(routes) as url:
+        yield bolt, f"{url}/slack/events"
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ from typing import Any, TypeAlias
 import aiohttp
 from aiohttp import web
 
+from tests.loopback import serving
+
 Body: TypeAlias = dict[str, Any]
 Call: TypeAlias = tuple[str, str, Body]  # id, name, arguments
 
@@ -338,11 +340,5 @@ async def provider_server(provider: Provider, upstream: str) -> AsyncIterator[Pr
     server = ProviderServer(provider, upstream)
     application = web.Application()
     application.router.add_post("/{path:.*}", server.answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serving(application) as server.url:
         yield server
-    finally:
-        await runner.cleanup()

@@ -19,6 +19,8 @@ from typing import Any, TypeAlias
 import aiohttp
 from aiohttp import web
 
+from tests.loopback import serving
+
 Body: TypeAlias = dict[str, Any]
 Refusal: TypeAlias = tuple[int, Body]
 
@@ -187,11 +189,6 @@ async def model_server(dialect: Dialect, upstream: str) -> AsyncIterator[ModelSe
     server = ModelServer(dialect, upstream)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}{dialect.path}"
-    try:
+    async with serving(application, handler_cancellation=True) as url:
+        server.url = f"{url}{dialect.path}"
         yield server
-    finally:
-        await runner.cleanup()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
 from tests.conftest import Server
+from tests.loopback import Handler, ThreadServer
 
 Change: TypeAlias = Callable[[str, dict[str, Any]], None]
 
@@ -28,15 +27,9 @@ def relay(slack: Server, *, behind: int = 0, change: Change = _nothing) -> Itera
     `change` gets each method and its answer, and may alter the answer.
     """
 
-    class Relay(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            self._relay(body)
-
-        def do_GET(self) -> None:
-            self._relay(None)
-
-        def _relay(self, body: bytes | None) -> None:
+    class Relay(Handler):
+        def respond(self) -> None:
+            body = None if self.command == "GET" else self.body()
             kept = ("authorization", "content-type")
             headers = {k: v for k, v in self.headers.items() if k.lower() in kept}
             request = urllib.request.Request(
@@ -59,12 +52,5 @@ def relay(slack: Server, *, behind: int = 0, change: Change = _nothing) -> Itera
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *_: Any) -> None:
-            return None
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/api/"
-        finally:
-            server.shutdown()
+    with closing(ThreadServer(Relay)) as server:
+        yield f"{server.url}/api/"

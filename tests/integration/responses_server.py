@@ -17,6 +17,7 @@ from bot.pipeline.responses.request import ModelRequests
 from bot.types import Task
 from memory import TokenUse
 from tests.conformance.traffic import recorded
+from tests.loopback import serving
 
 Event: TypeAlias = str | dict[str, Any]
 Send: TypeAlias = Callable[[Event], Awaitable[None]]
@@ -89,17 +90,13 @@ class ResponsesServer:
         """Serve on a free port of the loopback interface; yields a client of it."""
         application = web.Application(middlewares=[recorded])
         application.router.add_post("/v1/responses", self._serve)
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        try:
-            async with openai.AsyncOpenAI(
-                api_key="x", base_url=url, max_retries=max_retries
-            ) as client:
-                yield client
-        finally:
-            await runner.cleanup()
+        async with (
+            serving(application) as url,
+            openai.AsyncOpenAI(
+                api_key="x", base_url=f"{url}/v1", max_retries=max_retries
+            ) as client,
+        ):
+            yield client
 
 
 class Shown:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from tests.conformance.traffic import recorded
+from tests.loopback import serving
 
 DIMENSIONS = 256
 Call: TypeAlias = tuple[str, dict[str, Any]]
@@ -251,12 +252,6 @@ async def scripted_model() -> AsyncIterator[ScriptedModel]:
     application.router.add_post("/openai/deployments/{name}/chat/completions", model.chat)
     application.router.add_post("/v1/responses", model.responses)
     application.router.add_post("/v1/embeddings", model.embeddings)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    model.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with serving(application) as url:
+        model.base_url = f"{url}/v1"
         yield model
-    finally:
-        await runner.cleanup()

@@ -15,6 +15,7 @@ from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_sp
 from memory.embeddings.embedder import MAX_BYTES, beginning, clean, literal, requests_of
 from tests.conformance.traffic import recorded
 from tests.conftest import SPACE, Server
+from tests.loopback import serving
 
 
 def asked(stand_in: Server) -> list[list[str]]:
@@ -133,13 +134,11 @@ async def answering(body: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI]:
 
     app = web.Application(middlewares=[recorded])
     app.router.add_post("/v1/embeddings", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    async with openai.AsyncOpenAI(api_key="x", base_url=url, max_retries=0) as client:
+    async with (
+        serving(app) as url,
+        openai.AsyncOpenAI(api_key="x", base_url=f"{url}/v1", max_retries=0) as client,
+    ):
         yield client
-    await runner.cleanup()
 
 
 @pytest.mark.parametrize("answer", [{"data": []}, {"error": {"message": "no"}}, {"data": None}])

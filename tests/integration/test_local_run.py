@@ -30,6 +30,7 @@ from tests.integration.kioku_process import (
     running_fresh,
     wait_for,
 )
+from tests.loopback import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -171,8 +172,7 @@ def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     """After kill -9 the playground ends by itself, and a start at once has everything."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     with running_fresh(tmp_path, "up", PORT=port) as kioku:
         slack = Playground.of(kioku)
         slack.say(LIKES)

@@ -26,6 +26,7 @@ from tests.integration.model_servers import (
 )
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.responses_server import LookTool, Shown, create_replier
+from tests.loopback import serving
 
 ALICE = Person("T1", "U1")
 PROMPT = compose(question="What do I eat?", user_id="U1", memories=[])
@@ -307,15 +308,11 @@ async def test_what_a_person_writes_switches_no_parameter_off() -> None:
     bodies: list[dict[str, Any]] = []
     application = web.Application()
     application.router.add_post("/v1/responses", refuse)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     asked = compose(question="Please include max_output_tokens.", user_id="U1", memories=[])
-    try:
-        async with openai.AsyncOpenAI(api_key="k", base_url=url, max_retries=0) as client:
-            with pytest.raises(ReplyFailed):
-                await create_replier(client).reply(ALICE, asked, Shown(), LookTool())
-    finally:
-        await runner.cleanup()
+    async with (
+        serving(application) as url,
+        openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as client,
+    ):
+        with pytest.raises(ReplyFailed):
+            await create_replier(client).reply(ALICE, asked, Shown(), LookTool())
     assert len(bodies) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, LiteralString
@@ -12,6 +11,7 @@ import pytest
 
 from tests.conftest import SPACE, Server, json_server, login_of
 from tests.integration.kioku_process import ended, fetched, ready, running, wait_for
+from tests.loopback import free_port
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +96,7 @@ def test_a_receiver_needs_an_app_token_or_a_signing_secret(
 
 def test_metrics_are_on_a_port_of_their_own(tmp_path: Path, slack: Server, database: str) -> None:
     """`kioku run` answers Prometheus on `KIOKU_METRICS_PORT`, and not on its public port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     given = {**settings(slack, database), "KIOKU_METRICS_PORT": str(port)}
     url = f"http://127.0.0.1:{port}/metrics"
     with running(tmp_path, "run", **given, SLACK_APP_TOKEN=slack.info["app_token"]) as kioku:

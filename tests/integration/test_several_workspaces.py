@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -39,6 +38,7 @@ from bot.users.policies import Policies
 from bot.users.quotas import Quotas, read_prices
 from memory import Person, Pool, create_pool, list_memories, transaction_timeout
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
+from tests.loopback import free_port
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
@@ -165,8 +165,7 @@ async def running(
     slack: Slack, stand_in: Server, database: str, **more: Any
 ) -> AsyncIterator[Running]:
     """Run the service; the playground delivers to it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = settings_of(slack, stand_in, port, **more)
     url = f"http://127.0.0.1:{port}"
     async with (

@@ -14,6 +14,7 @@ from bot.listeners.app import CheckedApp
 from bot.listeners.malformed import MalformedRequests
 from bot.runtime.socket_mode import socket_mode
 from bot.slack.client import create_client
+from tests.loopback import serving
 
 SECONDS = 20.0
 NOWHERE = "ws://127.0.0.1:1/"
@@ -62,13 +63,8 @@ async def slack() -> AsyncIterator[Slack]:
     application = web.Application()
     application.router.add_post("/api/apps.connections.open", made.connections_open)
     application.router.add_get("/link", made.link)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with serving(application, shutdown_timeout=0.1) as made.url:
+        yield made
 
 
 async def _nobody() -> AuthorizeResult:

@@ -20,6 +20,7 @@ from bot.logs import set_up_logging
 from bot.runtime.traces import exporting_traces
 from memory import trace_context
 from tests.integration.app import App
+from tests.loopback import serving
 
 TEXT = "I like ramen and I live in Osaka."
 TRACED = {"inbox", "turn", "begin", "model", "first token", "reply ready", "end"}
@@ -75,14 +76,8 @@ async def exported() -> AsyncIterator[Received]:
 
     application = web.Application()
     application.router.add_post("/v1/traces", take)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with exporting_traces(f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces"):
-            yield received
-    finally:
-        await runner.cleanup()
+    async with serving(application) as url, exporting_traces(f"{url}/v1/traces"):
+        yield received
 
 
 async def test_one_message_is_one_connected_trace(app: App) -> None:

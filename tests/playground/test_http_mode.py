@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from playground.slack import SIGNING_SECRET
+from tests.loopback import serving
 from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
@@ -44,13 +45,10 @@ async def http_app(driver: Driver) -> AsyncIterator[App]:
     app = App()
     application = web.Application()
     application.router.add_post("/slack/events", app.handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    app.url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    await driver.post("delivery", mode="http", url=app.url)
-    yield app
-    await runner.cleanup()
+    async with serving(application, shutdown_timeout=0.1) as url:
+        app.url = f"{url}/slack/events"
+        await driver.post("delivery", mode="http", url=app.url)
+        yield app
 
 
 def verify(headers: dict[str, str], body: str) -> bool:

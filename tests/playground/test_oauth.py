@@ -25,6 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from playground.manifest import Manifest, manifest_from
 from playground.server import facts, serve
 from playground.slack import APP_TOKEN, BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
+from tests.loopback import serving
 from tests.playground.conftest import Connect, web_client
 from tests.playground.driver import Driver, Json
 from tests.playground.shapes import unpublished
@@ -111,7 +112,7 @@ class Team(Driver):
 
 
 @asynccontextmanager
-async def serving(slack: Slack, folder: Path) -> AsyncIterator[App]:
+async def app_served(slack: Slack, folder: Path) -> AsyncIterator[App]:
     """The app on a port of its own; the playground delivers to it."""
     apps: list[App] = []
 
@@ -127,24 +128,18 @@ async def serving(slack: Slack, folder: Path) -> AsyncIterator[App]:
 
     application = web.Application()
     application.router.add_route("*", "/slack/{path}", handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    apps.append(App(slack, folder, url))
-    try:
+    async with serving(application, shutdown_timeout=0.1) as url:
+        apps.append(App(slack, folder, url))
         async with aiohttp.ClientSession() as session:
             driver = Driver(slack.url, session)
             await driver.post("delivery", mode="http", url=f"{url}/slack/events")
         yield apps[0]
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture
 async def app_by_oauth(slack: Slack, tmp_path: Path) -> AsyncIterator[App]:
     """An app that knows no token until somebody installs it."""
-    async with serving(slack, tmp_path) as app:
+    async with app_served(slack, tmp_path) as app:
         yield app
 
 
@@ -500,7 +495,7 @@ async def test_bolt_rotates_tokens(
     """Bolt refreshes a token that is about to expire before it hands it to a listener."""
     driver = Driver(rotating.url, session)
     await driver.post("settings", token_seconds=60)
-    async with serving(rotating, tmp_path) as app:
+    async with app_served(rotating, tmp_path) as app:
         team = (await driver.state())["team_id"]
         await app.install(driver, team)
         stored = app.store.find_installation(enterprise_id=None, team_id=team)
@@ -683,7 +678,7 @@ async def test_the_whole_organisation(
 ) -> None:
     """Installed once, the app is in every workspace of the organisation, with one token."""
     wide = dataclasses.replace(manifest, org_deploy=True)
-    async with serve(wide, with_model=False) as running, serving(running, tmp_path) as app:
+    async with serve(wide, with_model=False) as running, app_served(running, tmp_path) as app:
         driver = Driver(running.url, session)
         one, two = [
             Team(

@@ -7,26 +7,24 @@ from collections.abc import AsyncIterator
 import aiohttp
 import openai
 import pytest
-from aiohttp import web
 
 from playground.model import create_model_app
 from tests.conformance.traffic import TRAFFIC
+from tests.loopback import serving
 from tests.playground_model.controls import Controls
 
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
     """The address of a fresh server."""
-    runner = web.AppRunner(create_model_app(), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as http:
+    async with (
+        serving(create_model_app(), shutdown_timeout=1) as address,
+        aiohttp.ClientSession() as http,
+    ):
         await http.post(f"{address}/_model/settings", json={"record_traffic": True})
         yield address
         async with http.get(f"{address}/_model/traffic") as answer:
             TRAFFIC.take(await answer.json())
-    await runner.cleanup()
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.app import CheckedApp
 from bot.listeners.malformed import MalformedRequests
 from bot.runtime.http_routes import create_web_app
+from tests.loopback import serving
 
 SECRET = "a signing secret of a test"
 MESSAGE = {"type": "message", "channel": "C1", "ts": "1700000000.000100"}
@@ -80,15 +80,10 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     async def ready() -> str | None:
         return opened.problem
 
-    runner = web.AppRunner(
-        create_web_app(ready=ready, app=app, signing_secret=SECRET), access_log=None
-    )
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with aiohttp.ClientSession() as session:
-        opened = Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}", session)
+    served = create_web_app(ready=ready, app=app, signing_secret=SECRET)
+    async with serving(served) as url, aiohttp.ClientSession() as session:
+        opened = Endpoint(url, session)
         yield opened
-    await runner.cleanup()
 
 
 async def test_what_slack_signed_comes_in(endpoint: Endpoint) -> None:

@@ -20,9 +20,8 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -32,6 +31,7 @@ from psycopg.rows import dict_row
 
 from playground.http_delivery import sign
 from tests.e2e.messages import Human, Json
+from tests.loopback import Handler, ThreadServer
 from tests.soak.table import Table, tell
 from tests.soak.workspace import Workspace
 
@@ -76,9 +76,9 @@ class Relay:
         self.sent: list[Sent] = []
         sent = self.sent
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+        class Relaying(Handler):
+            def respond(self) -> None:
+                body = self.body()
                 sent.append(Sent(self.path, self.headers["content-type"], body))
                 headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
                 request = urllib.request.Request(target, body, headers)
@@ -88,33 +88,11 @@ class Relay:
                         answered = answer.headers.get("content-type", "text/plain")
                 except urllib.error.HTTPError as error:
                     status, text, answered = error.code, error.read(), "text/plain"
-                self.send_response(status)
-                self.send_header("content-type", answered)
-                self.send_header("content-length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                self.answer(status, answered, text)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/slack/events"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@contextmanager
-def relayed(target: str) -> Iterator[Relay]:
-    """Run a relay to the app's ``/slack/events``."""
-    relay = Relay(target)
-    try:
-        yield relay
-    finally:
-        relay.close()
+        server = ThreadServer(Relaying)
+        self.url = f"{server.url}/slack/events"
+        self.close = server.close
 
 
 class Visit:
@@ -347,7 +325,7 @@ class Fuzz:
         table.check("an ordinary message unanswered", self._unanswered())
 
     def _seeds(self) -> list[Sent]:
-        with relayed(f"{self.address}/slack/events") as relay:
+        with closing(Relay(f"{self.address}/slack/events")) as relay:
             before = {"mode": "http", "url": f"{self.address}/slack/events"}
             self.workspace.post("delivery", {"mode": "http", "url": relay.url})
             [human] = self.workspace.people(1)

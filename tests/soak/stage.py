@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, Server, json_server
+from tests.loopback import free_port
 from tests.soak.dashboard import recording
 from tests.soak.replicas import Fleet, Replica, Start, running
 from tests.soak.workspace import Workspace
@@ -36,7 +36,7 @@ def stage(
     folder.mkdir(exist_ok=True)
     playground = ("playground", "--manifest", str(ROOT / "manifest.yml"))
     with json_server(*playground, "--retry-delays", RETRY_DELAYS) as slack:
-        port = _free_port()
+        port = free_port()
         usual = {**_settings(slack), "DATABASE_URL": conninfo, "PORT": "0", **settings}
         socket_mode = {**usual, "SLACK_APP_TOKEN": slack.info["app_token"]}
         http = {**usual, "SLACK_SIGNING_SECRET": slack.info["signing_secret"], "PORT": str(port)}
@@ -48,7 +48,7 @@ def stage(
             Replica("worker-2", worker, usual, folder),
         ]
         figures = os.environ.get("SOAK_FIGURES")
-        ports = {one.name: one.measured_at(_free_port()) for one in replicas if figures}
+        ports = {one.name: one.measured_at(free_port()) for one in replicas if figures}
         url = f"http://127.0.0.1:{port}/slack/events"
         recorded = recording(Path(figures) if figures else None, folder.name, ports)
         with running(replicas, start) as fleet, recorded:
@@ -68,9 +68,3 @@ def _settings(slack: Server) -> dict[str, str]:
         "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
         "KIOKU_LOG_LEVEL": "INFO",
     }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

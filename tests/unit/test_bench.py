@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from bench import readme, report, scaling
 from bench.figures import Bar, bars, lines
@@ -27,6 +26,7 @@ from bench.systems import Times
 from bench.tokens import tokens
 from bench.wire import Reading, Said
 from memory import EmbeddedPostgres
+from tests.loopback import serving
 
 
 def test_the_front_is_imported_in_a_fresh_process() -> None:
@@ -187,10 +187,10 @@ async def test_a_reply_is_timed_by_the_calls_that_show_and_end_it(tmp_path: Path
 
     app = web.Application()
     app.router.add_get("/_playground/calls", calls)
-    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+    async with serving(app) as url, aiohttp.ClientSession() as http:
         ground = Ground(
             postgres=EmbeddedPostgres(tmp_path),
-            info={"url": str(server.make_url("")).rstrip("/")},
+            info={"url": url},
             model_url="",
             http=http,
             folder=tmp_path,

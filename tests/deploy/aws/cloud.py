@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tests import fork_server
 from tests.conftest import ROOT
+from tests.loopback import Handler, ThreadServer
 
 ATTEMPTS = 3
 BETWEEN_ATTEMPTS_SECONDS = 0.3  # Lambda waits a minute, then two
@@ -155,14 +155,8 @@ class Cloud:
         self.front_seconds: list[float] = []
         self.answered: list[int] = []
         self.encode = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where both are."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        self._server = ThreadServer(_handler(self))
+        self.url = self._server.url
 
     def post(self, name: str, event: Any) -> None:
         """Take an event that nobody waits for."""
@@ -173,17 +167,16 @@ class Cloud:
 
     def close(self) -> None:
         """End every environment."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
         for function in self.functions.values():
             for environment in [*function.idle, *function.busy]:
                 environment.end()
 
 
-def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+def _handler(cloud: Cloud) -> type[Handler]:
+    class Invoking(Handler):
+        def respond(self) -> None:
+            body = self.body()
             if self.path.startswith("/2015-03-31/functions/"):
                 self._invoke(body)
             else:
@@ -231,10 +224,7 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None:
-            return None
-
-    return Handler
+    return Invoking
 
 
 def _is_text(body: bytes) -> bool:

@@ -7,8 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +17,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.collector import Collector
 from tests.deploy.aws.cloud import Function
 from tests.deploy.aws.conftest import Deployed, database_secret, pump
 
@@ -85,38 +85,8 @@ def before_the_first(conninfo: str, folder: Path, act: Callable[[], None]) -> It
         yield make_conninfo(conninfo, host=str(folder))
 
 
-class CloudFormation:
-    """Takes the answer of a custom resource."""
-
-    def __init__(self) -> None:
-        answers: list[dict[str, Any]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                answers.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        self.answers = answers
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """The address that it signed."""
-        return f"http://127.0.0.1:{self._server.server_port}/answer"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 def migrate(deployed: Deployed, secrets: dict[str, str]) -> dict[str, Any]:
     """Run the migration function once and return its answer to CloudFormation."""
-    stack = CloudFormation()
     worker = deployed.cloud.functions["worker"]
     function = Function(
         "migration",
@@ -130,12 +100,13 @@ def migrate(deployed: Deployed, secrets: dict[str, str]) -> dict[str, Any]:
         60.0,
     )
     ids = {name: name for name in ("StackId", "RequestId", "LogicalResourceId")}
-    try:
-        function.run({"RequestType": "Create", "ResponseURL": stack.url, **ids})
-    finally:
-        function.end_idle()
-        stack.close()
-    [answer] = stack.answers
+    with closing(Collector()) as stack:
+        try:
+            function.run({"RequestType": "Create", "ResponseURL": f"{stack.url}/answer", **ids})
+        finally:
+            function.end_idle()
+    assert stack.requests == ["PUT /answer"]
+    answer: dict[str, Any] = json.loads(stack.bodies[0])
     return answer
 
 
