@@ -32,7 +32,7 @@ from memory import Memory
 PAGE_SIZE = 20
 PAGE_ACTION = "memories_page"
 PREVIEW_ACTION = "preview_page"
-# Of the memories used for a reply; the others, up to the larger number, are in a second modal.
+# Memories in view of a reply: the first modal shows five, the second up to 40 others.
 NEAREST_SHOWN, REPLY_MEMORIES_SHOWN = 5, 40
 
 Numbered = Sequence[tuple[int, Memory]]

@@ -138,7 +138,7 @@ def notices_of(case: Case) -> ChangeNotices:
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
-    """The prompt of a reply, its memories used, the preview and the tools see just the same."""
+    """The prompt, the memories considered, the preview and the tools see just the same."""
     app = case.app
     message = await app.ask(case.place, "What can I eat today, and what have I told you?")
     prompt = app.prompts()[-1]

@@ -1,4 +1,4 @@
-"""*Memories Used* below a reply: the five nearest to the question, then the others."""
+"""*Memories Considered* below a reply: the five nearest to the question, then the others."""
 
 from __future__ import annotations
 
