@@ -1667,8 +1667,8 @@ BREAKS = (
     Break(
         "a mention of somebody else",
         "bot/slack/messages.py",
-        "if not addressed and (thread_ts == ts or among_themselves):",
-        "if not addressed and thread_ts == ts:",
+        "return not (message.opens_thread or among_themselves)",
+        "return not message.opens_thread",
         "The bot would answer what was said to another person.",
         ("tests/unit/test_messages.py",),
     ),
@@ -2338,7 +2338,7 @@ BREAKS = (
     Break(
         "a deletion that overtakes its message",
         "bot/listeners/change_events.py",
-        "            await self.inbox.store_withdrawn(message)",
+        "            await self.inbox.store_withdrawn(unknown)",
         "            pass",
         "A deleted message would be answered because Slack delivered its deletion first.",
         ("tests/integration/test_order.py::test_a_deletion_that_overtakes_its_message_counts",),

@@ -59,12 +59,21 @@ class ChangeEvents:
         event = body["event"]
         team, channel = installation_team(body), str(event.get("channel"))
         match event.get("type"), event.get("subtype"):
+            case "message", "message_changed":
+                await self._message_changed(body, team, channel)
+            case "message", "message_deleted":
+                deleted = event.get("previous_message") or {}
+                deleted = {**deleted, "ts": event.get("deleted_ts")}
+                await self._message_deleted(body, team, channel, deleted)
             case "agent_session_stopped", _:
                 await self._stopped(team, channel, str(event.get("thread_ts")))
             case "agent_session_title_changed", _:
-                await self.sessions.note_renamed(
-                    thread_key(team, channel, str(event.get("thread_ts")))
-                )
+                thread = thread_key(team, channel, str(event.get("thread_ts")))
+                await self.sessions.note_renamed(thread)
+            case "app_home_opened", _:
+                await self._home_opened(event, Person(team, str(event.get("user"))))
+            case "app_context_changed", _ if viewer := _viewer(body):
+                await self.viewed_channels.note(Person(team, viewer), event.get("context"))
             case "user_change", _:
                 user = event.get("user") or {}
                 await self.profiles.changed(Person(team, str(user.get("id"))), user)
@@ -73,65 +82,66 @@ class ChangeEvents:
             case "tokens_revoked", _:
                 bots = (event.get("tokens") or {}).get("bot") or []
                 await self.offboarding.tokens_revoked(team, _event_time(body), bots)
-            case "app_context_changed", _ if user := _viewer(body):
-                await self.viewed_channels.note(Person(team, user), event.get("context"))
-            case "app_home_opened", _:
-                person = Person(team, str(event.get("user")))
-                if event.get("context"):
-                    await self.viewed_channels.note(person, event["context"])
-                await self.suggested_prompts.opened(person, event)
-                if event.get("tab") == "home":
-                    await self.home_publisher.opened(person, slack_hash=_shown(event))
-            case "message", "message_changed":
-                edited = event.get("message") or {}
-                # Slack leaves a tombstone in the place of a deleted message that has replies.
-                gone = edited.get("subtype") == "tombstone"
-                text = None if gone else storable(str(edited.get("text")))
-                await self._if_first_heard_of(body, text)
-                await self._reword(team, channel, edited, text)
-                if text is None or _says_other(event, text):
-                    await self._update_source(
-                        team, channel, event.get("previous_message") or edited
-                    )
-                await self._answer_anew(body, text)
-            case "message", "message_deleted":
-                deleted = event.get("previous_message") or {}
-                deleted = {**deleted, "ts": event.get("deleted_ts")}
-                await self._if_first_heard_of(body, None)
-                await self._reword(team, channel, deleted, None)
-                await self._update_source(team, channel, deleted)
-            case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
-                await self.audiences.invalidate(team, channel)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.audiences.invalidate(team, str(event.get(name)))
+            case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
+                await self.audiences.invalidate(team, channel)
+
+    async def _home_opened(self, event: Mapping[str, Any], person: Person) -> None:
+        if event.get("context"):
+            await self.viewed_channels.note(person, event["context"])
+        await self.suggested_prompts.opened(person, event)
+        if event.get("tab") == "home":
+            await self.home_publisher.opened(person, slack_hash=_shown(event))
 
     async def _stopped(self, team: str, channel: str, thread_ts: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
         if not await self.inbox.interrupt(thread_key(team, channel, thread_ts)):
             await self.sessions.activate(team, channel, thread_ts, wait=False)
 
-    async def _if_first_heard_of(self, body: Mapping[str, Any], text: str | None) -> None:
-        """Store a message whose change, to `text` or to nothing, was delivered before itself."""
+    async def _message_changed(self, body: Mapping[str, Any], team: str, channel: str) -> None:
+        """Store an edited text; let an answered message be answered again, in the same place."""
+        event = body["event"]
+        edited = event.get("message") or {}
+        before = event.get("previous_message") or edited
+        # Slack leaves a tombstone in the place of a deleted message that has replies.
+        if edited.get("subtype") == "tombstone":
+            await self._message_deleted(body, team, channel, before)
+            return
+        text = storable(str(edited.get("text")))
+        unknown = await self._unknown_message(body)
+        # A message that does not address the bot may be older than the bot's part in its thread.
+        if unknown is not None and unknown.addressed:
+            await self.inbox.store(replace(unknown, text=text))
+        ts, thread = _ts_and_thread(team, channel, edited)
+        await self.inbox.edit(team, channel, ts, thread, text)
+        bot_user_id = await self.slack.bot_user_id(team)
+        question, words = plain(text, bot_user_id), typed(text, bot_user_id)
+        await self.source_updates.reword(team, channel, ts, thread, question=question, words=words)
+        if _says_other(event, text):
+            await self._update_source(team, channel, before)
+            message = await self._message(body, "message")
+            if message is not None:
+                await self.inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
+
+    async def _message_deleted(
+        self, body: Mapping[str, Any], team: str, channel: str, deleted: Mapping[str, Any]
+    ) -> None:
+        unknown = await self._unknown_message(body)
+        if unknown is not None:
+            await self.inbox.store_withdrawn(unknown)
+        ts, thread = _ts_and_thread(team, channel, deleted)
+        await self.inbox.withdraw(team, channel, ts, thread)
+        await self.source_updates.reword(team, channel, ts, thread, question="", words="")
+        await self._update_source(team, channel, deleted)
+
+    async def _unknown_message(self, body: Mapping[str, Any]) -> Message | None:
+        """Return the message before its change, if it is so new that Slack may deliver it later."""
         message = await self._message(body, "previous_message")
         if message is None or time.time() - float(message.ts) > _ON_ITS_WAY_SECONDS:
-            return
-        if text is None:
-            await self.inbox.store_withdrawn(message)
-        elif message.addressed:
-            # Any other may be older than the app's part in the thread.
-            await self.inbox.store(replace(message, text=text))
-
-    async def _answer_anew(self, body: Mapping[str, Any], text: str | None) -> None:
-        """Let a message that was answered already be answered as it reads now, in the same place.
-
-        Slack also says that a message has changed when it adds a preview to it.
-        """
-        if text is None or not _says_other(body["event"], text):
-            return
-        message = await self._message(body, "message")
-        if message is not None:
-            await self.inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
+            return None
+        return message
 
     async def _message(self, body: Mapping[str, Any], field: str) -> Message | None:
         event, team = body["event"], installation_team(body)
@@ -151,25 +161,11 @@ class ChangeEvents:
             root = str(message.get("thread_ts") or ts)
             await self.source_updates.message_changed(Person(team, user), channel, ts, root)
 
-    async def _reword(
-        self, team: str, channel: str, message: Mapping[str, Any], text: str | None
-    ) -> None:
-        ts = str(message.get("ts"))
-        thread = thread_key(team, channel, str(message.get("thread_ts") or ts))
-        if text is None:
-            await self.inbox.withdraw(team, channel, ts, thread)
-            await self.source_updates.reword(team, channel, ts, thread, question="", words="")
-            return
-        await self.inbox.edit(team, channel, ts, thread, text)
-        bot_user_id = await self.slack.bot_user_id(team)
-        await self.source_updates.reword(
-            team,
-            channel,
-            ts,
-            thread,
-            question=plain(text, bot_user_id),
-            words=typed(text, bot_user_id),
-        )
+
+def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the ts of a message and the key of its thread."""
+    ts = str(message.get("ts"))
+    return ts, thread_key(team, channel, str(message.get("thread_ts") or ts))
 
 
 def _says_other(event: Mapping[str, Any], text: str) -> bool:

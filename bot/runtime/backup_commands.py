@@ -28,8 +28,8 @@ from memory import (
 TABLES = BackupTables(
     # Work under way, what Slack is asked again, and ciphertexts of what was just forgotten.
     omitted=(
-        *("procrastinate_%", "processes", "inbox_events", "overheard", "catching_up", "notices"),
-        *("forgotten", "slack_deletions", "slack_erasures", "slack_budgets", "person_requests"),
+        *("procrastinate_%", "processes", "inbox_events", "catching_up", "notices"),
+        *("forgotten", "slack_deletions", "slack_erasures", "person_requests"),
         *("conversations", "viewed", "prompted", "home_views", "oauth_states"),
     ),
     copied=(

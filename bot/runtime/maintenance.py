@@ -42,7 +42,6 @@ _HOUR_SECONDS, _MINUTE_SECONDS = 3_600, 60
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM forgotten WHERE expires_at < now()",
     "DELETE FROM notices WHERE expires_at < now()",
-    "DELETE FROM overheard WHERE received_at < now() - interval '2 minutes'",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
     "DELETE FROM token_use WHERE day < current_date - 60",

@@ -148,49 +148,61 @@ def for_installation(body: Mapping[str, Any], team_id: str) -> dict[str, Any]:
 
 
 def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
-    """Return the message of an ``event_callback``, or None for all that is no person's message.
+    """Return the message of an ``event_callback``; None unless a person wrote it, maybe to the bot.
 
-    Bots, the app itself, joins, edits and other subtypes are None, and so is a channel message
-    that neither mentions the bot nor is in a thread, or that calls other people. Raises
-    `InvalidNamespace` when Slack's envelope lacks the ids a memory is kept under.
+    None are messages of bots and of the app itself, joins, edits and other subtypes. So are channel
+    messages that do not mention the bot, except replies in a thread that call nobody else. Raises
+    `InvalidNamespace` when Slack's envelope lacks the ids a memory is stored under.
     """
     event = body.get("event") or {}
+    if not _is_by_person(event, bot_user_id):
+        return None
+    message = _message_of(body, event, bot_user_id)
+    if not (message.addressed or _may_be_meant(message)):
+        return None
+    if not (message.person and message.event_id and message.ts and message.channel_id):
+        raise InvalidNamespace("Slack's event lacks its id, channel or time; it was not stored.")
+    return message
+
+
+def _is_by_person(event: Mapping[str, Any], bot_user_id: str) -> bool:
+    """Return whether an event is a message that a person wrote."""
     if event.get("type") not in ("message", "app_mention"):
-        return None
+        return False
     if event.get("subtype") not in _PERSONAL_SUBTYPES or event.get("hidden"):
-        return None
+        return False
     if event.get("bot_id") or event.get("bot_profile"):
-        return None
-    user = str(event.get("user") or "")
-    if user in ("", "USLACKBOT", bot_user_id):
-        return None
+        return False
+    return (event.get("user") or "") not in ("", "USLACKBOT", bot_user_id)
+
+
+def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: str) -> Message:
     text = words.storable(str(event.get("text") or ""))
     ts = str(event.get("ts") or "")
-    channel = str(event.get("channel") or "")
     is_dm = event.get("channel_type") == "im"
-    mentioned = words.mentions(text)
     shared = bool(body.get("is_ext_shared_channel"))
     # In a shared channel the bot of another workspace may be meant.
     called = event["type"] == "app_mention" and not shared
-    addressed = is_dm or called or bot_user_id in mentioned
-    thread_ts = str(event.get("thread_ts") or ts)
-    among_themselves = mentioned or words.calls_others(text)
-    if not addressed and (thread_ts == ts or among_themselves):
-        return None
-    message = Message(
+    return Message(
         event_id=str(body.get("event_id") or ""),
         team_id=installation_team(body),
-        user_id=user,
+        user_id=str(event["user"]),
         user_team_id=str(event.get("user_team") or event.get("team") or body.get("team_id") or ""),
-        channel_id=channel,
+        channel_id=str(event.get("channel") or ""),
         ts=ts,
-        thread_ts=thread_ts,
+        thread_ts=str(event.get("thread_ts") or ts),
         text=text,
         audience=DM if is_dm and not shared else None,
-        addressed=addressed,
+        addressed=is_dm or called or bot_user_id in words.mentions(text),
         has_files=bool(event.get("files")),
         is_shared=shared,
     )
-    if not (message.person and message.event_id and ts and channel):
-        raise InvalidNamespace("Slack's event lacks its id, channel or time; it was not stored.")
-    return message
+
+
+def _may_be_meant(message: Message) -> bool:
+    """Return whether a message that does not address the bot may be a follow-up for it.
+
+    That is a reply in a thread that mentions nobody else and does not begin by calling a group.
+    """
+    among_themselves = words.mentions(message.text) or words.calls_others(message.text)
+    return not (message.opens_thread or among_themselves)

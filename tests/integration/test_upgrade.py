@@ -38,6 +38,8 @@ HISTORY = [
 ]
 STEPS: dict[str, Migration] = {step.name: step for step in (*memory_migrations(), *migrations())}
 OURS = [name for name in STEPS if name.startswith(("bot/", "memory/"))]
+# Tables that a migration drops, because nothing uses them any more.
+DROPPED = {"overheard", "slack_budgets"}
 CONTENT = {"food_name": "ramen", "preference": 80}
 # All that defines a schema. The order of columns and names of types are PostgreSQL's own.
 CATALOGUE = {
@@ -155,7 +157,7 @@ async def test_an_upgrade_keeps_every_row(
     done = migrate(conninfo, SPACE, migrations(), login=login)
     assert done == [] or number < len(HISTORY) - 1
     after = counts(conninfo)
-    kept = before.keys() - {"kioku_migrations", "kioku_embedding_space"}
+    kept = before.keys() - {"kioku_migrations", "kioku_embedding_space"} - DROPPED
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
     assert catalogue(conninfo) == catalogue(database)
     async with create_pool(login_of(conninfo), min_size=1) as pool:
