@@ -1,7 +1,7 @@
 """Break one listed line at a time; each break must fail a test: ``python -m tests.mutants``.
 
-The breaks are in `tests.breaks`; words on the command line choose those whose names hold one of
-them. Each is applied to a copy of the source tree. The exit code is 1 where a break survives, is
+The breaks are in ``tests/breaks.toml``; words on the command line choose those whose names hold one
+of them. Each is applied to a copy of the source tree. The exit code is 1 where a break survives, is
 not found in its file exactly once, or its tests fail without it.
 """
 
@@ -14,13 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
-
-from tests.breaks import BREAKS, Break
 
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
@@ -33,6 +32,27 @@ _LEFT_OUT = shutil.ignore_patterns(
 Verdict: TypeAlias = Literal[
     "caught", "passed", "FAILED", "SURVIVED", "NOT FOUND", "NOT RUN", "TOO SLOW"
 ]
+
+
+@dataclass(frozen=True)
+class Break:
+    """`old` stands exactly once in `file`; with `new` in its place one of `tests` must fail.
+
+    `tests` are files, or test functions as ``FILE::FUNCTION``.
+    """
+
+    file: str
+    name: str
+    old: str
+    new: str
+    why: str
+    tests: Sequence[str]
+
+
+def breaks() -> list[Break]:
+    """Return those of ``tests/breaks.toml``."""
+    content = tomllib.loads((ROOT / "tests" / "breaks.toml").read_text("utf-8"))
+    return [Break(file, **one) for file, listed in content.items() for one in listed]
 
 
 @dataclass(frozen=True)
@@ -105,13 +125,13 @@ def unbroken(chosen: Iterable[Break]) -> Judged:
     tests = sorted({test for broken in chosen for test in broken.tests})
     with tempfile.TemporaryDirectory(prefix="kioku-unbroken-") as folder:
         code, said = _pytest(_copy(Path(folder)), tests)
-    whole = Break("without a break", "", "", "", "", ())
+    whole = Break("", "without a break", "", "", "", ())
     return Judged(whole, "passed" if code == 0 else "FAILED", time.monotonic() - begin, said)
 
 
 def main(words: Sequence[str]) -> int:
     """Judge the chosen breaks, print a table, and say by the exit code whether all were caught."""
-    chosen = [b for b in BREAKS if not words or any(word in b.name for word in words)]
+    chosen = [b for b in breaks() if not words or any(word in b.name for word in words)]
     begin = time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as workers:
         first = workers.submit(unbroken, chosen)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.breaks import BREAKS, Break
-from tests.mutants import ROOT, occurrences
+from tests.mutants import ROOT, Break, breaks, occurrences
+
+BREAKS = breaks()
 
 
 @cache
