@@ -211,6 +211,26 @@ def test_the_number_shown_is_the_number_taken(world: World, number: int) -> None
     assert subjects(world, ann) == set(NUMBERED) - {NUMBERED[number - 1]}
 
 
+@pytest.mark.one_mode
+def test_a_number_of_an_older_list_forgets_nothing_unseen(world: World) -> None:
+    """Newer memories move the numbers: the question names what is now 2, its click forgets that."""
+    ann = somebody(world)
+    remember(world, ann, ("food", "ramen"), ("food", "sushi"))
+    assert "ramen" in lines(world.command(ann, "/memories"))[2]
+    remember(world, ann, ("food", "eel"), ("food", "udon"), ("food", "natto"))
+    question = world.command(ann, "/forget", "2")
+    [line] = lines(question)
+    told = {"ramen", "sushi", "eel", "udon", "natto"}
+    [named] = [food for food in told if food in line]
+    assert named != "ramen"
+    assert subjects(world, ann) == told
+    remember(world, ann, *[("food", f"{day} rice") for day in ("Monday", "Friday", "Sunday")])
+    [button] = buttons(question)
+    world.click(ann, question, "dm", button)
+    assert subjects(world, ann) & told == told - {named}
+    assert len(subjects(world, ann)) == 7
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_forget_words_then_undo(world: World, language: Language) -> None:
     """What matches is shown, forgotten by one click, all or one by one, and restored by Undo."""

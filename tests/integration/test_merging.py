@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -26,6 +27,7 @@ from memory import (
 )
 from playground.blocks import view_errors
 from playground.guidance import view_advice
+from tests.conftest import ROOT
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.modal_user import ModalUser
 
@@ -92,6 +94,23 @@ async def test_duplicates_are_shown_then_merged_then_back(app: App, language: La
         await ann.modal("merge_undone", count=4, total=4)
     assert await ann.facts() == before
     assert await bob.facts() == sorted(FACTS)
+
+
+async def test_the_pair_to_try_is_merged(app: App) -> None:
+    """What the documentation says to type, in that order, merges two memories into one."""
+    page = (ROOT / "docs" / "explanation" / "memories.md").read_text("utf-8")
+    *added, merge = re.findall(r"`/memories ([^`]+)`", page.partition("To try it, ")[2])[:3]
+    ann = Merging(app)
+    dm = str(app.slack.say(ann.person.user_id)["channel"])
+    for text in added:
+        await app.wiring.slash_commands.memories(ann.person, "en", text, dm)
+    assert await ann.facts() == sorted(text.removeprefix("add ") for text in added)
+    async with receiving(app):
+        assert merge == say("en", "usage_merge").removeprefix("/memories ")
+        await ann.command()
+        await ann.submit(await ann.modal("merge_about"))
+        await ann.modal("merged", count=1)
+    assert await ann.facts() == [added[1].removeprefix("add ")]
 
 
 async def test_the_button_of_home_and_a_group_left_out(app: App) -> None:
