@@ -253,7 +253,8 @@ class MemoryAdder:
 
     async def _knows(self, where: MemoryView, words: str) -> bool:
         memories = await list_memories(self.pool, where.person)
-        return bool(matching([m for m in memories if where.allows(m.namespace)], words))
+        allowed = [memory for memory in memories if where.allows(memory.namespace)]
+        return bool(matching(allowed, words, whole_words=True))
 
     async def _notice(self, person: Person, changes: Sequence[Change]) -> NoticeContent:
         entries = await changes_named(self.pool, person, [change.id for change in changes])

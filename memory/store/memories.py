@@ -267,9 +267,10 @@ def _terms(text: str) -> set[str]:
     return found
 
 
-def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
+def matching(memories: Sequence[Memory], words: str, *, whole_words: bool = False) -> list[Memory]:
     """Return the memories whose content contains all `words`; if none does, search evidence too.
 
+    With `whole_words`, “car” is not found in “carpet”; Japanese words, without spaces, are.
     Content comes first, because one message can be the evidence of several memories. Of a memory
     that was edited in a form, only what was typed there and later sources are evidence.
     """
@@ -277,9 +278,14 @@ def matching(memories: Sequence[Memory], words: str) -> list[Memory]:
     if not wanted:
         return []
 
+    def contains(text: str, word: str) -> bool:
+        if not whole_words:
+            return word in text
+        return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text))
+
     def found(texts: Callable[[Memory], list[str]]) -> list[Memory]:
         folds = [(memory, folded(" ".join(texts(memory)))) for memory in memories]
-        return [memory for memory, text in folds if all(word in text for word in wanted)]
+        return [memory for memory, text in folds if all(contains(text, word) for word in wanted)]
 
     def values(memory: Memory) -> list[str]:
         return [str(value) for value in memory.content.values() if value is not None]

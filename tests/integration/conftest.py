@@ -80,8 +80,10 @@ async def make_app(
     slack: PlaygroundSlack,
     stand_in: Server,
     model_client: openai.AsyncOpenAI,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[MakeApp]:
-    """Wire the app with the settings a test names."""
+    """Wire the app with the settings a test names; no slow machine ends what it waits for."""
+    monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
 
     async def make(**settings: Any) -> App:
         return await open_app(pool, database, slack, stand_in, model_client, **settings)

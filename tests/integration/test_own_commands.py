@@ -74,6 +74,14 @@ async def test_add_forms_what_was_typed(app: App) -> None:
     assert memory.sources[0]["evidence"] == "I love ramen"
 
 
+async def test_add_takes_no_part_of_a_word_for_what_is_known(app: App) -> None:
+    """Who has a carpet may have a car: only whole words make a sentence a known one."""
+    place = app.slack.place()
+    await memories(app, place, "add I have a carpet")
+    assert (await memories(app, place, "add I have a car"))["text"] == "Remembered: I have a car"
+    assert (await memories(app, place, "add I have a car"))["text"] == say("en", "add_known")
+
+
 async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: App) -> None:
     """Where no memory is formed the words themselves are kept, in the audience of the place."""
     place = app.slack.place(channel="public")

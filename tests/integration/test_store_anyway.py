@@ -204,8 +204,8 @@ async def test_add_waits_for_no_slow_model(
     verified: Verified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the deadline the words are stored as typed; of a message they are formed only once."""
-    monkeypatch.setattr("bot.memories.adding._DEADLINE", 0.2)
     app = await verified.app()
+    monkeypatch.setattr("bot.memories.adding._DEADLINE", 0.2)
     verified.model.verdict_delay = 1.0
     place = app.slack.place()
     verified.proposes(LEAVE, about="other")
@@ -297,7 +297,6 @@ async def test_the_tokens_of_a_run_that_ends_early_are_counted(
     verified: Verified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was used before a verdict failed, or before memory was found off, is counted."""
-    monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
     app = await verified.app(workspace_tokens_per_day=1_000_000)
     app.rows("DELETE FROM token_use")
     verified.model.usage = 100

@@ -108,6 +108,16 @@ def test_matching(words: str, found: bool) -> None:
     assert matching([one], words) == ([one] if found else [])
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("I have a car", False), ("a carpet", True), ("car", False), ("AWS", True), ("興味", True)],
+)
+def test_matching_of_whole_words(words: str, found: bool) -> None:
+    """A word is no part of a longer one; in Japanese, which has no spaces, it may be."""
+    carpet = memory(content={"fact": "I have a carpet, AWSに興味があります"}, sources=[])
+    assert matching([carpet], words, whole_words=True) == ([carpet] if found else [])
+
+
 def test_the_other_things_of_one_message_do_not_match() -> None:
     """Words of a quote find a memory only where no memory is itself about them."""
     quote = [{"evidence": "I love ramen and I'm interested in AWS"}]
