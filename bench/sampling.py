@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
+from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 INTERVAL_SECONDS: Final = 0.001
 _DEEPEST: Final = 60
@@ -23,7 +24,13 @@ class Sampler:
         self._names: dict[object, str] = {}
 
     def start(self) -> None:
-        """Begin to count; raises `ValueError` in any but the main thread."""
+        """Begin to count; raises `ValueError` in any but the main thread.
+
+        To be called before an event loop handles signals. Python writes every signal to asyncio's
+        wakeup descriptor, which fills up while the loop is busy: that is not reported.
+        """
+        quietly: Any = partial(signal.set_wakeup_fd, warn_on_full_buffer=False)
+        signal.set_wakeup_fd = quietly
         signal.signal(signal.SIGPROF, self._take)
         signal.setitimer(signal.ITIMER_PROF, INTERVAL_SECONDS, INTERVAL_SECONDS)
 

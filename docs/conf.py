@@ -17,7 +17,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-JAPANESE = tags.has("ja")  # noqa: F821 - Sphinx defines it
+tags: Any  # defined by Sphinx
+JAPANESE: bool = tags.has("ja")  # noqa: F821 - without a value here
 ROOT = Path(__file__).resolve().parents[1]
 
 project = "Kioku"
