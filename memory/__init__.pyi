@@ -1,10 +1,12 @@
-from .credentials.detection import (
+from .credentials.credential import (
     Credential as Credential,
+    CredentialKind as CredentialKind,
+)
+from .credentials.detection import (
     find_credentials as find_credentials,
     holds_secret as holds_secret,
 )
 from .credentials.redaction import (
-    CredentialKind as CredentialKind,
     Redacted as Redacted,
     Removed as Removed,
     credential_kinds as credential_kinds,

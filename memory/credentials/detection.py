@@ -1,4 +1,4 @@
-"""Find credentials in text: token formats, numbers with a check digit, labelled values.
+"""Find credentials in text: token formats, labelled values, and numbers with a check digit.
 
 Each rule reads a limited number of characters, so that the time is linear in the text's length.
 docs/decisions/0016-credentials.md describes the rules, their limits and measurements.
@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from itertools import accumulate, chain, zip_longest
-from string import ascii_letters
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
+
+from memory.credentials.credential import Credential, CredentialKind
+from memory.credentials.numbers import find_ibans, find_numbers
 
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
 
-_PRIVATE_KEY, _BASIC_AUTH = "Private Key", "Basic Auth Credentials"
+_PRIVATE_KEY, _BASIC_AUTH = "Private Key", "Basic Auth Credentials"  # names of the library
 _WINDOW, _OVERLAP = 2_048, 1_024  # characters of a line passed to one pattern of the library
 _KEY_LENGTH, _KEY_PREAMBLE = 20_000, 400  # characters of a private key, and before its body
-_NEAR = 24  # characters before or after a My Number that are searched for its name
 _VALUE = 256  # characters of a labelled value that are searched for a digit
 
 # The modules of detect-secrets for fixed formats. Not included: modules that measure entropy or
@@ -52,9 +52,9 @@ _VENDOR_TOKENS = [
 ]
 # Values that are too short or too plain to be found without the name before or after them.
 _IS = r"\s{0,3}(?:is|[:：=]|は)?\s{0,3}"
-_NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
+_NAMED: tuple[tuple[CredentialKind, re.Pattern[str]], ...] = (
     (
-        "identity number",
+        "id_number",
         re.compile(
             rf"(?i:\b(?:SSN|social security (?:number|no\.?))){_IS}"
             r"([0-9]{3}([ -]?)[0-9]{2}\2[0-9]{4})(?![0-9-])"
@@ -64,11 +64,11 @@ _NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     (
-        "security code",
+        "security_code",
         re.compile(rf"(?i:\b(?:CVV2?|CVC2?)|セキュリティコード){_IS}([0-9]{{3,4}})(?![0-9])"),
     ),
     (
-        "security code",
+        "security_code",
         re.compile(
             r"(?:\bPIN(?: code| number)?\s{0,3}(?: is|[:=])|暗証番号\s?(?:は|[:：=])"
             r"|(?i:\b(?:door code|one-time (?:code|password)|OTP|verification code)"
@@ -78,11 +78,11 @@ _NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     (
-        "bank account",
+        "bank_account",
         re.compile(r"口座番号\s?(?:は|[:：=])\s{0,3}([0-9]{6,8})(?![0-9])"),
     ),
     (
-        "labelled secret",
+        "password",
         re.compile(
             r"(?<!\S)(?=[^\s]{0,63}[0-9])(?=[^\s]{0,63}[A-Za-z])([A-Za-z0-9!#$%&*+?@^_~-]{6,64})"
             r"(?: (?i:(?:is|as) my (?:password|passcode|passphrase))\b"
@@ -90,7 +90,7 @@ _NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     (
-        "seed phrase",
+        "private_key",
         re.compile(
             r"(?i:\b(?:seed|recovery|mnemonic) phrase)(?: is|:)\s{1,3}"
             r"((?:[a-z]{3,8} ){11,23}[a-z]{3,8})\b"
@@ -115,23 +115,6 @@ _KEY_BODY = re.compile(
     r"|\r?\n(?:[A-Za-z0-9+/=]+|[A-Za-z-]+: [^\r\n]*)(?![^\r\n]))*"
 )
 _DIGIT = re.compile(r"[0-9]")
-_DIGITS = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
-_DIGIT_GROUP = re.compile(r"[0-9]+")
-_NO_NUMBER_AFTER = frozenset("+./_#@$-%&" + ascii_letters)
-_NO_NUMBER_BEFORE = frozenset("_/@%" + ascii_letters)
-_ISSUER = re.compile(r"4|5[0-8]|6|3[04-9]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
-_MY_NUMBER = re.compile(r"マイナンバー|個人番号|M(?:y|Y) ?N(?:umber|UMBER)")
-_IBAN = re.compile(
-    r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?"
-)
-# Length by country, from the IBAN registry of SWIFT.
-_IBAN_LENGTHS = (
-    "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 "
-    "DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 "
-    "IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 "
-    "MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 "
-    "SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
-)
 
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
 _LABEL = re.compile(
@@ -159,21 +142,16 @@ _QUOTES, _AROUND = frozenset("\"'`"), " \t\"'=:"
 _CLOSING = ".,;:…\"'`)]}>*_~|"
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A credential in a text: its kind, and its start and end offsets in characters."""
-
-    kind: str
-    start: int
-    end: int
-
-
 def find_credentials(text: str) -> list[Credential]:
     """Return the credentials in `text`, in order and without overlaps."""
     folded, offsets = _folded(text)
     found = sorted(
         chain(
-            _formats(folded), _numbers(folded), _ibans(folded), _labelled(folded), _named(folded)
+            _formats(folded),
+            find_numbers(folded),
+            find_ibans(folded),
+            _labelled(folded),
+            _named(folded),
         ),
         key=lambda credential: (credential.start, -credential.end),
     )
@@ -228,9 +206,11 @@ def _detectors() -> tuple[RegexBasedDetector, ...]:
 
 def _formats(text: str) -> Iterator[Credential]:
     for detector in _detectors():
-        find = _private_keys if detector.secret_type == _PRIVATE_KEY else _tokens
         for pattern in detector.denylist:
-            yield from find(detector, pattern, text)
+            if detector.secret_type == _PRIVATE_KEY:
+                yield from _private_keys(pattern, text)
+            else:
+                yield from _tokens(detector, pattern, text)
 
 
 def _tokens(
@@ -254,7 +234,7 @@ def _tokens(
             if not any(detector.analyze_string(match[0])):
                 continue  # a JSON Web Token whose parts are not JSON
             covered = _end(_REST, text, end)
-            yield Credential(detector.secret_type, start, covered)
+            yield Credential("password" if password else "access_key", start, covered)
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
@@ -271,9 +251,7 @@ def _windows(text: str) -> Iterator[tuple[int, str]]:
                 break
 
 
-def _private_keys(
-    detector: RegexBasedDetector, header: re.Pattern[str], text: str
-) -> Iterator[Credential]:
+def _private_keys(header: re.Pattern[str], text: str) -> Iterator[Credential]:
     """Yield each header with the key that follows it; a header in prose must have a key."""
     matches = list(header.finditer(text))
     for match, following in zip_longest(matches, matches[1:]):
@@ -286,71 +264,7 @@ def _private_keys(
         dashes = text.endswith("-----", 0, begin) and text.startswith("-----", end)
         if last or dashes:
             begin, end = begin - 5 * dashes, last.end() if last else end + 5
-            yield Credential(detector.secret_type, begin, end)
-
-
-def _numbers(text: str) -> Iterator[Credential]:
-    """Yield payment cards and My Numbers: digit groups separated by one space or hyphen."""
-    for run in _DIGITS.finditer(text):
-        before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
-        if before in _NO_NUMBER_AFTER or after in _NO_NUMBER_BEFORE:
-            continue
-        groups = [group.span() for group in _DIGIT_GROUP.finditer(text, *run.span())]
-        index = 0
-        while index < len(groups):
-            taken, kind = _number(text, groups[index : index + 7])
-            if kind:
-                yield Credential(kind, groups[index][0], groups[index + taken - 1][1])
-            index += taken
-
-
-def _number(text: str, groups: list[tuple[int, int]]) -> tuple[int, str]:
-    """Return how many of the groups form a number with a valid check digit, and its kind."""
-    sizes = [end - start for start, end in groups]
-    for count, total in reversed(list(enumerate(accumulate(sizes), 1))):
-        shape = tuple(sizes[:count])
-        if not 12 <= total <= 19:
-            continue
-        digits = "".join(text[start:end] for start, end in groups[:count])
-        usual = count == 1 or (shape[0] == 4 and all(3 <= size <= 6 for size in shape))
-        if total >= 13 and usual and _is_card(digits):
-            return count, "payment card"
-        if shape in {(12,), (4, 4, 4)} and _is_my_number(digits):
-            start, end = groups[0][0], groups[count - 1][1]
-            around = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
-            if any(map(_MY_NUMBER.search, around)):
-                return count, "My Number"
-    return 1, ""
-
-
-def _is_card(digits: str) -> bool:
-    """Check the network prefix and the check digit of a card (ISO/IEC 7812, Luhn)."""
-    if not _ISSUER.match(digits) or len(set(digits)) == 1:
-        return False
-    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
-    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
-
-
-def _is_my_number(digits: str) -> bool:
-    """Check the last of twelve digits (Japan, Ministry of Internal Affairs, ordinance 85/2014)."""
-    weighted = zip(digits, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2), strict=False)
-    remainder = sum(int(digit) * weight for digit, weight in weighted) % 11
-    return int(digits[-1]) == (0 if remainder <= 1 else 11 - remainder)
-
-
-def _ibans(text: str) -> Iterator[Credential]:
-    """Yield valid account numbers: ISO 13616 (mod 97), with the length of their country."""
-    for match in _IBAN.finditer(text):
-        entry = _IBAN_LENGTHS.find(match[0][:2].upper())
-        length = int(_IBAN_LENGTHS[entry + 2 : entry + 4]) if entry >= 0 else 0
-        letters = [index for index in range(*match.span()) if text[index].isalnum()][:length]
-        end = letters[-1] + 1 if letters else 0
-        if not end or len(letters) < length or _IN_WORD.match(text, end):
-            continue
-        account = "".join(text[index] for index in letters).upper()
-        digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
-        if len(_DIGIT.findall(account)) >= 8 and int(digits) % 97 == 1:
-            yield Credential("IBAN", match.start(), end)
+            yield Credential("private_key", begin, end)
 
 
 def _named(text: str) -> Iterator[Credential]:
@@ -378,4 +292,4 @@ def _labelled(text: str) -> Iterator[Credential]:
             value = text[token.start() : covered]
         value = value.rstrip(_CLOSING)
         if len(value.rstrip("!?")) >= 6 and _DIGIT.search(value):
-            yield Credential("labelled secret", token.start(), token.start() + len(value))
+            yield Credential("password", token.start(), token.start() + len(value))

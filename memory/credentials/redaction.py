@@ -10,33 +10,11 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
-from memory.credentials.detection import Credential, find_credentials
+from memory.credentials.credential import CredentialKind
+from memory.credentials.detection import find_credentials
 
-CredentialKind: TypeAlias = Literal[
-    "access_key",
-    "bank_account",
-    "card_number",
-    "id_number",
-    "my_number",
-    "password",
-    "private_key",
-    "security_code",
-]
-_KINDS: Mapping[str, CredentialKind] = {
-    "IBAN": "bank_account",
-    "bank account": "bank_account",
-    "identity number": "id_number",
-    "security code": "security_code",
-    "seed phrase": "private_key",
-    "My Number": "my_number",
-    "Private Key": "private_key",
-    "payment card": "card_number",
-    "labelled secret": "password",
-    "Basic Auth Credentials": "password",
-}
-"""The kind of each `Credential.kind`; every other one is a token format, ``access_key``."""
 _NAMES: Mapping[CredentialKind, str] = {
     **{kind: kind.replace("_", " ") for kind in get_args(CredentialKind)},
     "bank_account": "bank account number",
@@ -86,7 +64,7 @@ def redact(text: str, known: Iterable[Removed] = ()) -> Redacted:
     removed: list[Removed] = []
     end = 0
     for found in find_credentials(text):
-        one = Removed(kind=kind_of(found), value=text[found.start : found.end])
+        one = Removed(kind=found.kind, value=text[found.start : found.end])
         parts += [text[end : found.start], _placeholder(one.kind)]
         removed.append(one)
         end = found.end
@@ -137,11 +115,6 @@ def redact_json(value: Any, known: Iterable[Removed] = ()) -> Any:
 def is_redacted(text: str) -> bool:
     """Return whether `text` contains a placeholder."""
     return _PLACEHOLDER.search(text) is not None
-
-
-def kind_of(credential: Credential) -> CredentialKind:
-    """Return the kind of a credential that is shown to the person."""
-    return _KINDS.get(credential.kind, "access_key")
 
 
 def _placeholder(kind: CredentialKind) -> str:
