@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -16,6 +15,7 @@ from bot.locale import Language, say
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import NOTICE_METADATA, error_code, is_passing, retry_on_rate_limit
 from bot.slack.installations import Installations
+from bot.slack.text import mentions
 from bot.types import PromptVersion
 from bot.users.profiles import Profiles
 from bot.users.prompt_versions import decide, edit, find_version, read_shared
@@ -28,12 +28,13 @@ from bot.views.improvement import (
     read_prompt_form,
 )
 from bot.views.views import SlackView, form_with_errors, metadata_of, sentence_view
-from memory import Person, Pool, PromptRefusal, prompt_refusal, transaction
+from memory import Person, Pool, PromptRefusal, RatedExchange, prompt_refusal, transaction
 
 log = logging.getLogger(__name__)
 
 REVIEW = "review_prompt"
-_MENTION = re.compile(r"<@([UW][A-Z0-9]+)")
+# An exchange behind a version, with its row.
+_Case: TypeAlias = tuple[DictRow, RatedExchange]
 
 
 async def schedule_review(
@@ -53,7 +54,7 @@ async def schedule_review(
 
 @dataclass(frozen=True, slots=True)
 class PromptReviews:
-    """Shows versions to `admins` by direct message; nobody else's clicks count."""
+    """Shows versions to `admins` by direct message; clicks of other people are refused."""
 
     pool: Pool
     queue: Queue
@@ -71,13 +72,14 @@ class PromptReviews:
         found = await find_version(self.pool, team, version)
         if found is None or found.status != "proposed":
             return
-        if await self._refusals(found, found.sections) or await self._withdrawn(found):
+        cases = await self._cases(found)
+        if _is_withdrawn(found, cases) or await self._refusals(found, found.sections, cases):
             log.warning("a proposed prompt was refused: a name, a quotation, or sharing ended")
             await decide(self.pool, team, found.id, "refused", by="kioku")
             return
         if not user:
             if not self.admins:
-                log.error("a proposed prompt is shown to nobody: KIOKU_ADMINS is empty")
+                log.error("KIOKU_ADMINS is empty: no admin can review the proposed prompt")
             async with transaction(self.pool) as connection:
                 await schedule_review(self.queue, connection, team, version, sorted(self.admins))
             return
@@ -107,7 +109,7 @@ class PromptReviews:
         if version is None:
             return {**ephemeral_payload(say(language, "prompt_admins_only")), "stays": True}
         by = person.user_id
-        if status == "active" and await self._withdrawn(version):
+        if status == "active" and _is_withdrawn(version, await self._cases(version)):
             status, by = "refused", "kioku"
         done = await decide(self.pool, person.team_id, version.id, status, by=by)
         version = await self._version(person, name) or version
@@ -131,10 +133,11 @@ class PromptReviews:
         version = await self._version(person, name)
         if version is None:
             return _answer(language, "prompt_admins_only")
-        if refusals := await self._refusals(version, sections):
+        cases = await self._cases(version)
+        if refusals := await self._refusals(version, sections, cases):
             said = {name: say(language, REFUSALS[reason]) for name, reason in refusals.items()}
             return form_with_errors(view, said)
-        if await self._withdrawn(version) and await decide(
+        if _is_withdrawn(version, cases) and await decide(
             self.pool, person.team_id, version.id, "refused", by="kioku"
         ):
             return _answer(language, "prompt_refused")
@@ -150,7 +153,7 @@ class PromptReviews:
         version = await self._version(person, value)
         if version is None:
             return _answer(language, "prompt_admins_only")
-        cases = await read_shared(self.pool, version.team_id, version.id)
+        cases = await self._cases(version)
         return prompt_cases_view(language, [case for _, case in cases])
 
     async def _version(self, person: Person, name: str) -> PromptVersion | None:
@@ -158,21 +161,16 @@ class PromptReviews:
             return None
         return await find_version(self.pool, person.team_id, name)
 
-    async def _withdrawn(self, version: PromptVersion) -> bool:
-        """Return whether an exchange behind a version can no longer be read.
-
-        Then nothing can be checked against what it says or who said it.
-        """
-        return len(await read_shared(self.pool, version.team_id, version.id)) < version.cases
+    async def _cases(self, version: PromptVersion) -> list[_Case]:
+        return await read_shared(self.pool, version.team_id, version.id)
 
     async def _refusals(
-        self, version: PromptVersion, sections: Mapping[str, str]
+        self, version: PromptVersion, sections: Mapping[str, str], cases: Sequence[_Case]
     ) -> dict[str, PromptRefusal]:
         """Return why changed sections must not be used, by section. Raises the error of Slack."""
-        cases = await read_shared(self.pool, version.team_id, version.id)
         texts = [text for _, case in cases for text in case.texts]
         names: set[str] = set()
-        for user in {row["user_id"] for row, _ in cases} | set(_MENTION.findall(" ".join(texts))):
+        for user in {row["user_id"] for row, _ in cases} | mentions(" ".join(texts)):
             names |= await self._names(version.team_id, user)
         found = {
             name: prompt_refusal(text, version.base[name], texts=texts, names=names)
@@ -190,6 +188,14 @@ class PromptReviews:
             return set()
         shown = (known.get("profile") or {}).get("display_name")
         return {str(one) for one in (known.get("name"), known.get("real_name"), shown) if one}
+
+
+def _is_withdrawn(version: PromptVersion, cases: Sequence[_Case]) -> bool:
+    """Return whether an exchange behind a version can no longer be read.
+
+    Then the texts of the version cannot be checked against what it says or who said it.
+    """
+    return len(cases) < version.cases
 
 
 def _answer(language: Language, key: str) -> SlackView:

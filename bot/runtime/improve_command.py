@@ -199,7 +199,9 @@ def improve(
     if not settings.has_model:
         raise StartError("No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL.")
     if not settings.admins:
-        raise StartError("Nobody could approve a proposal: write people's ids into KIOKU_ADMINS.")
+        raise StartError(
+            "No admin is set to approve a proposal: write their user ids into KIOKU_ADMINS."
+        )
     chosen, shared = in_database(settings, lambda pool: _shared(pool, team), action="improve")
     run = _Run(settings, kind, [only] if only else list(BUILT_IN), chosen, shared)
     run.tell_cost()
@@ -210,13 +212,16 @@ def improve(
 
 async def _shared(pool: Pool, team: str | None) -> tuple[str, list[tuple[DictRow, RatedExchange]]]:
     """Return the workspace and its newest shared exchanges; that they were read is recorded."""
-    found = await read_shared(pool, team)
-    if not found:
+    teams = await execute_statement(
+        pool, "SELECT DISTINCT team_id FROM shared_exchanges(%s, NULL)", (team,)
+    )
+    if not teams:
         raise StartError("No exchange is shared: people share one in the form below an answer.")
-    chosen = _only_team([row for row, _ in found])
+    chosen = _only_team(teams)
+    found = await read_shared(pool, chosen, limit=_MOST_CASES)
     async with transaction(pool) as connection:
         await record(connection, "improve", len(found), chosen)
-    return chosen, found[:_MOST_CASES]
+    return chosen, found
 
 
 def _only_team(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -259,5 +264,5 @@ async def _rolled_back(pool: Pool, team: str | None) -> str:
         raise StartError("The built-in texts are in use: there is nothing to roll back.")
     chosen, version = _only_team(active), active[0]["id"]
     if not await decide(pool, chosen, version, "replaced", by=operator()):
-        raise StartError("Somebody else has changed the version just now: look at --list.")
+        raise StartError("The version has been changed meanwhile: see --list.")
     return f"Rolled back {version}: the texts before it are used from the next message on."

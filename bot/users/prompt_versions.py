@@ -55,14 +55,17 @@ def _stored(sections: Mapping[str, str]) -> list[str | None]:
 
 
 async def read_shared(
-    pool: Pool, team_id: str | None, version: UUID | None = None
+    pool: Pool, team_id: str, version: UUID | None = None, *, limit: int | None = None
 ) -> list[tuple[DictRow, RatedExchange]]:
-    """Return the exchanges that are shared, those behind a version, with their rows; newest first.
+    """Return a workspace's shared exchanges with their rows, newest first.
 
-    The sentences of the reasons take the place of their names.
+    With `version` only those that it was made from. The sentences of the reasons take the place of
+    their names.
     """
     rows = await execute_statement(
-        pool, "SELECT * FROM shared_exchanges(%s, %s)", (team_id, version)
+        pool,
+        "SELECT * FROM shared_exchanges(%s, %s) ORDER BY given_at DESC, turn_id LIMIT %s",
+        (team_id, version, limit),
     )
     return [(row, _exchange(row)) for row in rows]
 

@@ -45,16 +45,16 @@ def duplicates_view(
     """
     blocks = [section(say(language, "merge_about" if groups else "merge_none"))]
     states: list[str] = []
-    room = MEMORIES_SHOWN
+    remaining = MEMORIES_SHOWN
     for group in groups[:_GROUPS]:
-        if room > 1:
-            blocks += _group(language, len(states), group[:room])
-            states.append("".join(map(state_id, group[:room])))
-        room -= len(group)
+        if remaining > 1:
+            blocks += _group(language, len(states), group[:remaining])
+            states.append("".join(map(state_id, group[:remaining])))
+        remaining -= len(group)
     if found.compared < found.total:
         compared = say(language, "merge_compared", count=found.compared, total=found.total)
         blocks.append(note(compared))
-    if more or room < 0 or len(groups) > _GROUPS:
+    if more or remaining < 0 or len(groups) > _GROUPS:
         blocks.append(note(say(language, "merge_more")))
     if not groups:
         return information_view(language, "merge_title", blocks)
@@ -72,7 +72,7 @@ def chosen_groups(view: Mapping[str, Any]) -> list[list[str]]:
     """Return the `state_id`s of the groups whose box is not cleared in a submitted view."""
     groups = metadata_of(view).get("groups", "").split()
     return [
-        [names[place : place + _STATE] for place in range(0, len(names), _STATE)]
+        [names[start : start + _STATE] for start in range(0, len(names), _STATE)]
         for number, names in enumerate(groups)
         if entered(view, f"{_TICK}{number}").get("selected_options", True)
     ]

@@ -54,7 +54,7 @@ def _found(name: str, text: str) -> list[str]:
 
 
 def _names(name: str, text: str) -> bool:
-    """Return whether `text` names somebody: a single word in small letters, as "will", does not."""
+    """Return whether `text` names a person: a single word in small letters, as "will", does not."""
     return any(not (one.isalpha() and one[0].islower()) for one in _found(name, text))
 
 
