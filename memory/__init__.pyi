@@ -203,13 +203,14 @@ from .store.forgetting import (
     forget as forget,
     forgotten_messages as forgotten_messages,
 )
+from .store.import_plan import (
+    ImportPlan as ImportPlan,
+    PlannedMemory as PlannedMemory,
+)
 from .store.ledger import (
     Entry as Entry,
     changes_named as changes_named,
     history as history,
-    undo_batch as undo_batch,
-    undo_change as undo_change,
-    undo_changes as undo_changes,
 )
 from .store.memories import (
     EXAMPLE_SOURCE as EXAMPLE_SOURCE,
@@ -234,12 +235,15 @@ from .store.reembedding import (
     reembed as reembed,
 )
 from .store.transfer import (
-    ImportPlan as ImportPlan,
     ImportResult as ImportResult,
-    PlannedMemory as PlannedMemory,
     export_memories as export_memories,
     import_memories as import_memories,
     plan_import as plan_import,
+)
+from .store.undo import (
+    undo_batch as undo_batch,
+    undo_change as undo_change,
+    undo_changes as undo_changes,
 )
 from .store.unit_of_work import (
     Change as Change,

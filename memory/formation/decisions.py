@@ -1,8 +1,8 @@
 """Decisions on judged proposals, given the current rows. Pure: no database, no model.
 
-The verdict decides whether a proposal is stored or refused, or whether the person is asked. The
-rows decide whether it adds, changes or removes a memory. If the commit finds another row than the
-verdict was about, or another version of it, the person is asked.
+The verdict decides whether a proposal is stored or refused, or whether the person is asked
+(`memory.formation.verdict_rules`). The rows decide whether it adds, changes or removes a memory.
+If the commit finds another row or version than the verdict was about, the person is asked.
 """
 
 from __future__ import annotations
@@ -10,24 +10,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import datetime
 from typing import Any, Literal
 
 from memory.formation.proposals import ProposedWrite, Reason, RefusedProposal
+from memory.formation.verdict_rules import asks_first, end_of, refusal
 from memory.formation.verdicts import SensitivePolicy, Verdict
-from memory.model.dates import EARLIEST, LATEST
-from memory.model.namespace import DM, Namespace
-from memory.model.schemas import INSTRUCTION_KIND, LEVEL_FIELDS, level, subject, thing
+from memory.model.namespace import Namespace
+from memory.model.schemas import LEVEL_FIELDS, level, subject, thing
 from memory.store.memories import Memory, RowKey
 from memory.store.rows import with_source
-
-_REFUSED_MODALITIES: Mapping[str, Reason] = {
-    "past": "past",
-    "hypothetical": "hypothetical",
-    "question": "question",
-    "joke": "joke",
-    "request": "request",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,59 +84,8 @@ def decide(
             if refused is not None:
                 run.refuse(proposal, refused)
                 continue
-        run.take(proposal, verdict, _asks(proposal, verdict, own, sensitive))
+        run.take(proposal, verdict, asks_first(proposal, verdict, own, sensitive))
     return run.decisions()
-
-
-def refusal(
-    proposal: ProposedWrite,
-    verdict: Verdict | None,
-    at: datetime,
-    sensitive: SensitivePolicy | None,
-) -> Reason | None:
-    """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
-    if verdict is None or not verdict.supported:
-        return "unsupported"
-    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND
-    ended = proposal.removes and verdict.modality == "past"
-    asked_for = wish and verdict.modality == "request"
-    if verdict.modality != "asserted" and not (asked_for or ended):
-        return _REFUSED_MODALITIES[verdict.modality]
-    if proposal.removes:
-        return None
-    if verdict.sensitive != "none" and sensitive == "never":
-        return "sensitive"
-    if verdict.about == "other" and verdict.sensitive == "none":
-        return "other_person"
-    if verdict.valid_until is not None:
-        end = _end_of(verdict.valid_until, proposal.evidence.words.zone)
-        if end is not None and end <= at:
-            return "ended"
-    return None
-
-
-def _asks(
-    proposal: ProposedWrite,
-    verdict: Verdict | None,
-    own: Namespace,
-    sensitive: SensitivePolicy | None,
-) -> bool:
-    """Return whether the person is asked before a proposal is stored."""
-    if verdict is None or proposal.removes:
-        return proposal.in_excess or (verdict is not None and verdict.conflict == "unclear")
-    if verdict.conflict == "unclear":
-        return True
-    if verdict.sensitive == "none" or (sensitive == "store" and verdict.about == "speaker"):
-        return False
-    return sensitive == "ask" or verdict.about == "other" or own.audience != DM
-
-
-def _end_of(day: date, zone: tzinfo) -> datetime | None:
-    """Return the end (UTC) of `day` in `zone`; None, for no end, for one after 2099."""
-    if day.year >= LATEST.year:
-        return None
-    day = max(day, EARLIEST.date())
-    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 def _same_end(row: Memory | None, value: dict[str, Any] | None) -> bool:
@@ -215,20 +156,18 @@ class _Run:
         elif asks:
             self._ask(proposal, verdict, None, proposal.content)
         else:
-            self._merge(proposal, verdict, str(uuid.uuid4()))
+            self._merge(proposal, verdict, str(uuid.uuid4()), proposal.content)
 
     def _merge(
         self,
         proposal: ProposedWrite,
         verdict: Verdict | None,
         key: str,
-        content: dict[str, Any] | None = None,
+        content: dict[str, Any],
         supersedes: Memory | None = None,
     ) -> None:
         old = self._values.get(key) or {}
-        value = self._value(
-            proposal, verdict, old, proposal.content if content is None else content
-        )
+        value = self._value(proposal, verdict, old, content)
         if supersedes is not None:
             entry = {"audience": supersedes.namespace.audience, "key": supersedes.key}
             others = [e for e in old.get("supersedes") or [] if e != entry]
@@ -258,7 +197,7 @@ class _Run:
             content == before or subject(proposal.kind, content) != subject(proposal.kind, before)
         )
         day = verdict.valid_until if verdict is not None else None
-        end = _end_of(day, proposal.evidence.words.zone) if day is not None else None
+        end = end_of(day, proposal.evidence.words.zone) if day is not None else None
         if end is not None:
             value["expires_at"] = end.isoformat()
         elif restated:
@@ -287,10 +226,7 @@ class _Run:
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, asks: bool
     ) -> None:
         """Supersede a memory of another audience; the memory itself stays as it is."""
-        if proposal.removes and proposal.kind not in LEVEL_FIELDS:
-            self.refuse(proposal, "wider_audience")
-            return
-        if proposal.removes and asks:
+        if proposal.removes and (asks or proposal.kind not in LEVEL_FIELDS):
             # A yes would also remove the memory in the wider audience; the person did not ask that.
             self.refuse(proposal, "wider_audience")
             return

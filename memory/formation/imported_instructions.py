@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from memory.formation.chat_model import TokenUse
-from memory.formation.decisions import refusal
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.proposals import MAX_PROPOSALS, ProposedWrite
+from memory.formation.verdict_rules import refusal
 from memory.formation.verdicts import Verifier
 from memory.model.schemas import subject
 from memory.store.documents import Imported

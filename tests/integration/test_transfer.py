@@ -31,7 +31,7 @@ from memory import (
     plan_import,
     undo_change,
 )
-from memory.store.transfer import Fate
+from memory.store.import_plan import Fate
 from tests.conftest import Server
 
 ALICE = Person("T1", "U1")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.locale import LANGUAGES, Language, say
-from bot.views.forms import MAX_FIELDS, fields_of, kind_name, memory_form, read_form
+from bot.views.form_fields import MAX_FIELDS, fields_of
+from bot.views.forms import kind_name, memory_form, read_form
 from bot.views.views import language_of_view, metadata_of
 from memory import (
     SCHEMAS,
