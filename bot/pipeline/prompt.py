@@ -54,6 +54,11 @@ Memory is off for this message: the person has switched it off, or has not agree
 remember nothing of them, and nothing they write now will be remembered; say so if they ask. \
 <thread> is this conversation so far.
 """
+NOT_IN_DM = """\
+This is not a direct message. What the person told you in direct messages or in another \
+conversation may be missing from these frames. If they ask for something that is missing, say that \
+you do not know it here, never that they have not told you.
+"""
 THREAD_UNREAD = """\
 Slack did not let all earlier messages of this thread be read just now. If the question is about \
 them, say that you could not read them just now; never that they are gone or were deleted.
@@ -149,6 +154,7 @@ def compose(
     thread: Sequence[dict[str, str]] = (),
     thread_unread: bool = False,
     memory_off: bool = False,
+    in_dm: bool = True,
     files: Sequence[AttachedFile] = (),
     now: datetime | None = None,
     style: str | None = None,
@@ -166,6 +172,7 @@ def compose(
         f"{_WHO}{style}\n{_RULES}" if style else REPLY_INSTRUCTIONS,
         *([FILES] if files else []),
         *([MEMORY_OFF] if memory_off else []),
+        *([] if memory_off or in_dm else [NOT_IN_DM]),
     ]
     sections += [_date_line(now)] if now else []
     for name, lines in _by_section(kept):

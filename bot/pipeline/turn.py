@@ -240,6 +240,7 @@ async def _prompt(
             thread=thread.messages,
             thread_unread=thread.unread,
             memory_off=off is not None,
+            in_dm=message.audience == DM,
             files=files,
             now=datetime.now(turn_row.memory_state.settings.zone),
             style=context.style,

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from playground.model.formation import TOPICS, Document, Memories, level_of, name_of, told_in
 from playground.model.lexicon import is_japanese, singular
@@ -33,6 +35,8 @@ SAY: Final = {
     "dislike": ("I don't like {}", "{}は苦手です"),
     "recall": ("Here is what you told me:\n\n{}", "伺った内容は次のとおりです。\n\n{}"),
     "nothing": ("You have not told me that yet. Tell me, for example: I like ramen.", "それは、まだ伺っていません。「ラーメンが好きです」のように教えてください。"),
+    "not_here": ("I do not know that here; you may have told me in another conversation. Tell me, for example: I like ramen.", "ここではわかりません。ほかの会話で伺ったかもしれません。「ラーメンが好きです」のように教えてください。"),
+    "memory_off": ("Memory is off for this message, so I remember nothing about you.", "このメッセージでは記憶がオフになっているので、何も覚えていません。"),
     "cannot": ("I cannot do that here.", "ここではできません。"),
     "topics": ("{}: build something small with it.|Generative AI: it writes text and code.|Web3: a web on blockchains.|Edge computing: data stays near its source.|Zero trust: nothing is trusted.|Quantum computing: a new way to compute.", "{}: 小さなものを作りながら学べます。|生成AI: 文章やコードを作ります。|Web3: ブロックチェーンの上のウェブです。|エッジコンピューティング: 近くで処理します。|ゼロトラスト: 何も信頼しません。|量子コンピューティング: 新しい計算です。"),
     "error": ("I could not do that; nothing was changed.", "できませんでした。何も変わっていません。"),
@@ -45,12 +49,46 @@ SAY: Final = {
     "messages": ("I have read it. A stand-in does not sum it up.", "読みました。代役なので、要約はしません。"),
     "not_remembered": ("I will not remember that.", "これは覚えません。"),
     "not_found": ("I found nothing like that in my memory.", "それについて覚えていることは見つかりませんでした。"),
+    "not_found_here": ("I found nothing like that among what I may use here.", "ここで使える記憶の中には見つかりませんでした。"),
     "create": ("Done, I will remember that.", "覚えました。"),
     "update": ("Done, I have changed that.", "変更しました。"),
     "delete": ("Done, I have forgotten that.", "忘れました。"),
     "done": ("Done.", "わかりました。"),
 }  # fmt: skip
+_INSTEAD: Final = {
+    "Memory is off for this message": {"nothing": "memory_off"},
+    "say that you do not know it here": {"nothing": "not_here", "not_found": "not_found_here"},
+}
+"""The texts that an instruction of the prompt replaces, and those that it asks for."""
 _NUMBERS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+
+
+@dataclass(frozen=True)
+class _Person:
+    """The facts in the prompt about a person, the most liked first, and the texts of replies."""
+
+    known: list[Said]
+    say: Mapping[str, str]
+
+    def facts(self, *names: str) -> list[Said]:
+        """Return what is known under these names of the table of sentences."""
+        return [fact for fact in self.known if fact.name in names]
+
+    @property
+    def tastes(self) -> list[Said]:
+        """Likes and interests."""
+        return [fact for fact in self.facts("like", "interest") if fact.level >= 50]
+
+    def liked(self, kind: str, one: Said) -> list[str]:
+        """Return the names of what the person likes of a kind, without what is not welcome."""
+        tastes = [fact for fact in self.tastes if (fact.domain or fact.value) == kind]
+        return self.welcome((fact.things[0] for fact in tastes), one)
+
+    def welcome(self, names: Iterable[str], one: Said) -> list[str]:
+        """Leave out what the person avoids or dislikes, and what the sentence excludes."""
+        bad = self.facts("avoid", "dislike", "gone")
+        unwelcome = [thing for fact in bad for thing in fact.things] + [one.gaps.get("not", "")]
+        return [name for name in names if not any(_same(name, other) for other in unwelcome)]
 
 
 def texts_for(prompt: Prompt) -> dict[str, str]:
@@ -61,21 +99,22 @@ def texts_for(prompt: Prompt) -> dict[str, str]:
     in_japanese = is_japanese(prompt.last_user_text)
     if wished:
         in_japanese = wished[-1].lower() in {"in japanese", "日本語で"}
-    return {name: texts[in_japanese] for name, texts in SAY.items()}
+    say = {name: texts[in_japanese] for name, texts in SAY.items()}
+    for instruction, instead in _INSTEAD.items():
+        if instruction in prompt.instructions:
+            say |= {name: say[other] for name, other in instead.items()}
+    return say
 
 
 def reply_to(prompt: Prompt) -> str:
     """Return the reply to all sentences of the message."""
-    say, said, kept = (
-        texts_for(prompt),
-        read(prompt.last_user_text),
-        statements(prompt.last_user_text),
-    )
+    say, text = texts_for(prompt), prompt.last_user_text
     if prompt.last_files:
         return say["files"].format("\n".join(f"- `{file}`" for file in prompt.last_files))
-    known, ignored = _known(prompt, say), STATEMENTS | {"unknown"}
+    said, kept = read(text), statements(text)
+    person, ignored = _Person(_known(prompt, say), say), STATEMENTS | {"unknown"}
     answered = [one for one in said if one in kept or one.name not in ignored]
-    told = list(dict.fromkeys(_answer(one, known, say) for one in answered))
+    told = list(dict.fromkeys(_REPLIES.get(one.name, _fixed)(one, person) for one in answered))
     unknown = not said or any(one.name == "unknown" for one in said)
     together = "\n\n" if "\n" in "".join(told) else " "
     if together == " " and re.search(r"bullet|箇条書き", f"{prompt.framed('preferences')}"):
@@ -117,40 +156,55 @@ def _told(content: dict[str, Any], say: dict[str, str]) -> list[Said]:
     return told or [Said(next(topics, "fact"), 0, text, text, {}, (text,))]
 
 
-def _answer(one: Said, known: list[Said], say: dict[str, str]) -> str:
-    """Return the reply to one sentence; avoided and disliked things are never suggested."""
-    tastes = [f for f in known if f.name in {"like", "interest"} and f.level >= 50]
-    bad = [fact for fact in known if fact.name in {"avoid", "dislike", "gone"}]
-    not_now = [thing for fact in bad for thing in fact.things] + [one.gaps.get("not", "")]
-    good = [fact for fact in tastes if not any(_same(fact.things[0], name) for name in not_now)]
-    liked, topics = (
-        [f.things[0] for f in good if (f.domain or f.value) == kind] for kind in ("food", "tech")
-    )
-    if one.name in STATEMENTS:
-        return say["noted" if "length" in one.gaps else "said"].format(without_marks(one.clause))
-    if one.name == "topics":
-        given = one.gaps.get("n", "1").lower()
-        first, *general = say["topics"].split("|")
-        lines = [*map(first.format, topics), *general][: _NUMBERS.get(given) or int(given)]
-        lines = [re.sub(r"^(.*?): ", r"**\1**: ", line) for line in lines]
-        return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
-    if one.name in {"eat", "week"}:
-        names = liked if one.name == "eat" else [*liked[:1], *topics]
-        dishes = [
-            dish for dish in say["dishes"].split("|") if not any(_same(dish, no) for no in not_now)
-        ]
-        key, offered = ("eat", names) if names else ("ideas", dishes)
-        lines = [say[key if offered else "nothing"].format(_bold(offered[:1]))]
-        lines += [f"- {name}" for name in names[1:3]]
-        mind = [fact.clause for fact in known if fact.name in {"avoid", "dislike", "diet"}]
-        told = "\n".join(lines)
-        return f"{told}\n\n{say['mind'].format(say['and'].join(mind))}" if mind else told
-    if one.name in {"recall", "show_memories"}:
-        shown = tastes if one.value in ("like", "interest") else known
-        lines = [f"- **{f.clause}**" for f in shown if f.name == one.value or one.name != "recall"]
-        return say["recall"].format("\n".join(dict.fromkeys(lines))) if lines else say["nothing"]
+def _confirmation(one: Said, person: _Person) -> str:
+    key = "noted" if "length" in one.gaps else "said"
+    return person.say[key].format(without_marks(one.clause))
+
+
+def _topics(one: Said, person: _Person) -> str:
+    given = one.gaps.get("n", "1").lower()
+    count = _NUMBERS.get(given) or int(given)
+    interest, *general = person.say["topics"].split("|")
+    lines = [*map(interest.format, person.liked("tech", one)), *general][:count]
+    bold = (re.sub(r"^(.*?): ", r"**\1**: ", line) for line in lines)
+    return "\n".join(f"{number}. {line}" for number, line in enumerate(bold, 1))
+
+
+def _suggestion(one: Said, person: _Person) -> str:
+    """Suggest what the person likes, else one of three dishes; say what was kept in mind."""
+    food = person.liked("food", one)
+    names = food if one.name == "eat" else [*food[:1], *person.liked("tech", one)]
+    dishes = person.welcome(person.say["dishes"].split("|"), one)
+    key = "eat" if names else "ideas" if dishes else "nothing"
+    lines = [person.say[key].format(_bold((names or dishes)[:1]))]
+    lines += [f"- {name}" for name in names[1:3]]
+    if mind := [fact.clause for fact in person.facts("avoid", "dislike", "diet")]:
+        lines += ["", person.say["mind"].format(person.say["and"].join(mind))]
+    return "\n".join(lines)
+
+
+def _recall(one: Said, person: _Person) -> str:
+    shown = person.tastes if one.value in ("like", "interest") else person.known
+    asked = [fact for fact in shown if fact.name == one.value or one.name != "recall"]
+    lines = dict.fromkeys(f"- **{fact.clause}**" for fact in asked)
+    return person.say["recall"].format("\n".join(lines)) if lines else person.say["nothing"]
+
+
+def _fixed(one: Said, person: _Person) -> str:
+    """Return the text that has the sentence's name, with its things in it."""
     gaps = [one.gaps[gap] for gap in ("a", "b") if gap in one.gaps]
-    return say.get(one.name, say["cannot"]).format(_bold(gaps or list(one.things)))
+    text = person.say.get(one.name, person.say["cannot"])
+    return text.format(_bold(gaps or list(one.things)))
+
+
+_Reply: TypeAlias = Callable[[Said, _Person], str]
+_REPLIES: Final[Mapping[str, _Reply]] = {
+    **dict.fromkeys(STATEMENTS, _confirmation),
+    "topics": _topics,
+    **dict.fromkeys(("eat", "week"), _suggestion),
+    **dict.fromkeys(("recall", "show_memories"), _recall),
+}
+"""Functions that make the reply to a sentence, by its name; any other sentence has `_fixed`."""
 
 
 def _same(name: str, other: str) -> bool:
