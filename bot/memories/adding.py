@@ -163,14 +163,8 @@ class MemoryAdder:
         where = await self.audiences.view_in(person, quoted.channel)
         try:
             change = await self._as_fact(where.own, quoted, "command")
-        except InvalidContent:
-            return _beside(_not_stored(language, quoted.text))
-        except MemoryOff:
-            return _beside(say(language, "off_refused"))
-        except _Unlearned as unlearned:
-            return _beside(say(language, unlearned.key))
-        except EmbeddingsUnavailable:
-            return _beside(say(language, "command_failed"))
+        except (EmbeddingsUnavailable, InvalidContent, MemoryOff, _Unlearned) as problem:
+            return _beside(_why_not(language, problem, quoted.text))
         log.info("a person stored what had been refused")
         return _notice_payload(language, await self._notice(person, [change]))
 
@@ -194,14 +188,8 @@ class MemoryAdder:
         quoted = QuotedSentence(text=words[:_LIMIT], channel=channel, ts=ts)
         try:
             stored = await self._stored(person, settings, quoted)
-        except InvalidContent:
-            return ephemeral_payload(_not_stored(language, quoted.text))
-        except MemoryOff:
-            return ephemeral_payload(say(language, "off_refused"))
-        except _Unlearned as unlearned:
-            return ephemeral_payload(say(language, unlearned.key))
-        except EmbeddingsUnavailable:
-            return ephemeral_payload(say(language, "command_failed"))
+        except (EmbeddingsUnavailable, InvalidContent, MemoryOff, _Unlearned) as problem:
+            return ephemeral_payload(_why_not(language, problem, quoted.text))
         if stored is None:
             return ephemeral_payload(say(language, "add_nothing"))
         if isinstance(stored, RefusedProposal):
@@ -313,6 +301,18 @@ async def _unlearned(
         return "remember_forgotten"
     off_record = await is_off_record(connection, person, channel, ts, thread)
     return "remember_off_record" if off_record else None
+
+
+def _why_not(language: Language, problem: Exception, text: str) -> str:
+    """Return the sentence that says why `text` was not stored."""
+    match problem:
+        case InvalidContent():
+            return _not_stored(language, text)
+        case MemoryOff():
+            return say(language, "off_refused")
+        case _Unlearned():
+            return say(language, problem.key)
+    return say(language, "command_failed")
 
 
 def _not_stored(language: Language, text: str) -> str:

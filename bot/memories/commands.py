@@ -56,7 +56,7 @@ class SlashCommands:
             "export": self.exporting.exported,
             "pause": self.controls.paused,
             "resume": self.controls.resumed,
-            "incognito": self.controls.incognito_typed,
+            "incognito": self.controls.incognito.typed,
             "help": self._help,
         }
 

@@ -1,4 +1,4 @@
-"""A person's controls: pause, incognito, consent, and not to remember a message."""
+"""A person's controls of memory: pause, consent and settings."""
 
 from __future__ import annotations
 
@@ -8,22 +8,17 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.conversation.callbacks import ScheduleAllFormation
 from bot.conversation.history import (
     LastTurn,
     discard_unformed_words,
-    has_turn,
     last_turn,
-    put_scope_off_record,
 )
 from bot.locale import Language, say
+from bot.memories.incognito import Incognito
 from bot.memories.tool_undo import UndoableChanges
-from bot.slack.messages import Message, is_direct
-from bot.types import DIRECT, ConsentMode, MemoryOffReason, PersonSettings
-from bot.users.incognito import EVERYWHERE, is_on, switch_off, switch_on
+from bot.slack.messages import Message
+from bot.types import ConsentMode, MemoryOffReason, PersonSettings
 from bot.users.policies import AccessControl
 from bot.users.profiles import Profiles
 from bot.users.settings import (
@@ -31,14 +26,12 @@ from bot.users.settings import (
     decide,
     note_toured,
     pause,
-    read_memory_state,
     read_settings,
     resume,
 )
 from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.memory_state import (
     consent_question,
-    incognito_notice,
     memory_off_text,
     paused_notice,
 )
@@ -53,7 +46,6 @@ from bot.views.settings import (
     settings_form,
     settings_payload,
 )
-from bot.views.subcommands import parse_on_off
 from bot.views.time_forms import may_end_pause, pause_end, tomorrow_morning
 from bot.views.views import SlackView, payload_view, sentence_view
 from memory import Person, Pool, lock_for_forgetting, person_transaction
@@ -78,6 +70,11 @@ class MemoryControls:
         return UndoableChanges(
             self.pool, self.people, self.schedule_all_formation, consent=self.consent
         )
+
+    @property
+    def incognito(self) -> Incognito:
+        """The switch of incognito."""
+        return Incognito(self.pool, consent=self.consent)
 
     async def zone(self, person: Person) -> tzinfo:
         """Return the person's time zone."""
@@ -145,35 +142,10 @@ class MemoryControls:
         self.people.invalidate(person)
         return settings
 
-    async def go_incognito(
-        self, person: Person, scope: str = DIRECT, *, since: str | None = None
-    ) -> None:
-        """Switch incognito on, see `bot.users.incognito`; `since` is a message's ts, else now."""
-        async with person_transaction(self.pool, person) as connection:
-            await lock_for_forgetting(connection, person)
-            begins = await switch_on(connection, person, scope, since=since)
-            await put_scope_off_record(connection, person, scope, begins)
-        log.info("a person switched incognito on")
-
-    async def end_incognito(self, person: Person, scope: str = DIRECT) -> bool:
-        """Switch incognito off; False if it was off already."""
-        async with person_transaction(self.pool, person) as connection:
-            return await switch_off(connection, person, scope)
-
     async def message_before(self, message: Message) -> LastTurn | None:
         """Return the author's previous message in the thread, or in all direct messages."""
         async with person_transaction(self.pool, message.person) as connection:
             return await last_turn(connection, message)
-
-    async def permits(self, connection: AsyncConnection[DictRow], message: Message) -> bool:
-        """Say whether something of a message may be written, in the transaction that writes."""
-        memory_state = await read_memory_state(connection, message, self.consent)
-        # Without its turn the person has been erased while it was being answered.
-        return (
-            memory_state.off is None
-            and memory_state.on_record
-            and await has_turn(connection, message)
-        )
 
     async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Answer ``/memories pause``; words that are not a time open a modal."""
@@ -301,53 +273,6 @@ class MemoryControls:
         """Ask whether the person agrees to memory."""
         del person
         return consent_question(language)
-
-    async def incognito_typed(
-        self, person: Person, language: Language, words: str, channel: str
-    ) -> Payload:
-        """Answer ``/memories incognito``: Slack does not tell a command which thread it is in."""
-        on = parse_on_off(words)
-        if words and on is None:
-            return ephemeral_payload(say(language, "incognito_usage"))
-        if on is None:
-            async with person_transaction(self.pool, person) as connection:
-                on = not await is_on(connection, person, [DIRECT])
-        if on:
-            await self.go_incognito(person)
-        else:
-            await self.end_incognito(person)
-        return await self.incognito_shown(person, language, on=on, elsewhere=not is_direct(channel))
-
-    async def incognito_shown(
-        self,
-        person: Person,
-        language: Language,
-        *,
-        on: bool,
-        scope: str = DIRECT,
-        elsewhere: bool = False,
-    ) -> Payload:
-        """Say that incognito is on or off, and what that means."""
-        off = None
-        if not on:
-            async with person_transaction(self.pool, person) as connection:
-                settings = await read_settings(connection, person)
-            if reason := settings.off_reason(self.consent):
-                off = memory_off_text(language, reason, settings)
-        return incognito_notice(language, scope, on=on, elsewhere=elsewhere, more=off)
-
-    async def incognito_ended(self, person: Person, language: Language, value: str) -> Payload:
-        """Answer the button below a reply; `value` names the switch."""
-        await self.end_incognito(person, value)
-        return await self.incognito_shown(person, language, on=False, scope=value)
-
-    async def incognito_in_home(self, person: Person, language: Language, chosen: str) -> None:
-        """Switch incognito on in direct messages, or off everywhere; Home shows the result."""
-        del language
-        if chosen == "on":
-            await self.go_incognito(person)
-        else:
-            await self.end_incognito(person, EVERYWHERE)
 
     async def refusal_asked(self, person: Person, language: Language) -> Payload:
         """Ask whether memory is to be switched off, and name what would be lost."""

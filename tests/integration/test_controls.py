@@ -267,7 +267,7 @@ async def test_incognito_covers_all_direct_messages(app: App) -> None:
     off = await app.ask(place, "Turn incognito off")
     assert say("en", "off_incognito_dm") in footer(app, off)
     assert nothing_kept(app, off)
-    ended = await app.wiring.controls.incognito_ended(off.person, "en", DIRECT)
+    ended = await app.wiring.controls.incognito.ended(off.person, "en", DIRECT)
     assert say("en", "incognito_off_dm") in ended["text"]
     foods = [content["food_name"] for content in await app.form(before)]
     assert sorted(foods) == ["okonomiyaki", "ramen"]
@@ -305,7 +305,7 @@ async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
         if e["action_id"] == INCOGNITO_OFF_ACTION
     }
     who = person(place, app)
-    payload = await app.wiring.controls.incognito_ended(who, "en", switched)
+    payload = await app.wiring.controls.incognito.ended(who, "en", switched)
     assert say("en", "incognito_off_thread") in payload["text"]
     await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
     assert "ramen" in app.request_texts()[-1]
@@ -319,7 +319,7 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
     assert await app.form(formed)
     edited = await app.receive(place, "I love soba")
     answered = await app.ask(place, "I love udon")
-    await app.wiring.controls.go_incognito(who, since=app.slack.say(place.user)["ts"])
+    await app.wiring.controls.incognito.begin(who, since=app.slack.say(place.user)["ts"])
     queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
@@ -328,7 +328,7 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
         await updates.reword(*where, question="I love natto", words="I love natto")
     assert nothing_kept(app, answered)
     await app.wiring.inbox.reopen(replace(answered, event_id="Ev2", text="I love natto"))
-    assert await app.wiring.controls.end_incognito(who)
+    assert await app.wiring.controls.incognito.end(who)
     for message in (edited, answered, queued):
         await app.answering.drain(message.thread)
         assert nothing_kept(app, message)
@@ -393,7 +393,7 @@ async def test_no_prompt_is_suggested_from_memory_while_incognito(app: App) -> N
     await suggest()
     method = "assistant.threads.setSuggestedPrompts"
     assert "ramen" in json.dumps(app.slack.calls(method)[-1]["args"])
-    await app.wiring.controls.go_incognito(who)
+    await app.wiring.controls.incognito.begin(who)
     await suggest()
     assert "ramen" not in json.dumps(app.slack.calls(method)[-1]["args"])
 
@@ -404,7 +404,7 @@ async def test_incognito_is_one_persons_own(app: App) -> None:
     other, team = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     root = await app.ask(place, "<@BOT> hello")
-    await app.wiring.controls.go_incognito(root.person, root.thread)
+    await app.wiring.controls.incognito.begin(root.person, root.thread)
     theirs = PersonThread(other, team, place.channel, "", root.ts)
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
@@ -418,7 +418,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     await app.receive(place, "I love soba")
     root = await app.ask(place, "hello")
     if why == "incognito":
-        await app.wiring.controls.go_incognito(who, since=app.slack.say(place.user)["ts"])
+        await app.wiring.controls.incognito.begin(who, since=app.slack.say(place.user)["ts"])
     if why == "paused":
         await app.wiring.controls.pause(who)
         begin_now(app, place)
@@ -426,7 +426,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     if why == "paused":
         await app.wiring.controls.resume(who)
     if why == "incognito":
-        assert await app.wiring.controls.end_incognito(who)
+        assert await app.wiring.controls.incognito.end(who)
     if why == "not to be remembered":
         waiting = await app.wiring.inbox.claim(secret.thread)
         assert waiting is not None
@@ -464,7 +464,7 @@ async def test_settings_can_be_erased(app: App) -> None:
     place = app.slack.place()
     who = person(place, app)
     await app.wiring.controls.pause(who)
-    await app.wiring.controls.go_incognito(who)
+    await app.wiring.controls.incognito.begin(who)
     erased = await erase_person(app.pool, who)
     assert (erased.counts["person_settings"], erased.counts["incognito_threads"]) == (1, 1)
     async with person_transaction(app.pool, who) as connection:

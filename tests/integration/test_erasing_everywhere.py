@@ -63,7 +63,7 @@ async def lived(app: App, place: PersonThread) -> Person:
     await wiring.slash_commands.memories(person, "en", "export", place.channel)
     await wiring.home_publisher.opened(person, slack_hash="")
     await wiring.suggested_prompts.suggest(person.team_id, person.user_id, place.channel)
-    await wiring.controls.go_incognito(person)
+    await wiring.controls.incognito.begin(person)
     await wiring.controls.pause(person)
     app.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES"

@@ -520,13 +520,13 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     controls = visit.app.wiring.controls
     await visit.work()
-    await controls.go_incognito(visit.person, f"{visit.person.team_id}.C1.1.0")
+    await controls.incognito.begin(visit.person, f"{visit.person.team_id}.C1.1.0")
     await visit.work()
     where += say("en", "listed") + say("en", "home_incognito_threads", count=1)
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     await visit.click(HOME_MORE_ACTION, value="off")
     assert say("en", "incognito_on_button") in await visit.text()
-    assert not await controls.end_incognito(visit.person, EVERYWHERE)
+    assert not await controls.incognito.end(visit.person, EVERYWHERE)
 
 
 async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:

@@ -205,7 +205,7 @@ class ControlTools:
         if not await self._controls.people.is_incognito(message):
             return _error("Incognito is off.")
         # The message that says it is on has the button that ends it.
-        shown = partial(self._controls.incognito_shown, on=True, scope=scope_of(message))
+        shown = partial(self._controls.incognito.shown, on=True, scope=scope_of(message))
         self._show_after({"action": "incognito_off"}, shown)
         return {"proposed": True, "done": False}
 

@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from bot.conversation.claimed_message import ClaimedMessage
+from bot.conversation.history import has_turn
 from bot.conversation.turns import TurnRow
 from bot.conversation.unformed import final_question
 from bot.locale import Language
@@ -24,6 +25,7 @@ from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import PayloadMaker
+from bot.users.settings import read_memory_state
 from bot.views.blocks import Payload
 from bot.views.refusals import quoted_sentence_of, refusal_payload
 from memory import (
@@ -190,7 +192,9 @@ def open_tools(
         off = memory_state.off is not None
 
         async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
-            if not await controls.permits(connection, message):
+            now = await read_memory_state(connection, message, controls.consent)
+            # Without its turn the person has been erased while it was being answered.
+            if now.off or not now.on_record or not await has_turn(connection, message):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 
         def tools() -> tuple[MemoryTools, ControlTools]:
