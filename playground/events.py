@@ -7,9 +7,9 @@ from typing import Any
 from playground.delivery import Deliveries
 from playground.installation import Installation
 from playground.manifest import Manifest
-from playground.records import Channel, Json, User
+from playground.records import Channel, Identity, Json, User, new_id
 from playground.rich_text import as_read
-from playground.workspace import Identity, Workspace, new_id
+from playground.workspace import Workspace
 
 VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
 MESSAGE_SUBSCRIPTIONS = {

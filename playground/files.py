@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from playground.records import File, Json
+from playground.records import File, Json, new_id
 from playground.slack import Slack
-from playground.workspace import NotFoundError, Workspace, new_id
+from playground.workspace import NotFoundError, Workspace
 
 DOWNLOAD = "url_private"
 """The method name of faults of downloads."""

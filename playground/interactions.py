@@ -1,4 +1,4 @@
-"""Commands, clicks, shortcuts and modals."""
+"""Commands, clicks, shortcuts and submitted modals."""
 
 import secrets
 import time
@@ -14,15 +14,13 @@ from playground.guidance import message_advice, view_advice
 from playground.posting import Posting
 from playground.records import Channel, Json, Message, User, View
 from playground.rich_text import as_read
-from playground.updates import Updates
+from playground.views import Views
 from playground.violations import UNSEEN, Violations
-from playground.workspace import Workspace, new_id
+from playground.workspace import Workspace
 
 TRIGGER_SECONDS = 3.0
 RESPONSE_URL_SECONDS = 1800.0
 RESPONSE_URL_USES = 5
-STACK = 3
-FORMER = 3
 
 
 @dataclass(kw_only=True)
@@ -55,18 +53,17 @@ class Interactions:
         workspace: Workspace,
         deliveries: Deliveries,
         posting: Posting,
-        updates: Updates,
+        views: Views,
         violations: Violations,
     ) -> None:
         self._workspace = workspace
         self._deliveries = deliveries
         self._posting = posting
-        self._updates = updates
+        self._views = views
         self._violations = violations
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self.base_url = ""
-        self._former: dict[str, list[list[Json]]] = {}
 
     def _trigger(self, user: User, view: str = "") -> str:
         _forget_old(self.triggers, TRIGGER_SECONDS * 10)
@@ -81,19 +78,15 @@ class Interactions:
         self.response_urls[key] = target
         return f"{self.base_url}/{key}"
 
-    def _team(self) -> Json:
-        identity = self._workspace.identity
-        return {"id": identity.team_id, "domain": identity.team_domain}
-
     def _envelope(self, kind: str, user: User) -> Json:
-        name = user.name.lower()
+        identity, name = self._workspace.identity, user.name.lower()
         return {
             "type": kind,
-            "team": self._team(),
-            "enterprise": self._workspace.identity.enterprise,
-            "is_enterprise_install": bool(self._workspace.identity.enterprise_id),
+            "team": {"id": identity.team_id, "domain": identity.team_domain},
+            "enterprise": identity.enterprise,
+            "is_enterprise_install": bool(identity.enterprise_id),
             "user": {"id": user.id, "username": name, "name": name, "team_id": user.team},
-            "api_app_id": self._workspace.identity.app_id,
+            "api_app_id": identity.app_id,
             "token": VERIFICATION_TOKEN,
         }
 
@@ -106,7 +99,7 @@ class Interactions:
             "team_id": identity.team_id,
             "team_domain": identity.team_domain,
             "channel_id": channel.id,
-            "channel_name": channel_name(channel),
+            "channel_name": channel.name_in_payloads,
             "user_id": user.id,
             "user_name": user.name.lower(),
             "command": command,
@@ -171,7 +164,9 @@ class Interactions:
         `values` is what the view's other elements hold meanwhile, as in `submit`; `file_of` makes
         file objects of ids.
         """
-        blocks = self._blocks_seen(place, block_id)
+        blocks: list[Json] = place.body.get("blocks", [])
+        if isinstance(place, View):
+            blocks = self._views.blocks_seen(place, block_id)
         block, action = element_in(blocks, action_id, block_id, value)
         action |= {
             "action_id": action_id,
@@ -182,24 +177,14 @@ class Interactions:
         if isinstance(place, Message):
             body |= self._from_message(user, place)
             body["state"] = {"values": state_of(blocks, {})}
+            body["trigger_id"] = self._trigger(user)
         else:
             body["container"] = {"type": "view", "view_id": place.id}
             held = state_of(blocks, values or {}, file_of=file_of)
             body["view"] = {**place.body, "blocks": blocks, "state": {"values": held}}
-        is_view = isinstance(place, View)
-        body["trigger_id"] = self._trigger(user, place.id if isinstance(place, View) else "")
+            body["trigger_id"] = self._trigger(user, place.id)
         body["actions"] = [action]
-        if is_view:
-            body.pop("response_url", None)
         return await self._deliveries.send_request("interactive", action_id, body)
-
-    def _blocks_seen(self, place: Message | View, block_id: str | None) -> list[Json]:
-        """The blocks a click was made in: of a view, perhaps those it had a moment before."""
-        now: list[Json] = place.body.get("blocks", [])
-        if isinstance(place, Message) or block_id is None:
-            return now
-        known = [now, *self._former.get(place.id, [])]
-        return next((blocks for blocks in known if _holds(blocks, block_id)), now)
 
     def _from_message(self, user: User, message: Message) -> Json:
         channel = self._workspace.channel(message.channel)
@@ -221,7 +206,7 @@ class Interactions:
         )
         part: Json = {
             "container": container,
-            "channel": {"id": channel.id, "name": channel_name(channel)},
+            "channel": {"id": channel.id, "name": channel.name_in_payloads},
             "response_url": self._response_url("actions", target),
         }
         if not message.only_for:
@@ -275,13 +260,13 @@ class Interactions:
         if action == "errors" and not answer.get("errors"):
             self._complaints(delivery, ["missing required field: errors"])
         elif action == "clear":
-            self.close_all(view.user)
+            self._views.close_all(view.user)
         elif action == "update":
-            self.replace_view(view, answer["view"])
+            self._views.replace(view, answer["view"])
         elif action == "push":
-            self.open_view(view.user, answer["view"], on=view)
+            self._views.open(view.user, answer["view"], on=view)
         elif action != "errors":
-            self._close(view)
+            self._views.close(view)
 
     def _complaints(self, delivery: Delivery, complaints: list[str]) -> list[str]:
         """Mark a delivery whose answer Slack would not take."""
@@ -291,20 +276,9 @@ class Interactions:
             self._violations.add(f"ack of {delivery.name}", complaints)
         return complaints
 
-    def _close(self, *views: View) -> None:
-        for view in views:
-            view.closed = True
-            self._workspace.save(view)
-        if views:
-            self._updates.publish({"changed": "views", "user": views[0].user})
-
-    def close_all(self, user: str) -> None:
-        """Close a person's whole stack of modals."""
-        self._close(*self._workspace.open_views(user))
-
     async def close(self, user: User, view: View) -> Delivery | None:
         """Close a modal; the app hears of it if the view asked for that."""
-        self._close(view)
+        self._views.close(view)
         if not view.body.get("notify_on_close"):
             return None
         body = self._envelope("view_closed", user)
@@ -312,51 +286,6 @@ class Interactions:
         return await self._deliveries.send_request(
             "interactive", view.body.get("callback_id", ""), body
         )
-
-    def view_body(self, content: Json, view_id: str, root: str, previous: str) -> Json:
-        """The view object Slack returns for what the app sent."""
-        identity = self._workspace.identity
-        content = {**content, "blocks": with_ids(content["blocks"])}
-        return {
-            "id": view_id,
-            "team_id": identity.team_id,
-            "callback_id": "",
-            "external_id": "",
-            "private_metadata": "",
-            "clear_on_close": False,
-            "notify_on_close": False,
-            **content,
-            "state": {"values": state_of(content["blocks"], {})},
-            "hash": f"{int(time.time())}.{secrets.token_hex(4)}",
-            "root_view_id": root,
-            "previous_view_id": previous or None,
-            "app_id": identity.app_id,
-            "app_installed_team_id": identity.team_id,
-            "bot_id": identity.bot_id,
-        }
-
-    def open_view(self, user: str, content: Json, *, on: View | None = None) -> View:
-        """Open a modal, on top of another one if given; or publish a Home tab."""
-        view_id = new_id("V")
-        root = on.root if on is not None else view_id
-        previous = on.id if on is not None else ""
-        body = self.view_body(content, view_id, root, previous)
-        view = View(id=view_id, user=user, body=body, root=root, previous=previous)
-        self._workspace.add_view(view)
-        self._updates.publish({"changed": "views", "user": user})
-        return view
-
-    def replace_view(self, view: View, content: Json) -> None:
-        """Give an open view new content; its id stays."""
-        kept = [view.body["blocks"], *self._former.get(view.id, [])]
-        self._former[view.id] = kept[:FORMER]
-        view.body = self.view_body(content, view.id, view.root, view.previous)
-        self._workspace.save(view)
-        self._updates.publish({"changed": "views", "user": view.user})
-
-
-def _holds(blocks: list[Json], block_id: str) -> bool:
-    return any(block["block_id"] == block_id for block in blocks)
 
 
 def _forget_old(kept: dict[str, Any], seconds: float) -> None:
@@ -366,9 +295,3 @@ def _forget_old(kept: dict[str, Any], seconds: float) -> None:
         if now - kept[key].born <= seconds:
             break
         del kept[key]
-
-
-def channel_name(channel: Channel) -> str:
-    """The name of a conversation in commands and clicks."""
-    names = {"im": "directmessage", "private": "privategroup", "mpim": f"mpdm-{channel.name}"}
-    return names.get(channel.kind, channel.name)

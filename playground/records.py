@@ -1,10 +1,14 @@
-"""Records of a workspace: people, conversations, messages, views, agent sessions."""
+"""Records of a workspace: its identity, people, conversations, messages, views, agent sessions."""
 
+import random
+import string
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["public", "private", "mpim", "im"]
 Json = dict[str, Any]
+
+_ALPHABET = string.ascii_uppercase + string.digits
 
 CHANNEL_TYPES: dict[Kind, str] = {
     "public": "channel",
@@ -18,6 +22,42 @@ SCOPE_PREFIXES: dict[Kind, str] = {
     "mpim": "mpim",
     "im": "im",
 }
+
+
+@dataclass(kw_only=True, frozen=True)
+class Identity:
+    """The ids of the team, and of the app and its bot in it.
+
+    `enterprise_id` and `enterprise_name` are those of its organisation, "" for none.
+    """
+
+    team_id: str
+    app_id: str
+    bot_id: str
+    bot_user_id: str
+    team_name: str = "Playground"
+    team_domain: str = "playground"
+    enterprise_id: str = ""
+    enterprise_name: str = ""
+
+    @property
+    def enterprise(self) -> Json | None:
+        """The organisation as Slack's payloads name it."""
+        if not self.enterprise_id:
+            return None
+        return {"id": self.enterprise_id, "name": self.enterprise_name}
+
+
+def new_identity() -> Identity:
+    """The ids of a new app in a new team."""
+    return Identity(
+        team_id=new_id("T"), app_id=new_id("A"), bot_id=new_id("B"), bot_user_id=new_id("U")
+    )
+
+
+def new_id(prefix: str) -> str:
+    """An id of Slack's form: a prefix and ten capital letters or digits."""
+    return prefix + "".join(random.choices(_ALPHABET, k=10))  # noqa: S311
 
 
 @dataclass(kw_only=True)
@@ -49,6 +89,12 @@ class Channel:
     shared: bool = False
     archived: bool = False
     creator: str = ""
+
+    @property
+    def name_in_payloads(self) -> str:
+        """The name of the conversation in commands and clicks."""
+        names = {"im": "directmessage", "private": "privategroup", "mpim": f"mpdm-{self.name}"}
+        return names.get(self.kind, self.name)
 
     @property
     def channel_type(self) -> str:

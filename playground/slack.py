@@ -16,12 +16,13 @@ from playground.interactions import Interactions
 from playground.manifest import Manifest
 from playground.posting import Posting
 from playground.rate_limits import RateLimits
-from playground.records import Json
+from playground.records import Json, new_id, new_identity
 from playground.socket_mode import SocketMode
 from playground.storage import Storage
 from playground.updates import Updates
+from playground.views import Views
 from playground.violations import Violations
-from playground.workspace import NotFoundError, Workspace, new_id, new_identity
+from playground.workspace import NotFoundError, Workspace
 
 BOT_TOKEN = "xoxb-playground"  # noqa: S105
 APP_TOKEN = "xapp-playground"  # noqa: S105
@@ -77,6 +78,7 @@ class Slack:
     deliveries: Deliveries
     events: Events
     posting: Posting
+    views: Views
     interactions: Interactions
     violations: Violations
     calls: Calls
@@ -147,6 +149,7 @@ class Workspaces:
         installation = self._organisation if in_organisation else Installation(storage)
         events = Events(workspace, self._manifest, installation, self.deliveries)
         posting = Posting(workspace, events, updates)
+        views = Views(workspace, updates)
         self._all[team_id] = Slack(
             workspaces=self,
             manifest=self._manifest,
@@ -158,9 +161,8 @@ class Workspaces:
             deliveries=self.deliveries,
             events=events,
             posting=posting,
-            interactions=Interactions(
-                workspace, self.deliveries, posting, updates, self._violations
-            ),
+            views=views,
+            interactions=Interactions(workspace, self.deliveries, posting, views, self._violations),
             violations=self._violations,
             calls=self._calls,
             faults=self._faults,

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from playground.records import Channel, Json, User
-from playground.workspace import new_id
+from playground.records import Channel, Json, User, new_id
 
 _TOKEN = re.compile(
     r"(?P<code>`[^`\n]+`)"

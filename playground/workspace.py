@@ -1,57 +1,30 @@
 """The state of the workspace: who is in it, what was said, what is open."""
 
-import random
-import string
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from playground.records import Channel, File, Json, Kind, Message, Thread, User, View
+from playground.records import (
+    Channel,
+    File,
+    Identity,
+    Json,
+    Kind,
+    Message,
+    Thread,
+    User,
+    View,
+    new_id,
+    new_identity,
+)
 from playground.storage import Storage
 
-_ALPHABET = string.ascii_uppercase + string.digits
 STATUS_SECONDS = 120.0
 PROCESSING_SECONDS = 3_600.0
 
 
 class NotFoundError(Exception):
     """There is no such user, channel, message or view."""
-
-
-@dataclass(kw_only=True, frozen=True)
-class Identity:
-    """The ids of the team, and of the app and its bot in it.
-
-    `enterprise_id` and `enterprise_name` are those of its organisation, "" for none.
-    """
-
-    team_id: str
-    app_id: str
-    bot_id: str
-    bot_user_id: str
-    team_name: str = "Playground"
-    team_domain: str = "playground"
-    enterprise_id: str = ""
-    enterprise_name: str = ""
-
-    @property
-    def enterprise(self) -> Json | None:
-        """The organisation as Slack's payloads name it."""
-        if not self.enterprise_id:
-            return None
-        return {"id": self.enterprise_id, "name": self.enterprise_name}
-
-
-def new_identity() -> Identity:
-    """The ids of a new app in a new team."""
-    return Identity(
-        team_id=new_id("T"), app_id=new_id("A"), bot_id=new_id("B"), bot_user_id=new_id("U")
-    )
-
-
-def new_id(prefix: str) -> str:
-    """An id of Slack's form: a prefix and ten capital letters or digits."""
-    return prefix + "".join(random.choices(_ALPHABET, k=10))  # noqa: S311
 
 
 class Workspace:
@@ -219,12 +192,6 @@ class Workspace:
         if user_id not in self.users:
             raise NotFoundError(f"There is no user {user_id!r}.")
         return self.users[user_id]
-
-    def bot_by_id(self, bot_id: str) -> User | None:
-        """The bot user of a bot id (B…)."""
-        return next(
-            (user for user in self.users.values() if bot_id and user.bot_id == bot_id), None
-        )
 
     def channel(self, channel_id: str) -> Channel:
         """A conversation by id; raises NotFoundError."""

@@ -5,10 +5,9 @@ from typing import Literal
 
 from playground.control.input import BadRequestError, Input
 from playground.faults import Fault
-from playground.records import Json
+from playground.records import Json, new_id
 from playground.sessions import settle_sessions
 from playground.slack import Slack
-from playground.workspace import new_id
 
 _MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
 

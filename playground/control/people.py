@@ -4,10 +4,9 @@ import zoneinfo
 from collections.abc import Awaitable, Callable
 
 from playground.control.input import BadRequestError, Input
-from playground.records import Channel, Json, Kind, Message, User
+from playground.records import Channel, Json, Kind, Message, User, new_id
 from playground.slack import Slack
 from playground.web_api.people import user_object
-from playground.workspace import new_id
 
 _KINDS: dict[str, Kind] = {
     "public": "public",

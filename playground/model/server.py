@@ -1,11 +1,9 @@
-"""The HTTP side: OpenAI's routes, with faults, streams and the journal."""
+"""The HTTP side: OpenAI's routes, with faults and the journal."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -24,32 +22,18 @@ from playground.model.checks import (
     check_tool_choice,
     input_tokens,
 )
-from playground.model.control import WATCHABLE, Control, Fault
+from playground.model.control import WATCHABLE, Control
 from playground.model.control_routes import ControlRoutes
 from playground.model.errors import STATUS_OF_CODE, ApiError, model_not_found
-from playground.model.prompt import Kind, Prompt
+from playground.model.prompt import Prompt
 from playground.model.request_types import Endpoint, RequestType
 from playground.model.responses import ResponseWriter
+from playground.model.streaming import Dropped, Exchange, pause, reset, stream
 
 _MAX_BODY: Final = 32 * 1024 * 1024
 _CREATED: Final = 1_767_225_600
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class _Dropped(Exception):
-    """The connection was reset on purpose."""
-
-
-class Exchange:
-    """One request on its way through: what the journal will say about it."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint: Endpoint = endpoint
-        self.kind: Kind = "reply"
-        self.raw = ""
-        self.answer: dict[str, Any] = {}
-        self.fault: Fault | None = None
 
 
 def create_model_app() -> web.Application:
@@ -113,7 +97,7 @@ class _Server:
                 status, exchange.answer = error.status, error.body()
                 response = error.response()
                 self._control.record("error", endpoint, json.dumps(exchange.answer))
-            except (_Dropped, ConnectionResetError):
+            except (Dropped, ConnectionResetError):
                 exchange.answer["dropped"] = True
                 response = web.Response()
             else:
@@ -144,12 +128,12 @@ class _Server:
             reasons=self._control.settings.reasoning,
         )
         if body.get("stream"):
-            return await self._stream(request, exchange, writer, named=True)
+            return await stream(request, exchange, writer, self._control, named=True)
         if fault and fault.event == "error":
             code = fault.error_code or "server_error"
             status = STATUS_OF_CODE.get(code, 400)
             raise ApiError(status=status, message=f"The request failed: {code}.", code=code)
-        await self._pause(self._control.settings.first_token_ms)
+        await pause(self._control.settings.first_token_ms)
         return web.json_response(writer.whole())
 
     async def chat(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -157,8 +141,8 @@ class _Server:
         body, asked, answer = await self._think(request, exchange, prompt.from_chat)
         writer = ChatWriter(body, answer, input_tokens=input_tokens(asked))
         if body.get("stream"):
-            return await self._stream(request, exchange, writer, named=False)
-        await self._pause(self._control.settings.first_token_ms)
+            return await stream(request, exchange, writer, self._control, named=False)
+        await pause(self._control.settings.first_token_ms)
         return web.json_response(writer.whole())
 
     async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -167,7 +151,7 @@ class _Server:
         check_model(body, embeddings=True)
         answer, tokens = embeddings.answer(body)
         exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
-        await self._pause(self._control.settings.embedding_ms)
+        await pause(self._control.settings.embedding_ms)
         return web.json_response(answer)
 
     async def models(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -255,52 +239,11 @@ class _Server:
         exchange.fault = fault
         if fault is None:
             return
-        await self._pause(fault.delay_ms)
+        await pause(fault.delay_ms)
         if fault.drop:
-            _reset(request)
+            reset(request)
         if fault.error is not None:
             raise fault.error
-
-    async def _pause(self, milliseconds: float) -> None:
-        if milliseconds > 0:
-            await asyncio.sleep(milliseconds / 1000)
-
-    async def _stream(
-        self,
-        request: web.Request,
-        exchange: Exchange,
-        writer: ResponseWriter | ChatWriter,
-        *,
-        named: bool,
-    ) -> web.StreamResponse:
-        settings, fault = self._control.settings, exchange.fault
-        limit = fault.break_after_chars if fault and fault.event is None else None
-        malformed = fault is not None and fault.malformed
-        response = web.StreamResponse(headers={"cache-control": "no-cache"})
-        response.content_type = "text/event-stream"
-        response.charset = "utf-8"
-        await response.prepare(request)
-        sent, first = 0, True
-        for event in writer.events(chunk_chars=settings.chunk_chars):
-            piece = _text_in(event)
-            if piece:
-                await self._pause(settings.first_token_ms if first else settings.token_ms)
-                first = False
-                if malformed and sent + len(piece) > (limit or 0):
-                    await response.write(b'data: {"type": oops\n\n')
-                    return response
-                if limit is not None and sent + len(piece) > limit:
-                    _reset(request)
-                sent += len(piece)
-            data = json.dumps(event, ensure_ascii=False)
-            self._control.record("event", exchange.endpoint, data)
-            await response.write(_as_sse(data, event["type"] if named else None))
-        if limit is not None:
-            _reset(request)
-        if not named:
-            await response.write(b"data: [DONE]\n\n")
-        await response.write_eof()
-        return response
 
 
 async def _read_all(request: web.Request) -> bytes:
@@ -309,33 +252,3 @@ async def _read_all(request: web.Request) -> bytes:
     if len(data) > _MAX_BODY:
         raise ApiError(status=413, message="The request body is larger than 32 MiB.")
     return data
-
-
-def _text_in(event: dict[str, Any]) -> str:
-    """The piece of text or of arguments that an event brings."""
-    delta = event.get("delta")
-    if isinstance(delta, str):
-        return delta
-    for choice in event.get("choices", []):
-        piece: str = choice["delta"].get("content") or ""
-        for call in choice["delta"].get("tool_calls", []):
-            piece += call["function"]["arguments"]
-        return piece
-    return ""
-
-
-def _as_sse(data: str, name: str | None) -> bytes:
-    head = f"event: {name}\n" if name else ""
-    return f"{head}data: {data}\n\n".encode()
-
-
-def _reset(request: web.Request) -> None:
-    """Reset the connection, as a broken network would."""
-    transport = request.transport
-    if transport is not None:
-        connection = transport.get_extra_info("socket")
-        if connection is not None:
-            linger = struct.pack("ii", 1, 0)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        transport.abort()
-    raise _Dropped

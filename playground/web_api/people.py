@@ -103,7 +103,8 @@ def users_list(call: Call) -> Json:
 def bots_info(call: Call) -> Json:
     """bots.info."""
     bot_id = call.text("bot", call.bot.bot_id)
-    bot = call.slack.workspace.bot_by_id(bot_id)
+    users = call.slack.workspace.users.values()
+    bot = next((user for user in users if bot_id and user.bot_id == bot_id), None)
     if bot is None:
         raise SlackError("bot_not_found")
     return {

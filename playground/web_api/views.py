@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from playground.blocks import view_errors
-from playground.interactions import STACK, TRIGGER_SECONDS, Trigger
+from playground.interactions import TRIGGER_SECONDS, Trigger
 from playground.records import Json, View
+from playground.views import STACK
 from playground.web_api.call import Call, SlackError
 
 _VIEW_BYTES = 250_000
@@ -51,8 +52,8 @@ def open_(call: Call) -> Json:
     trigger = _trigger(call)
     view = read_view(call, "modal")
     trigger.used = True
-    call.slack.interactions.close_all(trigger.user)
-    return {"view": call.slack.interactions.open_view(trigger.user, view).body}
+    call.slack.views.close_all(trigger.user)
+    return {"view": call.slack.views.open(trigger.user, view).body}
 
 
 def push(call: Call) -> Json:
@@ -65,7 +66,7 @@ def push(call: Call) -> Json:
     if len(stack) >= STACK:
         raise SlackError("push_limit_reached")
     trigger.used = True
-    return {"view": call.slack.interactions.open_view(trigger.user, view, on=stack[-1]).body}
+    return {"view": call.slack.views.open(trigger.user, view, on=stack[-1]).body}
 
 
 def update(call: Call) -> Json:
@@ -76,7 +77,7 @@ def update(call: Call) -> Json:
     call.args.setdefault("view_id", found.id)
     view = read_view(call, found.body["type"])
     _check_hash(call, found)
-    call.slack.interactions.replace_view(found, view)
+    call.slack.views.replace(found, view)
     return {"view": found.body}
 
 
@@ -105,11 +106,11 @@ def publish(call: Call) -> Json:
     home = call.slack.workspace.homes.get(user)
     if home is None:
         view = read_view(call, "home")
-        return {"view": call.slack.interactions.open_view(user, view).body}
+        return {"view": call.slack.views.open(user, view).body}
     call.args["view_id"] = home.id
     view = read_view(call, "home")
     _check_hash(call, home)
-    call.slack.interactions.replace_view(home, view)
+    call.slack.views.replace(home, view)
     return {"view": home.body}
 
 

@@ -127,7 +127,7 @@ async def test_a_form_hands_a_file_over(granted: Manifest) -> None:
         file = await driver.post("files", user=aya, name="a.txt", content=content)
         other = await driver.post("files", user=aya, name="a.png", content=content)
         foreign = await driver.post("files", user=ben, name="b.txt", content=content)
-        view = slack.interactions.open_view(aya, FORM)
+        view = slack.views.open(aya, FORM)
         for wrong in ([other["id"]], [foreign["id"]], [file["id"], file["id"]], []):
             status, _ = await driver.try_post(
                 "views/submit", view_id=view.id, values={"file": wrong}
