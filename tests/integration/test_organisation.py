@@ -12,6 +12,7 @@ from tests.conftest import Server, oauth_playground, owner_rows
 from tests.integration.test_several_workspaces import Slack, remembered, running, tokens, until
 
 SAID = {"One": "I am interested in AWS.", "Two": "I love ramen"}
+LISTS = "users.conversations"
 WORDS = {"One": "AWS", "Two": "ramen"}
 
 
@@ -59,10 +60,17 @@ async def test_an_organisation_is_served_by_one_token(
         assert {call["team_id"] for call in ours if call["method"] == "views.publish"} == teams
         await until(lambda: {call["outcome"] for call in one.calls()} == {"ok"})
     missed = {name: slack.say(slack.teams[0], "Hello") for name, slack in workspaces.items()}
-    owner_rows(database, "UPDATE listening SET heard_at = now() - interval '1 hour' RETURNING 1")
+    owner_rows(
+        database,
+        "INSERT INTO listening VALUES (%s, now() - interval '1 hour')"
+        " ON CONFLICT (team_id) DO UPDATE SET heard_at = excluded.heard_at",
+        enterprise,
+    )
     async with running(one, stand_in, database):
         for name, slack in workspaces.items():
             await until(lambda: slack.replies(slack.teams[0], missed[name]))  # noqa: B023
+        await until(lambda: {c["args"].get("team_id") for c in one.calls(LISTS)} == teams)
+        await until(lambda: not owner_rows(database, "SELECT 1 FROM catching_up"))
         # The rows of a turn that still runs are deleted by the second purge, after ten minutes.
         open_turns = "SELECT 1 FROM turns WHERE reply IS NULL"
         await until(lambda: not owner_rows(database, open_turns))

@@ -13,7 +13,6 @@ from psycopg.rows import DictRow
 from bot.logs import fault
 from bot.pipeline.backfill.messages import Conversation, MissedMessages
 from bot.pipeline.backfill.window import CATCH_UP
-from bot.queue.jobs import Limits
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import ConversationKind
 from bot.slack.client import SLACK_FAULTS, error_code, is_passing, next_cursor, retry_after
@@ -54,51 +53,59 @@ class Backfill:
         self._slack = slack
 
     async def plan(self, team: str, since: str, cursor: str = "", workspace: str = "") -> None:
-        """List the conversations and followed threads to read from `since`, a Unix time, on.
+        """List what to read from `since`, a Unix time, on: one page of Slack's list, from `cursor`.
 
-        A day is the farthest that is gone back. Of an organisation, whose token Slack gives the
-        conversations of one workspace at a time, the first job schedules one for each workspace.
+        Slack gives an organisation's token the conversations of one workspace at a time: the first
+        job schedules one for each `workspace`. The first job also lists the followed threads. A day
+        is the farthest that is gone back.
         """
         oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _FARTHEST_SECONDS):.6f}"
-        asked = {"since": since} | ({"workspace": workspace} if workspace else {})
-        client = self._slack.client(team)
-        each = team.startswith("E") and not workspace
         try:
-            if each:
-                answer = await client.auth_teams_list(limit=_WORKSPACES, cursor=cursor or None)
+            if team.startswith("E") and not workspace:
+                following = await self._plan_workspaces(team, since, cursor)
             else:
-                answer = await client.users_conversations(
-                    types="im,mpim,private_channel,public_channel",
-                    exclude_archived=True,
-                    limit=_CONVERSATIONS,
-                    cursor=cursor or None,
-                    team_id=workspace or None,
-                )
+                following = await self._list_conversations(team, oldest, cursor, workspace)
         except SLACK_FAULTS as error:
-            if not is_passing(error):
+            if is_passing(error):
+                await self._plan_later(team, since, cursor, workspace, delay=_delay(error))
+            else:
                 # A later attempt would be refused as well: the app has left, or lacks a scope.
                 log.warning("what was missed is not looked for: %s", error_code(error))
-                return
-            again = asked | ({"cursor": cursor} if cursor else {})
-            await self._later(CATCH_UP, team, _delay(error), **again)
             return
-        following = next_cursor(answer)
+        if not (cursor or workspace):
+            await self._list_threads(team, oldest)
+        if following:
+            await self._plan_later(team, since, following, workspace)
+        await self._read_later(team)
+
+    async def _plan_workspaces(self, team: str, since: str, cursor: str) -> str:
+        """Schedule a job for each workspace of a page; return the cursor of the next page."""
+        client = self._slack.client(team)
+        answer = await client.auth_teams_list(limit=_WORKSPACES, cursor=cursor or None)
+        for workspace in answer["teams"]:
+            await self._plan_later(team, since, workspace=str(workspace["id"]))
+        return next_cursor(answer)
+
+    async def _list_conversations(self, team: str, oldest: str, cursor: str, workspace: str) -> str:
+        """List the conversations of a page; return the cursor of the next page."""
+        answer = await self._slack.client(team).users_conversations(
+            types="im,mpim,private_channel,public_channel",
+            exclude_archived=True,
+            limit=_CONVERSATIONS,
+            cursor=cursor or None,
+            team_id=workspace or None,
+        )
         async with transaction(self._pool) as connection:
-            for one in answer["teams"] if each else ():
-                await self._defer(
-                    connection, CATCH_UP, team, 0.0, since=since, workspace=str(one["id"])
-                )
-            followed = await _followed(connection, team)
-            recent = {conversation.channel_id for conversation in followed}
-            if not cursor and not workspace:
-                for conversation in followed:
-                    await _list(connection, conversation, oldest, _THREAD)
-            for channel in () if each else answer.get("channels") or []:
+            recent = {thread.channel_id for thread in await _followed(connection, team)}
+            for channel in answer.get("channels") or []:
                 conversation = Conversation(team_id=team, channel_id=str(channel["id"]))
                 await _list(connection, conversation, oldest, _rank(channel, recent))
-            if following:
-                await self._defer(connection, CATCH_UP, team, 0.0, **asked, cursor=following)
-            await self._defer(connection, READ_ON, team, 0.0)
+        return next_cursor(answer)
+
+    async def _list_threads(self, team: str, oldest: str) -> None:
+        async with transaction(self._pool) as connection:
+            for thread in await _followed(connection, team):
+                await _list(connection, thread, oldest, _THREAD)
 
     async def read_on(self, team: str) -> None:
         """Read what is listed, by rank, until Slack's limits are reached; schedule the rest."""
@@ -118,7 +125,7 @@ class Backfill:
                 kind = await self._missed_messages.kind(conversation) if messages else None
             except SLACK_FAULTS as error:
                 if is_passing(error):
-                    await self._later(READ_ON, team, _delay(error))
+                    await self._read_later(team, _delay(error))
                     return
                 log.info("a conversation was not caught up with: %s", error_code(error))
                 messages, cursor, kind = [], "", None
@@ -126,7 +133,7 @@ class Backfill:
                 for found in messages:
                     await self._take(conversation, kind, row["oldest"], found)
             await self._done(row, cursor)
-        await self._later(READ_ON, team, _PAUSE_SECONDS)
+        await self._read_later(team, _PAUSE_SECONDS)
 
     async def _take(
         self,
@@ -169,30 +176,29 @@ class Backfill:
             else:
                 await connection.execute(f"DELETE FROM catching_up {where}", key)
 
-    async def _later(self, name: str, team: str, delay: float, **arguments: str) -> None:
-        async with transaction(self._pool) as connection:
-            await self._defer(connection, name, team, delay, **arguments)
-
-    async def _defer(
-        self,
-        connection: AsyncConnection[DictRow],
-        name: str,
-        team: str,
-        delay: float,
-        **arguments: str,
+    async def _plan_later(
+        self, team: str, since: str, cursor: str = "", workspace: str = "", *, delay: float = 0.0
     ) -> None:
-        await self._queue.defer(
-            connection,
-            name,
-            queue=REPLIES,
-            lock=f"{name}:{team}",
-            delay=delay,
-            behind=False,
-            limits=Limits(),
-            reschedule=False,
-            team=team,
-            **arguments,
-        )
+        """Schedule `plan`; of each workspace one such job can wait."""
+        part = f"{team}.{workspace}" if workspace else team
+        async with transaction(self._pool) as connection:
+            await self._queue.defer(
+                connection,
+                CATCH_UP,
+                queue=REPLIES,
+                lock=f"{CATCH_UP}:{part}",
+                delay=delay,
+                team=team,
+                since=since,
+                cursor=cursor,
+                workspace=workspace,
+            )
+
+    async def _read_later(self, team: str, delay: float = 0.0) -> None:
+        async with transaction(self._pool) as connection:
+            await self._queue.defer(
+                connection, READ_ON, queue=REPLIES, lock=f"{READ_ON}:{team}", delay=delay, team=team
+            )
 
 
 def _is_newer(found: Mapping[str, Any], oldest: str) -> bool:
