@@ -122,3 +122,23 @@ async def mark_formed(
     )
     [row] = await marked.fetchall()
     return settings_of(row) if row["marked"] == len(ids) else None
+
+
+async def mark_message_formed(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> None:
+    """Record that memories were formed from a message, so that formation skips it."""
+    await connection.execute(
+        "UPDATE turns SET formed_at = now() WHERE team_id = %s AND user_id = %s"
+        " AND channel_id = %s AND question_ts = %s AND ended_at IS NOT NULL AND formed_at IS NULL",
+        (person.team_id, person.user_id, channel, ts),
+    )
+
+
+async def discard_unformed_words(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Blank a person's words that are not formed yet, so that no memory is formed from them."""
+    await connection.execute(
+        "UPDATE turns SET words = '', formed_at = CASE WHEN ended_at IS NOT NULL THEN now() END"
+        " WHERE team_id = %s AND user_id = %s AND formed_at IS NULL",
+        (person.team_id, person.user_id),
+    )

@@ -12,7 +12,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.conversation.history import is_off_record, mark_message_formed
+from bot.conversation.off_record import is_off_record
+from bot.conversation.unformed import mark_message_formed
 from bot.locale import Language, say
 from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences

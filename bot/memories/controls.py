@@ -9,11 +9,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from bot.conversation.callbacks import ScheduleAllFormation
-from bot.conversation.history import (
-    LastTurn,
-    discard_unformed_words,
-    last_turn,
-)
+from bot.conversation.off_record import LastTurn, last_turn
+from bot.conversation.unformed import discard_unformed_words
 from bot.locale import Language, say
 from bot.memories.incognito import Incognito
 from bot.memories.tool_undo import UndoableChanges

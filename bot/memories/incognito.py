@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import KW_ONLY, dataclass
 
-from bot.conversation.history import put_scope_off_record
+from bot.conversation.off_record import put_scope_off_record
 from bot.locale import Language, say
 from bot.slack.messages import is_direct
 from bot.types import DIRECT, ConsentMode

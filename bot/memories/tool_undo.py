@@ -20,7 +20,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import ScheduleAllFormation
-from bot.conversation.history import delete_texts, end_withholding, withhold, withhold_scope
+from bot.conversation.off_record import delete_texts, end_withholding, withhold, withhold_scope
 from bot.conversation.quiet_threads import end_quiet, start_quiet
 from bot.locale import Language, say
 from bot.slack.messages import Message

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import say
-from bot.pipeline.turn import OpenReplySink, TurnDependencies
+from bot.pipeline.reply_sink import OpenReplySink
+from bot.pipeline.turn import TurnDependencies
 from bot.slack.text import plain, typed
 from memory import MemoryView
 

@@ -19,18 +19,16 @@ from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import Prompt, estimated_tokens
 from bot.pipeline.responses.answer import OnTask, OnText, ResponseReader, StreamedAnswer
 from bot.pipeline.responses.events import (
-    Cause,
     DeadlineExceeded,
     Event,
     Malformed,
-    ReplyFailed,
-    failure_of,
     next_event,
     raise_if_late,
     read_to_end,
     sent_back,
     stop_at,
 )
+from bot.pipeline.responses.failures import Cause, ReplyFailed, failure_of
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
 from bot.types import WEB_SEARCH, Reply, Task, TaskState

@@ -12,8 +12,8 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.callbacks import AddNotice, ScheduleFormation
-from bot.conversation.history import put_off_record
 from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.off_record import put_off_record
 from bot.conversation.turns import WORDS_LIMIT
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import error_code, find_message

@@ -24,7 +24,7 @@ from bot.logs import fault, log_fields
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.events import Cause, ReplyFailed
+from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
 from bot.users.policies import AccessControl

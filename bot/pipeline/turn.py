@@ -7,19 +7,20 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any
 
 from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, ReplyMetrics, TurnContext, TurnRow, Turns
-from bot.locale import Language, say
+from bot.locale import say
 from bot.logs import add_log_field
 from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines
 from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.reply_sink import OpenReplySink, ReplySink
+from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
@@ -27,7 +28,7 @@ from bot.slack.ephemeral import PayloadMaker
 from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
-from bot.types import MemoryState, Task
+from bot.types import MemoryState
 from bot.views.reply import ReplyNote, reply_text, with_notes
 from memory import (
     DM,
@@ -41,51 +42,6 @@ from memory import (
     step,
     step_ended,
 )
-
-
-class ReplySink(Protocol):
-    """The destination of an answer: a Slack thread, or an HTTP response."""
-
-    interactive: bool
-    """Whether the person can be shown lists and buttons there."""
-    patient: bool
-    """Whether the person can be answered later, in the same place."""
-
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(self, *_: object) -> None: ...
-
-    @property
-    def received_text(self) -> str:
-        """The text of the answer so far."""
-
-    async def language(self) -> Language:
-        """Return the language the person reads."""
-
-    def expect(self) -> None:
-        """Prepare to deliver an answer: its first piece is about to come."""
-
-    async def check(self) -> None:
-        """Raise `bot.conversation.claimed_message.Interrupted` if the answer must end."""
-
-    async def write(self, piece: str) -> None:
-        """Take a piece of the answer; raises `Interrupted` as `check` does."""
-
-    async def task(self, task: Task) -> None:
-        """Show the state of a tool call."""
-
-    def start_over(self) -> None:
-        """Discard the text so far; another attempt at the answer begins."""
-
-    async def finish(
-        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
-    ) -> None:
-        """Deliver the whole answer; `recalled`: the model was shown memories."""
-
-    async def show(self, makers: Sequence[PayloadMaker]) -> None:
-        """Send the messages that these functions return to the person only."""
-
-
-OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow], ReplySink]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

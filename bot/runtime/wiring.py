@@ -33,9 +33,10 @@ from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
 from bot.pipeline.reply import Replier
+from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.tools.toolbox import open_tools
-from bot.pipeline.turn import OpenReplySink, TurnDependencies
+from bot.pipeline.turn import TurnDependencies
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections

@@ -12,7 +12,7 @@ from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
-from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.failures import ReplyFailed
 from bot.views.reply import task_chunk
 from memory import Person, TokenUse
 from tests.conftest import Server

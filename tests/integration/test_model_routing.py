@@ -11,7 +11,7 @@ from openai.types.shared.chat_model import ChatModel
 from openai.types.shared.responses_model import ResponsesModel
 
 from bot.pipeline.prompt import compose
-from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from memory import (
     MemoryModelRefused,

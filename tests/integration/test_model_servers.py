@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
-from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from memory import Person, Pool
 from tests.conftest import Server

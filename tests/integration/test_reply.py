@@ -14,7 +14,7 @@ import pytest
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL
 from bot.types import Citation
 from memory import Person, TokenUse

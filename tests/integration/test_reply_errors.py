@@ -11,7 +11,7 @@ import pytest
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.events import ReplyFailed
+from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import FAILURES
 from memory import Person
 from playground.model.errors import RESPONSE_ERROR_CODES

@@ -187,7 +187,8 @@ class ResponseReader:
     async def read(self, event: Event) -> bool:
         """Take the next event; return whether the response is over.
 
-        Raises `bot.pipeline.responses.events.Malformed`, and `ReplyFailed` for a failure.
+        Raises `bot.pipeline.responses.events.Malformed`, and for a failure
+        `bot.pipeline.responses.failures.ReplyFailed`.
         """
         match event.get("type"):
             case "response.output_item.added":

@@ -12,7 +12,8 @@ from typing import Any, Final
 import openai
 
 from bot.logs import fault
-from bot.pipeline.responses.events import Events, failure_of
+from bot.pipeline.responses.events import Events
+from bot.pipeline.responses.failures import failure_of
 from memory import measured
 
 log = logging.getLogger(__name__)

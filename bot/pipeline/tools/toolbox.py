@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import has_turn
+from bot.conversation.off_record import has_turn
 from bot.conversation.turns import TurnRow
 from bot.conversation.unformed import final_question
 from bot.locale import Language

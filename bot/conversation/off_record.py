@@ -1,0 +1,154 @@
+"""Turns off the record: their texts are blanked, or withheld until the person has decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.slack.messages import Message, scopes
+from bot.types import DIRECT
+from memory import DM, MessageKey, Person
+
+_OFF_RECORD: LiteralString = (
+    "UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,"
+    " withheld_at = NULL,"
+    " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
+)
+
+_IN_SCOPE: LiteralString = (
+    "team_id = %(team)s AND user_id = %(user)s AND question_ts::float8 >= %(since)s"
+    " AND NOT off_record AND (thread = %(scope)s"
+    " OR (%(scope)s = %(direct)s AND starts_with(channel_id, 'D')))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastTurn:
+    """The id of a turn, and its message."""
+
+    id: UUID
+    message: MessageKey
+
+
+async def put_off_record(connection: AsyncConnection[DictRow], turn: UUID) -> None:
+    """Blank the texts of a turn, and never form a memory from it."""
+    await connection.execute(f"{_OFF_RECORD} WHERE id = %s", (turn,))
+
+
+def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
+    return {**person.ids, "scope": scope, "since": since, "direct": DIRECT}
+
+
+async def put_scope_off_record(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
+) -> None:
+    """Blank a person's turns in the scope of an incognito switch.
+
+    `scope` is a thread, or `DIRECT` for all direct messages; `since`, in seconds of the epoch, is
+    when the first of these turns' messages was sent.
+    """
+    await connection.execute(f"{_OFF_RECORD} WHERE {_IN_SCOPE}", _of_scope(person, scope, since))
+
+
+async def withhold_scope(
+    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
+) -> list[UUID]:
+    """Withhold the turns that `put_scope_off_record` blanks; return their ids."""
+    changed = await connection.execute(
+        f"UPDATE turns SET withheld_at = now() WHERE {_IN_SCOPE} AND withheld_at IS NULL"
+        " RETURNING id",
+        _of_scope(person, scope, since),
+    )
+    return [row["id"] for row in await changed.fetchall()]
+
+
+async def withhold(connection: AsyncConnection[DictRow], turns: Sequence[UUID]) -> list[UUID]:
+    """Withhold turns: their texts are not read, and no memory is formed. Return their ids."""
+    changed = await connection.execute(
+        "UPDATE turns SET withheld_at = now() WHERE id = ANY(%s) AND withheld_at IS NULL"
+        " AND NOT off_record RETURNING id",
+        (list(turns),),
+    )
+    return [row["id"] for row in await changed.fetchall()]
+
+
+async def end_withholding(
+    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> int:
+    """End the withholding of a person's turns; return how many there were."""
+    changed = await connection.execute(
+        "UPDATE turns SET withheld_at = NULL WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
+        " AND withheld_at IS NOT NULL",
+        (list(turns), person.team_id, person.user_id),
+    )
+    return changed.rowcount
+
+
+async def delete_texts(
+    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> None:
+    """Blank the texts of a person's turns, withheld or not."""
+    await connection.execute(
+        f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+        (list(turns), person.team_id, person.user_id),
+    )
+
+
+async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> LastTurn | None:
+    """Return the author's turn before `message`: in its thread, in a direct message in any."""
+    found = await connection.execute(
+        "SELECT id, channel_id, question_ts FROM turns WHERE team_id = %s AND user_id = %s"
+        " AND channel_id = %s AND question_ts < %s AND (thread = %s OR audience = %s)"
+        " ORDER BY question_ts DESC LIMIT 1",
+        (
+            message.team_id,
+            message.user_id,
+            message.channel_id,
+            message.ts,
+            message.thread,
+            DM,
+        ),
+    )
+    row = await found.fetchone()
+    if row is None:
+        return None
+    return LastTurn(id=row["id"], message=(row["channel_id"], row["question_ts"]))
+
+
+async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bool:
+    """Return whether a message has a turn that is on the record."""
+    found = await connection.execute(
+        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
+        " AND NOT off_record AND withheld_at IS NULL",
+        (message.team_id, message.channel_id, message.ts),
+    )
+    return await found.fetchone() is not None
+
+
+async def is_off_record(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, thread: str
+) -> bool:
+    """Return whether no memory may be formed from a message: pause, incognito, or on request."""
+    found = await connection.execute(
+        "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
+        " AND question_ts = %(ts)s AND user_id = %(user)s"
+        " AND (off_record OR withheld_at IS NOT NULL))"
+        " OR EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s"
+        " AND user_id = %(user)s AND thread = ANY(%(scopes)s)"
+        " AND spans @> to_timestamp(%(ts)s::text::float8))"
+        " OR EXISTS (SELECT FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND pauses @> to_timestamp(%(ts)s::text::float8)) AS unkept",
+        {
+            **person.ids,
+            "channel": channel,
+            "ts": ts,
+            "scopes": scopes(channel, thread),
+        },
+    )
+    row = await found.fetchone()
+    return row is not None and bool(row["unkept"])

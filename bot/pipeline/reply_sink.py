@@ -1,0 +1,58 @@
+"""The interface of what an answer is delivered to: a Slack thread, or an HTTP response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, TypeAlias
+
+from bot.conversation.claimed_message import ClaimedMessage
+from bot.conversation.turns import TurnRow
+from bot.locale import Language
+from bot.slack.ephemeral import PayloadMaker
+from bot.types import Task
+from memory import MemoryView
+
+
+class ReplySink(Protocol):
+    """The destination of an answer: `bot.delivery.reply_stream` or `bot.runtime.ask`."""
+
+    interactive: bool
+    """Whether the person can be shown lists and buttons there."""
+    patient: bool
+    """Whether the person can be answered later, in the same place."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+    @property
+    def received_text(self) -> str:
+        """The text of the answer so far."""
+
+    async def language(self) -> Language:
+        """Return the language the person reads."""
+
+    def expect(self) -> None:
+        """Prepare to deliver an answer: its first piece is about to come."""
+
+    async def check(self) -> None:
+        """Raise `bot.conversation.claimed_message.Interrupted` if the answer must end."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the answer; raises `Interrupted` as `check` does."""
+
+    async def task(self, task: Task) -> None:
+        """Show the state of a tool call."""
+
+    def start_over(self) -> None:
+        """Discard the text so far; another attempt at the answer begins."""
+
+    async def finish(
+        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+    ) -> None:
+        """Deliver the whole answer; `recalled`: the model was shown memories."""
+
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
+        """Send the messages that these functions return to the person only."""
+
+
+OpenReplySink: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow], ReplySink]
