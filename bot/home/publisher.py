@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 PUBLISH = "publish_home"
 _TRIES = 3
-# As long as a Home is followed that is not opened; see migration 0009.
+# How long a Home is updated after it was last opened; see migration 0009.
 _LOOKED_AT_SECONDS = 30 * 86_400.0
 # For a click: a person is waiting, and the job after the change comes anyway.
 _CLICK_SECONDS = 10.0
@@ -59,7 +59,7 @@ _IN_VAIN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class HomePublisher:
-    """Every person's own Home; nobody else sees it."""
+    """Publishes each person's Home, which only they see."""
 
     pool: Pool
     queue: Queue
@@ -71,11 +71,11 @@ class HomePublisher:
         """Let a Home that was just opened be published; `slack_hash` names what Slack shows now."""
         async with person_transaction(self.pool, person) as connection:
             await note_opened(connection, person, slack_hash=slack_hash)
-            # One may wait for more changes to come: no longer.
+            # A job that waits for further changes runs at once instead.
             await self._schedule(connection, person, "home", 0.0)
 
     async def in_use(self, person: Person) -> None:
-        """Note that a person clicks in their Home, so that it follows what they do."""
+        """Note that a person clicks in their Home, so that it continues to be updated."""
         async with person_transaction(self.pool, person) as connection:
             await note_in_use(connection, person)
 
@@ -230,7 +230,7 @@ class HomePublisher:
 class _RenderedHome:
     """A view, and a digest of it without its banner.
 
-    `ends_in`: after so many seconds a pause ends that it tells of.
+    `ends_in`: seconds until the end of a pause that it mentions.
     """
 
     language: Language
@@ -241,5 +241,5 @@ class _RenderedHome:
 
 
 def _seconds_to(end: datetime | None) -> float | None:
-    """Return in how many seconds a moment is past; None for none."""
+    """Return the seconds until a moment is past; None without one."""
     return None if end is None else max((end - datetime.now(UTC)).total_seconds(), 0.0) + 1.0

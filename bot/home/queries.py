@@ -28,7 +28,7 @@ from memory import (
     provider_and_name,
 )
 
-# Among these are the few that the list of memories does not show.
+# Changes that are read to find the few that the list of memories does not show.
 _CHANGES_READ = 50
 
 

@@ -56,7 +56,7 @@ class AudienceChanges:
     async def proposed(
         self, person: Person, language: Language, *, words: str, where: Where, channel: str
     ) -> Payload:
-        """Return the question which of the memories with these words to use where."""
+        """Return the question whether to move the memories with these words to an audience."""
         audience = {"everywhere": PUBLIC, "direct_messages": DM}.get(where)
         audience = audience or await self._audience(person, channel)
         memories = await list_memories(self.pool, person)
@@ -70,10 +70,10 @@ class AudienceChanges:
         return move_question(language, elsewhere, audience)
 
     async def hints(self, message: Message, state: MemoryState) -> list[PayloadMaker]:
-        """Return what tells how many memories of direct messages are not used in this channel.
+        """Return the hint how many memories of direct messages are not used in this channel.
 
-        For a message in a channel. Nothing if there are none, and nothing from the second time on.
-        Only their number is read.
+        For a message in a channel. Nothing if there are none, or if the person has had the hint
+        there. Only their number is read.
         """
         person, channel = message.person, message.channel_id
         if state.off or channel in state.settings.hint_channels:

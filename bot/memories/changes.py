@@ -107,10 +107,10 @@ class ChangeHistory:
         return await self._view(person, language, problem, surface)
 
     async def undo(self, person: Person, change: str, surface: str = "") -> str | None:
-        """Take a change back, or all of the notice on `surface` that can be.
+        """Undo a change, or every change of the notice on `surface` that can be undone.
 
-        Return the key of the sentence that says why nothing was. Whose change it is the ledger
-        knows: another person's is not found.
+        Returns the key of the sentence that says why nothing was undone. A change of another
+        person is not found.
         """
         try:
             if change == EVERY_CHANGE:
@@ -134,8 +134,8 @@ class ChangeHistory:
     ) -> Change | str | None:
         """Do what the person answered; return the change, if there is one.
 
-        Where nothing could be done, the key of the sentence that says why not. The result replaces
-        the question.
+        If nothing could be done, return the key of the sentence that says why not. The result
+        replaces the question.
         """
         decided = _ANSWERS.get(answer)
         if decided is None:

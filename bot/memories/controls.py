@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MemoryControls:
-    """Each change is one transaction, during which nothing of the person is being written."""
+    """Each change is one transaction, during which nothing else of the person is written."""
 
     pool: Pool
     people: Profiles
@@ -95,7 +95,7 @@ class MemoryControls:
     async def resume(self, person: Person) -> MemoryOffReason | None:
         """End a pause; what was said before it, and not yet remembered, is formed now.
 
-        Returns why memory is off all the same, None when it is on.
+        Returns why memory is still off, None if it is on.
         """
         async with person_transaction(self.pool, person) as connection:
             await resume(connection, person)
@@ -117,7 +117,7 @@ class MemoryControls:
         return settings
 
     async def refuse(self, person: Person) -> None:
-        """Switch memory off; what the person said, and is not remembered yet, never will be."""
+        """Switch memory off; no memory will be formed of what the person has said so far."""
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await decide(connection, person, "refused")
@@ -167,12 +167,12 @@ class MemoryControls:
         return payload_view(language, "pause_title", paused_notice(language, settings, before))
 
     async def paused_in_home(self, person: Person, language: Language, chosen: str) -> None:
-        """Pause for as long as was chosen; the page itself says so."""
+        """Pause for as long as was chosen; Home shows the result."""
         del language
         await self._pause_chosen(person, chosen)
 
     async def tour_skipped(self, person: Person, language: Language, *_: str) -> None:
-        """Show the steps on Home no more; the page itself is the answer."""
+        """Stop showing the first steps on Home; Home shows the result."""
         del language
         async with person_transaction(self.pool, person) as connection:
             await note_toured(connection, person)
@@ -189,7 +189,7 @@ class MemoryControls:
         return ephemeral_payload(line)
 
     async def agreed(self, person: Person, language: Language, *_: str) -> Payload:
-        """Take the person's yes."""
+        """Store that the person agrees, and confirm it."""
         settings = await self.agree(person)
         off = settings.off_reason(self.consent)
         text = say(language, "consent_agreed")
@@ -198,7 +198,7 @@ class MemoryControls:
         )
 
     async def refused(self, person: Person, language: Language, *_: str) -> Payload:
-        """Take the person's no."""
+        """Switch memory off, and confirm it."""
         await self.refuse(person)
         return ephemeral_payload(say(language, "consent_refused"))
 
@@ -211,7 +211,7 @@ class MemoryControls:
     async def why_off(self, person: Person, language: Language) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.
 
-        It is off as well for whom operators do not let use Kioku.
+        It is also off for people whom the operators do not allow to use Kioku.
         """
         if refusal := await self.access.refuses_person(person):
             return say(language, refusal)
@@ -230,7 +230,7 @@ class MemoryControls:
     async def settings_saved(
         self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> SlackView:
-        """Store what was chosen in the form, and show how things are then."""
+        """Store what was chosen in the form; return the settings as they are then."""
         chosen = read_settings_form(view)
         settings = await self.choose(
             person,
@@ -256,12 +256,12 @@ class MemoryControls:
     async def retention_proposed(
         self, person: Person, language: Language, *, days: int | None
     ) -> Payload:
-        """Ask whether memories are to be kept so long, and no longer."""
+        """Ask whether memories are to be kept for so many days only."""
         del person
         return retention_question(language, days)
 
     async def retention_chosen(self, person: Person, language: Language, value: str) -> Payload:
-        """Take the person's yes to how long memories are kept: days, 0 for no end."""
+        """Store for how many days memories are kept, 0 for no end; return the settings."""
         days = int(value)
         await self.choose(person, retention_days=days or None)
         return await self.settings_shown(person, language)

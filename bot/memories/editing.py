@@ -76,7 +76,7 @@ class MemoryEditor:
         memory = await self._memory(person, reference)
         return forget_form(language, memory) if memory else _gone(language)
 
-    # Submitted: first what is wrong with it, for which nothing is looked up
+    # Submitted: errors are found without any lookup
 
     def read(self, view: Mapping[str, Any]) -> SubmittedForm:
         """Return what a form was submitted with."""
@@ -88,7 +88,7 @@ class MemoryEditor:
     # Done
 
     async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> SlackView:
-        """Store what a form was submitted with; return what came of it, with its Undo."""
+        """Store what a form was submitted with; return the change with its Undo."""
         metadata, content = metadata_of(view), self.read(view).content
         reference, kind = metadata.get("memory", ""), metadata.get("kind", "")
         try:
@@ -108,7 +108,7 @@ class MemoryEditor:
                     schemas=self.schemas,
                 )
             else:
-                # Nobody else sees a modal: what is written there is for the person's own messages.
+                # Only the person sees a modal, so the memory is for their direct messages.
                 change = await add_memory(
                     self.pool,
                     self.embedder,

@@ -20,7 +20,7 @@ from memory import Person, Pool, person_transaction, redact_texts
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Ratings of replies by those who asked. Nobody else's counts: they are told so."""
+    """Ratings of replies by the people who asked; others are told that theirs do not count."""
 
     pool: Pool
     examples: Examples

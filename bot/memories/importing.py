@@ -59,7 +59,7 @@ from memory import (
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 40_000_000
-# A large document is many rows: nobody waits for it as for an answer.
+# A large document is many rows and may take longer than an answer.
 _DATABASE_SECONDS = 60.0
 _VERDICT_SECONDS = 60.0
 
@@ -84,7 +84,7 @@ class Importer:
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)
 
     async def form(self, person: Person, language: Language) -> SlackView:
-        """Return the form; why there is none, where the person does not agree to memory."""
+        """Return the form, or why there is none: the person has not agreed to memory."""
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)
         return import_form(language, with_file=await self.files.may_read(person.team_id))

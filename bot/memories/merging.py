@@ -36,7 +36,7 @@ from memory import (
 
 log = logging.getLogger(__name__)
 
-# Thousands of memories are compared each with each.
+# Up to 2,000 memories are compared with one another.
 _DATABASE_SECONDS = 60.0
 _VERDICT_SECONDS = 60.0
 _GROUPS = 20  # judged in one call
@@ -59,8 +59,8 @@ class DuplicateMerger:
     async def found(self, person: Person, language: Language) -> SlackView:
         """Return the duplicates that the model confirms, to be chosen from.
 
-        Each call of the model counts as a request of the person. What a used-up quota leaves
-        unchecked is said like what does not fit.
+        Each call of the model counts as a request of the person. Groups that a used-up
+        quota leaves unchecked are reported like those that do not fit.
         """
         if self.verifier is None:
             return sentence_view(language, "merge_title", say(language, "merge_no_model"))

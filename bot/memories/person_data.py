@@ -1,4 +1,4 @@
-"""All that is kept of a person: taken along as one document, or erased."""
+"""All that is kept of a person: exported as one document, or erased."""
 
 from __future__ import annotations
 

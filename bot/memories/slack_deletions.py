@@ -98,7 +98,7 @@ async def plan_deletions(
 
 
 async def resume_deletions(pool: Pool, queue: Queue) -> None:
-    """Defer what no job deletes: it was passed over while the workspace's token was revoked."""
+    """Add jobs for deletions that lost theirs while the workspace's token was revoked."""
     async with transaction(pool) as connection:
         found = await connection.execute(
             "SELECT id::text, team_id FROM slack_erasures WHERE NOT EXISTS (SELECT FROM"

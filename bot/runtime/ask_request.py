@@ -14,7 +14,7 @@ _USER = re.compile(r"[A-Z0-9]{1,64}\Z")
 
 
 def is_bearer(authorization: str, token: str) -> bool:
-    """Say whether an ``Authorization`` header shows `token`; an empty one is nobody's."""
+    """Say whether an ``Authorization`` header shows `token`; an empty token matches nothing."""
     scheme, _, given = authorization.partition(" ")
     # A header may hold bytes that are no text.
     right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())

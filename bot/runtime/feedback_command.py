@@ -29,7 +29,7 @@ _READ: LiteralString = (
     ' team_id AS team, user_id AS "user", turn_id AS turn FROM feedback'
     " WHERE given_at >= %s ORDER BY given_at, turn_id"
 )
-# Everybody's, or nobody's: not what a policy lets through.
+# Read all rows or fail; never only those that a policy allows.
 _ALL_OR_NOTHING: LiteralString = "SET row_security = off"
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

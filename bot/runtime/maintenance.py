@@ -129,7 +129,7 @@ class Maintenance:
 
 
 async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
-    """Delete what has exceeded its retention, of some people at a time; return of how many.
+    """Delete what has exceeded its retention, of some people at a time; return how many.
 
     A failure for one person is logged, and the others' rows are deleted.
     """
@@ -165,7 +165,7 @@ async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
 
 
 async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> int:
-    """Remove the texts of conversations older than `days`; return of how many turns.
+    """Remove the texts of conversations older than `days`; return the number of turns.
 
     Rows stay without their texts, so that a message delivered again is known and a thread is still
     followed. At most 20 statements a call, each of `at_once` rows and a transaction of its own; the

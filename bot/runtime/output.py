@@ -16,7 +16,7 @@ def tell(line: str) -> None:
 
 
 class ProgressBar:
-    """A bar where a person looks on; a line for each tenth where a file does."""
+    """A bar in a terminal; in a file, a line for each tenth."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -43,7 +43,7 @@ class ProgressBar:
             self._write(f"{done} of {total} {self._what}\n")
 
     def end(self) -> None:
-        """Leave the line."""
+        """End the line of the bar."""
         if self._is_terminal and self._shown_at > float("-inf"):
             self._write("\n")
 

@@ -106,8 +106,8 @@ def _make_ready() -> None:
     for language in LANGUAGES:
         say(language, "late", time=plain_minute(now, UTC, language))
     warm_up()
-    # A full collection would look through all that the app is made of, 200,000 objects: some tenths
-    # of a second in which nobody is answered. What is there by now stays.
+    # A full collection would scan the app's own 200,000 objects and stop every answer for some
+    # tenths of a second. They live as long as the process and are left out of it.
     gc.freeze()
 
 

@@ -23,7 +23,7 @@ from memory import DM, Person, Pool, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
-# Other replicas, and `kioku policy`, are heard of this much later at the most.
+# Seconds after which a change by another replica or by `kioku policy` is seen, at most.
 _TRUSTED_SECONDS = 30.0
 
 
@@ -123,7 +123,7 @@ class AccessControl:
         return policy.refuses(person, guest=(await self._people.settings(person)).guest)
 
     async def keeps(self, person: Person, chosen: int | None) -> int | None:
-        """Return for how many days a person's things are kept, who chose so many; None: no end."""
+        """Return for how many days memories are kept, given the person's choice; None: no end."""
         return (await self._policies.applies(person.team_id)).retention_days_for(chosen)
 
     async def tell(self, message: Message, refusal: Refusal) -> None:

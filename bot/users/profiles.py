@@ -30,7 +30,7 @@ from memory import Person, Pool, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
-# Other replicas hear of a change through the database, this much later at the most.
+# Seconds after which a change by another replica is read from the database, at most.
 _TRUSTED_SECONDS = 30.0
 # After a failure Slack is asked again soon, but not for each message.
 _FAILED_SECONDS = 20.0

@@ -278,6 +278,6 @@ class Quotas:
                 ),
             )
         except OperationalError as error:
-            # An answer is worth more than its bill.
+            # An answer does not fail because its cost cannot be recorded.
             tokens = sum(one.tokens for one in spent.values())
             log.warning("%d tokens were not counted: %s", tokens, fault(error))

@@ -120,7 +120,7 @@ async def pause(
 
 
 async def resume(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """End a pause. That there was one stays known for a month: longer no message waits."""
+    """End a pause. Pauses of the last month stay recorded: no message waits longer."""
     month: LiteralString = "tstzmultirange(tstzrange(now() - interval '30 days', now()))"
     await _set(connection, person, f"pauses = pauses * {month}")
 
@@ -195,7 +195,7 @@ async def note_informed(connection: AsyncConnection[DictRow], person: Person) ->
 
 
 async def note_hint(pool: Pool, person: Person, channel: str) -> bool:
-    """Record that the person is told once in a channel; return False where they were before."""
+    """Record that the person has had the hint in a channel; False if they had it before."""
     added = await execute_statement(
         pool,
         "INSERT INTO person_settings AS s (team_id, user_id, hint_channels)"
@@ -239,7 +239,7 @@ async def known_profile(
     time_zone: str | None,
     guest: bool,
 ) -> None:
-    """Keep a changed profile of a person who is known here; of nobody else."""
+    """Keep a changed profile of a person, if they are known here."""
     await connection.execute(
         "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone), guest = %s,"
         " profile_at = now() WHERE team_id = %s AND user_id = %s",

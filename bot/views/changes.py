@@ -35,7 +35,7 @@ _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 def is_notable(entry: Entry) -> bool:
-    """Say whether a change is worth telling: said again is not."""
+    """Say whether a change is worth a notice; a confirmation is not."""
     return entry.action in _SHOWN
 
 

@@ -25,7 +25,7 @@ _TASTE_STEPS = ((0, 20, "step_disliked"), (40, 75, "step_liked"), (90, 95, "step
 # Of our own kinds: optional fields that only the form of a memory that has them shows, so that the
 # form of a new one is short.
 _NOT_ASKED = frozenset({"topic", "category", "cuisine", "description", "action", "result"})
-# Of our own kinds: labels one word, and is shown nowhere.
+# Of our own kinds: a one-word label that no form shows.
 _HIDDEN = ("UserFact", "topic")
 _ERRORS: Mapping[str, str] = {
     "missing": "form_missing",
@@ -177,7 +177,7 @@ def read_form(
     schema: type[BaseModel],
     state: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> SubmittedForm:
-    """Read ``view.state.values``; what is wrong with it the schema says. Looks nothing up.
+    """Read ``view.state.values`` and check it by the schema, without any lookup.
 
     `content` holds only the fields that were shown: None where one was left empty.
     """

@@ -205,7 +205,7 @@ class ReplyMemories:
 
 
 def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> SlackView:
-    """Return the memories in view of a reply; what they were used for the model alone knows."""
+    """Return the memories in view of a reply; which of them the model used is not known."""
     blocks: list[Block] = [note(say(language, "used_note"))]
     blocks += memory_blocks(language, used.memories, used.links, used.last_used, zone)
     if used.more and used.others:

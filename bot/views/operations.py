@@ -13,7 +13,7 @@ from bot.types import OperatingState
 def operation_lines(
     language: Language, state: OperatingState, models: str, written: Callable[[datetime], str]
 ) -> list[str]:
-    """Return versions, model names, and counts and times of messages and jobs: nobody's texts.
+    """Return versions, model names, and counts and times of messages and jobs; no texts.
 
     `written` writes a moment for where the lines are shown.
     """

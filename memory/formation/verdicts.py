@@ -1,8 +1,8 @@
 """Verdicts: a second, independent model call that judges all proposals of a run.
 
 The call answers for each proposal whether the quoted sentence, in its context, says this about the
-person now. The answers are fields of a schema; `memory.formation.decisions` decides on them. A
-run without proposals makes no call.
+person now. The answers are fields of a schema; `memory.formation.verdict_rules` decides on them.
+A run without proposals makes no call.
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ _Entry = TypeVar("_Entry", Verdict, DuplicateVerdict)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateResult:
-    """The memories that say the same, in groups, and the tokens used; `problem` as below."""
+    """The memories that say the same, in groups, and the tokens used.
+
+    `problem` is as in `VerdictResult`.
+    """
 
     groups: tuple[tuple[Memory, ...], ...] = ()
     tokens: TokenUse = field(default_factory=Counter)
@@ -129,9 +132,9 @@ class VerdictResult:
 class Verifier:
     """Requests verdicts from `model`, a LangChain chat model or a factory of one.
 
-    `sensitive` is the policy for sensitive information (see `memory.formation.decisions`). None:
-    what people say about themselves in a direct message is stored; in all other cases the person
-    is asked.
+    `sensitive` is the policy for sensitive information; `memory.formation.verdict_rules` applies
+    it. None: what people say about themselves in a direct message is stored; in all other cases the
+    person is asked.
     """
 
     def __init__(

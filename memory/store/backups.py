@@ -57,7 +57,7 @@ class StoredText:
 
     @property
     def digest(self) -> str:
-        """The SQL of the text's digest, which says nothing to who has no backup."""
+        """The SQL of the text's digest, which reveals nothing without a backup."""
         return f"text_digest((SELECT key FROM kioku_backup), {self.owner}, {self.text})"
 
 
@@ -69,7 +69,7 @@ _SUPERSEDED = (
     " one->>'key' AS key, prefix AS by_prefix, key AS by_key"
     " FROM store, jsonb_path_query(value, '$.supersedes[*]') AS one"
 )
-# What was corrected is not restored: the old content would be taken for the person's last word.
+# What was corrected is not restored: the old content would count as what the person said last.
 TEXTS = (
     StoredText(
         *("store", _ROW, "concat(value->'kind', value->'content', value->'expires_at')"),

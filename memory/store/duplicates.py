@@ -78,7 +78,7 @@ def numbers_in(content: Mapping[str, Any]) -> list[str]:
 
 
 def state_id(memory: Memory) -> str:
-    """Return eight characters that name a memory in the state in which it is."""
+    """Return eight characters that identify a memory and its current version."""
     state = f"{memory.namespace.prefix}\n{memory.key}\n{memory.updated_at.isoformat()}"
     return urlsafe_b64encode(sha256(state.encode()).digest()[:6]).decode()
 

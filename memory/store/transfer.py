@@ -1,6 +1,7 @@
 """Export of a person's memories as one document, and import of such a document or of lines.
 
-The format is described in docs/reference/export.md; `VERSION` is its version.
+The format is described in docs/reference/export.md; its version is
+`memory.store.documents.VERSION`.
 """
 
 from __future__ import annotations
