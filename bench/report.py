@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import figures, readme, scaling
-from bench.figures import Bar
+from bench import readme, scaling
+from bench.charts import NAMES, Metrics, draw, drawn
 from bench.finding import finding
 from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 from bench.markdown import number, table
@@ -19,7 +19,6 @@ from bench.peers.mem0_peer import DEVIATIONS as MEM0_DEVIATIONS
 from bench.results import LATEST
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-FIGURES = ROOT / "docs" / "media" / "bench"
 REASONS = ROOT / "bench" / "reasons.toml"
 PARTS = (
     "side_by_side",
@@ -32,10 +31,6 @@ PARTS = (
     "front",
     "observed",
 )
-NAMES = {"": "Kioku", "articles_": "the articles' design", "mem0_": "mem0"}
-
-Metrics = Mapping[str, float]
-
 _SIDE_BY_SIDE = (
     ("Reply ready, one person (ms)", "reply_ready_ms_p50"),
     ("Reply ready, one person, 95 in 100 (ms)", "reply_ready_ms_p95"),
@@ -136,75 +131,6 @@ def goals_table(metrics: Metrics) -> list[tuple[str, str, str, str]]:
         verdict = "not measured" if value is None else ("met" if goal.met(value) else "missed")
         rows.append((goal.metric, goal.shown, "–" if value is None else number(value), verdict))
     return rows
-
-
-def draw(metrics: Metrics, folder: Path = FIGURES) -> None:
-    """Write the figures."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in drawn(metrics).items():
-        (folder / name).write_text(figure, "utf-8")
-
-
-def drawn(metrics: Metrics) -> dict[str, str]:
-    """Return file names and figures."""
-    groups = []
-    for people, end in ((1, ""), (20, "_20"), (100, "_100")):
-        if f"reply_ready_ms{end}_p50" in metrics:
-            title = "one person" if people == 1 else f"{people} at once"
-            groups.append((title, _bars(metrics, f"ms{end}_p50")))
-    burst = [
-        Bar(name=NAMES[start], value=metrics[f"{start}model_calls_burst_10"], colour=n + 1)
-        for n, start in enumerate(NAMES)
-        if f"{start}model_calls_burst_10" in metrics
-    ]
-    load = _load(metrics)
-    found = {}
-    if groups:
-        found["reply-ready.svg"] = figures.bars(
-            "Until the person has the reply: median, 95 % interval", groups, unit="ms"
-        )
-    if burst:
-        found["burst.svg"] = figures.bars(
-            "Model calls for ten messages in quick succession", [("", burst)], unit="calls"
-        )
-    if load:
-        found["load.svg"] = figures.lines(
-            "Replies a second, as more people write at the same time",
-            load,
-            x_name="people who write, each again as soon as answered",
-            y_name="replies a second",
-        )
-    return found
-
-
-def _bars(metrics: Metrics, end: str) -> list[Bar]:
-    systems = [("floor_", "the model alone"), *NAMES.items()]
-    found = []
-    for colour, (start, name) in enumerate(systems):
-        key = f"floor_{end}" if start == "floor_" else f"{start}reply_ready_{end}"
-        if key in metrics:
-            found.append(
-                Bar(
-                    name=name,
-                    value=metrics[key],
-                    colour=colour,
-                    low=metrics.get(f"{key}_low"),
-                    high=metrics.get(f"{key}_high"),
-                )
-            )
-    return found
-
-
-def _load(metrics: Metrics) -> list[tuple[str, list[tuple[float, float]]]]:
-    series: dict[int, list[tuple[float, float]]] = {}
-    for name, value in metrics.items():
-        if name.startswith("msgs_per_s_r"):
-            replicas, writers = name.removeprefix("msgs_per_s_r").split("_w")
-            series.setdefault(int(replicas), []).append((float(writers), value))
-    return [
-        (f"{replicas} process{'es' * (replicas > 1)}", sorted(series[replicas]))
-        for replicas in sorted(series)
-    ]
 
 
 def page(result: Mapping[str, Any]) -> str:

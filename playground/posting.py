@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from playground.blocks import with_ids
 from playground.events import Events
+from playground.message_objects import card, profile, tombstone, write_stream
 from playground.records import Channel, Json, Message, Thread, User
 from playground.typed_text import TypedText
 from playground.updates import Updates
@@ -176,7 +176,7 @@ class Posting:
         """Begin a streamed message, a reply of the app."""
         message.body = self._as_app(message.ts)
         self._in_thread(message.body, channel, thread_ts)
-        self._render(message, [])
+        write_stream(message, [])
         message.stream_opened = copy.deepcopy(message.body) if message.stream_for else {}
         self.add(channel, message)
         root = self._workspace.messages.get(channel.id, {}).get(thread_ts)
@@ -187,7 +187,7 @@ class Posting:
         """Add to a live stream; no event tells of it."""
         message.stream_text += text
         message.stream_chunks.extend(chunks)
-        self._render(message, [])
+        write_stream(message, [])
         self._workspace.save(message)
         self._published(message)
 
@@ -205,7 +205,7 @@ class Posting:
         message.stream = "stopped"
         message.stream_text += text
         message.stream_chunks.extend(chunks)
-        self._render(message, blocks)
+        write_stream(message, blocks)
         self._workspace.save(message)
         channel = self._workspace.channel(message.channel)
         self._events.message_changed(channel, copy.deepcopy(message.body), before)
@@ -227,26 +227,6 @@ class Posting:
         self._workspace.save(message)
         self._published(message)
 
-    def _render(self, message: Message, last: list[Json]) -> None:
-        """Write the text and blocks of a streamed message from its pieces."""
-        tasks: dict[str, Json] = {}
-        shown: list[Json] = []
-        for chunk in message.stream_chunks:
-            if chunk["type"] == "task_update":
-                known = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
-                known |= {k: v for k, v in chunk.items() if k not in ("type", "id")}
-            elif chunk["type"] == "plan_update":
-                tasks["plan"] = {"type": "plan", "title": chunk["title"]}
-            else:
-                shown += chunk["blocks"]
-        text = message.stream_text
-        body = [{"type": "markdown", "text": text}] if text else []
-        message.body["text"] = text
-        blocks = [*with_ids([*tasks.values(), *body, *shown]), *last]
-        message.body.pop("blocks", None)
-        if blocks:
-            message.body["blocks"] = blocks
-
     def set_session(
         self, channel: Channel, thread_ts: str, status: str, *, title: str = "", initiator: str = ""
     ) -> Thread:
@@ -263,7 +243,7 @@ class Posting:
         """Delete a message; a parent with replies becomes a tombstone, as in Slack."""
         workspace, body = self._workspace, message.body
         if not message.only_for and workspace.replies(message.channel, message.ts):
-            self.change(message, {**dict.fromkeys(body), **_tombstone(message.ts)})
+            self.change(message, {**dict.fromkeys(body), **tombstone(message.ts)})
             return
         workspace.remove_message(message)
         if not message.only_for:
@@ -292,42 +272,3 @@ class Posting:
                     "ts": ts,
                 }
                 self.add(channel, Message(channel=channel.id, ts=ts, body=body))
-
-
-def _tombstone(ts: str) -> Json:
-    """Return the placeholder of a deleted parent message of a thread."""
-    return {
-        "type": "message",
-        "subtype": "tombstone",
-        "user": "USLACKBOT",
-        "text": "This message was deleted.",
-        "hidden": True,
-        "ts": ts,
-        "thread_ts": ts,
-        "parent_user_id": "USLACKBOT",
-    }
-
-
-def profile(bot: User) -> Json:
-    """The `bot_profile` of a bot's messages."""
-    return {
-        "id": bot.bot_id,
-        "deleted": bot.deleted,
-        "name": bot.name,
-        "updated": bot.updated,
-        "app_id": bot.app_id,
-        "icons": {},
-        "team_id": bot.team,
-    }
-
-
-def card(user: User) -> Json:
-    """The `user_profile` Slack adds to messages of people from another workspace."""
-    return {
-        "name": user.name.lower(),
-        "real_name": user.name,
-        "display_name": user.name,
-        "team": user.team,
-        "is_restricted": user.is_restricted,
-        "is_ultra_restricted": False,
-    }

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.trace import Cases, Trace, Traced, traced
+from bench.recording import Trace, traced
+from bench.trace import Cases, Traced
 from bot.config import load_settings
 from bot.runtime.service import Service
 from tests.conftest import ROOT, SPACE, Server, json_server, login_of

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from bench.trace import traced
+from bench.recording import traced
 from bot.locale import LANGUAGES, Language, say
 from bot.slack.messages import Message
 from bot.views.audiences import MOVE_ACTION

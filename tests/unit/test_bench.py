@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bench import readme, report, scaling
+from bench import charts, readme, report, scaling
 from bench.figures import Bar, bars, lines
 from bench.front_import import measure
 from bench.ground import Ground
@@ -54,8 +54,8 @@ def test_the_page_and_both_readmes_say_what_was_measured() -> None:
         assert readme.section(path.read_text("utf-8")) == readme.lines(result, language)
     for path, text in scaling.pages(result["metrics"]).items():
         assert path.read_text("utf-8") == text, path
-    for name, figure in report.drawn(result["metrics"]).items():
-        assert (report.FIGURES / name).read_text("utf-8") == figure
+    for name, figure in charts.drawn(result["metrics"]).items():
+        assert (charts.FIGURES / name).read_text("utf-8") == figure
 
 
 def test_a_goal_is_met_at_its_bound_and_missed_beyond() -> None:

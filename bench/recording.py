@@ -1,0 +1,179 @@
+"""Records the functions of ours that this process calls and the SQL statements that it sends.
+
+A statement is one message to PostgreSQL: a query, or the BEGIN or COMMIT around several.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from bench.ground import ROOT
+
+_OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
+# What runs by the clock, for no message: these coroutines of the queue and of its workers, and the
+# row of the workspace, which is trusted for ten seconds.
+_BY_THE_CLOCK = frozenset(
+    {
+        *("_sweep", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"),
+        "departures",
+    }
+)
+_EACH_MINUTE = frozenset({"_periodic_deferrer", "keep_up"})
+_NOT_OURS = "SELECT current_user = session_user"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One message to PostgreSQL, on which connection, and the function of ours that sent it."""
+
+    text: str
+    connection: int
+    caller: str
+    by_the_clock: bool
+    each_minute: bool = False
+
+
+@dataclass(slots=True)
+class Trace:
+    """Statements, and functions as (file, name), that ran between two moments, in order."""
+
+    statements: list[Statement] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def own(self) -> list[Statement]:
+        """The statements that were sent for a message, not by the clock."""
+        return [one for one in self.statements if not one.by_the_clock]
+
+    @property
+    def rate(self) -> float:
+        """Statements a second, without the job that runs once a minute."""
+        return sum(not one.each_minute for one in self.statements) / self.seconds
+
+    @property
+    def minutely(self) -> int:
+        """Statements of the job that runs once a minute: none if it did not run meanwhile."""
+        return sum(one.each_minute for one in self.statements)
+
+    @property
+    def transactions(self) -> int:
+        """The number of transactions of `own`; a statement outside BEGIN and COMMIT is one."""
+        inside, count = set[int](), 0
+        for one in self.own:
+            if one.text.startswith(("COMMIT", "ROLLBACK")):
+                inside.discard(one.connection)
+            elif one.connection not in inside:
+                count += 1
+                if one.text.startswith("BEGIN"):
+                    inside.add(one.connection)
+        return count
+
+    @property
+    def files(self) -> dict[str, list[str]]:
+        """The functions of each file, both in the order in which they were first called."""
+        found: dict[str, list[str]] = {}
+        for file, name in self.calls:
+            names = found.setdefault(file, [])
+            if name not in names:
+                names.append(name)
+        return found
+
+    @property
+    def switches(self) -> int:
+        """The number of calls that are in another file than the call before."""
+        return sum(one[0] != two[0] for one, two in zip(self.calls, self.calls[1:], strict=False))
+
+
+@contextmanager
+def traced(*, calls: bool = True) -> Iterator[Callable[[], Trace]]:
+    """Record what this process does; the function returns, and ends, the trace so far."""
+    recorder = _Recorder()
+    cursor: Any = psycopg.AsyncCursor
+    connection: Any = psycopg.AsyncConnection
+    execute, commit, rollback = cursor.execute, connection.commit, connection.rollback
+
+    async def executed(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        recorder.statement(self.connection, query)
+        return await execute(self, query, *arguments, **options)
+
+    async def committed(self: Any) -> None:
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            recorder.statement(self, "COMMIT")
+        await commit(self)
+
+    async def rolled_back(self: Any) -> None:
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            recorder.statement(self, "ROLLBACK")
+        await rollback(self)
+
+    cursor.execute, connection.commit, connection.rollback = executed, committed, rolled_back
+    if calls:
+        sys.setprofile(recorder.called)
+    try:
+        yield recorder.take
+    finally:
+        sys.setprofile(None)
+        cursor.execute, connection.commit, connection.rollback = execute, commit, rollback
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self._trace, self._began = Trace(), time.monotonic()
+        self._begun: dict[int, FrameType] = {}
+        self._names: dict[CodeType, tuple[str, str] | None] = {}
+
+    def take(self) -> Trace:
+        taken, now = self._trace, time.monotonic()
+        taken.seconds = now - self._began
+        self._trace, self._began = Trace(), now
+        return taken
+
+    def statement(self, connection: Any, query: Any) -> None:
+        text = query.decode() if isinstance(query, bytes) else str(query)
+        if text.startswith(_NOT_OURS):
+            return
+        frames = list(_frames(sys._getframe(2)))
+        sender = next((known for one in frames if (known := self._known(one.f_code))), ("", ""))
+        by_the_clock = any(one.f_code.co_name in _BY_THE_CLOCK for one in frames)
+        each_minute = any(one.f_code.co_name in _EACH_MINUTE for one in frames)
+        caller = f"{sender[0]} {sender[1]}"
+        shown = " ".join(text.split())
+        self._trace.statements.append(
+            Statement(shown, id(connection), caller, by_the_clock, each_minute)
+        )
+
+    def called(self, frame: FrameType, event: str, _: object) -> None:
+        known = self._known(frame.f_code)
+        if known is None:
+            return
+        if event == "return":
+            return
+        # A coroutine is entered again after each wait: that is no further call.
+        if event == "call" and self._begun.get(id(frame)) is not frame:
+            self._begun[id(frame)] = frame
+            if not any(one.f_code.co_name in _BY_THE_CLOCK for one in _frames(frame)):
+                self._trace.calls.append(known)
+
+    def _known(self, code: CodeType) -> tuple[str, str] | None:
+        if code not in self._names:
+            ours = code.co_filename.startswith(_OURS) and not code.co_name.startswith("<")
+            file = os.path.relpath(code.co_filename, ROOT) if ours else ""
+            self._names[code] = (file, code.co_qualname) if ours else None
+        return self._names[code]
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

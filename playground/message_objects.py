@@ -1,0 +1,64 @@
+"""Parts of Slack's message objects: profiles, tombstones, the content of a streamed message."""
+
+from playground.blocks import with_ids
+from playground.records import Json, Message, User
+
+
+def write_stream(message: Message, last: list[Json]) -> None:
+    """Write the text and blocks of a streamed message from its pieces."""
+    tasks: dict[str, Json] = {}
+    shown: list[Json] = []
+    for chunk in message.stream_chunks:
+        if chunk["type"] == "task_update":
+            known = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
+            known |= {k: v for k, v in chunk.items() if k not in ("type", "id")}
+        elif chunk["type"] == "plan_update":
+            tasks["plan"] = {"type": "plan", "title": chunk["title"]}
+        else:
+            shown += chunk["blocks"]
+    text = message.stream_text
+    body = [{"type": "markdown", "text": text}] if text else []
+    message.body["text"] = text
+    blocks = [*with_ids([*tasks.values(), *body, *shown]), *last]
+    message.body.pop("blocks", None)
+    if blocks:
+        message.body["blocks"] = blocks
+
+
+def tombstone(ts: str) -> Json:
+    """Return the placeholder of a deleted parent message of a thread."""
+    return {
+        "type": "message",
+        "subtype": "tombstone",
+        "user": "USLACKBOT",
+        "text": "This message was deleted.",
+        "hidden": True,
+        "ts": ts,
+        "thread_ts": ts,
+        "parent_user_id": "USLACKBOT",
+    }
+
+
+def profile(bot: User) -> Json:
+    """The `bot_profile` of a bot's messages."""
+    return {
+        "id": bot.bot_id,
+        "deleted": bot.deleted,
+        "name": bot.name,
+        "updated": bot.updated,
+        "app_id": bot.app_id,
+        "icons": {},
+        "team_id": bot.team,
+    }
+
+
+def card(user: User) -> Json:
+    """The `user_profile` Slack adds to messages of people from another workspace."""
+    return {
+        "name": user.name.lower(),
+        "real_name": user.name,
+        "display_name": user.name,
+        "team": user.team,
+        "is_restricted": user.is_restricted,
+        "is_ultra_restricted": False,
+    }
