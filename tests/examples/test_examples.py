@@ -179,24 +179,13 @@ def test_hot_path_suggests_what_was_said_in_another_conversation(
 
 
 @plain_langmem
-def test_background_forms_once_after_the_pause(run: Run, stand_in: Server) -> None:
-    """Three messages cost one call of the memory model, and nothing is stored before it."""
-    printed = parts(run("background"))
-    assert "right after the replies: 0 memories" in printed
-    foods = printed["after the pause: 1 run"]
-    assert {ast.literal_eval(line)["food_name"] for line in foods.splitlines()} == {
-        "ラーメン",
-        "パスタ",
-        "お寿司",
-    }
-    luna = "gpt-6-luna"
-    assert asked(stand_in) == [*[("reply", luna)] * 3, ("formation", luna)]
+@pytest.mark.parametrize("example", ["background", "background_remote"])
+def test_background_forms_once_after_the_pause(run: Run, stand_in: Server, example: str) -> None:
+    """Three messages cost one call of the memory model, and nothing is stored before it.
 
-
-@plain_langmem
-def test_background_on_a_server_forms_once_after_the_pause(run: Run, stand_in: Server) -> None:
-    """Three messages ask the server for three runs, of which the last one replaces the others."""
-    printed = parts(run("background_remote"))
+    On a server each asks for a run, and the last run replaces the others.
+    """
+    printed = parts(run(example))
     assert "right after the replies: 0 memories" in printed
     foods = printed["after the pause: 1 run"]
     assert {ast.literal_eval(line)["food_name"] for line in foods.splitlines()} == {

@@ -6,7 +6,7 @@ import json
 import re
 import stat
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,16 @@ def refused(folder: Path, conninfo: str, *arguments: str) -> str:
     assert finished.code == 1, finished
     [sentence] = finished.err.splitlines()
     return sentence.removeprefix("kioku: ")
+
+
+def restore_listed(
+    folder: Path, conninfo: str, new: str, steps: Sequence[Migration] | None = None
+) -> None:
+    """Restore ``dump`` of a folder into a new database: only what the first database still has."""
+    list_existing(conninfo, folder / "list", TABLES)
+    login = Login(login_of(new), ("kioku_queue",))
+    files = (folder / "dump", folder / "list")
+    restore(new, *files, TABLES, migrations() if steps is None else steps, login, print)
 
 
 def stored(conninfo: str) -> Rows:
@@ -275,10 +285,7 @@ def test_a_memory_is_used_nowhere_where_it_was_corrected_or_removed(
     for reference, row in since.items():
         change(reference, row)
     owner.close()
-    list_existing(database, tmp_path / "list", TABLES)
-    login = Login(login_of(empty_database), ("kioku_queue",))
-    files = (tmp_path / "dump", tmp_path / "list")
-    restore(empty_database, *files, TABLES, migrations(), login, print)
+    restore_listed(tmp_path, database, empty_database)
     rows = owner_rows(
         empty_database, "SELECT split_part(prefix, '.', 4) || '/' || key AS r FROM store"
     )
@@ -478,10 +485,7 @@ def test_a_backup_of_an_older_schema_is_restored_and_migrated(
     owner.rows("DELETE FROM feedback")
     migrate(database, SPACE, [*migrations(), step])
     owner.close()
-    list_existing(database, tmp_path / "list", TABLES)
-    login = Login(login_of(empty_database), ("kioku_queue",))
-    files = (tmp_path / "dump", tmp_path / "list")
-    restore(empty_database, *files, TABLES, [*migrations(), step], login, print)
+    restore_listed(tmp_path, database, empty_database, [*migrations(), step])
     new = stored(empty_database)
     assert step.name in new["kioku_migrations"]
     assert (len(new["store"]), len(new["feedback"]), len(new["person_settings"])) == (1, 0, 1)
@@ -502,10 +506,7 @@ def test_tables_that_were_dropped_since_are_not_restored(
     )
     owner.close()
     back_up(database, tmp_path / "dump", TABLES, print)
-    list_existing(database, tmp_path / "list", TABLES)
-    login = Login(login_of(empty_database), ("kioku_queue",))
-    files = (tmp_path / "dump", tmp_path / "list")
-    restore(empty_database, *files, TABLES, migrations(), login, print)
+    restore_listed(tmp_path, database, empty_database)
     new = stored(empty_database)
     assert "bot/0043_unused_tables" in new["kioku_migrations"]
     assert not {"overheard", "slack_budgets"} & new.keys()
@@ -522,10 +523,7 @@ def test_a_text_that_another_column_still_has_is_blanked_too(
     back_up(database, tmp_path / "dump", TABLES, print)
     owner.rows("UPDATE turns SET question = '', reply = NULL")
     owner.close()
-    list_existing(database, tmp_path / "list", TABLES)
-    login = Login(login_of(empty_database), ("kioku_queue",))
-    files = (tmp_path / "dump", tmp_path / "list")
-    restore(empty_database, *files, TABLES, migrations(), login, print)
+    restore_listed(tmp_path, database, empty_database)
     [turn] = owner_rows(empty_database, "SELECT question, words, reply FROM turns")
     assert turn == {"question": "", "words": "ramen", "reply": None}
 
@@ -544,10 +542,7 @@ def test_what_is_no_longer_shared_or_was_decided_since_does_not_come_back(
     owner.rows("UPDATE prompt_versions SET status = 'rejected'")
     owner.rows("UPDATE prompt_changes SET changed_by = NULL")
     owner.close()
-    list_existing(database, tmp_path / "list", TABLES)
-    login = Login(login_of(empty_database), ("kioku_queue",))
-    files = (tmp_path / "dump", tmp_path / "list")
-    restore(empty_database, *files, TABLES, migrations(), login, print)
+    restore_listed(tmp_path, database, empty_database)
     assert owner_rows(empty_database, "SELECT shared FROM feedback") == [{"shared": False}]
     assert owner_rows(empty_database, "SELECT id FROM prompt_versions") == []
     assert owner_rows(empty_database, "SELECT changed_by FROM prompt_changes") == [
@@ -568,10 +563,7 @@ def test_a_hundred_thousand_memories_take_constant_memory(
     back_up(database, tmp_path / "dump", TABLES, print)
     owner_rows(database, "DELETE FROM store WHERE key::int % 10 = 0")
     tracemalloc.start()
-    list_existing(database, tmp_path / "list", TABLES)
-    login = Login(login_of(empty_database), ("kioku_queue",))
-    given = (tmp_path / "dump", tmp_path / "list", TABLES, migrations(), login, print)
-    restore(empty_database, *given)
+    restore_listed(tmp_path, database, empty_database)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 16_000_000
