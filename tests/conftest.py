@@ -128,6 +128,30 @@ class Server:
         """Where its OpenAI-compatible API is."""
         return str(self.info["openai_base_url"])
 
+    @property
+    def slack_settings(self) -> dict[str, str]:
+        """The settings that lead the app to this playground, without a way to receive events."""
+        return {
+            "SLACK_API_URL": str(self.info["slack_api_url"]),
+            "SLACK_BOT_TOKEN": str(self.info["bot_token"]),
+        }
+
+    @property
+    def socket_settings(self) -> dict[str, str]:
+        """The settings that connect the app to this playground by Socket Mode."""
+        return {**self.slack_settings, "SLACK_APP_TOKEN": str(self.info["app_token"])}
+
+    @property
+    def model_settings(self) -> dict[str, str]:
+        """The settings that lead the app to the stand-in model here."""
+        return {
+            "OPENAI_BASE_URL": self.openai_base_url,
+            "OPENAI_API_KEY": "stand-in",
+            "KIOKU_REPLY_MODEL": "gpt-6-luna",
+            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+            "KIOKU_EMBEDDING_MODEL": SPACE.model,
+        }
+
     def call(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call and return its JSON; raises `urllib.error.HTTPError`."""
         request = urllib.request.Request(

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from bot.locale import say
 from tests.browser.conftest import Visit
 from tests.browser.visitor import Playground
-from tests.conftest import ROOT, SPACE, Server, json_server, login_of
+from tests.conftest import ROOT, Server, json_server, login_of
 from tests.integration.kioku_process import ended, ready, running
 
 ADVICE = say("en", "feedback_length")
@@ -23,11 +23,8 @@ async def test_instructions_are_improved_and_rolled_back(
     """A person shares, an admin reads the difference and approves; the next answers show it."""
     settings = {
         "DATABASE_URL": login_of(database),
-        "OPENAI_API_KEY": "stand-in",
-        "OPENAI_BASE_URL": stand_in.openai_base_url,
+        **stand_in.model_settings,
         "KIOKU_REPLY_MODEL": "kioku-stand-in",
-        "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-        "KIOKU_EMBEDDING_MODEL": SPACE.model,
     }
 
     def developer() -> str:
@@ -40,9 +37,7 @@ async def test_instructions_are_improved_and_rolled_back(
         playground = Playground(slack.info["url"].rstrip("/"))
         person, admin = playground.person(), playground.person()
         settings |= {
-            "SLACK_API_URL": slack.info["slack_api_url"],
-            "SLACK_BOT_TOKEN": slack.info["bot_token"],
-            "SLACK_APP_TOKEN": slack.info["app_token"],
+            **slack.socket_settings,
             "KIOKU_ADMINS": admin,
             "PORT": "0",
         }

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
 from tests.browser.visitor import Playground, Visitor
-from tests.conftest import SPACE, json_server, login_of, owner_rows
+from tests.conftest import json_server, login_of, owner_rows
 from tests.integration.kioku_process import ready, running
 from tests.loopback import free_port
 
@@ -85,17 +85,14 @@ async def test_two_workspaces(visit: Visit, database: str, tmp_path: Path, pictu
     address = f"http://127.0.0.1:{port}"
     with json_server("playground", "--manifest", "manifest.yml") as slack:
         settings = {
+            **slack.model_settings,
             "SLACK_API_URL": slack.info["slack_api_url"],
             "SLACK_CLIENT_ID": slack.info["client_id"],
             "SLACK_CLIENT_SECRET": slack.info["client_secret"],
             "SLACK_SIGNING_SECRET": slack.info["signing_secret"],
             "KIOKU_SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
             "KIOKU_PUBLIC_URL": address,
-            "OPENAI_BASE_URL": slack.openai_base_url,
-            "OPENAI_API_KEY": "stand-in",
-            "KIOKU_EMBEDDING_MODEL": SPACE.model,
             "KIOKU_REPLY_MODEL": "kioku-stand-in",
-            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
             "DATABASE_URL": login_of(database),
             "PORT": str(port),
         }

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, SPACE, fresh_database, json_server, login_of
+from tests.conftest import ROOT, fresh_database, json_server, login_of
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
@@ -326,14 +326,9 @@ def use(image: Image, owner: str) -> None:
         json_server("playground", "--manifest", "manifest.yml") as slack,
     ):
         settings = {
-            "SLACK_API_URL": slack.info["slack_api_url"],
-            "SLACK_BOT_TOKEN": slack.info["bot_token"],
+            **slack.slack_settings,
+            **slack.model_settings,
             "SLACK_SIGNING_SECRET": slack.info["signing_secret"],
-            "OPENAI_BASE_URL": slack.openai_base_url,
-            "OPENAI_API_KEY": "stand-in",
-            "KIOKU_REPLY_MODEL": "gpt-6-luna",
-            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-            "KIOKU_EMBEDDING_MODEL": SPACE.model,
             "KIOKU_LOG_LEVEL": "WARNING",
             "DATABASE_URL": psycopg.conninfo.make_conninfo(
                 owner, host="127.0.0.1", port=port, user=LOGIN, password="of-the-login"

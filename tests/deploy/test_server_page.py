@@ -135,14 +135,8 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
         json_server("playground", "--manifest", "manifest.yml") as slack,
     ):
         own = {
-            "SLACK_API_URL": slack.info["slack_api_url"],
-            "SLACK_BOT_TOKEN": slack.info["bot_token"],
-            "SLACK_APP_TOKEN": slack.info["app_token"],
-            "OPENAI_BASE_URL": slack.openai_base_url,
-            "OPENAI_API_KEY": "stand-in",
-            "KIOKU_REPLY_MODEL": "gpt-6-luna",
-            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-            "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+            **slack.socket_settings,
+            **slack.model_settings,
             "PORT": port,
         }
         lines = "".join(f"{name}={value}\n" for name, value in own.items())

@@ -60,26 +60,18 @@ class App:
 
     def settings(self) -> dict[str, str]:
         """Return what it is started with."""
-        told = self.slack.info
-        receives = (
-            {"SLACK_APP_TOKEN": told["app_token"]}
-            if self.mode == "socket"
-            else {"SLACK_SIGNING_SECRET": told["signing_secret"]}
-        )
         return {
-            **receives,
-            "SLACK_BOT_TOKEN": told["bot_token"],
-            "SLACK_API_URL": told["slack_api_url"],
-            "OPENAI_BASE_URL": (self.hostile or self.slack).openai_base_url,
-            "OPENAI_API_KEY": "stand-in",
-            "KIOKU_REPLY_MODEL": "gpt-6-luna",
-            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-            "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+            **(self.slack.socket_settings if self.mode == "socket" else self._signed()),
+            **(self.hostile or self.slack).model_settings,
             "KIOKU_FORMATION_DELAY": "0.05",
             "KIOKU_LOG_LEVEL": "DEBUG",
             "DATABASE_URL": login_of(self.conninfo),
             "PORT": "0",
         }
+
+    def _signed(self) -> dict[str, str]:
+        secret = self.slack.info["signing_secret"]
+        return {**self.slack.slack_settings, "SLACK_SIGNING_SECRET": secret}
 
     def pause(self) -> bool:
         """Wait for its end, a moment at most; True while it runs."""

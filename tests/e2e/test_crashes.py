@@ -86,21 +86,13 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
         slack = enter(json_server("playground", "--manifest", str(ROOT / "manifest.yml")))
         conninfo = enter(fresh_database(postgres))
         usual = {
-            "SLACK_BOT_TOKEN": slack.info["bot_token"],
-            "SLACK_API_URL": slack.info["slack_api_url"],
-            "OPENAI_API_KEY": "stand-in",
-            "KIOKU_REPLY_MODEL": "gpt-6-luna",
-            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-            "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+            **slack.slack_settings,
+            **slack.model_settings,
             "DATABASE_URL": conninfo,
             "PORT": "0",
         }
         gateways = [enter(gateway(slack.openai_base_url)) for _ in range(workers)]
-        front = {
-            **usual,
-            "OPENAI_BASE_URL": slack.openai_base_url,
-            "SLACK_APP_TOKEN": slack.info["app_token"],
-        }
+        front = {**usual, **slack.socket_settings}
         folder.mkdir(exist_ok=True)
         replicas = [Replica("front", ("run", "--role", "front"), front, folder)]
         for number, passing in enumerate(gateways):

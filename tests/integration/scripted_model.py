@@ -38,6 +38,28 @@ class Shown:
         return found
 
 
+def fact(text: str, evidence: str, **more: Any) -> Call:
+    """Return a call that stores a fact."""
+    return ("UserFact", {"fact": text, "evidence": evidence, **more})
+
+
+def food(name: str, level: int | None, evidence: str, **more: Any) -> Call:
+    """Return a call that stores a food."""
+    content = {"food_name": name, "preference": level, "evidence": evidence, **more}
+    return ("UserFoodPreference", content)
+
+
+def patch(identity: str, **fields: Any) -> Call:
+    """Return a call that updates a memory."""
+    patches = [{"op": "replace", "path": f"/{k}", "value": v} for k, v in fields.items()]
+    return ("PatchDoc", {"json_doc_id": identity, "planned_edits": "", "patches": patches})
+
+
+def remove(identity: str) -> Call:
+    """Return a call that removes a memory."""
+    return ("RemoveDoc", {"json_doc_id": identity})
+
+
 @dataclass
 class ScriptedModel:
     """The script, and what was asked for; a model named in `scripts` has a script of its own.

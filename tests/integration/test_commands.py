@@ -52,10 +52,8 @@ def slack() -> Iterator[Server]:
 def slack_settings(slack: Server) -> dict[str, str]:
     """Return the settings that lead to the playground, the stand-in model too."""
     return {
+        **slack.socket_settings,
         **MODEL,
-        "SLACK_API_URL": slack.info["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.info["bot_token"],
-        "SLACK_APP_TOKEN": slack.info["app_token"],
         "OPENAI_BASE_URL": slack.openai_base_url,
         "PORT": "0",
     }

@@ -43,9 +43,7 @@ def calm(slack: Server) -> None:
 def settings_for(slack: Server, database: str) -> dict[str, str]:
     """Return settings with which all is well."""
     return {
-        "SLACK_API_URL": slack.info["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.info["bot_token"],
-        "SLACK_APP_TOKEN": slack.info["app_token"],
+        **slack.socket_settings,
         "OPENAI_BASE_URL": slack.openai_base_url,
         "OPENAI_API_KEY": "sk-secret",
         "KIOKU_EMBEDDING_MODEL": SPACE.model,

@@ -109,14 +109,6 @@ def person(slack: Server) -> Iterator[Person]:
     slack.call("/_playground/faults", method="DELETE")
 
 
-def settings_for(slack: Server) -> dict[str, str]:
-    """Return what leads to the playground."""
-    return {
-        "SLACK_API_URL": slack.info["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.info["bot_token"],
-    }
-
-
 def findings(done: Ended) -> dict[str, str]:
     """Return part → level and text, in order."""
     assert done.err == ""
@@ -127,7 +119,7 @@ def findings(done: Ended) -> dict[str, str]:
 def test_everything_is_tried_and_taken_away(tmp_path: Path, slack: Server, person: Person) -> None:
     """Each behaviour is said to work, and the direct message is as it was before."""
     person.dm  # noqa: B018 - opens it
-    done = ended(tmp_path, "doctor", "--live", "--yes", "--user", person.id, **settings_for(slack))
+    done = ended(tmp_path, "doctor", "--live", "--yes", "--user", person.id, **slack.slack_settings)
     found = findings(done)
     assert list(found) == EVERYTHING
     worked = dict.fromkeys(EVERYTHING[1:], "OK worked.")
@@ -140,7 +132,7 @@ def test_everything_is_tried_and_taken_away(tmp_path: Path, slack: Server, perso
 def test_what_is_tried_is_what_kioku_needs(tmp_path: Path, slack: Server, person: Person) -> None:
     """A stream stays in chunks, a session ends active, and no ephemeral message goes unseen."""
     live = ("doctor", "--live", "--yes", "--channel", person.dm)
-    assert ended(tmp_path, *live, **settings_for(slack)).code == 0
+    assert ended(tmp_path, *live, **slack.slack_settings).code == 0
     [root] = [args for args in person.arguments("chat.postMessage") if "thread_ts" not in args]
     streams = [
         args
@@ -164,7 +156,7 @@ def test_a_guest_is_said_to_be_one(tmp_path: Path, slack: Server, person: Person
     """Slack keeps guests from apps with agent features, so the trial may fail."""
     live = ("doctor", "--live", "--yes", "--channel", person.dm)
     slack.call("/_playground/users/update", {"user": person.id, "is_restricted": True})
-    found = findings(ended(tmp_path, *live, **settings_for(slack)))
+    found = findings(ended(tmp_path, *live, **slack.slack_settings))
     assert found["Person"].startswith("NOTE is a guest: Slack does not let guests use apps with")
 
 
@@ -173,7 +165,7 @@ def test_a_guest_is_said_to_be_one(tmp_path: Path, slack: Server, person: Person
 )
 def test_the_direct_message_may_be_given(tmp_path: Path, slack: Server, person: Person) -> None:
     """Its id says whose it is; another person's is refused, and so is a channel."""
-    settings = settings_for(slack)
+    settings = slack.slack_settings
     live = ("doctor", "--live", "--yes", "--channel")
     assert ended(tmp_path, *live, person.dm, **settings).code == 0
     other = Person(slack)
@@ -194,7 +186,7 @@ def test_the_direct_message_may_be_given(tmp_path: Path, slack: Server, person: 
 @pytest.mark.failed_calls("auth.test: invalid_auth", because="The token is wrong.")
 def test_nothing_is_tried_without_permission(tmp_path: Path, slack: Server, person: Person) -> None:
     """Without a person, a token, a conversation or a yes nothing is posted, and no DM is opened."""
-    settings = settings_for(slack)
+    settings = slack.slack_settings
     for arguments, change, sentence in [
         (["--yes"], {}, "FIX say in whose direct message: --user U…"),
         (["--user", person.id], {}, f"FIX {person.id} has no direct message with Kioku yet: write"),
@@ -242,7 +234,7 @@ def test_it_asks_on_a_terminal(
 ) -> None:
     """It says what it is about to do, in whose conversation and workspace; only y lets it."""
     arguments = ("doctor", "--live", "--channel", person.dm)
-    shown = on_terminal(tmp_path, answer, *arguments, **settings_for(slack))
+    shown = on_terminal(tmp_path, answer, *arguments, **slack.slack_settings)
     assert (
         f"write a few messages into its direct message with {person.id} ({person.dm}, workspace"
         " Playground) and delete them. Go on? [y/N]"
@@ -310,7 +302,7 @@ def test_what_does_not_work_is_said_and_nothing_stays(
     live = ("doctor", "--live", "--yes", "--channel", person.dm)
     for method, (fault, _, _) in faults.items():
         slack.call("/_playground/faults", {"method": method, **fault})
-    done = ended(tmp_path, *live, **settings_for(slack))
+    done = ended(tmp_path, *live, **slack.slack_settings)
     found = findings(done)
     for _, part, sentence in faults.values():
         assert found[part].startswith("FIX did not work (")
@@ -332,7 +324,7 @@ def test_what_is_broken_off_is_taken_away(tmp_path: Path, slack: Server, person:
     """Ctrl-C in the middle of a stream leaves nothing either."""
     slack.call("/_playground/faults", {"method": "chat.appendStream", "delay_ms": 60_000})
     live = ("doctor", "--live", "--yes", "--channel", person.dm)
-    with running(tmp_path, *live, **settings_for(slack)) as kioku:
+    with running(tmp_path, *live, **slack.slack_settings) as kioku:
         wait_for(lambda: "chat.appendStream" in person.calls)
         assert len(person.kept) == 2
         done = kioku.stop(signal.SIGINT)
@@ -355,7 +347,7 @@ def test_metadata_that_does_not_come_back_is_said(
                 message.pop("metadata", None)
 
     with relay(slack, change=strip) as url:
-        done = ended(tmp_path, *live, **{**settings_for(slack), "SLACK_API_URL": url})
+        done = ended(tmp_path, *live, **{**slack.slack_settings, "SLACK_API_URL": url})
     found = findings(done)
     assert found["Reading metadata back"] == (
         "FIX Slack returned it without its metadata: an answer may be posted twice after a lost"
@@ -371,7 +363,7 @@ def test_messages_that_cannot_be_deleted_are_said(
     """Then the person is told to delete them by hand."""
     live = ("doctor", "--live", "--yes", "--channel", person.dm)
     slack.call("/_playground/faults", {"method": "chat.delete", "error": "cant_delete_message"})
-    done = ended(tmp_path, *live, **settings_for(slack))
+    done = ended(tmp_path, *live, **slack.slack_settings)
     assert findings(done)["Cleaning up"] == (
         f"FIX failed (cant_delete_message): delete Kioku's newest messages in {person.dm} by hand"
         " (More actions, Delete message)."

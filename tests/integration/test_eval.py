@@ -18,7 +18,7 @@ from evals.report import Report, Usage
 from evals.run import Options, measured
 from tests.conftest import SPACE, Server
 from tests.integration.kioku_process import END_SECONDS, environment
-from tests.integration.scripted_model import Call, ScriptedModel, Shown
+from tests.integration.scripted_model import Call, ScriptedModel, Shown, fact, patch, remove
 
 pytestmark = pytest.mark.slow
 
@@ -107,16 +107,6 @@ def left(database: str) -> int:
     return int(count)
 
 
-def fact(text: str, evidence: str) -> Call:
-    """Return a call that adds a fact."""
-    return ("UserFact", {"fact": text, "evidence": evidence})
-
-
-def remove(identity: str) -> Call:
-    """Return a call that removes a memory."""
-    return ("RemoveDoc", {"json_doc_id": identity})
-
-
 SOBA: Call = (
     "UserFoodPreference",
     {"food_name": "soba", "preference": 90, "evidence": "I could eat soba every day."},
@@ -132,17 +122,7 @@ async def test_cases_of_all_classes_pass_when_the_model_is_right(
         [SOBA],
         [],
         lambda shown: [
-            (
-                "PatchDoc",
-                {
-                    "json_doc_id": shown.id_of("Leeds"),
-                    "planned_edits": "",
-                    "patches": [
-                        {"op": "replace", "path": "/fact", "value": "Lives in York"},
-                        {"op": "replace", "path": "/evidence", "value": "We moved to York."},
-                    ],
-                },
-            )
+            patch(shown.id_of("Leeds"), fact="Lives in York", evidence="We moved to York.")
         ],
         lambda shown: [remove(shown.id_of("chess"))],
         [fact("Is in Osaka", "Yes, for two more days.")],

@@ -44,7 +44,7 @@ from memory import (
 )
 from tests.conftest import owner_rows
 from tests.integration.deliveries import nothing, turns_alone
-from tests.integration.scripted_model import ScriptedModel, Shown, asked_text
+from tests.integration.scripted_model import ScriptedModel, Shown, asked_text, remove
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -571,7 +571,7 @@ async def test_words_about_which_the_person_was_asked_remove_nothing(
         "1.1", "forget that I like ramen", "Press the button.", formed=False, removal_proposed=True
     )
     before = data.everything("store", "store_vectors")
-    model.answer(lambda shown: [("RemoveDoc", {"json_doc_id": shown.id_of("ramen")})])
+    model.answer(lambda shown: [remove(shown.id_of("ramen"))])
     await learning(data.pool, former).form("T1", "U1", DM)
     assert data.everything("store", "store_vectors") == before
     [turn] = data.rows("SELECT formed_at FROM turns")

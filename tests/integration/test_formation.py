@@ -28,7 +28,7 @@ from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, me
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
 from tests.conftest import owner_rows
-from tests.integration.scripted_model import Call, ScriptedModel, Shown
+from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, patch, remove
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
@@ -45,23 +45,6 @@ class Film(BaseModel):
 def words(*texts: str, ts: int = 100) -> list[PersonMessage]:
     """Return messages of one DM."""
     return [PersonMessage(text=t, channel="D1", ts=f"{ts + i}.000100") for i, t in enumerate(texts)]
-
-
-def food(name: str, level: int | None, evidence: str, **more: Any) -> Call:
-    """Return a call that stores a food."""
-    content = {"food_name": name, "preference": level, "evidence": evidence, **more}
-    return ("UserFoodPreference", content)
-
-
-def patch(identity: str, **fields: Any) -> Call:
-    """Return a call that updates a memory."""
-    patches = [{"op": "replace", "path": f"/{k}", "value": v} for k, v in fields.items()]
-    return ("PatchDoc", {"json_doc_id": identity, "planned_edits": "", "patches": patches})
-
-
-def remove(identity: str) -> Call:
-    """Return a call that removes a memory."""
-    return ("RemoveDoc", {"json_doc_id": identity})
 
 
 async def rows(database: str, namespace: Namespace | None = None) -> list[DictRow]:

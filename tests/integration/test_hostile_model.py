@@ -12,8 +12,8 @@ from bot.slack.text import typed
 from memory import Former
 from memory.formation.evidence import PersonMessage
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
-from tests.integration.scripted_model import Call, ScriptedModel, Shown
-from tests.integration.test_formation import patch, reasons, remove, rows
+from tests.integration.scripted_model import Call, ScriptedModel, Shown, patch, remove
+from tests.integration.test_formation import reasons, rows
 
 pytestmark = pytest.mark.slow
 

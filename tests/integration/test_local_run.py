@@ -243,11 +243,7 @@ def test_a_data_directory_the_playground_cannot_use_is_named(
 def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
     """With Slack's tokens the app connects there, and only the stand-in model runs here."""
     with json_server("playground", "--manifest", "manifest.yml") as slack:
-        settings = {
-            "SLACK_API_URL": slack.info["slack_api_url"],
-            "SLACK_BOT_TOKEN": slack.info["bot_token"],
-            "SLACK_APP_TOKEN": slack.info["app_token"],
-        }
+        settings = slack.socket_settings
         with running(tmp_path, "up", **settings) as kioku:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
             assert "stand-in model" in kioku.line()

@@ -19,8 +19,8 @@ from memory import (
     provider_and_name,
 )
 from memory.formation.chat_model import Api
-from tests.integration.scripted_model import ScriptedModel
-from tests.integration.test_formation import ALICE_DM, food, words
+from tests.integration.scripted_model import ScriptedModel, food
+from tests.integration.test_formation import ALICE_DM, words
 
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"

@@ -23,8 +23,8 @@ from tests.integration.memory_providers import (
     ProviderServer,
     provider_server,
 )
-from tests.integration.scripted_model import ScriptedModel
-from tests.integration.test_formation import ALICE_DM, food, words
+from tests.integration.scripted_model import ScriptedModel, food, remove
+from tests.integration.test_formation import ALICE_DM, words
 
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 
@@ -72,7 +72,7 @@ async def test_a_memory_is_formed_checked_changed_and_removed(
     )
     formed = await former.form(ALICE_DM, words("うどんが好きです"))
     assert [change.action for change in formed.changes] == ["updated"]
-    model.answer(lambda shown: [("RemoveDoc", {"json_doc_id": shown.id_of("うどん")})])
+    model.answer(lambda shown: [remove(shown.id_of("うどん"))])
     formed = await former.form(ALICE_DM, words("うどんが好きなのはやめました"))
     assert [change.action for change in formed.changes] == ["removed"]
     assert len(server.requests) == 6

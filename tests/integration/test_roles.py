@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from tests.conftest import SPACE, Server, json_server, login_of
+from tests.conftest import Server, json_server, login_of
 from tests.integration.kioku_process import ended, fetched, ready, running, wait_for
 from tests.loopback import free_port
 
@@ -24,13 +24,9 @@ def slack() -> Iterator[Server]:
 def settings(slack: Server, database: str) -> dict[str, str]:
     """Return what both roles need."""
     return {
-        "OPENAI_API_KEY": "none",
-        "OPENAI_BASE_URL": slack.openai_base_url,
+        **slack.slack_settings,
+        **slack.model_settings,
         "KIOKU_REPLY_MODEL": "kioku-stand-in",
-        "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-        "KIOKU_EMBEDDING_MODEL": SPACE.model,
-        "SLACK_API_URL": slack.info["slack_api_url"],
-        "SLACK_BOT_TOKEN": slack.info["bot_token"],
         "DATABASE_URL": login_of(database),
         "PORT": "0",
     }

@@ -12,7 +12,7 @@ from bench.recording import Trace, traced
 from bench.trace import Cases, Traced
 from bot.config import load_settings
 from bot.runtime.service import Service
-from tests.conftest import ROOT, SPACE, Server, json_server, login_of
+from tests.conftest import ROOT, Server, json_server, login_of
 
 PLAIN, TEACHING, UNRELATED, AT_REST = 20, 40, 2, 2.0
 # More in the first minute of an hour, or where the window holds the end of one run and the next.
@@ -32,14 +32,9 @@ async def cases(database: str, stand_in: Server) -> Traced:
 
         environment = {
             "DATABASE_URL": login_of(database),
-            "SLACK_API_URL": playground.info["slack_api_url"],
-            "SLACK_BOT_TOKEN": playground.info["bot_token"],
-            "SLACK_APP_TOKEN": playground.info["app_token"],
-            "OPENAI_API_KEY": "stand-in",
-            "OPENAI_BASE_URL": stand_in.openai_base_url,
+            **playground.socket_settings,
+            **stand_in.model_settings,
             "KIOKU_REPLY_MODEL": "kioku-stand-in",
-            "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-            "KIOKU_EMBEDDING_MODEL": SPACE.model,
             "KIOKU_FORMATION_DELAY": "3",
         }
         settings = load_settings(environment, dotenv=None)

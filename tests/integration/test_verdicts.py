@@ -27,10 +27,14 @@ from tests.integration.scripted_model import (
     ScriptedModel,
     Shown,
     asked_text,
+    fact,
+    food,
+    patch,
     proposals_in,
+    remove,
     verdict,
 )
-from tests.integration.test_formation import food, know, patch, reasons, remove, rows
+from tests.integration.test_formation import know, reasons, rows
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
@@ -50,11 +54,6 @@ def typed(*texts: str, at: datetime = FRIDAY, reply_to: str | None = None) -> li
         )
         for i, text in enumerate(texts)
     ]
-
-
-def fact(text: str, evidence: str, **more: Any) -> Call:
-    """Return a call that stores a fact."""
-    return ("UserFact", {"fact": text, "evidence": evidence, **more})
 
 
 def verifying(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, Server, json_server
+from tests.conftest import ROOT, json_server
 from tests.loopback import free_port
 from tests.soak.dashboard import recording
 from tests.soak.replicas import Fleet, Replica, Start, running
@@ -37,8 +37,15 @@ def stage(
     playground = ("playground", "--manifest", str(ROOT / "manifest.yml"))
     with json_server(*playground, "--retry-delays", RETRY_DELAYS) as slack:
         port = free_port()
-        usual = {**_settings(slack), "DATABASE_URL": conninfo, "PORT": "0", **settings}
-        socket_mode = {**usual, "SLACK_APP_TOKEN": slack.info["app_token"]}
+        usual = {
+            **slack.slack_settings,
+            **slack.model_settings,
+            "KIOKU_LOG_LEVEL": "INFO",
+            "DATABASE_URL": conninfo,
+            "PORT": "0",
+            **settings,
+        }
+        socket_mode = {**usual, **slack.socket_settings}
         http = {**usual, "SLACK_SIGNING_SECRET": slack.info["signing_secret"], "PORT": str(port)}
         front, worker = (("run", "--role", role) for role in ("front", "worker"))
         replicas = [
@@ -55,16 +62,3 @@ def stage(
             workspace = Workspace(slack)
             workspace.post("delivery", {"mode": "both", "urls": [url]})
             yield Stage(workspace, fleet, postgres, conninfo)
-
-
-def _settings(slack: Server) -> dict[str, str]:
-    return {
-        "SLACK_BOT_TOKEN": slack.info["bot_token"],
-        "SLACK_API_URL": slack.info["slack_api_url"],
-        "OPENAI_BASE_URL": slack.openai_base_url,
-        "OPENAI_API_KEY": "stand-in",
-        "KIOKU_REPLY_MODEL": "gpt-6-luna",
-        "KIOKU_MEMORY_MODEL": "kioku-stand-in",
-        "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
-        "KIOKU_LOG_LEVEL": "INFO",
-    }
