@@ -240,8 +240,8 @@ class Turns:
         be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
-        `Interrupted` where the message was edited or deleted meanwhile: then it has not. Of the
-        reply, too, no credential is stored: not one it repeats, nor any other.
+        `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
+        credential of the reply is stored, neither one that it repeats nor any other.
         """
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
         async with transaction(self.pool, _scope(claimed.message)) as connection:

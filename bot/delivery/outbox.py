@@ -45,9 +45,9 @@ def messages_of_turn(
 ) -> list[str]:
     """Return the times of the messages in a thread that are the turn's, in order.
 
-    Of the app's own messages that no turn has `recorded`: those with the turn's metadata. Where
-    there are none: the one without metadata, for a stream gets its own only as it ends, that is
-    nearest to `since`, when it was intended. Never another turn's, nor what is no reply.
+    These are the app's own messages with the turn's metadata that no turn has `recorded`. If there
+    are none, it is the message without metadata that is nearest to `since`, when it was intended: a
+    stream gets its metadata only as it ends.
     """
     marked: list[str] = []
     bare: list[str] = []

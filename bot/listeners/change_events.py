@@ -21,7 +21,7 @@ from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
 from memory import Person
 
-# Converting a channel is told by a message in it, everything else by an event of its own.
+# A conversion is reported by a message in the channel, any other change by an event of its own.
 _CONVERSATION_CHANGES = frozenset(
     {
         "channel_shared",
@@ -34,13 +34,13 @@ _CONVERSATION_CHANGES = frozenset(
         "channel_convert_to_public",
     }
 )
-# Slack delivers the events of a moment in any order, and one that was not acked again.
+# Slack delivers events of the same moment in any order, and again what was not acknowledged.
 _ON_ITS_WAY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvents:
-    """Applies events before they are acknowledged: none of it waits behind other work."""
+    """Applies events before they are acknowledged, because nothing of them waits in a queue."""
 
     _: KW_ONLY
     inbox: Inbox

@@ -41,8 +41,8 @@ Submission: TypeAlias = Callable[[Person, Language, Mapping[str, Any]], Awaitabl
 def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
     """Register every submission.
 
-    It is acknowledged with what is wrong with it, which the schema alone says, or with the empty
-    modal; what is stored of it, and shown, comes afterwards.
+    It is acknowledged with its errors, which are found without a look-up, or with the empty modal.
+    What is stored and shown comes afterwards.
     """
     submissions: dict[str, tuple[Check, Submission]] = {
         MEMORY_FORM: (lambda view: modals.editing.read(view).errors, modals.saved),
@@ -111,7 +111,7 @@ async def _opened(client: AsyncWebClient, body: dict[str, Any]) -> str | None:
 
 
 def _no_errors(_: Mapping[str, Any]) -> None:
-    """Return nothing: Slack lets nothing but its own options through."""
+    """Return no errors: Slack submits only the options that the form offers."""
 
 
 async def _submitted(

@@ -98,8 +98,8 @@ class Responder:
     ) -> None:
         """Show what `work` returns in an open modal; with None the modal stays as it is.
 
-        `acked`: the modal has just been emptied by an ack. That travels by itself, and what came
-        before it would be lost.
+        `acked`: an ack has just emptied the modal. It may arrive later than this call, and would
+        then replace what is shown, so this waits a moment.
         """
         with self._counted():
             emptied = asyncio.create_task(asyncio.sleep(_ACK_SECONDS if acked else 0.0))

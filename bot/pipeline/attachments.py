@@ -108,8 +108,8 @@ class Attachments:
     async def read(self, message: Message, *, earlier: str | None = None) -> list[AttachedFile]:
         """Return the files of a message, in their order.
 
-        Where it brought none: those that can be shown of the message `earlier` in its thread, by
-        its ts, if any is named. Of these nothing that cannot be shown is told again.
+        If it brought none, and `earlier` is the ts of another message of its thread, the files of
+        that one are returned, except those that cannot be shown.
         """
         if message.has_files:
             return await self._all(message, message.ts)

@@ -57,7 +57,7 @@ class DeletedMessageCleanup:
                 )
 
     async def _lost(self, row: DictRow, thread_ts: str) -> list[str]:
-        """Return what a worker may have posted that did not come to note it."""
+        """Return the messages that a worker may have posted and not recorded."""
         if row["since"] is None:
             return []
         try:

@@ -136,11 +136,11 @@ class FormationJobs:
     async def form(self, team: str, user: str, audience: str) -> None:
         """Form memories from the words of the person that are not formed yet.
 
-        Nothing happens while the person has memory switched off. Where the workspace has used up
-        its tokens for the day the words stay until the next.
-        Where the model refuses every request, which only the operator can change, the words stay
-        too, and the next attempt is in an hour. Raises `memory.FormationUnavailable` while the
-        model is away: the words stay and the job is tried again.
+        Nothing happens while the person has memory switched off. If the workspace has used up its
+        tokens for the day, the words stay until the next day. If the model refuses every request,
+        which only the operator can change, they stay until the next attempt, in an hour. Raises
+        `memory.FormationUnavailable` while the model is away: the words stay, and the job is tried
+        again.
         """
         namespace = Person(team, user).namespace(audience)
         if used_up := await self.quotas.tokens_used_up(team):

@@ -163,9 +163,9 @@ def compose(
 
     `now` is the current time in the person's time zone; without it the prompt names no date.
     `memories` are most relevant first, `exchanges`, `recent_words` and `thread` in order of time.
-    With `memory_off` only `thread` is given. Where a budget is full, the least relevant
-    memory and the oldest of everything else is dropped; how the person wants to be answered has
-    a budget of its own. `style` takes the place of `REPLY_STYLE`.
+    With `memory_off` only `thread` is given. Where a budget is full, the least relevant memory and
+    the oldest of everything else is dropped; how the person wants to be answered has a budget of
+    its own. `style` takes the place of `REPLY_STYLE`.
     """
     kept = _shown(memories)
     sections = [

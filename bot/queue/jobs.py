@@ -51,7 +51,7 @@ _TIMER_MARGIN_SECONDS = 0.02
 # Time for the caller's transaction, which schedules the job, to be committed.
 _COMMIT_SECONDS = 0.3
 _LONGEST_TIMER_SECONDS = 86_400.0
-# The workers of a process share its heartbeats: of two at about the same time the second is left.
+# The workers of a process share its heartbeats: the second of two within this time is left out.
 _SAME_BEAT_SECONDS = 1.0
 _BEAT: LiteralString = (
     "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s)"

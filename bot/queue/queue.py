@@ -245,8 +245,8 @@ class Queue:
         """Let one job of `lock` run after `delay` seconds of quiet, but `at_most` after the first.
 
         A waiting one is postponed, to within a quarter of `delay`. One that has failed keeps
-        its time: more words are no reason for more attempts. Whatever is committed with the
-        caller's transaction the job will see.
+        its time: more words are no reason for more attempts. The job sees what the caller's
+        transaction commits.
         """
         values = job_values(name, queue=queue, lock=lock, arguments=arguments, delay=delay)
         scheduled = await connection.execute(_DEBOUNCE, {**values, "at_most": at_most})

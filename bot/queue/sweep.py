@@ -21,8 +21,8 @@ MAX_LONE_CRASHES = 3
 # 0 for new jobs, 1 for the oldest few.
 BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
-# At most so many late jobs are ranked first at a time. A sweep fills them up, whichever worker does
-# it: fewer than are begun between two sweeps, so that something is left for who writes now.
+# At most so many late jobs are ranked first at a time; each sweep adds what is missing. Workers
+# begin more jobs than that between two sweeps, so that new messages are answered, too.
 _LATE_FIRST = 4
 # Seconds of waiting, by crashes. If something else ends the processes, the message should not be in
 # progress the next time, too.

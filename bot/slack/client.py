@@ -70,7 +70,7 @@ def create_client(
 def create_session() -> aiohttp.ClientSession:
     """Return connections to Slack for one client and one event loop; the caller closes them.
 
-    Without them the SDK opens a connection, and shakes hands, for every single call.
+    Without them the SDK opens a new connection for each call.
     """
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
@@ -92,7 +92,7 @@ def error_code(error: BaseException) -> str:
 def is_passing(error: BaseException) -> bool:
     """Return whether a read that failed may succeed later: a rate limit, a 5xx, a lost connection.
 
-    Any other error of Slack's says something of what was to be read.
+    Any other error is Slack's answer about what was to be read.
     """
     return error_code(error) in ("ratelimited", "")
 
@@ -192,7 +192,8 @@ def next_cursor(answer: AsyncSlackResponse) -> str:
 async def direct_message(client: AsyncWebClient, user: str) -> dict[str, Any] | None:
     """Return the app's direct message with a person, as Slack lists it; None where there is none.
 
-    None is opened, which would need ``im:write``. Raises what `retry_on_rate_limit` raises.
+    This opens no direct message, which would need ``im:write``. Raises what `retry_on_rate_limit`
+    raises.
     """
     cursor = ""
     while True:

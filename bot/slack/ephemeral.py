@@ -38,8 +38,8 @@ async def show_privately(
     """Show `payload` in the message's thread, to its author alone.
 
     In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
-    `replied` says that the app has replied to the message: where neither that is so nor the message
-    is itself a reply, an ephemeral message is shown beside the message instead of in its thread.
+    `replied`: the app has replied to the message. If it has not, and the message is not a reply
+    itself, an ephemeral message is shown beside the message instead of in its thread.
     Raises what the Slack client raises.
     """
     if in_dm:

@@ -29,9 +29,7 @@ class Permalinks:
     async def of(self, team_id: str, messages: Iterable[MessageKey]) -> dict[MessageKey, str]:
         """Return the links to a workspace's messages, by (channel, ts).
 
-        One that Slack does not tell is left out.
-
-        Waits three seconds at most.
+        Waits three seconds at most. A link that Slack does not return is left out.
         """
         wanted = [(team_id, message) for message in dict.fromkeys(messages)]
         await asyncio.gather(*(self._ask(*one) for one in wanted if one not in self._known))
@@ -41,7 +39,7 @@ class Permalinks:
         return found
 
     async def by_name(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
-        """Return the links to named messages, by name; one that Slack does not tell is left out."""
+        """Return the links to named messages, by name, as `of` does."""
         links = await self.of(team_id, messages.values())
         return {name: links[message] for name, message in messages.items() if message in links}
 

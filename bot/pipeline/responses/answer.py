@@ -163,12 +163,13 @@ _COMMENTARY: Final = "commentary"
 class ResponseReader:
     """Reads the events of one response into a `StreamedAnswer`.
 
-    `output` holds the items that are complete, `tokens` what the response of `model` took,
-    empty until it ends.
+    `output` holds the items that are complete. `tokens` are those that the response of `model`
+    took, empty until it ends.
+
     Messages, and the text parts within one, become paragraphs of the answer. A message whose
-    ``phase`` is ``commentary`` is told as a task and is no part of it, also where the phase is
-    known only at its end. Some servers send only part of the events: items of a type for which no
-    event came are read from the response that the last event contains.
+    ``phase`` is ``commentary`` is shown as a task and is no part of it, even if the phase is known
+    only at its end. Some servers send only part of the events: items of a type for which no event
+    came are read from the response that the last event contains.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming, and the schema
     ``MessagePhase`` of https://github.com/openai/openai-openapi

@@ -38,8 +38,8 @@ _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 class CircuitBreaker:
     """Opens after failures of `FAILURES` different requests, with no success between them.
 
-    Then it lets one request through each `PROBE_SECONDS`. There is one breaker
-    for each model of a process.
+    Then it lets one request through each `PROBE_SECONDS`. There is one breaker for each model of a
+    process.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
