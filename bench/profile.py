@@ -13,6 +13,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,13 @@ from typing import Any
 from bench.flame import flame_graph
 from bench.results import quantile
 from bench.stack import ROOT, Stack, running_app
-from bench.turn_overhead import person, reply_ready
 from memory import Span
 
 PICTURE = ROOT / "docs" / "media" / "turn-profile.svg"
 TURNS = 60
+_QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
+_TIMEOUT_SECONDS = 30.0
+_LAST_CALLS = ("chat.stopStream", "chat.postMessage", "chat.update")
 _PEOPLE = 6
 _FIRST_TOKEN_MS = 100
 _SETTLED_SECONDS = 2.0
@@ -94,6 +97,32 @@ def _place(those: Sequence[Span], spans: Sequence[Span]) -> float:
     return statistics.median(after)
 
 
+async def _reply_ready(stack: Stack, user: str) -> float:
+    """Return the milliseconds from a message's time to the end of the call that ends its reply.
+
+    Both are read from the playground's clock.
+    """
+    sent = await stack.control(
+        "/_playground/messages", {"user": user, "channel": "dm", "text": _QUESTION}
+    )
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+        for call in (await stack.control("/_playground/calls"))["calls"]:
+            about = call["args"].get("channel") == sent["channel"]
+            ended = call["time"] + call["ms"] / 1000
+            done = call["method"] in _LAST_CALLS and call["outcome"] == "ok"
+            if about and done and ended > float(sent["ts"]):
+                return float((ended - float(sent["ts"])) * 1000)
+    raise TimeoutError("A reply did not come in time.")
+
+
+async def _person(stack: Stack, name: str) -> str:
+    """Add a person to the playground; return the id."""
+    made = await stack.control("/_playground/users", {"name": name})
+    return str(made["id"])
+
+
 async def run(turns: int = TURNS) -> dict[str, Any]:
     """Answer `turns` messages one after the other; return what was counted, and `reply_ready_ms`.
 
@@ -103,9 +132,9 @@ async def run(turns: int = TURNS) -> dict[str, Any]:
         told = Path(name) / "profile.json"
         app = ("-m", "bench.profiled", str(told), "run")
         async with running_app(Path(name), first_token_ms=_FIRST_TOKEN_MS, run=app) as stack:
-            people = [await person(stack, f"P{number}") for number in range(_PEOPLE)]
+            people = [await _person(stack, f"P{number}") for number in range(_PEOPLE)]
             for one in people:
-                await reply_ready(stack, one)
+                await _reply_ready(stack, one)
             await asyncio.sleep(_SETTLED_SECONDS)
             os.kill(stack.app_pid, signal.SIGUSR1)
             ready = await _ask(stack, people, turns)
@@ -116,7 +145,7 @@ async def run(turns: int = TURNS) -> dict[str, Any]:
 async def _ask(stack: Stack, people: Sequence[str], turns: int) -> list[float]:
     ready = []
     for number in range(turns):
-        ready.append(await reply_ready(stack, people[number % len(people)]))
+        ready.append(await _reply_ready(stack, people[number % len(people)]))
         print(f"\r{number + 1} of {turns} turns", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return ready
