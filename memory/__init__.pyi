@@ -216,10 +216,7 @@ from .store.memories import (
     EXAMPLE_SOURCE as EXAMPLE_SOURCE,
     Memory as Memory,
     MessageKey as MessageKey,
-    SubjectTerms as SubjectTerms,
-    folded as folded,
     list_memories as list_memories,
-    matching as matching,
 )
 from .store.pages import (
     MemoryPage as MemoryPage,
@@ -247,6 +244,11 @@ from .store.undo import (
 )
 from .store.unit_of_work import (
     Change as Change,
+)
+from .store.words import (
+    SubjectTerms as SubjectTerms,
+    folded as folded,
+    matching as matching,
 )
 from .tools.arguments import (
     read_arguments as read_arguments,

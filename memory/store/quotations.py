@@ -11,7 +11,8 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
-from memory.store.memories import OF_PERSON, Memory, MessageKey, SubjectTerms, person_range
+from memory.store.memories import OF_PERSON, Memory, MessageKey, person_range
+from memory.store.words import SubjectTerms
 
 _OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 # Tables with stored values: the key columns, the person's condition, the value columns.

@@ -22,7 +22,8 @@ from memory.formation.evidence import (
 )
 from memory.model.namespace import DM, Person
 from memory.model.text import letters
-from memory.store.memories import Memory, SubjectTerms
+from memory.store.memories import Memory
+from memory.store.words import SubjectTerms
 
 QUOTES: dict[str, list[dict[str, str]]] = tomllib.loads(
     (Path(__file__).parent.parent / "data" / "mangled_quotes.toml").read_text("utf-8")
