@@ -1,4 +1,4 @@
-"""Records the functions of ours that this process calls and the SQL statements that it sends.
+"""Records which functions of `bot` and `memory` a process calls, and its SQL statements.
 
 A statement is one message to PostgreSQL: a query, or the BEGIN or COMMIT around several.
 """
@@ -34,7 +34,7 @@ _NOT_OURS = "SELECT current_user = session_user"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One message to PostgreSQL, on which connection, and the function of ours that sent it."""
+    """One message to PostgreSQL, its connection, and the function of the app that sent it."""
 
     text: str
     connection: int

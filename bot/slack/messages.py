@@ -151,7 +151,7 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     """Return the message of an ``event_callback``; None unless a person wrote it, maybe to the bot.
 
     None are messages of bots and of the app itself, joins, edits and other subtypes. So are channel
-    messages that do not mention the bot, except replies in a thread that call nobody else. Raises
+    messages that do not mention the bot, except thread replies that mention no other person. Raises
     `InvalidNamespace` when Slack's envelope lacks the ids a memory is stored under.
     """
     event = body.get("event") or {}
