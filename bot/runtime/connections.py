@@ -37,7 +37,7 @@ from bot.slack.client import (
 from bot.slack.installations import Installation, Installations, installation_from, only
 from bot.users.installation_store import InstallationStore, TokenCipher, UnreadableToken
 from bot.users.offboarding import purge_due
-from bot.users.workspaces import token_accepted
+from bot.users.workspaces import last_departed, token_accepted
 from memory import (
     Conninfo,
     EmbeddingSpace,
@@ -101,10 +101,13 @@ async def connected(
     *,
     min_connections: int = 1,
     installation: Installation | None = None,
+    departed: bool = False,
 ) -> AsyncIterator[Connections]:
     """Open all of it, checked, and close it afterwards.
 
-    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so.
+    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so. With
+    `departed`, a refused token is no error if no workspace has the app any more: the installation
+    is then that of the workspace that left last, without a token.
 
     Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
@@ -132,7 +135,7 @@ async def connected(
             raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
         elif installation is None:
             client = create_client(token.get_secret_value(), settings.slack_api_url, session)
-            installation = await _identify(client, pool)
+            installation = await _identify(client, pool, departed=departed)
         yield Connections(
             settings=settings,
             model=model,
@@ -220,13 +223,16 @@ async def _open_pool(
     return pool
 
 
-async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
+async def _identify(client: AsyncWebClient, pool: Pool, *, departed: bool) -> Installation:
     try:
         answer = await retry_until_connected("SLACK_BOT_TOKEN", client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
-        raise
+        left = await last_departed(pool) if departed else None
+        if left is None:
+            raise
+        return left
     installation = installation_from(answer, str(client.token))
     async with transaction(pool) as connection:
         await token_accepted(connection, installation.team_id, installation.bot_user_id)

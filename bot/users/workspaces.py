@@ -11,6 +11,7 @@ from typing import Any, Literal, LiteralString, TypeAlias
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.slack.installations import Installation
 from bot.slack.messages import installation_team
 from bot.slack.text import mentions, storable
 from memory import Pool, execute_statement
@@ -105,6 +106,20 @@ class Workspaces:
             (list(team_ids),),
         )
         return [Uninstall(**row) for row in found]
+
+
+async def last_departed(pool: Pool) -> Installation | None:
+    """Return the installation, without a token, that ended last; None if any workspace is served.
+
+    For a token that Slack refuses: the error does not name its workspace.
+    """
+    found = await execute_statement(
+        pool,
+        "SELECT team_id, coalesce(bot_user_id, '') AS bot_user_id FROM workspaces"
+        f" WHERE {AWAY} AND NOT EXISTS (SELECT FROM workspaces WHERE NOT ({AWAY}))"
+        " ORDER BY left_at DESC LIMIT 1",
+    )
+    return next((Installation(**row) for row in found), None)
 
 
 async def token_accepted(

@@ -40,11 +40,12 @@ def needs_database(envelope: dict[str, Any]) -> bool:
     if event.get("type") in _NOT_WORTH_WAKING:
         user = event.get("user")
         return isinstance(user, dict) and bool(user.get("deleted"))
-    if event.get("type") != "message" or event.get("subtype") in (
-        "message_changed",
-        "message_deleted",
-    ):
+    if event.get("type") != "message" or event.get("subtype") == "message_deleted":
         return True
+    if event.get("subtype") == "message_changed":
+        # Slack reports each update that the app makes to its own messages; Bolt drops it.
+        changed = event.get("message")
+        return not isinstance(changed, dict) or changed.get("user") != _bot_user_id(sent)
     try:
         return read_message(sent, _bot_user_id(sent)) is not None
     except InvalidNamespace:

@@ -119,17 +119,17 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
 @asynccontextmanager
 async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
     known = await asyncio.to_thread(_known)
-    told: Installation | None = None
     async with told_while_waking(known.settings, envelope) as awake:
         opening = connected(
             known.settings,
             known.database,
             min_connections=0,
-            installation=known.installation or (told := _departed(envelope)),
+            installation=known.installation or _departed(envelope),
+            departed=True,
         )
         async with opening as connections:
             awake()
-            if told is None:
+            if connections.installation is not None and connections.installation.bot_token:
                 known.installation = connections.installation
             wiring = Application(connections)
             await wiring.queue.open()

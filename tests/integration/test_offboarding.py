@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -14,11 +15,13 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from bot.config import STAND_IN_MODEL
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
 from bot.users.offboarding import AGAIN_SECONDS, PURGE, TABLES, Offboarding, purge_due
 from bot.users.workspaces import Workspaces, token_accepted
-from memory import Pool, transaction
+from memory import Pool, TokenUse, transaction
+from tests.conftest import rows_of
 from tests.integration.app import App
 from tests.integration.messages import message
 from tests.integration.playground_slack import PlaygroundSlack
@@ -78,8 +81,7 @@ class Database:
     def rows(self, statement: str | sql.Composed, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
         given = statement.encode() if isinstance(statement, str) else statement
-        done = self._owner.execute(given, values or None)
-        return done.fetchall() if done.description else []
+        return rows_of(self._owner.execute(given, values or None))
 
     def count(self, table: str, team: str) -> int:
         """Count the rows of a table that name a workspace anywhere, not those of a longer id."""
@@ -303,7 +305,7 @@ async def test_a_purge_is_finished_when_nothing_more_is_found(owner: Database, l
     await left.offboarding.uninstalled(GONE, at)
     await left.offboarding.tokens_revoked(GONE, at, [left.bot_user_id])
     assert await purge_due(left.pool) == {}
-    assert not owner.rows("SELECT FROM procrastinate_jobs")
+    assert not owner.rows("SELECT 1 FROM procrastinate_jobs")
     assert not await left.workspaces.serves(GONE)
 
 
@@ -327,7 +329,7 @@ async def test_what_a_new_installation_writes_stays(owner: Database, left: Left)
     await purge_due(left.pool)
     assert owner.rows("SELECT key FROM store") == [{"key": "new"}]
     assert [row["status"] for row in owner.rows("SELECT status FROM inbox_events")] == ["waiting"]
-    assert owner.rows("SELECT FROM turns") == owner.rows("SELECT FROM person_settings") == []
+    assert owner.rows("SELECT 1 FROM turns") == owner.rows("SELECT 1 FROM person_settings") == []
     owner.rows("UPDATE workspaces SET purge_at = now(), purge_started_at = now() - interval '1 h'")
     assert await purge_due(left.pool) == {GONE: None}
     [row] = owner.rows("SELECT left_at, purge_at, returned_at FROM workspaces")
@@ -452,3 +454,38 @@ async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner
     row = app.event(waiting)
     assert (row["status"], row["message"]) == ("done", None)
     assert app.find("turns", waiting) is None
+
+
+async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Database) -> None:
+    """Slack may deliver again what it could not deliver before: nothing of it is stored."""
+    place = app.slack.place()
+    earlier, later = (
+        {
+            "type": "message",
+            "channel_type": "im",
+            "channel": place.channel,
+            "user": place.user,
+            "text": "I love ramen",
+            "ts": ts,
+            "event_ts": ts,
+        }
+        for ts in (f"{int(time.time())}.000100", f"{int(time.time())}.000200")
+    )
+    assert await app.deliver(earlier) == 200
+    await app.wiring.offboarding.uninstalled(place.team, time.time())
+    assert await app.deliver(later) == 200
+    stored = owner.rows("SELECT ts FROM inbox_events WHERE user_id = %s", place.user)
+    assert stored == [{"ts": earlier["ts"]}]
+
+
+async def test_calls_that_end_after_the_purge_are_not_counted(app: App, owner: Database) -> None:
+    """A model may still answer when its workspace has left: no row of it comes back."""
+    used: TokenUse = Counter({(STAND_IN_MODEL, "input"): 10})
+    await app.wiring.quotas.spend(app.slack.team_id, used)
+    await app.wiring.quotas.written()
+    assert owner.count("token_use", app.slack.team_id) == 1
+    await app.wiring.offboarding.uninstalled(app.slack.team_id, time.time())
+    await app.wiring.offboarding.purge(app.slack.team_id)
+    await app.wiring.quotas.spend(app.slack.team_id, used)
+    await app.wiring.quotas.written()
+    assert owner.count("token_use", app.slack.team_id) == 0

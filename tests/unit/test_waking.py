@@ -9,6 +9,8 @@ import pytest
 
 from deploy.aws.waking import needs_database
 
+CHANGED = {"type": "message", "subtype": "message_changed", "channel": "D1", "hidden": True}
+
 
 @pytest.mark.parametrize(
     ("event", "needed"),
@@ -17,10 +19,19 @@ from deploy.aws.waking import needs_database
         ({"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "messages"}, True),
         ({"type": "user_change", "user": {"id": "U1"}}, False),
         ({"type": "user_change", "user": {"id": "U1", "deleted": True}}, True),
+        ({**CHANGED, "message": {"user": "UBOT", "bot_id": "B1", "ts": "1.2"}}, False),
+        ({**CHANGED, "message": {"user": "U1", "ts": "1.2"}}, True),
+        ({**CHANGED, "message": None}, True),
     ],
 )
-def test_a_change_of_view_in_slack_needs_no_database(event: dict[str, Any], needed: bool) -> None:
-    """Moving about in Slack costs nothing: with a message Slack says again what is looked at."""
-    body = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event}
+def test_what_needs_no_database(event: dict[str, Any], needed: bool) -> None:
+    """Moving about in Slack costs nothing, nor do the app's updates of its own messages."""
+    body = {
+        "type": "event_callback",
+        "team_id": "T1",
+        "event_id": "Ev1",
+        "authorizations": [{"team_id": "T1", "user_id": "UBOT", "is_bot": True}],
+        "event": event,
+    }
     envelope = {"kind": "slack", "content_type": "application/json", "body": json.dumps(body)}
     assert needs_database(envelope) is needed

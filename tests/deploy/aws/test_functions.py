@@ -222,6 +222,27 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
     aws.let_go()
 
 
+def post(aws: Aws, body: bytes) -> int:
+    """Send the front a body, signed as Slack signs it; return the status."""
+    at = str(int(time.time()))
+    request = urllib.request.Request(
+        f"{aws.cloud.url}/slack/events",
+        body,
+        {
+            "content-type": "application/json",
+            "x-slack-request-timestamp": at,
+            "x-slack-signature": sign(str(aws.world.slack.info["signing_secret"]), at, body),
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is dead.")
 def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
     """Though the token is dead when the event arrives, nothing of the workspace is left."""
     world = aws.world
@@ -234,6 +255,19 @@ def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
     try:
         world.until(lambda: not left_of(world, world.team) or None, "the purge")
         aws.quiet()
+        assert aws.schedules()
+        # Nor is anything that comes after it an error, though the token is dead.
+        aws.worker.end_idle()
+        late = {"type": "message", "channel": "D1", "channel_type": "im", "ts": "1.2", "text": "a"}
+        callback = {"type": "event_callback", "team_id": world.team, "event_id": "EvLate"}
+        assert (
+            post(aws, json.dumps({**callback, "event": {**late, "user": ann.id}}).encode()) == 200
+        )
+        aws.quiet()
+        aws.worker.end_idle()
+        aws.run_schedule()
+        assert aws.worker.dead_letters == []
+        assert left_of(world, world.team) == {}
         assert aws.schedules()
     finally:
         world.playground("install", {})
@@ -301,7 +335,6 @@ def test_modals_are_opened_by_the_front(aws: Aws) -> None:
 def test_malformed_payloads_are_acknowledged(aws: Aws) -> None:
     """A malformed payload is acknowledged, what is no payload answered 400; no invocation fails."""
     world = aws.world
-    secret = str(world.slack.info["signing_secret"])
     deep = b"[" * 100_000 + b"]" * 100_000
     click = {"type": "block_actions", "user": {"id": world.human().id}, "team": {"id": world.team}}
     callback = {"type": "event_callback", "team_id": world.team, "event_id": "Ev1"}
@@ -318,23 +351,7 @@ def test_malformed_payloads_are_acknowledged(aws: Aws) -> None:
         (json.dumps({**click, "actions": [{"action_id": 7}]}).encode(), {200}),
         (json.dumps({**callback, "event": {"type": "reaction_added"}}).encode(), {200}),
     ):
-        at = str(int(time.time()))
-        request = urllib.request.Request(
-            f"{aws.cloud.url}/slack/events",
-            body,
-            {
-                "content-type": "application/json",
-                "x-slack-request-timestamp": at,
-                "x-slack-signature": sign(secret, at, body),
-            },
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                status = answer.status
-        except urllib.error.HTTPError as refused:
-            with refused:
-                status = refused.code
-        assert status in expected, body[:80]
+        assert post(aws, body) in expected, body[:80]
     aws.quiet()
     assert aws.worker.dead_letters == []
     assert world.ask(world.human(), "I love ramen").text
