@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
+
+from bot.runtime.http_server import listening
 
 
 def free_port() -> int:
@@ -27,8 +29,9 @@ async def serving(application: web.Application, **options: Any) -> AsyncIterator
     runner = web.AppRunner(application, access_log=None, **options)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        factory = cast(Callable[[], web.RequestHandler], runner.server)
+        async with listening(factory, "127.0.0.1", 0) as port:
+            yield f"http://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
 

@@ -28,6 +28,7 @@ _LINGERING_SECONDS = 1.0
 _LAST_REQUESTS_SECONDS = 10.0
 _MAX_CONNECTIONS = 256
 _BACKLOG = 128
+_STEPS_TO_OPEN = 5
 
 _BROKEN_BODY = (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,21 +49,36 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
     await runner.setup()
     try:
         factory = cast(Callable[[], web.RequestHandler], runner.server)
-        try:
-            server = await asyncio.get_running_loop().create_server(
-                lambda: _Connection(limit, factory()),
-                host,
-                port,
-                backlog=_BACKLOG,
-            )
-        except OSError as error:
-            raise cannot_open(port, error) from None
-        try:
-            yield server.sockets[0].getsockname()[1]
-        finally:
-            server.close()
+        async with listening(lambda: _Connection(limit, factory()), host, port) as bound:
+            yield bound
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def listening(
+    factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
+) -> AsyncIterator[int]:
+    """Accept connections at `host`; yield the port. Raises `StartError` if it is taken.
+
+    The listening sockets are closed when the connections that were accepted are open. A connection
+    takes asyncio a few steps to open. One that is accepted in the last of them before
+    `Server.close` is never closed (Python 3.11), and one that opens while aiohttp shuts down is
+    waited for as if it had sent a request.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(factory, host, port, backlog=_BACKLOG)
+    except OSError as error:
+        raise cannot_open(port, error) from None
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        for one in server.sockets:
+            loop.remove_reader(one.fileno())
+        for _ in range(_STEPS_TO_OPEN):
+            await asyncio.sleep(0)
+        server.close()
 
 
 def max_connections() -> int:
