@@ -103,6 +103,7 @@ async def finish(
         " claimed_by = NULL"
         " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
         (status, claimed.id, claimed.attempt_number, claimed.revision),
+        prepare=True,
     )
     if not finished.rowcount:
         await check_ownership(connection, claimed)

@@ -111,6 +111,7 @@ class Inbox:
             },
             scope={THREAD_SETTING: message.thread},
             wait=_ACK_WAIT_SECONDS,
+            prepare=True,
         )
         return bool(row["stored"])
 
@@ -167,6 +168,7 @@ class Inbox:
             f" AND {AWAY}) AS unserved",
             (self._queue.process, thread, not_held),
             scope={THREAD_SETTING: thread},
+            prepare=True,
         )
         if not rows:
             return None

@@ -266,6 +266,7 @@ class Turns:
                     claimed.message.team_id,
                     claimed.message.user_id,
                 ),
+                prepare=True,
             )
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
@@ -316,6 +317,7 @@ async def read_turn_start(
             "dm": DM,
             "count_requests": count_requests,
         },
+        prepare=True,
     )
     [row] = await found.fetchall()
     memory_state = memory_state_of(row, consent)
@@ -406,6 +408,7 @@ async def _insert(
             claimed.traceparent,
             *claimed.ownership,
         ),
+        prepare=True,
     )
     row = await stored.fetchone()
     if row is None:

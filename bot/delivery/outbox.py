@@ -129,6 +129,7 @@ class Outbox:
             " RETURNING extract(epoch FROM posting_since)::float8 AS since",
             (*self._row, *self._claimed.ownership),
             scope=self._scope,
+            prepare=True,
         )
         if not rows:
             raise superseded()
@@ -157,6 +158,7 @@ class Outbox:
             f" WHERE {_ROW} AND {STILL_OURS} RETURNING id",
             (ts, ts, *self._row, *self._claimed.ownership),
             scope=self._scope,
+            prepare=True,
         )
         if not noted:
             known = await execute_statement(

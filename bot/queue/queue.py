@@ -249,7 +249,9 @@ class Queue:
         transaction commits.
         """
         values = job_values(name, queue=queue, lock=lock, arguments=arguments, delay=delay)
-        scheduled = await connection.execute(_DEBOUNCE, {**values, "at_most": at_most})
+        scheduled = await connection.execute(
+            _DEBOUNCE, {**values, "at_most": at_most}, prepare=True
+        )
         row = await scheduled.fetchone()
         if row is not None and row["due_in"] is not None:
             self.jobs.wake_at(queue, row["due_in"], row["id"])

@@ -7,6 +7,7 @@ import logging
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,11 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bot.config import SettingsError
 from bot.locale import Language, say
 from bot.logs import fault
+from bot.users.workspaces import AWAY
 from memory import Person, Pool, TokenUse, count, execute_statement, measured, person_transaction
 
 log = logging.getLogger(__name__)
 
 _PACKAGED = Path(__file__).parent.parent / "prices.toml"
+_BATCH_SECONDS = 1.0
 # The API names the snapshot that answered, such as gpt-6-luna-2026-09-22.
 _SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}\Z")
 
@@ -154,6 +157,8 @@ class Quotas:
     ``inbox_events``, other requests that call a model in ``person_requests``; one hourly limit
     holds for both together. Model calls are written in batches, one after the other, each with all
     calls that ended meanwhile: otherwise each answer would wait for the row of its workspace.
+    Without a limit of tokens a batch holds the calls of a second, which a process that is killed
+    loses.
     """
 
     def __init__(
@@ -165,6 +170,7 @@ class Quotas:
         self._tokens_per_day = tokens_per_day
         self._unwritten: dict[str, _Spent] = {}
         self._newest_batch: asyncio.Task[None] | None = None
+        self._awaited = asyncio.Event()
 
     @property
     def messages_per_hour(self) -> int:
@@ -246,11 +252,16 @@ class Quotas:
     async def written(self) -> None:
         """Wait until what was spent so far is written, or could not be."""
         if self._newest_batch is not None:
+            self._awaited.set()
             await asyncio.shield(self._newest_batch)
 
     async def _write_next(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])  # also if it failed
+        if not self._tokens_per_day:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._awaited.wait(), _BATCH_SECONDS)
+        self._awaited.clear()
         spent, self._unwritten = self._unwritten, {}
         await self._write(spent)
 
@@ -264,6 +275,9 @@ class Quotas:
                 " SELECT team, (now() AT TIME ZONE 'utc')::date, tokens, calls, cost, unpriced"
                 " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::numeric[],"
                 " %s::bigint[]) AS spent (team, tokens, calls, cost, unpriced)"
+                # The purge of a workspace that has left does not see what is stored after it.
+                " WHERE NOT EXISTS (SELECT FROM workspaces"
+                f"  WHERE workspaces.team_id = spent.team AND {AWAY})"
                 " ORDER BY team ON CONFLICT (team_id, day) DO UPDATE"
                 " SET tokens = known.tokens + excluded.tokens,"
                 " calls = known.calls + excluded.calls,"
@@ -276,6 +290,7 @@ class Quotas:
                     [one.cost for one in spent.values()],
                     [one.unpriced for one in spent.values()],
                 ),
+                prepare=True,
             )
         except OperationalError as error:
             # An answer does not fail because its cost cannot be recorded.

@@ -7,6 +7,7 @@ import os
 import re
 import select
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from functools import lru_cache
 from typing import Any, LiteralString, TypeAlias
 
 import psycopg
-from psycopg import AsyncClientCursor, AsyncConnection, sql
+from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -40,6 +41,9 @@ _CONNECTING = {
 # Seconds during which the pool doubles its delay between attempts; then it starts again at zero.
 _RECONNECT_SECONDS = 3.0
 _GRACE_SECONDS = 0.1
+# Executions after which psycopg prepares a statement that was not executed with ``prepare=True``:
+# never, because a plan for any parameters reads far too much where one person has many memories.
+_ON_REQUEST = sys.maxsize
 # Parameters that PostgreSQL reports on each connection; "on" means it accepts no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 
@@ -87,6 +91,12 @@ class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
 
 async def _configure(connection: AsyncConnection[DictRow]) -> None:
     await connection.set_autocommit(True)
+    found = await connection.execute("SELECT pg_backend_pid() AS pid")
+    [row] = await found.fetchall()
+    # A pooler names a process of its own: the next transaction may have another connection to
+    # PostgreSQL, which knows no statement that was prepared on this one.
+    if row["pid"] == connection.info.backend_pid:
+        connection.prepare_threshold = _ON_REQUEST
 
 
 async def _check_connection(pool: AsyncConnectionPool[Any]) -> None:
@@ -105,8 +115,9 @@ def create_pool(
 
     They have the application's role within `transaction` only; outside of one they have that
     user's own rights, and the serving login has none on tables of people. `timeout` and `max_idle`
-    are seconds. LangGraph, procrastinate and PgBouncer need the row factory, autocommit and no
-    prepared statements. Connection options in `conninfo` override the defaults.
+    are seconds. LangGraph and procrastinate need the row factory and autocommit. Only statements
+    executed with ``prepare=True`` are prepared, and none behind a pooler such as PgBouncer.
+    Connection options in `conninfo` override the defaults.
     """
     address = conninfo if isinstance(conninfo, str) else ""
     given = conninfo_to_dict(address)
@@ -204,16 +215,20 @@ def begin(*scope: tuple[str, str]) -> bytes:
     Role and settings end with the transaction. A message without parameters may contain several
     statements, so this takes one round trip.
     """
-    return b"BEGIN; " + _settings(*scope)
-
-
-@lru_cache(maxsize=128)
-def _settings(*scope: tuple[str, str]) -> bytes:
     settings = [
         sql.SQL("set_config({}, {}, true)").format(name, value)
         for name, value in (("role", APP_ROLE), *scope)
     ]
-    return (sql.SQL("SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
+    return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
+
+
+@lru_cache(maxsize=32)
+def _set_config(names: tuple[str, ...], *, locks: bool) -> bytes:
+    """Return the query that sets these parameters, and takes a lock, in the transaction."""
+    calls = [sql.SQL("set_config({}, %s, true)").format(name) for name in names]
+    if locks:
+        calls.append(sql.SQL("pg_advisory_xact_lock(hashtextextended(%s, 0))").format())
+    return (sql.SQL("SELECT ") + sql.SQL(", ").join(calls)).as_bytes(None)
 
 
 @asynccontextmanager
@@ -257,34 +272,43 @@ async def execute_statement(
     scope: Mapping[str, str] | None = None,
     lock: str | None = None,
     wait: float | None = None,
+    prepare: bool = False,
 ) -> list[DictRow]:
     """Execute one statement, with the role and settings of `transaction`, as its own transaction.
 
-    Returns its rows. Takes one message and one round trip: PostgreSQL runs the statements of a
-    message as one transaction, with which role and settings end. The statement sees what was
-    committed before `lock`, an advisory lock of the transaction, was taken. `wait` limits it, in
-    seconds.
+    Returns its rows. Takes one round trip: PostgreSQL runs the statements of a pipeline as one
+    transaction, with which role and settings end. The statement sees what was committed before
+    `lock`, an advisory lock of the transaction, was taken. `wait` limits it, in seconds.
+
+    With `prepare` PostgreSQL parses and plans the statement once per connection; for statements
+    whose plan does not depend on their parameters. Text parameters have no type of their own:
+    where the statement does not tell it, as in ``SELECT %s``, it needs a cast.
     Raises as `transaction` does. If the connection is lost meanwhile it raises `OutcomeUnknown`,
     but `psycopg.OperationalError` for a read, which may be executed again.
     """
     wait = _patience.get() if wait is None else wait
     loop = asyncio.get_running_loop()
     end = None if wait is None else loop.time() + wait
-    # A "%" would be read as the beginning of a placeholder.
-    settings = _settings(*(scope or {}).items()).replace(b"%", b"%%")
+    names = ("role", *(scope or ()))
+    settings = [APP_ROLE, *(scope or {}).values()]
     if lock is not None:
-        taken = sql.SQL(", pg_advisory_xact_lock(hashtextextended({}, 0))").format(lock)
-        settings += taken.as_bytes(None).replace(b"%", b"%%")
+        settings.append(lock)
+    query = _set_config(names, locks=lock is not None)
     for spare in range(pool.max_size, -1, -1):
         connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
         alarm = None if end is None else _Deadline(connection, end)
         try:
             if spare and not await _is_alive(connection):
                 continue
-            cursor = AsyncClientCursor(connection, row_factory=dict_row)
-            await cursor.execute(settings + b"; " + statement.encode(), values)
-            cursor.nextset()
+            async with connection.pipeline():
+                await connection.execute(query, settings, prepare=True)
+                cursor = await connection.execute(statement, values, prepare=prepare)
             return await cursor.fetchall() if cursor.description else []
+        except psycopg.errors.FeatureNotSupported:
+            # An upgrade has changed the type of a column since the statement was prepared.
+            await connection.execute("DEALLOCATE ALL")
+            if not (spare and prepare):
+                raise
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
         except psycopg.OperationalError as lost:

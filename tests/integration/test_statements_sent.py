@@ -14,6 +14,8 @@ from bot.config import load_settings
 from bot.runtime.service import Service
 from tests.conftest import ROOT, Server, json_server, login_of
 
+pytestmark = pytest.mark.slow
+
 PLAIN, TEACHING, UNRELATED, AT_REST = 20, 40, 2, 2.0
 # More in the first minute of an hour, or where the window holds the end of one run and the next.
 MINUTELY = 100

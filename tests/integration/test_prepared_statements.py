@@ -1,0 +1,126 @@
+"""Statements that PostgreSQL prepares once per connection, and poolers, which cannot keep them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow
+
+from memory import Pool, create_pool, execute_statement, transaction
+from tests.conftest import login_of, owner_rows
+
+_COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"
+_PREPARED = "SELECT statement FROM pg_prepared_statements"
+_KEY_DATA = b"K"
+
+
+@asynccontextmanager
+async def pooler(conninfo: str, folder: Path) -> AsyncIterator[str]:
+    """Yield an address that leads to PostgreSQL through a relay with process ids of its own.
+
+    PgBouncer announces such ids, because they name its clients: see ``cancel_key`` in its
+    ``src/client.c``, and BackendKeyData in PostgreSQL's "Message Formats".
+    """
+    parts = conninfo_to_dict(conninfo)
+    name = f".s.PGSQL.{parts['port']}"
+    ended: set[asyncio.Event] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended.add(end := asyncio.Event())
+        there, to_server = await asyncio.open_unix_connection(str(Path(str(parts["host"])) / name))
+        relays = [
+            asyncio.create_task(_copy(reader, to_server)),
+            asyncio.create_task(_rename(there, writer)),
+        ]
+        await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
+        for one in (to_server, writer):
+            one.close()
+        await asyncio.gather(*relays, return_exceptions=True)
+        end.set()
+
+    listening = await asyncio.start_unix_server(serve, str(folder / name))
+    try:
+        yield make_conninfo(conninfo, host=str(folder))
+    finally:
+        listening.close()
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(end.wait() for end in ended))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+
+
+async def _rename(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        while True:
+            kind, length = struct.unpack("!cI", head := await reader.readexactly(5))
+            body = await reader.readexactly(length - 4)
+            if kind == _KEY_DATA:
+                body = struct.pack("!I", 1_000_000) + body[4:]
+            writer.write(head + body)
+
+
+async def prepared(pool: Pool) -> list[str]:
+    """Count memories twice in each way; return which statements are prepared then."""
+    for key in ("one", "two"):
+        await execute_statement(pool, _COUNT, (key,))
+        rows: list[DictRow] = await execute_statement(
+            pool, f"{_COUNT} OR false", (key,), prepare=True
+        )
+        assert rows == [{"n": 0}]
+    async with pool.connection() as connection:
+        found = await connection.execute(_PREPARED)
+        return sorted(row["statement"] for row in await found.fetchall())
+
+
+async def test_only_what_is_asked_for_is_prepared(database: str) -> None:
+    """The settings of a transaction are, and statements whose plan suits any parameters."""
+    async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
+        assert await prepared(pool) == [
+            "SELECT count(*) AS n FROM store WHERE key = $1 OR false",
+            "SELECT set_config('role', $1, true)",
+        ]
+
+
+async def test_nothing_is_prepared_behind_a_pooler(
+    database: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The next transaction may have another connection to PostgreSQL, which knows none of it."""
+    folder = tmp_path_factory.mktemp("p")
+    async with (
+        pooler(login_of(database), folder) as address,
+        create_pool(address, min_size=1, max_size=1) as pool,
+    ):
+        assert await prepared(pool) == []
+
+
+async def test_a_column_changes_its_type_while_the_app_runs(database: str) -> None:
+    """A migration of the next version: the statement is prepared again, in both ways to run one."""
+    statement: LiteralString = "SELECT latency_ms FROM turns WHERE question_ts = %s"
+    async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
+
+        async def in_a_transaction() -> None:
+            async with transaction(pool) as connection:
+                await connection.execute(statement, ("1",), prepare=True)
+
+        await execute_statement(pool, statement, ("1",), prepare=True)
+        await in_a_transaction()
+        owner_rows(database, "ALTER TABLE turns ALTER latency_ms TYPE bigint")
+        assert await execute_statement(pool, statement, ("1",), prepare=True) == []
+        await in_a_transaction()
+        owner_rows(database, "ALTER TABLE turns ALTER latency_ms TYPE integer")
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            await in_a_transaction()
+        await in_a_transaction()
