@@ -66,7 +66,10 @@ def normal(url: str) -> str:
 
 def links_in(texts: Iterable[str], *, with_scheme: bool = False) -> frozenset[str]:
     """Return the addresses in these texts in normal form, on request only those with a scheme."""
-    found = (match for text in texts for match in ADDRESS.finditer(text))
+    # Few texts contain an address, and looking for these characters takes a hundredth of the time.
+    signs = "/" if with_scheme else f":@.{_DOTS}"
+    likely = (text for text in texts if any(sign in text for sign in signs))
+    found = (match for text in likely for match in ADDRESS.finditer(text))
     forms = {
         normal(form)
         for match in found

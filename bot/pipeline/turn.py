@@ -36,7 +36,6 @@ from memory import (
     Memory,
     MemoryView,
     Pool,
-    Recalled,
     credential_kinds,
     recall_memories,
     step,
@@ -181,8 +180,15 @@ async def _prompt(
     files: Sequence[AttachedFile],
 ) -> Prompt:
     message, off = claimed.message, turn_row.memory_state.off
+    # Where memory is off there are no first memories, so nothing is searched for either.
     recalled, thread = await asyncio.gather(
-        _recalled(dependencies, view, turn_row, context, question or FILES_ALONE),
+        recall_memories(
+            dependencies.pool,
+            dependencies.embedder,
+            view,
+            question or FILES_ALONE,
+            first=context.memories,
+        ),
         thread_before(dependencies.slack, message, context, off=off is not None),
     )
     with step("prompt"):
@@ -225,20 +231,6 @@ def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory
     """Leave out what comes from this message alone: edited, it may no longer say so."""
     this_message = {(message.channel_id, message.ts)}
     return [memory for memory in memories if set(memory.source_messages) != this_message]
-
-
-async def _recalled(
-    dependencies: TurnDependencies,
-    view: MemoryView,
-    turn_row: TurnRow,
-    context: TurnContext,
-    question: str,
-) -> Recalled:
-    if turn_row.memory_state.off:
-        return Recalled(memories=())
-    return await recall_memories(
-        dependencies.pool, dependencies.embedder, view, question, first=context.memories
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

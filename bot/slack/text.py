@@ -33,6 +33,8 @@ _ENDS = re.compile(rf"\A{_EMPTY}|(?<!\s)(?<!{re.escape(OMITTED)}){_EMPTY}\Z")
 
 def storable(text: str) -> str:
     """Return `text` without what PostgreSQL cannot hold: NUL, and halves of characters."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 

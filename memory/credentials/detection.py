@@ -7,7 +7,7 @@ docs/decisions/0016-credentials.md describes the rules, their limits and measure
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import chain, zip_longest
@@ -205,21 +205,25 @@ def _detectors() -> tuple[RegexBasedDetector, ...]:
 
 
 def _formats(text: str) -> Iterator[Credential]:
+    windows = list(_windows(text))
     for detector in _detectors():
         for pattern in detector.denylist:
             if detector.secret_type == _PRIVATE_KEY:
                 yield from _private_keys(pattern, text)
             else:
-                yield from _tokens(detector, pattern, text)
+                yield from _tokens(detector, pattern, text, windows)
 
 
 def _tokens(
-    detector: RegexBasedDetector, pattern: re.Pattern[str], text: str
+    detector: RegexBasedDetector,
+    pattern: re.Pattern[str],
+    text: str,
+    windows: Sequence[tuple[int, str]],
 ) -> Iterator[Credential]:
     """Yield the matches of one pattern, each extended to the end of its token."""
     password = detector.secret_type == _BASIC_AUTH
     covered = 0
-    for offset, window in _windows(text):
+    for offset, window in windows:
         for match in pattern.finditer(window):
             group = match.lastindex or 0
             if not password and len(match[group]) < 6:

@@ -92,6 +92,7 @@ class Former:
         self._model = model
         self._verifier = verifier
         self._managers: dict[str, StoreManager] = {}
+        self._making = asyncio.Lock()
         self._schemas = register_schemas(schemas)
 
     async def form(
@@ -178,12 +179,14 @@ class Former:
         return True
 
     async def _store_manager(self, section: str) -> StoreManager:
-        # Takes 0.1 s once; in a thread, so that the event loop is not blocked.
-        if section not in self._managers:
-            if len(self._managers) >= _MANAGERS:
-                self._managers.clear()
-            self._managers[section] = await asyncio.to_thread(self._make_manager, section)
-        return self._managers[section]
+        # Takes 0.1 s once; in a thread, so that the event loop is not blocked. In one at a time:
+        # LangChain changes the filters of warnings meanwhile, which threads share.
+        async with self._making:
+            if section not in self._managers:
+                if len(self._managers) >= _MANAGERS:
+                    self._managers.clear()
+                self._managers[section] = await asyncio.to_thread(self._make_manager, section)
+            return self._managers[section]
 
     def _make_manager(self, section: str) -> StoreManager:
         from langchain_core.language_models import BaseChatModel

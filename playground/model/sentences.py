@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from playground.model.lexicon import JAPANESE, is_japanese, kind_of
@@ -163,14 +164,20 @@ def without_marks(sentence: str) -> str:
 
 def read(text: str) -> list[Said]:
     """Return the clauses of `text` in order; a sentence that matches no form is ``unknown``."""
+    return [*_read(text)]
+
+
+# Each request repeats the messages before it.
+@lru_cache(maxsize=512)
+def _read(text: str) -> tuple[Said, ...]:
     text = re.sub(r"```.*?```", "\n", text[:20_000], flags=re.S).strip()
     if "\n" not in text and (whole := _sentence(text)):
-        return whole
+        return tuple(whole)
     parts = re.findall(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)", text)
     said: list[Said] = []
     for part in (part.strip() for part in parts if re.search(r"\w", part)):
         said += _sentence(part) or [Said("unknown", 0, part, part, {})]
-    return said
+    return tuple(said)
 
 
 def statements(text: str) -> list[Said]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_']+|[^\sA-Za-z0-9_']")
 
 
+# Instructions and tools are the same in many requests.
+@lru_cache(maxsize=512)
 def count_tokens(text: str) -> int:
     """Tokens of `text`: one per four Latin letters of a word, one per other character."""
     return sum((len(word) + 3) // 4 if word[0].isascii() else 1 for word in _WORD.findall(text))

@@ -37,14 +37,13 @@ SETTINGS_TOOL = "memory_settings"
 VIEW_TOOL = "read_current_view"
 
 _SETTINGS = """\
-Show or change how this person is remembered. Use it only when they ask for it. Actions:
+Show or change how this person is remembered, only when they ask for it. Actions:
 show_memories (all you remember of them), show_settings, show_history (recent changes, with Undo), \
-show_preview (which memories a reply here could use), show_duplicates (memories that say the same, \
-to merge), show_help, export (a file of everything): \
-shown to them privately; do not repeat it.
+show_preview (which memories a reply here could use), show_duplicates (to merge), show_help, \
+export (a file of everything): shown to them privately; do not repeat it.
 pause: nothing is read or remembered until `until`; without it until resume.
-do_not_remember: never remember one message, as for "off the record"; scope: this_message, or \
-previous_message (only proposed) for what they wrote before.
+do_not_remember: never remember one message, as for off the record; scope: this_message, or \
+previous_message (only proposed) for the one before.
 incognito_on: no memory in {where} until incognito_off.
 {quiet}forget_everything; forget_period: what they told you from `since` to `until`, or scope \
 this_thread; change_where_used: use what they told you about `about` (words of it) there. These \
