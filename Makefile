@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 SITE := build/site
+# Each process of a test would compile Kioku again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install up test test-all coverage lint mutants newcomer conformance gallery docs docs-serve docs-reference bench trace profile soak aws-package dist sbom audit clean
@@ -44,7 +46,7 @@ up: $(VENV)/.app  ## Run Kioku here: real Slack if its tokens are set, else the 
 test: lint  ## Check style, types, borders and texts, then run the tests but the slow ones
 	$(BIN)/python -m tests.run
 
-test-all: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  ## Run the slow tests: browser, deploy, crashes, faults, a short soak
+test-all: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  ## Run the slow tests: browser, deploy, examples, crashes, faults, a short soak
 	$(BIN)/python -m tests.run --slow
 
 coverage: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  ## Run all tests, measuring the branches of every process

@@ -13,10 +13,12 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
+import httpcore2
 import hypothesis
 import openai
 import psycopg
@@ -24,8 +26,8 @@ import pytest
 import yaml
 from aiohttp.web_app import _cached_build_middleware
 from psycopg import AsyncCursor, sql
-from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row, tuple_row
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.rows import Row, dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from bot.queue.migrations import QUEUE_ROLE, migrations
@@ -43,6 +45,7 @@ from tests.conformance import plugin
 from tests.conformance.traffic import TRAFFIC
 from tests.fork_server import Process
 from tests.payloads import PAYLOADS
+from tests.run import SLOW_FOLDERS
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
@@ -50,7 +53,6 @@ HOSTILE = "HOSTILE_MODEL"
 """The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
 _TEMPLATE = "kioku_template"
 _READY_SECONDS = 30
-_SLOW_FOLDERS = (ROOT / "tests" / "browser", ROOT / "tests" / "deploy")
 _MEMORY = Path("/dev/shm")
 _MEMORY_BYTES = 4 << 30
 
@@ -66,9 +68,15 @@ def _use_memory() -> None:
         tempfile.tempdir = None
 
 
+def _read_certificates_once() -> None:
+    """Let all HTTP clients share a TLS context: each took 20 ms to read the authorities."""
+    httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Check the traffic of models, and keep the settings of the shell out of the tests."""
     _use_memory()
+    _read_certificates_once()
     config.pluginmanager.register(plugin)
     # No test depends on an idle machine.
     slow = [hypothesis.HealthCheck.too_slow]
@@ -83,8 +91,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the slow folders as slow."""
+    folders = {ROOT / folder for folder in SLOW_FOLDERS}
     for item in items:
-        if any(folder in item.path.parents for folder in _SLOW_FOLDERS):
+        if folders.intersection(item.path.parents):
             item.add_marker(pytest.mark.slow)
 
 
@@ -342,14 +351,26 @@ def login_of(conninfo: str) -> str:
     return psycopg.conninfo.make_conninfo(conninfo, user="kioku_login")
 
 
+def rows_of(done: psycopg.Cursor[Row]) -> list[Row]:
+    """Return the rows of a statement; none if it returns none.
+
+    A query must name a column: psycopg describes one without as a statement without rows.
+    """
+    if done.description:
+        return done.fetchall()
+    assert done.pgresult is None or done.pgresult.status != ExecStatus.TUPLES_OK, (
+        "The query selects no column."
+    )
+    return []
+
+
 def owner_rows(
     conninfo: str, statement: str | sql.Composed, *parameters: object
 ) -> list[dict[str, Any]]:
     """Execute a statement as the owner of a database, committed at once; return its rows."""
     given = statement.encode() if isinstance(statement, str) else statement
     with psycopg.connect(conninfo, row_factory=dict_row, autocommit=True) as owner:
-        done = owner.execute(given, parameters or None)
-        return done.fetchall() if done.description else []
+        return rows_of(owner.execute(given, parameters or None))
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Many tests wait for something most of their time.
-WORKERS = 3
+# Many tests wait for something most of their time; a slow one starts processes, or a browser.
+WORKERS, SLOW_WORKERS = 4, 3
 MEASURED, SLOW = "--coverage", "--slow"
+SLOW_FOLDERS = ("tests/browser", "tests/deploy", "tests/examples")
+"""Folders whose tests are all slow, and need no mark."""
 _CLOSING = re.compile(r"=* *(\d+ (?:passed|failed|error|skipped)|no tests ran).* in [\d.:]+")
 
 
@@ -27,8 +29,11 @@ def main(arguments: Sequence[str]) -> int:
     """Run pytest, then report the coverage of all its processes together, if that is wanted."""
     chosen = [one for one in arguments if one not in (MEASURED, SLOW)]
     if MEASURED not in arguments:
-        marked = ["-m", SLOW[2:] if SLOW in arguments else f"not {SLOW[2:]}"]
-        code, closing = _pytest([], chosen or marked, os.environ)
+        # What is not run is not imported either.
+        ignored = [f"--ignore={folder}" for folder in SLOW_FOLDERS]
+        marked = ["-m", "slow"] if SLOW in arguments else ["-m", "not slow", *ignored]
+        workers = SLOW_WORKERS if SLOW in arguments else WORKERS
+        code, closing = _pytest([], chosen or marked, os.environ, workers)
     else:
         with tempfile.TemporaryDirectory(prefix="kioku-coverage-") as folder:
             # Inherited by every process that is measured; two runs at once do not meet.
@@ -41,11 +46,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _pytest(
-    under: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]
+    under: Sequence[str],
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    workers: int = SLOW_WORKERS,
 ) -> tuple[int, str]:
     """Run pytest, show what it says as it says it, and return its exit code and closing line."""
     closing = "pytest did not finish"
-    command = ["-m", *under, "pytest", "-n", str(WORKERS), "--ignore=tests/lint", *arguments]
+    command = ["-m", *under, "pytest", "-n", str(workers), "--ignore=tests/lint", *arguments]
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,

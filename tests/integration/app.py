@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import openai
+from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.config import STAND_IN_MODEL, Settings
 from bot.listeners.app import CheckedApp
@@ -52,6 +54,22 @@ class App:
     def embedder(self) -> Embedder:
         """The application's embedder."""
         return self.wiring.turn_dependencies.embedder
+
+    async def deliver(self, event: dict[str, Any], **authorization: Any) -> int:
+        """Deliver an event as Slack does; return the status of the answer."""
+        team = self.slack.team_id
+        body = {
+            "type": "event_callback",
+            "team_id": team,
+            "event_id": f"Ev{uuid4().hex}",
+            "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
+            "event": event,
+        }
+        bolt = build_app(self.wiring, Responder(self.wiring.profiles, self.wiring.home_publisher))
+        request = AsyncBoltRequest(
+            body=json.dumps(body), headers={"content-type": ["application/json"]}
+        )
+        return (await bolt.async_dispatch(request)).status
 
     async def receive(self, place: PersonThread, text: str, **more: Any) -> Message:
         """Post `text` as the person of `place` and store its event; do not answer it."""

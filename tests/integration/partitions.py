@@ -37,7 +37,6 @@ KEYS = {
     "ON CONFLICT (prefix, key": f"ON CONFLICT ({_ROW}",
     "ON CONFLICT (team_id, channel_id": f"ON CONFLICT ({_IDS}, channel_id",
 }
-_SETTINGS = re.compile(r"(SELECT set_config.*?\)); ", re.DOTALL)
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?[sbt]")
 _PARTITION = re.compile(r"^(\w+)_p(\d+)$")
 # PostgreSQL cannot tell the type of a value in `SELECT $1`, which psycopg sends with its type.
@@ -110,14 +109,12 @@ def _fill(owner: Connection[Any]) -> None:
 
 
 def scanned(
-    login: psycopg.Connection[Any], text: str, scope: str, values: Any
+    login: psycopg.Connection[Any], statement: str, scope: str, values: Any
 ) -> Iterator[tuple[str, str, int]]:
     """Yield each table that a statement reads, the kind of plan, and how many partitions it reads.
 
     In the person's transaction, with the plan for these values and with the generic plan for any.
     """
-    settings = _SETTINGS.match(text)
-    statement = text[settings.end() :] if settings else text
     for old, new in KEYS.items():
         statement = statement.replace(old, new)
     for kind in ("force_custom_plan", "force_generic_plan"):
@@ -125,8 +122,6 @@ def scanned(
             cursor = ClientCursor(login, row_factory=tuple_row)
             cursor.execute("SELECT set_config('role', %s, true)", (APP_ROLE,))
             cursor.execute("SELECT set_config('kioku.person', %s, true)", (scope,))
-            if settings:
-                cursor.execute(settings[1].encode())
             cursor.execute(b"SET LOCAL plan_cache_mode = " + kind.encode())
             [(plan,)] = _explain(cursor, statement, values)
             cursor.execute(b"DEALLOCATE asked")

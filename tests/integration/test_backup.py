@@ -217,7 +217,7 @@ async def test_nothing_that_was_forgotten_comes_back(
         ]
         [waiting] = known.rows("SELECT status, ended_at FROM turns WHERE team_id = 'T2STAYS'")
         assert waiting["status"] == "failed"
-        assert known.rows("SELECT FROM turns WHERE formed_at IS NULL") == []
+        assert known.rows("SELECT 1 FROM turns WHERE formed_at IS NULL") == []
         [row] = known.rows("SELECT now() - heard_at < interval '5 minutes' AS late FROM listening")
         assert row["late"]
         actions = known.rows("SELECT action FROM operator_actions ORDER BY at")
@@ -393,7 +393,7 @@ def test_an_interrupted_restore_serves_nobody_and_is_continued(
     with psycopg.connect(empty_database) as owner:
         owner.execute("SET ROLE kioku_app")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            owner.execute("SELECT FROM store")
+            owner.execute("SELECT 1 FROM store")
     for command in (("migrate",), ("status",)):
         assert refused(backed_up, empty_database, *command) == (
             "A restore was interrupted or is still running: run the same `kioku restore` again."

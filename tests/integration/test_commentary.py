@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -160,6 +161,7 @@ async def test_commentary_without_an_end_is_ended() -> None:
     async with ResponsesServer(endless).client() as client:
         replier = create_replier(client, spend=spend)
         with pytest.raises(ReplyFailed) as raised:
-            await replier.reply(ALICE, PROMPT, Shown())
+            async with asyncio.timeout(60):
+                await replier.reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_empty"
     assert sum(spent) >= MAX_ANSWER // 4

@@ -119,7 +119,8 @@ async def test_paused_is_no_read_and_no_write(app: App) -> None:
     assert app.turn(asked)["recalled"] == []
     assert "paused until" in footer(app, asked)
     before = app.model_requests()
-    assert len(await app.form(fresh)) == 1
+    async with asyncio.timeout(60):
+        assert len(await app.form(fresh)) == 1
     assert app.model_requests() == before
     [waiting] = formations(app, who)
     assert 7_100 < waiting["due_in"] < 7_300

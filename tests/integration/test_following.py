@@ -44,7 +44,7 @@ async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: App) -> None:
     assert not await app.wiring.inbox.store(unheard)
     mention = said_in(app, place, "<@BOT> come back", addressed=True)
     assert await app.wiring.inbox.store(mention)
-    assert app.rows("SELECT FROM quiet_threads WHERE thread = %s", unheard.thread) == []
+    assert app.rows("SELECT 1 FROM quiet_threads WHERE thread = %s", unheard.thread) == []
     assert await app.wiring.inbox.store(said_in(app, place, "and now?"))
     await app.answering.drain(mention.thread)
 

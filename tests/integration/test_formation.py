@@ -21,7 +21,7 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.former import Former, instructions_for, warm_up
-from memory.formation.store_manager import load
+from memory.formation.store_manager import StoreManager, load
 from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
@@ -274,9 +274,17 @@ def _without_ids(request: dict[str, Any]) -> str:
 
 
 async def test_runs_at_once_keep_to_their_own_person(
-    former: Former, model: ScriptedModel, database: str
+    former: Former, model: ScriptedModel, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One manager serves everybody: each run reads and writes the store it was given."""
+    made: list[str] = []
+    make = Former._make_manager
+
+    def noted(self: Former, section: str) -> StoreManager:
+        made.append(section)
+        return make(self, section)
+
+    monkeypatch.setattr(Former, "_make_manager", noted)
     people = [memory_view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]
     model.barrier = asyncio.Barrier(len(people))
     model.answer(*[lambda shown: [_what_was_said(shown)]] * len(people))
@@ -284,6 +292,7 @@ async def test_runs_at_once_keep_to_their_own_person(
     await asyncio.gather(*map(former.form, people, said))
     stored = {row["prefix"]: row["value"]["content"]["food_name"] for row in await rows(database)}
     assert stored == {one.own.prefix: f"soup {number}" for number, one in enumerate(people)}
+    assert len(made) == 1
 
 
 def _what_was_said(shown: Shown) -> Call:

@@ -11,9 +11,7 @@ from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 from slack_sdk.errors import SlackApiError
 
 from bot.home.publisher import PUBLISH
@@ -46,7 +44,7 @@ from memory import (
     forget,
     transaction,
 )
-from tests.conftest import Server
+from tests.conftest import Server, owner_rows
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -234,13 +232,7 @@ class Visit:
 
     async def as_owner(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
         """Change something as the database's owner, while the app may still hold a lock on it."""
-
-        def change() -> list[dict[str, Any]]:
-            with psycopg.connect(self.app.database, row_factory=dict_row) as owner:
-                done = owner.execute(statement, parameters)
-                return done.fetchall() if done.description else []
-
-        return await asyncio.to_thread(change)
+        return await asyncio.to_thread(owner_rows, self.app.database, statement, *parameters)
 
     @asynccontextmanager
     async def without(self, table: LiteralString) -> AsyncIterator[None]:
@@ -616,7 +608,7 @@ async def test_changes_of_questions_are_shown(visit: Visit) -> None:
     assert await visit.work() == 1
     await expire_due(visit.app.pool)
     assert await visit.work() == 1
-    assert visit.app.rows("SELECT FROM memory_questions WHERE user_id = %s", visit.user) == []
+    assert visit.app.rows("SELECT 1 FROM memory_questions WHERE user_id = %s", visit.user) == []
 
 
 async def test_no_trigger_of_memorys_tables_adds_jobs(visit: Visit) -> None:
@@ -673,7 +665,7 @@ async def test_erased_while_it_is_open(visit: Visit) -> None:
     mine = (visit.person.team_id, visit.user)
     for table in ("home_views", "person_settings"):
         assert not visit.app.rows(
-            f"SELECT FROM {table} WHERE team_id = %s AND user_id = %s",
+            f"SELECT 1 FROM {table} WHERE team_id = %s AND user_id = %s",
             *mine,
         )
     view = await visit.view()

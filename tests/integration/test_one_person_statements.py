@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
-from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
 from memory import (
@@ -41,7 +41,6 @@ from tests.integration.app import App
 HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
 _NOTED = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join((*HOT, 'turns'))})\b")
-_SCOPE = re.compile(r"set_config\('kioku\.person', '([A-Z0-9.]+)'")
 _PREFIX = re.compile(r"^chat\.(T[A-Z0-9]+\.U[A-Z0-9]+)[./]")
 # What names rows of a table: its namespace, whose it is, or the rows themselves.
 _BOUND = re.compile(r"\bprefix\b|\bteam_id\b|\bjsonb_populate_record\b")
@@ -65,18 +64,6 @@ class Sent(AsyncCursor[DictRow]):
         return done
 
 
-class SentAlone(AsyncClientCursor[DictRow]):
-    """A cursor that notes a statement sent with its settings in one message."""
-
-    async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-        """Execute and note, with the person in the settings."""
-        text = query.decode()
-        if _NOTED.search(text):
-            scope = _SCOPE.search(text)
-            Sent.statements.append((text, scope[1] if scope else "", params))
-        return await super().execute(query, params, **more)
-
-
 class Connection(AsyncConnection[DictRow]):
     """A connection whose statements are noted."""
 
@@ -86,9 +73,8 @@ class Connection(AsyncConnection[DictRow]):
 
 
 @pytest.fixture
-async def pool(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
+async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool, whose statements are noted."""
-    monkeypatch.setattr("memory.postgres.database.AsyncClientCursor", SentAlone)
     opened = create_pool(login_of(database), min_size=1, max_size=6, timeout=10)
     opened.connection_class = Connection
     Sent.statements.clear()

@@ -7,15 +7,13 @@ import signal
 import stat
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.runtime.maintenance import end_what_is_old
 from memory import DM, Embedder, Person, Pool, add_memory, list_memories
+from tests.conftest import owner_rows
 from tests.integration.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
 
 ANN = Person("T1", "U1")
@@ -27,13 +25,6 @@ async def remember(pool: Pool, embedder: Embedder, person: Person, food: str) ->
     """Remember that the person likes it."""
     content = {"food_name": food, "preference": 80}
     await add_memory(pool, embedder, person.namespace(DM), "UserFoodPreference", content, SOURCE)
-
-
-def owner(database: str, statement: str, *parameters: object) -> list[dict[str, Any]]:
-    """Ask the database as its owner."""
-    with psycopg.connect(database, row_factory=dict_row, autocommit=True) as connection:
-        found = connection.execute(statement.encode(), parameters)
-        return found.fetchall() if found.description else []
 
 
 async def test_an_operator_exports_and_erases(
@@ -56,7 +47,7 @@ async def test_an_operator_exports_and_erases(
     assert (erased.code, erased.err) == (0, "")
     assert "store                      1 erased       0 left" in erased.out
     assert await list_memories(pool, ANN) == []
-    noted = owner(
+    noted = owner_rows(
         database, "SELECT action, team_id, user_id, rows FROM operator_actions ORDER BY 1"
     )
     assert [(row["action"], row["user_id"]) for row in noted] == [
@@ -155,7 +146,7 @@ async def test_what_is_old_goes(
     bob = Person("T1", "U2")
     for person in (ANN, bob):
         await remember(pool, embedder, person, "old")
-        owner(
+        owner_rows(
             database,
             "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
             " question, words, status, intended_at, ended_at) VALUES (gen_random_uuid(), 'T1', %s,"
@@ -163,11 +154,11 @@ async def test_what_is_old_goes(
             person.user_id,
             f"1.{person.user_id}",
         )
-    owner(database, "UPDATE store SET updated_at = now() - interval '90 days'")
-    owner(database, "UPDATE memory_changes SET at = now() - interval '90 days'")
+    owner_rows(database, "UPDATE store SET updated_at = now() - interval '90 days'")
+    owner_rows(database, "UPDATE memory_changes SET at = now() - interval '90 days'")
     for person in (ANN, bob):
         await remember(pool, embedder, person, "fresh")
-    owner(
+    owner_rows(
         database,
         "INSERT INTO person_settings (team_id, user_id, retention_days) VALUES ('T1', 'U1', %s)",
         own,
@@ -175,9 +166,9 @@ async def test_what_is_old_goes(
     await end_what_is_old(pool, installation)
     left = [m.content["food_name"] for m in await list_memories(pool, ANN)]
     assert left == kept
-    turns = owner(database, "SELECT user_id FROM turns ORDER BY 1")
+    turns = owner_rows(database, "SELECT user_id FROM turns ORDER BY 1")
     assert ("U1" in {row["user_id"] for row in turns}) == ("old" in kept)
     bobs = [m.content["food_name"] for m in await list_memories(pool, bob)]
     assert bobs == (["fresh"] if installation == 30 else ["fresh", "old"])
-    told = owner(database, "SELECT before, after FROM memory_changes WHERE user_id = 'U1'")
+    told = owner_rows(database, "SELECT before, after FROM memory_changes WHERE user_id = 'U1'")
     assert ("old" in str(told)) == ("old" in kept)

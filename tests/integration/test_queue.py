@@ -12,11 +12,12 @@ import pytest
 
 from bot.queue.draining import drain
 from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
-from bot.queue.queue import _POLL_SECONDS, BACKGROUND, REPLIES, UPKEEP, Queue
+from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP, Queue
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.conftest import login_of, owner_rows
 from tests.frozen import frozen
 
+POLL_SECONDS = 0.05
 SECONDS = 20.0
 Work = Callable[..., Awaitable[None]]
 
@@ -243,7 +244,7 @@ async def test_a_job_is_tried_again_after_the_waits_that_are_named(
 
     queue.register("work", REPLIES, work, waits=(300, 7_000))
     await put(pool, queue, "L1")
-    queue.start(replies=1, background=1)
+    queue.start(replies=1, background=1, poll_seconds=POLL_SECONDS)
     for attempts, wait in ((1, 300), (2, 7_000)):
         await until(lambda n=attempts: jobs(database)[0]["attempts"] == n)  # type: ignore[misc]
         [job] = jobs(database)
@@ -616,21 +617,23 @@ async def test_while_a_job_runs_alone_no_other_is_begun(pool: Pool, queue: Queue
         one.register("work", REPLIES, work.__call__, waits=(1,))
         one.register("learn", BACKGROUND, work.__call__, waits=(1,))
     await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
-    queue.start(replies=8, background=8, poll_seconds=0.05)
+    queue.start(replies=8, background=8, poll_seconds=POLL_SECONDS)
     await until(lambda: here.begun == ["alone"])
-    await put(pool, queue, "L1", label="one")
-    async with transaction(pool) as connection:
-        await queue.defer(connection, "learn", queue=BACKGROUND, lock="L2", label="two")
-    other.start(replies=8, background=8, poll_seconds=0.05)
-    await until(lambda: sorted(there.begun) == ["one", "two"])
-    await put(pool, queue, "L3", label="three")
-    await until(lambda: "three" in there.begun)
-    there.ended.release()
-    there.ended.release()
-    there.ended.release()
-    await other.stop()
+    try:
+        await put(pool, queue, "L1", label="one")
+        async with transaction(pool) as connection:
+            await queue.defer(connection, "learn", queue=BACKGROUND, lock="L2", label="two")
+        other.start(replies=8, background=8, poll_seconds=POLL_SECONDS)
+        await until(lambda: sorted(there.begun) == ["one", "two"])
+        await put(pool, queue, "L3", label="three")
+        await until(lambda: "three" in there.begun)
+        there.ended.release()
+        there.ended.release()
+        there.ended.release()
+    finally:
+        await other.stop()
     await put(pool, queue, "L4", label="four")
-    await asyncio.sleep(4 * _POLL_SECONDS)
+    await asyncio.sleep(20 * POLL_SECONDS)
     assert here.begun == ["alone"]
     here.ended.release()
     await until(lambda: here.begun == ["alone", "four"])
@@ -677,7 +680,7 @@ async def test_running_alone_is_limited_in_time(
     queue.register("work", REPLIES, work.__call__, waits=(1,))
     await put(pool, queue, "L0", label="alone", limits=Limits(alone=True))
     await put(pool, queue, "L1", label="one")
-    queue.start(replies=8, background=8)
+    queue.start(replies=8, background=8, poll_seconds=POLL_SECONDS)
     await until(lambda: work.begun == ["alone", "one"])
     work.ended.release()
     work.ended.release()
@@ -780,7 +783,7 @@ async def test_what_is_committed_with_the_wish_is_seen(
     _let_pass(database, "L1", 300)
     async with transaction(pool) as connection:
         await queue.debounce(connection, "work", queue=BACKGROUND, lock="L1", delay=20, at_most=60)
-        queue.start(replies=1, background=1, poll_seconds=0.05)
+        queue.start(replies=1, background=1, poll_seconds=POLL_SECONDS)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(begun.wait(), 0.5)
     await asyncio.wait_for(begun.wait(), SECONDS)

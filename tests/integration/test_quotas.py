@@ -147,10 +147,10 @@ async def test_a_call_waits_for_its_own_batch_only(
     app = await make_app(workspace_tokens_per_day=1_000)
     begun: asyncio.Queue[asyncio.Event] = asyncio.Queue()
 
-    async def when_let(*arguments: Any) -> Any:
+    async def when_let(*arguments: Any, **options: Any) -> Any:
         await begun.put(let := asyncio.Event())
         await let.wait()
-        return await execute_statement(*arguments)
+        return await execute_statement(*arguments, **options)
 
     monkeypatch.setattr("bot.users.quotas.execute_statement", when_let)
     spend = app.wiring.quotas.spend

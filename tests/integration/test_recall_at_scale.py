@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 from array import array
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any, ClassVar
 
 import psycopg
 import pytest
-from psycopg import AsyncClientCursor, AsyncConnection
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
@@ -123,20 +124,9 @@ class Recorded(AsyncConnection[DictRow]):
         return await super().execute(query, params, **more)
 
 
-class RecordedStatement(AsyncClientCursor[DictRow]):
-    """The cursor of `memory.execute_statement`, which sends role and statement together."""
-
-    async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-        """Execute, and note the statement as `Recorded` does."""
-        if isinstance(params, dict):
-            Recorded.sent.append((query.partition(b"; ")[2].decode(), params))
-        return await super().execute(query, params, **more)
-
-
 @pytest.fixture
-async def pool(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
+async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool, whose connections note what they send."""
-    monkeypatch.setattr("memory.postgres.database.AsyncClientCursor", RecordedStatement)
     opened = create_pool(login_of(database), min_size=1, max_size=2, timeout=10)
     opened.connection_class = Recorded
     Recorded.sent.clear()
@@ -230,14 +220,15 @@ async def test_the_order_is_exact(
 async def test_every_plan_is_made_for_its_person(
     pool: Pool, model_embedder: Embedder, database: str
 ) -> None:
-    """However often it is asked, nothing is prepared, so no plan is made for just anybody."""
+    """However often it is asked, nothing but the settings is prepared: each plan is a new one."""
     for _ in range(12):
         await recall_memories(pool, model_embedder, VIEWS["group"][0], QUESTION)
     async with person_transaction(pool, OWNER_OF_MANY) as connection:
-        assert connection.prepare_threshold is None
+        assert connection.prepare_threshold == sys.maxsize
         found = await connection.execute(
             "SELECT current_user AS role, current_setting('plan_cache_mode') AS mode,"
-            " (SELECT count(*) FROM pg_prepared_statements) AS prepared,"
+            " (SELECT count(*) FROM pg_prepared_statements"
+            "  WHERE NOT starts_with(statement, 'SELECT set_config(')) AS prepared,"
             " (SELECT count(*) FROM store) AS seen"
         )
         assert await found.fetchall() == [

@@ -6,13 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.home.suggested_prompts import SUGGEST
-from bot.listeners.responder import Responder
 from bot.locale import say
 from bot.memories.person_data import erase_person
-from bot.runtime.receiver import build_app
 from bot.views.suggestions import suggested_prompts
 from memory import Person
 from tests.integration.app import App
@@ -25,25 +22,14 @@ pytestmark = pytest.mark.one_database
 async def opened(app: App, place: PersonThread, tab: str = "messages") -> list[dict[str, Any]]:
     """Deliver that a tab was opened, do the work that waits; return what was suggested."""
     app.slack.forget_calls()
-    team = app.slack.team_id
-    body = {
-        "type": "event_callback",
-        "team_id": team,
-        "event_id": f"Ev{place.ts}{tab}",
-        "authorizations": [{"team_id": team}],
-        "event": {
-            "type": "app_home_opened",
-            "user": place.user,
-            "channel": place.channel,
-            "tab": tab,
-            "event_ts": place.ts,
-        },
+    event = {
+        "type": "app_home_opened",
+        "user": place.user,
+        "channel": place.channel,
+        "tab": tab,
+        "event_ts": place.ts,
     }
-    bolt = build_app(app.wiring, Responder(app.wiring.profiles, app.wiring.home_publisher))
-    request = AsyncBoltRequest(
-        body=json.dumps(body), headers={"content-type": ["application/json"]}
-    )
-    assert (await bolt.async_dispatch(request)).status == 200
+    assert await app.deliver(event) == 200
     return await suggested(app, place)
 
 
@@ -130,4 +116,4 @@ async def test_who_is_erased_gets_the_prompts_of_somebody_new(app: App) -> None:
     [anew] = await suggested(app, place)
     assert anew["prompts"] == suggested_prompts("ja", [])
     for table in ("prompted", "person_settings"):
-        assert app.rows(f"SELECT FROM {table} WHERE user_id = %s", place.user) == []
+        assert app.rows(f"SELECT 1 FROM {table} WHERE user_id = %s", place.user) == []

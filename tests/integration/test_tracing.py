@@ -14,6 +14,8 @@ from bot.telemetry import disable_telemetry
 from tests.collector import TRUE_NAMES, Collector
 from tests.conftest import ROOT, SPACE, Server
 
+pytestmark = pytest.mark.slow
+
 CALLER = """
 import asyncio, os
 import openai

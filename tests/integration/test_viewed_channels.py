@@ -6,10 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from slack_bolt.async_app import AsyncBoltRequest
 
-from bot.listeners.responder import Responder
-from bot.runtime.receiver import build_app
 from memory import Person
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -29,28 +26,11 @@ def message_entity(channel: str, ts: str) -> dict[str, Any]:
     return {"type": "slack#/types/message_context", "value": place, "team_id": "T1"}
 
 
-async def deliver(app: App, event: dict[str, Any], **authorization: Any) -> int:
-    """Deliver an event as Slack does; return the status of the answer."""
-    team = app.slack.team_id
-    body = {
-        "type": "event_callback",
-        "team_id": team,
-        "event_id": f"Ev{id(event)}",
-        "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
-        "event": event,
-    }
-    bolt = build_app(app.wiring, Responder(app.wiring.profiles, app.wiring.home_publisher))
-    request = AsyncBoltRequest(
-        body=json.dumps(body), headers={"content-type": ["application/json"]}
-    )
-    return (await bolt.async_dispatch(request)).status
-
-
 async def look(app: App, place: PersonThread, *entities: dict[str, Any]) -> None:
     """Let the person of a place look at these."""
     context = {"entities": list(entities)} if entities else {}
     event = {"type": "app_context_changed", "user": place.user, "context": context}
-    assert await deliver(app, event) == 200
+    assert await app.deliver(event) == 200
 
 
 async def read(app: App, place: PersonThread) -> dict[str, Any]:
@@ -117,7 +97,7 @@ async def test_it_comes_with_a_message_too(app: App) -> None:
         "text": "hello",
         "app_context": {"entities": [channel_entity(channel)]},
     }
-    assert await deliver(app, event) == 200
+    assert await app.deliver(event) == 200
     [row] = app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user)
     assert row["channel_id"] == channel
 
@@ -160,8 +140,8 @@ async def test_what_names_nobody_or_nothing_is_let_pass(app: App) -> None:
     """A context without a person, or of a kind that is not known, is acked and leaves no row."""
     place = app.slack.place()
     event = {"type": "app_context_changed", "context": {"entities": [channel_entity("C1")]}}
-    assert await deliver(app, event) == 200
-    assert await deliver(app, dict(event), is_bot=False, user_id=place.user) == 200
+    assert await app.deliver(event) == 200
+    assert await app.deliver(dict(event), is_bot=False, user_id=place.user) == 200
     assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user)
     await look(app, place, {"type": "slack#/types/canvas_id", "value": "F1"})
     assert app.rows("SELECT * FROM viewed WHERE user_id = %s", place.user) == []

@@ -129,6 +129,8 @@ def texts(seeds: list[str]) -> Iterator[tuple[str, Callable[[int], str]]]:
     """Yield named ways to make a text of a given length, ended so that a match fails late."""
     for unit in [*UNITS, *seeds]:
         yield repr(unit), partial(repeated, "", unit, "\x01\n")
+    for unit in (" ", "\n", "\t"):
+        yield f"'a', {unit!r}, 'a'", partial(repeated, "a", unit, "a")
     for seed in seeds:
         for unit in ("a", " ", "\n", "1", "-", ".", "あ"):
             yield f"{seed!r}, {unit!r}", partial(repeated, seed, unit, "")
