@@ -91,9 +91,17 @@ def _exception(record: logging.LogRecord) -> str:
     return f" ({fault(error)})" if error else ""
 
 
-# Bolt's notice, at each start, that it does not use the token it found in the environment; the
-# pool's, that what was cut off in the middle of a transaction has been rolled back.
-_EXPECTED = ("As you gave `client` as well", "rolling back returned connection")
+# Bolt's notice, at each start, that it does not use the token it found in the environment; what
+# psycopg and its pool say of a statement or transaction that was cancelled or lost its connection:
+# what was under way reports that itself.
+_EXPECTED = (
+    "As you gave `client` as well",
+    "rolling back returned connection",
+    "closing returned connection",
+    "discarding closed connection",
+    "error ignored terminating",
+    "error ignored exiting",
+)
 
 
 class _Discreet(logging.Filter):

@@ -17,6 +17,7 @@ from typing import Any, LiteralString, TypeAlias
 import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 from psycopg_pool import PoolTimeout as PoolTimeout
@@ -81,9 +82,14 @@ class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
             await self.on_change(connection, person, removed)
 
     async def putconn(self, conn: AsyncConnection[DictRow]) -> None:
-        """Take a connection back; one that accepts no writes is closed."""
-        if not conn.closed and any(
-            conn.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS
+        """Take a connection back.
+
+        It is closed if it accepts no writes, and if it is in pipeline mode: psycopg 3.3 does not
+        leave that mode if the task is cancelled while entering it.
+        """
+        if not conn.closed and (
+            conn.pgconn.pipeline_status != PipelineStatus.OFF
+            or any(conn.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS)
         ):
             await conn.close()
         await super().putconn(conn)
