@@ -138,7 +138,7 @@ async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
         for steps in range(30):
             task = asyncio.create_task(execute_statement(pool, _COUNT, ("one",)))
             for _ in range(steps):
-                time.sleep(0.006)
+                asyncio.get_running_loop().call_soon(time.sleep, 0.006)
                 await asyncio.sleep(0)
             cancelled += task.cancel()
             await asyncio.wait([task])
