@@ -134,14 +134,15 @@ async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
     enters pipeline mode.
     """
     async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
-        cancelled = 0
+        loop, cancelled = asyncio.get_running_loop(), 0
         for steps in range(30):
+            loop.call_soon(time.sleep, 0.006)
             task = asyncio.create_task(execute_statement(pool, _COUNT, ("one",)))
             for _ in range(steps):
-                asyncio.get_running_loop().call_soon(time.sleep, 0.006)
                 await asyncio.sleep(0)
+                loop.call_soon(time.sleep, 0.006)
             cancelled += task.cancel()
             await asyncio.wait([task])
             async with transaction(pool) as connection:
                 await connection.execute(_COUNT, ("one",))
-        assert 5 <= cancelled < 30, "None was cancelled under way, or none ended."
+        assert cancelled > 3, "None was cancelled under way."
