@@ -76,9 +76,11 @@ async def listening(
     finally:
         for one in server.sockets:
             loop.remove_reader(one.fileno())
-        for _ in range(_STEPS_TO_OPEN):
-            await asyncio.sleep(0)
-        server.close()
+        try:
+            for _ in range(_STEPS_TO_OPEN):
+                await asyncio.sleep(0)
+        finally:
+            server.close()
 
 
 def max_connections() -> int:

@@ -306,7 +306,7 @@ async def execute_statement(
         try:
             if spare and not await _is_alive(connection):
                 continue
-            async with connection.pipeline():
+            async with _pipeline(connection):
                 await connection.execute(query, settings, prepare=True)
                 cursor = await connection.execute(statement, values, prepare=prepare)
             return await cursor.fetchall() if cursor.description else []
@@ -326,6 +326,29 @@ async def execute_statement(
                 alarm.cancel()
             await pool.putconn(connection)
     raise AssertionError("The last connection is not checked.")
+
+
+@asynccontextmanager
+async def _pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+    """Execute what is executed meanwhile as one transaction, which is committed at the end.
+
+    What fails at the end, such as a deferred trigger, is raised as it is, and so is a cancellation:
+    psycopg 3.3 would raise instead that pipeline mode cannot be left. If it is cancelled before the
+    end, nothing is committed.
+    """
+    try:
+        async with connection.pipeline():
+            try:
+                yield
+            except asyncio.CancelledError:
+                # psycopg would send what is queued, and PostgreSQL would commit it.
+                await connection.close()
+                raise
+    except psycopg.OperationalError as error:
+        left = connection.closed or connection.pgconn.pipeline_status == PipelineStatus.OFF
+        if left or error.__context__ is None:
+            raise
+        raise error.__context__ from None
 
 
 async def _is_alive(connection: AsyncConnection[DictRow]) -> bool:

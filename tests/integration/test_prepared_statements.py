@@ -1,11 +1,10 @@
-"""Statements in a pipeline: prepared once per connection, not behind poolers, and cancelled."""
+"""Statements that PostgreSQL prepares once per connection, and poolers, which cannot keep them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import struct
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -125,24 +124,3 @@ async def test_a_column_changes_its_type_while_the_app_runs(database: str) -> No
         with pytest.raises(psycopg.errors.FeatureNotSupported):
             await in_a_transaction()
         await in_a_transaction()
-
-
-async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
-    """The next transaction on the pool's only connection works.
-
-    psycopg gives way to other tasks when the event loop has been busy for 5 ms, also while it
-    enters pipeline mode.
-    """
-    async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
-        loop, cancelled = asyncio.get_running_loop(), 0
-        for steps in range(30):
-            loop.call_soon(time.sleep, 0.006)
-            task = asyncio.create_task(execute_statement(pool, _COUNT, ("one",)))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-                loop.call_soon(time.sleep, 0.006)
-            cancelled += task.cancel()
-            await asyncio.wait([task])
-            async with transaction(pool) as connection:
-                await connection.execute(_COUNT, ("one",))
-        assert cancelled > 3, "None was cancelled under way."

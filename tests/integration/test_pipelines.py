@@ -1,0 +1,101 @@
+"""A statement and the settings it runs with are one pipeline: when it fails or is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from bot.users.settings import note_hint
+from memory import Person, Pool, create_pool, execute_statement, transaction
+from tests.conftest import login_of, owner_rows
+
+_COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"
+_FAILS_AT_THE_COMMIT = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'unique_violation'; END $$;
+    CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON person_settings
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+ANN = Person("T1", "U1")
+
+
+async def works(pool: Pool) -> bool:
+    """Return whether the pool's connection takes a transaction and finds nothing written."""
+    async with transaction(pool) as connection:
+        await connection.execute(_COUNT, ("one",))
+    return await execute_statement(pool, _COUNT, ("one",)) == [{"n": 0}]
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let psycopg give way to other tasks at each step, as it does on a busy event loop.
+
+    That is where an operation that does not wait for PostgreSQL can be cancelled.
+    """
+    monkeypatch.setattr("psycopg.waiting.MAX_BUSY_TIME", -1.0)
+
+
+@pytest.mark.usefixtures("busy")
+async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
+    """The next transaction on the pool's only connection works."""
+    async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
+        cancelled = 0
+        for steps in range(30):
+            task = asyncio.create_task(execute_statement(pool, _COUNT, ("one",)))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            cancelled += task.cancel()
+            await asyncio.wait([task])
+            assert await works(pool)
+        assert cancelled > 3, "None was cancelled under way."
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("steps", range(8))
+async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, steps: int) -> None:
+    """A cancelled write neither waits for a lock nor is committed when that is free."""
+    write = "INSERT INTO token_use (team_id, day, tokens) VALUES ('T1', current_date, 1)"
+    async with (
+        create_pool(login_of(database), min_size=1, max_size=1) as pool,
+        await psycopg.AsyncConnection.connect(database) as other,
+    ):
+        assert await works(pool)
+        await other.execute("SELECT pg_advisory_xact_lock(hashtextextended('lock', 0))")
+        task = asyncio.create_task(execute_statement(pool, write, lock="lock"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        async with asyncio.timeout(60):
+            await asyncio.wait([task])
+        assert task.cancelled()
+        await other.rollback()
+        assert await works(pool)
+        assert owner_rows(database, "SELECT team_id FROM token_use") == []
+
+
+async def test_an_error_of_the_commit_is_raised_as_it_is(database: str) -> None:
+    """Not as a connection in trouble, which would be taken for an outage and tried again."""
+    owner_rows(database, _FAILS_AT_THE_COMMIT)
+    async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
+        with pytest.raises(psycopg.errors.UniqueViolation, match="refused"):
+            await note_hint(pool, ANN, "C1")
+        assert await works(pool)
+
+
+async def test_a_commit_is_cancelled(database: str) -> None:
+    """While it waits for another transaction, by the task and by a timeout."""
+    owner_rows(database, "INSERT INTO home_views (team_id, user_id) VALUES ('T1', 'U1')")
+    async with (
+        create_pool(login_of(database), min_size=1, max_size=1) as pool,
+        await psycopg.AsyncConnection.connect(database) as other,
+    ):
+        await other.execute("SELECT publish_home_soon('T1', 'U1')")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await note_hint(pool, ANN, "C1")
+        assert await works(pool)
+        assert owner_rows(database, "SELECT user_id FROM person_settings") == []
+        await other.rollback()
+        assert await note_hint(pool, ANN, "C1")
