@@ -101,13 +101,14 @@ async def connected(
     *,
     min_connections: int = 1,
     installation: Installation | None = None,
-    departed: bool = False,
+    left_after: float | None = None,
 ) -> AsyncIterator[Connections]:
     """Open all of it, checked, and close it afterwards.
 
     Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so. With
-    `departed`, a refused token is no error if no workspace has the app any more: the installation
-    is then that of the workspace that left last, without a token.
+    `left_after`, in Unix seconds, a refused token is no error if no workspace has the app any more
+    and the last one removed it after that: the installation is then that workspace's, without a
+    token.
 
     Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
@@ -135,7 +136,7 @@ async def connected(
             raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
         elif installation is None:
             client = create_client(token.get_secret_value(), settings.slack_api_url, session)
-            installation = await _identify(client, pool, departed=departed)
+            installation = await _identify(client, pool, left_after)
         yield Connections(
             settings=settings,
             model=model,
@@ -223,15 +224,18 @@ async def _open_pool(
     return pool
 
 
-async def _identify(client: AsyncWebClient, pool: Pool, *, departed: bool) -> Installation:
+async def _identify(client: AsyncWebClient, pool: Pool, left_after: float | None) -> Installation:
     try:
         answer = await retry_until_connected("SLACK_BOT_TOKEN", client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
-        left = await last_departed(pool) if departed else None
+        if left_after is None:
+            raise
+        left = await last_departed(pool, left_after=left_after)
         if left is None:
             raise
+        log.info("no workspace has the app: events and jobs are passed over")
         return left
     installation = installation_from(answer, str(client.token))
     async with transaction(pool) as connection:

@@ -108,16 +108,19 @@ class Workspaces:
         return [Uninstall(**row) for row in found]
 
 
-async def last_departed(pool: Pool) -> Installation | None:
-    """Return the installation, without a token, that ended last; None if any workspace is served.
+async def last_departed(pool: Pool, *, left_after: float) -> Installation | None:
+    """Return the installation, without a token, that ended last, if that was after `left_after`.
 
-    For a token that Slack refuses: the error does not name its workspace.
+    `left_after` is in Unix seconds. Returns None if any workspace is served. For a token that Slack
+    refuses: the error does not name its workspace.
     """
     found = await execute_statement(
         pool,
         "SELECT team_id, coalesce(bot_user_id, '') AS bot_user_id FROM workspaces"
-        f" WHERE {AWAY} AND NOT EXISTS (SELECT FROM workspaces WHERE NOT ({AWAY}))"
+        f" WHERE {AWAY} AND left_at >= to_timestamp(%s)"
+        f" AND NOT EXISTS (SELECT FROM workspaces WHERE NOT ({AWAY}))"
         " ORDER BY left_at DESC LIMIT 1",
+        (left_after,),
     )
     return next((Installation(**row) for row in found), None)
 

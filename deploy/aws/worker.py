@@ -52,6 +52,8 @@ POOL_SIZE = 8
 _RESERVE_SECONDS = 20.0
 _ANSWER_SECONDS = 60.0
 _SOONEST = timedelta(minutes=1)
+# Slack sends an event this long after the app was removed at most; times of events are whole.
+_LATE_SECONDS = 60.0
 
 
 class Context(Protocol):
@@ -125,7 +127,7 @@ async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
             known.database,
             min_connections=0,
             installation=known.installation or _departed(envelope),
-            departed=True,
+            left_after=_left_after(envelope),
         )
         async with opening as connections:
             awake()
@@ -149,6 +151,18 @@ def _departed(envelope: Envelope) -> Installation | None:
     return Installation(
         team_id=installation_team(sent), bot_user_id=str(first.get("user_id") or "")
     )
+
+
+def _left_after(envelope: Envelope) -> float | None:
+    """Return since when, at the latest, the app may be removed for this envelope to be expected.
+
+    None: only an installed app gets it. Somebody who writes after the app was removed has it again,
+    so a refused token is an error then.
+    """
+    if envelope["kind"] == "continue":
+        return 0.0
+    event_time = envelopes.read(envelope).get("event_time") if envelope["kind"] == "slack" else None
+    return float(event_time) - _LATE_SECONDS if isinstance(event_time, int) else None
 
 
 def _is_readable(envelope: Envelope) -> bool:

@@ -245,7 +245,7 @@ def post(aws: Aws, body: bytes) -> int:
 @pytest.mark.failed_calls("auth.test: account_inactive", because="The token is dead.")
 def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
     """Though the token is dead when the event arrives, nothing of the workspace is left."""
-    world = aws.world
+    world, installed_at = aws.world, int(time.time())
     ann = world.human("Ann")
     world.ask(ann, "I love ramen")
     aws.quiet()
@@ -256,19 +256,35 @@ def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
         world.until(lambda: not left_of(world, world.team) or None, "the purge")
         aws.quiet()
         assert aws.schedules()
-        # Nor is anything that comes after it an error, though the token is dead.
+        # Nor is an event that is delivered late an error, though the token is dead.
         aws.worker.end_idle()
-        late = {"type": "message", "channel": "D1", "channel_type": "im", "ts": "1.2", "text": "a"}
-        callback = {"type": "event_callback", "team_id": world.team, "event_id": "EvLate"}
-        assert (
-            post(aws, json.dumps({**callback, "event": {**late, "user": ann.id}}).encode()) == 200
-        )
+        message = {"type": "message", "channel": "D0123456789", "channel_type": "im"}
+        message |= {"user": ann.id, "text": "I love tea"}
+        callback = {
+            "type": "event_callback",
+            "team_id": world.team,
+            "event_id": "EvLate",
+            "event_time": installed_at,
+            "event": {
+                **message,
+                "ts": f"{installed_at}.000100",
+                "event_ts": f"{installed_at}.000100",
+            },
+        }
+        assert post(aws, json.dumps(callback).encode()) == 200
         aws.quiet()
         aws.worker.end_idle()
         aws.run_schedule()
         assert aws.worker.dead_letters == []
         assert left_of(world, world.team) == {}
         assert aws.schedules()
+        # The app is installed again, but the secret has the old token: no message is dropped.
+        callback |= {"event_id": "EvNew", "event_time": installed_at + 3600}
+        assert post(aws, json.dumps(callback).encode()) == 200
+        aws.quiet()
+        [kept] = aws.worker.dead_letters
+        assert "EvNew" in json.dumps(kept)
+        aws.worker.dead_letters.clear()
     finally:
         world.playground("install", {})
     world.rows("UPDATE workspaces SET purge_started_at = now() - interval '1 h' RETURNING 1")
