@@ -26,7 +26,7 @@ AT_ONCE = 2
 PATIENCE = 240.0  # seconds for the tests of one break
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv", ".kioku", ".env", ".coverage*", ".hypothesis", ".*_cache"),
-    *("__pycache__", "*.egg-info", "build", "dist", "htmlcov"),
+    *("*.egg-info", "build", "dist", "htmlcov"),
 )
 
 Verdict: TypeAlias = Literal[
@@ -85,6 +85,7 @@ def judge(broken: Break) -> Judged:
 
 
 def _copy(folder: Path) -> Path:
+    """Copy the tree with its byte code, which is valid because the times of files are copied."""
     copy = folder / "kioku"
     shutil.copytree(ROOT, copy, ignore=_LEFT_OUT)
     return copy
@@ -97,7 +98,7 @@ def _pytest(copy: Path, tests: Sequence[str]) -> tuple[int | None, str]:
         [sys.executable, "-m", "pytest", *options, f"--basetemp={copy.parent / 'tmp'}", *tests],
         cwd=copy,
         # Before the installed package, which leads to the tree that is not broken.
-        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(copy)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
