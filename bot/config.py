@@ -44,6 +44,9 @@ def ids(text: str, begins: str) -> frozenset[str]:
     return found
 
 
+_ADMIN = re.compile(r"(?:[TE][A-Z0-9]{2,}/)?[UW][A-Z0-9]{2,}")
+
+
 class SettingsError(Exception):
     """A setting is wrong; the message says which and what to write instead."""
 
@@ -112,7 +115,17 @@ class Settings(BaseModel):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("allowed_channels", "allowed_users", "admins", mode="before")
+    @field_validator("admins", mode="before")
+    @classmethod
+    def _admins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = frozenset(value.replace(",", " ").split())
+        if not all(_ADMIN.fullmatch(one) for one in found):
+            raise ValueError("ids of people are needed, such as U0123ABCD or T0123ABCD/U0456EFGH")
+        return found
+
+    @field_validator("allowed_channels", "allowed_users", mode="before")
     @classmethod
     def _listed(cls, value: object, checked: ValidationInfo) -> object:
         if not isinstance(value, str):
@@ -178,6 +191,15 @@ class Settings(BaseModel):
             except ProgrammingError:  # its text quotes the address, password and all
                 raise ValueError("a PostgreSQL address is needed") from None
         return value
+
+    def admins_of(self, team_id: str) -> frozenset[str]:
+        """Return the user ids of the admins in a workspace.
+
+        Slack's user ids are unique within a workspace only, so with several workspaces each entry
+        of KIOKU_ADMINS names its own. Source: https://docs.slack.dev/reference/objects/user-object
+        """
+        found = (one.rpartition("/") for one in self.admins)
+        return frozenset(user for team, _, user in found if team in ("", team_id))
 
     @property
     def has_model(self) -> bool:
@@ -268,7 +290,7 @@ _HINTS = {
     "KIOKU_RETENTION_DAYS": "a number of days from 1 to 36500, or nothing to keep memories",
     "KIOKU_PRICES": "the path of a table like bot/prices.toml",
     "KIOKU_TRACES_ENDPOINT": "an address such as http://127.0.0.1:4318/v1/traces, or nothing",
-    "KIOKU_ADMINS": "ids of people, such as U0123ABCD,U0456EFGH, or nothing",
+    "KIOKU_ADMINS": "ids of people, such as U0123ABCD or T0123ABCD/U0456EFGH, or nothing",
     "KIOKU_LOG_LEVEL": "debug, info, warning or error",
     "KIOKU_LOG_FORMAT": "text or json",
 }

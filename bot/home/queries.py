@@ -62,7 +62,7 @@ class HomeQueries:
                 await note_toured(connection, person)
                 tour = ()
         state = None
-        if person.user_id in self.settings.admins:
+        if person.user_id in self.settings.admins_of(person.team_id):
             state = await read_operating_state(self.pool)
         return HomePage(
             settings=chosen,

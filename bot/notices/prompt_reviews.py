@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -54,13 +54,16 @@ async def schedule_review(
 
 @dataclass(frozen=True, slots=True)
 class PromptReviews:
-    """Shows versions to `admins` by direct message; clicks of other people are refused."""
+    """Shows versions to a workspace's admins by direct message; refuses clicks of other people.
+
+    `admins` returns the user ids of a workspace's.
+    """
 
     pool: Pool
     queue: Queue
     slack: Installations
     people: Profiles
-    admins: Collection[str]
+    admins: Callable[[str], Collection[str]]
 
     async def review(self, team: str, version: str, user: str = "") -> None:
         """Show a proposal to the admin `user`; without one, add a job for each admin.
@@ -78,10 +81,10 @@ class PromptReviews:
             await decide(self.pool, team, found.id, "refused", by="kioku")
             return
         if not user:
-            if not self.admins:
-                log.error("KIOKU_ADMINS is empty: no admin can review the proposed prompt")
+            if not (admins := sorted(self.admins(team))):
+                log.error("KIOKU_ADMINS names nobody of %s to review the proposed prompt", team)
             async with transaction(self.pool) as connection:
-                await schedule_review(self.queue, connection, team, version, sorted(self.admins))
+                await schedule_review(self.queue, connection, team, version, admins)
             return
         language = await self.people.language(Person(team, user))
         payload = prompt_version_payload(language, found)
@@ -92,7 +95,6 @@ class PromptReviews:
         except SlackApiError as error:
             if is_passing(error):
                 raise
-            # An admin of another workspace of this installation.
             log.warning("an admin was not shown a prompt: %s", error_code(error))
 
     async def _call(self, team: str, method: str, **arguments: Any) -> Any:
@@ -157,7 +159,7 @@ class PromptReviews:
         return prompt_cases_view(language, [case for _, case in cases])
 
     async def _version(self, person: Person, name: str) -> PromptVersion | None:
-        if person.user_id not in self.admins:
+        if person.user_id not in self.admins(person.team_id):
             return None
         return await find_version(self.pool, person.team_id, name)
 

@@ -203,6 +203,11 @@ def improve(
             "No admin is set to approve a proposal: write their user ids into KIOKU_ADMINS."
         )
     chosen, shared = in_database(settings, lambda pool: _shared(pool, team), action="improve")
+    if not settings.admins_of(chosen):
+        raise StartError(
+            f"KIOKU_ADMINS names no admin of {chosen}, who would approve a proposal: add their user"
+            f" id, as in {chosen}/U0123ABCD."
+        )
     run = _Run(settings, kind, [only] if only else list(BUILT_IN), chosen, shared)
     run.tell_cost()
     if not yes:

@@ -106,6 +106,12 @@ def oauth_problem(settings: Settings) -> str | None:
     for name, value in needed.items():
         if value is None:
             return f"To install Kioku in several workspaces {name} is needed: {_OAUTH[name]}."
+    for admin in sorted(settings.admins):
+        if "/" not in admin:
+            return (
+                f"With several workspaces KIOKU_ADMINS names the workspace of each admin: write"
+                f" T0123ABCD/{admin}, with the workspace's id, in place of {admin}."
+            )
     return None
 
 

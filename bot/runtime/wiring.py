@@ -108,7 +108,9 @@ class Application:
         files = SlackFiles(slack)
         self.exporter = Exporter(pool, files, settings)
         permalinks = Permalinks(slack)
-        self.prompt_reviews = PromptReviews(pool, self.queue, slack, self.profiles, settings.admins)
+        self.prompt_reviews = PromptReviews(
+            pool, self.queue, slack, self.profiles, settings.admins_of
+        )
         self.modals = Modals(
             pool=pool,
             permalinks=permalinks,

@@ -751,9 +751,12 @@ async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -
 async def test_admins_see_how_it_is_doing(
     make_app: MakeApp, slack: PlaygroundSlack, language: Language
 ) -> None:
-    """People in KIOKU_ADMINS see what `kioku status` prints, below their own; others do not."""
+    """People in KIOKU_ADMINS see what `kioku status` prints, below their own; others do not.
+
+    Nor does somebody whose user id is an admin's in another workspace.
+    """
     admin, other = slack.place(), slack.place()
-    app = await make_app(admins=frozenset({admin.user}))
+    app = await make_app(admins=frozenset({admin.user, f"T0123ABCD/{other.user}"}))
     waiting = await app.receive(other, "I like gnocchi")
     for place in (admin, other):
         person = Person(slack.team_id, place.user)

@@ -36,7 +36,7 @@ async def admin(make_app: MakeApp, app: App) -> App:
 
 def who(app: App) -> Person:
     """Return the admin."""
-    [user] = app.wiring.prompt_reviews.admins
+    [user] = app.wiring.prompt_reviews.admins(app.slack.team_id)
     return Person(app.slack.team_id, user)
 
 
@@ -451,22 +451,26 @@ async def test_a_proposal_is_refused_once_an_exchange_is_withdrawn(
 @pytest.mark.failed_calls(
     "users.info: user_not_found",
     "chat.postMessage: user_not_found",
-    because="one of the admins is of another workspace of the installation",
+    because="one of the ids in KIOKU_ADMINS is nobody's",
 )
 async def test_each_admin_is_shown_a_proposal_once(make_app: MakeApp, app: App) -> None:
-    """A passing error is raised and repeated for that admin alone; another error is not."""
+    """A passing error is raised and repeated for that admin alone; another error is not.
+
+    An admin of another workspace is shown nothing of this one.
+    """
     users = sorted(app.slack.person()[0] for _ in "abc")
-    app = await make_app(admins=frozenset([*users[:2], "U0ELSEWHERE"]))
+    elsewhere = f"T0123ABCD/{users[2]}"
+    app = await make_app(admins=frozenset([*users[:2], "U0NOBODY", elsewhere]))
     prompts, version = app.wiring.prompt_reviews, str(await proposal(app, "Rhyme."))
     await prompts.review(app.slack.team_id, version)
     jobs = {job["user"]: job for job in app.take_jobs(REVIEW)}
-    assert sorted(jobs) == sorted([*users[:2], "U0ELSEWHERE"])
+    assert sorted(jobs) == sorted([*users[:2], "U0NOBODY"])
     app.slack.fault("chat.postMessage", error="internal_error", count=1)
     with pytest.raises(SlackApiError):
         await prompts.review(**jobs[users[0]])
     await prompts.review(**jobs[users[0]])
     await prompts.review(**jobs[users[1]])
-    await prompts.review(**jobs["U0ELSEWHERE"])
+    await prompts.review(**jobs["U0NOBODY"])
     posted = [one for one in app.slack.done("chat.postMessage") if one["outcome"] == "ok"]
     assert sorted(one["args"]["channel"] for one in posted) == users[:2]
 
