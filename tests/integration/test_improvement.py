@@ -126,6 +126,8 @@ async def test_from_a_shared_exchange_to_another_prompt_and_back(
     private = await app.ask(place, "What is my secret?")
     await rate(app, private, shared=False)
 
+    nobody = await improved(app, tmp_path, admin="T0123ABCD/U0456EFGH")
+    assert f"KIOKU_ADMINS names no admin of {app.slack.team_id}" in nobody.err
     refused = await improved(app, tmp_path, "--kind", kind)
     assert "Nothing was begun: the id was not typed again." in refused.err
     assert "1 shared exchanges" in refused.out
