@@ -44,7 +44,7 @@ def ids(text: str, begins: str) -> frozenset[str]:
     return found
 
 
-_ADMIN = re.compile(r"(?:[TE][A-Z0-9]{2,}/)?[UW][A-Z0-9]{2,}")
+_ADMIN = re.compile(r"(?:[TE][A-Z0-9]{2,20}/)?[UW][A-Z0-9]{2,20}")
 
 
 class SettingsError(Exception):

@@ -99,8 +99,9 @@ _EXPECTED = (
     "rolling back returned connection",
     "closing returned connection",
     "discarding closed connection",
-    "error ignored terminating",
-    "error ignored exiting",
+    "error ignored",
+    "query cancellation",
+    "query not terminated after cancellation",
 )
 
 
