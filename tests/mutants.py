@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
 PATIENCE = 240.0  # seconds for the tests of one break
 _LEFT_OUT = shutil.ignore_patterns(
-    *(".git", ".venv", ".kioku", ".env", ".coverage*", ".hypothesis", ".*_cache"),
+    *(".git", ".venv*", ".kioku", ".env", ".coverage*", ".hypothesis", ".*_cache"),
     *("*.egg-info", "build", "dist", "htmlcov"),
 )
 
