@@ -154,10 +154,10 @@ def _departed(envelope: Envelope) -> Installation | None:
 
 
 def _left_after(envelope: Envelope) -> float | None:
-    """Return since when, at the latest, the app may be removed for this envelope to be expected.
+    """Return the Unix time after which a removal of the app explains that its token is refused.
 
-    None: only an installed app gets it. Somebody who writes after the app was removed has it again,
-    so a refused token is an error then.
+    None: only an installed app gets this envelope. What somebody writes after the app was removed
+    is sent because it is installed again, so a refused token is an error.
     """
     if envelope["kind"] == "continue":
         return 0.0
