@@ -55,7 +55,7 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
 ) -> None:
     """A PostgreSQL that falls silent costs whoever is waited for no more than they have."""
     loop = asyncio.get_running_loop()
-    async with opened(module_database) as pool:
+    async with asyncio.timeout(60), opened(module_database) as pool:
         await write(pool, "C1")
         with frozen(postgres):
             begun = loop.time()
