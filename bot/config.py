@@ -32,19 +32,21 @@ STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 
 
-def ids(text: str, begins: str) -> frozenset[str]:
-    """Return the ids of Slack's in a list with commas, each beginning with one of `begins`.
+CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}")
+USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
+_ADMIN_ID = re.compile(r"(?:[TE][A-Z0-9]{2,20}/)?[UW][A-Z0-9]{2,20}")
+_IDS = {"allowed_channels": CHANNEL_ID, "allowed_users": USER_ID, "admins": _ADMIN_ID}
 
-    Raises `ValueError` for what is no such id.
+
+def ids(text: str, form: re.Pattern[str]) -> frozenset[str]:
+    """Return the ids of Slack's in a list with commas.
+
+    Raises `ValueError` for what does not match `form`.
     """
     found = frozenset(text.replace(",", " ").split())
-    for one in found:
-        if not re.fullmatch(rf"[{begins}][A-Z0-9]{{2,}}", one):
-            raise ValueError("ids of Slack's are needed, such as C0123ABCD")
+    if not all(form.fullmatch(one) for one in found):
+        raise ValueError("ids of Slack's are needed, such as C0123ABCD")
     return found
-
-
-_ADMIN = re.compile(r"(?:[TE][A-Z0-9]{2,20}/)?[UW][A-Z0-9]{2,20}")
 
 
 class SettingsError(Exception):
@@ -115,22 +117,12 @@ class Settings(BaseModel):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("admins", mode="before")
-    @classmethod
-    def _admins(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        found = frozenset(value.replace(",", " ").split())
-        if not all(_ADMIN.fullmatch(one) for one in found):
-            raise ValueError("ids of people are needed, such as U0123ABCD or T0123ABCD/U0456EFGH")
-        return found
-
-    @field_validator("allowed_channels", "allowed_users", mode="before")
+    @field_validator(*_IDS, mode="before")
     @classmethod
     def _listed(cls, value: object, checked: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        return ids(value, "CG" if checked.field_name == "allowed_channels" else "UW")
+        return ids(value, _IDS[str(checked.field_name)])
 
     @field_validator("link_hosts", mode="before")
     @classmethod

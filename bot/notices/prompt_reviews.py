@@ -82,7 +82,7 @@ class PromptReviews:
             return
         if not user:
             if not (admins := sorted(self.admins(team))):
-                log.error("KIOKU_ADMINS names nobody of %s to review the proposed prompt", team)
+                log.error("no admin of %s in KIOKU_ADMINS can review the proposed prompt", team)
             async with transaction(self.pool) as connection:
                 await schedule_review(self.queue, connection, team, version, admins)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.config import Settings, ids
+from bot.config import CHANNEL_ID, USER_ID, Settings, ids
 from bot.runtime.operators import in_database, operator, record, require_workspace
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
@@ -96,8 +96,8 @@ def _value(name: str, typed: str) -> Any:
     try:
         if name == "retention_days":
             return _days(typed)
-        begins = "CG" if name == "channels" else "UW"
-        found = [] if typed == _ALL else sorted(ids(typed, begins))
+        form = CHANNEL_ID if name == "channels" else USER_ID
+        found = [] if typed == _ALL else sorted(ids(typed, form))
     except ValueError:
         raise StartError(_HINTS[name]) from None
     if typed != _ALL and not found:

@@ -156,8 +156,9 @@ def _departed(envelope: Envelope) -> Installation | None:
 def _left_after(envelope: Envelope) -> float | None:
     """Return the Unix time after which a removal of the app explains that its token is refused.
 
-    None: only an installed app gets this envelope. What somebody writes after the app was removed
-    is sent because it is installed again, so a refused token is an error.
+    Slack sends messages to an installed app only. One that was written after the removal therefore
+    means that the app is installed again, and that the secret still has the old token: an error.
+    None for requests without a time, such as commands and clicks: there it is always an error.
     """
     if envelope["kind"] == "continue":
         return 0.0

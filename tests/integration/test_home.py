@@ -753,7 +753,7 @@ async def test_admins_see_how_it_is_doing(
 ) -> None:
     """People in KIOKU_ADMINS see what `kioku status` prints, below their own; others do not.
 
-    Nor does somebody whose user id is an admin's in another workspace.
+    Neither does a person with the same user id as an admin of another workspace.
     """
     admin, other = slack.place(), slack.place()
     app = await make_app(admins=frozenset({admin.user, f"T0123ABCD/{other.user}"}))

@@ -126,8 +126,8 @@ async def test_from_a_shared_exchange_to_another_prompt_and_back(
     private = await app.ask(place, "What is my secret?")
     await rate(app, private, shared=False)
 
-    nobody = await improved(app, tmp_path, admin="T0123ABCD/U0456EFGH")
-    assert f"KIOKU_ADMINS names no admin of {app.slack.team_id}" in nobody.err
+    without_admin = await improved(app, tmp_path, admin="T0123ABCD/U0456EFGH")
+    assert f"KIOKU_ADMINS names no admin of {app.slack.team_id}" in without_admin.err
     refused = await improved(app, tmp_path, "--kind", kind)
     assert "Nothing was begun: the id was not typed again." in refused.err
     assert "1 shared exchanges" in refused.out
@@ -453,7 +453,7 @@ async def test_a_proposal_is_refused_once_an_exchange_is_withdrawn(
 @pytest.mark.failed_calls(
     "users.info: user_not_found",
     "chat.postMessage: user_not_found",
-    because="one of the ids in KIOKU_ADMINS is nobody's",
+    because="an id in KIOKU_ADMINS does not exist in the workspace",
 )
 async def test_each_admin_is_shown_a_proposal_once(make_app: MakeApp, app: App) -> None:
     """A passing error is raised and repeated for that admin alone; another error is not.

@@ -85,7 +85,7 @@ async def test_an_error_of_the_commit_is_raised_as_it_is(database: str) -> None:
 
 
 async def test_a_commit_is_cancelled(database: str) -> None:
-    """While it waits for another transaction, by the task and by a timeout."""
+    """A timeout that ends while the commit waits for another transaction is raised as such."""
     owner_rows(database, "INSERT INTO home_views (team_id, user_id) VALUES ('T1', 'U1')")
     async with (
         create_pool(login_of(database), min_size=1, max_size=1) as pool,
