@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from bot.config import Settings
 from bot.conversation.history import has_recalled
@@ -11,11 +10,12 @@ from bot.conversation.operating_state import read_operating_state
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.types import PersonSettings
+from bot.users.data_flows import data_flows
 from bot.users.incognito import read_incognito
 from bot.users.policies import AccessControl, Policies
 from bot.users.settings import note_toured
 from bot.views.changes import adds_to_list
-from bot.views.home import CHANGES_SHOWN, DataFlow, DataHandling, HomePage
+from bot.views.home import CHANGES_SHOWN, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
 from bot.views.memories import numbered
 from memory import (
@@ -25,7 +25,6 @@ from memory import (
     memory_page,
     open_questions,
     person_transaction,
-    provider_and_name,
 )
 
 # Changes that are read to find the few that the list of memories does not show.
@@ -86,7 +85,7 @@ class HomeQueries:
     def nothing_kept(self) -> DataHandling:
         """Return where data goes, for a person without any stored data."""
         return DataHandling(
-            flows=flows(self.settings),
+            flows=data_flows(self.settings),
             days=self.settings.retention_days,
             history_days=self.settings.history_days,
             stand_in=self.settings.stand_in,
@@ -129,22 +128,3 @@ class HomeQueries:
             found=len(hits),
             similar=similar,
         )
-
-
-def flows(settings: Settings) -> list[DataFlow]:
-    """Return who receives a person's words, by what they do with them."""
-    host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
-
-    def named(purpose: str, name: str) -> DataFlow:
-        provider, model = provider_and_name(name)
-        return DataFlow(
-            purpose=purpose, model=model, host=host if provider == "openai" else provider
-        )
-
-    checks = settings.verdict_model not in (None, settings.memory_model)
-    return [
-        DataFlow(purpose="replies", model=settings.reply_model, host=host),
-        named("memories", settings.memory_model),
-        *([named("verdicts", str(settings.verdict_model))] if checks else []),
-        DataFlow(purpose="search", model=settings.embedding_model, host=host),
-    ]

@@ -14,6 +14,7 @@ from bot.locale import Language
 from bot.memories.slack_deletions import plan_deletions
 from bot.queue.queue import Queue
 from bot.types import PersonErased
+from bot.users.data_flows import data_flows
 from memory import (
     Person,
     Pool,
@@ -22,7 +23,6 @@ from memory import (
     erase,
     export_memories,
     person_transaction,
-    provider_and_name,
     redact_json,
 )
 
@@ -109,7 +109,9 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "version": VERSION,
         "exported_at": datetime.now(UTC).isoformat(),
         "person": person.ids,
-        "received_by": providers(settings),
+        "received_by": {
+            flow.purpose: f"{flow.model} at {flow.host}" for flow in data_flows(settings)
+        },
         **memories,
         "conversation": conversation,
         "feedback": feedback,
@@ -118,27 +120,6 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "incognito_threads": incognito,
         "home": home[0] if home else {},
         "files": files,
-    }
-
-
-def providers(settings: Settings) -> dict[str, str]:
-    """Return who received the person's words: the model's provider, by what they did with them."""
-    address = settings.openai_base_url or "https://api.openai.com/v1"
-
-    def reached(model: str) -> str:
-        provider, name = provider_and_name(model)
-        return model if provider != "openai" else f"{name} at {address}"
-
-    checking = settings.verdict_model
-    return {
-        "replies": f"{settings.reply_model} at {address}",
-        "memories": reached(settings.memory_model),
-        **(
-            {"verdicts": reached(checking)}
-            if checking and checking != settings.memory_model
-            else {}
-        ),
-        "search": f"{settings.embedding_model} at {address}",
     }
 
 

@@ -45,6 +45,7 @@ CHANGES_SHOWN = 5
 _CHANNELS = 20
 _FLOWS = {
     "replies": "home_flow_replies",
+    "fallback": "home_flow_fallback",
     "memories": "home_flow_memories",
     "verdicts": "home_flow_verdicts",
     "search": "home_flow_search",
@@ -238,7 +239,7 @@ def _paused(language: Language, settings: PersonSettings) -> str:
     if settings.paused_until is None:
         return say(language, "home_paused")
     until = minute(settings.paused_until, settings.zone, language)
-    return say(language, "home_paused_until", until=until)
+    return say(language, "off_paused_until", until=until)
 
 
 def _pause(language: Language) -> Block:
