@@ -48,6 +48,13 @@ class ResponseUrls:
             slack.calls.finish(record)
             return web.Response(status=400, text="invalid_payload")
         record.args = body
+        fault = slack.faults.take(METHOD)
+        if fault is not None and fault.status:
+            record.outcome, record.status = f"status {fault.status}", fault.status
+            record.ordered = True
+            slack.calls.finish(record)
+            after = {"Retry-After": str(fault.retry_after)} if fault.retry_after else None
+            return web.Response(status=fault.status, text="a fault on order", headers=after)
         error, status = _respond(slack, request.path.lstrip("/"), body)
         record.outcome, record.status, record.executed = error or "ok", status, not error
         slack.calls.finish(record)

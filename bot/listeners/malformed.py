@@ -110,11 +110,11 @@ class MalformedRequests:
         if not isinstance(address, str) or not ADDRESS.match(address):
             return False
         try:
-            await AsyncWebhookClient(address, timeout=_TELL_SECONDS).send_dict(message)
+            response = await AsyncWebhookClient(address, timeout=_TELL_SECONDS).send_dict(message)
         except (*SLACK_FAULTS, ValueError) as error:
             log.info("a person was not told that nothing was done: %s", fault(error))
             return False
-        return True
+        return response.status_code == HTTPStatus.OK
 
     async def _show(self, sent: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         try:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from psycopg import OperationalError
@@ -33,6 +34,7 @@ ViewHandler: TypeAlias = Callable[[Person, Language], Awaitable[SlackView | None
 _DATABASE_SECONDS = 2.0
 # Bolt sends an ack within some milliseconds, after the listener has gone on.
 _ACK_SECONDS = 0.3
+_AGAIN_SECONDS = 1.0
 
 
 def person_of(body: Mapping[str, Any]) -> Person:
@@ -59,6 +61,24 @@ def _log_failure(what: str, error: Exception) -> None:
     """
     expected = isinstance(error, OperationalError | OutcomeUnknown | UNREADABLE)
     log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)
+
+
+async def _send(respond: AsyncRespond, payload: Payload) -> None:
+    """Send a payload to a response URL: the SDK raises no error for what Slack refuses.
+
+    After a 5xx or 429 it is sent a second time. What Slack refuses with 400, such as blocks that
+    are too long, is sent as text alone.
+    """
+    response = await respond(**payload)
+    if response.status_code == HTTPStatus.BAD_REQUEST and payload.get("blocks"):
+        log.warning("Slack refused the blocks of an answer, so its text is shown")
+        payload = {name: value for name, value in payload.items() if name != "blocks"}
+        response = await respond(**payload)
+    elif response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
+        await asyncio.sleep(_AGAIN_SECONDS)
+        response = await respond(**payload)
+    if response.status_code != HTTPStatus.OK:
+        log.warning("an answer was not shown: Slack answered %d", response.status_code)
 
 
 class Responder:
@@ -194,6 +214,6 @@ class Responder:
             log.warning("an answer was not shown: the click was in a view")
             return
         try:
-            await respond(**payload, replace_original=replace)
+            await _send(respond, {**payload, "replace_original": replace})
         except SLACK_FAULTS as error:
             log.warning("an answer was not shown: %s", fault(error))

@@ -11,7 +11,6 @@ from bot.locale import Language, say
 Block = dict[str, Any]
 Payload = dict[str, Any]
 
-# Ten lines with number and date fit into a section's 3,000 characters.
 LINE_LIMIT = 240
 # Source: Block Kit reference; a section's text has 3,000 characters.
 _SECTION_LIMIT = 2_900

@@ -12,6 +12,7 @@ from bot.views.blocks import (
     actions,
     button,
     ephemeral_payload,
+    joined_lines,
     note,
     plain_text,
     section,
@@ -65,7 +66,7 @@ def forget_period_question(
         messages=say(language, "counted_messages", count=messages),
     )
     lines = [memory_line(language, number, memory) for number, memory in shown]
-    blocks: list[Block] = [section(title), *([section("\n".join(lines))] if lines else [])]
+    blocks: list[Block] = [section(title), *map(section, joined_lines(lines))]
     if len(found) > len(shown):
         blocks.append(note(say(language, "forget_period_more", count=len(found) - len(shown))))
     forget = button(

@@ -91,3 +91,16 @@ def test_an_archived_channel_stops_nobody_else(world: World) -> None:
     world.playground("channels/update", {"channel": general, "archived": True})
     assert world.handled(said)["status"] == "failed"
     assert goes_on(world, ann)
+
+
+@pytest.mark.one_mode
+@pytest.mark.parametrize("status", [500, 429, 400])
+def test_an_answer_to_a_command_survives_a_refusal(world: World, status: int) -> None:
+    """What Slack fails to take is sent again; what it refuses is sent as text without blocks."""
+    ann = world.human()
+    world.slack_fault("response_url", status=status)
+    shown = world.command(ann, "/memories")
+    refused, sent = world.calls("response_url")
+    assert (refused["status"], sent["outcome"]) == (status, "ok")
+    assert sent["args"]["text"] == refused["args"]["text"] == shown["text"]
+    assert ("blocks" in sent["args"]) is (status != 400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from bot.views.forgetting import (
     FORGET_ALL_ACTION,
     MAX_SHOWN,
     forget_everything_question,
+    forget_period_question,
     forget_question,
     forgotten_notice,
 )
@@ -41,6 +43,9 @@ LANGUAGE = st.sampled_from(LANGUAGES)
 TEXTS = st.one_of(
     st.text(max_size=400), st.sampled_from(["&" * 400, "<!channel>" * 40, "`*_~" * 100, "あ" * 400])
 )
+
+
+UNTIL = "2026-11-27T12:00:00+00:00"
 
 
 def memory(number: int = 1, *, kind: str = "UserFoodPreference", **content: Any) -> Memory:
@@ -282,6 +287,17 @@ def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) ->
     assert fits(payload)
     [undo] = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
     assert undo["value"] == "id.key"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_period_of_long_memories_is_asked_about(language: Language) -> None:
+    """Ten long memories with an end, and how many more there are, fit."""
+    long = [memory(i, food_name="x" * 400) for i in range(12)]
+    long = [replace(one, value={**one.value, "expires_at": UNTIL}) for one in long]
+    payload = forget_period_question(language, numbered(long), 40, "1 2")
+    assert fits(payload)
+    lines = [line for line in shown(payload).splitlines() if "xxx" in line]
+    assert len(lines) == 10
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
