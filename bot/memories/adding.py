@@ -65,7 +65,6 @@ from memory import (
 
 log = logging.getLogger(__name__)
 
-_LIMIT = 2_000
 # Deadline of the model calls, in seconds; after it the words are stored as typed.
 _DEADLINE = 5.0
 # Reasons given by verdicts. After any other refusal the words are stored as typed: the words of a
@@ -185,8 +184,8 @@ class MemoryAdder:
         if used_up := await self.quotas.admit(person):
             return ephemeral_payload(used_up.refusal(language))
         if redact(words).removed:
-            return ephemeral_payload(_not_stored(language, words))
-        quoted = QuotedSentence(text=words[:_LIMIT], channel=channel, ts=ts)
+            return ephemeral_payload(_not_stored(language, words, {}))
+        quoted = QuotedSentence(text=words, channel=channel, ts=ts)
         try:
             stored = await self._stored(person, settings, quoted)
         except (EmbeddingsUnavailable, InvalidContent, MemoryOff, _Unlearned) as problem:
@@ -308,7 +307,7 @@ def _why_not(language: Language, problem: Exception, text: str) -> str:
     """Return the sentence that says why `text` was not stored."""
     match problem:
         case InvalidContent():
-            return _not_stored(language, text)
+            return _not_stored(language, text, problem.codes)
         case MemoryOff():
             return say(language, "off_refused")
         case _Unlearned():
@@ -316,12 +315,12 @@ def _why_not(language: Language, problem: Exception, text: str) -> str:
     return say(language, "command_failed")
 
 
-def _not_stored(language: Language, text: str) -> str:
-    """Return which rule a text breaks: it contains a credential, or is too long."""
+def _not_stored(language: Language, text: str, codes: Mapping[str, str]) -> str:
+    """Return which rule a text breaks: it contains a credential, is too long, or says nothing."""
     if removed := redact(text).removed:
         what = credentials_named(language, credential_kinds(removed))
         return say(language, "add_refused_secret", what=what)
-    return say(language, "add_refused")
+    return say(language, "add_refused" if "long" in codes.values() else "add_nothing")
 
 
 def _notice_payload(language: Language, stored: NoticeContent) -> Payload:

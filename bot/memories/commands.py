@@ -89,6 +89,7 @@ class SlashCommands:
 
     async def forget(self, person: Person, language: Language, text: str, channel: str) -> Payload:
         """Answer ``/forget``."""
+        text = plain(text)
         if not folded(text):
             return ephemeral_payload(say(language, "forget_usage"))
         if (asked := parse_memories(text)) and asked[0].name == "help" and not asked[1]:

@@ -21,6 +21,7 @@ from bot.memories.importing import Importer
 from bot.memories.merging import DuplicateMerger
 from bot.notices.prompt_reviews import PromptReviews
 from bot.slack.permalinks import Permalinks
+from bot.slack.text import plain
 from bot.views.memories import (
     NEAREST_SHOWN,
     REPLY_MEMORIES_SHOWN,
@@ -98,7 +99,7 @@ class Modals:
         if "command" in body:
             use, words = parse_memories(str(body.get("text") or "")) or (None, "")
             fill = self._by_command.get(use.name) if use else None
-            return await (fill or self._edit)(person, language, words)
+            return await (fill or self._edit)(person, language, plain(words))
         action = body["actions"][0]
         if action["action_id"] == IMPORT_ALL_ACTION:
             return await self.importing.page(person, language, body["view"])

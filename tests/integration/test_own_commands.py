@@ -115,10 +115,15 @@ async def test_add_survives_a_memory_model_that_is_away(app: App) -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("add", "add_usage"), ("add password=hunter2hunter2", "add_refused_secret")],
+    [
+        ("add", "add_usage"),
+        ("add \u2060", "add_nothing"),
+        ("add password=hunter2hunter2", "add_refused_secret"),
+        (f"add The code of the depot is {'7 ' * 1_000}", "add_refused"),
+    ],
 )
 async def test_add_says_why_nothing_was_stored(app: App, text: str, key: str) -> None:
-    """Nothing typed, or a secret, is one sentence and no row."""
+    """Nothing typed, a secret, or words too long for a fact are one sentence and no row."""
     place = app.slack.place()
     assert (await memories(app, place, text))["text"] == say("en", key, what="a password")
     assert await contents(app, place) == "[]"
@@ -177,6 +182,21 @@ async def test_settings_are_shown_and_switched(app: App) -> None:
     assert say("en", "settings_notices_off") in shown["text"]
     assert "日本語" in shown["text"]
     assert "30 days" in shown["text"]
+
+
+@pytest.mark.parametrize(
+    ("fact", "typed"),
+    [
+        ("My blog is example.com", "<http://example.com|example.com>"),
+        ("I work in R&D", "R&amp;D"),
+    ],
+)
+async def test_forgetting_words_that_slack_has_changed(app: App, fact: str, typed: str) -> None:
+    """Slack sends links and `&` of `/memories forget` in its own markup."""
+    place = app.slack.place()
+    await memories(app, place, f"add {fact}")
+    found = await memories(app, place, f"forget {typed}")
+    assert found["text"].startswith(say("en", "forget_ask"))
 
 
 async def test_forgetting_today(app: App) -> None:

@@ -57,6 +57,16 @@ async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: App) -
     assert (memory.kind, memory.source_messages) == ("UserFact", [(place.channel, place.ts)])
 
 
+async def test_all_of_a_long_message_is_read(app: App) -> None:
+    """What is said after the first 2,000 characters is remembered, too."""
+    text = f"{'The train was late again. ' * 100}I love ramen"
+    place = app.slack.place(text=text)
+    assert (await pointed_at(app, place, text)).startswith("Remembered: ")
+    assert [memory.kind for memory in await app.memories(person(place, app))] == [
+        "UserFoodPreference"
+    ]
+
+
 async def test_it_is_not_formed_a_second_time(app: App) -> None:
     """What was answered and then pointed at is taken up: nothing more is formed of it."""
     place = app.slack.place()
