@@ -296,8 +296,7 @@ def load_settings(
     Raises `SettingsError` with one sentence for an unknown or renamed `KIOKU_*` name, a bad value
     or a file that cannot be read. Empty values count as not set.
     """
-    environment = os.environ if environment is None else environment
-    values = {**_given(_read(dotenv)), **_given(environment)}
+    values = given_values(environment, dotenv=dotenv)
     for name in values:
         if name in _RENAMED:
             raise SettingsError(f"{name} is now called {_RENAMED[name]}: rename it.")
@@ -312,6 +311,17 @@ def load_settings(
         raise SettingsError(f"{name} has a value that cannot be used: write {hint}.") from None
 
 
+def given_values(
+    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+) -> dict[str, str]:
+    """Return what the environment and `dotenv` set, unchecked; the environment wins.
+
+    Raises `SettingsError` if the file cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    return {**_given(_read(dotenv)), **_given(environment)}
+
+
 def _read(dotenv: Path | None) -> Mapping[str, str | None]:
     if dotenv is None or not dotenv.is_file():
         return {}
@@ -324,4 +334,18 @@ def _read(dotenv: Path | None) -> Mapping[str, str | None]:
 
 
 def _given(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value.strip() for name, value in values.items() if value and value.strip()}
+    stripped = {name: (value or "").strip() for name, value in values.items()}
+    return {
+        name: value for name, value in stripped.items() if value and not _of_kubernetes(name, value)
+    }
+
+
+def _of_kubernetes(name: str, value: str) -> bool:
+    """Return whether Kubernetes has set the variable, for a Service that is named `kioku`.
+
+    Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+    """
+    return name.startswith("KIOKU_") and bool(
+        re.match(r"KIOKU_(SERVICE_(HOST|PORT)(_|$)|PORT_\d+_)", name)
+        or (name == "KIOKU_PORT" and re.match(r"(tcp|udp|sctp)://", value))
+    )

@@ -36,7 +36,6 @@ async def run(settings: Settings, *, role: Role) -> None:
     `memory.InvalidSchemas`.
     """
     stop = _stopped_by_signal()
-    settings = _with_secrets(settings)
     load_schemas(settings.schemas)
     if not settings.has_model:
         raise StartError(
@@ -164,7 +163,7 @@ async def _either(*events: asyncio.Event) -> None:
 async def migrate_database(settings: Settings) -> None:
     """Bring the database of `settings` up to this version and say what was done."""
     async with database(settings) as addresses:
-        done = await migrated(_with_secrets(settings), addresses)
+        done = await migrated(settings, addresses)
         if done:
             await record_as_owner(addresses.owner_dsn, "migrate", len(done))
     tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
@@ -191,14 +190,6 @@ def _adapted(settings: Settings, playground: Playground | None, *, in_slack: boo
             if name not in given
         }
     return settings.model_copy(update=changes)
-
-
-def _with_secrets(settings: Settings) -> Settings:
-    if settings.slack_secret_arn is None and settings.openai_secret_arn is None:
-        return settings
-    from bot.runtime.secrets import with_secrets
-
-    return with_secrets(settings)
 
 
 def _welcome(settings: Settings, service: Service, page: SetupPage | None) -> None:

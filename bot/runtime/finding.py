@@ -13,7 +13,7 @@ Level: TypeAlias = Literal["OK", "NOTE", "FIX"]
 class Finding:
     """One line: how it is with `part`, and, where that is not OK, what to do.
 
-    A "NOTE" is good to know and stops nothing; a "FIX" has to be mended. The text holds no secret.
+    A "NOTE" is good to know and stops nothing; a "FIX" must be fixed. The text holds no secret.
     """
 
     level: Level
@@ -35,7 +35,7 @@ def note(part: str, text: str) -> Finding:
 
 
 def fix(part: str, text: str) -> Finding:
-    """Return what has to be mended."""
+    """Return what must be fixed."""
     return Finding(level="FIX", part=part, text=text)
 
 

@@ -452,3 +452,18 @@ def test_the_key_of_one_server_is_not_sent_to_another(
     assert fallback is not None
     found = fallback.reply_model, fallback.openai_base_url, fallback.model_key()
     assert found == ("m", address, key)
+
+
+def test_variables_of_kubernetes_are_no_settings() -> None:
+    """A Service named kioku adds variables to each pod of its namespace; a typing error is told."""
+    added = {
+        "KIOKU_SERVICE_HOST": "10.0.0.1",
+        "KIOKU_SERVICE_PORT": "3000",
+        "KIOKU_SERVICE_PORT_HTTP": "3000",
+        "KIOKU_PORT": "tcp://10.0.0.1:3000",
+        "KIOKU_PORT_3000_TCP": "tcp://10.0.0.1:3000",
+        "KIOKU_PORT_3000_TCP_ADDR": "10.0.0.1",
+    }
+    assert load_settings(added, dotenv=None) == load_settings({}, dotenv=None)
+    with pytest.raises(SettingsError, match="KIOKU_PORT"):
+        load_settings({"KIOKU_PORT": "3000"}, dotenv=None)

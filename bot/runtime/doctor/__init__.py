@@ -8,15 +8,17 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from dotenv import dotenv_values
+from pydantic import SecretStr
 
-from bot.config import Settings, SettingsError, load_settings
+from bot.config import Settings, SettingsError, given_values, load_settings
 from bot.runtime.doctor.database import examine_database
 from bot.runtime.doctor.direct_message import Trial
 from bot.runtime.doctor.live import try_live
 from bot.runtime.doctor.models import examine_models
 from bot.runtime.doctor.slack import examine_slack
 from bot.runtime.finding import Finding, fix, note, ok
+from bot.runtime.secrets import DatabaseSecret, with_secrets
+from bot.runtime.startup import StartError
 from memory import InvalidSchemas, load_schemas
 
 __all__ = ["Trial", "examine", "kinds_of_memory", "run_doctor"]
@@ -36,7 +38,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def run_doctor(trial: Trial | None, tell: Callable[[str], None]) -> int:
-    """Tell each finding as it comes; return 1 if something has to be mended, else 0.
+    """Tell each finding as it comes; return 1 if there is something to fix, else 0.
 
     With a `trial`, what Slack's documentation leaves open is tried in a direct message instead.
     """
@@ -49,42 +51,52 @@ async def run_doctor(trial: Trial | None, tell: Callable[[str], None]) -> int:
     async for finding in found_now:
         tell(str(finding))
         found.append(finding)
-    to_mend = sum(finding.level == "FIX" for finding in found)
+    to_fix = sum(finding.level == "FIX" for finding in found)
     tell("")
-    if not to_mend:
-        tell("Nothing has to be mended.")
+    if not to_fix:
+        tell("Nothing to fix.")
         return 0
-    things = "One thing has" if to_mend == 1 else f"{to_mend} things have"
-    tell(f"{things} to be mended; begin with the first FIX.")
+    things = "One thing" if to_fix == 1 else f"{to_fix} things"
+    tell(f"{things} to fix; begin with the first FIX.")
     return 1
 
 
 def _read_settings() -> tuple[Settings, list[Finding]]:
     """Return the settings without those that are wrong, and one finding for each of these."""
     found: list[Finding] = []
-    from_file: dict[str, str | None] = {}
-    dotenv = Path(".env")
-    if dotenv.is_file():
-        try:
-            from_file = dict(dotenv_values(dotenv))
-        except (OSError, UnicodeDecodeError):
-            found.append(
-                fix("Settings", ".env cannot be read: make it readable for this user, in UTF-8.")
-            )
-    values = {name: value for name, value in from_file.items() if value} | os.environ
+    try:
+        values = given_values()
+    except SettingsError as problem:
+        found.append(fix("Settings", str(problem)))
+        values = given_values(dotenv=None)
     good: dict[str, str] = {}
+    # The other settings of the fallback need its model; no other setting needs another.
+    fallback = {name: values[name] for name in ("KIOKU_FALLBACK_MODEL",) if name in values}
     for name in sorted(values):
-        # No setting depends on another, so each can be judged alone.
         try:
-            load_settings({name: values[name]}, dotenv=None)
+            load_settings({**fallback, name: values[name]}, dotenv=None)
         except SettingsError as problem:
             found.append(fix("Settings", str(problem)))
         else:
             good[name] = values[name]
+    settings = load_settings(good, dotenv=None)
+    try:
+        settings = _with_secrets(settings)
+    except StartError as problem:
+        found.append(fix("Settings", str(problem)))
     if not found:
-        source = "the environment and .env" if from_file else "the environment"
+        source = "the environment and .env" if Path(".env").is_file() else "the environment"
         found.append(ok("Settings", f"read from {source}."))
-    return load_settings(good, dotenv=None), found
+    return settings, found
+
+
+def _with_secrets(settings: Settings) -> Settings:
+    """Return `settings` with what the secrets of AWS hold, the database's address included."""
+    settings = with_secrets(settings)
+    if settings.database_url is None and settings.database_secret_arn is not None:
+        address = DatabaseSecret(settings.database_secret_arn).current()
+        settings = settings.model_copy(update={"database_url": SecretStr(address)})
+    return settings
 
 
 def _data_folder(settings: Settings) -> Finding:

@@ -122,15 +122,15 @@ def _unreachable(settings: Settings, error: psycopg.OperationalError) -> str:
     if settings.database_url is None:
         return "the embedded PostgreSQL does not answer: look into postgres.log in KIOKU_DATA_DIR."
     where = _server(settings.database_url.get_secret_value())
+    arn = settings.database_secret_arn
+    setting = "DATABASE_URL" if arn is None else "the secret of DATABASE_SECRET_ARN"
     if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:
-        return f"{where} refuses the user or the password: correct DATABASE_URL."
+        return f"{where} refuses the user or the password: correct {setting}."
     if "does not exist" in text:
-        return (
-            f"{where} does not exist there (database or user): create it, or correct DATABASE_URL."
-        )
+        return f"{where} does not exist there (database or user): create it, or correct {setting}."
     if "could not translate host name" in text or "resolve host" in text:
-        return f"{where}: no such host is known: correct DATABASE_URL."
-    return f"{where} does not answer: start PostgreSQL there, or correct DATABASE_URL."
+        return f"{where}: no such host is known: correct {setting}."
+    return f"{where} does not answer: start PostgreSQL there, or correct {setting}."
 
 
 def _version(facts: DatabaseFacts) -> str:

@@ -137,7 +137,7 @@ def _refused(
     """Return the finding about a request that failed; False if every other one would, too."""
     part = f"Model {model}"
     server = _server(settings)
-    where, others = "OPENAI_BASE_URL", _or(names)
+    where, others = "OPENAI_BASE_URL", " and ".join(names)
     match error:
         case openai.APIConnectionError():
             where = where if settings.openai_base_url else say(language, "check_proxy")
@@ -159,10 +159,6 @@ def _refused(
     return fix("Model", say(language, "check_model_fails", server=server, how=how)), False
 
 
-def _or(names: list[str]) -> str:
-    return " and ".join(names)
-
-
 def _of_another_provider(part: str, provider: str, model: str) -> Finding:
     if problem := missing_extra(model):
         return fix(part, problem)
@@ -177,7 +173,7 @@ def _lifetime(part: str, names: list[str], shutdown: object, today: date) -> Fin
     if end is None:
         return ok(part, "is there; no shutdown date is known.")
     days = (end - today).days
-    todo = f"set {_or(names)} to its successor"
+    todo = f"set {' and '.join(names)} to its successor"
     if "KIOKU_EMBEDDING_MODEL" in names:
         todo = "all memories have to be embedded anew with its successor"
     if days <= 0:
