@@ -244,4 +244,4 @@ class NoticeMessages:
         except SlackApiError as error:
             if error_code(error) not in _NOWHERE:
                 raise
-            log.info("a notice had nowhere to stand: %s", error_code(error))
+            log.info("a notice could not be shown: %s", error_code(error))

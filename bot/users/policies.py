@@ -140,4 +140,4 @@ class AccessControl:
         except SlackApiError as error:
             if not error_code(error):
                 raise
-            log.info("a refusal had nowhere to stand: %s", error_code(error))
+            log.info("a refusal could not be shown: %s", error_code(error))

@@ -18,9 +18,9 @@ _CONFIRMATION = "erase.word"
 _MESSAGES = "erase.messages"
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _NAMED = {
-    "store": "erased_memories",
+    "store": "counted_memories",
     "memory_changes": "erased_changes",
-    "turns": "erased_turns",
+    "turns": "counted_answers",
 }
 
 

@@ -108,7 +108,7 @@ def feedback_errors(view: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a submitted form, by block; the form itself says all there is."""
     given, language = FeedbackDetails.read(view), language_of_view(view)
     if len(given.comment) > COMMENT_LIMIT:
-        return {_COMMENT: say(language, "feedback_too_long", count=COMMENT_LIMIT)}
+        return {_COMMENT: say(language, "form_too_long", count=COMMENT_LIMIT)}
     rating, _ = parse_rating(metadata_of(view)["rating"])
     if rating == BAD and not (given.reasons or given.comment):
         return {_REASONS: say(language, "feedback_empty")}

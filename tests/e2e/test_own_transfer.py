@@ -110,7 +110,7 @@ def test_export_erase_import(world: World, language: Language) -> None:
     assert rows(world, ann.human) == before
     assert ann.submit(form, **{"erase.word": say(language, "erase_word")})["ok"]
     receipt = modal(ann, say(language, "erased_none_left"))
-    assert say(language, "erased_memories", count=2) in shown(receipt)
+    assert say(language, "counted_memories", count=2) in shown(receipt)
     assert rows(world, ann.human) == []
     # Brought back from the file.
     form = open_import(ann, language)

@@ -136,7 +136,7 @@ async def test_channels_that_are_not_listed_are_closed(
 
 
 async def test_a_refusal_that_slack_refuses_ends_all_the_same(make_app: MakeApp) -> None:
-    """Where the sentence has nowhere to stand, the message is handled and nothing is kept."""
+    """Where the sentence cannot be shown, the message is handled and nothing is kept."""
     app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     place = app.slack.place()
     app.slack.fault("chat.postMessage", error="is_archived")

@@ -4,6 +4,8 @@ import { make } from "./dom.js";
 import { broadcast, channelLink, emoji, link, mention } from "./links.js";
 import { slackDate } from "./words.js";
 
+// Beside these a mark is only a character: letters, digits, Japanese punctuation.
+const WORD = "\\p{L}\\p{N}\u3000-\u303f\uff00-\uffef";
 const INLINE = new RegExp([
   "`(?<code>[^`\\n]+)`",
   "<@(?<user>[A-Z0-9]+)(?:\\|(?<userName>[^>]*))?>",
@@ -11,11 +13,11 @@ const INLINE = new RegExp([
   "<!date\\^(?<date>\\d+)\\^(?<dateForm>[^|^>]*)(?:\\^[^|>]*)?(?:\\|(?<dateText>[^>]*))?>",
   "<!(?:subteam\\^)?(?<special>[^|>]+)(?:\\|(?<specialText>[^>]*))?>",
   "<(?<url>[a-z][a-z0-9+.-]*:[^|>\\s]+)(?:\\|(?<urlText>[^>]*))?>",
-  "(?<![A-Za-z0-9*])\\*(?<bold>[^\\s*](?:(?:<[^>]*>|[^*\\n])*[^\\s*])?)\\*(?![A-Za-z0-9*])",
-  "(?<![A-Za-z0-9_])_(?<italic>(?:<[^>]*>|[^\\s_])(?:(?:<[^>]*>|[^_\\n])*[^\\s_])?)_(?![A-Za-z0-9_])",
-  "(?<![A-Za-z0-9~])~(?<strike>[^\\s~](?:(?:<[^>]*>|[^~\\n])*[^\\s~])?)~(?![A-Za-z0-9~])",
+  `(?<![${WORD}*])\\*(?<bold>[^\\s*](?:(?:<[^>]*>|[^*\\n])*[^\\s*])?)\\*(?![${WORD}*])`,
+  `(?<![${WORD}_])_(?<italic>(?:<[^>]*>|[^\\s_])(?:(?:<[^>]*>|[^_\\n])*[^\\s_])?)_(?![${WORD}_])`,
+  `(?<![${WORD}~])~(?<strike>[^\\s~](?:(?:<[^>]*>|[^~\\n])*[^\\s~])?)~(?![${WORD}~])`,
   ":(?<emoji>[a-z0-9_+-]+):(?![0-9])",
-].join("|"), "g");
+].join("|"), "gu");
 
 export const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 

@@ -54,7 +54,7 @@ const ja = {
   homeOff: "{app}にはホームタブがありません", homeOffNote: "マニフェストでホームタブが有効になっていません。",
   homeEmpty: "まだ何もありません", homeEmptyNote: "アプリは{name}さんのホームタブをまだ公開していません。",
   aboutCommands: "コマンド", aboutNote: "ここは手元のパソコンで動くSlackの代わりです。メンバーはサンプルです。書いたものは{app}に届き、{app}が使うサービスのほかには送られません。",
-  standIn: "決まった返答で動いています。", standInNote: "言語モデルの代わりに代役が答えます。OPENAI_API_KEY を設定して起動し直すと、本物になります。", standInShort: "代役モデル", hide: "隠す",
+  standIn: "決まった回答で動いています。", standInNote: "言語モデルの代わりに代役が答えます。OPENAI_API_KEY を設定して起動し直すと、本物になります。", standInShort: "代役モデル", hide: "隠す",
   offline: "プレイグラウンドにつながりません。再接続しています…", noApp: "アプリが接続されていません。起動すると、書いたものが届きます。",
   sent: "送信内容を見る", sentTitle: "送信内容", sentEmpty: "まだ何もありません。メッセージを書くと、イベント、Slackの呼び出し、モデルへの要求がここに並びます。",
   all: "すべて", toApp: "アプリへ", toSlack: "Slack", toModel: "モデル", prompt: "プロンプト", tools: "ツール", asked: "引数", answered: "応答", copy: "JSONをコピー", copied: "コピーしました", noTools: "ツールなし",
