@@ -93,6 +93,17 @@ def _same_end(row: Memory | None, value: dict[str, Any] | None) -> bool:
     return row is None or row.value.get("expires_at") == (value or {}).get("expires_at")
 
 
+def _taken_over(wider: Memory | None) -> dict[str, Any]:
+    """Return what a memory that supersedes `wider` has of it before its own fields are written."""
+    value = wider.value if wider else {}
+    return {name: value[name] for name in ("content", "expires_at") if name in value}
+
+
+def _entry(wider: Memory) -> dict[str, Any]:
+    """Return the entry of `supersedes` for a memory of a wider audience."""
+    return {"audience": wider.namespace.audience, "key": wider.key}
+
+
 class _Run:
     """The memories of the own namespace while the proposals are applied in order."""
 
@@ -166,10 +177,10 @@ class _Run:
         content: dict[str, Any],
         supersedes: Memory | None = None,
     ) -> None:
-        old = self._values.get(key) or {}
+        old = self._values.get(key) or _taken_over(supersedes)
         value = self._value(proposal, verdict, old, content)
         if supersedes is not None:
-            entry = {"audience": supersedes.namespace.audience, "key": supersedes.key}
+            entry = _entry(supersedes)
             others = [e for e in old.get("supersedes") or [] if e != entry]
             value["supersedes"] = [*others, entry]
             self._wider.setdefault(key, supersedes)
@@ -210,15 +221,15 @@ class _Run:
         verdict: Verdict | None,
         row: Memory | None,
         content: dict[str, Any],
-        supersedes: list[dict[str, Any]] | None = None,
+        supersedes: Memory | None = None,
     ) -> None:
         if row is not None and content == row.content:
             self._merge(proposal, verdict, row.key, content)  # already stored: nothing to ask
             return
-        old = row.value if row else {}
+        old = row.value if row else _taken_over(supersedes)
         value = self._value(proposal, verdict, old, content)
-        if supersedes:
-            value["supersedes"] = supersedes
+        if supersedes is not None:
+            value["supersedes"] = [_entry(supersedes)]
         asks: Literal["replace", "store"] = "replace" if row else "store"
         self._questions.append(NewQuestion(asks=asks, row=row, value=value))
 
@@ -231,10 +242,10 @@ class _Run:
             self.refuse(proposal, "wider_audience")
             return
         content = {**row.content, **proposal.values}
-        entry = {"audience": row.namespace.audience, "key": row.key}
         if asks:
-            self._ask(proposal, verdict, None, content, supersedes=[entry])
+            self._ask(proposal, verdict, None, content, supersedes=row)
             return
+        entry = _entry(row)
         key = next(
             (k for k, v in self._values.items() if v and entry in (v.get("supersedes") or [])),
             str(uuid.uuid4()),

@@ -228,7 +228,7 @@ def _instead(question: Question, current: Memory) -> Step:
         known = current.value.get("sources") or []
         added = rows.added_sources(question.before, question.after)
         after = {
-            **current.value,
+            **rows.without_end_of_another(current, question.after["content"]),
             **{k: v for k, v in question.after.items() if k != "supersedes"},
             "sources": [*known, *(one for one in added if one not in known)],
         }

@@ -229,7 +229,7 @@ async def _existing_row(
 
 def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any]) -> Step:
     value = {
-        **current.value,
+        **rows.without_end_of_another(current, content),
         "content": content,
         "sources": with_source(current.value.get("sources") or [], dict(source)),
         "confirmed_at": _now(),

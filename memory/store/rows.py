@@ -15,6 +15,7 @@ from memory.embeddings.embedder import literal
 from memory.embeddings.vectors import vector_array
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import MemoryView, Namespace, Person
+from memory.model.schemas import subject
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store.memories import (
     COLUMNS,
@@ -61,6 +62,12 @@ def with_source(
         return [*known, dict(new)]
     others = [one for one in known if (one.get("channel"), one.get("ts")) != message]
     return known if new in known else [*others, dict(new)]
+
+
+def without_end_of_another(row: Memory, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value of `row`, without its expiry if `content` has another subject."""
+    same = subject(row.kind, content) == subject(row.kind, row.content)
+    return {name: value for name, value in row.value.items() if same or name != "expires_at"}
 
 
 def added_sources(

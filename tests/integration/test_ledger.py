@@ -651,10 +651,25 @@ async def set_end(ledger: Ledger, change: Change, moment: str) -> None:
     ledger.rows(
         "INSERT INTO memory_expiries VALUES (%s, %s, %s) ON CONFLICT (prefix, key)"
         " DO UPDATE SET expires_at = EXCLUDED.expires_at",
-        OWN.prefix,
+        change.namespace.prefix,
         change.key,
         moment,
     )
+
+
+@pytest.mark.parametrize(("name", "keeps"), [("ramen", True), ("udon", False)])
+async def test_another_subject_in_the_form_drops_the_end(
+    ledger: Ledger, name: str, keeps: bool
+) -> None:
+    """The form has no field for the end: a detail keeps it, another subject drops it."""
+    liked = await ledger.like("ramen")
+    await set_end(ledger, liked, (datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    content = food(name, 80, description="hot")
+    await edit_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, content, COMMAND)
+    [memory] = await list_memories(ledger.pool, ALICE)
+    assert memory.content == content
+    assert (memory.expires_at is not None) == keeps
+    assert len(ledger.rows("SELECT key FROM memory_expiries")) == keeps
 
 
 async def test_unanswered_questions_go_in_time(ledger: Ledger) -> None:

@@ -412,6 +412,47 @@ async def test_the_end_of_one_fact_is_not_that_of_the_next(
     assert "expires_at" not in row["value"]
 
 
+async def test_a_yes_to_another_fact_drops_the_end(
+    former: Former, model: ScriptedModel, database: str, pool: Pool, model_embedder: Embedder
+) -> None:
+    """Who confirms that another fact replaces one with an end keeps that fact without an end."""
+    model.answer([fact("is in Osaka", "I'm in Osaka until Monday")])
+    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    await former.form(ALICE_DM, typed("I'm in Osaka until Monday"))
+    said = "I live in Osaka for good"
+    model.answer(lambda shown: [patch(shown.id_of("Osaka"), fact="lives in Osaka", evidence=said)])
+    model.verdicts.append({0: {"conflict": "unclear"}})
+    (question,) = (await former.form(ALICE_DM, typed(said))).questions
+    assert await answer_question(pool, model_embedder, ALICE, question.id, "yes")
+    (row,) = await rows(database)
+    assert row["value"]["content"]["fact"] == "lives in Osaka"
+    assert "expires_at" not in row["value"]
+
+
+@pytest.mark.parametrize("conflict", ["none", "unclear"])
+async def test_a_detail_added_privately_ends_with_the_public_memory(
+    former: Former,
+    model: ScriptedModel,
+    database: str,
+    pool: Pool,
+    model_embedder: Embedder,
+    conflict: str,
+) -> None:
+    """The memory that supersedes a wider one has its end, stored at once or after a question."""
+    model.answer([food("soup", 80, "Only soup until Monday")])
+    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    await former.form(memory_view(ALICE.namespace(PUBLIC)), typed("Only soup until Monday"))
+    model.answer(lambda shown: [patch(shown.id_of("soup"), description="hot", evidence="Hot soup")])
+    model.verdicts.append({0: {"conflict": conflict}})
+    formed = await former.form(ALICE_DM, typed("Hot soup, please"))
+    for question in formed.questions:
+        if question.asks == "store":
+            await answer_question(pool, model_embedder, ALICE, question.id, "yes")
+    stored = [row["value"] for row in await rows(database)]
+    assert sorted(str(value["content"]["description"]) for value in stored) == ["None", "hot"]
+    assert {value.get("expires_at") for value in stored} == {"2027-01-18T15:00:00+00:00"}
+
+
 @pytest.mark.parametrize(
     ("conflict", "stored", "asked"), [("none", 20, 0), ("replaces", 20, 0), ("unclear", 80, 1)]
 )
