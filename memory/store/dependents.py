@@ -17,10 +17,11 @@ from memory.store.row_copies import Table, read_lines
 from memory.store.undo_payload import UndoPayload
 
 # By table, the condition that selects the rows of some memories by key. A ``widen`` question also
-# quotes the narrower memory whose key it has.
+# quotes the narrower memory whose key it has, a ``store`` question the memory it would supersede.
 DEPENDENT_ROWS: Mapping[Table, LiteralString] = {
     "memory_changes": "key = ANY(%(keys)s)",
-    "memory_questions": "(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s))",
+    "memory_questions": "(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s) OR kind = 'store'"
+    " AND jsonb_path_query_array(after, '$.supersedes[*].key') ?| %(keys)s)",
 }
 _OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR "
 
@@ -34,10 +35,10 @@ async def earlier_keys(
     memories = [read(row) for row in forgotten]
     merged = {key for one in memories for key in one.merged}
     found = await connection.execute(
-        "SELECT DISTINCT ON (key) key, kind, COALESCE(before, after)->'content' AS content"
-        " FROM memory_changes c WHERE team_id = %(team)s AND user_id = %(user)s"
-        " AND (kind = ANY(%(kinds)s) OR key = ANY(%(merged)s))"
-        " AND COALESCE(before, after) IS NOT NULL"
+        "SELECT DISTINCT key, kind, value->'content' AS content"
+        " FROM memory_changes c, LATERAL (VALUES (before), (after)) AS stored (value)"
+        " WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND (kind = ANY(%(kinds)s) OR key = ANY(%(merged)s)) AND value IS NOT NULL"
         f" AND NOT EXISTS (SELECT FROM store WHERE {OF_PERSON} AND store.key = c.key)",
         {
             **person.ids,

@@ -523,6 +523,37 @@ async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
     assert ledger.printed() == before
 
 
+async def test_a_question_whether_to_remember_goes_with_the_memory_it_would_supersede(
+    ledger: Ledger,
+) -> None:
+    """Forgetting or expiry deletes the question whose yes would store the memory's words again."""
+    public = memory_view(ALICE.namespace(PUBLIC))
+    content = food("soba", 40, description="with duck")
+    [wide] = (
+        await ledger.say("I love soba with duck", ts="1.0", content=content, seen=public)
+    ).changes
+    said = [TypedMessage(PersonMessage(text="I love soba a lot", channel="D1", ts="2.0"))]
+    store = await UserStore.load(
+        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
+    )
+    edited = {**content, "preference": 50}
+    await edit_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, edited, COMMAND)
+    value = {**content, "preference": 95, "evidence": "I love soba a lot"}
+    await store.aput(wide.namespace.parts, wide.key, {"kind": wide.kind, "content": value})
+    await store.judge(None)
+    [question] = (await store.commit(at=datetime.now(UTC))).questions
+    assert question.asks == "store"
+    before = ledger.printed()
+    forgotten = await forget(ledger.pool, ALICE, [wide.reference])
+    assert "duck" not in str(ledger.printed())
+    assert forgotten.undo is not None
+    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    assert ledger.printed() == before
+    await set_end(ledger, wide, (datetime.now(UTC) - timedelta(seconds=1)).isoformat())
+    await expire_due(ledger.pool)
+    assert "duck" not in str(ledger.printed())
+
+
 async def test_forgetting_a_public_memory_deletes_the_row_that_hid_it_privately(
     ledger: Ledger,
 ) -> None:
@@ -588,6 +619,17 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) ->
     assert forgotten.undo is not None
     await undo_forget(ledger.pool, ALICE, forgotten.undo)
     assert ledger.printed() == before
+
+
+async def test_every_entry_under_an_earlier_key_is_compared(ledger: Ledger) -> None:
+    """Forgetting takes what an earlier key said last, and not only what it said first."""
+    first = await ledger.like("ramen")
+    await ledger.say("I love udon", ts="2.0", content=food("udon"), key=first.key)
+    await ledger.say("I hate udon", ts="3.0", content=None, key=first.key)
+    again = await ledger.like("udon", ts="4.0")
+    assert again.key != first.key
+    await forget(ledger.pool, ALICE, [again.reference])
+    assert "udon" not in str(ledger.printed())
 
 
 async def test_a_memory_stays_after_its_first_message_is_deleted(ledger: Ledger) -> None:
