@@ -87,14 +87,14 @@ class ChangeHistory:
     async def undone_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Undo the change that a button in a modal names."""
         change, _, surface = value.partition(" ")
-        return await self._view(person, language, await self.undo(person, change), surface)
+        return await self._view(person, language, await self.undo(person, change, surface), surface)
 
     async def answered(self, person: Person, language: Language, value: str) -> Payload | None:
         """Do what a button names: ``QUESTION ANSWER SURFACE``."""
         question, answer, surface = _answer_of(value)
         done = await self.answer(person, question, answer, surface)
-        if surface == HOME and isinstance(done, Change):
-            entries = await changes_named(self.pool, person, [done.id])
+        if surface == HOME and done and not isinstance(done, str):
+            entries = await changes_named(self.pool, person, [change.id for change in done])
             return changes_made_payload(language, entries)
         problem = done if isinstance(done, str) else None
         return await self._payload(person, language, problem, surface)
@@ -107,15 +107,19 @@ class ChangeHistory:
         return await self._view(person, language, problem, surface)
 
     async def undo(self, person: Person, change: str, surface: str = "") -> str | None:
-        """Undo a change, or every change of the notice on `surface` that can be undone.
+        """Undo a change, or every change shown on `surface` that can be undone.
 
         Returns the key of the sentence that says why nothing was undone. A change of another
         person is not found.
         """
         try:
             if change == EVERY_CHANGE:
-                entries = (await self.notices.content(person, surface)).entries
-                changes = [entry.id for entry in entries]
+                place, _, rest = surface.partition(" ")
+                if place == DONE:
+                    changes = _ids(rest)
+                else:
+                    entries = (await self.notices.content(person, surface)).entries
+                    changes = [entry.id for entry in entries]
                 if not await undo_changes(self.pool, self.embedder, person, changes):
                     return "undo_gone"
             else:
@@ -131,8 +135,8 @@ class ChangeHistory:
 
     async def answer(
         self, person: Person, question: str, answer: str, surface: str = ""
-    ) -> Change | str | None:
-        """Do what the person answered; return the change, if there is one.
+    ) -> list[Change] | str:
+        """Do what the person answered; return the changes that it made.
 
         If nothing could be done, return the key of the sentence that says why not. The result
         replaces the question.
@@ -141,9 +145,7 @@ class ChangeHistory:
         if decided is None:
             return "ask_gone"
         try:
-            change = await answer_question(
-                self.pool, self.embedder, person, UUID(question), decided
-            )
+            done = await answer_question(self.pool, self.embedder, person, UUID(question), decided)
         except ChangedSince:
             return "ask_changed"
         except (ChangeGone, ValueError):
@@ -151,9 +153,9 @@ class ChangeHistory:
         except EmbeddingsUnavailable:
             return "command_failed"
         log.info("a person answered a question about a memory")
-        if change is not None:
-            await self.notices.add(person, surface, change.id)
-        return change
+        if done:
+            await self.notices.add(person, surface, [change.id for change in done])
+        return done
 
     async def _payload(
         self, person: Person, language: Language, problem: str | None, surface: str
@@ -175,7 +177,7 @@ class ChangeHistory:
         if place == HISTORY:
             return await self.page(person, language, rest)
         if place == DONE:
-            entries = await changes_named(self.pool, person, [UUID(rest)])
+            entries = await changes_named(self.pool, person, _ids(rest))
             return changes_made_payload(language, entries)
         content = await self.notices.content(person, surface)
         return notice_payload(language, content, await self.notices.zone(person))
@@ -190,7 +192,7 @@ class ChangeHistory:
         if place == REPLY:
             await self.notices.show_in_reply(person, rest)
         if place == DONE:
-            entries = await changes_named(self.pool, person, [UUID(rest)])
+            entries = await changes_named(self.pool, person, _ids(rest))
             return payload_view(language, "memory_title", changes_made_payload(language, entries))
         return await self.notice_view(person, language, surface)
 
@@ -218,6 +220,10 @@ class ChangeHistory:
             if (said_in := last_source_message(e.after or e.before))
         }
         return await self.links.by_name(person.team_id, messages)
+
+
+def _ids(names: str) -> list[UUID]:
+    return [UUID(name) for name in names.split()]
 
 
 def _answer_of(value: str) -> tuple[str, str, str]:

@@ -201,8 +201,8 @@ class ChangeNotices:
         """Return the person's time zone."""
         return (await self._people.settings(person)).zone
 
-    async def add(self, person: Person, surface: str, change: UUID) -> None:
-        """Add a change, made by the person's answer to a question, to the notice of a surface."""
+    async def add(self, person: Person, surface: str, changes: Sequence[UUID]) -> None:
+        """Add changes, made by the person's answer to a question, to the notice of a surface."""
         place, _, name = surface.partition(" ")
         if place not in (REPLY, NOTICE):
             return
@@ -212,7 +212,7 @@ class ChangeNotices:
                 "UPDATE change_notices SET changes = changes || %s WHERE id = (SELECT id"
                 f" FROM change_notices WHERE {condition} AND team_id = %s AND user_id = %s"
                 " ORDER BY made_at DESC LIMIT 1)",
-                (change, UUID(name), person.team_id, person.user_id),
+                (list(changes), UUID(name), person.team_id, person.user_id),
             )
 
     async def content(self, person: Person, surface: str) -> NoticeContent:

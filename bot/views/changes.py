@@ -123,13 +123,17 @@ def change_block(language: Language, entry: Entry, text: str, surface: str) -> B
 
 
 def changes_made_payload(language: Language, entries: Sequence[Entry]) -> Payload:
-    """Return what was just changed, each with its Undo."""
+    """Return what was just changed, with one Undo for all of it."""
     lines = [change_line(language, entry) for entry in entries]
-    blocks = [
-        change_block(language, entry, line, f"{DONE} {entry.id}")
-        for entry, line in zip(entries, lines, strict=True)
-    ]
-    return ephemeral_payload("\n".join(lines) or say(language, "memory_gone"), blocks)
+    text = "\n".join(lines)
+    surface = " ".join([DONE, *(str(entry.id) for entry in entries)])
+    if len(entries) == 1:
+        blocks = [change_block(language, entries[0], text, surface)]
+    else:
+        blocks = [section(line) for line in lines]
+        if any(can_be_undone(entry) for entry in entries):
+            blocks.append(actions(undo_all_button(language, text, surface)))
+    return ephemeral_payload(text or say(language, "memory_gone"), blocks)
 
 
 def question_blocks(

@@ -151,8 +151,8 @@ async def open_questions(pool: Pool, person: Person) -> list[Question]:
 
 async def answer_question(
     pool: Pool, embedder: Embedder, person: Person, question_id: UUID, answer: QuestionAnswer
-) -> Change | None:
-    """Apply the person's answer and delete the question; return None if nothing is to be changed.
+) -> list[Change]:
+    """Apply the person's answer and delete the question; return the changes that it made.
 
     ``both`` keeps both memories for ``replace`` and means ``no`` for the other kinds. Raises
     `ChangeGone` (answered, forgotten or expired), `ChangedSince` (the memory has changed; the
@@ -177,16 +177,15 @@ async def answer_question(
             raise ChangedSince("The memory has changed since the question was asked.")
         if answer == "both":
             return [_beside(question, str(uuid4()))]
-        return [*await _narrow(connection, person, record), _instead(question, current)]
+        return [*await _narrow(connection, question, record), _instead(question, current)]
 
     try:
-        done = await commit_steps(pool, embedder, person, namespaces, decide)
+        return await commit_steps(pool, embedder, person, namespaces, decide)
     except ChangedSince:
         async with person_transaction(pool, person) as connection:
             await _drop(connection, person, question_id)
             await pool.changed(connection, person, removed=False)
         raise
-    return done[-1] if done else None
 
 
 async def _open(connection: AsyncConnection[DictRow], person: Person, question_id: UUID) -> DictRow:
@@ -243,14 +242,22 @@ def _instead(question: Question, current: Memory) -> Step:
 
 
 async def _narrow(
-    connection: AsyncConnection[DictRow], person: Person, record: DictRow
+    connection: AsyncConnection[DictRow], question: Question, record: DictRow
 ) -> list[Step]:
-    """Return steps that remove the narrower memory that superseded a wider one changed here."""
+    """Return steps that remove the narrower memory that superseded a wider one changed here.
+
+    Raises `ChangedSince` if it no longer says what the wider one would.
+    """
     if record["narrow_key"] is None:
         return []
-    namespace = person.namespace(record["narrow_audience"])
+    namespace = question.namespace.person.namespace(record["narrow_audience"])
     current = await rows.fetch(connection, namespace, record["narrow_key"])
-    if current is None or len(current.supersedes) > 1:
+    if current is None:
+        return []
+    wanted = question.after
+    if not (current.hides if wanted is None else current.content == wanted["content"]):
+        raise ChangedSince("The narrower memory has changed since the question was asked.")
+    if len(current.supersedes) > 1:
         return []
     return [
         Step(

@@ -10,12 +10,14 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.notices.change_notices import SHOW, ChangeNotices
+from bot.notices.change_notices import REPLY, SHOW, ChangeNotices
 from bot.users.profiles import Profiles
 from bot.users.settings import choose
-from memory import Person, Pool, add_memory, person_transaction
+from bot.views.changes import EVERY_CHANGE
+from memory import DM, PUBLIC, Person, Pool, add_memory, memory_view, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.integration.test_ledger import Ledger, food
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -116,6 +118,29 @@ async def test_a_notice_that_slack_refuses_is_shown_by_its_job(
     await notices.show(**job["args"])
     assert len(notices_seen(app, place)) == 1
     assert app.jobs(SHOW) == []
+
+
+async def test_the_undo_of_a_notice_restores_what_an_answer_removed(
+    app: App, notices: ChangeNotices
+) -> None:
+    """What the answer to a question changed is part of the notice, and of its one Undo."""
+    message = await app.ask(app.slack.place(), "I love soba")
+    ledger = Ledger(app.pool, app.embedder, app.database)
+    for audience, level in ((PUBLIC, 40), (DM, 95)):
+        seen = memory_view(message.person.namespace(audience))
+        formed = await ledger.say(
+            "I love soba", ts=f"{level}.0", content=food("soba", level), seen=seen
+        )
+    [question] = formed.questions
+    turn = app.turn(message)["id"]
+    async with person_transaction(app.pool, message.person) as connection:
+        await notices.add_notice(connection, message.person, turn, [], [question.id])
+    before = ledger.printed("store", "store_vectors")
+    changes, surface = app.wiring.modals.changes, f"{REPLY} {turn}"
+    await changes.answer(message.person, str(question.id), "yes", surface)
+    assert len((await notices.content(message.person, surface)).entries) == 2
+    assert await changes.undo(message.person, EVERY_CHANGE, surface) is None
+    assert ledger.printed("store", "store_vectors") == before
 
 
 @pytest.mark.parametrize("error", ["message_not_found", "cant_update_message"])

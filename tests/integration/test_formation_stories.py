@@ -144,7 +144,7 @@ async def test_a_new_home_without_a_word_of_moving_is_a_question(
     [old] = await list_memories(pool, ALICE)
     assert old.content["fact"] in first
     done = await answer_question(pool, embedder, ALICE, formed.questions[0].id, "yes")
-    assert done is not None
+    assert len(done) == 1
     [new] = await list_memories(pool, ALICE)
     assert (new.key, new.content["fact"] in then) == (old.key, True)
     [_, entry] = await history(pool, ALICE, reference=new.reference)

@@ -36,17 +36,20 @@ from bot.views.memory_state import RESUME_ACTION
 from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, HOME_MORE_ACTION, MENU_ACTION
 from memory import (
     DM,
+    PUBLIC,
     Person,
     add_memory,
     answer_question,
     edit_memory,
     expire_due,
     forget,
+    memory_view,
     transaction,
 )
 from tests.conftest import Server, owner_rows
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.playground_slack import PlaygroundSlack
+from tests.integration.test_ledger import Ledger
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -471,6 +474,25 @@ async def test_a_question_is_answered_there(visit: Visit) -> None:
     place = [block["block_id"] for block in view["blocks"]].index("home.summary")
     assert view["blocks"][place + 1]["text"]["text"].startswith("Remembered: Likes ramen")
     assert len(await visit.app.memories(visit.person)) == 1
+
+
+@pytest.mark.failed_calls(
+    "chat.getPermalink: channel_not_found", because="the sources are in no channel of this Slack"
+)
+async def test_the_undo_of_an_answer_is_of_all_that_it_changed(visit: Visit) -> None:
+    """A yes to the question about the public memory removes the private one; one Undo: neither."""
+    ledger = Ledger(visit.app.pool, visit.app.embedder, visit.app.database)
+    for audience, level in ((PUBLIC, 40), (DM, 95)):
+        seen = memory_view(visit.person.namespace(audience))
+        content = {"food_name": "soba", "preference": level}
+        await ledger.say("I love soba", ts=f"{level}.0", content=content, seen=seen)
+    before = ledger.printed("store", "store_vectors")
+    answer = visit.element(await visit.open(), f"{ANSWER_ACTION}_yes")
+    await visit.click(f"{ANSWER_ACTION}_yes", block_id=answer["block_id"], value=answer["value"])
+    assert len(await visit.app.memories(visit.person)) == 1
+    undo = visit.element(await visit.view(), UNDO_CHANGE_ACTION)
+    await visit.click(UNDO_CHANGE_ACTION, block_id=undo["block_id"], value=undo["value"])
+    assert ledger.printed("store", "store_vectors") == before
 
 
 async def test_pause_and_resume(visit: Visit) -> None:

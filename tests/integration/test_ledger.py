@@ -39,6 +39,7 @@ from memory import (
     source_deleted,
     source_edited,
     undo_change,
+    undo_changes,
     undo_forget,
 )
 from memory.formation.evidence import TypedMessage
@@ -440,10 +441,10 @@ async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: An
     liked = await ledger.like("ramen")
     await ask_to_replace(ledger, liked.key)
     [question] = await open_questions(ledger.pool, ALICE)
-    change = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+    changes = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
     names = {m.content["food_name"]: m for m in await list_memories(ledger.pool, ALICE)}
     assert set(names) == {"yes": {"udon"}, "no": {"ramen"}, "both": {"ramen", "udon"}}[answer]
-    assert (change is None) == (answer == "no")
+    assert len(changes) == (answer != "no")
     if "udon" in names:
         places = [ts for _, ts in names["udon"].source_messages]
         assert places == (["1.0", "7.0"] if answer == "yes" else ["7.0"])
@@ -482,7 +483,7 @@ async def test_a_question_comes_back_with_what_it_is_about(ledger: Ledger) -> No
 async def test_a_change_made_privately_can_be_applied_to_the_public_memory(
     ledger: Ledger, ends: bool
 ) -> None:
-    """A yes changes, or removes, the wider memory itself, and what stood before it goes."""
+    """A yes changes, or removes, the wider memory and removes the narrower; one Undo, neither."""
     public = memory_view(ALICE.namespace(PUBLIC))
     await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
     text = "I hate soba" if ends else "I love soba a lot"
@@ -494,14 +495,39 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(
     assert (question.after is None) == ends
     listed = await list_memories(ledger.pool, ALICE)
     assert [m.content["preference"] for m in listed] == ([40] if ends else [95, 40])
+    before = ledger.printed("store", "store_vectors")
     done = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
-    assert done is not None
-    assert done.namespace.audience == PUBLIC
+    assert [(one.namespace.audience, one.action) for one in done] == [
+        (DM, "removed"),
+        (PUBLIC, "removed" if ends else "updated"),
+    ]
     left = await list_memories(ledger.pool, ALICE)
     assert [(m.namespace.audience, m.content["preference"]) for m in left] == (
         [] if ends else [(PUBLIC, 95)]
     )
     assert len(ledger.printed("store")["store"]) == len(left)
+    await undo_changes(ledger.pool, ledger.embedder, ALICE, [one.id for one in done])
+    assert ledger.printed("store", "store_vectors") == before
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_private_memory_that_changed_since_is_not_applied_to_the_public_one(
+    ledger: Ledger, ends: bool
+) -> None:
+    """A yes to a question that quotes what the private memory no longer says changes nothing."""
+    public = memory_view(ALICE.namespace(PUBLIC))
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    text = "I hate soba" if ends else "I love soba a lot"
+    formed = await ledger.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
+    [change], [question] = formed.changes, formed.questions
+    await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, change.reference, food("soba", 60), COMMAND
+    )
+    before = ledger.printed("store", "store_vectors", "memory_changes")
+    with pytest.raises(ChangedSince):
+        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+    assert ledger.printed("store", "store_vectors", "memory_changes") == before
+    assert await open_questions(ledger.pool, ALICE) == []
 
 
 async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(

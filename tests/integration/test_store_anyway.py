@@ -12,7 +12,7 @@ from bot.locale import say
 from bot.views.changes import ANSWER_ACTION
 from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
-from memory import Change, MemoryView, Person, forget
+from memory import MemoryView, Person, forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.scripted_model import ScriptedModel
@@ -378,7 +378,7 @@ async def test_the_person_is_asked_about_sensitive_matters(verified: Verified) -
     changes = app.wiring.modals.changes
     assert "asthma" in json.dumps(await changes.page(who, "en", "-"))
     question, chosen, *_ = value(answer, f"{ANSWER_ACTION}_yes").split()
-    assert isinstance(await changes.answer(who, question, chosen, "history -"), Change)
+    assert isinstance(await changes.answer(who, question, chosen, "history -"), list)
     [memory] = await app.memories(who)
     assert memory.content["fact"] == "I have asthma"
     page = await changes.page(who, "en", "-")

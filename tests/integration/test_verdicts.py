@@ -527,8 +527,8 @@ async def test_the_answer_to_whether_to_store(
     with psycopg.connect(database) as owner:
         assert owner.execute("SELECT count(*) FROM memory_questions").fetchone() == (1,)
     (question,) = formed.questions
-    change = await answer_question(pool, model_embedder, ALICE, question.id, answer)
-    assert (change is not None) == bool(stored)
+    changes = await answer_question(pool, model_embedder, ALICE, question.id, answer)
+    assert len(changes) == len(stored)
     assert await facts(database) == stored
     if stored:
         (row,) = await rows(database)

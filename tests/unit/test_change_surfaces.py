@@ -439,6 +439,7 @@ def test_every_modal_about_one_memory_is_taken(language: Language, audience: str
         other_person_view(language),
         loading_view(),
         payload_view(language, "memory_title", changes_made_payload(language, changed)),
+        payload_view(language, "memory_title", changes_made_payload(language, changed * 2)),
         payload_view(language, "memory_title", changes_made_payload(language, [])),
         payload_view(language, "memory_title", nothing),
     ]
