@@ -15,7 +15,7 @@ from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement, person_transaction
-from memory.store.memories import COLUMNS, Memory, checked, view_condition
+from memory.store.memories import COLUMNS, Memory, checked, current_condition, view_condition
 from memory.tracing import measured
 
 SMALL_SET = 50
@@ -145,7 +145,7 @@ async def _select(
 
     With `instructions` these come first.
     """
-    where, values = view_condition(view)
+    where, values = current_condition(view, "store")
     async with person_transaction(pool, view.person) as connection:
         rows: list[DictRow] = []
         if instructions:
@@ -162,10 +162,11 @@ async def _select(
                 values,
             )
         else:
+            where, values = current_condition(view, "store_vectors")
             found = await connection.execute(
                 f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-                f" FROM store_vectors WHERE {where} ORDER BY d LIMIT {NEAREST}) nearest"
-                " JOIN store USING (prefix, key) ORDER BY d",
+                f" FROM store_vectors WHERE {where} ORDER BY d, key LIMIT {NEAREST}) nearest"
+                " JOIN store USING (prefix, key) ORDER BY d, key",
                 {**values, "vector": literal(vector)},
             )
         rows += await found.fetchall()

@@ -124,6 +124,21 @@ def view_condition(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
     return "prefix = ANY(%(prefixes)s)", {"prefixes": prefixes}
 
 
+def current_condition(
+    view: MemoryView, table: LiteralString
+) -> tuple[LiteralString, dict[str, Any]]:
+    """Return `view_condition` for `table`, without rows that a row of the view supersedes."""
+    where, values = view_condition(view)
+    # value ? 'supersedes' is the condition of the partial index store_superseding.
+    superseded: LiteralString = (
+        "SELECT FROM store AS newer, jsonb_path_query(newer.value, '$.supersedes[*]') AS entry"
+        f" WHERE {where} AND newer.value ? 'supersedes' AND {table}.key = entry->>'key'"
+        f" AND {table}.prefix = %(person)s || (entry->>'audience')"
+    )
+    values["person"] = f"{view.person.prefix}."
+    return f"{where} AND NOT EXISTS ({superseded})", values
+
+
 def read(row: DictRow) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
     return Memory(

@@ -22,6 +22,7 @@ from memory.store.memories import (
     OF_PERSON,
     Memory,
     RowKey,
+    current_condition,
     ends_at,
     person_range,
     read,
@@ -102,7 +103,7 @@ async def nearest(
     limit: int,
 ) -> list[Memory]:
     """Return at most `limit` memories, nearest to each of `vectors` in turn, by exact distance."""
-    where, values = view_condition(view)
+    where, values = current_condition(view, "store_vectors")
     ranked: list[tuple[int, Memory]] = []
     async with person_transaction(pool, view.person) as connection:
         for vector in vectors:

@@ -29,6 +29,9 @@ from memory import (
     transaction,
 )
 from memory.embeddings.embedder import literal
+from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.user_store import UserStore
+from memory.model.schemas import SCHEMAS
 from memory.recall.search import NEAREST, SMALL_SET
 from tests.conftest import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel
@@ -258,6 +261,34 @@ async def test_superseded_memories_are_hidden(pool: Pool, model_embedder: Embedd
         pool, model_embedder, memory_view(person.namespace(PUBLIC)), "q"
     )
     assert texts(in_public.memories) == ["Java"]
+
+
+@pytest.mark.parametrize("read", ["nearest", "newest", "formation"])
+async def test_a_superseded_memory_of_a_large_set_is_hidden(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, read: str
+) -> None:
+    """It is left out although the one that supersedes it is neither near nor new enough."""
+    person = Person("T4", read.upper())
+    await remember(
+        pool, model_embedder, person, [*(f"Java {i}" for i in range(70)), "Java"], audience=PUBLIC
+    )
+    await remember(pool, model_embedder, person, ["Kotlin"], supersedes=[(PUBLIC, "Java")])
+
+    async def read_in(audience: str) -> list[str]:
+        view = memory_view(person.namespace(audience))
+        if read == "formation":
+            said = [TypedMessage(PersonMessage(text="Java", channel="D1", ts="1.0"))]
+            store = await UserStore.load(pool, model_embedder, view, said, schemas=SCHEMAS)
+            return [item.key for item in await store.asearch(view.own.parts)]
+        question = "unheard of" if read == "newest" else "Java"
+        return texts((await recall_memories(pool, model_embedder, view, question)).memories)
+
+    model.embeddings_status = 500 if read == "newest" else 200
+    in_dm = await read_in(DM)
+    assert any(topic.startswith("Java ") for topic in in_dm)
+    assert not {"Java", "Kotlin"} & set(in_dm)
+    for audience in (PUBLIC, "G1"):
+        assert "Java" in await read_in(audience)
 
 
 async def test_a_foreign_row_shows_nothing(
