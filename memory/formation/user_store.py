@@ -57,8 +57,6 @@ class UserStore(BaseStore):
     Reads return rows that `load` has read; writes are buffered until `judge` and `commit`.
     """
 
-    supports_ttl = False
-
     def __init__(
         self,
         pool: Pool,

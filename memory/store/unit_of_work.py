@@ -19,7 +19,7 @@ from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
-from memory.store.memories import EXAMPLE_SOURCE, Memory, RowKey, ends_at
+from memory.store.memories import EXAMPLE_SOURCE, Memory, RowKey
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
@@ -70,8 +70,6 @@ class Change:
     kind: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
-    expires_at: datetime | None = None
-    moved_from: Namespace | None = None
 
     @property
     def reference(self) -> str:
@@ -258,8 +256,6 @@ def _change(identity: UUID, step: Step) -> Change:
         kind=step.kind,
         before=step.before.content if step.before else None,
         after=dict(step.after["content"]) if step.after else None,
-        expires_at=ends_at(step.after or {}),
-        moved_from=step.moved_from,
     )
 
 

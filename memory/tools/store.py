@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import TokenUse
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
 from memory.formation.user_store import FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
@@ -32,8 +31,6 @@ JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool s
 class ToolStore(BaseStore):
     """The store for one message: what was found, changed, and proposed for deletion."""
 
-    supports_ttl = False
-
     pool: Pool
     embedder: Embedder
     view: MemoryView
@@ -46,7 +43,6 @@ class ToolStore(BaseStore):
     to_forget: dict[str, Memory] = field(default_factory=dict, init=False)
     changes: list[Change] = field(default_factory=list, init=False)
     questions: list[Question] = field(default_factory=list, init=False)
-    refused: list[RefusedProposal] = field(default_factory=list, init=False)
     tokens: TokenUse = field(default_factory=Counter, init=False)
     outcome: FormationResult | None = field(default=None, init=False)
 
@@ -111,7 +107,6 @@ class ToolStore(BaseStore):
             return
         self.changes += self.outcome.changes
         self.questions += self.outcome.questions
-        self.refused += self.outcome.refused
 
 
 def _item(memory: Memory) -> SearchItem:

@@ -351,7 +351,8 @@ async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None
     assert not (await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories
     moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
     assert moved.reference == f"public/{liked.key}"
-    assert moved.moved_from == OWN
+    [entry, _] = await history(ledger.pool, ALICE)
+    assert entry.moved_from == OWN
     assert ledger.rows("SELECT key, value::text, created_at, updated_at FROM store") == before
     assert len((await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories) == 1
     assert len(ledger.printed("store_vectors")["store_vectors"]) == 1
