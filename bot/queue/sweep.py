@@ -137,7 +137,6 @@ async def free_stalled(pool: Pool, stalled_seconds: float) -> int:
         values = ([one["lock"] for one in crashed], [one["alone"] for one in crashed], waits)
         await connection.execute(_CRASHED, values)
         await connection.execute(_WAKE, (list(queues),))
-        await connection.execute("DELETE FROM processes WHERE seen_at < now() - interval '1 hour'")
         return gone.rowcount + again.rowcount
 
 

@@ -113,7 +113,7 @@ class AskHandler:
             channel_id=f"API{user_id}",
             ts=ts,
             thread_ts=ts,
-            text=prompt.replace("\x00", ""),
+            text=prompt,
             audience=DM,
             addressed=True,
         )

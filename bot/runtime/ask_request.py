@@ -26,7 +26,7 @@ def read_call(body: str) -> tuple[str, str] | None:
     try:
         sent = json.loads(body)
         user_id, prompt = sent["user_id"], sent["prompt"]
-    except (ValueError, KeyError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return None
     if not (isinstance(user_id, str) and _USER.match(user_id)):
         return None

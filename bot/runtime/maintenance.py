@@ -195,8 +195,8 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
 async def erase_deactivated(pool: Pool, people: Profiles) -> int:
     """Erase people whose account has been deactivated for 30 days; return how many.
 
-    First Slack is asked whether the account is active again; if it does not answer, the person is
-    not erased. A failure for one person does not stop the others. Some people at a time.
+    First Slack is asked whether the account is active again; if it does not answer, nobody of that
+    workspace is erased. A failure for one person does not stop the others. Some people at a time.
     """
     async with transaction(pool) as connection:
         found = await connection.execute(
@@ -204,12 +204,15 @@ async def erase_deactivated(pool: Pool, people: Profiles) -> int:
         )
         due = [Person(row["team_id"], row["user_id"]) for row in await found.fetchall()]
     erased = 0
+    unanswered: set[str] = set()
     for person in due:
+        if person.team_id in unanswered:
+            continue
         try:
             active = await people.is_active(person)
             if active is None:
-                break
-            if not active:
+                unanswered.add(person.team_id)
+            elif not active:
                 await erase_person(pool, person)
                 erased += 1
         except Exception as error:  # noqa: BLE001 - tried again in an hour; the next are not kept

@@ -62,7 +62,7 @@ class Service:
         )
         self._wiring = wiring = Application(connections)
         await wiring.queue.open()
-        self._stack.push_async_callback(wiring.quotas.written)
+        self._stack.push_async_callback(wiring.quotas.close)
         if self._role != "front":
             await self._stack.enter_async_context(open_worker(wiring))
         front = None

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _PACKAGED = Path(__file__).parent.parent / "prices.toml"
 _BATCH_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
 # The API names the snapshot that answered, such as gpt-6-luna-2026-09-22.
 _SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}\Z")
 
@@ -254,6 +255,12 @@ class Quotas:
         if self._newest_batch is not None:
             self._awaited.set()
             await asyncio.shield(self._newest_batch)
+
+    async def close(self) -> None:
+        """Wait for what `written` waits for, two seconds at most: PostgreSQL may be unavailable."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.written()
 
     async def _write_next(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from types_boto3_scheduler import EventBridgeSchedulerClient
 
 NAME = "continue"
+# EventBridge uses a schedule within a minute of its time.
+_USED_WITHIN = timedelta(minutes=2)
 
 
 def continue_at(moment: datetime, function_arn: str) -> None:
@@ -25,7 +27,7 @@ def continue_at(moment: datetime, function_arn: str) -> None:
     schedule: dict[str, Any] = {
         "Name": NAME,
         "GroupName": os.environ["SCHEDULE_GROUP"],
-        "ScheduleExpression": f"at({moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
+        "ScheduleExpression": _expression(moment),
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "ActionAfterCompletion": "DELETE",
         "Target": {
@@ -37,5 +39,16 @@ def continue_at(moment: datetime, function_arn: str) -> None:
     try:
         client.create_schedule(**schedule)
     except client.exceptions.ConflictException:
-        # Another invocation left one; whichever comes first finds all there is to do.
-        client.update_schedule(**schedule)
+        # Another invocation left one: the earlier of the two finds all there is to do.
+        try:
+            there = client.get_schedule(Name=NAME, GroupName=schedule["GroupName"])
+            used = _expression(datetime.now(UTC) - _USED_WITHIN)
+            if not used <= there["ScheduleExpression"] <= schedule["ScheduleExpression"]:
+                client.update_schedule(**schedule)
+        except client.exceptions.ResourceNotFoundException:  # it was used meanwhile
+            client.create_schedule(**schedule)
+
+
+def _expression(moment: datetime) -> str:
+    """Return the expression of a moment; those of two moments compare as the moments do."""
+    return f"at({moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S})"

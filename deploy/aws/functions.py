@@ -87,7 +87,7 @@ class Functions(Construct):
             may=[
                 _read_secret(login, credentials.slack.secret_arn, credentials.openai.secret_arn),
                 iam.PolicyStatement(
-                    actions=["scheduler:CreateSchedule", "scheduler:UpdateSchedule"],
+                    actions=[f"scheduler:{verb}Schedule" for verb in ("Create", "Get", "Update")],
                     resources=[self._schedule_arn(group)],
                 ),
                 iam.PolicyStatement(actions=["iam:PassRole"], resources=[schedule_role.role_arn]),

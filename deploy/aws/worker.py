@@ -138,6 +138,7 @@ async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
             try:
                 yield wiring
             finally:
+                await wiring.sessions.close()
                 await wiring.quotas.written()
 
 

@@ -102,9 +102,9 @@ def migrate(
                     connection.execute(step.statements)
                     for name in (step.name, *step.includes):
                         _record(connection, name, done)
+        # Before what may raise, and in each run: an earlier one may have ended before this line.
+        grant_rows(connection)
         _record_embedding_space(connection, space)
-        if done:
-            grant_rows(connection)
         revoke_temporary(connection)
         if login is not None:
             create_login(connection, login)

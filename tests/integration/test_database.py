@@ -119,6 +119,17 @@ async def test_new_tables_are_granted(database: str) -> None:
         await connection.execute("INSERT INTO more DEFAULT VALUES")
 
 
+async def test_new_tables_are_granted_after_a_run_that_failed(database: str) -> None:
+    """A run that refuses the embedding model has applied its steps; the next one applies none."""
+    step = Migration("bot/9999_more", "CREATE TABLE more (id bigint GENERATED ALWAYS AS IDENTITY)")
+    with pytest.raises(EmbeddingSpaceMismatch):
+        migrate(database, EmbeddingSpace("other-model", SPACE.dimensions), [*migrations(), step])
+    owner_rows(database, "REVOKE ALL ON more FROM kioku_app")
+    assert migrate(database, SPACE, [*migrations(), step]) == []
+    async with opened(database) as pool, transaction(pool) as connection:
+        await connection.execute("INSERT INTO more DEFAULT VALUES")
+
+
 @pytest.mark.parametrize(
     "space",
     [EmbeddingSpace("other-model", SPACE.dimensions), EmbeddingSpace(SPACE.model, 1536)],

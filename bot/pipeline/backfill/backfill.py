@@ -179,8 +179,8 @@ class Backfill:
     async def _plan_later(
         self, team: str, since: str, cursor: str = "", workspace: str = "", *, delay: float = 0.0
     ) -> None:
-        """Schedule `plan`; of each workspace one such job can wait."""
-        part = f"{team}.{workspace}" if workspace else team
+        """Schedule `plan`; of each workspace and outage one such job can wait."""
+        part = ".".join([team, *([workspace] if workspace else []), since])
         async with transaction(self._pool) as connection:
             await self._queue.defer(
                 connection,
@@ -226,11 +226,12 @@ async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Con
 async def _list(
     connection: AsyncConnection[DictRow], conversation: Conversation, oldest: str, rank: int
 ) -> None:
-    # An entry of an earlier outage begins earlier and is kept. Earlier versions, which took `kind`
-    # from the list of conversations, read that column.
+    # An entry of an earlier outage begins earlier, and is read from the newest message again, from
+    # which Slack lists. Earlier versions, which took `kind` from Slack's list, read that column.
     await connection.execute(
         "INSERT INTO catching_up (team_id, channel_id, thread_ts, kind, oldest, rank)"
-        " VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT DO NOTHING",
+        " VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT (team_id, channel_id, thread_ts)"
+        " DO UPDATE SET cursor = '' WHERE catching_up.oldest::float < excluded.oldest::float",
         (conversation.team_id, conversation.channel_id, conversation.thread_ts, oldest, rank),
     )
 

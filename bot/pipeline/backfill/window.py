@@ -72,7 +72,7 @@ class BackfillWindow:
                     connection,
                     CATCH_UP,
                     queue=REPLIES,
-                    lock=f"{CATCH_UP}:{team}",
+                    lock=f"{CATCH_UP}:{team}.{row['heard']}",
                     team=team,
                     since=row["heard"],
                 )

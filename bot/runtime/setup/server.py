@@ -87,6 +87,9 @@ class _Handlers:
     async def show(self, request: web.Request) -> web.Response:
         language = _language(request)
         code = request.query.get("code", "")
+        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            # The image of another site's page must not use up the attempts.
+            code = ""
         if not self._knows(code):
             return _html(code_page(language, wrong=bool(code)), 403 if code else 200)
         if self._page.connected.is_set():
