@@ -68,6 +68,20 @@ _STORE_WITHDRAWN: LiteralString = (
     f" SELECT {_VALUES}, 'withdrawn', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING"
 )
+_CLAIM: LiteralString = (
+    "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
+    " SELECT id FROM inbox_events WHERE thread = %(thread)s AND status = 'waiting'"
+    " AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
+    " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
+    " lone_crashes, revision, held_since, late, traceparent,"
+    " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
+    " EXISTS (SELECT FROM inbox_events other"
+    " WHERE other.thread = inbox_events.thread"
+    " AND other.status IN ('waiting', 'withdrawn')"
+    " AND other.id <> inbox_events.id) AS more,"
+    " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
+    f" AND {AWAY}) AS unserved"
+)
 
 
 class Inbox:
@@ -154,19 +168,8 @@ class Inbox:
         """
         rows = await execute_statement(
             self._pool,
-            "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %s WHERE id = ("
-            " SELECT id FROM inbox_events WHERE thread = %s AND status = 'waiting'"
-            " AND (held_since IS NULL OR NOT %s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
-            " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
-            " lone_crashes, revision, held_since, late, traceparent,"
-            " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
-            " EXISTS (SELECT FROM inbox_events other"
-            " WHERE other.thread = inbox_events.thread"
-            " AND other.status IN ('waiting', 'withdrawn')"
-            " AND other.id <> inbox_events.id) AS more,"
-            " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
-            f" AND {AWAY}) AS unserved",
-            (self._queue.process, thread, not_held),
+            _CLAIM,
+            {"process": self._queue.process, "thread": thread, "not_held": not_held},
             scope={THREAD_SETTING: thread},
             prepare=True,
         )

@@ -10,7 +10,7 @@ import pytest
 from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job
 
-from bot.conversation.inbox import ANSWER
+from bot.conversation.inbox import _CLAIM, _FOLLOWED, ANSWER, THREAD_SETTING
 from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
 from bot.queue.queue import REPLIES, UPKEEP, Queue
 from bot.queue.sweep import (
@@ -108,9 +108,11 @@ def backlog(database: str, person: str) -> None:
         owner.execute("ANALYZE procrastinate_jobs")
 
 
-async def read_in_vain(pool: Pool, statement: str, values: dict[str, Any]) -> int:
+async def read_in_vain(
+    pool: Pool, statement: str, values: dict[str, Any], scope: dict[str, str] | None = None
+) -> int:
     """Execute a statement; return how many rows, or pairs of rows, it read in vain."""
-    async with transaction(pool) as connection:
+    async with transaction(pool, scope) as connection:
         found = await connection.execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values
         )
@@ -146,6 +148,44 @@ async def test_a_jobs_end_does_not_read_all_that_wait(
     job = await fetch(pool, UPKEEP)
     values = {"job": job.id, "worker": job.worker_id, "status": "succeeded", "delete": True}
     assert await read_in_vain(pool, _FINISH_AND_WAKE, values) < 100
+
+
+def answered(database: str) -> None:
+    """Store 10,000 answered messages."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
+            " finished_at) SELECT 'T1', 'Old' || n, 'U1', 'D1', 'old' || n, 'old' || n, 'done',"
+            " now() - interval '1 day' FROM generate_series(1, %s) AS n",
+            (BACKLOG,),
+        )
+        owner.execute("ANALYZE inbox_events")
+
+
+async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
+    """Taking a message, and a reply in a thread without the bot, read that thread's rows alone."""
+    answered(database)
+    asked(database, "t1", process="")
+    values = {"thread": "t1", "process": "one", "not_held": False}
+    scope = {THREAD_SETTING: "t1"}
+    assert await read_in_vain(pool, _CLAIM, values, scope) < 100
+    assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", {"thread": "t2"}, scope) < 100
+
+
+async def test_the_operating_state_is_read_from_indexes(database: str) -> None:
+    """`kioku status` and each read of the metrics read no row of an answered message but two."""
+    answered(database)
+    asked(database, "t1", process="")
+    asked(database, "t2", process="", status="failed")
+    with psycopg.connect(database) as owner:
+        [state] = owner.execute("SELECT waiting, failed_messages FROM operating_state()")
+        read = owner.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
+            " WHERE relname = 'inbox_events'"
+        ).fetchone()
+    assert state == (1, 1)
+    assert read is not None
+    assert read[0] < 100
 
 
 def asked(database: str, *threads: str, process: str, status: str = "waiting") -> None:
