@@ -258,6 +258,9 @@ async def _answer(
         # While the model is silent there is nothing to show, but Stop counts all the same.
         await (sink.write(piece) if piece else sink.check())
 
+    def acted() -> bool:
+        return tools is not None and tools.acted
+
     person = claimed.message.person
     try:
         await sink.check()
@@ -269,7 +272,7 @@ async def _answer(
             if prompt.shows_files and failed.may_be_files:
                 # Not every model reads images and PDFs, nor each of them.
                 prompt = prompt.without_files()
-            elif not (sink.received_text and failed.passes):
+            elif not ((sink.received_text or acted()) and failed.passes):
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             sink.start_over()
@@ -277,7 +280,8 @@ async def _answer(
                 person, prompt, show, tools, on_task=sink.task, again=True
             )
     except ReplyFailed as failed:
-        if failed.passes and sink.patient:
+        # A later attempt would show no notice and no Undo of what the tools have changed.
+        if failed.passes and sink.patient and not acted():
             raise
         sink.start_over()
         return _Answered(outcome="failed", text=say(await sink.language(), failed.cause))

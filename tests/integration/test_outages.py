@@ -17,6 +17,7 @@ from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
+from bot.views.settings import UNDO_CONTROL_ACTION
 from memory import forget
 from tests.integration.app import App
 from tests.integration.deliveries import nothing
@@ -340,6 +341,78 @@ async def test_stop_ends_the_wait(app: App) -> None:
     assert app.replies(asked) == [say("en", "stopped")]
     assert len(app.prompts()) == asks
     assert app.turn(asked)["status"] == "stopped"
+
+
+def fail_after_the_tools(app: App, *, times: int) -> None:
+    """Let the model answer the next request, and refuse so many after it."""
+    app.fault(delay_ms=1)
+    app.fault(status=503, times=times)
+
+
+async def undo(app: App, message: Message) -> str:
+    """Press the Undo of what a tool changed; return what was said."""
+    blocks = [block for one in app.shown(message) for block in one.get("blocks", [])]
+    elements = [e for b in blocks if b["type"] == "actions" for e in b["elements"]]
+    [value] = [e["value"] for e in elements if e["action_id"] == UNDO_CONTROL_ACTION]
+    payload = await app.wiring.controls.undoing.undone(message.person, "en", value)
+    return str(payload["text"])
+
+
+@pytest.mark.parametrize("action", ["pause", "incognito_on"])
+async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
+    app: App, action: str
+) -> None:
+    """The model calls a tool and then is away: the person is told, and Undo takes it back."""
+    place = app.slack.place()
+    app.script_calls(("memory_settings", {"action": action}))
+    fail_after_the_tools(app, times=-1)
+    asked = await app.receive(place, "Please keep nothing in mind today")
+    await drain(app, asked)
+    assert app.replies(asked)[0] == say("en", "model_down")
+    assert app.event(asked)["status"] == "failed"
+    assert due_in(app, asked) is None
+    assert await undo(app, asked) == say("en", "control_undone")
+    assert await app.wiring.controls.off(asked.person) is None
+    assert not await app.wiring.profiles.is_incognito(asked)
+
+
+async def test_what_a_tool_has_remembered_gets_its_notice_while_the_model_is_away(app: App) -> None:
+    """The model stores a memory and then is away: the notice with its Undo comes all the same."""
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    given = {"action": "create", "evidence": "I love natto", "content": content}
+    app.script_calls(("memory_change", given))
+    fail_after_the_tools(app, times=-1)
+    asked = await app.receive(app.slack.place(), "Remember that I love natto")
+    await drain(app, asked)
+    assert app.replies(asked) == [say("en", "model_down")]
+    assert len(await app.memories(asked.person)) == 1
+    noticed = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", asked.user_id)
+    assert [len(row["changes"]) for row in noticed] == [1]
+
+
+async def test_a_request_that_fails_after_a_change_is_repeated(app: App) -> None:
+    """After a short failure the answer comes, and Undo takes back all that was changed."""
+    place = app.slack.place()
+    call = {"name": "memory_settings", "arguments": {"action": "pause"}}
+    for _ in range(2):
+        app.script(function_calls=[call])
+    app.script("I keep nothing in mind.")
+    fail_after_the_tools(app, times=1)
+    asked = await app.receive(place, "Please keep nothing in mind today")
+    await drain(app, asked)
+    assert app.replies(asked)[0] == "I keep nothing in mind."
+    assert await undo(app, asked) == say("en", "control_undone")
+    assert await app.wiring.controls.off(asked.person) is None
+
+
+async def test_a_message_that_only_looked_something_up_waits(app: App) -> None:
+    """Where no tool has changed anything, the message waits for the model as any other."""
+    app.script_calls(("memory_settings", {"action": "show_memories"}))
+    fail_after_the_tools(app, times=-1)
+    asked = await app.receive(app.slack.place(), "What do you know of me?")
+    await drain(app, asked)
+    assert app.replies(asked) == [WAITING]
+    assert app.event(asked)["status"] == "waiting"
 
 
 async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: App) -> None:

@@ -111,6 +111,11 @@ class ControlTools:
         """The messages to show the person after the reply."""
         return list(self._shown.values())
 
+    @property
+    def changed(self) -> bool:
+        """Whether something was changed that has an Undo."""
+        return bool(self._done)
+
     def __contains__(self, name: str) -> bool:
         return name == SETTINGS_TOOL or (name == VIEW_TOOL and self._in_dm)
 

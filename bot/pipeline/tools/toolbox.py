@@ -119,6 +119,17 @@ class Toolbox:
             shown=[*shown, *controls.shown],
         )
 
+    @property
+    def acted(self) -> bool:
+        """Whether calls have changed something: an attempt without this toolbox has no Undo of it.
+
+        What was only shown or proposed is no change.
+        """
+        if not self._calls:
+            return False
+        _, controls = self._tools
+        return bool(self.results.changes or self.results.questions or controls.changed)
+
     def _refusal(self, refused: RefusedProposal) -> PayloadMaker:
         async def shown(person: Person, language: Language) -> Payload:
             del person
