@@ -82,6 +82,16 @@ _CLAIM: LiteralString = (
     " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
     f" AND {AWAY}) AS unserved"
 )
+_MESSAGE: LiteralString = "team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
+_EDIT: LiteralString = (
+    "UPDATE inbox_events SET changed_ts = %(changed)s,"
+    " event_id = CASE status WHEN 'waiting' THEN %(event)s ELSE event_id END,"
+    # `message` is NULL unless it waits: then nothing else changes.
+    " revision = revision + CASE WHEN message->>'text' <> %(text)s THEN 1 ELSE 0 END,"
+    " edited_at = CASE WHEN message->>'text' <> %(text)s THEN now() ELSE edited_at END,"
+    " message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text))"
+    f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
+)
 
 
 class Inbox:
@@ -178,25 +188,32 @@ class Inbox:
         [row] = rows
         return ClaimedMessage(**{**row, "message": Message(**row["message"])})
 
-    async def edit(self, team_id: str, channel_id: str, ts: str, thread: str, text: str) -> None:
+    async def edit(
+        self,
+        team_id: str,
+        channel_id: str,
+        ts: str,
+        thread: str,
+        text: str,
+        *,
+        event_id: str,
+        changed_ts: str,
+    ) -> None:
         """Replace the text of a message that waits or is being answered by its edited text.
 
-        Slack also reports a message as changed when it unfurled a link: the same text is no edit.
+        The same text is no edit. `event_id` and `changed_ts` are the id and the ts of the edit's
+        event. The ts is stored for a message that was handled, too: an event that is older than the
+        newest one of its message changes nothing.
         """
-        new = storable(text)
-        await self._touch(
-            "UPDATE inbox_events SET revision = revision + 1, edited_at = now(),"
-            " message = jsonb_set(message, '{text}', to_jsonb(%s::text))"
-            " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'"
-            " AND message->>'text' <> %s",
-            (new, team_id, channel_id, ts, new),
-            thread,
-        )
+        message = {"team": team_id, "channel": channel_id, "ts": ts}
+        change = {"text": storable(text), "event": event_id, "changed": changed_ts}
+        await self._touch(_EDIT, {**message, **change}, thread)
 
-    async def reopen(self, message: Message) -> None:
+    async def reopen(self, message: Message, *, changed_ts: str) -> None:
         """Answer an edited message again, if it was answered in the last day.
 
-        `message` names the event that told of the edit: delivered again, it changes nothing.
+        `message` names the event that told of the edit, and `changed_ts` is its ts: delivered
+        again, or after a newer one, it changes nothing.
         """
         scope = {THREAD_SETTING: message.thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
@@ -204,50 +221,50 @@ class Inbox:
                 "UPDATE inbox_events e SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
                 " spared = attempts, failures = 0, crashes = 0, lone_crashes = 0,"
-                " claimed_by = NULL,"
-                " interrupted = false, finished_at = NULL, held_since = NULL"
-                " WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
+                " claimed_by = NULL, interrupted = false, finished_at = NULL, held_since = NULL"
+                f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
                 " AND user_id = %(user)s AND event_id <> %(event)s"
                 " AND status IN ('done', 'failed') AND received_at > now() - interval '1 day'"
                 " AND EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id"
                 " AND t.channel_id = e.channel_id AND t.question_ts = e.ts"
                 " AND t.reply_ts <> '{}') RETURNING id",
-                {
-                    "message": Jsonb(message.as_json()),
-                    "event": message.event_id,
-                    "team": message.team_id,
-                    "channel": message.channel_id,
-                    "ts": message.ts,
-                    "user": message.user_id,
-                },
+                {**_values(message), "message": Jsonb(message.as_json()), "changed": changed_ts},
             )
             if await found.fetchone() is not None:
                 await self._schedule(connection, message.thread, _limits(message.person))
 
-    async def withdraw(self, team_id: str, channel_id: str, ts: str, thread: str) -> None:
-        """Mark a deleted message as withdrawn: its turn ends, and its answer is deleted."""
+    async def withdraw(
+        self, team_id: str, channel_id: str, ts: str, thread: str, *, changed_ts: str
+    ) -> None:
+        """Mark a deleted message as withdrawn: its turn ends, and its answer is deleted.
+
+        Of a message that was handled only `changed_ts`, the ts of the event, is stored: an edit
+        that is delivered later does not bring it back.
+        """
         scope = {THREAD_SETTING: thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             found = await connection.execute(
-                "UPDATE inbox_events SET status = 'withdrawn', message = NULL,"
-                " interrupted = true, finished_at = now()"
-                " WHERE team_id = %s AND channel_id = %s AND ts = %s AND status = 'waiting'"
-                " RETURNING attempts",
-                (team_id, channel_id, ts),
+                "UPDATE inbox_events SET changed_ts = GREATEST(changed_ts, %(changed)s),"
+                " status = CASE status WHEN 'waiting' THEN 'withdrawn' ELSE status END,"
+                " message = NULL, interrupted = true, finished_at = COALESCE(finished_at, now())"
+                f" WHERE {_MESSAGE} RETURNING status, attempts",
+                {"team": team_id, "channel": channel_id, "ts": ts, "changed": changed_ts},
             )
             row = await found.fetchone()
-            if row is not None and row["attempts"]:
+            if row is not None and row["status"] == "withdrawn" and row["attempts"]:
                 await self._schedule(connection, thread, Limits())
 
-    async def interrupt(self, thread: str) -> bool:
+    async def interrupt(self, thread: str, *, stopped_ts: str = "") -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
 
-        Returns whether a message is being answered there, or will be again.
+        `stopped_ts` is the ts of the event, ``""`` for none: what was written or edited after it is
+        answered. Returns whether a message is being answered there, or will be again.
         """
         return await self._touch(
-            "UPDATE inbox_events SET interrupted = true WHERE thread = %s AND status = 'waiting'"
-            " AND attempts > 0",
-            (thread,),
+            "UPDATE inbox_events SET interrupted = interrupted OR %(stopped)s = ''"
+            " OR GREATEST(ts, changed_ts) < %(stopped)s"
+            " WHERE thread = %(thread)s AND status = 'waiting' AND attempts > 0",
+            {"thread": thread, "stopped": stopped_ts},
             thread,
         )
 
@@ -277,18 +294,14 @@ class Inbox:
         raise_if_changed(rows[0] if rows else None, claimed)
         return True
 
-    async def restart(self, claimed: ClaimedMessage) -> None:
+    async def restart(self, claimed: ClaimedMessage, *, held: bool = False) -> None:
         """Record that this attempt ended without a fault of the message, which is answered again.
 
-        Raises `Interrupted`, as does `postpone`, but not for an edit.
+        `held`: it waits for the model, behind another one of its thread. Raises `Interrupted`, as
+        does `postpone`, but not for an edit.
         """
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await _spare(connection, claimed)
-
-    async def hold(self, claimed: ClaimedMessage) -> None:
-        """Record that a message waits for the model, behind another one of its thread."""
-        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
-            await _spare(connection, claimed, held=True)
+            await _spare(connection, claimed, held=held)
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
         """Schedule a message, and its thread behind it, in `delay` seconds: the model is away."""
@@ -389,7 +402,9 @@ class Inbox:
             thread=thread,
         )
 
-    async def _touch(self, statement: Any, parameters: tuple[str, ...], thread: str) -> bool:
+    async def _touch(
+        self, statement: LiteralString, parameters: dict[str, str], thread: str
+    ) -> bool:
         scope = {THREAD_SETTING: thread}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             done = await connection.execute(statement, parameters)
@@ -419,7 +434,7 @@ def _values(message: Message) -> dict[str, Any]:
 
 
 async def _spare(
-    connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool = False
+    connection: AsyncConnection[DictRow], claimed: ClaimedMessage, *, held: bool
 ) -> None:
     spared = await connection.execute(
         "UPDATE inbox_events SET spared = spared + 1, claimed_by = NULL,"

@@ -66,7 +66,7 @@ class ChangeEvents:
                 deleted = {**deleted, "ts": event.get("deleted_ts")}
                 await self._message_deleted(body, team, channel, deleted)
             case "agent_session_stopped", _:
-                await self._stopped(team, channel, str(event.get("thread_ts")))
+                await self._stopped(event, team, channel)
             case "agent_session_title_changed", _:
                 thread = thread_key(team, channel, str(event.get("thread_ts")))
                 await self.sessions.note_renamed(thread)
@@ -95,45 +95,56 @@ class ChangeEvents:
         if event.get("tab") == "home":
             await self.home_publisher.opened(person, slack_hash=_shown(event))
 
-    async def _stopped(self, team: str, channel: str, thread_ts: str) -> None:
+    async def _stopped(self, event: Mapping[str, Any], team: str, channel: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
-        if not await self.inbox.interrupt(thread_key(team, channel, thread_ts)):
+        thread_ts, stopped_ts = str(event.get("thread_ts")), str(event.get("event_ts") or "")
+        thread = thread_key(team, channel, thread_ts)
+        if not await self.inbox.interrupt(thread, stopped_ts=stopped_ts):
             await self.sessions.activate(team, channel, thread_ts, wait=False)
 
     async def _message_changed(self, body: Mapping[str, Any], team: str, channel: str) -> None:
         """Store an edited text; let an answered message be answered again, in the same place."""
         event = body["event"]
-        edited = event.get("message") or {}
-        before = event.get("previous_message") or edited
+        edited, before = event.get("message") or {}, event.get("previous_message") or {}
         # Slack leaves a tombstone in the place of a deleted message that has replies.
         if edited.get("subtype") == "tombstone":
-            await self._message_deleted(body, team, channel, before)
+            await self._message_deleted(body, team, channel, before or edited)
             return
         text = storable(str(edited.get("text")))
+        # Slack also says so when it adds a preview to a link.
+        if "text" in before and storable(str(before["text"])) == text:
+            return
         unknown = await self._unknown_message(body)
         # A message that does not address the bot may be older than the bot's part in its thread.
         if unknown is not None and unknown.addressed:
             await self.inbox.store(replace(unknown, text=text))
         ts, thread = _ts_and_thread(team, channel, edited)
-        await self.inbox.edit(team, channel, ts, thread, text)
+        event_id, changed_ts = str(body.get("event_id")), _changed_ts(event)
+        await self.inbox.edit(
+            team, channel, ts, thread, text, event_id=event_id, changed_ts=changed_ts
+        )
         bot_user_id = await self.slack.bot_user_id(team)
         question, words = plain(text, bot_user_id), typed(text, bot_user_id)
-        await self.source_updates.reword(team, channel, ts, thread, question=question, words=words)
-        if _says_other(event, text):
+        await self.source_updates.reword(
+            team, channel, ts, thread, question=question, words=words, changed_ts=changed_ts
+        )
+        if "text" in before:
             await self._update_source(team, channel, before)
             message = await self._message(body, "message")
             if message is not None:
-                await self.inbox.reopen(replace(message, event_id=str(body.get("event_id"))))
+                await self.inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
 
     async def _message_deleted(
         self, body: Mapping[str, Any], team: str, channel: str, deleted: Mapping[str, Any]
     ) -> None:
-        unknown = await self._unknown_message(body)
+        unknown, changed_ts = await self._unknown_message(body), _changed_ts(body["event"])
         if unknown is not None:
             await self.inbox.store_withdrawn(unknown)
         ts, thread = _ts_and_thread(team, channel, deleted)
-        await self.inbox.withdraw(team, channel, ts, thread)
-        await self.source_updates.reword(team, channel, ts, thread, question="", words="")
+        await self.inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
+        await self.source_updates.reword(
+            team, channel, ts, thread, question="", words="", changed_ts=changed_ts
+        )
         await self._update_source(team, channel, deleted)
 
     async def _unknown_message(self, body: Mapping[str, Any]) -> Message | None:
@@ -168,10 +179,9 @@ def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple
     return ts, thread_key(team, channel, str(message.get("thread_ts") or ts))
 
 
-def _says_other(event: Mapping[str, Any], text: str) -> bool:
-    """Say whether a changed message says something else: previews of links change it, too."""
-    before = event.get("previous_message") or {}
-    return "text" in before and storable(str(before["text"])) != text
+def _changed_ts(event: Mapping[str, Any]) -> str:
+    """Return when a message was edited or deleted: the ts of the event, not of the message."""
+    return str(event.get("ts") or "")
 
 
 def _shown(event: Mapping[str, Any]) -> str:

@@ -58,13 +58,22 @@ class SourceUpdates:
     consent: ConsentMode
 
     async def reword(
-        self, team_id: str, channel_id: str, ts: str, thread: str, *, question: str, words: str
+        self,
+        team_id: str,
+        channel_id: str,
+        ts: str,
+        thread: str,
+        *,
+        question: str,
+        words: str,
+        changed_ts: str,
     ) -> None:
         """Store the edited text of an answered message; an empty text means it was deleted.
 
         Memories that were not formed yet are formed from the new words; those that were follow.
         One that was forgotten stays so, whatever it is edited to. While memory is off new words are
-        not kept; credentials never are. The exchange is no longer shared.
+        not kept; credentials never are. The exchange is no longer shared. Nothing is replaced where
+        the inbox has stored a newer event of the message than the one of `changed_ts`.
         """
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
@@ -74,6 +83,9 @@ class SourceUpdates:
                 " AND channel_id = %s AND question_ts = %s"
                 # Slack also says so when it adds a preview to a link.
                 " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
+                " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
+                " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
+                " AND e.changed_ts > %s)"
                 " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
                 (
                     question,
@@ -84,6 +96,7 @@ class SourceUpdates:
                     ts,
                     question,
                     words,
+                    changed_ts,
                 ),
             )
             for row in await changed.fetchall():

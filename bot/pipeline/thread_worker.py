@@ -261,7 +261,7 @@ class ModelOutages:
     async def hold_behind(self, claimed: ClaimedMessage) -> None:
         """Let a message wait behind a held one of its thread, and say so to its author."""
         await self._fixed_replies.announce_wait(claimed, "held_down")
-        await self._inbox.hold(claimed)
+        await self._inbox.restart(claimed, held=True)
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:
         """Record that the model answered: messages that wait for it are retried at once."""

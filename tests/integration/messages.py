@@ -41,3 +41,13 @@ def following(first: Message, text: str = "more", **changes: Any) -> Message:
         thread_ts=first.thread_ts,
     )
     return replace(later, **changes)
+
+
+LATER = "1900000000.000100"
+"""The ts of an event after all others."""
+
+
+def change() -> dict[str, str]:
+    """Return the id and the ts of an event that a message was edited by, later than any before."""
+    number = next(_numbers)
+    return {"event_id": f"EvC{number}", "changed_ts": f"18000{number:05}.000100"}

@@ -26,6 +26,7 @@ from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, person_transaction, transaction
 from playground.blocks import view_errors
 from tests.integration.app import App, MakeApp
+from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -324,11 +325,15 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
     queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
-        await app.wiring.inbox.edit(*where, "I love natto")
+        await app.wiring.inbox.edit(*where, "I love natto", **change())
         updates = app.wiring.source_updates
-        await updates.reword(*where, question="I love natto", words="I love natto")
+        await updates.reword(
+            *where, question="I love natto", words="I love natto", changed_ts=LATER
+        )
     assert nothing_kept(app, answered)
-    await app.wiring.inbox.reopen(replace(answered, event_id="Ev2", text="I love natto"))
+    await app.wiring.inbox.reopen(
+        replace(answered, event_id="Ev2", text="I love natto"), changed_ts=LATER
+    )
     assert await app.wiring.controls.incognito.end(who)
     for message in (edited, answered, queued):
         await app.answering.drain(message.thread)
@@ -454,6 +459,7 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
         said.thread,
         question="I love natto",
         words="I love natto",
+        changed_ts=LATER,
     )
     assert nothing_kept(app, said)
     await app.wiring.controls.resume(who)
@@ -495,7 +501,12 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert nothing_kept(app, said)
     edited = said.ts, said.thread
     await app.wiring.source_updates.reword(
-        said.team_id, said.channel_id, *edited, question="I love natto", words="I love natto"
+        said.team_id,
+        said.channel_id,
+        *edited,
+        question="I love natto",
+        words="I love natto",
+        changed_ts=LATER,
     )
     assert nothing_kept(app, said)
 

@@ -24,6 +24,7 @@ from memory import FORMATION_SECTION, Person, transaction
 from tests.conftest import login_of
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.kioku_process import Ended, ended
+from tests.integration.messages import LATER
 
 ADVICE = say("en", "feedback_length")
 
@@ -384,14 +385,16 @@ async def test_other_words_are_not_shared(admin: App) -> None:
     await rate(app, asked)
     assert len(await read_shared(app.pool, asked.team_id)) == 1
     place, edited = (asked.team_id, asked.channel_id, asked.ts, asked.thread), "Am I paid enough?"
-    await app.wiring.source_updates.reword(*place, question=edited, words=edited)
+    await app.wiring.source_updates.reword(*place, question=edited, words=edited, changed_ts=LATER)
     assert await read_shared(app.pool, asked.team_id) == []
     assert app.rows("SELECT rating, shared FROM feedback") == [{"rating": "bad", "shared": False}]
     await rate(app, asked)
     view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {app.turn(asked)['id']}")
     [(_, shared)] = await read_shared(app.pool, asked.team_id)
     assert shared.question == edited
-    await app.wiring.inbox.reopen(replace(asked, text="And fairly?", event_id="EvEdited"))
+    await app.wiring.inbox.reopen(
+        replace(asked, text="And fairly?", event_id="EvEdited"), changed_ts=LATER
+    )
     await app.answering.drain(asked.thread)
     assert app.turn(asked)["question"] == "And fairly?"
     assert await read_shared(app.pool, asked.team_id) == []

@@ -23,7 +23,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message
 from memory import DM, Pool, create_pool, memory_view, transaction
 from tests.conftest import owner_rows
-from tests.integration.messages import following, message
+from tests.integration.messages import LATER, change, following, message
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -205,11 +205,11 @@ async def test_an_edit_reaches_a_message_that_waits(
     """An edited message that waits is answered as edited; an answered one is not touched."""
     asked = message("old")
     await inbox.store(asked)
-    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "ne\x00w")
+    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "ne\x00w", **change())
     waiting = await taken(inbox, asked.thread)
     assert waiting.message == replace(asked, text="new")
     await done(pool, waiting)
-    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "newer")
+    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "newer", **change())
     assert stored(database, asked.thread)[0]["message"] is None
 
 
@@ -218,9 +218,13 @@ async def test_the_same_text_is_no_edit(inbox: Inbox) -> None:
     asked = message("see https://a.example")
     await inbox.store(asked)
     waiting = await taken(inbox, asked.thread)
-    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "see https://a.example")
+    await inbox.edit(
+        "T1", asked.channel_id, asked.ts, asked.thread, "see https://a.example", **change()
+    )
     await inbox.read_flags(waiting)
-    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "see https://b.example")
+    await inbox.edit(
+        "T1", asked.channel_id, asked.ts, asked.thread, "see https://b.example", **change()
+    )
     with pytest.raises(Edited):
         await inbox.read_flags(waiting)
 
@@ -231,7 +235,7 @@ async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) ->
     await inbox.store(asked)
     waiting = await taken(inbox, asked.thread)
     await inbox.read_flags(waiting)
-    await inbox.withdraw("T1", asked.channel_id, asked.ts, asked.thread)
+    await inbox.withdraw("T1", asked.channel_id, asked.ts, asked.thread, changed_ts=LATER)
     with pytest.raises(Withdrawn):
         await inbox.read_flags(waiting)
     assert await inbox.claim(asked.thread) is None
@@ -249,8 +253,8 @@ async def test_edits_and_deletions_of_others_touch_nothing(
     asked = message("mine")
     await inbox.store(asked)
     named = {"team_id": "T1", "channel_id": asked.channel_id, "ts": asked.ts, **changes}
-    await inbox.edit(**named, thread=asked.thread, text="changed")
-    await inbox.withdraw(**named, thread=asked.thread)
+    await inbox.edit(**named, thread=asked.thread, text="changed", **change())
+    await inbox.withdraw(**named, thread=asked.thread, changed_ts=LATER)
     [row] = stored(database, asked.thread)
     assert row["status"] == "waiting"
     assert row["message"]["text"] == "mine"
@@ -269,6 +273,24 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
         await inbox.read_flags(running)
     assert await inbox.read_flags(elsewhere)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
+
+
+async def test_stop_counts_for_what_was_written_before_it(inbox: Inbox) -> None:
+    """Delivered again, Stop does not end the answer to what was written or edited after it."""
+    asked = message()
+    await inbox.store(asked)
+    running = await taken(inbox, asked.thread)
+    before, after = message().ts, change()
+    assert await inbox.interrupt(asked.thread, stopped_ts="1600000000.000100")
+    assert await inbox.read_flags(running)
+    where = ("T1", asked.channel_id, asked.ts, asked.thread)
+    await inbox.edit(*where, "edited", **after)
+    edited = await taken(inbox, asked.thread)
+    assert await inbox.interrupt(asked.thread, stopped_ts=before)
+    assert await inbox.read_flags(edited)
+    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
+    with pytest.raises(Stopped):
+        await inbox.read_flags(edited)
 
 
 async def test_an_attempt_that_was_taken_over_is_told(

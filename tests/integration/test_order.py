@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.inbox import ANSWER
+from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
 from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
@@ -223,10 +223,111 @@ async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose edit is delivered first is answered as edited, and once."""
     place = app.slack.place()
     message = written(app, place, "I like ramen")
-    await app.changes.note(changed(message, "I like sushi"))
+    edited = changed(message, "I like sushi")
+    await app.changes.note(edited)
     assert not await app.wiring.inbox.store(message)
     await app.answering.drain(message.thread)
+    await app.changes.note(edited)
+    assert app.event(message)["status"] == "done"
     assert asked(app) == ["I like sushi"]
+
+
+@pytest.mark.parametrize("delivered", [True, False], ids=["again", "late"])
+async def test_an_edit_that_comes_after_a_newer_one_changes_nothing(
+    app: App, delivered: bool
+) -> None:
+    """Of two edits the newer one counts, also where the older is delivered after it, or again."""
+    place = app.slack.place()
+    message = await app.ask(place, "hello")
+    older = changed(message, "hello, one")
+    newer = {**changed(message, "hello, two"), "event_id": f"EvN{message.ts}"}
+    for event in (older, newer) if delivered else (newer,):
+        await app.changes.note(event)
+        await app.answering.drain(message.thread)
+    before = asked(app)
+    await app.changes.note(older)
+    assert app.event(message)["status"] == "done"
+    assert app.turn(message)["question"] == "hello, two"
+    await app.answering.drain(message.thread)
+    assert asked(app) == before
+    assert before[-1] == "hello, two"
+
+
+async def test_an_older_edit_does_not_replace_one_that_waits(app: App) -> None:
+    """A message that waits is answered as its newest edit reads, in whatever order they came."""
+    message = await app.receive(app.slack.place(), "hello")
+    older = changed(message, "hello, one")
+    newer = {**changed(message, "hello, two"), "event_id": f"EvN{message.ts}"}
+    for event in (newer, older):
+        await app.changes.note(event)
+    await app.answering.drain(message.thread)
+    assert asked(app) == ["hello, two"]
+
+
+async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: App) -> None:
+    """An answered message that was edited and then deleted stays deleted, whatever comes late."""
+    message = await app.ask(app.slack.place(), "hello")
+    edited = changed(message, "I love ramen")
+    await app.changes.note(changed(message, None))
+    await app.changes.note(edited)
+    event, turn = app.event(message), app.turn(message)
+    assert (event["status"], event["message"]) == ("done", None)
+    assert (turn["question"], turn["words"]) == ("", "")
+    await app.answering.drain(message.thread)
+    assert asked(app) == ["hello"]
+
+
+async def test_an_edit_before_the_answer_is_not_answered_again(app: App) -> None:
+    """Delivered again after the answer, the edit of a message that waited changes nothing."""
+    message = await app.receive(app.slack.place(), "hello")
+    edited = changed(message, "hello, you")
+    await app.changes.note(edited)
+    await app.answering.drain(message.thread)
+    await app.changes.note(edited)
+    assert app.event(message)["status"] == "done"
+    assert asked(app) == ["hello, you"]
+
+
+async def test_an_edit_that_was_half_applied_is_completed(app: App) -> None:
+    """An edit whose process died before it was answered again is, when Slack delivers it again."""
+    message = await app.ask(app.slack.place(), "hello")
+    edited = changed(message, "hello, you")
+    await app.wiring.inbox.edit(
+        *(message.team_id, message.channel_id, message.ts, message.thread, "hello, you"),
+        event_id=edited["event_id"],
+        changed_ts=edited["event"]["ts"],
+    )
+    await app.changes.note(edited)
+    await app.answering.drain(message.thread)
+    assert asked(app) == ["hello", "hello, you"]
+
+
+async def test_a_preview_of_a_link_does_nothing(app: App) -> None:
+    """Slack reports a message as changed when it adds a preview: nothing is stored or scheduled."""
+    place = app.slack.place(channel="public")
+    bot = app.slack.bot_user_id
+    message = written(app, place, f"<@{bot}> see https://a.example", thread_ts=place.root)
+    message = replace(message, ts=f"{time.time() - 30:.6f}")
+    await app.changes.note(changed(message, message.text))
+    assert app.find("inbox_events", message) is None
+    assert app.jobs(READ_FOLLOW_UPS) == []
+
+
+async def test_a_stop_that_is_delivered_again_ends_no_newer_answer(app: App) -> None:
+    """Stop is about what was being answered then, not about what was written after it."""
+    place = app.slack.place()
+    stopped = {
+        "type": "agent_session_stopped",
+        "channel": place.channel,
+        "user": place.user,
+        "event_ts": f"{time.time() - 60:.6f}",
+    }
+    message = await app.receive(place, "hello")
+    running = await app.wiring.inbox.claim(message.thread)
+    assert running is not None
+    event = {**stopped, "thread_ts": message.thread_ts}
+    await app.changes.note({"event_id": "EvS", "team_id": message.team_id, "event": event})
+    assert await app.wiring.inbox.read_flags(running)
 
 
 async def test_changes_of_old_messages_bring_nothing_up(app: App) -> None:

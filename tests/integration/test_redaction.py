@@ -12,6 +12,7 @@ from psycopg import sql
 from bot.locale import say
 from bot.pipeline.threads import read_thread
 from tests.integration.app import App
+from tests.integration.messages import LATER
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
 
 pytestmark = pytest.mark.one_database
@@ -116,7 +117,13 @@ async def test_an_edited_message_is_redacted(app: App) -> None:
     asked = await app.ask(place, "hello there")
     text = f"hello, my password is {_WORD}"
     await app.wiring.source_updates.reword(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, question=text, words=text
+        asked.team_id,
+        asked.channel_id,
+        asked.ts,
+        asked.thread,
+        question=text,
+        words=text,
+        changed_ts=LATER,
     )
     turn = app.turn(asked)
     assert turn["question"] == turn["words"] == "hello, my password is [password removed]"

@@ -17,6 +17,7 @@ from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, answering, whole
+from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 SET, LINE = "agents.sessions.setStatus", "assistant.threads.setStatus"
@@ -280,7 +281,9 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
         words="",
         bot_user_id="B",
     )
-    await app.wiring.inbox.withdraw(asked.team_id, asked.channel_id, asked.ts, asked.thread)
+    await app.wiring.inbox.withdraw(
+        asked.team_id, asked.channel_id, asked.ts, asked.thread, changed_ts=LATER
+    )
     await app.answering.drain(asked.thread)
     assert session(app.slack, of(place, asked)) == "active"
 
@@ -297,6 +300,7 @@ async def test_stop_ends_a_session_without_a_turn(app: App) -> None:
         "user": place.user,
         "thread_ts": asked.thread_ts,
         "streaming_message_ts": [],
+        "event_ts": LATER,
     }
     await app.changes.note(
         {"team_id": team, "authorizations": [{"team_id": team}], "event": stopped}

@@ -21,6 +21,7 @@ from memory import (
     FormationUnavailable,
 )
 from tests.integration.app import App, MakeApp
+from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -283,7 +284,9 @@ async def test_a_question_deleted_while_answered_leaves_no_words(app: App) -> No
     """A question that is taken back stops its answer, and nothing of it is kept or formed."""
     place = app.slack.place()
     asked, task = await answering_slowly(app, place)
-    await app.wiring.inbox.withdraw(asked.team_id, asked.channel_id, asked.ts, asked.thread)
+    await app.wiring.inbox.withdraw(
+        asked.team_id, asked.channel_id, asked.ts, asked.thread, changed_ts=LATER
+    )
     await asyncio.wait_for(task, 15)
     assert app.replies(asked) == []
     turn = app.turn(asked)
@@ -303,7 +306,7 @@ async def test_an_edit_during_the_answer_begins_it_anew(app: App) -> None:
     app.stand_in.call("/_model/settings", {"token_ms": 0})
     app.script("About sushi.")
     await app.wiring.inbox.edit(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi"
+        asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi", **change()
     )
     await asyncio.wait_for(task, 15)
     assert app.replies(asked) == ["About sushi."]
@@ -320,7 +323,7 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     await app.wiring.inbox.edit(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi"
+        asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi", **change()
     )
     view = await app.wiring.turn_dependencies.audiences.view(asked)
     turn_row, _ = await app.wiring.turns.begin(
@@ -343,7 +346,7 @@ async def test_edits_are_no_failures(app: App) -> None:
     asked, task = await answering_slowly(app, place)
     for number in range(4):
         await app.wiring.inbox.edit(
-            asked.team_id, asked.channel_id, asked.ts, asked.thread, f"I like {number}"
+            asked.team_id, asked.channel_id, asked.ts, asked.thread, f"I like {number}", **change()
         )
         async with asyncio.timeout(15):
             # Edited before the next attempt has begun, it would be answered by that one.
