@@ -224,6 +224,44 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
     assert len(waiting(app)) == 7
 
 
+async def test_a_second_outage_is_planned_beside_the_first(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first one's list goes on with its next page, the second has a list of its own."""
+    monkeypatch.setattr("bot.pipeline.backfill.backfill._CONVERSATIONS", 1)
+    await listening(app).mark()
+    for number in range(2):
+        app.slack.place(text=f"number {number}")
+    await missed(app, 600)
+    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+    await missed(app)
+    [first, second] = app.take_jobs(CATCH_UP)
+    assert (bool(first["cursor"]), second.get("cursor", "")) == (True, "")
+    assert float(first["since"]) < float(second["since"])
+
+
+async def test_a_conversation_read_in_part_is_read_again_after_a_second_outage(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack lists the newest messages first: the next pages do not have what came since."""
+    monkeypatch.setattr("bot.pipeline.backfill.messages.PAGE", 2)
+    monkeypatch.setattr("bot.pipeline.backfill.backfill._PAGES_AT_ONCE", 1)
+    await listening(app).mark()
+    place = app.slack.place(text="number 0")
+    for number in range(1, 5):
+        app.slack.say(place.user, text=f"number {number}")
+    await missed(app, 600)
+    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+    app.rows("DELETE FROM catching_up WHERE channel_id <> %s", place.channel)
+    await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
+    assert len(waiting(app)) == 2
+    for number in range(5, 8):
+        app.slack.say(place.user, text=f"number {number}")
+    await missed(app)
+    await caught_up(app)
+    assert {f"number {number}" for number in range(8)} <= set(waiting(app))
+
+
 async def test_a_list_that_slack_refuses_is_not_asked_for_again(app: App) -> None:
     """The next outage is caught up with as before; a failure of Slack's is tried again."""
     await listening(app).mark()

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import psycopg
 import pytest
 
 from bot.locale import LANGUAGES, say
@@ -208,6 +209,18 @@ async def test_tokens_that_cannot_be_counted_cost_no_answer(make_app: MakeApp) -
     app = await make_app(workspace_tokens_per_day=5)
     await app.pool.close()
     await app.wiring.quotas.spend("T1", tokens_used(7))
+
+
+async def test_a_process_ends_without_waiting_for_its_counts(make_app: MakeApp) -> None:
+    """PostgreSQL that does not answer holds up the end of a process for two seconds at most."""
+    app = await make_app()
+    with psycopg.connect(app.database) as owner:
+        owner.execute("LOCK TABLE token_use")
+        await app.wiring.quotas.spend("T1", tokens_used(7))
+        async with asyncio.timeout(20):
+            await app.wiring.quotas.close()
+    await app.wiring.quotas.written()
+    assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 7}]
 
 
 async def test_a_caller_of_the_api_is_told_too(make_app: MakeApp) -> None:

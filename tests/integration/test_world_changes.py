@@ -168,6 +168,21 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     assert row["deactivated_at"] is None
 
 
+async def test_one_workspace_without_an_answer_keeps_nobody_elsewhere(app: App) -> None:
+    """People of a workspace whose token is refused are not erased; those of others are."""
+    gone = app.slack.place()
+    await app.ask(gone, "I love ramen")
+    await gone_for(app, gone, 30.1)
+    app.rows(
+        "INSERT INTO person_settings (team_id, user_id, deactivated_at)"
+        " SELECT 'T0REFUSED', 'U0' || number, now() - interval '60 days'"
+        " FROM generate_series(1, 40) AS number"
+    )
+    people = Profiles(app.pool, app.slack.installations())
+    assert await erase_deactivated(app.pool, people) == 1
+    assert await remembered(app, gone.user) == []
+
+
 async def test_users_info_tells_of_a_deactivation(app: App) -> None:
     """If the event was missed, asking Slack for a profile finds the account deactivated."""
     place = app.slack.place()

@@ -166,8 +166,9 @@ class Backfill:
             return await found.fetchone()
 
     async def _done(self, row: DictRow, cursor: str) -> None:
-        key = (row["team_id"], row["channel_id"], row["thread_ts"])
-        where = "WHERE team_id = %s AND channel_id = %s AND thread_ts = %s"
+        # Another cursor: a later outage was planned meanwhile, and it is read from the beginning.
+        key = (row["team_id"], row["channel_id"], row["thread_ts"], row["cursor"])
+        where = "WHERE team_id = %s AND channel_id = %s AND thread_ts = %s AND cursor = %s"
         async with transaction(self._pool) as connection:
             if cursor:
                 await connection.execute(

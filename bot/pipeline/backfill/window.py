@@ -72,7 +72,7 @@ class BackfillWindow:
                     connection,
                     CATCH_UP,
                     queue=REPLIES,
-                    lock=f"{CATCH_UP}:{team}.{row['heard']}",
+                    lock=f"{CATCH_UP}:{team}",
                     team=team,
                     since=row["heard"],
                 )

@@ -73,12 +73,14 @@ class _Handlers:
         response.headers.update(_HEADERS)
         return response
 
-    def _knows(self, given: object) -> bool:
+    def _knows(self, request: web.Request, given: object) -> bool:
         code = str(given).strip().lower()
         if self._page.wrong_codes >= _MOST_WRONG_CODES:
             return False
         right = hmac.compare_digest(code.encode(), self._page.code.encode())
-        if code and not right:
+        # Otherwise an image in a page of another site could use up the attempts.
+        counted = request.headers.get("Sec-Fetch-Site") != "cross-site"
+        if code and not right and counted:
             self._page.wrong_codes += 1
             if self._page.wrong_codes == _MOST_WRONG_CODES:
                 tell(f"  {say('en', 'setup_closed')}")
@@ -87,10 +89,7 @@ class _Handlers:
     async def show(self, request: web.Request) -> web.Response:
         language = _language(request)
         code = request.query.get("code", "")
-        if request.headers.get("Sec-Fetch-Site") == "cross-site":
-            # The image of another site's page must not use up the attempts.
-            code = ""
-        if not self._knows(code):
+        if not self._knows(request, code):
             return _html(code_page(language, wrong=bool(code)), 403 if code else 200)
         if self._page.connected.is_set():
             return _html(starting_page(language, self._setup, ready=self._page.ready))
@@ -99,7 +98,7 @@ class _Handlers:
     async def take(self, request: web.Request) -> web.Response:
         language = _language(request)
         form = await request.post()
-        if not self._knows(form.get("code", "")):
+        if not self._knows(request, form.get("code", "")):
             return _html(code_page(language, wrong=True), 403)
         problem = ""
         if not self._page.connected.is_set():
@@ -121,7 +120,7 @@ class _Handlers:
         )
 
     async def status(self, request: web.Request) -> web.Response:
-        if not self._knows(request.query.get("code", "")):
+        if not self._knows(request, request.query.get("code", "")):
             return web.Response(status=403)
         return web.json_response({"ready": self._page.ready})
 
