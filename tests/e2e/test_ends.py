@@ -7,9 +7,16 @@ import pytest
 
 from bot.locale import say
 from tests.e2e.answers import STORY, live, slowly
+from tests.e2e.messages import Said
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
+
+
+def session(world: World, said: Said) -> str:
+    """Return the status of the session of a message's thread, "" where there is none."""
+    seen = world.playground(f"channels/{said.channel}/messages?as={said.human.id}")
+    return next((one["session"] for one in seen["threads"] if one["ts"] == said.ts), "")
 
 
 @pytest.mark.failed_calls(
@@ -17,7 +24,7 @@ pytestmark = pytest.mark.slow
     because="A hostile model's answer may be too long to end before the process does.",
 )
 def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
-    """Told to stop, it completes what it has begun, ends with 0 and loses no memory."""
+    """Told to stop, it completes what it has begun, its session too, and loses no memory."""
     world = own_world
     ann = world.human()
     slowly(world)
@@ -27,7 +34,9 @@ def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
         owner.execute("LOCK TABLE store")
         typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
         assert world.playground("commands", typed)["ok"]
+        assert session(world, said) == "processing"
         assert world.app.terminate() == 0
+        assert session(world, said) == "active"
     # Acknowledged, so answered, if only by saying that it could not be done.
     [told] = [message for message in world.seen(ann) if message.get("is_ephemeral")]
     assert told["text"] == say("en", "command_failed")
