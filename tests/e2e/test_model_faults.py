@@ -8,7 +8,6 @@ import pytest
 
 from bot.locale import say
 from tests.e2e.answers import STORY, goes_on
-from tests.e2e.essays import balanced, essay, substance
 from tests.e2e.messages import markdown
 from tests.e2e.world import World
 
@@ -91,38 +90,6 @@ def test_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World) -> Non
     reply = world.reply(said)
     assert reply.parts == [STORY]
     assert [message["ts"] for message in shown] == [message["ts"] for message in reply.messages]
-
-
-@pytest.mark.one_mode
-@pytest.mark.parametrize("characters", [11_400, 11_501, 12_001, 13_000, 30_000])
-@pytest.mark.parametrize("streams", [True, False], ids=["streamed", "posted"])
-def test_a_long_answer_comes_whole(world: World, characters: int, *, streams: bool) -> None:
-    """13,000 characters and more arrive whole, in parts whose code blocks are closed."""
-    ann = world.human()
-    text = essay(characters)
-    assert len(text) == characters
-    world.pace(chunk_chars=200)
-    world.script(text)
-    if not streams:
-        world.slack_fault("chat.startStream", error="unknown_method", times=99)
-    reply = world.ask(ann, "Tell me everything")
-    assert substance(*reply.parts) == substance(text)
-    assert [len(part) for part in reply.parts if len(part) > 12_000] == []
-    assert [part for part in reply.parts if not balanced(part)] == []
-    assert len(reply.parts) == -(-characters // 11_500)
-    assert goes_on(world, ann)
-
-
-@pytest.mark.one_mode
-def test_a_long_answer_in_one_code_block_comes_whole(world: World) -> None:
-    """A code block longer than a message goes on as code in the next one."""
-    lines = "\n".join(f"value_{number} = {number}" for number in range(1_200))
-    world.pace(chunk_chars=500)
-    world.script(f"```python\n{lines}\n```")
-    reply = world.ask(world.human(), "Write code")
-    assert len(reply.parts) > 1
-    assert all(part.startswith("```python\n") and balanced(part) for part in reply.parts)
-    assert substance(*reply.parts) == substance(lines)
 
 
 @pytest.mark.one_mode
