@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.messages import Json, Said, told
+from tests.e2e.messages import told
 from tests.e2e.world import World
-
-
-def raw_message(said: Said, text: str, kind: str = "message", **more: object) -> Json:
-    """Return the raw event for what stands in a channel at `said`, with another text."""
-    event = {
-        "type": kind,
-        "user": said.human.id,
-        "text": text,
-        "ts": said.ts,
-        "channel": said.channel,
-        "event_ts": said.ts,
-        **more,
-    }
-    return event | ({"channel_type": "channel"} if kind == "message" else {})
 
 
 def nothing_came_of(world: World, channel: str) -> bool:
@@ -63,41 +49,6 @@ def test_other_bots_are_not_answered(world: World) -> None:
     assert world.inbox(mine) == []
     assert world.formed(ann) == []
     assert len(world.answers(said)) == 1
-
-
-@pytest.mark.one_mode
-@pytest.mark.parametrize(
-    "subtype",
-    [
-        "bot_message",
-        "channel_join",
-        "channel_leave",
-        "channel_topic",
-        "channel_name",
-        "group_join",
-        "message_replied",
-        "reminder_add",
-        "tombstone",
-        "assistant_app_thread",
-        "something_new",
-    ],
-)
-def test_what_is_no_persons_message_is_not_answered(world: World, subtype: str) -> None:
-    """Joins, topics and other subtypes are acknowledged and that is all."""
-    ann = world.human()
-    said = world.say(ann, "hello everybody", channel=world.channel("public", ann))
-    [delivery] = world.event(raw_message(said, f"<@{world.bot}> hello", subtype=subtype))
-    assert delivery["outcome"] == "acked"
-    assert nothing_came_of(world, said.channel)
-
-
-@pytest.mark.one_mode
-def test_joining_people_are_not_greeted(world: World) -> None:
-    """Somebody who joins the channel is not written to."""
-    ann = world.human()
-    general = world.channel("public", ann)
-    world.playground("channels/update", {"channel": general, "add": [world.human().id]})
-    assert nothing_came_of(world, general)
 
 
 def test_what_is_said_to_somebody_else_is_left_to_them(world: World) -> None:

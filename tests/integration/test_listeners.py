@@ -52,9 +52,9 @@ class Client:
                     return list(told["deliveries"])
                 await asyncio.sleep(0.02)
 
-    async def event(self, raw: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    async def event(self, raw: dict[str, Any]) -> list[dict[str, Any]]:
         """Deliver an event; return how each delivery was answered."""
-        sent = await self.control("events", {"raw": raw, **more})
+        sent = await self.control("events", {"raw": raw})
         found = await self.delivered(min(sent["deliveries"]) - 1)
         return [d for d in found if d["number"] in sent["deliveries"]]
 
@@ -120,21 +120,6 @@ async def test_a_message_is_stored_before_slack_is_answered(client: Client) -> N
     [row] = client.stored(said["channel"])
     assert row["message"]["text"] == "I like tea"
     assert row["audience"] == "dm"
-
-
-async def test_four_deliveries_are_one_message(client: Client) -> None:
-    """The same event four times is acked four times and stored once."""
-    raw = {
-        "type": "message",
-        "channel": f"D{next(_numbers)}",
-        "channel_type": "im",
-        "user": "U1",
-        "ts": "1700000001.000100",
-        "text": "hi",
-    }
-    answered = await client.event(raw, deliveries=4)
-    assert [d["outcome"] for d in answered] == ["acked"] * 4
-    assert len(client.stored(raw["channel"])) == 1
 
 
 async def test_what_cannot_be_stored_is_not_acked(client: Client, pool: Pool) -> None:
