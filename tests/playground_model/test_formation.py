@@ -154,18 +154,6 @@ async def test_the_ramen_story(person: Person, at_once: bool) -> None:
     assert rows_now[key]["evidence"] == "ラーメンは味噌ラーメンが好き"
 
 
-async def test_the_ramen_story_in_english(person: Person) -> None:
-    """The same changes keep the key and remove the row in English."""
-    await person.says("I love ramen!!", "I like pasta too")
-    assert await person.names() == {"ramen": 100, "pasta": 80}
-    key = await person.key_of("ramen")
-    await person.says("For ramen, I like miso ramen", "I don't like pasta anymore")
-    rows = await person.rows()
-    assert list(rows) == [key]
-    assert rows[key]["food_name"] == "ramen"
-    assert "miso ramen" in rows[key]["description"]
-
-
 @pytest.mark.parametrize(
     "message",
     [

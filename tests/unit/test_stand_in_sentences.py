@@ -12,7 +12,6 @@ import yaml
 
 from bot.locale import Language, say
 from bot.views.suggestions import suggested_prompts
-from playground.model.formation import Memories
 from playground.model.lexicon import is_japanese
 from playground.model.prompt import Prompt, Tool, Turn
 from playground.model.replies import SAY
@@ -234,27 +233,6 @@ def test_each_example_of_the_table_fits_its_form(subtests: pytest.Subtests) -> N
             assert answered(text) != SAY["unknown"][is_japanese(text)]
 
 
-def test_an_allergy_is_not_what_one_likes() -> None:
-    """A new liking is not brought together with what the person is allergic to."""
-    assert answered("I like curry") == "Understood: **I like curry**."
-
-
-def test_a_dislike_after_a_dislike_forgets_nothing() -> None:
-    """ "I don't like pasta" after "I hate pasta" leaves the memory as it is."""
-    memories = Memories([], [])
-    memories.hear("I hate pasta")
-    [before] = memories.documents
-    memories.hear("I don't like pasta")
-    [after] = memories.documents
-    assert (after, after.removed, after.content["preference"]) == (before, False, 5)
-
-
-def test_a_doubt_is_no_interest() -> None:
-    """ "I don't think I like AWS" is not understood, so nothing is formed of it."""
-    assert statements("I don't think I like AWS") == []
-    assert answered("I don't think I like AWS") == SAY["unknown"][0]
-
-
 EVERYDAY = (ROOT / "tests" / "data" / "everyday_sentences.txt").read_text("utf-8").splitlines()
 
 
@@ -264,11 +242,6 @@ def test_everyday_sentences_get_the_honest_one(subtests: pytest.Subtests) -> Non
         with subtests.test(text=text):
             assert statements(text) == []
             assert answered(text) == SAY["unknown"][is_japanese(text)]
-
-
-def test_there_are_sixty_everyday_sentences() -> None:
-    """As many as were asked for, and no two alike."""
-    assert len(set(EVERYDAY)) == len(EVERYDAY) >= 60
 
 
 def test_the_page_of_the_documentation_is_the_table() -> None:
