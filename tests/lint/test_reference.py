@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from pydantic import BaseModel, Field
 
-from bench import scaling
 from docs.reference import generate
 from docs.reference.slack_reasons import EVENTS, SCOPES
 from tests.lint.tables import ROOT
@@ -52,10 +49,3 @@ def test_no_reason_is_left_of_a_scope_or_event_that_is_gone() -> None:
     manifest = (ROOT / "manifest.yml").read_text("utf-8")
     asked = {line.strip().removeprefix("- ") for line in manifest.splitlines()}
     assert {*SCOPES, *EVENTS} - asked == set()
-
-
-def test_the_worked_tables_follow_from_the_last_measurement() -> None:
-    """Scaling, capacity and costs are computed from bench/results/latest.json and the prices."""
-    metrics = json.loads((ROOT / "bench/results/latest.json").read_text("utf-8"))["metrics"]
-    for path, text in scaling.pages(metrics).items():
-        assert path.read_text("utf-8") == text, f"{path.name}: run make docs-reference"

@@ -7,14 +7,12 @@ import random
 import statistics
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from bench import charts, readme, report, scaling
-from bench.figures import Bar, bars, lines
 from bench.front_import import measure
 from bench.ground import Ground
 from bench.metrics import GOALS, Goal, undocumented
@@ -71,13 +69,6 @@ def test_a_missed_goal_and_a_leading_peer_need_a_reason() -> None:
     assert report.led(metrics) == ["turn_overhead_ms_p50"]
     assert report.unexplained(metrics) == []
     assert report.reason_for("bench_seconds", report.reasons()) is None
-
-
-def test_a_reason_holds_for_its_family() -> None:
-    """A metric without one of its own takes that of its longest beginning."""
-    written = {"reply_ready": "a", "reply_ready_ms_20": "b"}
-    assert report.reason_for("reply_ready_ms_20_p50", written) == "b"
-    assert report.reason_for("reply_ready_ms_p50", written) == "a"
 
 
 @pytest.mark.parametrize(
@@ -139,18 +130,6 @@ def test_tokens_are_counted_for_words_marks_and_other_characters() -> None:
     assert tokens("、。") == 2
 
 
-def test_figures_are_well_formed_and_fit_both_themes() -> None:
-    """They parse as XML, hold their texts, and bring colours for a dark page."""
-    drawn = (
-        bars("A & B", [("x", [Bar(name="one", value=3, colour=1, low=2, high=4)])], unit="ms"),
-        lines("C", [("one", [(1, 2), (3, 4)])], x_name="x", y_name="y"),
-    )
-    for figure in drawn:
-        ElementTree.fromstring(figure)
-        assert "prefers-color-scheme:dark" in figure
-    assert "A &amp; B" in drawn[0]
-
-
 def test_results_are_written_with_their_machine(tmp_path: Path) -> None:
     """The file says when, on what and by which plan, and keeps the metrics in order."""
     path = tmp_path / "results" / "latest.json"
@@ -158,17 +137,6 @@ def test_results_are_written_with_their_machine(tmp_path: Path) -> None:
     result = json.loads(path.read_text("utf-8"))
     assert list(result["metrics"]) == ["a", "b_p50", "b_p95"]
     assert (result["plan"], result["machine"]["cores"] > 0) == ("quick", True)
-
-
-def test_the_worked_table_follows_from_the_figures() -> None:
-    """A hundred thousand people are a hundred times a thousand; what was not measured says so."""
-    table = scaling.worked({"db_bytes_per_memory": 10_000.0})
-    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in table.splitlines()}
-    gigabytes = rows["Memories in PostgreSQL, with indexes (GB)"]
-    assert gigabytes[:3] == ["2", "200", "20,000"]
-    assert gigabytes[3] == "`db_bytes_per_memory` 10,000 |"
-    assert rows["SQL statements a second"][:3] == ["not measured"] * 3
-    assert rows["Messages a second, busiest hour"][:3] == ["0.556", "55.6", "5,556"]
 
 
 async def test_a_reply_is_timed_by_the_calls_that_show_and_end_it(tmp_path: Path) -> None:
