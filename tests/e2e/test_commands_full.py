@@ -328,21 +328,6 @@ def test_undo_is_over_after_ten_minutes(world: World) -> None:
     assert world.memories(ann) == []
 
 
-def test_what_was_forgotten_is_not_formed_again(world: World) -> None:
-    """After a forget the same message, in history still, forms nothing and is told to no model."""
-    ann = somebody(world)
-    said = world.say(ann, "I love ramen")
-    world.reply(said)
-    world.formed(ann)
-    question = world.command(ann, "/forget", "ramen")
-    world.click(ann, question, "dm", buttons(question)[0])
-    world.ask(ann, "I love sushi", under=said)
-    world.formed(ann)
-    assert subjects(world, ann) == {"sushi"}
-    for prompt in world.prompts("I love sushi"):
-        assert "ramen" not in json.dumps(prompt["body"]["input"])
-
-
 def test_in_a_channel_nobody_else_sees_any_of_it(world: World) -> None:
     """List, search, help, question, notice and Undo are all shown to the person alone."""
     ann, bo = somebody(world), somebody(world)

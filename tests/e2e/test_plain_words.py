@@ -121,6 +121,8 @@ def test_a_forgotten_request_is_not_context(world: World) -> None:
     for question in ("and tonight?", "and tomorrow?"):
         for prompt in world.prompts(question):
             assert "tempura" not in json.dumps(prompt["body"]["input"])
+    world.settled()
+    assert world.memories(ann) == []
 
 
 # --- stories by the stand-in's own rules ---------------------------------------------------

@@ -217,17 +217,6 @@ def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[st
     assert f"{count} in all" in shown(payload)
 
 
-@given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=45), st.integers(-3, 9))
-def test_every_list_is_taken_by_slack(language: Language, texts: list[str], page: int) -> None:
-    """Whatever is remembered, the list fits Slack's limits."""
-    payload = memory_list(
-        language,
-        numbered([memory(i, food_name=text, description=text) for i, text in enumerate(texts)]),
-        page=page,
-    )
-    assert fits(payload)
-
-
 @given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=15))
 def test_every_question_is_taken_by_slack(language: Language, texts: list[str]) -> None:
     """Whatever would be forgotten, each shown memory has its button and all fits."""
