@@ -25,7 +25,6 @@ _IN_BOTH_MODES = frozenset(
         "test_refused_requests",
         "test_event_shapes",
         "test_listening",
-        "test_remembering",
         "test_ends",
     }
 )
