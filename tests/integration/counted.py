@@ -1,10 +1,10 @@
-"""Statements of a pool, counted: what it sends to PostgreSQL, commits included."""
+"""Statements of a pool, noted: what it sends to PostgreSQL, commits included."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
@@ -12,18 +12,32 @@ from psycopg.rows import DictRow
 from memory import Pool
 
 
+class Sent(NamedTuple):
+    """A statement, the person whose transaction it was sent in ("": nobody's), and its values."""
+
+    text: str
+    scope: str = ""
+    params: Any = None
+
+
 class _Cursor(AsyncCursor[DictRow]):
     async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        done = await super().execute(query, params, **more)
+        text = query.decode() if isinstance(query, bytes) else str(query)
         # Asked once on each connection, so it depends on which connection the pool gives.
-        if "regtype" not in str(query):
-            CountedConnection.statements.append(str(query))
-        return await super().execute(query, params, **more)
+        if "regtype" not in text:
+            scope = await AsyncCursor(self.connection).execute(
+                "SELECT current_setting('kioku.person', true) AS scope"
+            )
+            row = await scope.fetchone() or {}
+            CountedConnection.statements.append(Sent(text, row["scope"] or "", params))
+        return done
 
 
 class CountedConnection(AsyncConnection[DictRow]):
     """A connection that notes each statement it sends."""
 
-    statements: ClassVar[list[str]] = []
+    statements: ClassVar[list[Sent]] = []
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -31,17 +45,18 @@ class CountedConnection(AsyncConnection[DictRow]):
 
     async def commit(self) -> None:
         """Commit, which is a statement too."""
-        CountedConnection.statements.append("COMMIT")
+        CountedConnection.statements.append(Sent("COMMIT"))
         await super().commit()
 
 
 def count_statements(pool: Pool) -> None:
-    """Let a pool that is not open yet count the statements of its connections."""
+    """Let a pool that is not open yet note the statements of its connections."""
     pool.connection_class = CountedConnection
+    CountedConnection.statements.clear()
 
 
 @contextmanager
-def counted() -> Iterator[list[str]]:
+def counted() -> Iterator[list[Sent]]:
     """Give the statements that are sent in this block."""
     CountedConnection.statements.clear()
     yield CountedConnection.statements

@@ -6,10 +6,10 @@ import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory import (
@@ -37,47 +37,20 @@ from memory import (
 )
 from tests.conftest import login_of
 from tests.integration.app import App
+from tests.integration.counted import CountedConnection, count_statements
 
 HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
-_NOTED = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join((*HOT, 'turns'))})\b")
 _PREFIX = re.compile(r"^chat\.(T[A-Z0-9]+\.U[A-Z0-9]+)[./]")
 # What names rows of a table: its namespace, whose it is, or the rows themselves.
 _BOUND = re.compile(r"\bprefix\b|\bteam_id\b|\bjsonb_populate_record\b")
-
-
-class Sent(AsyncCursor[DictRow]):
-    """A cursor that notes what is sent through it."""
-
-    statements: ClassVar[list[tuple[str, str, Any]]] = []
-
-    async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-        """Execute and note, with the person whose transaction it is."""
-        done = await super().execute(query, params, **more)
-        text = query.decode() if isinstance(query, bytes) else str(query)
-        if _NOTED.search(text):
-            scope = await AsyncCursor(self.connection).execute(
-                "SELECT current_setting('kioku.person', true) AS scope"
-            )
-            row = await scope.fetchone()
-            self.statements.append((text, str((row or {}).get("scope") or ""), params))
-        return done
-
-
-class Connection(AsyncConnection[DictRow]):
-    """A connection whose statements are noted."""
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.cursor_factory = Sent
 
 
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool, whose statements are noted."""
     opened = create_pool(login_of(database), min_size=1, max_size=6, timeout=10)
-    opened.connection_class = Connection
-    Sent.statements.clear()
+    count_statements(opened)
     async with opened:
         yield opened
 
@@ -163,7 +136,7 @@ async def test_every_statement_names_one_person(app: App) -> None:
     """Whatever somebody does, each statement there is bound to them, and to them alone."""
     scopes = [await everything(app, suffix) for suffix in ("", "!")]
     told = dict.fromkeys(HOT, 0)
-    for text, scope, params in Sent.statements:
+    for text, scope, params in CountedConnection.statements:
         if not _TABLE.search(text):
             continue
         assert scope in scopes, f"Not in a person's transaction: {text}"

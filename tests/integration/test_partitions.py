@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
 import psycopg
 
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, fresh_database, login_of
 from tests.integration.app import App
+from tests.integration.counted import CountedConnection, Sent
 from tests.integration.partitions import PARTITIONS, TABLES, partition, scanned
-from tests.integration.test_one_person_statements import Sent, everything
+from tests.integration.test_one_person_statements import HOT, everything
 from tests.integration.test_one_person_statements import pool as pool
 
 # What reads every partition, by its table and words that only this statement has; each is explained
@@ -20,14 +21,16 @@ ALL_PARTITIONS = {
     ("turns", "SELECT state.*, event.attempts"): "the context of a turn",
     ("memory_expiries", "SELECT (SELECT count(*) FROM memory_expiries"): "counting before erasing",
 }
+_TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join((*HOT, 'turns'))})\b")
 
 
 async def test_a_statement_reads_one_partition(app: App, postgres: EmbeddedPostgres) -> None:
     """Whatever somebody does, PostgreSQL reads one of sixteen partitions, but for listed cases."""
     await everything(app, "")
-    noted: dict[str, tuple[str, str, Any]] = {}
-    for text, scope, values in Sent.statements:
-        noted.setdefault(text.rpartition("true); ")[2], (text, scope, values))
+    noted: dict[str, Sent] = {}
+    for sent in CountedConnection.statements:
+        if _TABLE.search(sent.text):
+            noted.setdefault(sent.text.rpartition("true); ")[2], sent)
     read: dict[str, int] = {}
     wide = set()
     with fresh_database(postgres) as conninfo:

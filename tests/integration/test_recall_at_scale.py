@@ -9,12 +9,10 @@ import sys
 from array import array
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory import (
@@ -31,6 +29,7 @@ from memory import (
 )
 from memory.recall.search import MAX_INSTRUCTIONS, NEAREST
 from tests.conftest import SPACE, fresh_database, login_of
+from tests.integration.counted import CountedConnection, Sent, count_statements
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.scripted_model import vector as vector_of
 
@@ -109,27 +108,11 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
         yield conninfo
 
 
-Sent = tuple[str, dict[str, Any]]
-
-
-class Recorded(AsyncConnection[DictRow]):
-    """A connection that notes what is read through it, as it is sent."""
-
-    sent: ClassVar[list[Sent]] = []
-
-    async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-        """Execute, and note statements with named parameters: these are the application's."""
-        if isinstance(params, dict):
-            self.sent.append((query, params))
-        return await super().execute(query, params, **more)
-
-
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool, whose connections note what they send."""
     opened = create_pool(login_of(database), min_size=1, max_size=2, timeout=10)
-    opened.connection_class = Recorded
-    Recorded.sent.clear()
+    count_statements(opened)
     async with opened:
         yield opened
 
@@ -151,10 +134,9 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 async def explained(pool: Pool, sent: Sent) -> list[dict[str, Any]]:
     """Have PostgreSQL run a statement again, for the person, and return the nodes of its plan."""
-    statement, parameters = sent
     async with person_transaction(pool, OWNER_OF_MANY) as connection:
         found = await connection.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), parameters
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {sent.text}".encode(), sent.params
         )
         [row] = await found.fetchall()
     return list(nodes(row["QUERY PLAN"][0]["Plan"]))
@@ -178,7 +160,9 @@ async def test_what_recall_sends_reads_by_the_persons_prefix(
         if down
         else {"store_superseding", "store_vectors_prefix_idx", "store_pkey"},
     ]
-    for sent, expected in zip(list(Recorded.sent), by_prefix, strict=True):
+    # Statements with named parameters: these are the application's.
+    recall = [sent for sent in CountedConnection.statements if isinstance(sent.params, dict)]
+    for sent, expected in zip(recall, by_prefix, strict=True):
         plan = await explained(pool, sent)
         reads = [node for node in plan if "Relation Name" in node or "Index Name" in node]
         # By name, and not merely no "Seq Scan": each other way to read a table is another kind.
