@@ -373,6 +373,17 @@ def owner_rows(
         return rows_of(owner.execute(given, parameters or None))
 
 
+def printed(database: str, *tables: str, vector_dates: bool = True) -> dict[str, list[str]]:
+    """Return the rows of tables as PostgreSQL prints them, with or without a vector's own dates."""
+    found = {}
+    for table in tables:
+        whole = vector_dates or table != "store_vectors"
+        row = "t" if whole else "(prefix, key, field_name, embedding)"
+        rows = owner_rows(database, f"SELECT {row}::text AS row FROM {table} t ORDER BY 1")
+        found[table] = [one["row"] for one in rows]
+    return found
+
+
 @pytest.fixture(scope="module")
 def module_database(postgres: EmbeddedPostgres) -> Iterator[str]:
     """A migrated database that the tests of a module share."""

@@ -34,11 +34,12 @@ from memory import (
 )
 from memory.store import duplicates
 from memory.store.unit_of_work import commit_steps
-from tests.conftest import owner_rows
+from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U12")
 OWN = ANN.namespace(DM)
+TABLES = ("store", "store_vectors", "memory_expiries")
 OSAKA = ("I live in Osaka", "I live in Osaka.", "So I live in Osaka")
 
 
@@ -89,15 +90,9 @@ class Shelf:
             )
         return keys
 
-    def printed(self) -> list[str]:
+    def printed(self) -> dict[str, list[str]]:
         """Return the rows, vectors and expiries of everybody as PostgreSQL prints them."""
-        found = owner_rows(
-            self.database,
-            "SELECT t::text AS row FROM store t UNION ALL SELECT (prefix, key, field_name,"
-            " embedding)::text FROM store_vectors UNION ALL SELECT t::text FROM memory_expiries t"
-            " ORDER BY 1",
-        )
-        return [row["row"] for row in found]
+        return printed(self.database, *TABLES, vector_dates=False)
 
     async def groups(self) -> list[set[str]]:
         """Return the keys of the groups of similar memories."""

@@ -42,7 +42,7 @@ from memory import (
     person_transaction,
     undo_forget,
 )
-from tests.conftest import owner_rows
+from tests.conftest import owner_rows, printed
 from tests.integration.deliveries import nothing, turns_alone
 from tests.integration.scripted_model import ScriptedModel, Shown, asked_text, remove
 
@@ -64,12 +64,9 @@ class Data:
         """Ask the database as its owner."""
         return owner_rows(self.database, statement, *parameters)
 
-    def everything(self, *tables: str) -> dict[str, list[dict[str, Any]]]:
+    def everything(self, *tables: str) -> dict[str, list[str]]:
         """Return all rows of these tables, each column as PostgreSQL prints it."""
-        return {
-            table: self.rows(f"SELECT t::text AS row FROM {table} t ORDER BY t::text")
-            for table in tables or TABLES
-        }
+        return printed(self.database, *(tables or TABLES))
 
     def remember(self, name: str, *places: str, namespace: Namespace = OWN) -> str:
         """Store a food said at `places` (timestamps in D1); return its reference."""

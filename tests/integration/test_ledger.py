@@ -45,7 +45,7 @@ from memory import (
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
 from memory.model.schemas import UserFact, UserFoodPreference
-from tests.conftest import owner_rows
+from tests.conftest import owner_rows, printed
 from tests.integration.scripted_model import ScriptedModel
 
 ALICE = Person("T1", "U1")
@@ -67,16 +67,7 @@ class Ledger:
 
     def printed(self, *tables: str) -> dict[str, list[str]]:
         """Return all rows of these tables as PostgreSQL prints them; a vector's own dates apart."""
-        columns = {"store_vectors": "(prefix, key, field_name, embedding)::text"}
-        return {
-            table: [
-                row["row"]
-                for row in self.rows(
-                    f"SELECT {columns.get(table, 't::text')} AS row FROM {table} t ORDER BY 1"
-                )
-            ]
-            for table in tables or TABLES
-        }
+        return printed(self.database, *(tables or TABLES), vector_dates=False)
 
     async def say(
         self,

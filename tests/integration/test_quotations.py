@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import pytest
 
 from memory import (
@@ -19,6 +18,7 @@ from memory import (
     undo_change,
     undo_forget,
 )
+from tests.conftest import printed
 
 ANN = Person("T1", "U1")
 SAID = "I love ramen and I'm interested in AWS"
@@ -29,14 +29,10 @@ def source(evidence: str = SAID, ts: str = "1700000000.000100") -> dict[str, Any
     return {"kind": "message", "permalink": None, "channel": "D1", "ts": ts, "evidence": evidence}
 
 
-def printed(database: str) -> list[str]:
+def quoting(database: str) -> list[str]:
     """Return every row that holds stored values, as PostgreSQL prints it."""
-    with psycopg.connect(database) as owner:
-        return [
-            row[0]
-            for table in ("store", "memory_changes", "memory_questions")
-            for row in owner.execute(f"SELECT t::text FROM {table} t ORDER BY 1".encode())
-        ]
+    found = printed(database, "store", "memory_changes", "memory_questions")
+    return [row for rows in found.values() for row in rows]
 
 
 async def add(pool: Pool, embedder: Embedder, kind: str, **content: Any) -> str:
@@ -61,7 +57,7 @@ async def ramen(pool: Pool, embedder: Embedder) -> str:
 async def test_what_was_forgotten_is_quoted_nowhere(pool: Pool, database: str, ramen: str) -> None:
     """Neither the other memory of the message nor the ledger says it; other messages are left."""
     await forget(pool, ANN, [ramen])
-    left = printed(database)
+    left = quoting(database)
     assert not [row for row in left if SAID in row]
     assert [row for row in left if "AWS it is" in row]
     assert [row for row in left if "I eat ramen in Osaka" in row]
@@ -69,11 +65,11 @@ async def test_what_was_forgotten_is_quoted_nowhere(pool: Pool, database: str, r
 
 async def test_undo_brings_the_quotes_back(pool: Pool, database: str, ramen: str) -> None:
     """Every row is as it was, byte for byte."""
-    before = printed(database)
+    before = quoting(database)
     forgotten = await forget(pool, ANN, [ramen])
     assert forgotten.undo is not None
     await undo_forget(pool, ANN, forgotten.undo)
-    assert printed(database) == before
+    assert quoting(database) == before
 
 
 async def test_a_change_can_be_undone_after_a_forgetting(
@@ -83,4 +79,4 @@ async def test_a_change_can_be_undone_after_a_forgetting(
     await forget(pool, ANN, [ramen])
     edit = next(e for e in await history(pool, ANN) if e.action == "updated")
     await undo_change(pool, embedder, ANN, edit.id)
-    assert not [row for row in printed(database) if SAID in row]
+    assert not [row for row in quoting(database) if SAID in row]

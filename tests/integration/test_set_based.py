@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.conversation.history import blank_texts, restore_texts
 from bot.memories.person_data import erase_person
@@ -39,13 +38,17 @@ from memory import (
     undo_forget,
 )
 from memory.model.namespace import Person
-from tests.conftest import owner_rows
+from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
 from tests.integration.deliveries import nothing
 
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
 MOST = 20
+TABLES = (
+    *("store", "memory_expiries", "memory_changes", "turns", "change_notices"),
+    *("store_vectors", "forgotten_sources"),
+)
 _FILL = """
 INSERT INTO store (prefix, key, value, created_at, updated_at)
 SELECT %(prefix)s, 'k' || n, jsonb_build_object(
@@ -104,18 +107,12 @@ def fill(database: str, memories: int = MEMORIES, turns: int = TURNS) -> None:
         cursor.execute(_FILL, values)
 
 
-def printed(database: str) -> dict[str, str]:
+def digests(database: str) -> dict[str, str]:
     """Return the bytes of every row of these tables, in order, as one digest each."""
-    with psycopg.connect(database, row_factory=dict_row) as owner:
-        found = {}
-        for table in (
-            *("store", "memory_expiries", "memory_changes", "turns", "change_notices"),
-            *("store_vectors", "forgotten_sources"),
-        ):
-            rows = owner.execute(f"SELECT t::text AS row FROM {table} t ORDER BY 1".encode())
-            text = "\n".join(row["row"] for row in rows)
-            found[table] = f"{rows.rowcount} {hashlib.sha256(text.encode()).hexdigest()}"
-        return found
+    return {
+        table: hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        for table, rows in printed(database, *TABLES).items()
+    }
 
 
 def count(database: str, table: str) -> int:
@@ -134,7 +131,7 @@ def update_notices(pool: Pool) -> Any:
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
     """Forgetting everything and its Undo take 20 statements each, and restore every byte."""
     fill(database)
-    before = printed(database)
+    before = digests(database)
     with counted() as sent:
         done = await forget(
             pool,
@@ -153,7 +150,7 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
         back = await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
         assert len(sent) <= MOST, sent
     assert len(back) == MEMORIES
-    assert printed(database) == before
+    assert digests(database) == before
 
 
 async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str) -> None:
@@ -162,7 +159,7 @@ async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str)
     Every quote of their messages in the ledger of the others is blanked in as many, too.
     """
     fill(database, memories=1_500, turns=3_000)
-    before = printed(database)
+    before = digests(database)
     counts = []
     for references in (["dm/k1", "dm/k2"], [f"dm/k{n}" for n in range(1, 1_001)]):
         with counted() as sent:
@@ -178,7 +175,7 @@ async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str)
         with counted() as sent:
             await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
             counts.append((forgetting, len(sent)))
-        assert printed(database) == before
+        assert digests(database) == before
     assert counts[0] == counts[1]
 
 
@@ -233,7 +230,7 @@ async def test_an_import_and_its_undo_are_set_based(
     kept = await add_memory(
         pool, embedder, ANN.namespace(DM), "UserFact", {"fact": "I own a boat"}, own
     )
-    before = printed(database)["store"]
+    before = digests(database)["store"]
     counts = []
     for size in (1, 300, 1_000):
         text = "\n".join(f"I own book number {size + number}" for number in range(size))
@@ -245,7 +242,7 @@ async def test_an_import_and_its_undo_are_set_based(
             undone = await undo_batch(pool, embedder, ANN, "import", done.first, done.last)
             counts.append((writing, len(sent)))
         assert len(undone) == size
-        assert printed(database)["store"] == before
+        assert digests(database)["store"] == before
         assert await undo_batch(pool, embedder, ANN, "import", done.first, done.last) == []
     assert counts[0] == counts[1] == counts[2]
     assert max(counts[0]) <= 2 * MOST

@@ -6,9 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.locale import LANGUAGES, Language, say
 from memory import (
@@ -32,10 +30,11 @@ from memory import (
     undo_change,
 )
 from memory.store.import_plan import Fate
-from tests.conftest import Server
+from tests.conftest import Server, printed
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
+TABLES = ("store", "store_vectors", "memory_expiries")
 SOURCE = {
     "kind": "message",
     "channel": "D1",
@@ -76,13 +75,8 @@ class Shelf:
 
     def printed(self) -> list[str]:
         """Return `store` and the vectors as PostgreSQL prints them; a vector's own dates apart."""
-        with psycopg.connect(self.database, row_factory=dict_row) as owner:
-            found = owner.execute(
-                "SELECT t::text AS row FROM store t UNION ALL"
-                " SELECT (prefix, key, field_name, embedding)::text FROM store_vectors"
-                " UNION ALL SELECT t::text FROM memory_expiries t ORDER BY 1"
-            )
-            return [row["row"] for row in found.fetchall()]
+        found = printed(self.database, *TABLES, vector_dates=False)
+        return [row for table in TABLES for row in found[table]]
 
     async def document(self, **changes: Any) -> str:
         """Return the export of Alice's memories, with some keys changed."""
