@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-_CHUNK = 65_536
+Read = Callable[[asyncio.StreamReader], Awaitable[bytes]]
+"""Reads the next bytes to pass on; none at the end."""
+
+
+async def _chunk(reader: asyncio.StreamReader) -> bytes:
+    return await reader.read(65_536)
 
 
 @dataclass(slots=True)
@@ -75,10 +80,13 @@ class Reading:
 
 
 @asynccontextmanager
-async def counted(address: str, folder: Path) -> AsyncIterator[tuple[str, Said]]:
+async def counted(
+    address: str, folder: Path, answers: Read = _chunk
+) -> AsyncIterator[tuple[str, Said]]:
     """Yield an address that leads to the database of `address`, and what is said to it.
 
     `folder` takes the socket; its path must be short (sockets allow about a hundred characters).
+    `answers` reads what PostgreSQL sends, and may change it.
     """
     parts = conninfo_to_dict(address)
     socket_name = f".s.PGSQL.{parts['port']}"
@@ -95,7 +103,7 @@ async def counted(address: str, folder: Path) -> AsyncIterator[tuple[str, Said]]
         said.connections += 1
         up_reader, up_writer = await asyncio.open_unix_connection(str(there))
         await asyncio.gather(
-            _pump(reader, up_writer, Reading(said)), _pump(up_reader, writer, None)
+            _pump(reader, up_writer, _chunk, Reading(said)), _pump(up_reader, writer, answers)
         )
 
     server = await asyncio.start_unix_server(serve, str(folder / socket_name))
@@ -109,10 +117,13 @@ async def counted(address: str, folder: Path) -> AsyncIterator[tuple[str, Said]]
 
 
 async def _pump(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reading: Reading | None
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    read: Read,
+    reading: Reading | None = None,
 ) -> None:
     try:
-        while data := await reader.read(_CHUNK):
+        while data := await read(reader):
             if reading is not None:
                 reading.take(data)
             writer.write(data)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow
 
+from bench.wire import counted
 from memory import Pool, create_pool, execute_statement, transaction
 from tests.conftest import login_of, owner_rows
 
@@ -23,53 +19,18 @@ _PREPARED = "SELECT statement FROM pg_prepared_statements"
 _KEY_DATA = b"K"
 
 
-@asynccontextmanager
-async def pooler(conninfo: str, folder: Path) -> AsyncIterator[str]:
-    """Yield an address that leads to PostgreSQL through a relay with process ids of its own.
+async def _rename(reader: asyncio.StreamReader) -> bytes:
+    """Read PostgreSQL's next message, its process ids replaced as PgBouncer does.
 
     PgBouncer announces such ids, because they name its clients: see ``cancel_key`` in its
     ``src/client.c``, and BackendKeyData in PostgreSQL's "Message Formats".
     """
-    parts = conninfo_to_dict(conninfo)
-    name = f".s.PGSQL.{parts['port']}"
-    ended: set[asyncio.Event] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ended.add(end := asyncio.Event())
-        there, to_server = await asyncio.open_unix_connection(str(Path(str(parts["host"])) / name))
-        relays = [
-            asyncio.create_task(_copy(reader, to_server)),
-            asyncio.create_task(_rename(there, writer)),
-        ]
-        await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
-        for one in (to_server, writer):
-            one.close()
-        await asyncio.gather(*relays, return_exceptions=True)
-        end.set()
-
-    listening = await asyncio.start_unix_server(serve, str(folder / name))
     try:
-        yield make_conninfo(conninfo, host=str(folder))
-    finally:
-        listening.close()
-        async with asyncio.timeout(30):
-            await asyncio.gather(*(end.wait() for end in ended))
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
-
-
-async def _rename(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(asyncio.IncompleteReadError):
-        while True:
-            kind, length = struct.unpack("!cI", head := await reader.readexactly(5))
-            body = await reader.readexactly(length - 4)
-            if kind == _KEY_DATA:
-                body = struct.pack("!I", 1_000_000) + body[4:]
-            writer.write(head + body)
+        kind, length = struct.unpack("!cI", head := await reader.readexactly(5))
+        body = await reader.readexactly(length - 4)
+    except asyncio.IncompleteReadError:
+        return b""
+    return head + (struct.pack("!I", 1_000_000) + body[4:] if kind == _KEY_DATA else body)
 
 
 async def prepared(pool: Pool) -> list[str]:
@@ -98,9 +59,9 @@ async def test_nothing_is_prepared_behind_a_pooler(
     database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The next transaction may have another connection to PostgreSQL, which knows none of it."""
-    folder = tmp_path_factory.mktemp("p")
+    folder = tmp_path_factory.mktemp("p") / "s"
     async with (
-        pooler(login_of(database), folder) as address,
+        counted(login_of(database), folder, _rename) as (address, _),
         create_pool(address, min_size=1, max_size=1) as pool,
     ):
         assert await prepared(pool) == []
