@@ -7,6 +7,8 @@ import re
 # As CommonMark has it, within lists too; a line with both ends is inline code. Source:
 # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
 _FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE)
+# A longer one, repeated in each part, could fill the part.
+_FENCE_LENGTH = 64
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t][^\n]*\n\s*\Z", re.MULTILINE)
 # Source: https://github.github.com/gfm/#tables-extension-
@@ -16,14 +18,14 @@ _RULE = re.compile(
 
 
 def open_fence(text: str) -> str | None:
-    """Return the opening line of a code block that `text` leaves open, if it does."""
+    """Return the opening line, cut to 64 characters, of a code block that `text` leaves open."""
     opened: re.Match[str] | None = None
     for match in _FENCE.finditer(text):
         if opened is None:
             opened = match
         elif match[2].startswith(opened[2]) and not match[3].strip():
             opened = None
-    return opened[0] if opened else None
+    return opened[0][:_FENCE_LENGTH] if opened else None
 
 
 def closing_fence(fence: str) -> str:
@@ -73,11 +75,11 @@ def split_markdown(text: str, limit: int) -> list[str]:
     rest = text
     while len(rest) > limit:
         # Room for closing a code block here and opening it again in the next part.
-        at = break_point(rest, limit - 64)
+        at = break_point(rest, limit - _FENCE_LENGTH)
         part, rest = rest[:at], rest[at:]
         if fence := open_fence(part):
             part = f"{part.rstrip()}\n{closing_fence(fence)}"
-            rest = f"{fence[:64]}\n{rest}"
+            rest = f"{fence}\n{rest}"
         elif (head := open_table(part, rest)) and len(head) < limit // 4:
             rest = f"{head}\n{rest}"
         parts.append(part)

@@ -510,6 +510,24 @@ async def test_a_long_code_block_stays_one_in_each_part(sender: Sender, streamed
     assert [line for line in lines if line.startswith("print")] == PRINTS
 
 
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
+async def test_a_very_long_opening_line_of_code_is_not_repeated(
+    sender: Sender, streamed: bool
+) -> None:
+    """Of an opening line that fills more than one message, the next ones begin with a short part."""
+    place = sender.slack.place()
+    line = "```" + "".join(f" word{number}" for number in range(3_000))
+    text = f"{line}\ncode\n```\n"
+    async with answering(sender, place) as answer, asyncio.timeout(20):
+        if streamed:
+            await answer.stream.write(line)
+        await answer.stream.finish(text)
+    texts = [markdown(m) for m in sender.slack.thread(place)]
+    assert len(texts) == 3
+    assert sum(map(len, texts)) < len(text) + 300
+    assert all(one.startswith(f"{line[:64]}\n") for one in texts[1:])
+
+
 async def test_an_older_stream_is_ended_in_time(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
