@@ -35,8 +35,15 @@ from bot.slack.client import (
 )
 from bot.slack.installations import Installations
 from bot.slack.messages import Message
-from bot.views.blocks import Block
-from bot.views.reply import PART_LIMIT, Chunk, fallback, message_blocks, text_chunk
+from bot.views.blocks import Block, escaped
+from bot.views.reply import (
+    PART_LIMIT,
+    TEXT_LIMIT,
+    Chunk,
+    fallback,
+    message_blocks,
+    text_chunk,
+)
 from memory import step
 
 log = logging.getLogger(__name__)
@@ -59,6 +66,20 @@ _NOT_WRITABLE = CONVERSATION_GONE | {
     "restricted_action_read_only_channel",
     "restricted_action_thread_locked",
     "restricted_action_thread_only_channel",
+}
+
+# Errors of a message's blocks, which a message without them may not have. A table of Markdown
+# counts as an attachment. Source: "Errors" at
+# https://docs.slack.dev/reference/methods/chat.postMessage
+_BLOCKS_REFUSED = {
+    "attachment_payload_limit_exceeded",
+    "invalid_attachments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "only_one_table_allowed",
+    "too_many_attachments",
 }
 
 
@@ -277,41 +298,22 @@ class PostedMessages:
         return False
 
     async def post(self, text: str, footer_blocks: list[Block]) -> None:
-        """Post a message, once. Raises `DeliveryFailed` where Slack refuses it."""
+        """Post a message, once: where Slack refuses its blocks, as text without the footer.
+
+        Raises `DeliveryFailed` where Slack refuses it.
+        """
         await self.settle()
         ready, self._ready = self._ready, None
         if not (ready and await ready):
             await self._outbox.record_intent()
-        post = partial(
-            self._client.chat_postMessage,
-            channel=self._message.channel_id,
-            thread_ts=self._message.thread_ts,
-            text=fallback(text),
-            blocks=message_blocks(text, footer_blocks),
-            unfurl_links=False,
-            unfurl_media=False,
-            metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
-        )
-        problem: BaseException | None = None
-        async for _ in _tries():
-            if problem and (found := await self._unrecorded(marked_only=True)):
-                await self._add(PostedMessage(found[0], text, live=False))
-                return
-            try:
-                with step("slack post"):
-                    answer = await self._confirmed(posts(self._message.channel_id), post)
-            except SLACK_FAULTS as error:
-                if error_code(error) == "ratelimited":
-                    raise
-                if code := error_code(error):
-                    raise DeliveryFailed(code) from error
-                problem = error
-                self._outbox.unknown = True
-            else:
-                await self._add(PostedMessage(str(answer["ts"]), text, live=False))
-                return
-        if problem:
-            raise problem
+        blocks = message_blocks(text, footer_blocks)
+        try:
+            await self._post(text, text=fallback(text), blocks=blocks)
+        except DeliveryFailed as failed:
+            if failed.code not in _BLOCKS_REFUSED:
+                raise
+            log.warning("the blocks of a reply were refused, it is posted as text: %s", failed.code)
+            await self._post(text, text=escaped(text, TEXT_LIMIT))
 
     async def find_lost(self) -> None:
         """Find a message that was posted but not recorded, and record it."""
@@ -342,6 +344,37 @@ class PostedMessages:
         if posted in self.posted:
             self.posted.remove(posted)
             await self._outbox.record_deleted(posted.ts)
+
+    async def _post(self, markdown: str, **content: Any) -> None:
+        post = partial(
+            self._client.chat_postMessage,
+            channel=self._message.channel_id,
+            thread_ts=self._message.thread_ts,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
+            **content,
+        )
+        problem: BaseException | None = None
+        async for _ in _tries():
+            if problem and (found := await self._unrecorded(marked_only=True)):
+                await self._add(PostedMessage(found[0], markdown, live=False))
+                return
+            try:
+                with step("slack post"):
+                    answer = await self._confirmed(posts(self._message.channel_id), post)
+            except SLACK_FAULTS as error:
+                if error_code(error) == "ratelimited":
+                    raise
+                if code := error_code(error):
+                    raise DeliveryFailed(code) from error
+                problem = error
+                self._outbox.unknown = True
+            else:
+                await self._add(PostedMessage(str(answer["ts"]), markdown, live=False))
+                return
+        if problem:
+            raise problem
 
     async def _add(self, posted: PostedMessage) -> None:
         await self._record(posted)

@@ -122,13 +122,13 @@ def joined_lines(lines: Sequence[str]) -> list[str]:
     return texts
 
 
-def escaped(text: str) -> str:
-    """Return a person's text as mrkdwn without markup of its own, one line at the most long.
+def escaped(text: str, limit: int = LINE_LIMIT) -> str:
+    """Return a text as mrkdwn, its ``&``, ``<`` and ``>`` no markup; at most `limit` characters.
 
     An escape is longer than what it stands for, and counts as what it is.
     """
     shown = html.escape(text, quote=False)
-    while len(shown) > LINE_LIMIT:
-        text = text[: len(text) * (LINE_LIMIT - 1) // len(shown)]
+    while len(shown) > limit:
+        text = text[: len(text) * (limit - 1) // len(shown)]
         shown = html.escape(text, quote=False) + "…"
     return shown

@@ -110,7 +110,7 @@ async def test_alerts_of_failures(make_app: MakeApp, tmp_path: Path) -> None:
             await asyncio.sleep(0.4)
             await answer(app)
         app.slack.fault("chat.startStream", error="invalid_blocks", times=1)
-        app.slack.fault("chat.postMessage", error="invalid_blocks", times=1)
+        app.slack.fault("chat.postMessage", error="invalid_blocks", times=2)
         await answer(app)
         # A message that has waited for long before it is answered, and one that still waits.
         late, waiting = [await app.receive(app.slack.place(), "I like soba") for _ in range(2)]

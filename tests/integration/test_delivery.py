@@ -452,6 +452,59 @@ async def test_what_slack_takes_in_no_way_is_an_error(sender: Sender, error: str
     assert len(sender.slack.calls("chat.postMessage")) == 1
 
 
+REFUSED_BLOCKS = ["invalid_blocks", "msg_blocks_too_long", "invalid_attachments"]
+MARKED = "Use `a < b` & tell <!channel>."
+
+
+async def is_plain_text(sender: Sender, place: PersonThread) -> None:
+    """Check that the thread shows `MARKED` once, as text that notifies nobody."""
+    [message] = sender.slack.thread(place)
+    assert message["text"] == "Use `a &lt; b` &amp; tell &lt;!channel&gt;."
+    assert not message.get("blocks")
+    assert await sender.known(place) == [message["ts"]]
+    assert not sender.intended(place)
+
+
+@pytest.mark.parametrize("error", REFUSED_BLOCKS)
+async def test_an_answer_whose_blocks_are_refused_is_posted_as_text(
+    sender: Sender, caplog: pytest.LogCaptureFixture, error: str
+) -> None:
+    """Where Slack refuses the blocks of an answer, it is posted once more, without them."""
+    place = sender.slack.place()
+    sender.slack.fault("chat.postMessage", error=error)
+    async with answering(sender, place) as answer:
+        await answer.stream.finish(MARKED)
+    await is_plain_text(sender, place)
+    assert [error in one.getMessage() for one in caplog.records if one.levelname == "WARNING"] == [
+        True
+    ]
+
+
+@pytest.mark.parametrize("error", REFUSED_BLOCKS)
+async def test_text_replaces_a_stream_whose_blocks_are_refused(sender: Sender, error: str) -> None:
+    """Where Slack refuses the end of a stream and its update, the text replaces what was shown."""
+    place = sender.slack.place()
+    for method in ("chat.stopStream", "chat.update", "chat.postMessage"):
+        sender.slack.fault(method, error=error)
+    async with answering(sender, place) as answer:
+        await answer.stream.write(MARKED[:10])
+        await answer.stream.finish(MARKED)
+    await is_plain_text(sender, place)
+    assert len(sender.slack.calls("chat.delete")) == 1
+
+
+@pytest.mark.parametrize(("drop", "calls"), [("before", 3), ("after", 2)])
+async def test_text_without_blocks_is_posted_once(sender: Sender, drop: str, calls: int) -> None:
+    """Where the connection breaks, the post without blocks is made again only if it was lost."""
+    place = sender.slack.place()
+    sender.slack.fault("chat.postMessage", error="invalid_blocks")
+    sender.slack.fault("chat.postMessage", drop=drop)
+    async with answering(sender, place) as answer:
+        await answer.stream.finish(MARKED)
+    await is_plain_text(sender, place)
+    assert len(sender.slack.calls("chat.postMessage")) == calls
+
+
 async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(sender: Sender) -> None:
     """Where Slack is in trouble for longer than one waits, the turn may be begun again."""
     place = sender.slack.place()
@@ -514,7 +567,7 @@ async def test_a_long_code_block_stays_one_in_each_part(sender: Sender, streamed
 async def test_a_very_long_opening_line_of_code_is_not_repeated(
     sender: Sender, streamed: bool
 ) -> None:
-    """Of an opening line that fills more than one message, the next ones begin with a short part."""
+    """An opening line that fills more than a message is repeated in the next ones only in part."""
     place = sender.slack.place()
     line = "```" + "".join(f" word{number}" for number in range(3_000))
     text = f"{line}\ncode\n```\n"

@@ -446,13 +446,25 @@ async def test_what_slack_does_not_take_is_given_up(
     """An answer that Slack refuses fails the message; a closed conversation is only a warning."""
     place = app.slack.place()
     app.slack.fault("chat.startStream", error=error)
-    app.slack.fault("chat.postMessage", error=error)
+    app.slack.fault("chat.postMessage", error=error, times=None)
     asked = await app.ask(place, "Hello")
     assert app.event(asked)["status"] == "failed"
     assert app.replies(asked) == []
     [line] = [one for one in caplog.records if one.name == "bot.pipeline.thread_worker"]
     assert (line.levelname, error in line.getMessage()) == (level, True)
     assert bool(line.exc_info) is (level == "ERROR")
+
+
+async def test_an_answer_whose_blocks_slack_refuses_is_given_as_text(app: App) -> None:
+    """An answer that Slack refuses for its blocks is posted without them: the turn has ended."""
+    place = app.slack.place()
+    for method in ("chat.startStream", "chat.postMessage"):
+        app.slack.fault(method, error="msg_blocks_too_long")
+    app.script("Hello <you>.")
+    asked = await app.ask(place, "Hello")
+    assert [one["text"] for one in app.shown(asked)] == ["Hello &lt;you&gt;."]
+    assert app.event(asked)["status"] == "done"
+    assert app.turn(asked)["reply"] == "Hello <you>."
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.types import Citation, MemoryState, PersonSettings, Reply
-from bot.views.blocks import LINE_LIMIT, ephemeral_payload
+from bot.views.blocks import LINE_LIMIT, ephemeral_payload, escaped
 from bot.views.erasing import erase_form
 from bot.views.forgetting import (
     FORGET_ALL_ACTION,
@@ -402,3 +403,12 @@ def test_an_episode_is_told_as_a_story() -> None:
     assert describe("en", "Episode", told) == "builds were slow → a cache → twice as fast"
     assert describe("en", "Episode", {**told, "result": None}) == "builds were slow → a cache"
     assert kind_title("en", "Episode") == "Your Experiences and Examples"
+
+
+@given(st.text(f"ab <&> {chr(12354)}", max_size=600), st.integers(10, 300))
+def test_escaped_text_is_cut_between_characters(text: str, limit: int) -> None:
+    """Escaped text fits, holds no markup, and never ends within an escape."""
+    shown = escaped(text, limit)
+    assert len(shown) <= limit
+    assert not re.search("[<>]|&(?!(?:amp|lt|gt);)", shown)
+    assert html.unescape(shown) == text or text.startswith(html.unescape(shown).removesuffix("…"))
