@@ -69,10 +69,13 @@ _WAITING: LiteralString = (
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
     f" AND NOT ({OFF_RECORD})"
 )
+# The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (
-    "SELECT question_ts AS ts, audience, words FROM turns"
+    "SELECT question_ts AS ts, words FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND (%(audiences)s::text[] IS NULL OR audience = ANY(%(audiences)s))"
     " AND formed_at IS NULL AND withheld_at IS NULL AND words <> '' AND question_ts < %(ts)s"
+    " ORDER BY question_ts DESC LIMIT 100"
 )
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
@@ -123,9 +126,10 @@ class Exchange:
 class TurnContext:
     """Earlier turns: `exchanges` in order, and the person's words that are not formed yet.
 
-    `forgotten` are the timestamps of messages in this channel that the person had forgotten.
-    `memories` are what `memory.recall_memories` reads first. `style` is the workspace's own text of
-    that section of the prompt, if an admin approved one.
+    `forgotten` are the timestamps of messages in this channel that the person had forgotten, those
+    of other threads too, since the thread began. `memories` are what `memory.recall_memories` reads
+    first. `style` is the workspace's own text of that section of the prompt, if an admin approved
+    one.
     """
 
     exchanges: tuple[Exchange, ...]
@@ -133,22 +137,6 @@ class TurnContext:
     forgotten: frozenset[str] = frozenset()
     memories: Sequence[Mapping[str, Any]] = ()
     style: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnStart:
-    """The result of `read_turn_start`.
-
-    `unchanged`: nobody had stopped, edited or deleted the message. `requests_before` is what its
-    person wrote and asked for before it in its hour (0 without a limit); `seconds_left` is how long
-    that hour still lasts.
-    """
-
-    memory_state: MemoryState
-    unchanged: bool
-    requests_before: int
-    seconds_left: float
-    context: TurnContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,44 +164,49 @@ class Turns:
     ) -> tuple[TurnRow, TurnContext]:
         """Store the turn of a message that is about to be answered; read its context.
 
-        `read_turn_start` says what the context holds. What is not to be kept is not stored, and
-        credentials never are. Raises `Superseded` when another worker answers the message and, if
-        it is `limited`, `bot.users.quotas.QuotaExceeded`: then nothing is stored.
+        Exchanges are the thread's (in a direct message also the last day's across its threads).
+        Recent words are the person's own that no formation has taken up: of turns that `view` may
+        see, and of messages that still wait. Where memory is off there is neither, and there are no
+        memories.
+
+        What is not to be kept is not stored, and credentials never are. Raises `Superseded` when
+        another worker answers the message and, if it is `limited`,
+        `bot.users.quotas.QuotaExceeded`: then nothing is stored.
         """
         message = claimed.message
         redacted_question, redacted_words = await redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
-            start = await read_turn_start(
+            row = await _read(
                 connection,
                 claimed,
                 view,
-                bot_user_id=bot_user_id,
-                consent=self.consent,
                 count_requests=limited and self.quotas.messages_per_hour > 0,
             )
             if limited:
-                self.quotas.raise_if_used_up(start.requests_before, start.seconds_left)
+                self.quotas.raise_if_used_up(row["requests_before"], row["seconds_left"] or 0.0)
+            memory_state = memory_state_of(row, self.consent)
+            context = _context(row, bot_user_id, off=memory_state.off is not None)
             # Forgotten while it waited: it is answered, and not kept.
-            forgotten = message.ts in start.context.forgotten
+            forgotten = message.ts in context.forgotten
             turn = await _insert(
                 connection,
                 claimed,
                 view,
                 Redacted(text="") if forgotten else redacted_question,
                 "" if forgotten else redacted_words.text[:WORDS_LIMIT],
-                kept=start.memory_state.on_record,
+                kept=memory_state.on_record,
             )
         turn_row = TurnRow(
             id=turn["id"],
-            memory_state=start.memory_state,
+            memory_state=memory_state,
             reply_ts=tuple(turn["reply_ts"]),
             since=turn["since"],
             age=turn["age"] or 0.0,
-            unchanged=start.unchanged,
+            unchanged=_is_unchanged(row, claimed),
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
         )
-        return turn_row, start.context
+        return turn_row, context
 
     @measured("end")
     async def end(
@@ -278,20 +271,18 @@ class Turns:
         count("turns", outcome=outcome)
 
 
-async def read_turn_start(
+async def _read(
     connection: AsyncConnection[DictRow],
     claimed: ClaimedMessage,
     view: MemoryView,
     *,
-    bot_user_id: str,
-    consent: ConsentMode,
     count_requests: bool,
-) -> TurnStart:
-    """Read what a turn needs, in a transaction with the person's and the thread's scope.
+) -> DictRow:
+    """Read what a turn begins with, in a transaction with the person's and the thread's scope.
 
-    Exchanges are the thread's (in a direct message also the last day's across its threads). Recent
-    words are the person's own that no formation has taken up: of turns that `view` may see, and of
-    messages that still wait. Where memory is off there is neither, and there are no memories.
+    `attempts`, `status`, `revision` and `interrupted` are those of the message. `requests_before`
+    is what its person wrote and asked for before it in its hour (0 without `count_requests`);
+    `seconds_left` is how long that hour still lasts.
     """
     message, in_dm = claimed.message, view.own.audience == DM
     memories, memories_parameters = first_memories(view)
@@ -299,7 +290,7 @@ async def read_turn_start(
     found = await connection.execute(
         "SELECT state.*, event.attempts, event.status, event.revision, event.interrupted,"
         " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
-        "  AND channel = %(channel)s) AS forgotten,"
+        "  AND channel = %(channel)s AND ts >= %(thread_ts)s) AS forgotten,"
         f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY question_ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
         f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"
@@ -312,6 +303,8 @@ async def read_turn_start(
             **memory_state_parameters(message),
             **memories_parameters,
             "thread": message.thread,
+            "thread_ts": message.thread_ts,
+            "audiences": None if view.audiences is None else list(view.audiences),
             "event": claimed.id,
             "in_dm": in_dm,
             "dm": DM,
@@ -320,14 +313,7 @@ async def read_turn_start(
         prepare=True,
     )
     [row] = await found.fetchall()
-    memory_state = memory_state_of(row, consent)
-    return TurnStart(
-        memory_state=memory_state,
-        unchanged=_is_unchanged(row, claimed),
-        requests_before=int(row["requests_before"]),
-        seconds_left=row["seconds_left"] or 0.0,
-        context=_context(row, view, bot_user_id, off=memory_state.off is not None),
-    )
+    return row
 
 
 def _is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
@@ -338,7 +324,7 @@ def _is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
     return True
 
 
-def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> TurnContext:
+def _context(row: DictRow, bot_user_id: str, *, off: bool) -> TurnContext:
     forgotten = frozenset(row["forgotten"])
     if off:
         return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten, style=row["style"])
@@ -346,9 +332,7 @@ def _context(row: DictRow, view: MemoryView, bot_user_id: str, *, off: bool) -> 
     recent = {
         one["ts"]: redact(typed(one["text"], bot_user_id)).text for one in row["waiting"] or []
     }
-    for one in row["unformed"] or []:
-        if view.allows(view.person.namespace(one["audience"])):
-            recent[one["ts"]] = one["words"]
+    recent |= {one["ts"]: one["words"] for one in row["unformed"] or []}
     shown = {exchange.ts for exchange in exchanges}
     return TurnContext(
         exchanges=exchanges,

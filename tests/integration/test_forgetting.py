@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -425,9 +425,9 @@ async def test_forgotten_turns_are_not_read_as_context(data: Data) -> None:
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "what time is it?", "Late.")
     await data.forget(data.remember("ramen", "1.1"))
-    turns = turns_alone(data.pool)
+    turns, claimed = turns_alone(data.pool), waiting_for("1.3", "hello")
     _, context = await turns.begin(
-        waiting_for("1.3", "hello"),
+        replace(claimed, message=replace(claimed.message, thread_ts="1.1")),
         memory_view(OWN),
         question="hello",
         words="hello",

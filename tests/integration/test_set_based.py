@@ -14,12 +14,16 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.history import blank_texts, restore_texts
+from bot.conversation.turns import TurnContext
 from bot.memories.person_data import erase_person
 from bot.notices.change_notices import ChangeNotices
 from bot.queue.queue import Queue
+from bot.slack.messages import Message
 from memory import (
     DM,
+    PUBLIC,
     Embedder,
     PersonMessage,
     Pool,
@@ -31,6 +35,7 @@ from memory import (
     history,
     import_memories,
     list_memories,
+    memory_view,
     person_transaction,
     source_deleted,
     undo_batch,
@@ -40,7 +45,7 @@ from memory import (
 from memory.model.namespace import Person
 from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
-from tests.integration.deliveries import nothing
+from tests.integration.deliveries import nothing, turns_alone
 
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
@@ -190,6 +195,63 @@ async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str)
     assert not any(erased.left.values())
     assert count(database, "store") == count(database, "turns") == 0
     assert count(database, "forgotten_sources") == MEMORIES
+
+
+async def begin(pool: Pool, audience: str) -> TurnContext:
+    """Begin a turn of Ann in a thread of D1 whose first message is her turn number `TURNS` - 10."""
+    message = Message(
+        event_id=f"Ev.{audience}",
+        team_id=ANN.team_id,
+        user_id=ANN.user_id,
+        user_team_id=ANN.team_id,
+        channel_id="D1",
+        ts=ts_of(TURNS + 1),
+        thread_ts=ts_of(TURNS - 10),
+        text="",
+        audience=audience,
+        addressed=True,
+    )
+    claimed = ClaimedMessage(id=0, message=message, attempts=0)
+    view = memory_view(ANN.namespace(audience))
+    _, context = await turns_alone(pool).begin(
+        claimed, view, question="", words="", bot_user_id="B"
+    )
+    return context
+
+
+def ts_of(number: int) -> str:
+    """Return the timestamp of one of Ann's turns."""
+    return f"{1763600000 + number}.000100"
+
+
+async def test_a_turn_reads_no_more_after_everything_is_forgotten(
+    pool: Pool, database: str
+) -> None:
+    """A turn reads the times of forgotten messages since its thread began, not those before."""
+    fill(database, memories=0)
+    owner_rows(
+        database,
+        "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+        " SELECT gen_random_uuid(), team_id, user_id, channel_id, question_ts FROM turns"
+        " RETURNING 1",
+    )
+    context = await begin(pool, DM)
+    assert context.forgotten == {ts_of(number) for number in range(TURNS - 10, TURNS + 1)}
+
+
+async def test_a_turn_reads_the_newest_words_that_are_not_formed(pool: Pool, database: str) -> None:
+    """While nothing is formed a turn reads the newest words that may be shown there, in order."""
+    fill(database, memories=0)
+    owner_rows(
+        database,
+        "UPDATE turns SET formed_at = NULL, audience = CASE WHEN question_ts <= %s THEN 'public'"
+        " ELSE 'dm' END RETURNING 1",
+        ts_of(150),
+    )
+    shown = (await begin(pool, DM)).recent_words
+    assert shown == tuple(f"words {number}" for number in range(TURNS - 99, TURNS - 9))
+    shown = (await begin(pool, PUBLIC)).recent_words
+    assert shown == tuple(f"words {number}" for number in range(51, 151))
 
 
 async def test_retention_is_set_based(pool: Pool, database: str) -> None:
