@@ -26,8 +26,18 @@ from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
 from bot.slack.text import storable
+from bot.users.quotas import COUNT_REQUEST
 from bot.users.workspaces import AWAY
-from memory import DM, Person, Pool, execute_statement, measured, trace_context, transaction
+from memory import (
+    DM,
+    PERSON_SETTING,
+    Person,
+    Pool,
+    execute_statement,
+    measured,
+    trace_context,
+    transaction,
+)
 
 log = logging.getLogger(__name__)
 
@@ -212,14 +222,15 @@ class Inbox:
     async def reopen(self, message: Message, *, changed_ts: str) -> None:
         """Answer an edited message again, if it was answered in the last day.
 
-        `message` names the event that told of the edit, and `changed_ts` is its ts: delivered
-        again, or after a newer one, it changes nothing.
+        It counts as a further request of its person. `message` names the event that told of the
+        edit, and `changed_ts` is its ts: delivered again, or after a newer one, it changes nothing.
         """
-        scope = {THREAD_SETTING: message.thread}
+        scope = {THREAD_SETTING: message.thread, PERSON_SETTING: message.person.scope}
         async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
             found = await connection.execute(
                 "UPDATE inbox_events e SET status = 'waiting', message = %(message)s,"
                 " event_id = %(event)s, revision = revision + 1, edited_at = now(),"
+                " reopened_at = now(),"
                 " spared = attempts, failures = 0, crashes = 0, lone_crashes = 0,"
                 " claimed_by = NULL, interrupted = false, finished_at = NULL, held_since = NULL"
                 f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
@@ -231,6 +242,7 @@ class Inbox:
                 {**_values(message), "message": Jsonb(message.as_json()), "changed": changed_ts},
             )
             if await found.fetchone() is not None:
+                await connection.execute(COUNT_REQUEST, message.person.ids)
                 await self._schedule(connection, message.thread, _limits(message.person))
 
     async def withdraw(

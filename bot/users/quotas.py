@@ -111,20 +111,32 @@ class QuotaExceeded(Exception):
         self.used_up = used_up
 
 
+_MOMENT: LiteralString = "COALESCE(event.reopened_at, event.received_at)"
 BEFORE: LiteralString = (
     "(SELECT count(*) FROM inbox_events other"
     " WHERE other.team_id = event.team_id AND other.user_id = event.user_id"
-    " AND other.received_at >= date_trunc('hour', event.received_at)"
-    " AND other.received_at <= event.received_at AND other.id < event.id)"
+    f" AND other.received_at >= date_trunc('hour', {_MOMENT}) AND other.received_at <= {_MOMENT}"
+    " AND (other.id < event.id OR event.reopened_at IS NOT NULL))"
     " + (SELECT COALESCE(sum(requests), 0) FROM person_requests counted"
     " WHERE counted.team_id = event.team_id AND counted.user_id = event.user_id"
-    " AND counted.hour = date_trunc('hour', event.received_at))"
+    f" AND counted.hour = date_trunc('hour', {_MOMENT}))"
+    # Of these requests, one that is answered again is the last.
+    " - (event.reopened_at IS NOT NULL)::int"
 )
-"""Number of messages and requests of a person in the hour of the message `event`, before it."""
+"""Number of messages and requests of a person in the hour of the message `event`, before it.
+
+A message that is answered again, because it was edited, belongs to the hour of the edit.
+"""
 SECONDS_LEFT: LiteralString = (
-    "extract(epoch FROM date_trunc('hour', event.received_at) + interval '1 hour' - now())::float8"
+    f"extract(epoch FROM date_trunc('hour', {_MOMENT}) + interval '1 hour' - now())::float8"
 )
 """Seconds that are left of the hour of the message `event`."""
+COUNT_REQUEST: LiteralString = (
+    "INSERT INTO person_requests AS known (team_id, user_id, hour, requests)"
+    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
+    " ON CONFLICT (team_id, user_id, hour) DO UPDATE SET requests = known.requests + 1"
+)
+"""Counts a request of a person in this hour, in their scope."""
 _WRITTEN: LiteralString = (
     "(SELECT count(*) FROM inbox_events WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND received_at >= date_trunc('hour', now()))"
@@ -155,11 +167,11 @@ class Quotas:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
     Hours are those of the clock, days those of UTC. Messages are counted by their rows in
-    ``inbox_events``, other requests that call a model in ``person_requests``; one hourly limit
-    holds for both together. Model calls are written in batches, one after the other, each with all
-    calls that ended meanwhile: otherwise each answer would wait for the row of its workspace.
-    Without a limit of tokens a batch holds the calls of a second, which a process that is killed
-    loses.
+    ``inbox_events``, other requests that call a model in ``person_requests``, as are edits of
+    answered messages; one hourly limit holds for both together. Model calls are written in batches,
+    one after the other, each with all calls that ended meanwhile: otherwise each answer would wait
+    for the row of its workspace. Without a limit of tokens a batch holds the calls of a second,
+    which a process that is killed loses.
     """
 
     def __init__(

@@ -13,11 +13,13 @@ from bot.locale import LANGUAGES, say
 from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, answer_call
 from bot.runtime.maintenance import Maintenance
+from bot.slack.messages import Message
 from bot.users.quotas import ExhaustedQuota
 from bot.views.refusals import QuotedSentence
 from memory import Person, TokenUse, execute_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
+from tests.integration.test_order import changed
 from tests.integration.test_own_commands import memories, person
 
 
@@ -261,6 +263,45 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
     assert requests_of(app) == [2]
     assert app.turn(refused)["words"] == ""
     assert "Remembered" in (await memories(app, other, "add I like tea"))["text"]
+
+
+async def edit(app: App, message: Message, text: str) -> None:
+    """Let a person edit an answered message, and the app answer it if it may."""
+    event = changed(message, text)
+    for _ in range(2):  # Slack delivers it twice
+        await app.changes.note({**event, "event_id": f"Ev{message.ts}{text}"})
+    await app.answering.drain(message.thread)
+
+
+async def test_an_edit_that_is_answered_counts_like_a_message(make_app: MakeApp) -> None:
+    """Beyond the limit an edited message is not answered again, however early it was written."""
+    app = await make_app(person_messages_per_hour=4)
+    place = app.slack.place()
+    first, _ = await app.ask(place, "Hello"), await app.ask(place, "And you?")
+    for number in range(5):
+        await edit(app, first, f"Hello {number}")
+    assert [prompt[-1]["content"] for prompt in app.prompts()] == [
+        *("Hello", "And you?"),
+        *("Hello 0", "Hello 1"),
+    ]
+    beyond = await app.ask(place, "Are you there?")
+    assert app.replies(beyond) == []
+
+
+async def test_an_edit_counts_in_its_own_hour(make_app: MakeApp) -> None:
+    """An edit counts in the hour of the edit, with what was written in it, not in the message's."""
+    app = await make_app(person_messages_per_hour=3)
+    place = app.slack.place()
+    asked = [await app.ask(place, f"Hello {number}") for number in range(3)]
+    app.rows("UPDATE inbox_events SET received_at = received_at - interval '5 hours'")
+    await app.ask(place, "Good day")
+    for message in asked:
+        await edit(app, message, f"{message.text} again")
+    assert [prompt[-1]["content"] for prompt in app.prompts()[3:]] == [
+        *("Good day", "Hello 0 again", "Hello 1 again"),
+    ]
+    [sentence] = app.replies(asked[2])
+    assert sentence in [say("en", "quota_messages", limit=3, count=left) for left in range(61)]
 
 
 async def test_beyond_the_tokens_nothing_is_added(make_app: MakeApp) -> None:
