@@ -63,7 +63,6 @@ class ReplyStream:
     """
 
     interactive = True
-    patient = True
 
     def __init__(
         self,

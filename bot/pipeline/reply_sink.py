@@ -17,9 +17,7 @@ class ReplySink(Protocol):
     """The destination of an answer: `bot.delivery.reply_stream` or `bot.runtime.ask`."""
 
     interactive: bool
-    """Whether the person can be shown lists and buttons there."""
-    patient: bool
-    """Whether the person can be answered later, in the same place."""
+    """Whether the person can be shown lists and buttons there, and be answered later."""
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *_: object) -> None: ...

@@ -281,7 +281,7 @@ async def _answer(
             )
     except ReplyFailed as failed:
         # A later attempt would show no notice and no Undo of what the tools have changed.
-        if failed.passes and sink.patient and not acted():
+        if failed.passes and sink.interactive and not acted():
             raise
         sink.start_over()
         return _Answered(outcome="failed", text=say(await sink.language(), failed.cause))

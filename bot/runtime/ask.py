@@ -32,7 +32,6 @@ class Collected:
     """An answer that is gathered and returned whole."""
 
     interactive = False
-    patient = False
 
     def __init__(self, message: Message) -> None:
         self._message = message
