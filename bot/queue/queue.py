@@ -57,7 +57,16 @@ _ADD: LiteralString = (
     f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) VALUES ({_VALUES}) {_ON_CONFLICT}"
 )
 _RUN_ALONE: LiteralString = "SET alone = job.alone OR excluded.alone"
-_DEFER: LiteralString = f"{_ADD} {_RUN_ALONE} RETURNING xmax = 0 AS added, job.id"
+_ANNOUNCE: LiteralString = (
+    "pg_notify('procrastinate_queue_v1#' || queue_name,"
+    " json_build_object('type', 'job_inserted', 'job_id', 0)::text)"
+)
+_DEFER: LiteralString = (
+    f"{_ADD} {_RUN_ALONE}, scheduled_at = CASE WHEN %(reschedule)s"
+    " THEN now() + make_interval(secs => %(delay)s) ELSE job.scheduled_at END"
+    " RETURNING xmax = 0 AS added, job.id,"
+    f" CASE WHEN xmax <> 0 AND %(reschedule)s THEN {_ANNOUNCE} END"
+)
 DEFER_FROM: LiteralString = (
     f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) SELECT {_VALUES} FROM stored"
     f" {_ON_CONFLICT} {_RUN_ALONE}"
@@ -80,15 +89,7 @@ _DEBOUNCE: LiteralString = (
     " job.scheduled_at AND job.scheduled_at + make_interval(secs => %(delay)s::float8 / 4)"
     " RETURNING job.id, extract(epoch FROM job.scheduled_at - clock_timestamp())::float8 AS due_in"
 )
-_NOTIFY: LiteralString = (
-    "SELECT queue_name, pg_notify('procrastinate_queue_v1#' || queue_name,"
-    " json_build_object('type', 'job_inserted', 'job_id', 0)::text) FROM moved GROUP BY queue_name"
-)
-_POSTPONE: LiteralString = (
-    "WITH moved AS (UPDATE procrastinate_jobs"
-    " SET scheduled_at = now() + make_interval(secs => %s)"
-    f" WHERE queueing_lock = %s AND status = 'todo' RETURNING queue_name) {_NOTIFY}"
-)
+_NOTIFY: LiteralString = f"SELECT queue_name, {_ANNOUNCE} FROM moved GROUP BY queue_name"
 _HURRY: LiteralString = (
     "WITH moved AS (UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = %s"
     " AND status = 'todo' AND scheduled_at > now() AND NOT alone RETURNING queue_name)"
@@ -200,14 +201,12 @@ class Queue:
             behind=behind,
             limits=limits,
         )
-        added = await connection.execute(_DEFER, values)
+        added = await connection.execute(_DEFER, {**values, "reschedule": reschedule})
         [row] = await added.fetchall()
         if delay and row["added"]:
             self.jobs.wake_at(queue, delay, row["id"])
         if reschedule and not row["added"]:
-            moved = await connection.execute(_POSTPONE, (delay, lock))
-            for one in await moved.fetchall():
-                self.jobs.wake_at(one["queue_name"], delay)
+            self.jobs.wake_at(queue, delay)
         return bool(row["added"])
 
     async def defer_each(
