@@ -155,7 +155,7 @@ class ChangeNotices:
         person = Person(team, user)
         turn = await self._messages.of_notice(person, notice)
         settings = await self._people.settings(person)
-        if turn is None or not (settings.notices or await self._was_shown(person, notice)):
+        if turn is None or not (settings.notices or turn.notice_shown):
             return
         below = await self.content(person, f"{REPLY} {turn.id}")
         try:
@@ -166,7 +166,7 @@ class ChangeNotices:
                 await self._show_later(connection, person, notice, delay=delay)
             return
         # What only one person sees cannot be changed or looked up: it is shown once.
-        if not in_reply and not await self._was_shown(person, notice):
+        if not in_reply and not turn.notice_shown:
             content = await self.content(person, f"{NOTICE} {notice}")
             if content:
                 language = settings.reply_language(turn.text or "")
@@ -180,14 +180,6 @@ class ChangeNotices:
             (UUID(notice), _retry_lock(notice)),
             scope={PERSON_SETTING: person.scope},
         )
-
-    async def _was_shown(self, person: Person, notice: str) -> bool:
-        async with person_transaction(self._pool, person) as connection:
-            found = await connection.execute(
-                "SELECT FROM change_notices WHERE id = %s AND shown_at IS NOT NULL",
-                (UUID(notice),),
-            )
-            return await found.fetchone() is not None
 
     async def show_in_reply(self, person: Person, turn_id: str) -> None:
         """Update the notice below a reply, after a change was undone or a question answered."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from slack_sdk.errors import SlackApiError
 
 from bot.delivery.outbox import turn_metadata
-from bot.slack.client import CONVERSATION_GONE, UPDATE, RateLimits, error_code, retry_on_rate_limit
+from bot.slack.client import CONVERSATION_GONE, UPDATE, error_code, retry_on_rate_limit
 from bot.slack.ephemeral import ephemeral_thread
 from bot.slack.installations import Installations
 from bot.slack.messages import split_thread_key
@@ -44,7 +44,10 @@ _NOWHERE = CONVERSATION_GONE | {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifiedTurn:
-    """The turn a notice belongs to; `text` is its reply where one message holds all of it."""
+    """The turn a notice belongs to; `text` is its reply where one message holds all of it.
+
+    `notice_shown`: the notice that it was read for has been shown.
+    """
 
     id: UUID
     channel: str
@@ -60,6 +63,7 @@ class NotifiedTurn:
     note: ReplyNote | None
     left_out: tuple[CredentialKind, ...]
     can_be_rated: bool
+    notice_shown: bool
 
     @property
     def in_dm_reply(self) -> bool:
@@ -82,17 +86,17 @@ class NoticeMessages:
     def __init__(self, pool: Pool, slack: Installations, *, stand_in: bool) -> None:
         self._pool = pool
         self._slack = slack
-        self._limits = RateLimits()
+        self._limits = slack.limits
         self._stand_in = stand_in
 
     async def of_notice(self, person: Person, notice: str) -> NotifiedTurn | None:
         """Return the turn a notice belongs to, if it is still there."""
-        of_notice = "id = (SELECT turn_id FROM change_notices WHERE id = %s)"
+        of_notice = "id = (SELECT turn_id FROM change_notices WHERE id = %(name)s)"
         return await self._turn(person, of_notice, notice)
 
     async def of_id(self, person: Person, turn: str) -> NotifiedTurn | None:
         """Return a turn, if it is still there."""
-        return await self._turn(person, "id = %s", turn)
+        return await self._turn(person, "id = %(name)s", turn)
 
     async def _turn(self, person: Person, condition: str, name: str) -> NotifiedTurn | None:
         found = await execute_statement(
@@ -103,9 +107,10 @@ class NoticeMessages:
             " question_ts, reply_note, left_out, model IS NOT NULL AS can_be_rated,"
             " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
             " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
-            " AND e.late) AS late FROM turns"
-            f" WHERE {condition} AND team_id = %s AND user_id = %s",
-            (UUID(name), person.team_id, person.user_id),
+            " AND e.late) AS late, EXISTS (SELECT FROM change_notices n WHERE n.id = %(name)s"
+            " AND n.shown_at IS NOT NULL) AS notice_shown FROM turns"
+            f" WHERE {condition} AND team_id = %(team)s AND user_id = %(user)s",
+            {"name": UUID(name), **person.ids},
             scope={PERSON_SETTING: person.scope},
         )
         if not found:
@@ -129,6 +134,7 @@ class NoticeMessages:
             note=row["reply_note"],
             left_out=tuple(row["left_out"]),
             can_be_rated=row["can_be_rated"],
+            notice_shown=row["notice_shown"],
         )
 
     async def below_reply(

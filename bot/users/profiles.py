@@ -14,7 +14,7 @@ from psycopg import OperationalError
 
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import PROFILE, SLACK_FAULTS, RateLimits, error_code
+from bot.slack.client import PROFILE, SLACK_FAULTS, error_code
 from bot.slack.installations import Installations
 from bot.slack.messages import API_TEAM, Message, scopes
 from bot.types import PersonSettings
@@ -56,7 +56,7 @@ class Profiles:
     def __init__(self, pool: Pool, slack: Installations) -> None:
         self._pool = pool
         self._slack = slack
-        self._limits = RateLimits()
+        self._limits = slack.limits
         self._known: OrderedDict[Person, tuple[float, PersonSettings]] = OrderedDict()
         self._asking: dict[Person, asyncio.Task[PersonSettings]] = {}
 

@@ -11,6 +11,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.notices.change_notices import REPLY, SHOW, ChangeNotices
+from bot.slack.client import UPDATE
 from bot.users.profiles import Profiles
 from bot.users.settings import choose
 from bot.views.changes import EVERY_CHANGE
@@ -18,6 +19,7 @@ from memory import DM, PUBLIC, Person, Pool, add_memory, memory_view, person_tra
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.integration.test_ledger import Ledger, food
+from tests.unit.test_slack import refused
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -209,6 +211,21 @@ async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: Cha
             await notices.show(**job)
             await asyncio.sleep(0.1)
     assert len(notices_seen(app, place)) == 1
+
+
+async def test_a_notice_waits_while_slack_refuses_the_updates_of_answers(
+    app: App, notices: ChangeNotices
+) -> None:
+    """What Slack refused to an answer of the process is not tried for a notice meanwhile."""
+    place = app.slack.place()
+    job = await formed(app, notices, place)
+    error = refused("ratelimited", 429, {"Retry-After": "60"})
+    assert app.wiring.connections.slack.limits.note(app.slack.team_id, UPDATE, error)
+    await notices.show(**job)
+    assert app.slack.calls("chat.update") == []
+    assert app.rows("SELECT args FROM procrastinate_jobs WHERE task_name = %s", SHOW) == [
+        {"args": job}
+    ]
 
 
 @pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
