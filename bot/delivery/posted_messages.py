@@ -21,10 +21,10 @@ from bot.delivery.outbox import (
     replies_after,
     turn_metadata,
 )
+from bot.delivery.refusals import DeliveryFailed
 from bot.logs import fault
 from bot.slack.client import (
     APPEND,
-    CONVERSATION_GONE,
     SLACK_FAULTS,
     START,
     STOP,
@@ -58,45 +58,6 @@ SETTLED_SECONDS = 8.0
 # A reply is not dropped for a rate limit, nor is a worker's slot held for ever.
 _PATIENCE_SECONDS = 600.0
 _LEAST_REMAINING = 200
-
-_NOT_WRITABLE = CONVERSATION_GONE | {
-    "cannot_reply_to_message",
-    "restricted_action",
-    "restricted_action_non_threadable_channel",
-    "restricted_action_read_only_channel",
-    "restricted_action_thread_locked",
-    "restricted_action_thread_only_channel",
-}
-
-# Errors of a message's blocks, which a message without them may not have. A table of Markdown
-# counts as an attachment. Source: "Errors" at
-# https://docs.slack.dev/reference/methods/chat.postMessage
-_BLOCKS_REFUSED = {
-    "attachment_payload_limit_exceeded",
-    "invalid_attachments",
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "only_one_table_allowed",
-    "too_many_attachments",
-}
-
-
-class DeliveryFailed(Exception):
-    """Slack refused the answer with the error `code`."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__("Slack refused the answer.")
-        self.code = code
-
-    @property
-    def is_expected(self) -> bool:
-        """Whether nothing can be written there: archived, left, restricted, or a deleted thread.
-
-        Source: "Errors" at https://docs.slack.dev/reference/methods/chat.postMessage
-        """
-        return self.code in _NOT_WRITABLE
 
 
 class StreamsRefused(Exception):
@@ -310,7 +271,7 @@ class PostedMessages:
         try:
             await self._post(text, text=fallback(text), blocks=blocks)
         except DeliveryFailed as failed:
-            if failed.code not in _BLOCKS_REFUSED:
+            if not failed.is_for_blocks:
                 raise
             log.warning("the blocks of a reply were refused, it is posted as text: %s", failed.code)
             await self._post(text, text=escaped(text, TEXT_LIMIT))

@@ -18,7 +18,7 @@ from langgraph.pregel import Pregel
 from bot.conversation.claimed_message import ClaimedMessage, Edited, Superseded, Withdrawn
 from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.conversation.refusal_throttle import claim_refusal
-from bot.delivery.posted_messages import DeliveryFailed
+from bot.delivery.refusals import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
 from bot.pipeline.deleted_messages import DeletedMessageCleanup

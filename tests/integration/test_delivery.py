@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.claimed_message import Stopped
-from bot.delivery.posted_messages import DeliveryFailed
+from bot.delivery.refusals import DeliveryFailed
 from bot.delivery.sessions import LOADING
 from bot.delivery.splitting import open_fence
 from bot.locale import Language, say

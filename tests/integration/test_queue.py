@@ -204,14 +204,17 @@ async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_pol
 
 
 async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
-    """Only the waiting job of the lock is set to a later time."""
+    """Only the waiting job of the lock is set to a later time, which the other processes hear."""
     queue.register("work", BACKGROUND, _nothing, waits=(1,))
-    await put(pool, queue, "L1", delay=1)
-    await put(pool, queue, "L2", delay=1)
-    async with transaction(pool) as connection:
-        assert not await queue.defer(
-            connection, "work", queue=BACKGROUND, lock="L1", delay=500, reschedule=True
-        )
+    await put(pool, queue, "L1", delay=1, to=BACKGROUND)
+    await put(pool, queue, "L2", delay=1, to=BACKGROUND)
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute(f'LISTEN "procrastinate_queue_v1#{BACKGROUND}"'.encode())
+        async with transaction(pool) as connection:
+            assert not await queue.defer(
+                connection, "work", queue=BACKGROUND, lock="L1", delay=500, reschedule=True
+            )
+        assert len([*other.notifies(timeout=SECONDS, stop_after=1)]) == 1
     one, two = jobs(database)
     assert 490 < one["due_in"] <= 500
     assert two["due_in"] <= 1
