@@ -125,11 +125,12 @@ class ChangeEvents:
         )
         bot_user_id = await self.slack.bot_user_id(team)
         question, words = plain(text, bot_user_id), typed(text, bot_user_id)
-        await self.source_updates.reword(
+        reworded = await self.source_updates.reword(
             team, channel, ts, thread, question=question, words=words, changed_ts=changed_ts
         )
         if "text" in before:
-            await self._update_source(team, channel, before)
+            if not reworded:
+                await self._update_source(team, channel, before)
             message = await self._message(body, "message")
             if message is not None:
                 await self.inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
@@ -142,10 +143,11 @@ class ChangeEvents:
             await self.inbox.store_withdrawn(unknown)
         ts, thread = _ts_and_thread(team, channel, deleted)
         await self.inbox.withdraw(team, channel, ts, thread, changed_ts=changed_ts)
-        await self.source_updates.reword(
+        reworded = await self.source_updates.reword(
             team, channel, ts, thread, question="", words="", changed_ts=changed_ts
         )
-        await self._update_source(team, channel, deleted)
+        if not reworded:
+            await self._update_source(team, channel, deleted)
 
     async def _unknown_message(self, body: Mapping[str, Any]) -> Message | None:
         """Return the message before its change, if it is so new that Slack may deliver it later."""
@@ -166,7 +168,7 @@ class ChangeEvents:
         )
 
     async def _update_source(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
-        """Update memories after a person's message changed, also one not sent to the app."""
+        """Update memories after a message changed of which no turn stores the texts."""
         user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)

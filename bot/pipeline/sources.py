@@ -67,13 +67,14 @@ class SourceUpdates:
         question: str,
         words: str,
         changed_ts: str,
-    ) -> None:
+    ) -> bool:
         """Store the edited text of an answered message; an empty text means it was deleted.
 
-        Memories that were not formed yet are formed from the new words; those that were follow.
-        One that was forgotten stays so, whatever it is edited to. While memory is off new words are
-        not kept; credentials never are. The exchange is no longer shared. Nothing is replaced where
-        the inbox has stored a newer event of the message than the one of `changed_ts`.
+        Memories that were not formed yet are formed from the new words; those that were, and those
+        that a tool stored, are updated by a job. A turn whose texts are not stored any more is not
+        changed, and none is where the inbox has stored a newer event of the message than the one of
+        `changed_ts`. While memory is off new words are not kept; credentials never are. The
+        exchange is no longer shared. Returns whether the texts of a turn were replaced.
         """
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
@@ -99,7 +100,8 @@ class SourceUpdates:
                     changed_ts,
                 ),
             )
-            for row in await changed.fetchall():
+            rows = await changed.fetchall()
+            for row in rows:
                 person = Person(team_id, row["user_id"])
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
@@ -111,8 +113,9 @@ class SourceUpdates:
                 off = (await read_settings(connection, person)).off_reason(self.consent)
                 if off or await is_on(connection, person, scopes(channel_id, thread)):
                     await put_off_record(connection, row["id"])
-                if row["formed"]:
+                if row["formed"] or await is_source(connection, person, channel_id, ts):
                     await self._schedule_update(connection, person, row["id"])
+        return bool(rows)
 
     async def _schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
@@ -136,7 +139,7 @@ class SourceUpdates:
         async with person_transaction(self.pool, person) as connection:
             found = await connection.execute(
                 "SELECT channel_id, question_ts, words, audience FROM turns"
-                " WHERE id = %s AND team_id = %s AND user_id = %s AND formed_at IS NOT NULL",
+                " WHERE id = %s AND team_id = %s AND user_id = %s",
                 (UUID(turn), team, user),
             )
             row = await found.fetchone()
@@ -169,20 +172,13 @@ class SourceUpdates:
         log.info("a message was edited or deleted: %d memories updated", len(changes))
 
     async def message_changed(self, person: Person, channel: str, ts: str, thread_ts: str) -> None:
-        """Schedule an update after a message that is no turn was edited or deleted.
+        """Schedule an update after a message without the texts of a turn was edited or deleted.
 
         Only a message that is the source of a memory is updated from: the person chose *Remember*
-        in its menu.
+        in its menu, or the texts of its turn are not stored any more.
         """
         async with person_transaction(self.pool, person) as connection:
             if not await is_source(connection, person, channel, ts):
-                return
-            found = await connection.execute(
-                "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND channel_id = %s"
-                " AND question_ts = %s",
-                (person.team_id, person.user_id, channel, ts),
-            )
-            if await found.fetchone() is not None:
                 return
             await self.queue.defer(
                 connection,
@@ -205,9 +201,9 @@ class SourceUpdates:
         changed.
         """
         person = Person(team, user)
-        words = await self._words_now(team, channel, ts, root)
-        if words:
-            said = PersonMessage(text=words, channel=channel, ts=ts)
+        [words] = await redact_texts(await self._words_now(team, channel, ts, root))
+        if words.text:
+            said = PersonMessage(text=words.text, channel=channel, ts=ts)
             changes = await source_edited(self.pool, self.embedder, person, said)
         else:
             changes = await source_deleted(self.pool, self.embedder, person, channel, ts)

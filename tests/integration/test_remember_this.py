@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.off_record import put_off_record
 from bot.locale import say
-from bot.pipeline.sources import UPDATE_FROM_MESSAGE
-from memory import Person, forget
+from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
+from bot.runtime.maintenance import end_history
+from bot.slack.messages import Message
+from memory import Person, forget, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
+GONE = pytest.mark.failed_calls(
+    "conversations.replies: thread_not_found", because="The message was deleted in Slack."
+)
 
 
 def person(place: PersonThread, app: App) -> Person:
@@ -123,6 +129,11 @@ async def changed(app: App, place: PersonThread, how: str, **more: Any) -> None:
     app.slack.control(f"messages/{how}", {**where, **more})
     who = person(place, app)
     await app.wiring.source_updates.message_changed(who, place.channel, place.ts, place.root)
+    await followed(app, place)
+
+
+async def followed(app: App, place: PersonThread) -> None:
+    """Do what waits after a message of the person of a place was edited or deleted."""
     jobs = app.rows(
         "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'user' = %s RETURNING args",
         UPDATE_FROM_MESSAGE,
@@ -142,9 +153,7 @@ async def test_the_memory_follows_its_message(app: App) -> None:
     assert await app.memories(person(place, app)) == []
 
 
-@pytest.mark.failed_calls(
-    "conversations.replies: thread_not_found", because="The message was deleted in Slack."
-)
+@GONE
 async def test_a_deleted_message_takes_its_memory_along(app: App) -> None:
     """Deleted in Slack, a message that was pointed at is no source any more."""
     place = app.slack.place(channel="private", text="I love sushi")
@@ -159,3 +168,72 @@ async def test_of_what_was_not_pointed_at_nothing_is_looked_up(app: App) -> None
     app.slack.forget_calls()
     await changed(app, place, "edit", text="hello all")
     assert app.slack.calls("conversations.replies") == []
+
+
+async def hear(app: App, said: Message, text: str | None) -> None:
+    """Let the author of a message edit or, with None, delete it; tell the app, do what waits."""
+    place = PersonThread(said.user_id, said.team_id, said.channel_id, said.ts, said.thread_ts)
+    where = {"user": said.user_id, "channel": said.channel_id, "ts": said.ts}
+    how, more = ("delete", {}) if text is None else ("edit", {"text": text})
+    app.slack.control(f"messages/{how}", {**where, **more})
+    before = {"type": "message", "user": said.user_id, "text": said.text, "ts": said.ts}
+    event = {"type": "message", "channel": said.channel_id, "previous_message": before}
+    if text is None:
+        event |= {"subtype": "message_deleted", "deleted_ts": said.ts}
+    else:
+        event |= {"subtype": "message_changed", "message": {**before, "text": text}}
+    await app.changes.note({"team_id": said.team_id, "event_id": "Ev1", "event": event})
+    for job in app.take_jobs(UPDATE_FROM_TURN):
+        await app.wiring.source_updates.update_from_turn(**job)
+    await followed(app, place)
+
+
+@GONE
+@pytest.mark.parametrize("blanked", ["history", "forgotten", "off_record"])
+async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, blanked: str) -> None:
+    """Deleted after the texts of its turn were, a message is no source any more."""
+    said = await app.ask(app.slack.place(), "I love ramen. I love sushi.")
+    ramen, sushi = await app.form(said), await app.memories(said.person)
+    assert len(ramen) == len(sushi) == 2
+    match blanked:
+        case "history":
+            app.rows(
+                "UPDATE turns SET intended_at = now() - interval '35 days',"
+                " ended_at = now() - interval '35 days' WHERE question_ts = %s RETURNING 1",
+                said.ts,
+            )
+            await end_history(app.pool, 30)
+        case "forgotten":
+            await app.wiring.memory_actions.forget(said.person, "en", [sushi[0].reference])
+        case "off_record":
+            async with person_transaction(app.pool, said.person) as connection:
+                await put_off_record(connection, app.turn(said)["id"])
+    assert app.turn(said)["question"] == ""
+    await hear(app, said, None)
+    assert await app.memories(said.person) == []
+
+
+@pytest.mark.parametrize("how", ["deleted", "edited"])
+async def test_what_a_tool_stored_follows_a_message_that_is_not_formed_yet(
+    app: App, how: str
+) -> None:
+    """Before formation, too, what an edit or a deletion takes from a message goes from memory."""
+    content = {"kind": "UserFoodPreference", "food_name": "ramen", "preference": 80}
+    given = {"action": "create", "content": content, "evidence": "I love ramen"}
+    app.script_calls(("memory_change", given))
+    said = await app.ask(app.slack.place(), "Remember that I love ramen")
+    assert len(await app.memories(said.person)) == 1
+    assert app.turn(said)["formed_at"] is None
+    await hear(app, said, None if how == "deleted" else "Remember nothing")
+    assert await app.memories(said.person) == []
+
+
+async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_along(app: App) -> None:
+    """What an edit left is deleted with the message, also before the new words are formed."""
+    said = await app.ask(app.slack.place(), "I love ramen. It rains.")
+    assert len(await app.form(said)) == 1
+    await hear(app, said, "I love ramen. It snows.")
+    assert len(await app.memories(said.person)) == 1
+    assert app.turn(said)["formed_at"] is None
+    await hear(app, said, None)
+    assert await app.memories(said.person) == []
