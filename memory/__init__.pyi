@@ -142,6 +142,7 @@ from .postgres.embedded import (
     EmbeddedPostgresError as EmbeddedPostgresError,
 )
 from .postgres.locks import (
+    NO_FORGETTING as NO_FORGETTING,
     lock_for_forgetting as lock_for_forgetting,
 )
 from .postgres.migrate import (

@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
+from memory import NO_FORGETTING
 
 STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
 """True unless another worker answers the message; its parameters are `ClaimedMessage.ownership`."""
@@ -95,14 +96,22 @@ async def finish(
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
 
+    Waits for a forgetting of its author's that is under way: the next statement sees its result.
     Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
     worker: the turn must not end so.
     """
     finished = await connection.execute(
         "UPDATE inbox_events SET status = %s, message = NULL, finished_at = now(),"
         " claimed_by = NULL"
-        " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'",
-        (status, claimed.id, claimed.attempt_number, claimed.revision),
+        " WHERE id = %s AND attempts = %s AND revision = %s AND status = 'waiting'"
+        f" AND {NO_FORGETTING}",
+        (
+            status,
+            claimed.id,
+            claimed.attempt_number,
+            claimed.revision,
+            claimed.message.person.prefix,
+        ),
         prepare=True,
     )
     if not finished.rowcount:

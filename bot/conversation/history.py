@@ -54,11 +54,12 @@ async def blank_texts(
     period: Period | None = None,
     update_notices: UpdateNotices,
 ) -> list[dict[str, Any]]:
-    """Blank the turns that are sources of these memories, or whose reply used and names one.
+    """Blank the turns that are sources of these memories, and the texts that name one of them.
 
-    None means every turn of the person; the turns of `period` are blanked in any case. Returns the
-    texts for `restore_texts`, with the channel and ts of each message. `update_notices` is awaited
-    first.
+    Such texts are looked for in turns that used one, under any audience, in those from its first
+    message until it was formed, and in those that are being answered. None means every turn of the
+    person; the turns of `period` are blanked in any case. Returns the texts for `restore_texts`,
+    with the channel and ts of each message. `update_notices` is awaited first.
     """
     await update_notices(connection, person, memories)
     meant: LiteralString = "true"
@@ -67,9 +68,13 @@ async def blank_texts(
     condition: LiteralString = (
         f"({meant} OR (channel_id, question_ts) IN (SELECT * FROM unnest(%(channels)s::text[],"
         " %(times)s::text[])) OR EXISTS (SELECT FROM unnest(recalled) AS seen"
-        " WHERE seen = ANY(%(references)s::text[])))"
+        " WHERE split_part(seen, '/', 2) = ANY(%(keys)s::text[])) OR status = 'answering'"
+        " OR (SELECT range_agg(numrange(since::numeric, until::numeric, '[]'))"
+        " FROM unnest(%(first)s::float8[], %(formed)s::float8[]) AS unformed (since, until))"
+        " @> question_ts::numeric)"
     )
     messages = {key for memory in memories or () for key in memory.source_messages}
+    unformed = _until_formed(memories or ())
     found = await connection.execute(
         f"SELECT id, channel_id, question_ts, reply_ts, question, words, reply, {meant} AS meant"
         " FROM turns"
@@ -79,7 +84,9 @@ async def blank_texts(
             **_of_period(person, period or Period()),
             "channels": [channel for channel, _ in messages],
             "times": [ts for _, ts in messages],
-            "references": [memory.reference for memory in memories or ()],
+            "keys": [memory.key for memory in memories or ()],
+            "first": [first for first, _ in unformed],
+            "formed": [formed for _, formed in unformed],
         },
     )
     turns = await found.fetchall()
@@ -102,6 +109,20 @@ async def blank_texts(
         (person.team_id, person.user_id, memories is None, [one["id"] for one in taken]),
     )
     return taken
+
+
+def _until_formed(memories: Sequence[Memory]) -> list[tuple[float, float]]:
+    """Return when each memory was first said and when it was formed, in seconds of the epoch.
+
+    Between the two, replies have used its words, which no `recalled` names.
+    """
+    spans: dict[str, tuple[float, float]] = {}
+    for memory in memories:
+        if said := [float(ts) for _, ts in memory.source_messages]:
+            span = min(said), memory.created_at.timestamp()
+            first, formed = spans.get(memory.key, span)
+            spans[memory.key] = min(first, span[0]), min(formed, span[1])
+    return [(first, formed) for first, formed in spans.values() if first <= formed]
 
 
 def _of_period(person: Person, period: Period) -> dict[str, Any]:

@@ -120,12 +120,15 @@ async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> L
     return LastTurn(id=row["id"], message=(row["channel_id"], row["question_ts"]))
 
 
-async def has_turn(connection: AsyncConnection[DictRow], message: Message) -> bool:
-    """Return whether a message has a turn that is on the record."""
+async def has_turn(connection: AsyncConnection[DictRow], message: Message, words: str) -> bool:
+    """Return whether a message has a turn that is on the record and still has these words.
+
+    It has others after an edit, and none after the message was deleted or forgotten.
+    """
     found = await connection.execute(
         "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
-        " AND NOT off_record AND withheld_at IS NULL",
-        (message.team_id, message.channel_id, message.ts),
+        " AND words = %s AND NOT off_record AND withheld_at IS NULL",
+        (message.team_id, message.channel_id, message.ts, words),
     )
     return await found.fetchone() is not None
 

@@ -78,6 +78,11 @@ _UNFORMED: LiteralString = (
     " ORDER BY question_ts DESC LIMIT 100"
 )
 
+_FORGOTTEN_SINCE: LiteralString = (
+    "EXISTS (SELECT FROM forgotten f WHERE f.team_id = turns.team_id"
+    " AND f.user_id = turns.user_id AND f.expires_at > now() AND f.id <> ALL(%s))"
+)
+
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 
 
@@ -99,6 +104,7 @@ class TurnRow:
     looked for in Slack. `memory_state`: whether memory may be read and written. `unchanged`: the
     message had not been stopped, edited or deleted when the row was stored. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
+    `forgettings` are the ids of what the person forgot before, with an Undo that has not expired.
     """
 
     id: UUID
@@ -109,6 +115,7 @@ class TurnRow:
     unchanged: bool = False
     removed: tuple[Removed, ...] = ()
     words: str = ""
+    forgettings: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +212,7 @@ class Turns:
             unchanged=_is_unchanged(row, claimed),
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
+            forgettings=tuple(row["forgettings"]),
         )
         return turn_row, context
 
@@ -234,7 +242,8 @@ class Turns:
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
-        credential of the reply is stored, neither one that it repeats nor any other.
+        credential of the reply is stored, neither one that it repeats nor any other. No reply is
+        stored if the person forgot something since the turn began, which it may repeat.
         """
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
         async with transaction(self.pool, _scope(claimed.message)) as connection:
@@ -242,13 +251,15 @@ class Turns:
             if turn_row.memory_state.is_first:
                 await note_informed(connection, claimed.message.person)
             ended = await connection.execute(
-                "UPDATE turns SET status = %s, reply = CASE WHEN NOT off_record THEN %s END,"
+                "UPDATE turns SET status = %s,"
+                f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
                 " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
                 " RETURNING formed_at IS NULL AND withheld_at IS NULL AS unformed",
                 (
                     outcome,
+                    list(turn_row.forgettings),
                     None if reply is None else kept.text,
                     list(recalled),
                     removal_proposed,
@@ -291,6 +302,8 @@ async def _read(
         "SELECT state.*, event.attempts, event.status, event.revision, event.interrupted,"
         " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
         "  AND channel = %(channel)s AND ts >= %(thread_ts)s) AS forgotten,"
+        " ARRAY(SELECT id FROM forgotten WHERE team_id = %(team)s AND user_id = %(user)s"
+        "  AND expires_at > now()) AS forgettings,"
         f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY question_ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
         f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"

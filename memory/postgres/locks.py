@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Namespace, Person
 
+NO_FORGETTING: LiteralString = (
+    "(SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))) IS NOT NULL"
+)
+"""A condition, always true, that waits for the end of `lock_for_forgetting` and locks against it.
+
+Its parameter is `Person.prefix`. The next statement of the transaction sees what was forgotten.
+"""
 _MOST_LOCKS = 8
 
 

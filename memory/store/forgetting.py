@@ -135,6 +135,7 @@ async def undo_forget(
     forgotten in the meantime is not restored. Raises `UndoExpired`.
     """
     async with person_transaction(pool, person) as connection:
+        await lock_for_forgetting(connection, person)
         payload = await _taken_payload(connection, person, undo)
         stored = await asyncio.to_thread(_stored, payload)
         await _restore(connection, payload, stored)

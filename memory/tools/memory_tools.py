@@ -174,7 +174,10 @@ class MemoryTools:
         try:
             await self._langmem()[CHANGE_TOOL].ainvoke(arguments)
         except MemoryOff:
-            return _error("Nothing was stored: the person has switched memory off. Say so.")
+            return _error(
+                "Nothing was stored: the person has switched memory off, or has edited, deleted or"
+                " forgotten this message. Say so."
+            )
         except EmbeddingsUnavailable:
             return _error("Nothing was stored: the memory is not reachable. Say so.")
         return self._report(self._store.outcome)

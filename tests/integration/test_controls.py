@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.conversation.periods import Period
 from bot.locale import Language, say
 from bot.memories.person_data import erase_person
 from bot.memories.tool_undo import ToolChanges
@@ -714,6 +715,34 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     output = await tools.call("memory_change", json.dumps(given))
     assert "switched memory off" in output
     assert await app.memories(who) == []
+
+
+@pytest.mark.parametrize("how", ["everything", "period", "deleted", "edited"])
+async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
+    app: App, how: str
+) -> None:
+    """What is forgotten, deleted or edited while a tool waits for its verdict is not stored."""
+    said = await app.receive(app.slack.place(), "Remember that I love natto")
+    view = await app.wiring.audiences.view(said)
+    waiting = await app.wiring.inbox.claim(said.thread)
+    assert waiting is not None
+    turn_row, _ = await app.wiring.turns.begin(
+        waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
+    )
+    tools = app.wiring.turn_dependencies.tools(waiting, view, turn_row, None)
+    actions, text = app.wiring.memory_actions, "Never mind" if how == "edited" else ""
+    match how:
+        case "everything":
+            await actions.everything_forgotten(said.person, "en")
+        case "period":
+            await actions.forget(said.person, "en", [], Period(thread=said.thread))
+        case _:
+            where = said.team_id, said.channel_id, said.ts, said.thread
+            await app.wiring.source_updates.reword(*where, question=text, words=text)
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    given = {"action": "create", "evidence": "I love natto", "content": content}
+    assert "error" in await tools.call("memory_change", json.dumps(given))
+    assert await app.memories(said.person) == []
 
 
 async def test_an_undo_leaves_what_was_changed_since(app: App) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,8 +29,10 @@ from bot.users.settings import note_profile
 from memory import (
     DM,
     PUBLIC,
+    Embedder,
     Forgotten,
     Former,
+    Memory,
     Namespace,
     Person,
     Pool,
@@ -39,6 +42,7 @@ from memory import (
     forget,
     forgotten_messages,
     memory_view,
+    move_memory,
     person_transaction,
     undo_forget,
 )
@@ -110,8 +114,9 @@ class Data:
         person: Person = ALICE,
         formed: bool = True,
         removal_proposed: bool = False,
+        meanwhile: Callable[[], Awaitable[None]] = nothing,
     ) -> None:
-        """Let a person ask and be answered."""
+        """Let a person ask and be answered; `meanwhile` is awaited before the answer ends."""
         waiting = waiting_for(ts, question, person)
         turns = turns_alone(self.pool)
         seen = memory_view(person.namespace(DM))
@@ -119,6 +124,7 @@ class Data:
             waiting, seen, question=question, words=question, bot_user_id="B"
         )
         await Outbox(self.pool, waiting, turn_row).record_posted(f"{ts}9")
+        await meanwhile()
         await turns.end(
             waiting,
             turn_row,
@@ -220,13 +226,92 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
     await data.turn(
         "1.4", "forget that I like ramen", "Press the button.", ramen, removal_proposed=True
     )
-    await data.turn("1.5", "what is ramen?", "A ramen is a soup.")
+    await data.turn("0.5", "what is ramen?", "A ramen is a soup.")
     await data.forget(ramen)
     texts = data.texts()
     assert texts["1.2"] == ("what shall I eat?", "what shall I eat?", None)
     assert texts["1.3"] == ("what shall I drink?", "what shall I drink?", "Tea.")
     assert texts["1.4"] == ("", "", "Press the button.")
-    assert texts["1.5"][2] == "A ramen is a soup."
+    assert texts["0.5"][2] == "A ramen is a soup."
+
+
+async def test_replies_that_used_it_before_it_was_moved_are_gone(
+    data: Data, embedder: Embedder
+) -> None:
+    """A memory that was moved is forgotten with the replies that used it where it was before."""
+    ramen = data.remember("ramen", namespace=ALICE.namespace(PUBLIC))
+    await data.turn("1.2", "what shall I eat?", "How about ramen?", ramen)
+    moved = await move_memory(data.pool, embedder, ALICE, ramen, DM)
+    assert moved.reference != ramen
+    await data.forget(moved.reference)
+    assert data.texts()["1.2"] == ("what shall I eat?", "what shall I eat?", None)
+
+
+async def test_replies_that_repeat_words_before_they_are_formed_are_gone(data: Data) -> None:
+    """Replies from the first message until the memory was formed are blank where they name it."""
+    formed = int(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp())
+    before, said, eat, drink, after = (f"{formed + s}.000100" for s in (-31, -30, -9, -8, 9))
+    ramen = data.remember("ramen", said)
+    await data.turn(before, "and soup?", "Ramen is a soup.")
+    await data.turn(eat, "what shall I eat?", "How about ramen?")
+    await data.turn(drink, "what shall I drink?", "Tea.")
+    await data.turn(after, "what is a soup?", "Ramen is.")
+    await data.forget(ramen)
+    assert {ts: reply for ts, (_, _, reply) in data.texts().items()} == {
+        before: "Ramen is a soup.",
+        eat: None,
+        drink: "Tea.",
+        after: "Ramen is.",
+    }
+
+
+@pytest.mark.parametrize("undone", [False, True])
+async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
+    data: Data, undone: bool
+) -> None:
+    """An answer that began with it in view is not stored, unless the forgetting was undone."""
+    await data.forget(data.remember("sushi"))
+    ramen = data.remember("ramen")
+    done: list[Forgotten] = []
+
+    async def meanwhile() -> None:
+        done.append(await data.forget(ramen))
+        if undone:
+            await data.undo(done[0])
+
+    await data.turn("1.2", "more ramen?", "Since you love ramen: yes.", ramen, meanwhile=meanwhile)
+    texts = ("more ramen?", "more ramen?", "Since you love ramen: yes.")
+    assert data.texts()["1.2"] == (texts if undone else ("", "", None))
+    if not undone:
+        await data.undo(done[0])
+        assert data.texts()["1.2"] == ("more ramen?", "more ramen?", None)
+    await data.turn("1.3", "and tea?", "Green tea.")
+    assert data.texts()["1.3"] == ("and tea?", "and tea?", "Green tea.")
+
+
+async def test_an_answer_ends_after_the_forgetting_that_is_under_way(data: Data) -> None:
+    """An answer that ends while something is forgotten waits for it, and is not stored then."""
+    ramen = data.remember("ramen")
+    begun, blanked, ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slowly(
+        connection: AsyncConnection[DictRow], memories: Sequence[Memory] | None
+    ) -> list[dict[str, Any]]:
+        taken = await blank_texts(connection, memories, person=ALICE, update_notices=nothing)
+        blanked.set()
+        await ending.wait()
+        return taken
+
+    async def meanwhile() -> None:
+        begun.set()
+        await blanked.wait()
+        asyncio.get_running_loop().call_later(0.2, ending.set)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(data.turn("1.2", "lunch?", "Ramen!", ramen, meanwhile=meanwhile))
+        await begun.wait()
+        tasks.create_task(forget(data.pool, ALICE, [ramen], blank_texts=slowly))
+    assert data.texts()["1.2"] == ("lunch?", "lunch?", None)
 
 
 async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
@@ -570,6 +655,19 @@ async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> Non
         with pytest.raises(psycopg.errors.LockNotAvailable):
             await _forget_at_once(data.database)
     assert len(data.rows("SELECT 1 FROM store")) == 1
+
+
+async def test_an_undo_and_an_erasure_wait_for_each_other(data: Data) -> None:
+    """While everything of a person is erased, nothing that was forgotten is restored."""
+    done = await data.forget(data.remember("ramen"))
+    assert done.undo is not None
+    with psycopg.connect(data.database) as erasing:
+        erasing.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (ALICE.prefix,))
+        impatient = make_conninfo(data.database, options="-c lock_timeout=200ms")
+        async with create_pool(impatient, min_size=1, max_size=1) as pool:
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                await undo_forget(pool, ALICE, done.undo, restore_texts=restore_texts)
+    assert await data.undo(done) == 1
 
 
 async def _forget_at_once(database: str) -> None:

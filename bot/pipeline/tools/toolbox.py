@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
-from bot.conversation.turns import TurnRow
+from bot.conversation.turns import WORDS_LIMIT, TurnRow
 from bot.conversation.unformed import final_question
 from bot.locale import Language
 from bot.memories.actions import MemoryActions
@@ -204,9 +204,10 @@ def open_tools(
 
         async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
             now = await read_memory_state(connection, message, controls.consent)
+            words = turn_row.words[:WORDS_LIMIT]
             # Without its turn the person has been erased while it was being answered.
-            if now.off or not now.on_record or not await has_turn(connection, message):
-                raise MemoryOff("The person has switched memory off meanwhile.")
+            if now.off or not now.on_record or not await has_turn(connection, message, words):
+                raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(
