@@ -182,6 +182,7 @@ async def reembed(settings: Settings, *, again: bool) -> None:
             ) from None
     if made:
         tell(f"Embedded {made} memories with {name}. Start every process of Kioku anew")
-        tell(f"with KIOKU_EMBEDDING_MODEL={name}; until then answers use only the newest memories.")
+        tell(f"with KIOKU_EMBEDDING_MODEL={name}; until then answers use only the newest memories,")
+        tell("and no memory is stored.")
     else:
         tell(f"Every memory is embedded with {name} already.")

@@ -11,6 +11,7 @@ from psycopg import DataError
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
+from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
@@ -26,6 +27,10 @@ MAX_EXAMPLES = 2
 
 NEAREST = 40
 MAX_INSTRUCTIONS = 20
+# Those of another model, after `kioku reembed`, cannot be compared.
+_COMPARABLE: LiteralString = (
+    "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
+)
 # A literal, so that PostgreSQL uses the partial index store_instructions.
 _INSTRUCTION: LiteralString = "value->>'kind' = 'UserInstruction'"
 
@@ -75,14 +80,14 @@ async def recall_memories(
             return Recalled(memories=small)
     try:
         [vector] = await embedder.embed([question])
-        nearest = await _select(pool, view, vector, instructions=instructions)
+        nearest = await _select(pool, view, vector, space=embedder.space, instructions=instructions)
         found = {memory.reference for memory in nearest}
         return Recalled(memories=(*nearest, *(m for m in small if m.reference not in found)))
     except (EmbeddingsUnavailable, DataError):
         # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
         if small:
             return Recalled(memories=small)
-        newest = await _select(pool, view, None, instructions=instructions)
+        newest = await _select(pool, view, None, space=embedder.space, instructions=instructions)
         return Recalled(memories=newest, newest_only=True)
 
 
@@ -105,9 +110,15 @@ async def similar_memories(
         async with person_transaction(pool, view.person) as connection:
             found = await connection.execute(
                 f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-                f" FROM store_vectors WHERE {where}) near JOIN store USING (prefix, key)"
+                f" FROM store_vectors WHERE {where} AND {_COMPARABLE}) near"
+                " JOIN store USING (prefix, key)"
                 " WHERE d <= %(furthest)s ORDER BY d LIMIT %(most)s",
-                {**values, "vector": literal(vector), "furthest": 1 - least, "most": most},
+                {
+                    **values,
+                    **_compared(embedder.space, vector),
+                    "furthest": 1 - least,
+                    "most": most,
+                },
             )
             return checked(await found.fetchall(), view)
     except (EmbeddingsUnavailable, DataError):
@@ -138,12 +149,21 @@ def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
     return tuple(sorted(memories, key=lambda memory: memory.kind != INSTRUCTION_KIND))
 
 
-async def _select(
-    pool: Pool, view: MemoryView, vector: Sequence[float] | None, *, instructions: bool
-) -> tuple[Memory, ...]:
-    """Return the nearest memories to `vector` or, without one, the newest.
+def _compared(space: EmbeddingSpace, vector: Sequence[float]) -> dict[str, Any]:
+    return {"model": space.model, "dimensions": space.dimensions, "vector": literal(vector)}
 
-    With `instructions` these come first.
+
+async def _select(
+    pool: Pool,
+    view: MemoryView,
+    vector: Sequence[float] | None,
+    *,
+    space: EmbeddingSpace,
+    instructions: bool,
+) -> tuple[Memory, ...]:
+    """Return the nearest memories to `vector`, which is of `space`, or, without one, the newest.
+
+    With `instructions` these come first. Raises `EmbeddingsUnavailable` if no vector is of `space`.
     """
     where, values = current_condition(view, "store")
     async with person_transaction(pool, view.person) as connection:
@@ -165,10 +185,13 @@ async def _select(
             where, values = current_condition(view, "store_vectors")
             found = await connection.execute(
                 f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-                f" FROM store_vectors WHERE {where} ORDER BY d, key LIMIT {NEAREST}) nearest"
+                f" FROM store_vectors WHERE {where} AND {_COMPARABLE}"
+                f" ORDER BY d, key LIMIT {NEAREST}) nearest"
                 " JOIN store USING (prefix, key) ORDER BY d, key",
-                {**values, "vector": literal(vector)},
+                {**values, **_compared(space, vector)},
             )
+            if not found.rowcount:
+                raise EmbeddingsUnavailable("The memories are embedded with another model now.")
         rows += await found.fetchall()
     unique = {(row["prefix"], row["key"]): row for row in rows}
     return tuple(checked(list(unique.values()), view))

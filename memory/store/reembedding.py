@@ -21,17 +21,28 @@ _LOCK = 0x6B696F6B75_02  # "kioku", 2
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
 
-# The table for vectors of the new size; deletions in `store` cascade to it too.
+# The table for vectors of the new size; deletions in `store` cascade to it too. LIKE copies neither
+# the storage parameters nor the policy.
 _NEW_TABLE: LiteralString = """
 CREATE TABLE store_vectors_next (LIKE store_vectors INCLUDING DEFAULTS INCLUDING INDEXES);
 ALTER TABLE store_vectors_next ALTER COLUMN embedding TYPE vector;
 ALTER TABLE store_vectors_next ADD FOREIGN KEY (prefix, key)
     REFERENCES store (prefix, key) ON DELETE CASCADE;
 ALTER TABLE store_vectors_next ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_vectors ON store_vectors_next
-    USING (starts_with(prefix, 'chat.' || current_setting('kioku.person', true) || '.')
-        AND current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$');
 GRANT SELECT, INSERT, UPDATE, DELETE ON store_vectors_next TO kioku_app;
+DO $$
+DECLARE
+    present record;
+BEGIN
+    SELECT array_to_string(reloptions, ', ') AS options,
+        pg_get_expr(polqual, polrelid) AS qual INTO STRICT present
+    FROM pg_class JOIN pg_policy ON polrelid = pg_class.oid AND polname = 'own_vectors'
+    WHERE pg_class.oid = 'store_vectors'::regclass;
+    EXECUTE format('CREATE POLICY own_vectors ON store_vectors_next USING (%s)', present.qual);
+    IF present.options IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE store_vectors_next SET (%s)', present.options);
+    END IF;
+END $$;
 """
 # A vector is current if it has the row's `updated_at`.
 _TO_DO: LiteralString = (
@@ -47,6 +58,8 @@ _SWAP_TABLES: tuple[LiteralString, ...] = (
     "COMMENT ON TABLE store_vectors IS NULL",
     # Vectors in the ledger are computed again when a change is undone.
     "UPDATE memory_changes SET vector = NULL WHERE vector IS NOT NULL",
+    # Those of an Undo of forgetting are encrypted.
+    "DELETE FROM forgotten",
 )
 
 
@@ -56,9 +69,10 @@ async def reembed(
     """Embed every memory with `embedder`'s model and replace the stored vectors.
 
     Needs the owner of the tables. The application keeps running meanwhile. An interrupted run
-    continues where it stopped. `again` also replaces vectors that are of this model already.
-    Returns the number of new vectors. Raises `ReembeddingRunning`, `EmbeddingsUnavailable` and
-    `psycopg.OperationalError`, none of which loses data.
+    continues where it stopped. What was forgotten before its end cannot be undone any more. `again`
+    also replaces vectors that are of this model already. Returns the number of new vectors. Raises
+    `ReembeddingRunning`, `EmbeddingsUnavailable` and `psycopg.OperationalError`, none of which
+    loses data.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
-from memory.model.errors import ChangedSince
+from memory.model.errors import ChangedSince, EmbeddingsUnavailable
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_transaction
@@ -166,15 +166,18 @@ async def commit_steps(
 
     Runs in one transaction, under a lock on `namespaces`. If `vectors` lack a text, the transaction
     is rolled back, the texts are embedded without a connection, and `decide` is called again.
-    `in_commit` is awaited last, with the changes. Raises `EmbeddingsUnavailable`, and
-    `ChangedSince` if the rows keep changing.
+    `in_commit` is awaited last, with the changes. Raises `EmbeddingsUnavailable`, also where a
+    vector is needed and the stored ones are of another model than `embedder`'s, and `ChangedSince`
+    if the rows keep changing.
     """
     known = dict(vectors or {})
 
     async def attempt(connection: AsyncConnection[DictRow]) -> list[Change]:
-        await lock_for_writing(connection, person, *namespaces)
+        space = await lock_for_writing(connection, person, *namespaces)
         steps = await decide(connection)
         wanted = dict.fromkeys(step.text for step in steps if step.text is not None)
+        if wanted and space != embedder.space:
+            raise EmbeddingsUnavailable(f"The memories are embedded with {space.model} now.")
         if lacking := [text for text in wanted if text not in known]:
             raise _VectorsMissing(lacking)
         done = await write_steps(connection, steps, known)

@@ -17,6 +17,7 @@ from memory import (
     Person,
     Pool,
     ReembeddingRunning,
+    UndoExpired,
     add_memory,
     check_database,
     forget,
@@ -24,6 +25,8 @@ from memory import (
     memory_view,
     recall_memories,
     reembed,
+    similar_memories,
+    undo_forget,
 )
 from tests.conftest import SPACE, owner_rows
 from tests.integration.kioku_process import ended
@@ -33,6 +36,11 @@ pytestmark = pytest.mark.slow
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 OTHER = EmbeddingSpace("other-embedding", 64)
+SAME_SIZE = EmbeddingSpace("other-embedding", SPACE.dimensions)
+TABLE = (
+    "SELECT reloptions, policyname, roles, cmd, qual, with_check FROM pg_class JOIN pg_policies"
+    " ON tablename = relname WHERE pg_class.oid = 'store_vectors'::regclass"
+)
 COUNT = 70  # more than a small set, more than a batch
 
 
@@ -51,8 +59,8 @@ async def remembered(pool: Pool, embedder: Embedder) -> Pool:
 class Small(Embedder):
     """The other model: what it makes is short, and it can be asked to do something meanwhile."""
 
-    def __init__(self, client: openai.AsyncOpenAI) -> None:
-        super().__init__(client, OTHER)
+    def __init__(self, client: openai.AsyncOpenAI, space: EmbeddingSpace = OTHER) -> None:
+        super().__init__(client, space)
         self.meanwhile: list[Any] = []
         self.made = 0
 
@@ -61,7 +69,7 @@ class Small(Embedder):
             await work()
         self.meanwhile = []
         self.made += len(texts)
-        return [[float(len(text) % 7 + 1), *[0.5] * (OTHER.dimensions - 1)] for text in texts]
+        return [[float(len(text) % 7 + 1), *[0.5] * (self.space.dimensions - 1)] for text in texts]
 
 
 def rows(database: str, statement: str) -> list[dict[str, Any]]:
@@ -79,6 +87,7 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
 ) -> None:
     """Afterwards the database is of that model, recall is whole, and each sees their own only."""
     small = Small(model_client)
+    before = rows(database, TABLE)
     assert await reembed(database, small, progress=silent) == COUNT
     await check_database(remembered, OTHER)
     [found] = rows(
@@ -91,10 +100,9 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
     assert {memory.namespace.person for memory in recalled.memories} == {ANN}
     assert await reembed(database, small, progress=silent) == 0
     assert await reembed(database, small, progress=silent, again=True) == COUNT
-    [policy] = rows(
-        database, "SELECT policyname FROM pg_policies WHERE tablename = 'store_vectors'"
-    )
-    assert policy["policyname"] == "own_vectors"
+    assert [row["policyname"] for row in before] == ["own_vectors"]
+    assert before[0]["reloptions"] == ["toast_tuple_target=8160"]
+    assert rows(database, TABLE) == before
 
 
 async def test_what_happens_meanwhile_counts(
@@ -148,11 +156,34 @@ async def test_it_goes_on_where_it_was(
     assert 0 < await reembed(database, small, progress=silent) == COUNT - first
 
 
+@pytest.mark.parametrize("space", [OTHER, SAME_SIZE], ids=["other_size", "same_size"])
 async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
-    remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
+    remembered: Pool,
+    database: str,
+    embedder: Embedder,
+    model_client: openai.AsyncOpenAI,
+    space: EmbeddingSpace,
 ) -> None:
-    """The old model's vectors cannot be compared any more: the newest memories are shown."""
-    await reembed(database, Small(model_client), progress=silent)
+    """The old model's vectors cannot be compared any more: the newest memories are shown.
+
+    None of the old model is stored, and what was forgotten before stays so.
+    """
+    newest = (await list_memories(remembered, ANN))[0]
+    forgotten = await forget(remembered, ANN, [newest.reference])
+    assert forgotten.undo is not None
+    await reembed(database, Small(model_client, space), progress=silent)
+    assert await similar_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "a") == []
+    with pytest.raises(EmbeddingsUnavailable):
+        await add_memory(
+            remembered,
+            embedder,
+            ANN.namespace(DM),
+            "UserFact",
+            {"fact": "I moved"},
+            {"kind": "modal"},
+        )
+    with pytest.raises(UndoExpired):
+        await undo_forget(remembered, ANN, forgotten.undo)
     recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")
     assert recalled.newest_only
     assert len(recalled.memories) == 40
