@@ -738,7 +738,9 @@ async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
             await actions.forget(said.person, "en", [], Period(thread=said.thread))
         case _:
             where = said.team_id, said.channel_id, said.ts, said.thread
-            await app.wiring.source_updates.reword(*where, question=text, words=text)
+            await app.wiring.source_updates.reword(
+                *where, question=text, words=text, changed_ts=LATER
+            )
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     given = {"action": "create", "evidence": "I love natto", "content": content}
     assert "error" in await tools.call("memory_change", json.dumps(given))

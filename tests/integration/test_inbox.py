@@ -24,3 +24,343 @@ from memory import DM, Pool, create_pool, memory_view, transaction
 from tests.conftest import owner_rows
 from tests.integration.deliveries import turns_alone
 from tests.integration.messages import LATER, change, following, message
+
+# One migrated database for all of these tests; each has people of its own.
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+async def inbox(pool: Pool) -> Inbox:
+    """An inbox whose jobs nobody works."""
+
+    async def nothing(**_: str) -> None:
+        raise AssertionError("nobody works in this test")
+
+    queue = Queue(pool)
+    await queue.open()
+    queue.register(ANSWER, REPLIES, nothing, waits=(1,))
+    return Inbox(pool, queue)
+
+
+def stored(database: str, thread: str) -> list[dict[str, Any]]:
+    """Return the events of a thread, as the owner sees them."""
+    return owner_rows(database, "SELECT * FROM inbox_events WHERE thread = %s ORDER BY ts", thread)
+
+
+def jobs(database: str, thread: str) -> list[dict[str, Any]]:
+    """Return the arguments of a thread's jobs."""
+    return owner_rows(
+        database,
+        "SELECT args, task_name, queue_name, queueing_lock, lock FROM procrastinate_jobs"
+        " WHERE lock = %s",
+        f"replies:{thread}",
+    )
+
+
+async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
+    """Take the next message, which there is."""
+    waiting = await inbox.claim(thread)
+    assert waiting is not None
+    return waiting
+
+
+async def done(pool: Pool, waiting: ClaimedMessage) -> None:
+    """End a message's turn."""
+    async with transaction(pool, {"kioku.thread": waiting.message.thread}) as connection:
+        await finish(connection, waiting)
+
+
+async def test_a_message_is_stored_with_its_job(inbox: Inbox, database: str) -> None:
+    """A message is stored whole, and one job with an opaque id only waits for its thread."""
+    asked = message("何か食べたい")
+    assert await inbox.store(asked)
+    [row] = stored(database, asked.thread)
+    assert Message(**row["message"]) == asked
+    assert (row["status"], row["attempts"], row["interrupted"]) == ("waiting", 0, False)
+    assert jobs(database, asked.thread) == [
+        {
+            "args": {"thread": asked.thread},
+            "task_name": ANSWER,
+            "queue_name": REPLIES,
+            "queueing_lock": f"replies:{asked.thread}",
+            "lock": f"replies:{asked.thread}",
+        }
+    ]
+
+
+async def test_an_event_is_stored_once(inbox: Inbox, database: str) -> None:
+    """The same event id is known, whatever else it says."""
+    asked = message()
+    assert await inbox.store(asked)
+    assert not await inbox.store(asked)
+    other = message(event_id=asked.event_id)
+    assert not await inbox.store(other)
+    assert len(stored(database, asked.thread)) == 1
+    assert stored(database, other.thread) == []
+    assert jobs(database, other.thread) == []
+
+
+async def test_a_message_in_two_events_is_stored_once(inbox: Inbox, database: str) -> None:
+    """A mention that comes as message and as app_mention is one message, in either order."""
+    asked = message(audience=None)
+    assert await inbox.store(asked)
+    assert not await inbox.store(replace(asked, event_id=f"{asked.event_id}B"))
+    assert len(stored(database, asked.thread)) == 1
+
+
+async def test_ids_count_within_their_team(inbox: Inbox, database: str) -> None:
+    """Another team's event of the same id, channel and time is another message."""
+    asked = message()
+    assert await inbox.store(asked)
+    assert await inbox.store(replace(asked, team_id="T2"))
+
+
+async def test_an_event_that_was_answered_stays_known(
+    inbox: Inbox, database: str, pool: Pool
+) -> None:
+    """A late redelivery of a message that was answered is not stored again."""
+    asked = message()
+    await inbox.store(asked)
+    await done(pool, await taken(inbox, asked.thread))
+    assert not await inbox.store(asked)
+    [row] = stored(database, asked.thread)
+    assert (row["status"], row["message"]) == ("done", None)
+    assert row["finished_at"] is not None
+
+
+async def test_many_deliveries_at_once_are_one(inbox: Inbox, database: str) -> None:
+    """Of twelve deliveries at the same moment one is stored, with one job."""
+    asked = message()
+    results = await asyncio.gather(*(inbox.store(asked) for _ in range(12)))
+    assert sorted(results) == [False] * 11 + [True]
+    assert len(stored(database, asked.thread)) == len(jobs(database, asked.thread)) == 1
+
+
+async def test_without_its_job_a_message_is_not_stored(pool: Pool, database: str) -> None:
+    """Where the job cannot be added the message is not stored either: Slack sends it again."""
+    queue = Queue(pool)
+    await queue.open()
+    asked = message()
+    owner_rows(database, "REVOKE INSERT ON procrastinate_jobs FROM kioku_app")
+    try:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await Inbox(pool, queue).store(asked)
+    finally:
+        owner_rows(database, "GRANT INSERT ON procrastinate_jobs TO kioku_app")
+    assert stored(database, asked.thread) == []
+    assert jobs(database, asked.thread) == []
+
+
+async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(inbox: Inbox, database: str) -> None:
+    """A reply among others leaves no trace; in a thread where the bot was asked it is stored."""
+    asked = message(audience=None, channel_id="C1")
+    chat = following(asked, addressed=False)
+    assert not await inbox.store(chat)
+    assert stored(database, asked.thread) == []
+    assert jobs(database, asked.thread) == []
+    assert await inbox.store(asked)
+    assert await inbox.store(following(asked, addressed=False, user_id="UOTHER"))
+    elsewhere = message(audience=None, channel_id="C1", addressed=False)
+    assert not await inbox.store(elsewhere)
+
+
+async def test_messages_come_in_the_order_they_were_written(inbox: Inbox, pool: Pool) -> None:
+    """However they arrive, the oldest that waits comes next; a thread sees its own alone."""
+    first = message("1")
+    second, third = following(first, "2"), following(first, "3")
+    other = message("other")
+    for one in (third, other, first, second):
+        await inbox.store(one)
+    texts = []
+    while waiting := await inbox.claim(first.thread):
+        texts.append(waiting.message.text)
+        await done(pool, waiting)
+    assert texts == ["1", "2", "3"]
+    assert (await taken(inbox, other.thread)).message.text == "other"
+
+
+async def test_attempts_are_counted(inbox: Inbox, database: str) -> None:
+    """Each time a message is taken says how often it was begun before."""
+    asked = message()
+    await inbox.store(asked)
+    assert [(await taken(inbox, asked.thread)).attempts for _ in range(3)] == [0, 1, 2]
+    assert stored(database, asked.thread)[0]["attempts"] == 3
+
+
+async def test_what_is_given_up_is_not_taken_again(inbox: Inbox, database: str, pool: Pool) -> None:
+    """A message given up is failed, its text is gone, and a later end changes nothing."""
+    asked = message("SECRET")
+    await inbox.store(asked)
+    waiting = await taken(inbox, asked.thread)
+    await inbox.give_up(waiting)
+    await done(pool, waiting)
+    [row] = stored(database, asked.thread)
+    assert (row["status"], row["message"]) == ("failed", None)
+    assert await inbox.claim(asked.thread) is None
+
+
+async def test_an_edit_reaches_a_message_that_waits(
+    inbox: Inbox, database: str, pool: Pool
+) -> None:
+    """An edited message that waits is answered as edited; an answered one is not touched."""
+    asked = message("old")
+    await inbox.store(asked)
+    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "ne\x00w", **change())
+    waiting = await taken(inbox, asked.thread)
+    assert waiting.message == replace(asked, text="new")
+    await done(pool, waiting)
+    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "newer", **change())
+    assert stored(database, asked.thread)[0]["message"] is None
+
+
+async def test_the_same_text_is_no_edit(inbox: Inbox) -> None:
+    """Slack reports a message as changed when it shows a link's preview: nothing was edited."""
+    asked = message("see https://a.example")
+    await inbox.store(asked)
+    waiting = await taken(inbox, asked.thread)
+    await inbox.edit(
+        "T1", asked.channel_id, asked.ts, asked.thread, "see https://a.example", **change()
+    )
+    await inbox.read_flags(waiting)
+    await inbox.edit(
+        "T1", asked.channel_id, asked.ts, asked.thread, "see https://b.example", **change()
+    )
+    with pytest.raises(Edited):
+        await inbox.read_flags(waiting)
+
+
+async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) -> None:
+    """A message taken back is not taken up, its text is gone, and a running answer is told."""
+    asked = message("SECRET")
+    await inbox.store(asked)
+    waiting = await taken(inbox, asked.thread)
+    await inbox.read_flags(waiting)
+    await inbox.withdraw("T1", asked.channel_id, asked.ts, asked.thread, changed_ts=LATER)
+    with pytest.raises(Withdrawn):
+        await inbox.read_flags(waiting)
+    assert await inbox.claim(asked.thread) is None
+    [row] = stored(database, asked.thread)
+    assert (row["status"], row["message"]) == ("withdrawn", None)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"team_id": "T2"}, {"channel_id": "D0"}, {"ts": "1.0"}], ids=lambda c: next(iter(c))
+)
+async def test_edits_and_deletions_of_others_touch_nothing(
+    inbox: Inbox, database: str, changes: dict[str, str]
+) -> None:
+    """An edit or deletion that names another message changes nothing here."""
+    asked = message("mine")
+    await inbox.store(asked)
+    named = {"team_id": "T1", "channel_id": asked.channel_id, "ts": asked.ts, **changes}
+    await inbox.edit(**named, thread=asked.thread, text="changed", **change())
+    await inbox.withdraw(**named, thread=asked.thread, changed_ts=LATER)
+    [row] = stored(database, asked.thread)
+    assert row["status"] == "waiting"
+    assert row["message"]["text"] == "mine"
+
+
+async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str) -> None:
+    """Stop interrupts what has begun in that thread, not what waits behind it nor elsewhere."""
+    asked = message()
+    behind = following(asked)
+    other = message()
+    for one in (asked, behind, other):
+        await inbox.store(one)
+    running, elsewhere = await taken(inbox, asked.thread), await taken(inbox, other.thread)
+    await inbox.interrupt(asked.thread)
+    with pytest.raises(Stopped):
+        await inbox.read_flags(running)
+    assert await inbox.read_flags(elsewhere)
+    assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
+
+
+async def test_stop_counts_for_what_was_written_before_it(inbox: Inbox) -> None:
+    """Delivered again, Stop does not end the answer to what was written or edited after it."""
+    asked = message()
+    await inbox.store(asked)
+    running = await taken(inbox, asked.thread)
+    before, after = message().ts, change()
+    assert await inbox.interrupt(asked.thread, stopped_ts="1600000000.000100")
+    assert await inbox.read_flags(running)
+    where = ("T1", asked.channel_id, asked.ts, asked.thread)
+    await inbox.edit(*where, "edited", **after)
+    edited = await taken(inbox, asked.thread)
+    assert await inbox.interrupt(asked.thread, stopped_ts=before)
+    assert await inbox.read_flags(edited)
+    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
+    with pytest.raises(Stopped):
+        await inbox.read_flags(edited)
+
+
+async def test_an_attempt_that_was_taken_over_is_told(
+    inbox: Inbox, database: str, pool: Pool
+) -> None:
+    """Whoever began a message before another did can neither go on with it nor end it."""
+    asked = message()
+    await inbox.store(asked)
+    first, second = await taken(inbox, asked.thread), await taken(inbox, asked.thread)
+    with pytest.raises(Superseded):
+        await inbox.read_flags(first)
+    with pytest.raises(Superseded):
+        await done(pool, first)
+    with pytest.raises(Superseded):
+        await inbox.give_up(first)
+    assert stored(database, asked.thread)[0]["status"] == "waiting"
+    assert await inbox.read_flags(second)
+    await done(pool, second)
+    assert stored(database, asked.thread)[0]["status"] == "done"
+
+
+async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
+    """A message that is not there any more counts as not stopped."""
+    gone = ClaimedMessage(id=-1, message=message(), attempts=0)
+    assert await inbox.read_flags(gone)
+
+
+async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: Pool) -> None:
+    """Where the stop flag cannot be read the answer goes on, and is told that this is not sure."""
+    asked = message()
+    await inbox.store(asked)
+    waiting = await taken(inbox, asked.thread)
+    await inbox.interrupt(asked.thread)
+    await pool.close()
+    assert not await inbox.read_flags(waiting)
+
+
+async def test_a_database_that_is_away_is_an_error_in_time(database: str) -> None:
+    """Storing raises before Slack's three seconds are over, so that Slack sends it again."""
+    nowhere = psycopg.conninfo.make_conninfo(database, port=1)
+    async with create_pool(nowhere, min_size=0, timeout=30) as pool:
+        queue = Queue(pool)
+        before = asyncio.get_running_loop().time()
+        with pytest.raises(psycopg.OperationalError):
+            await Inbox(pool, queue).store(message())
+        assert asyncio.get_running_loop().time() - before < 3
+
+
+async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) -> None:
+    """A DM sees the person's earlier waiting DMs; a channel only those of that channel."""
+    first = message("in dm")
+    user = first.user_id
+    other_dm = message("in another dm thread", user_id=user, channel_id=first.channel_id)
+    channel = message("in channel", user_id=user, channel_id="C7", audience=None)
+    stranger = message("SECRET", channel_id=first.channel_id)
+    asked = message("now", user_id=user, channel_id=first.channel_id)
+    later = message("later", user_id=user, channel_id=first.channel_id)
+    for one in (first, other_dm, channel, stranger, asked, later):
+        await inbox.store(one)
+
+    async def seen(question: Message, audience: str) -> list[str]:
+        _, context = await turns_alone(pool).begin(
+            ClaimedMessage(id=0, message=question, attempts=0),
+            memory_view(question.person.namespace(audience)),
+            question="",
+            words="",
+            bot_user_id="UBOT",
+        )
+        return list(context.recent_words)
+
+    assert await seen(asked, DM) == ["in dm", "in another dm thread"]
+    in_channel = replace(later, channel_id="C7", audience=None)
+    assert await seen(in_channel, "public") == ["in channel"]

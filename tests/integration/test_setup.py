@@ -248,7 +248,7 @@ def test_ten_wrong_codes_close_the_page(tmp_path: Path, slack: Server) -> None:
     """Then the code itself is refused, too, and the terminal says how to get another."""
     with setup_page(tmp_path, slack) as page:
         for path in ["/?code=guess", "/status?code=guess"] * 10:
-            refused = page.request(path, **{"Sec-Fetch-Site": "cross-site"})
+            refused = page.request(path, None, **{"Sec-Fetch-Site": "cross-site"})
             assert refused.status == 403, "guesses of other sites' pages do not count"
         for number in range(9):
             assert page.request(f"/status?code=guess-{number}").status == 403
