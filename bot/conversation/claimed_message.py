@@ -11,10 +11,25 @@ from psycopg.rows import DictRow
 
 from bot.queue.sweep import ALONE_AFTER_CRASHES
 from bot.slack.messages import Message
+from bot.users.workspaces import AWAY
 from memory import NO_FORGETTING
 
 STILL_OURS: LiteralString = "NOT EXISTS (SELECT FROM inbox_events WHERE id = %s AND attempts <> %s)"
 """True unless another worker answers the message; its parameters are `ClaimedMessage.ownership`."""
+CLAIM: LiteralString = (
+    "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
+    " SELECT id FROM inbox_events WHERE thread = %(thread)s AND status = 'waiting'"
+    " AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
+    " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
+    " lone_crashes, revision, held_since, late, traceparent,"
+    " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
+    " EXISTS (SELECT FROM inbox_events other"
+    " WHERE other.thread = inbox_events.thread"
+    " AND other.status IN ('waiting', 'withdrawn')"
+    " AND other.id <> inbox_events.id) AS more,"
+    " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
+    f" AND {AWAY}) AS unserved"
+)
 FLAGS: LiteralString = (
     "SELECT attempts, status, revision, interrupted FROM inbox_events WHERE id = %s"
 )

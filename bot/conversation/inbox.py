@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.conversation.claimed_message import (
+    CLAIM,
     FLAGS,
     ClaimedMessage,
     Edited,
@@ -27,7 +28,6 @@ from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
 from bot.slack.messages import Message
 from bot.slack.text import storable
 from bot.users.quotas import COUNT_REQUEST
-from bot.users.workspaces import AWAY
 from memory import (
     DM,
     PERSON_SETTING,
@@ -77,20 +77,6 @@ _STORE_WITHDRAWN: LiteralString = (
     f"INSERT INTO inbox_events ({_COLUMNS}, status, interrupted, finished_at)"
     f" SELECT {_VALUES}, 'withdrawn', true, now() WHERE %(addressed)s OR {_FOLLOWED}"
     " ON CONFLICT DO NOTHING"
-)
-_CLAIM: LiteralString = (
-    "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
-    " SELECT id FROM inbox_events WHERE thread = %(thread)s AND status = 'waiting'"
-    " AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
-    " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
-    " lone_crashes, revision, held_since, late, traceparent,"
-    " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
-    " EXISTS (SELECT FROM inbox_events other"
-    " WHERE other.thread = inbox_events.thread"
-    " AND other.status IN ('waiting', 'withdrawn')"
-    " AND other.id <> inbox_events.id) AS more,"
-    " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = inbox_events.team_id"
-    f" AND {AWAY}) AS unserved"
 )
 _MESSAGE: LiteralString = "team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
 _EDIT: LiteralString = (
@@ -188,7 +174,7 @@ class Inbox:
         """
         rows = await execute_statement(
             self._pool,
-            _CLAIM,
+            CLAIM,
             {"process": self._queue.process, "thread": thread, "not_held": not_held},
             scope={THREAD_SETTING: thread},
             prepare=True,

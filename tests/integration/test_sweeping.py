@@ -10,7 +10,8 @@ import pytest
 from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job
 
-from bot.conversation.inbox import _CLAIM, _FOLLOWED, ANSWER, THREAD_SETTING
+from bot.conversation.claimed_message import CLAIM
+from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
 from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
 from bot.queue.queue import REPLIES, UPKEEP, Queue
 from bot.queue.sweep import (
@@ -168,7 +169,7 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     asked(database, "t1", process="")
     values = {"thread": "t1", "process": "one", "not_held": False}
     scope = {THREAD_SETTING: "t1"}
-    assert await read_in_vain(pool, _CLAIM, values, scope) < 100
+    assert await read_in_vain(pool, CLAIM, values, scope) < 100
     assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", {"thread": "t2"}, scope) < 100
 
 
