@@ -225,8 +225,11 @@ class MemoryTools:
             )
         if outcome.questions:
             return _json({"done": False, "asked": _ASKED})
+        if not outcome.refused:
+            # The memory says so already, with this message as a source.
+            return _json({"done": "confirmed"})
         self._refused += [one for one in outcome.refused if one not in self._refused]
-        reason = outcome.refused[0].reason if outcome.refused else "unsupported"
+        reason = outcome.refused[0].reason
         shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
         return _json({"done": False, "refused": reason, "shown": shown})
 

@@ -343,6 +343,15 @@ async def test_the_same_again_is_one_memory(case: ToolTest) -> None:
     assert len(case.stored()) == 1
 
 
+async def test_the_same_call_again_is_no_refusal(case: ToolTest) -> None:
+    """A call that changes nothing tells the model that the memory is there."""
+    tools = case.tools("Remember that I love ramen")
+    await change(tools, RAMEN)
+    async with case.unchanged():
+        assert await change(tools, RAMEN) == {"done": "confirmed"}
+    assert tools.refused == ()
+
+
 async def test_a_correction_keeps_the_row(case: ToolTest) -> None:
     """An update names a memory by the id of a search and keeps its key."""
     key = case.put(OWN, "udon")
