@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,7 @@ from memory.tools.definitions import (
 from memory.tools.store import ToolStore
 
 SEARCH_LIMIT = 20
+SEARCH_BYTES = 6_000  # of the memories that a search returns, as JSON in UTF-8
 MAX_CALLS = 12
 
 _ASKED = (
@@ -150,7 +152,12 @@ class MemoryTools:
         limit = given.get("limit")
         bounded = min(max(limit, 1), SEARCH_LIMIT) if isinstance(limit, int) else SEARCH_LIMIT
         await self._langmem()[SEARCH_TOOL].ainvoke({"query": query, "limit": bounded})
-        return _json([_shown(memory) for memory in self._store.found])
+        found = self._store.found
+        kept = _first_that_fit(found)
+        self._store.shown |= {memory.reference: memory for memory in kept}
+        left_out = len(found) - len(kept)
+        more = [{"more": f"{left_out} not shown: search with narrower words."}] if left_out else []
+        return _json([*map(_shown, kept), *more])
 
     async def _change(self, given: Mapping[str, Any]) -> str:
         action, identity = given.get("action"), given.get("id")
@@ -268,6 +275,12 @@ def _shown(memory: Memory) -> dict[str, Any]:
         "content": memory.content,
         "since": memory.created_at.date().isoformat(),
     }
+
+
+def _first_that_fit(found: Sequence[Memory]) -> Sequence[Memory]:
+    """Return the first memories that `SEARCH_BYTES` has room for, at least one."""
+    ends = accumulate(len(_json(_shown(memory)).encode()) for memory in found)
+    return found[: max(1, sum(end <= SEARCH_BYTES for end in ends))]
 
 
 def _json(output: object) -> str:

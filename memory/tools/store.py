@@ -68,7 +68,6 @@ class ToolStore(BaseStore):
                 self.pool, self.embedder, self.view, op.query or " ", instructions=False
             )
             self.found = list(recalled.memories)[: op.limit]
-            self.shown |= {memory.reference: memory for memory in self.found}
             return [_item(memory) for memory in self.found]
         if isinstance(op, PutOp) and op.value is None:
             memory = await self._memory(op.key)

@@ -32,7 +32,7 @@ from memory import (
     open_questions,
 )
 from memory.model.schemas import register_schemas
-from memory.tools.memory_tools import MAX_CALLS, SEARCH_LIMIT
+from memory.tools.memory_tools import MAX_CALLS, SEARCH_BYTES, SEARCH_LIMIT
 from tests.conftest import Server, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 
@@ -263,6 +263,20 @@ async def test_search_of_many_is_by_meaning(case: ToolTest) -> None:
     for number in range(60):
         case.put(OWN, f"dish{number}")
     assert len(await call(case.tools(), "memory_search", query="dish")) == SEARCH_LIMIT
+
+
+@pytest.mark.parametrize("characters", [600, SEARCH_BYTES])
+async def test_search_of_long_memories_is_bounded(case: ToolTest, characters: int) -> None:
+    """Long memories come as far as there is room, at least one; the rest counts as not seen."""
+    for number in range(SEARCH_LIMIT):
+        case.put(OWN, f"{number}" + "長" * characters)
+    tools = case.tools()
+    *found, more = await call(tools, "memory_search", query="dish")
+    sizes = [len(json.dumps(one, ensure_ascii=False).encode()) for one in found]
+    assert len(found) == 1 or sum(sizes) <= SEARCH_BYTES < sum(sizes) + max(sizes)
+    assert [memory.key for memory in tools.shown] == [one["id"] for one in found]
+    assert list(more) == ["more"]
+    assert more["more"].startswith(f"{SEARCH_LIMIT - len(found)} ")
 
 
 @pytest.mark.parametrize("arguments", [{}, {"query": ""}, {"query": None}, {"query": ["x"]}])
