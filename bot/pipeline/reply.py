@@ -30,7 +30,13 @@ from bot.pipeline.responses.events import (
 )
 from bot.pipeline.responses.failures import Cause, ReplyFailed, failure_of
 from bot.pipeline.responses.request import ModelRequests
-from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL, query_in, search_web
+from bot.pipeline.responses.web_search import (
+    DEFINITION,
+    QUERY_CHARACTERS,
+    SEARCH_TOOL,
+    query_in,
+    search_web,
+)
 from bot.types import WEB_SEARCH, Reply, Task, TaskState
 from memory import Person, TokenUse, count, measured, step_ended
 
@@ -256,7 +262,9 @@ class _Attempt:
         return answer
 
     async def _searched(self, identity: str, arguments: str) -> str:
-        query, written, model = query_in(arguments), self.written, self.model
+        written, model = self.written, self.model
+        # The search may open an address in its query, which can hold what the model knows.
+        query = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
         await written.task(identity, WEB_SEARCH, "in_progress", query)
         found = await search_web(
             model.client, query, model=model.model, identifier=_pseudonym(self.person)

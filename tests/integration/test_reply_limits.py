@@ -304,6 +304,19 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     assert json.loads(output)["sources"] == [{"title": "K", "url": "https://city.site/k"}]
 
 
+async def test_a_query_has_the_links_of_an_answer() -> None:
+    """An address that the model made up is sent and shown as text; one that was typed stays."""
+    prompt = compose(question="Is https://city.site/k up?", user_id="U1", memories=[])
+    query = "https://city.site/k https://evil.com/?q=ramen `evil.com/?q=soba` udon.evil.com"
+    shown, model = Shown(), ResponsesServer(searching(query), FOUND)
+    async with model.client(max_retries=1) as client:
+        replier = create_replier(client, web_search=True)
+        await replier.reply(ALICE, prompt, shown, on_task=shown.task)
+    sent = "https://city.site/k evil[.]com/?q=ramen evil[.]com/?q=soba udon[.]evil[.]com"
+    assert model.requests[1]["input"] == sent
+    assert {task_chunk("en", task)["details"] for task in shown.tasks} == {sent}
+
+
 async def test_searches_are_limited() -> None:
     """A model that searches again and again gets an error for what is too many."""
     model = ResponsesServer(searching("weather", times=MAX_SEARCHES + 3), FOUND)

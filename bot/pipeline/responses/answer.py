@@ -110,11 +110,14 @@ class StreamedAnswer:
         self._used += len(piece)
         self.is_full |= self._used >= MAX_ANSWER
 
-    async def comment(self, text: str) -> None:
-        """Tell a whole message of commentary as a task; links in it follow the same rules."""
+    def line(self, text: str) -> str:
+        """Return another text as one line; links in it follow the same rules."""
         links = self.links.another()
-        shown = " ".join((links.feed(printable(text)) + links.settle()).split())
-        if shown:
+        return " ".join((links.feed(printable(text)) + links.settle()).split())
+
+    async def comment(self, text: str) -> None:
+        """Tell a whole message of commentary as a task."""
+        if shown := self.line(text):
             self._comments += 1
             await self.task(f"commentary-{self._comments}", COMMENTARY, "complete", shown)
 

@@ -103,9 +103,12 @@ async def search_web(
 
 
 def query_in(arguments: str) -> str:
-    """Return the query in the arguments of a tool call, as it is shown and sent, or ""."""
+    """Return the query in the arguments of a tool call, or "".
+
+    Without backticks: the filter of links leaves host names in inline code unchanged.
+    """
     query = (read_arguments(arguments) or {}).get("query")
-    return " ".join(query.split())[:QUERY_CHARACTERS].strip() if isinstance(query, str) else ""
+    return query.replace("`", " ") if isinstance(query, str) else ""
 
 
 def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
