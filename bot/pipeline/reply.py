@@ -262,13 +262,11 @@ class _Attempt:
         return answer
 
     async def _searched(self, identity: str, arguments: str) -> str:
-        written, model = self.written, self.model
+        written = self.written
         # The search may open an address in its query, which can hold what the model knows.
         query = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
         await written.task(identity, WEB_SEARCH, "in_progress", query)
-        found = await search_web(
-            model.client, query, model=model.model, identifier=_pseudonym(self.person)
-        )
+        found = await search_web(self.model, query, identifier=_pseudonym(self.person))
         state: TaskState = "error" if found.failed else "complete"
         await written.task(identity, WEB_SEARCH, state, query)
         if found.tokens:

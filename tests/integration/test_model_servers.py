@@ -13,6 +13,7 @@ from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
+from bot.pipeline.responses.web_search import SEARCH_TOOL
 from memory import Person, Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
@@ -169,6 +170,18 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
     assert ("safety_identifier" in sent) is ("max_output_tokens" in sent) is (dialect is not STRICT)
     refused = {OLLAMA: 1, STRICT: 4}.get(dialect, 0)
     assert len(server.requests) == refused + 2
+
+
+async def test_a_search_leaves_out_what_is_refused(
+    server: ModelServer, client: openai.AsyncOpenAI, stand_in: Server
+) -> None:
+    """A web search succeeds without the parameters that the server does not know."""
+    calls = {"function_calls": [{"name": SEARCH_TOOL, "arguments": {"query": "weather"}}]}
+    for output in (calls, {"text": "It rains in Kyoto."}, {"text": "It rains."}):
+        stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
+    replier = create_replier(client, model=STAND_IN_MODEL, web_search=True)
+    assert (await replier.reply(ALICE, PROMPT, Shown())).text == "It rains."
+    assert "It rains in Kyoto." in server.requests[-1]["input"][-1]["output"]
 
 
 @pytest.fixture

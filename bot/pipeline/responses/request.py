@@ -135,6 +135,17 @@ class ModelRequests:
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
+    async def whole(self, body: Mapping[str, Any], *, seconds: float) -> Any:
+        """Return the response to `body` without a stream, as parsed JSON; it is requested once.
+
+        `body` is sent without the parameters that the host has refused, which the requests of
+        `begin` have shown before. `seconds` is the timeout. Raises `openai.APIError`, and
+        ValueError or RecursionError for a body that cannot be parsed.
+        """
+        sent = {name: value for name, value in body.items() if name not in self._left_out}
+        client = self.client.with_options(timeout=seconds)
+        return await client.post("/responses", body=sent, cast_to=_PLAIN)
+
     def _body(
         self,
         conversation: Sequence[Mapping[str, Any]],

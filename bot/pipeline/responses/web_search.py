@@ -15,6 +15,7 @@ from bot.logs import fault
 from bot.pipeline.addresses import is_web_address
 from bot.pipeline.prompt import framed, shortened
 from bot.pipeline.responses.events import tokens_of
+from bot.pipeline.responses.request import ModelRequests
 from bot.slack.text import printable
 from bot.types import Citation
 from memory import TokenUse, read_arguments
@@ -43,7 +44,6 @@ MAX_URL = 2_000  # characters of a cited address
 _RESULT_TOKENS = 3_000
 _SECONDS = 60.0  # for the whole search
 _MAX_OUTPUT_TOKENS = 8_000  # reasoning included
-_DICT: Any = object  # makes the SDK return the parsed JSON unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,7 @@ class SearchResult:
     failed: bool = False
 
 
-async def search_web(
-    client: openai.AsyncOpenAI, query: str, *, model: str, identifier: str
-) -> SearchResult:
+async def search_web(model: ModelRequests, query: str, *, identifier: str) -> SearchResult:
     """Search the web; if the search fails, the output tells the model so.
 
     `identifier` identifies the person to the provider, as in the request for the answer.
@@ -68,7 +66,7 @@ async def search_web(
     if not query:
         return _failed("`query` is empty: write what to search for.")
     body = {
-        "model": model,
+        "model": model.model,
         "input": query,
         "tools": [{"type": "web_search"}],
         "max_output_tokens": _MAX_OUTPUT_TOKENS,
@@ -77,14 +75,12 @@ async def search_web(
     }
     try:
         async with asyncio.timeout(_SECONDS):
-            response = await client.with_options(timeout=_SECONDS).post(
-                "/responses", body=body, cast_to=_DICT
-            )
+            response = await model.whole(body, seconds=_SECONDS)
     except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
-    tokens = tokens_of({"response": response}, model)
+    tokens = tokens_of({"response": response}, model.model)
     items = _items(response)
     parts = [part for item in items for part in _parts(item)]
     text = printable("\n\n".join(part["text"] for part in parts if part["text"]))
