@@ -69,6 +69,22 @@ def _vllm_error(status: int, error: Body) -> Body:
     return {"error": {**named, "code": status}}
 
 
+def _vllm_refuses(body: Body) -> Refusal | None:
+    """Refuse what exceeds the context, as ``vllm/renderers/params.py`` does."""
+    passed = len(json.dumps([body["input"], body.get("tools")])) // 4
+    requested = body.get("max_output_tokens") or 0
+    if passed + requested <= VLLM_CONTEXT:
+        return None
+    message = (
+        f"You passed {passed} input tokens and requested {requested} output tokens. However, the"
+        f" model's context length is only {VLLM_CONTEXT} tokens, resulting in a maximum input"
+        f" length of {VLLM_CONTEXT - requested} tokens. Please reduce the length of the input"
+        f" prompt. (parameter=input_tokens, value={passed})"
+    )
+    named = {"message": message, "type": "BadRequestError", "param": "input_tokens"}
+    return 400, {"error": {**named, "code": 400}}
+
+
 def _vllm_event(event: Body) -> Iterable[Body]:
     item = event.get("item", {})
     item.pop("phase", None)
@@ -103,6 +119,7 @@ def _ollama_event(event: Body) -> Iterable[Body]:
     return [event]
 
 
+VLLM_CONTEXT = 16_384  # tokens
 _KNOWN = {"model", "input", "tools", "stream", "store", "tool_choice", "parallel_tool_calls"}
 
 
@@ -127,7 +144,7 @@ def _strict_event(event: Body) -> Iterable[Body]:
 
 
 AZURE = Dialect(name="azure", error=_azure_error, event=_azure_event, path="/openai/v1")
-VLLM = Dialect(name="vllm", error=_vllm_error, event=_vllm_event)
+VLLM = Dialect(name="vllm", error=_vllm_error, refuse=_vllm_refuses, event=_vllm_event)
 OLLAMA = Dialect(name="ollama", error=_ollama_error, refuse=_ollama_refuses, event=_ollama_event)
 STRICT = Dialect(
     name="strict",

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
-from bot.pipeline.prompt import compose
+from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from bot.pipeline.responses.web_search import SEARCH_TOOL
@@ -21,6 +21,8 @@ from tests.integration.model_servers import (
     DIALECTS,
     OLLAMA,
     STRICT,
+    VLLM,
+    VLLM_CONTEXT,
     Dialect,
     ModelServer,
     model_server,
@@ -167,8 +169,9 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
         assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text
     sent = server.requests[-1]
     assert ("reasoning" in sent) is (dialect not in (OLLAMA, STRICT))
-    assert ("safety_identifier" in sent) is ("max_output_tokens" in sent) is (dialect is not STRICT)
-    refused = {OLLAMA: 1, STRICT: 4}.get(dialect, 0)
+    assert ("safety_identifier" in sent) is (dialect is not STRICT)
+    assert ("max_output_tokens" in sent) is (dialect not in (VLLM, STRICT))
+    refused = {VLLM: 1, OLLAMA: 1, STRICT: 4}.get(dialect, 0)
     assert len(server.requests) == refused + 2
 
 
@@ -182,6 +185,18 @@ async def test_a_search_leaves_out_what_is_refused(
     replier = create_replier(client, model=STAND_IN_MODEL, web_search=True)
     assert (await replier.reply(ALICE, PROMPT, Shown())).text == "It rains."
     assert "It rains in Kyoto." in server.requests[-1]["input"][-1]["output"]
+
+
+@pytest.mark.parametrize("dialect", [VLLM], indirect=True, ids=["vllm"])
+async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
+    server: ModelServer, client: openai.AsyncOpenAI
+) -> None:
+    """Without the limit the request is refused again, and the person learns why."""
+    long = Prompt(input=[{"role": "user", "content": "word " * VLLM_CONTEXT}])
+    with pytest.raises(ReplyFailed) as raised:
+        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, long, Shown())
+    assert raised.value.cause == "model_too_long"
+    assert ["max_output_tokens" in sent for sent in server.requests] == [True, False]
 
 
 @pytest.fixture

@@ -76,7 +76,9 @@ _CAUSE_OF_STATUS: Final[Mapping[int, Cause]] = {
     429: "model_busy",
 }
 # vLLM and others name it in words only.
-_TOO_LONG: Final = re.compile(r"maximum context length|context window|prompt is too long")
+_TOO_LONG: Final = re.compile(
+    r"maximum context length|context length is only|context window|prompt is too long"
+)
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 

@@ -24,7 +24,7 @@ ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
 # The parameters that a server may refuse, and what its error says then, in the order in which they
 # are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM and Ollama.
 _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
-    "max_output_tokens": re.compile("max_output_tokens"),
+    "max_output_tokens": re.compile(r"max_output_tokens|requested [1-9]\d* output tokens"),
     "safety_identifier": re.compile("safety_identifier"),
     "reasoning": re.compile(r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"),
     "include": re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE),
@@ -176,20 +176,21 @@ class ModelRequests:
 def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str | None:
     """Return the optional parameter for which a request was refused, if it was for one.
 
-    The refusal of a reasoning item that is sent back counts as one of ``include``.
+    The refusal of a reasoning item that is sent back counts as one of ``include``. A request that
+    is too long counts for ``max_output_tokens`` only: vLLM adds them to the input.
     """
     refused = isinstance(
         error, openai.BadRequestError | openai.NotFoundError | openai.UnprocessableEntityError
     )
-    if not refused or failure_of(error).cause not in ("model_failed", "model_refused"):
+    cause = failure_of(error).cause
+    if not refused or cause not in ("model_failed", "model_refused", "model_too_long"):
         return None
+    names = ["max_output_tokens"] if cause == "model_too_long" else [*_OPTIONAL]
     named = f"{error.param} {error.code} {error.message} {_details(error.body)}"
     sent = {*body}
     if any(item.get("type") == "reasoning" for item in body["input"]):
         sent.add("include")
-    return next(
-        (name for name, says in _OPTIONAL.items() if name in sent and says.search(named)), None
-    )
+    return next((name for name in names if name in sent and _OPTIONAL[name].search(named)), None)
 
 
 def _details(body: object) -> str:
