@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -22,6 +23,7 @@ from memory import (
     execute_statement,
 )
 
+MAX_CHARACTERS = 12_000  # of the words that are formed at once
 _MAX_QUESTION = 300  # characters
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
@@ -31,8 +33,9 @@ async def read_unformed(
 ) -> tuple[PersonSettings, list[UUID], list[PersonMessage], str | None, str | None]:
     """Return a person's settings, and the ids and words of their oldest unformed turns.
 
-    Only ended turns of the namespace's audience; at most `limit` of them, in order. The last values
-    are the context of the newest one's trace, and the workspace's own section of the instructions.
+    Only ended turns of the namespace's audience; at most `limit` of them, in order, and none after
+    the one whose words reach `MAX_CHARACTERS`: a model's context is limited. The last values are
+    the context of the newest one's trace, and the workspace's own section of the instructions.
     """
     [row] = await execute_statement(
         pool,
@@ -61,6 +64,8 @@ async def read_unformed(
         scope={PERSON_SETTING: namespace.person.scope},
     )
     settings, turns = settings_of(row), row["unformed"] or []
+    ends = accumulate(len(turn["words"]) for turn in turns)
+    turns = turns[: 1 + sum(end < MAX_CHARACTERS for end in ends)]
     words = [
         PersonMessage(
             text=turn["words"],

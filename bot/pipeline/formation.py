@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.unformed import (
+    MAX_CHARACTERS,
     count_unformed,
     mark_formed,
     read_unformed,
@@ -208,7 +209,8 @@ class FormationJobs:
                 )
                 if notice is not None:
                     await self.notices.show_now(namespace.person, notice)
-            if len(ids) < _TURNS_AT_ONCE:
+            characters = sum(len(one.text) for one in words)
+            if len(ids) < _TURNS_AT_ONCE and characters < MAX_CHARACTERS:
                 return  # what was said since has a job of its own
 
 

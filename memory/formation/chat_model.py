@@ -32,16 +32,10 @@ TokenUse: TypeAlias = Counter[tuple[str, str]]
 """Tokens by model and kind: input, cached (input that the model had in its cache) or output."""
 
 # Error codes that concern the text of one request: the same text is always refused.
-_FINAL = frozenset(
-    {
-        "bio_policy",
-        "content_filter",
-        "context_length_exceeded",
-        "cyber_policy",
-        "invalid_prompt",
-        "string_above_max_length",
-    }
-)
+_FINAL = frozenset({"bio_policy", "content_filter", "cyber_policy", "invalid_prompt"})
+_TOO_LONG_CODES = frozenset({"context_length_exceeded", "string_above_max_length"})
+# vLLM and others name it in words only.
+_TOO_LONG = re.compile(r"maximum context length|context length is only|context window")
 # Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
 _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
@@ -52,14 +46,21 @@ _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 class ModelCallFailed(BaseException):
     """A model call failed. Not an Exception, because trustcall retries after every Exception.
 
-    `final`: the same text would be refused again. `refused`: every request would be refused.
+    `final`: the same text would be refused again; `too_long`: a part of it may not be. `refused`:
+    every request would be refused.
     """
 
     def __init__(
-        self, fault: str, *, final: bool = False, refused: MemoryModelRefused | None = None
+        self,
+        fault: str,
+        *,
+        final: bool = False,
+        too_long: bool = False,
+        refused: MemoryModelRefused | None = None,
     ) -> None:
         super().__init__(fault)
-        self.final = final
+        self.final = final or too_long
+        self.too_long = too_long
         self.refused = refused
 
     def error(self) -> FormationUnavailable:
@@ -212,8 +213,12 @@ def _down(fault: Exception, model: str) -> ModelCallFailed:
     code = _name(getattr(fault, "code", None) or getattr(failed, "code", None))
     param = _name(getattr(fault, "param", None))
     name = type(fault).__name__
-    if code in _FINAL or isinstance(fault, ContextOverflowError):
+    if code in _TOO_LONG_CODES or isinstance(fault, ContextOverflowError) or status == 413:
+        return ModelCallFailed(name, too_long=True)
+    if code in _FINAL:
         return ModelCallFailed(name, final=True)
+    if status == 400 and _TOO_LONG.search(str(fault)):
+        return ModelCallFailed(name, too_long=True)
     if status is None:
         return ModelCallFailed(name, final=bool(code) and code not in _PASSING_CODES)
     passes = status in _PASSING_STATUSES and code != "insufficient_quota"

@@ -130,7 +130,6 @@ class Former:
                         self._pool, self._embedder, view, messages, schemas=self._schemas
                     )
                     if messages and not await self._run(store, view, messages, spent, section):
-                        store.discard()
                         refused = (RefusedProposal(reason="unusable_answer"),)
                     spent.update(await store.judge(self._verifier))
             except TimeoutError:
@@ -156,27 +155,36 @@ class Former:
         spent: TokenUse,
         section: str,
     ) -> bool:
-        """Run LangMem on `store`; return False if the model's answer was unusable."""
+        """Run LangMem on `store`; return False if an answer of the model's was unusable.
+
+        Messages that are too long for one request are read in two halves.
+        """
         from langchain_core.callbacks import UsageMetadataCallbackHandler
 
         manager = await self._store_manager(section)
         shown = [message for one in messages for message in _shown(one)]
         usage = UsageMetadataCallbackHandler()
         usage.run_inline = True  # otherwise each of some thirty calls switches to a thread
+        written = store.written
         try:
             await manager.run(store, view.own, shown, callbacks=[usage])
         except ModelCallFailed as fault:
-            if fault.final:
-                _log.warning("The memory model refused these messages: %s", fault)
-                return False
-            raise fault.error() from None
+            if fault.too_long and len(messages) > 1:
+                half = len(messages) // 2
+                first = await self._run(store, view, messages[:half], spent, section)
+                return await self._run(store, view, messages[half:], spent, section) and first
+            if not fault.final:
+                raise fault.error() from None
+            _log.warning("The memory model refused these messages: %s", fault)
         except UnusableAnswer as fault:
             _log.warning("The memory model's answer was unusable: %s", fault)
-            return False
+        else:
+            return True
         finally:
             for name, one in usage.usage_metadata.items():
                 spent.update(token_use(name, one))
-        return True
+        store.discard(written)
+        return False
 
     async def _store_manager(self, section: str) -> StoreManager:
         # Takes 0.1 s once; in a thread, so that the event loop is not blocked. In one at a time:

@@ -136,9 +136,14 @@ class UserStore(BaseStore):
             return None
         raise NotImplementedError("A person's memories can be searched, read and written only.")
 
-    def discard(self) -> None:
-        """Drop the buffered writes."""
-        self._writes.clear()
+    @property
+    def written(self) -> int:
+        """The number of buffered writes."""
+        return len(self._writes)
+
+    def discard(self, kept: int) -> None:
+        """Drop the buffered writes after the first `kept`."""
+        del self._writes[kept:]
 
     async def judge(self, verifier: Verifier | None) -> TokenUse:
         """Check the proposals by the evidence rule, then by `verifier`; return its tokens.

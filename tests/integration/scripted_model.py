@@ -78,6 +78,7 @@ class ScriptedModel:
     held: asyncio.Event | None = None
     usage: int = 0
     error_code: str | None = None
+    error_message: str = "no"
     failed_response: str | None = None
     paths: list[str] = field(default_factory=list)
     embedding_requests: list[list[str]] = field(default_factory=list)
@@ -165,7 +166,7 @@ class ScriptedModel:
         if self.barrier:
             await self.barrier.wait()
         if isinstance(step, int):
-            error = {"message": "no", "code": self.error_code}
+            error = {"message": self.error_message, "code": self.error_code}
             return [], web.json_response({"error": error}, status=step)
         calls = step(_shown(body)) if callable(step) else step
         return [(name, json.dumps(arguments)) for name, arguments in calls], None

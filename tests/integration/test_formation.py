@@ -316,6 +316,28 @@ async def test_an_outage_costs_one_request(
     assert await rows(database) == before
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (400, "context_length_exceeded", "no"),
+        (400, None, "This model's maximum context length is 4096 tokens."),
+        (400, None, "However, the model's context length is only 4096 tokens."),
+        (413, None, "no"),
+    ],
+)
+async def test_messages_that_are_too_long_together_are_read_in_parts(
+    former: Former, model: ScriptedModel, status: int, code: str | None, message: str
+) -> None:
+    """A request that is too long is divided; a message that is too long by itself is left out."""
+    model.error_code, model.error_message = code, message
+    model.answer(status, [RAMEN], status, [PASTA], status)
+    said = words("ラーメンが大好きです!!", "パスタも好きです", "長い言葉です")
+    formed = await former.form(ALICE_DM, said)
+    assert len(model.requests) == 5
+    assert [change.action for change in formed.changes] == ["remembered", "remembered"]
+    assert reasons(formed) == ["unusable_answer"]
+
+
 async def test_a_refused_connection_is_an_outage(
     pool: Pool, model_embedder: Embedder, database: str
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bot.conversation.claimed_message import Edited
 from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.unformed import MAX_CHARACTERS
 from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
@@ -601,6 +602,18 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     assert job["due_in"] < 3_500
     await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2
+
+
+async def test_many_long_words_are_formed_one_after_the_other(app: App) -> None:
+    """One request holds no more words than a model's context has room for."""
+    place = app.slack.place()
+    for text in ("I like ramen", "I like sushi"):
+        asked = await app.ask(place, f"{text}\n{'x' * (MAX_CHARACTERS // 2)}")
+    await app.ask(place, "I like soba")
+    app.stand_in.call("/_model/journal", method="DELETE")
+    assert len(await app.form(asked)) == 3
+    kinds = [entry["kind"] for entry in app.stand_in.call("/_model/journal")["entries"]]
+    assert kinds.count("formation") == 2
 
 
 async def test_a_channels_words_stay_in_their_audience(app: App) -> None:
