@@ -34,14 +34,11 @@ from memory.tools.definitions import (
     CHANGE_TOOL,
     SEARCH_DESCRIPTION,
     SEARCH_TOOL,
-    Definition,
-    memory_tools,
 )
 from memory.tools.store import ToolStore
 
 SEARCH_LIMIT = 20
 SEARCH_BYTES = 6_000  # of the memories that a search returns, as JSON in UTF-8
-MAX_CALLS = 12
 
 _ASKED = (
     "The person is asked by buttons whether to store this: say so, and do not claim that anything"
@@ -68,7 +65,7 @@ class MemoryTools:
     `view` determines which memories are readable; `words` is the message, and a tool stores only
     what it says. The model refers to memories only by id. `in_commit` is awaited, with the
     result, inside each transaction that writes; `MemoryOff` raised there undoes it. With `off`
-    there are no tools; without `verifier` only the evidence rule decides.
+    every call is an error; without `verifier` only the evidence rule decides.
     """
 
     def __init__(
@@ -87,7 +84,6 @@ class MemoryTools:
         self._schemas = {schema.__name__: schema for schema in schemas}
         self._view = view
         self._off = off
-        self._calls = 0
         self._refused: list[RefusedProposal] = []
         self._tools: dict[str, Any] = {}
 
@@ -126,18 +122,11 @@ class MemoryTools:
         """The refused proposals, without those that a later call stored after all."""
         return tuple(self._refused)
 
-    def definitions(self) -> list[Definition]:
-        """Return the tools as the Responses API takes them."""
-        return [] if self._off else list(memory_tools(tuple(self._schemas.values())))
-
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
         Raises `psycopg.OperationalError` if the database is unreachable, and no other error.
         """
-        self._calls += 1
-        if self._calls > MAX_CALLS:
-            return _error("Too many tool calls for one message. Answer now.")
         given = read_arguments(arguments)
         if given is None:
             return _error("The arguments are not a JSON object.")

@@ -28,11 +28,12 @@ from memory import (
     Pool,
     Verifier,
     memory_model,
+    memory_tools,
     memory_view,
     open_questions,
 )
 from memory.model.schemas import register_schemas
-from memory.tools.memory_tools import MAX_CALLS, SEARCH_BYTES, SEARCH_LIMIT
+from memory.tools.memory_tools import SEARCH_BYTES, SEARCH_LIMIT
 from tests.conftest import Server, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 
@@ -152,12 +153,11 @@ def failed(answer: Any) -> bool:
 
 
 async def test_definitions_are_tools_of_the_responses_api(
-    case: ToolTest, model_client: openai.AsyncOpenAI
+    model_client: openai.AsyncOpenAI,
 ) -> None:
     """OpenAI's own types take each tool, and so does a server that checks against them."""
-    definitions = case.tools().definitions()
+    definitions = memory_tools(SCHEMAS)
     assert [one["name"] for one in definitions] == ["memory_search", "memory_change"]
-    assert case.tools(off=True).definitions() == []
     for one in definitions:
         TypeAdapter(FunctionToolParam).validate_python(one, strict=True)
         assert FunctionTool.model_validate(one).name == one["name"]
@@ -173,20 +173,18 @@ def _param(definition: dict[str, Any]) -> FunctionToolParam:
     return param
 
 
-def test_the_model_can_name_nobody(case: ToolTest) -> None:
+def test_the_model_can_name_nobody() -> None:
     """No tool has a parameter for a person, a team, a namespace or a filter."""
-    parameters = {
-        one["name"]: set(one["parameters"]["properties"]) for one in case.tools().definitions()
-    }
+    parameters = {one["name"]: {*one["parameters"]["properties"]} for one in memory_tools(SCHEMAS)}
     assert parameters == {
         "memory_search": {"query", "limit"},
         "memory_change": {"content", "action", "id", "evidence"},
     }
 
 
-def test_each_kind_and_field_is_named(case: ToolTest) -> None:
+def test_each_kind_and_field_is_named() -> None:
     """The description names every kind with its fields, an operator's own too, and no schema."""
-    search, change = case.tools(schemas=[*SCHEMAS, Note]).definitions()
+    search, change = memory_tools((*SCHEMAS, Note))
     content = change["parameters"]["properties"]["content"]
     assert set(content) == {"type", "description"}
     kinds: list[type[BaseModel]] = [*SCHEMAS, Note]
@@ -606,15 +604,6 @@ async def test_delete_only_proposes(case: ToolTest) -> None:
 # --- limits and faults ---------------------------------------------------------------------
 
 
-async def test_calls_are_counted(case: ToolTest) -> None:
-    """After a dozen calls for one message the model is told to answer."""
-    tools = case.tools("Remember that I love ramen")
-    for _ in range(MAX_CALLS):
-        assert not failed(await call(tools, "memory_search", query="x"))
-    async with case.unchanged():
-        assert failed(await change(tools, RAMEN))
-
-
 async def test_without_embeddings_nothing_is_stored(case: ToolTest, stand_in: Server) -> None:
     """While the embedding model is away the model is told, and a later call works."""
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": 1})
@@ -625,15 +614,16 @@ async def test_without_embeddings_nothing_is_stored(case: ToolTest, stand_in: Se
     assert told[0]["done"] == "remembered"
 
 
-async def test_switched_off_nothing_is_read_or_stored(case: ToolTest) -> None:
-    """Once memory is off every call is an error."""
+@pytest.mark.parametrize("off", [True, False])
+async def test_switched_off_nothing_is_read_or_stored(case: ToolTest, off: bool) -> None:
+    """While memory is off, from the beginning or since a call, every call is an error."""
     case.put(OWN, "ramen")
-    tools = case.tools("Remember that I love ramen")
-    tools.switch_off()
+    tools = case.tools("Remember that I love ramen", off=off)
+    if not off:
+        tools.switch_off()
     async with case.unchanged():
         assert failed(await call(tools, "memory_search", query="ramen"))
         assert failed(await change(tools, RAMEN))
-    assert tools.definitions() == []
 
 
 async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,8 +17,7 @@ from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import compose, estimated_tokens, framed, lines_within, shortened
 from bot.pipeline.responses.web_search import DEFINITION
 from bot.pipeline.tools.controls import control_tools
-from bot.slack.messages import Message
-from memory import DM, Memory, MemoryTools, Person, PersonMessage, memory_view
+from memory import SCHEMAS, Memory, Person, memory_tools
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
@@ -167,22 +165,7 @@ def test_a_plain_message_is_small() -> None:
         "show_duplicates",
         "show_help",
     )
-    message = Message(
-        event_id="Ev1",
-        team_id="T1",
-        user_id="U1",
-        user_team_id="T1",
-        channel_id="D1",
-        ts="1.0",
-        thread_ts="1.0",
-        text="What shall I eat tonight?",
-        audience=DM,
-        addressed=True,
-    )
-    nothing: Any = None
-    words = PersonMessage(text=message.text, channel="D1", ts="1.0", origin="tool")
-    memories = MemoryTools(nothing, nothing, memory_view(message.person.namespace(DM)), words)
-    tools = [DEFINITION, *memories.definitions(), *control_tools([*shows, "export"], in_dm=True)]
+    tools = [DEFINITION, *memory_tools(SCHEMAS), *control_tools([*shows, "export"], in_dm=True)]
     assert [tool["name"] for tool in tools] == [
         "search_web",
         "memory_search",
