@@ -20,6 +20,7 @@ from bot.conversation.turns import TurnContext
 from bot.memories.person_data import erase_person
 from bot.notices.change_notices import ChangeNotices
 from bot.queue.queue import Queue
+from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from memory import (
     DM,
@@ -130,7 +131,8 @@ def count(database: str, table: str) -> int:
 def update_notices(pool: Pool) -> Any:
     """Return what lets notices be shown anew, as the app does."""
     unused: Any = None
-    return ChangeNotices(pool, Queue(pool), unused, unused, stand_in=True).update_notices
+    slack = Installations(unused, base_url="http://127.0.0.1:9/")
+    return ChangeNotices(pool, Queue(pool), slack, unused, stand_in=True).update_notices
 
 
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:
