@@ -164,7 +164,13 @@ async def test_what_recall_sends_reads_by_the_persons_prefix(
     recall = [sent for sent in CountedConnection.statements if isinstance(sent.params, dict)]
     for sent, expected in zip(recall, by_prefix, strict=True):
         plan = await explained(pool, sent)
-        reads = [node for node in plan if "Relation Name" in node or "Index Name" in node]
+        # kioku_embedding_space has one row.
+        reads = [
+            node
+            for node in plan
+            if node.get("Relation Name", "kioku_embedding_space") != "kioku_embedding_space"
+            or "Index Name" in node
+        ]
         # By name, and not merely no "Seq Scan": each other way to read a table is another kind.
         kinds = {"Bitmap Heap Scan", "Bitmap Index Scan", "Index Scan"}
         assert {node["Node Type"] for node in reads} <= kinds, plan
