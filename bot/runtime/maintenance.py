@@ -195,8 +195,9 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
 async def erase_deactivated(pool: Pool, people: Profiles) -> int:
     """Erase people whose account has been deactivated for 30 days; return how many.
 
-    First Slack is asked whether the account is active again; if it does not answer, nobody of that
-    workspace is erased. A failure for one person does not stop the others. Some people at a time.
+    First Slack is asked whether the account is active again. Where it does not answer, people of
+    that workspace are left for the next run. A failure for one person does not stop the others.
+    Some people at a time.
     """
     async with transaction(pool) as connection:
         found = await connection.execute(

@@ -267,7 +267,7 @@ def _shown(memory: Memory) -> dict[str, Any]:
 
 
 def _first_that_fit(found: Sequence[Memory]) -> Sequence[Memory]:
-    """Return the first memories that `SEARCH_BYTES` has room for, at least one."""
+    """Return the first memories whose JSON has at most `SEARCH_BYTES` in all; at least one."""
     ends = accumulate(len(_json(_shown(memory)).encode()) for memory in found)
     return found[: max(1, sum(end <= SEARCH_BYTES for end in ends))]
 

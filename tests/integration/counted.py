@@ -13,7 +13,7 @@ from memory import Pool
 
 
 class Sent(NamedTuple):
-    """A statement, the person whose transaction it was sent in ("": nobody's), and its values."""
+    """A statement, the person whose transaction it was sent in ("" for none), and its values."""
 
     text: str
     scope: str = ""

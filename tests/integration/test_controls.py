@@ -17,6 +17,7 @@ from bot.locale import Language, say
 from bot.memories.person_data import erase_person
 from bot.memories.tool_undo import ToolChanges
 from bot.pipeline.formation import FORM_MEMORIES
+from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.types import DIRECT, Incognito, PersonSettings
 from bot.users.incognito import read_incognito
@@ -697,18 +698,22 @@ async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
     assert datetime.now(UTC) - kept["consent_at"] < timedelta(minutes=1)
 
 
-async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
-    """Memory switched off while a turn runs stays unwritten: its tools are refused."""
-    place = app.slack.place()
-    who = person(place, app)
-    said = await app.receive(place, "Remember that I love natto")
+async def begun(app: App, said: Message) -> Toolbox:
+    """Begin the turn of a message; return its tools."""
     view = await app.wiring.audiences.view(said)
     waiting = await app.wiring.inbox.claim(said.thread)
     assert waiting is not None
     turn_row, _ = await app.wiring.turns.begin(
         waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
     )
-    tools = app.wiring.turn_dependencies.tools(waiting, view, turn_row, None)
+    return app.wiring.turn_dependencies.tools(waiting, view, turn_row, None)
+
+
+async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
+    """Memory switched off while a turn runs stays unwritten: its tools are refused."""
+    place = app.slack.place()
+    who = person(place, app)
+    tools = await begun(app, await app.receive(place, "Remember that I love natto"))
     await app.wiring.controls.pause(who)
     content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     given = {"action": "create", "evidence": "I love natto", "content": content}
@@ -723,13 +728,7 @@ async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
 ) -> None:
     """What is forgotten, deleted or edited while a tool waits for its verdict is not stored."""
     said = await app.receive(app.slack.place(), "Remember that I love natto")
-    view = await app.wiring.audiences.view(said)
-    waiting = await app.wiring.inbox.claim(said.thread)
-    assert waiting is not None
-    turn_row, _ = await app.wiring.turns.begin(
-        waiting, view, question=said.text, words=said.text, bot_user_id=app.slack.bot_user_id
-    )
-    tools = app.wiring.turn_dependencies.tools(waiting, view, turn_row, None)
+    tools = await begun(app, said)
     actions, text = app.wiring.memory_actions, "Never mind" if how == "edited" else ""
     match how:
         case "everything":

@@ -457,7 +457,7 @@ MARKED = "Use `a < b` & tell <!channel>."
 
 
 async def is_plain_text(sender: Sender, place: PersonThread) -> None:
-    """Check that the thread shows `MARKED` once, as text that notifies nobody."""
+    """Check that the thread has one message, `MARKED`, in which mentions are escaped."""
     [message] = sender.slack.thread(place)
     assert message["text"] == "Use `a &lt; b` &amp; tell &lt;!channel&gt;."
     assert not message.get("blocks")

@@ -269,7 +269,7 @@ async def test_replies_that_repeat_words_before_they_are_formed_are_gone(data: D
 async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
     data: Data, undone: bool
 ) -> None:
-    """An answer that began with it in view is not stored, unless the forgetting was undone."""
+    """No answer is stored if its author forgot something since it began and did not undo it."""
     await data.forget(data.remember("sushi"))
     ramen = data.remember("ramen")
     done: list[Forgotten] = []

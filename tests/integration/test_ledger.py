@@ -471,15 +471,20 @@ async def test_a_question_comes_back_with_what_it_is_about(ledger: Ledger) -> No
     assert len(await open_questions(ledger.pool, ALICE)) == 1
 
 
+async def changed_privately(ledger: Ledger, *, ends: bool) -> FormationResult:
+    """Remember something publicly; change it, or end it, in a direct message."""
+    public = memory_view(ALICE.namespace(PUBLIC))
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    text = "I hate soba" if ends else "I love soba a lot"
+    return await ledger.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
+
+
 @pytest.mark.parametrize("ends", [False, True])
 async def test_a_change_made_privately_can_be_applied_to_the_public_memory(
     ledger: Ledger, ends: bool
 ) -> None:
     """A yes changes, or removes, the wider memory and removes the narrower; one Undo, neither."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
-    text = "I hate soba" if ends else "I love soba a lot"
-    formed = await ledger.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
+    formed = await changed_privately(ledger, ends=ends)
     [change] = formed.changes
     assert change.action == ("removed" if ends else "updated")
     [question] = formed.questions
@@ -507,10 +512,7 @@ async def test_a_private_memory_that_changed_since_is_not_applied_to_the_public_
     ledger: Ledger, ends: bool
 ) -> None:
     """A yes to a question that quotes what the private memory no longer says changes nothing."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
-    text = "I hate soba" if ends else "I love soba a lot"
-    formed = await ledger.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
+    formed = await changed_privately(ledger, ends=ends)
     [change], [question] = formed.changes, formed.questions
     await edit_memory(
         ledger.pool, ledger.embedder, ALICE, change.reference, food("soba", 60), COMMAND

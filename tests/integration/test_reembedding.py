@@ -82,6 +82,12 @@ def silent(done: int, total: int) -> None:
     assert 0 < done <= total
 
 
+async def add_fact(pool: Pool, embedder: Embedder) -> None:
+    """Add a memory of Ann's, as by a form."""
+    fact = {"fact": "I moved"}
+    await add_memory(pool, embedder, ANN.namespace(DM), "UserFact", fact, {"kind": "modal"})
+
+
 async def test_every_memory_gets_a_vector_of_the_other_model(
     remembered: Pool, database: str, model_client: openai.AsyncOpenAI
 ) -> None:
@@ -114,14 +120,7 @@ async def test_what_happens_meanwhile_counts(
 
     async def live() -> None:
         await forget(remembered, ANN, [doomed.reference])
-        await add_memory(
-            remembered,
-            embedder,
-            ANN.namespace(DM),
-            "UserFact",
-            {"fact": "I moved"},
-            {"kind": "modal"},
-        )
+        await add_fact(remembered, embedder)
 
     small.meanwhile = [live]
     await reembed(database, small, progress=silent)
@@ -174,14 +173,7 @@ async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
     await reembed(database, Small(model_client, space), progress=silent)
     assert await similar_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "a") == []
     with pytest.raises(EmbeddingsUnavailable):
-        await add_memory(
-            remembered,
-            embedder,
-            ANN.namespace(DM),
-            "UserFact",
-            {"fact": "I moved"},
-            {"kind": "modal"},
-        )
+        await add_fact(remembered, embedder)
     with pytest.raises(UndoExpired):
         await undo_forget(remembered, ANN, forgotten.undo)
     recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")

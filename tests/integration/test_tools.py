@@ -265,7 +265,7 @@ async def test_search_of_many_is_by_meaning(case: ToolTest) -> None:
 
 @pytest.mark.parametrize("characters", [600, SEARCH_BYTES])
 async def test_search_of_long_memories_is_bounded(case: ToolTest, characters: int) -> None:
-    """Long memories come as far as there is room, at least one; the rest counts as not seen."""
+    """A search returns at most 6,000 bytes; the memories that it leaves out are not `recalled`."""
     for number in range(SEARCH_LIMIT):
         case.put(OWN, f"{number}" + "長" * characters)
     tools = case.tools()

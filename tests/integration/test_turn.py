@@ -605,7 +605,7 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
 
 
 async def test_many_long_words_are_formed_one_after_the_other(app: App) -> None:
-    """One request holds no more words than a model's context has room for."""
+    """One request has at most 12,000 characters of words; further ones form the rest."""
     place = app.slack.place()
     for text in ("I like ramen", "I like sushi"):
         asked = await app.ask(place, f"{text}\n{'x' * (MAX_CHARACTERS // 2)}")
