@@ -7,6 +7,7 @@ not found in its file exactly once, or its tests fail without it.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from typing import Literal, TypeAlias
 
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
-PATIENCE = 240.0  # seconds for the tests of one break
+PATIENCE = 240.0  # seconds for the tests of one break, and for each twenty files or functions of all
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv*", ".kioku", ".env", ".coverage*", ".hypothesis", ".*_cache"),
     *("*.egg-info", "build", "dist", "htmlcov"),
@@ -79,7 +80,7 @@ def judge(broken: Break) -> Judged:
         copy = _copy(Path(folder))
         file = copy / broken.file
         file.write_text(file.read_text("utf-8").replace(broken.old, broken.new), "utf-8")
-        code, said = _pytest(copy, broken.tests)
+        code, said = _pytest(copy, broken.tests, PATIENCE)
     verdicts: dict[int | None, Verdict] = {1: "caught", 0: "SURVIVED", None: "TOO SLOW"}
     return Judged(broken, verdicts.get(code, "NOT RUN"), time.monotonic() - begin, said)
 
@@ -91,7 +92,7 @@ def _copy(folder: Path) -> Path:
     return copy
 
 
-def _pytest(copy: Path, tests: Sequence[str]) -> tuple[int | None, str]:
+def _pytest(copy: Path, tests: Sequence[str], patience: float) -> tuple[int | None, str]:
     """Run tests of a copy up to the first failure; None as the code where that takes too long."""
     options = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "-n", "0")
     process = subprocess.Popen(
@@ -105,12 +106,12 @@ def _pytest(copy: Path, tests: Sequence[str]) -> tuple[int | None, str]:
         errors="replace",
     )
     try:
-        said, _ = process.communicate(timeout=PATIENCE)
+        said, _ = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         # So that its fixtures stop what they started.
         process.send_signal(signal.SIGINT)
         process.communicate()
-        return None, f"not done after {PATIENCE:g} seconds"
+        return None, f"not done after {patience:g} seconds"
     return process.returncode, _telling(said)
 
 
@@ -125,7 +126,7 @@ def unbroken(chosen: Iterable[Break]) -> Judged:
     begin = time.monotonic()
     tests = sorted({test for broken in chosen for test in broken.tests})
     with tempfile.TemporaryDirectory(prefix="kioku-unbroken-") as folder:
-        code, said = _pytest(_copy(Path(folder)), tests)
+        code, said = _pytest(_copy(Path(folder)), tests, PATIENCE * math.ceil(len(tests) / 20))
     whole = Break("", "without a break", "", "", "", ())
     return Judged(whole, "passed" if code == 0 else "FAILED", time.monotonic() - begin, said)
 
