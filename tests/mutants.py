@@ -24,7 +24,7 @@ from typing import Literal, TypeAlias
 
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
-PATIENCE = 240.0  # seconds for the tests of one break, and for each twenty files or functions of all
+PATIENCE = 240.0  # seconds: for one break, and for each twenty tests of the unbroken tree
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv*", ".kioku", ".env", ".coverage*", ".hypothesis", ".*_cache"),
     *("*.egg-info", "build", "dist", "htmlcov"),
