@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import select
-import shutil
 import sys
 import tempfile
 import urllib.request
@@ -46,6 +45,7 @@ from tests.conformance.traffic import TRAFFIC
 from tests.fork_server import Process
 from tests.payloads import PAYLOADS
 from tests.run import SLOW_FOLDERS
+from tests.temporary import MEMORY, use_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
@@ -53,19 +53,6 @@ HOSTILE = "HOSTILE_MODEL"
 """The variable of the environment that makes every model of a test attack: see `tests.hostile`."""
 _TEMPLATE = "kioku_template"
 _READY_SECONDS = 30
-_MEMORY = Path("/dev/shm")
-_MEMORY_BYTES = 4 << 30
-
-
-def _use_memory() -> None:
-    """Keep temporary files in memory where there is room for them, which is faster.
-
-    `TMPDIR` says otherwise where it is set.
-    """
-    room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES
-    if room and "TMPDIR" not in os.environ and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
-        os.environ["TMPDIR"] = str(_MEMORY)
-        tempfile.tempdir = None
 
 
 def _read_certificates_once() -> None:
@@ -75,7 +62,7 @@ def _read_certificates_once() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the traffic of models, and keep the settings of the shell out of the tests."""
-    _use_memory()
+    use_memory()
     _read_certificates_once()
     config.pluginmanager.register(plugin)
     # No test depends on an idle machine.
@@ -323,7 +310,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 
 def _strategy() -> sql.SQL:
     """Return how a database is copied: by files where they are in memory, else through the log."""
-    return sql.SQL("FILE_COPY" if tempfile.gettempdir() == str(_MEMORY) else "WAL_LOG")
+    return sql.SQL("FILE_COPY" if tempfile.gettempdir() == str(MEMORY) else "WAL_LOG")
 
 
 @contextmanager

@@ -16,15 +16,20 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from tests import fork_server
+from tests.temporary import use_memory
+
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
 PATIENCE = 240.0  # seconds: for one break, and for each twenty tests of the unbroken tree
+_COMPILED = ("bot", "memory", "playground", "deploy", "tests")
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv*", ".kioku", ".env", ".coverage*", ".hypothesis", ".*_cache"),
     *("*.egg-info", "build", "dist", "htmlcov"),
@@ -95,24 +100,27 @@ def _copy(folder: Path) -> Path:
 def _pytest(copy: Path, tests: Sequence[str], patience: float) -> tuple[int | None, str]:
     """Run tests of a copy up to the first failure; None as the code where that takes too long."""
     options = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "-n", "0")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *options, f"--basetemp={copy.parent / 'tmp'}", *tests],
-        cwd=copy,
-        # Before the installed package, which leads to the tree that is not broken.
-        env={**os.environ, "PYTHONPATH": str(copy)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    # pytest cannot rewrite the assertions of its plugins, which are imported already.
+    options += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+    said = copy.parent / "said"
+    with said.open("wb") as written:
+        process = fork_server.start(
+            "pytest",
+            *(*options, f"--basetemp={copy.parent / 'tmp'}", *tests),
+            cwd=copy,
+            # Before the installed package, which leads to the tree that is not broken.
+            env={**os.environ, "PYTHONPATH": str(copy)},
+            stdout=written,
+            stderr=written,
+        )
     try:
-        said, _ = process.communicate(timeout=patience)
+        code = process.wait(patience)
     except subprocess.TimeoutExpired:
         # So that its fixtures stop what they started.
         process.send_signal(signal.SIGINT)
-        process.communicate()
+        process.wait()
         return None, f"not done after {patience:g} seconds"
-    return process.returncode, _telling(said)
+    return code, _telling(said.read_text("utf-8", errors="replace"))
 
 
 def _telling(said: str) -> str:
@@ -131,11 +139,31 @@ def unbroken(chosen: Iterable[Break]) -> Judged:
     return Judged(whole, "passed" if code == 0 else "FAILED", time.monotonic() - begin, said)
 
 
+@contextmanager
+def _libraries_imported() -> Iterator[None]:
+    """Compile the tree, which its copies take over, and start runs with the libraries imported."""
+    use_memory()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *_COMPILED], cwd=ROOT, check=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        code = "from tests.fork_server import libraries; print(*libraries(), sep='\\n')"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+        )
+        file.write(done.stdout)
+        file.flush()
+        os.environ[fork_server.LIBRARIES] = file.name
+        try:
+            yield
+        finally:
+            fork_server.close()
+
+
 def main(words: Sequence[str]) -> int:
     """Judge the chosen breaks, print a table, and say by the exit code whether all were caught."""
     chosen = [b for b in breaks() if not words or any(word in b.name for word in words)]
     begin = time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE) as workers:
+    with _libraries_imported(), ThreadPoolExecutor(AT_ONCE) as workers:
         first = workers.submit(unbroken, chosen)
         judged = [_told(one) for one in workers.map(judge, chosen)]
         judged.append(_told(first.result()))
