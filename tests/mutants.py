@@ -99,9 +99,9 @@ def _copy(folder: Path) -> Path:
 
 def _pytest(copy: Path, tests: Sequence[str], patience: float) -> tuple[int | None, str]:
     """Run tests of a copy up to the first failure; None as the code where that takes too long."""
-    options = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "-n", "0")
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "-n", "0"]
     # pytest cannot rewrite the assertions of its plugins, which are imported already.
-    options += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     said = copy.parent / "said"
     with said.open("wb") as written:
         process = fork_server.start(
