@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -92,7 +93,9 @@ class App:
 
     async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
         """Form the memories of a message's author; return the contents of all of them."""
-        await self.wiring.formation_jobs.form(message.team_id, message.user_id, audience)
+        # A formation that reads what it cannot mark as formed would never end.
+        async with asyncio.timeout(60):
+            await self.wiring.formation_jobs.form(message.team_id, message.user_id, audience)
         return [memory.content for memory in await self.memories(message.person)]
 
     async def memories(self, person: Person) -> list[Memory]:
