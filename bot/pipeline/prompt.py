@@ -68,6 +68,9 @@ them, say that you could not read them just now; never that they are gone or wer
 class Prompt:
     """The input of one Responses API call, and which memories are in it.
 
+    Its first message is the only one of role ``system``: servers of other models refuse a second
+    one, and some leave out what has the role ``developer``, which OpenAI takes for the same.
+
     `newest_only`: the newest of them, because the search for the question failed.
     `thread_unread`: earlier messages of its thread could not be read just now.
     `files` are those that it names, with the content of those that are shown.
@@ -98,7 +101,7 @@ class Prompt:
         )
         # The last section; a "<" in what others wrote is escaped.
         above = str(self.input[0]["content"]).rpartition("\n<files>\n")[0]
-        first = _message("developer", "\n".join([above, *_section("files", _lines(files))]))
+        first = _message("system", "\n".join([above, *_section("files", _lines(files))]))
         return replace(self, input=[first, *self.input[1:-1], said], files=files)
 
 
@@ -182,7 +185,7 @@ def compose(
     sections += _section("files", _lines(files))
     return Prompt(
         input=[
-            _message("developer", "\n".join(sections)),
+            _message("system", "\n".join(sections)),
             *_history(exchanges, user_id),
             _asked(shortened(question, QUESTION_TOKENS), files),
         ],
@@ -284,9 +287,7 @@ def _by_section(memories: Sequence[Memory]) -> list[tuple[str, list[str]]]:
     return list(sections.items())
 
 
-def _message(
-    role: Literal["developer", "user", "assistant"], content: str
-) -> EasyInputMessageParam:
+def _message(role: Literal["system", "user", "assistant"], content: str) -> EasyInputMessageParam:
     return {"role": role, "content": content}
 
 
@@ -306,7 +307,7 @@ def _history(exchanges: Sequence[Exchange], user_id: str) -> list[EasyInputMessa
     """Return the newest exchanges that fit, in order.
 
     Those of `user_id` are user and assistant messages. Consecutive exchanges of other people are
-    one ``<thread>`` frame in a developer message: data, like the thread that is read from Slack.
+    one ``<thread>`` frame in a user message: data, like the thread that is read from Slack.
     """
     kept: list[Exchange] = []
     budget = HISTORY_TOKENS
@@ -323,7 +324,7 @@ def _history(exchanges: Sequence[Exchange], user_id: str) -> list[EasyInputMessa
     for own, group in groupby(reversed(kept), key=lambda one: one.user_id == user_id):
         if not own:
             lines = [framed(line) for exchange in group for line in _quoted(exchange)]
-            items.append(_message("developer", "\n".join(_section("thread", lines))))
+            items.append(_message("user", "\n".join(_section("thread", lines))))
             continue
         for exchange in group:
             items.append(_message("user", exchange.question))

@@ -16,6 +16,8 @@ _STORED: Final = re.compile(
     r"'content': (\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
 )
 """A memory as LangGraph's store prints it."""
+_THREAD: Final = re.compile(r"<thread>\n[^<>]*\n</thread>")
+"""A message that is a frame of what others wrote in a thread."""
 REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
 """Tools of LangMem's prompt optimizers, whose requests also contain ``<session_…>``."""
 
@@ -236,7 +238,7 @@ def _schema(form: dict[str, Any], schema: Any) -> dict[str, Any] | None:
 
 def _add_message(role: str, content: Any, instructions: list[str], turns: list[Turn]) -> None:
     text = _text(content)
-    if role in {"developer", "system"}:
+    if role in {"developer", "system"} or _THREAD.fullmatch(text):
         instructions.append(text)
     elif role == "user":
         turns.append(Turn(role="user", text=text, files=_files(content)))

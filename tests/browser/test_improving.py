@@ -27,7 +27,7 @@ async def test_instructions_are_improved_and_rolled_back(
         "KIOKU_REPLY_MODEL": "kioku-stand-in",
     }
 
-    def developer() -> str:
+    def system() -> str:
         entries = stand_in.call("/_model/journal")["entries"]
         inputs = [one["body"]["input"] for one in entries if one["endpoint"] == "responses"]
         said = [one for one in inputs if "You are Kioku" in json.dumps(one[0])]
@@ -66,9 +66,9 @@ async def test_instructions_are_improved_and_rolled_back(
             await expect(proposal).to_contain_text("These instructions are in use", timeout=15_000)
             await boss.page.screenshot(path=pictures / "approved.png")
             await ann.ask("And a functor?")
-            assert ADVICE in developer()
+            assert ADVICE in system()
             await proposal.get_by_role("button", name="Roll Back").click()
             await expect(proposal).to_contain_text("no longer in use", timeout=15_000)
             await boss.page.screenshot(path=pictures / "rolled-back.png")
             await ann.ask("And an arrow?")
-            assert ADVICE not in developer()
+            assert ADVICE not in system()

@@ -33,17 +33,23 @@ def _unchanged(event: Body) -> Iterable[Body]:
     return [event]
 
 
+def _whole(body: Body) -> Body:
+    return body
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
     """How a server differs from OpenAI's.
 
-    `refuse` returns the error for a request, `error` the body of an error of OpenAI's as this
-    server writes it, `event` the events in place of one. `path` is where its API begins.
+    `refuse` returns the error for a request, `reads` what of it the model is given, `error` the
+    body of an error of OpenAI's as this server writes it, `event` the events in place of one.
+    `path` is where its API begins.
     """
 
     name: str
     error: Callable[[int, Body], Body]
     refuse: Callable[[Body], Refusal | None] = _nothing
+    reads: Callable[[Body], Body] = _whole
     event: Callable[[Body], Iterable[Body]] = _unchanged
     path: str = "/v1"
 
@@ -70,7 +76,14 @@ def _vllm_error(status: int, error: Body) -> Body:
 
 
 def _vllm_refuses(body: Body) -> Refusal | None:
-    """Refuse what exceeds the context, as ``vllm/renderers/params.py`` does."""
+    """Refuse what exceeds the context, as ``vllm/renderers/params.py`` does, and what templates do.
+
+    The templates of Qwen's models know no developer, and one system message, the first.
+    """
+    roles = [item.get("role") for item in body["input"] if isinstance(item, dict)]
+    if "developer" in roles or "system" in roles[1:]:
+        told = "Unexpected message role." if "developer" in roles else _SYSTEM_FIRST
+        return 400, _vllm_error(400, {"message": told})
     passed = len(json.dumps([body["input"], body.get("tools")])) // 4
     requested = body.get("max_output_tokens") or 0
     if passed + requested <= VLLM_CONTEXT:
@@ -119,7 +132,19 @@ def _ollama_event(event: Body) -> Iterable[Body]:
     return [event]
 
 
+def _ollama_reads(body: Body) -> Body:
+    """Leave out developer messages, for which its renderers of several models write nothing.
+
+    Source: https://github.com/ollama/ollama/issues/18305
+    """
+    items = body.get("input")
+    if not isinstance(items, list):
+        return body
+    return {**body, "input": [one for one in items if one.get("role") != "developer"]}
+
+
 VLLM_CONTEXT = 16_384  # tokens
+_SYSTEM_FIRST = "System message must be at the beginning."
 _KNOWN = {"model", "input", "tools", "stream", "store", "tool_choice", "parallel_tool_calls"}
 
 
@@ -145,7 +170,13 @@ def _strict_event(event: Body) -> Iterable[Body]:
 
 AZURE = Dialect(name="azure", error=_azure_error, event=_azure_event, path="/openai/v1")
 VLLM = Dialect(name="vllm", error=_vllm_error, refuse=_vllm_refuses, event=_vllm_event)
-OLLAMA = Dialect(name="ollama", error=_ollama_error, refuse=_ollama_refuses, event=_ollama_event)
+OLLAMA = Dialect(
+    name="ollama",
+    error=_ollama_error,
+    refuse=_ollama_refuses,
+    reads=_ollama_reads,
+    event=_ollama_event,
+)
 STRICT = Dialect(
     name="strict",
     error=lambda status, error: {"detail": error["message"]},
@@ -175,6 +206,7 @@ class ModelServer:
             self.requests.append(body)
             if (refusal := self.dialect.refuse(body)) is not None:
                 return web.json_response(refusal[1], status=refusal[0])
+            body = self.dialect.reads(body)
         url = self.upstream + request.path.removeprefix(self.dialect.path)
         kept = {"Authorization": request.headers.get("Authorization", "")}
         async with (

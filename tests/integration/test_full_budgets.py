@@ -77,9 +77,9 @@ def tell(app: App, like: Message, count: int) -> None:
 
 def sections(prompt: list[dict[str, Any]]) -> dict[str, str]:
     """Return what the newest prompt frames, by name; the instructions stand before all of it."""
-    developer = str(prompt[0]["content"])
-    assert developer.startswith(REPLY_INSTRUCTIONS)
-    framed = developer.removeprefix(REPLY_INSTRUCTIONS)
+    system = str(prompt[0]["content"])
+    assert system.startswith(REPLY_INSTRUCTIONS)
+    framed = system.removeprefix(REPLY_INSTRUCTIONS)
     return dict(re.findall(r"<(\w+)>\n(.*?)\n</\1>", framed, re.S))
 
 

@@ -161,8 +161,8 @@ async def test_from_a_shared_exchange_to_another_prompt_and_back(
     assert says(again, "prompt_late")
 
     await app.ask(place, "And a functor?")
-    developer = str(app.prompts()[-1][0]["content"])
-    assert f"{REPLY_STYLE}\n{ADVICE}\nIf you are not sure" in developer
+    system = str(app.prompts()[-1][0]["content"])
+    assert f"{REPLY_STYLE}\n{ADVICE}\nIf you are not sure" in system
     stranger = await app.ask(app.slack.place(), "hello")
     assert ADVICE in str(app.prompts()[-1][0]["content"])
     assert stranger.team_id == asked.team_id

@@ -75,7 +75,7 @@ async def test_what_is_asked_of_the_model(replier: Replier, stand_in: Server) ->
     assert body["store"] is False
     assert body["tools"] == [DEFINITION]
     assert body["safety_identifier"] == hashlib.sha256(b"T1.U1").hexdigest()[:40]
-    assert [m["role"] for m in body["input"]] == ["developer", "user"]
+    assert [m["role"] for m in body["input"]] == ["system", "user"]
     assert body["input"][-1]["content"] == "What shall I eat?"
 
 

@@ -113,7 +113,7 @@ async def test_several_people_in_a_thread_are_not_mixed(app: App) -> None:
     await app.ask(theirs, "and what do I like?", thread_ts=root.ts)
     *items, last = app.prompts()[-1]
     assert (last["role"], last["content"]) == ("user", "and what do I like?")
-    assert {item["role"] for item in items} == {"developer"}
+    assert [item["role"] for item in items] == ["system", "user"]
     first, *lines, end = items[-1]["content"].split("\n")
     assert (first, end) == ("<thread>", "</thread>")
     quoted = [json.loads(line) for line in lines]
