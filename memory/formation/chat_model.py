@@ -6,7 +6,7 @@ import logging
 import re
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import SecretStr
@@ -193,10 +193,7 @@ def _without_retries(
     definition = tool_definitions(says_strict=says_strict)
 
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            answer = await chat.ainvoke(self, *args, **kwargs)
-        except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
-            raise _down(fault, model) from None
+        answer = await _called(chat.ainvoke(self, *args, **kwargs), model)
         # The API refuses a reasoning item that it has not stored, so only text and calls are kept.
         # A lone surrogate in an argument could not be encoded.
         # `with_structured_output` reads what LangChain has parsed.
@@ -218,5 +215,35 @@ def _without_retries(
             kwargs["tool_choice"] = "auto"
         return chat.bind_tools(self, [definition(tool) for tool in tools], **kwargs)
 
-    members = {"ainvoke": ainvoke, "bind_tools": bind_tools, "__module__": __name__}
+    return _subclass(chat, ainvoke=ainvoke, bind_tools=bind_tools)
+
+
+async def _called(call: Awaitable[Any], model: str) -> Any:
+    """Return the answer of a call of `model`. Raises `ModelCallFailed`."""
+    try:
+        return await call
+    except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
+        raise _down(fault, model) from None
+
+
+def _subclass(chat: type[BaseChatModel], **methods: Any) -> Callable[..., BaseChatModel]:
+    members = {**methods, "__module__": __name__}
     return types.new_class(chat.__name__, (chat,), exec_body=lambda body: body.update(members))
+
+
+def failing_once(chat: BaseChatModel) -> BaseChatModel:
+    """Return a copy of `chat` that raises `ModelCallFailed`; what `memory_model` made, itself.
+
+    trustcall takes any other error for a bad answer: it would ask again, and then drop the words.
+    """
+    own = type(chat)
+    if own.__module__ == __name__:
+        return chat
+    name = str(getattr(chat, "model_name", None) or getattr(chat, "model", own.__name__))
+
+    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _called(own.ainvoke(self, *args, **kwargs), name)
+
+    copy = chat.model_copy()
+    object.__setattr__(copy, "__class__", _subclass(own, ainvoke=ainvoke))
+    return copy

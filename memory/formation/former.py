@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import ModelCallFailed, TokenUse, token_use
+from memory.formation.chat_model import ModelCallFailed, TokenUse, failing_once, token_use
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.store_manager import StoreManager, UnusableAnswer, load
@@ -200,6 +200,7 @@ class Former:
         from langchain_core.language_models import BaseChatModel
 
         chat = self._model if isinstance(self._model, BaseChatModel) else self._model()
+        chat = failing_once(chat)
         schemas = [with_evidence(schema) for schema in self._schemas]
         instructions = instructions_for(self._schemas, section)
         return StoreManager(chat, schemas, instructions=instructions, neighbours=NEIGHBOURS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memory.formation.chat_model import ModelCallFailed
+from memory.formation.chat_model import ModelCallFailed, failing_once
 from memory.formation.evidence import Evidence, PersonMessage, TypedMessage
 from memory.formation.former import instructions_for
 from memory.formation.proposals import ProposedWrite
@@ -34,7 +34,9 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
     store = InMemoryStore()
     schemas = [with_evidence(schema) for schema in SCHEMAS]
     instructions = instructions_for(SCHEMAS)
-    manager = StoreManager(model, schemas, instructions=instructions, neighbours=NEIGHBOURS)
+    manager = StoreManager(
+        failing_once(model), schemas, instructions=instructions, neighbours=NEIGHBOURS
+    )
     try:
         await manager.run(store, _OWN, [{"role": "user", "content": SENTENCE}], callbacks=[])
     except ModelCallFailed as fault:

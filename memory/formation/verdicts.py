@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from memory.formation.chat_model import ModelCallFailed, TokenUse, counted_tokens
+from memory.formation.chat_model import ModelCallFailed, TokenUse, counted_tokens, failing_once
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite
 from memory.model.schemas import level
@@ -224,7 +224,7 @@ class Verifier:
 
         if tool not in self._bound:
             model = self._model if isinstance(self._model, BaseChatModel) else self._model()
-            self._bound[tool] = model.bind_tools([tool], tool_choice=tool.__name__)
+            self._bound[tool] = failing_once(model).bind_tools([tool], tool_choice=tool.__name__)
         return self._bound[tool]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from memory.formation.chat_model import ModelCallFailed
+from memory.formation.chat_model import ModelCallFailed, failing_once
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -41,7 +41,8 @@ async def compare_prompts(
     """
     from langsmith import tracing_context
 
-    chat = judge.bind_tools([AnswerVerdict], tool_choice=AnswerVerdict.__name__)
+    chat = failing_once(judge).bind_tools([AnswerVerdict], tool_choice=AnswerVerdict.__name__)
+    replies = failing_once(replies)
     new_first = random.random() < 0.5  # noqa: S311 - not a secret
     try:
         with tracing_context(enabled=False):

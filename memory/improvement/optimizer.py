@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from memory.formation.chat_model import ModelCallFailed
+from memory.formation.chat_model import ModelCallFailed, failing_once
 from memory.formation.store_manager import load
 from memory.model.errors import FormationUnavailable
 from memory.model.text import clean
@@ -66,6 +66,7 @@ async def improve_prompts(
     from langsmith import tracing_context
 
     langmem, _ = load()
+    model = failing_once(model)
     given = [
         {
             "name": name,

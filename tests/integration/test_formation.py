@@ -10,7 +10,9 @@ import json
 import re
 from typing import Any, Literal
 
+import openai
 import pytest
+from langchain_openai import ChatOpenAI
 from langgraph.store.postgres import PostgresStore
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
@@ -23,6 +25,7 @@ from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.former import Former, instructions_for, warm_up
 from memory.formation.store_manager import StoreManager, load
 from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
+from memory.formation.verdicts import Verifier
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import SCHEMAS, with_evidence
@@ -346,6 +349,43 @@ async def test_a_refused_connection_is_an_outage(
     with pytest.raises(FormationUnavailable):
         await Former(pool, model_embedder, nowhere).form(ALICE_DM, words("ラーメンが好き"))
     assert await rows(database) == []
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("failing", ["formation", "verdict"])
+async def test_an_outage_of_a_model_of_ones_own(
+    pool: Pool,
+    model_embedder: Embedder,
+    former: Former,
+    model: ScriptedModel,
+    known: bool,
+    failing: str,
+) -> None:
+    """A chat model of LangChain's that was not made here: its outage leaves the words waiting."""
+    if known:
+        await know(former, model, ALICE_DM, PASTA)
+    away = ChatOpenAI(model="m", api_key="none", base_url="http://127.0.0.1:9/v1", max_retries=0)
+    there = memory_model(model="scripted", api_key="none", base_url=model.base_url)
+    model.answer([RAMEN])
+    chat = away if failing == "formation" else there
+    own = Former(pool, model_embedder, chat, verifier=Verifier(away))
+    with pytest.raises(FormationUnavailable):
+        await own.form(ALICE_DM, words("ラーメンが大好きです!!"))
+
+
+async def test_a_model_of_ones_own_is_left_as_it_is(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel
+) -> None:
+    """It forms memories, and its caller gets its own errors from it."""
+    chat = ChatOpenAI(
+        model="scripted", api_key="none", base_url=model.base_url, max_retries=0, store=False
+    )
+    model.answer([RAMEN], 500)
+    former = Former(pool, model_embedder, chat, verifier=Verifier(chat))
+    formed = await former.form(ALICE_DM, words("ラーメンが大好きです!!"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    with pytest.raises(openai.InternalServerError):
+        await chat.ainvoke("ラーメン")
 
 
 async def test_an_outage_during_a_repair(

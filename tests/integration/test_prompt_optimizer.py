@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
+from langchain_openai import ChatOpenAI
 
 from memory import (
     OPTIMIZER_CALLS,
@@ -93,6 +94,15 @@ async def test_a_model_that_is_away(
         stand_in.call("/_model/faults", method="DELETE")
     assert "secret" not in str(raised.value)
     assert len(stand_in.call("/_model/journal")["entries"]) == before + 1
+
+
+async def test_a_model_of_ones_own_that_is_away() -> None:
+    """An outage is the same error for a chat model of LangChain's that was not made here."""
+    away = ChatOpenAI(model="m", api_key="none", base_url="http://127.0.0.1:9/v1", max_retries=0)
+    with pytest.raises(FormationUnavailable, match="did not answer"):
+        await improve_prompts(away, "prompt_memory", [rated()], PROMPTS, WHEN)
+    with pytest.raises(FormationUnavailable, match="did not answer"):
+        await compare_prompts(away, away, "q", old=[("user", "q")], new=[("user", "q")])
 
 
 async def test_answers_are_compared_blind(chat: BaseChatModel, stand_in: Server) -> None:
