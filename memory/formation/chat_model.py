@@ -34,8 +34,11 @@ TokenUse: TypeAlias = Counter[tuple[str, str]]
 # Error codes that concern the text of one request: the same text is always refused.
 _FINAL = frozenset({"bio_policy", "content_filter", "cyber_policy", "invalid_prompt"})
 _TOO_LONG_CODES = frozenset({"context_length_exceeded", "string_above_max_length"})
-# vLLM and others name it in words only.
-_TOO_LONG = re.compile(r"maximum context length|context length is only|context window")
+# vLLM and others name it in words only, and so does OpenAI for what exceeds a minute's tokens.
+_TOO_LONG = re.compile(
+    r"maximum context length|context length is only|context window|Request too large"
+    r"|tokens must be reduced"
+)
 # Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
 _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
@@ -156,7 +159,7 @@ def _down(fault: Exception, model: str) -> ModelCallFailed:
         return ModelCallFailed(name, too_long=True)
     if code in _FINAL:
         return ModelCallFailed(name, final=True)
-    if status == 400 and _TOO_LONG.search(str(fault)):
+    if status in (400, 429) and _TOO_LONG.search(str(fault)):
         return ModelCallFailed(name, too_long=True)
     if status is None:
         return ModelCallFailed(name, final=bool(code) and code not in _PASSING_CODES)

@@ -326,6 +326,12 @@ async def test_an_outage_costs_one_request(
         (400, None, "This model's maximum context length is 4096 tokens."),
         (400, None, "However, the model's context length is only 4096 tokens."),
         (413, None, "no"),
+        (
+            429,
+            "rate_limit_exceeded",
+            "Request too large for gpt-6-luna on tokens per min (TPM): Limit 30000, Requested"
+            " 36278. The input or output tokens must be reduced in order to run successfully.",
+        ),
     ],
 )
 async def test_messages_that_are_too_long_together_are_read_in_parts(

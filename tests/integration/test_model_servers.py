@@ -22,6 +22,8 @@ from tests.integration.app import App, open_app
 from tests.integration.model_servers import (
     DIALECTS,
     OLLAMA,
+    SMALL_TIER,
+    SMALL_TIER_TOKENS,
     STRICT,
     VLLM,
     VLLM_CONTEXT,
@@ -227,6 +229,32 @@ async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
         await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, long, Shown())
     assert raised.value.cause == "model_too_long"
     assert ["max_output_tokens" in sent for sent in server.requests] == [True, False]
+
+
+@pytest.mark.parametrize("dialect", [SMALL_TIER], indirect=True, ids=["small tier"])
+async def test_a_limit_that_exceeds_the_tokens_of_a_minute_is_left_out(
+    server: ModelServer, client: openai.AsyncOpenAI
+) -> None:
+    """OpenAI counts the limit of the output as used; no wait would help."""
+    replier = create_replier(client, model=STAND_IN_MODEL)
+    for _ in range(2):
+        asked = compose(question="word " * 6_000, user_id="U1", memories=[])
+        assert (await replier.reply(ALICE, asked, Shown())).text
+    assert ["max_output_tokens" in sent for sent in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize("dialect", [SMALL_TIER], indirect=True, ids=["small tier"])
+async def test_what_exceeds_the_tokens_of_a_minute_is_too_long(
+    server: ModelServer, client: openai.AsyncOpenAI
+) -> None:
+    """It is no overload that passes, so it is not repeated and the message does not wait."""
+    long = Prompt(input=[{"role": "user", "content": "word " * SMALL_TIER_TOKENS}])
+    replier = create_replier(client, model=STAND_IN_MODEL)
+    with pytest.raises(ReplyFailed) as raised:
+        await replier.reply(ALICE, long, Shown())
+    assert (raised.value.cause, raised.value.passes) == ("model_too_long", False)
+    assert raised.value.may_be_files
+    assert len(server.requests) == 2
 
 
 @pytest.fixture

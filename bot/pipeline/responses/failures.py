@@ -78,6 +78,8 @@ _CAUSE_OF_STATUS: Final[Mapping[int, Cause]] = {
 # vLLM and others name it in words only.
 _TOO_LONG: Final = re.compile(
     r"maximum context length|context length is only|context window|prompt is too long"
+    # A rate limit that the request alone exceeds: no wait helps.
+    r"|Request too large|tokens must be reduced"
 )
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -119,7 +121,7 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
         failed = failure_of_code(error.code, error.type, error.status_code)
         if failed.cause == "model_failed" and error.param == "model":
             return ReplyFailed("model_refused", error.code)
-        if failed.cause == "model_failed" and _TOO_LONG.search(error.message):
+        if failed.cause in ("model_failed", "model_busy") and _TOO_LONG.search(error.message):
             return ReplyFailed("model_too_long", error.code)
         return failed
     if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):

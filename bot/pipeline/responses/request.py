@@ -24,11 +24,14 @@ ENCRYPTED_REASONING: Final = "reasoning.encrypted_content"
 # The parameters that a server may refuse, and what its error says then, in the order in which they
 # are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM and Ollama.
 _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
-    "max_output_tokens": re.compile(r"max_output_tokens|requested [1-9]\d* output tokens"),
+    "max_output_tokens": re.compile(
+        r"max_output_tokens|requested [1-9]\d* output tokens|output tokens must be reduced"
+    ),
     "safety_identifier": re.compile("safety_identifier"),
     "reasoning": re.compile(r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"),
     "include": re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE),
 }
+_REFUSALS = (400, 404, 422, 429)
 _RETRY_SECONDS = 0.5
 FAILURES = 3
 PROBE_SECONDS = 5.0
@@ -177,11 +180,10 @@ def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str |
     """Return the optional parameter for which a request was refused, if it was for one.
 
     The refusal of a reasoning item that is sent back counts as one of ``include``. A request that
-    is too long counts for ``max_output_tokens`` only: vLLM adds them to the input.
+    is too long counts for ``max_output_tokens`` only: vLLM's context and OpenAI's tokens per minute
+    must hold them and the input.
     """
-    refused = isinstance(
-        error, openai.BadRequestError | openai.NotFoundError | openai.UnprocessableEntityError
-    )
+    refused = isinstance(error, openai.APIStatusError) and error.status_code in _REFUSALS
     cause = failure_of(error).cause
     if not refused or cause not in ("model_failed", "model_refused", "model_too_long"):
         return None
