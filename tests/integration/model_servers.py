@@ -42,8 +42,8 @@ class Dialect:
     """How a server differs from OpenAI's.
 
     `refuse` returns the error for a request, `reads` what of it the model is given, `error` the
-    body of an error of OpenAI's as this server writes it, `event` the events in place of one.
-    `path` is where its API begins.
+    body of an error of OpenAI's as this server writes it, `event` the events in place of one,
+    `searches` whether it has a web search. `path` is where its API begins.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Dialect:
     refuse: Callable[[Body], Refusal | None] = _nothing
     reads: Callable[[Body], Body] = _whole
     event: Callable[[Body], Iterable[Body]] = _unchanged
+    searches: bool = True
     path: str = "/v1"
 
 
@@ -188,7 +189,9 @@ def _strict_event(event: Body) -> Iterable[Body]:
 
 
 AZURE = Dialect(name="azure", error=_azure_error, event=_azure_event, path="/openai/v1")
-VLLM = Dialect(name="vllm", error=_vllm_error, refuse=_vllm_refuses, event=_vllm_event)
+VLLM = Dialect(
+    name="vllm", error=_vllm_error, refuse=_vllm_refuses, event=_vllm_event, searches=False
+)
 OLLAMA = Dialect(
     name="ollama",
     error=_ollama_error,
@@ -243,7 +246,12 @@ class ModelServer:
                     self.dialect.error(given.status, error), status=given.status
                 )
             if not body.get("stream"):
-                return web.json_response(await given.json())
+                whole = await given.json()
+                if not self.dialect.searches and "output" in whole:
+                    whole["output"] = [
+                        one for one in whole["output"] if one["type"] != "web_search_call"
+                    ]
+                return web.json_response(whole)
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
             async for line in given.content:

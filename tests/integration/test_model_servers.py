@@ -208,15 +208,23 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
 
 
 async def test_a_search_leaves_out_what_is_refused(
-    server: ModelServer, client: openai.AsyncOpenAI, stand_in: Server
+    server: ModelServer, client: openai.AsyncOpenAI, stand_in: Server, dialect: Dialect
 ) -> None:
-    """A web search succeeds without the parameters that the server does not know."""
+    """A web search succeeds without the parameters that the server does not know.
+
+    What a server writes that has no web search is no result of one.
+    """
     calls = {"function_calls": [{"name": SEARCH_TOOL, "arguments": {"query": "weather"}}]}
-    for output in (calls, {"text": "It rains in Kyoto."}, {"text": "It rains."}):
+    found = {"text": "It rains in Kyoto.", "web_search": True}
+    for output in (calls, found, {"text": "It rains."}):
         stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
-    replier = create_replier(client, model=STAND_IN_MODEL, web_search=True)
-    assert (await replier.reply(ALICE, PROMPT, Shown())).text == "It rains."
-    assert "It rains in Kyoto." in server.requests[-1]["input"][-1]["output"]
+    replier, shown = create_replier(client, model=STAND_IN_MODEL, web_search=True), Shown()
+    reply = await replier.reply(ALICE, PROMPT, shown, on_task=shown.task)
+    assert reply.text == "It rains."
+    output = server.requests[-1]["input"][-1]["output"]
+    assert ("It rains in Kyoto." in output) is (dialect is not VLLM)
+    assert ("No web search took place" in output) is (dialect is VLLM)
+    assert shown.tasks[-1].state == ("error" if dialect is VLLM else "complete")
 
 
 @pytest.mark.parametrize("dialect", [VLLM], indirect=True, ids=["vllm"])

@@ -222,7 +222,7 @@ async def test_calls_without_an_end_are_ended() -> None:
     assert len(look.calls) == MAX_ROUNDS
 
 
-FOUND = {
+FOUND: dict[str, list[dict[str, Any]]] = {
     "output": [
         {"type": "web_search_call", "id": "w1", "status": "completed"},
         {
@@ -267,11 +267,19 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
     for found, cited, shown in (
         (FOUND, ["https://city.site/k"], "See https://city.site/k and evil[.]com/a."),
         ({"output": FOUND["output"][1:]}, [], "See city[.]site/k and evil[.]com/a."),
+        (
+            {"output": [{**FOUND["output"][0], "status": "failed"}, *FOUND["output"][1:]]},
+            [],
+            "See city[.]site/k and evil[.]com/a.",
+        ),
     ):
-        async with ResponsesServer(searching("weather"), found).client(max_retries=1) as client:
+        model = ResponsesServer(searching("weather"), found)
+        async with model.client(max_retries=1) as client:
             reply = await create_replier(client, web_search=True).reply(ALICE, PROMPT, Shown())
         assert [citation.url for citation in reply.citations] == cited
         assert reply.text == shown
+        output = model.requests[-1]["input"][-1]["output"]
+        assert ("It rains." in output) is (cited != [])
 
 
 @pytest.mark.parametrize(

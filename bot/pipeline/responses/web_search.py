@@ -83,12 +83,12 @@ async def search_web(model: ModelRequests, query: str, *, identifier: str) -> Se
     tokens = tokens_of({"response": response}, model.model)
     items = _items(response)
     parts = [part for item in items for part in _parts(item)]
+    if not any(map(_has_searched, items)):
+        # The model answered without a search: what it says and cites is no result of one.
+        return _failed("No web search took place. Answer without it, and say so.", tokens)
     text = printable("\n\n".join(part["text"] for part in parts if part["text"]))
     if not text:
         return _failed("The web search found nothing. Answer without it, and say so.", tokens)
-    if not any(item["type"] == "web_search_call" for item in items):
-        # The model answered without a search: what it cites is its own invention.
-        parts = []
     citations: dict[str, Citation] = {}
     for citation in (one for part in parts for one in _cited(part)):
         citations.setdefault(citation.url, citation)
@@ -117,6 +117,10 @@ def _items(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     output = response.get("output")
     given = output if isinstance(output, list) else []
     return [item for item in given if isinstance(item, dict) and isinstance(item.get("type"), str)]
+
+
+def _has_searched(item: Mapping[str, Any]) -> bool:
+    return item["type"] == "web_search_call" and item.get("status") == "completed"
 
 
 def _parts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
