@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
@@ -16,7 +17,7 @@ from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.ledger import Entry, entries_of
-from memory.store.memories import Memory
+from memory.store.memories import Memory, RowKey, ends_at
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Source: TypeAlias = Mapping[str, Any]
@@ -99,7 +100,10 @@ async def _without(
             if row.namespace in namespaces and any(map(gone, row.value["sources"]))
         ]
         entries = await entries_of(connection, person, [row.key for row in said])
-        return [_step(row, gone, entries[row.key]) for row in said]
+        wider = {key for row in said for key in row.superseded_rows}
+        current = await rows.reread(connection, said[0].namespace, [], wider) if wider else []
+        values = {row.row_key: row.value for row in current}
+        return [_step(row, gone, entries[row.key], values) for row in said]
 
     return await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
@@ -116,11 +120,20 @@ async def _drop_questions(
     return dropped.rowcount > 0
 
 
-def _step(row: Memory, gone: Callable[[Source], bool], entries: Sequence[Entry]) -> Step:
+def _step(
+    row: Memory,
+    gone: Callable[[Source], bool],
+    entries: Sequence[Entry],
+    wider: Mapping[RowKey, Mapping[str, Any]],
+) -> Step:
     left = [source for source in row.value["sources"] if not gone(source)]
     after = None
     if left:
-        after = {**row.value, "content": _supported(row, left, entries), "sources": left}
+        start = next((wider[key] for key in row.superseded_rows if key in wider), {})
+        after = {**_supported(row, left, entries, start), "sources": left}
+        end = ends_at(after)
+        if end is not None and end <= datetime.now(UTC):
+            after = None
     return Step(
         action="updated" if after else "removed",
         actor="source",
@@ -131,24 +144,34 @@ def _step(row: Memory, gone: Callable[[Source], bool], entries: Sequence[Entry])
     )
 
 
-def _supported(row: Memory, left: Sequence[Source], entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return the content rebuilt from the ledger entries whose sources are left."""
+def _supported(
+    row: Memory, left: Sequence[Source], entries: Sequence[Entry], start: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the value with content and expiry rebuilt from the entries whose sources are left.
+
+    `start` is the value of the wider memory that `row` supersedes; {} if there is none.
+    """
     about = SUBJECT_FIELDS.get(row.kind)
     history = _entries_up_to(row.value, entries)
     if about is None or not history or history[0].before is not None:
-        return row.content  # the ledger no longer has the first entries
-    content: dict[str, Any] = {}
+        return row.value  # the ledger no longer has the first entries
+    content, end = _content(start), start.get("expires_at")
     for entry in history:
         if not any(source in left for source in rows.added_sources(entry.before, entry.after)):
             continue
         before, after = _content(entry.before), _content(entry.after)
         changed = {name: value for name, value in after.items() if value != before.get(name)}
         content |= changed or after  # a confirmation states the whole content
+        known, said = ((value or {}).get("expires_at") for value in (entry.before, entry.after))
+        if not changed or about in changed or said != known:
+            end = said  # otherwise a detail was added, which keeps the expiry
     content.setdefault(about, row.content.get(about))
-    return {name: content.get(name) for name in row.content}
+    value = {**row.value, "content": {name: content.get(name) for name in row.content}}
+    value.pop("expires_at", None)
+    return {**value, "expires_at": end} if end else value
 
 
-def _content(value: dict[str, Any] | None) -> dict[str, Any]:
+def _content(value: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict((value or {}).get("content") or {})
 
 

@@ -662,6 +662,22 @@ async def test_a_memory_stays_after_its_first_message_is_deleted(ledger: Ledger)
     assert memory.content == food("ramen", None, description="x")
 
 
+async def test_what_a_deleted_message_narrowed_is_again_as_in_the_public_memory(
+    ledger: Ledger,
+) -> None:
+    """Without the message that superseded a public memory, its fields are those of that memory."""
+    public = memory_view(ALICE.namespace(PUBLIC))
+    wide = food("ramen", 90, cuisine="Japanese")
+    await ledger.say("I love ramen", ts="1.0", content=wide, seen=public)
+    less = {**wide, "preference": 50}
+    [narrow] = (await ledger.say("Ramen is so-so", ts="2.0", content=less)).changes
+    detailed = {**less, "description": "no pork"}
+    await ledger.say("Ramen without pork", ts="3.0", content=detailed, key=narrow.key)
+    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "2.0")
+    [memory] = [m for m in await list_memories(ledger.pool, ALICE) if m.namespace == OWN]
+    assert memory.content == {**wide, "description": "no pork"}
+
+
 async def test_an_edited_message_keeps_what_it_still_says(ledger: Ledger) -> None:
     """Of an edited message only what it no longer says is taken out."""
     liked = await ledger.like("ramen")

@@ -13,7 +13,14 @@ import psycopg
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from memory import Former, TokenUse, Verifier, answer_question, memory_model
+from memory import (
+    Former,
+    TokenUse,
+    Verifier,
+    answer_question,
+    memory_model,
+    source_deleted,
+)
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage
@@ -427,6 +434,47 @@ async def test_a_yes_to_another_fact_drops_the_end(
     (row,) = await rows(database)
     assert row["value"]["content"]["fact"] == "lives in Osaka"
     assert "expires_at" not in row["value"]
+
+
+@pytest.mark.parametrize("ends", [(None, "2027-01-18"), ("2027-01-18", None)])
+async def test_a_deleted_message_takes_its_end_along(
+    former: Former,
+    model: ScriptedModel,
+    database: str,
+    pool: Pool,
+    model_embedder: Embedder,
+    ends: tuple[str | None, str | None],
+) -> None:
+    """The end that a message gave or took away is as before once the message is deleted."""
+    said = typed("I like soup", "Soup is what I like")
+    for message, end in zip(said, ends, strict=True):
+        model.answer([food("soup", 80, message.text)])
+        model.verdicts.append({0: {"valid_until": end}})
+        await former.form(ALICE_DM, [message])
+    await source_deleted(pool, model_embedder, ALICE, "D1", said[1].ts)
+    (row,) = await rows(database)
+    assert row["value"].get("expires_at") == (ends[0] and "2027-01-18T15:00:00+00:00")
+    expiries = owner_rows(database, "SELECT key FROM memory_expiries")
+    assert len(expiries) == (ends[0] is not None)
+
+
+async def test_an_end_that_is_over_removes_what_is_left(
+    former: Former, model: ScriptedModel, database: str, pool: Pool, model_embedder: Embedder
+) -> None:
+    """A memory whose remaining message said an end that has passed is removed."""
+    said = typed("I like soup", "Soup is what I like")
+    for message, end in zip(said, ("2027-01-18", None), strict=True):
+        model.answer([food("soup", 80, message.text)])
+        model.verdicts.append({0: {"valid_until": end}})
+        await former.form(ALICE_DM, [message])
+    owner_rows(
+        database,
+        "UPDATE memory_changes SET before = replace(before::text, '2027-', '2020-')::jsonb,"
+        " after = replace(after::text, '2027-', '2020-')::jsonb",
+    )
+    changes = await source_deleted(pool, model_embedder, ALICE, "D1", said[1].ts)
+    assert [one.action for one in changes] == ["removed"]
+    assert await rows(database) == []
 
 
 @pytest.mark.parametrize("conflict", ["none", "unclear"])
