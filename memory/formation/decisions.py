@@ -237,20 +237,26 @@ class _Run:
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, asks: bool
     ) -> None:
         """Supersede a memory of another audience; the memory itself stays as it is."""
-        if proposal.removes and (asks or proposal.kind not in LEVEL_FIELDS):
-            # A yes would also remove the memory in the wider audience; the person did not ask that.
-            self.refuse(proposal, "wider_audience")
-            return
-        content = {**row.content, **proposal.values}
-        if asks:
-            self._ask(proposal, verdict, None, content, supersedes=row)
-            return
         entry = _entry(row)
         key = next(
             (k for k, v in self._values.items() if v and entry in (v.get("supersedes") or [])),
             str(uuid.uuid4()),
         )
-        self._merge(proposal, verdict, key, content, supersedes=row)
+        narrow = self._stored.get(key)  # it was stored after the memories were read
+        asks = asks or narrow is not None
+        if proposal.removes and (asks or proposal.kind not in LEVEL_FIELDS):
+            # A yes would also remove the memory in the wider audience; the person did not ask that.
+            self.refuse(proposal, "wider_audience")
+            return
+        if narrow is not None and not narrow.hides:
+            self._ask(proposal, verdict, narrow, {**narrow.content, **proposal.values})
+            return
+        known = self._values.get(key) if narrow is None else None
+        content = {**(known["content"] if known else row.content), **proposal.values}
+        if asks:
+            self._ask(proposal, verdict, None, content, supersedes=row)
+        else:
+            self._merge(proposal, verdict, key, content, supersedes=row)
 
     def _remove(
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, *, asks: bool

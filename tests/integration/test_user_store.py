@@ -220,6 +220,45 @@ async def test_superseding_twice_is_one_row(person_store: PersonStore) -> None:
     assert len(value["sources"]) == 2
 
 
+async def test_two_fields_of_a_wider_memory(person_store: PersonStore) -> None:
+    """Two new memories about a wider one, each with another field, are one row with both."""
+    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
+    store = await person_store.load("I like soba", "Soba with duck")
+    await store.aput(OWN.parts, "new", quoted(food("soba", 50), "I like soba"))
+    duck = food("Soba", None)
+    duck["content"]["description"] = "duck"
+    await store.aput(OWN.parts, "newer", quoted(duck, "Soba with duck"))
+    [change] = (await person_store.commit(store)).changes
+    content = stored(person_store.database)[(DM, change.key)]["content"]
+    assert (content["preference"], content["description"]) == (50, "duck")
+
+
+@pytest.mark.parametrize("level", [50, 0])
+async def test_a_wider_memory_that_is_superseded_meanwhile(
+    person_store: PersonStore, level: int
+) -> None:
+    """What was judged beside a wider memory does not change the one that superseded it since."""
+    wide = {"audience": "public", "key": "wide"}
+    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
+    store = await person_store.load("Soba with duck", "No more natto, nor soba")
+    duck = food("soba", None)
+    duck["content"]["description"] = "duck"
+    await store.aput(OWN.parts, "new", quoted(duck, "Soba with duck"))
+    await store.aput(OWN.parts, "newer", quoted(food("soba", 0), "No more natto, nor soba"))
+    narrow = food("soba", level, supersedes=[wide])
+    put(person_store.database, OWN, "narrow", narrow)
+    formed = await person_store.commit(store)
+    assert (formed.changes, reasons(formed)) == ((), ["wider_audience"])
+    [question] = formed.questions
+    assert question.after is not None
+    assert question.after["content"]["description"] == "duck"
+    # A row that only hides the wider memory is replaced as a whole.
+    assert (question.asks, question.after["content"]["preference"]) == (
+        ("replace", 50) if level else ("store", 90)
+    )
+    assert stored(person_store.database)[(DM, "narrow")] == narrow
+
+
 async def test_kinds_without_a_level(person_store: PersonStore) -> None:
     """Without a level a wider memory cannot be removed from here, nor one that hides it."""
     wide = {"audience": "public", "key": "wide"}
