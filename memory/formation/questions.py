@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, LiteralString, TypeAlias
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.decisions import NewQuestion
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Namespace, Person
+from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store import rows
 from memory.store.memories import Memory
@@ -171,7 +172,7 @@ async def answer_question(
             await pool.changed(connection, person, removed=False)
             return []
         if question.asks == "store":
-            return [_beside(question, question.key)]
+            return [await _stored(connection, question)]
         current = await rows.fetch(connection, question.namespace, question.key)
         if current is None or current.content != question.before["content"]:
             raise ChangedSince("The memory has changed since the question was asked.")
@@ -221,6 +222,24 @@ def _beside(question: Question, key: str) -> Step:
     )
 
 
+async def _stored(connection: AsyncConnection[DictRow], question: Question) -> Step:
+    """Return the step that stores a memory; one that is now known about its subject is changed."""
+    after = question.after or {}
+    kind, content = str(after["kind"]), after["content"]
+    found = await rows.reread(connection, question.namespace, [kind], [])
+    known = next((one for one in found if same_thing(kind, one.content, content)), None)
+    if known is None:
+        return _beside(question, question.key)
+    if not known.hides:
+        content = {**known.content, **{k: v for k, v in content.items() if v is not None}}
+    step = _instead(replace(question, after={**after, "content": content}), known)
+    entries = list(known.value.get("supersedes") or [])
+    entries += [one for one in after.get("supersedes") or [] if one not in entries]
+    return replace(
+        step, after={**(step.after or {}), **({"supersedes": entries} if entries else {})}
+    )
+
+
 def _instead(question: Question, current: Memory) -> Step:
     after = None
     if question.after is not None:
@@ -235,7 +254,7 @@ def _instead(question: Question, current: Memory) -> Step:
         action="removed" if after is None else "updated",
         actor="question",
         namespace=question.namespace,
-        key=question.key,
+        key=current.key,
         before=current,
         after=after,
     )

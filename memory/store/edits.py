@@ -182,7 +182,8 @@ async def move_memory(
     """Move a memory to another audience, wider or narrower.
 
     Its key, value, dates and vector stay. Raises `ChangeGone` (deleted), `ChangedSince` (it has
-    that audience already) and `InvalidNamespace`.
+    that audience already, or another memory about the same subject has it, which it does not
+    supersede) and `InvalidNamespace`.
     """
     origin, key = parse_reference(person, reference)
     target = person.namespace(audience)
@@ -192,6 +193,13 @@ async def move_memory(
         vectors = await rows.vectors_of(connection, [current.row_key])
         if target == origin or await rows.fetch(connection, target, key):
             raise ChangedSince("The memory has this audience already.")
+        known = await rows.reread(connection, target, [current.kind], [])
+        if any(
+            same_thing(current.kind, one.content, current.content)
+            for one in known
+            if one.row_key not in current.superseded_rows
+        ):
+            raise ChangedSince("A memory about the same subject has this audience already.")
         return [
             Step(
                 action="moved",

@@ -353,6 +353,22 @@ async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None
         await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, "C1")
 
 
+async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -> None:
+    """Where the thing is known, it is not moved there; a correction can be made public."""
+    public = memory_view(ALICE.namespace(PUBLIC))
+    [wide] = (
+        await ledger.say("I love ramen", ts="1.0", content=food("ramen", 90), seen=public)
+    ).changes
+    [narrow] = (await ledger.say("Ramen is so-so", ts="2.0", content=food("Ramen", 50))).changes
+    before = ledger.printed()
+    with pytest.raises(ChangedSince):
+        await move_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, DM)
+    assert ledger.printed() == before
+    await move_memory(ledger.pool, ledger.embedder, ALICE, narrow.reference, PUBLIC)
+    [memory] = (await recall_memories(ledger.pool, ledger.embedder, public, "?")).memories
+    assert memory.content["preference"] == 50
+
+
 async def test_said_twice_is_one_memory(ledger: Ledger) -> None:
     """A second message confirms, and is a second source; the same one read again does nothing."""
     liked = await ledger.like("ramen")

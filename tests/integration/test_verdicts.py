@@ -17,6 +17,7 @@ from memory import (
     Former,
     TokenUse,
     Verifier,
+    add_memory,
     answer_question,
     memory_model,
     source_deleted,
@@ -581,6 +582,61 @@ async def test_the_answer_to_whether_to_store(
     if stored:
         (row,) = await rows(database)
         assert row["value"]["sources"][0]["evidence"] == "I have diabetes"
+
+
+@pytest.mark.parametrize("more", [{}, {"preference": 90}])
+async def test_a_yes_changes_what_was_added_since(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    database: str,
+    more: dict[str, int],
+) -> None:
+    """Where the person has added the thing meanwhile, a yes to storing it changes that memory."""
+    former = verifying(pool, model_embedder, model, sensitive="ask")
+    model.answer([food("Soup", 80, "I like soup without salt", description="no salt")])
+    model.verdicts.append({0: {"sensitive": "health"}})
+    (question,) = (await former.form(ALICE_DM, typed("I like soup without salt"))).questions
+    content = {"food_name": "soup", "cuisine": "home", **more}
+    command = {"kind": "command", "channel": "D1", "ts": "9.0"}
+    kind = "UserFoodPreference"
+    own = ALICE_DM.own
+    added = await add_memory(pool, model_embedder, own, kind, content, command)
+    (change,) = await answer_question(pool, model_embedder, ALICE, question.id, "yes")
+    assert (change.key, change.action) == (added.key, "updated")
+    (row,) = await rows(database)
+    assert row["value"]["content"] == {
+        "food_name": "Soup",
+        "cuisine": "home",
+        "preference": 80,
+        "description": "no salt",
+    }
+    assert [one["kind"] for one in row["value"]["sources"]] == ["command", "message"]
+
+
+async def test_a_yes_shows_what_was_hidden_since(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str
+) -> None:
+    """Where a row has hidden the public memory meanwhile, a yes to storing it changes that row."""
+    former = verifying(pool, model_embedder, model, sensitive="ask")
+    public = memory_view(ALICE.namespace(PUBLIC))
+    await know(former, model, public, food("soup", 80, "I like soup", cuisine="home"))
+    said, taken_back = typed("I like soup without salt", "I like no soup")
+    model.answer([food("soup", 85, said.text)])
+    model.verdicts.append({0: {"sensitive": "health"}})
+    (question,) = (await former.form(ALICE_DM, [said])).questions
+    model.answer(lambda shown: [patch(shown.id_of("soup"), preference=0, evidence="no soup")])
+    model.verdicts.append({0: {"takes_back": True}})
+    (hidden,) = (await former.form(ALICE_DM, [taken_back])).changes
+    assert hidden.action == "removed"
+    (change,) = await answer_question(pool, model_embedder, ALICE, question.id, "yes")
+    assert change.key == hidden.key
+    (row,) = await rows(database, ALICE_DM.own)
+    assert (row["value"]["content"]["preference"], row["value"]["content"]["cuisine"]) == (
+        85,
+        "home",
+    )
+    assert len(row["value"]["supersedes"]) == 1
 
 
 async def test_malformed_is_asked_once_more(
