@@ -22,7 +22,7 @@ from bot.users.profiles import Profiles
 from memory import Person
 
 # A conversion is reported by a message in the channel, any other change by an event of its own.
-_CONVERSATION_CHANGES = frozenset(
+CONVERSATION_CHANGES = frozenset(
     {
         "channel_shared",
         "channel_unshared",
@@ -85,7 +85,7 @@ class ChangeEvents:
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.audiences.invalidate(team, str(event.get(name)))
-            case kind, subtype if {kind, subtype} & _CONVERSATION_CHANGES:
+            case kind, subtype if {kind, subtype} & CONVERSATION_CHANGES:
                 await self.audiences.invalidate(team, channel)
 
     async def _home_opened(self, event: Mapping[str, Any], person: Person) -> None:

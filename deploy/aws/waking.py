@@ -11,6 +11,7 @@ from typing import Any
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.config import Settings
+from bot.listeners.change_events import CONVERSATION_CHANGES
 from bot.listeners.events import EVENTS
 from bot.locale import language_of, say
 from bot.logs import fault
@@ -25,6 +26,7 @@ _AFTER_SECONDS = 1.0
 # Whatever else changes about people is asked of Slack again soon, and what somebody looks at comes
 # with what they write then.
 _NOT_WORTH_WAKING = frozenset({"app_context_changed", "user_change"})
+_NOTED_SUBTYPES = CONVERSATION_CHANGES | {"message_deleted"}
 
 
 def needs_database(envelope: dict[str, Any]) -> bool:
@@ -40,7 +42,7 @@ def needs_database(envelope: dict[str, Any]) -> bool:
     if event.get("type") in _NOT_WORTH_WAKING:
         user = event.get("user")
         return isinstance(user, dict) and bool(user.get("deleted"))
-    if event.get("type") != "message" or event.get("subtype") == "message_deleted":
+    if event.get("type") != "message" or event.get("subtype") in _NOTED_SUBTYPES:
         return True
     if event.get("subtype") == "message_changed":
         # Slack reports each update that the app makes to its own messages; Bolt drops it.

@@ -22,10 +22,17 @@ CHANGED = {"type": "message", "subtype": "message_changed", "channel": "D1", "hi
         ({**CHANGED, "message": {"user": "UBOT", "bot_id": "B1", "ts": "1.2"}}, False),
         ({**CHANGED, "message": {"user": "U1", "ts": "1.2"}}, True),
         ({**CHANGED, "message": None}, True),
+        ({"type": "message", "subtype": "channel_convert_to_private", "channel": "C1"}, True),
+        ({"type": "message", "subtype": "channel_convert_to_public", "channel": "C1"}, True),
+        ({"type": "channel_shared", "channel": "C1"}, True),
+        ({"type": "message", "subtype": "channel_join", "channel": "C1", "user": "U1"}, False),
     ],
 )
 def test_what_needs_no_database(event: dict[str, Any], needed: bool) -> None:
-    """Moving about in Slack costs nothing, nor do the app's updates of its own messages."""
+    """Moving about in Slack costs nothing, nor do the app's updates of its own messages.
+
+    A changed conversation is always noted: what is said there then has another audience.
+    """
     body = {
         "type": "event_callback",
         "team_id": "T1",
