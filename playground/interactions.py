@@ -78,11 +78,14 @@ class Interactions:
         self.response_urls[key] = target
         return f"{self.base_url}/{key}"
 
-    def _envelope(self, kind: str, user: User) -> Json:
+    def _envelope(self, kind: str, user: User, *, in_view: bool = False) -> Json:
         identity, name = self._workspace.identity, user.name.lower()
+        team = {"id": identity.team_id, "domain": identity.team_domain}
+        if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
+            team = {"id": user.team, "domain": user.team.lower()}
         return {
             "type": kind,
-            "team": {"id": identity.team_id, "domain": identity.team_domain},
+            "team": team,
             "enterprise": identity.enterprise,
             "is_enterprise_install": bool(identity.enterprise_id),
             "user": {"id": user.id, "username": name, "name": name, "team_id": user.team},
@@ -173,7 +176,7 @@ class Interactions:
             "block_id": block["block_id"],
             "action_ts": self._workspace.next_ts(),
         }
-        body = self._envelope("block_actions", user)
+        body = self._envelope("block_actions", user, in_view=isinstance(place, View))
         if isinstance(place, Message):
             body |= self._from_message(user, place)
             body["state"] = {"values": state_of(blocks, {})}
@@ -239,7 +242,7 @@ class Interactions:
         `file_of` makes file objects of the ids in `values`. Raises ValueError when a required
         input is empty or a value fits no input.
         """
-        body = self._envelope("view_submission", user)
+        body = self._envelope("view_submission", user, in_view=True)
         state = {"values": state_of(view.body["blocks"], values, required=True, file_of=file_of)}
         body["view"] = {**view.body, "state": state}
         body["trigger_id"] = self._trigger(user, view.id)
@@ -281,7 +284,7 @@ class Interactions:
         self._views.close(view)
         if not view.body.get("notify_on_close"):
             return None
-        body = self._envelope("view_closed", user)
+        body = self._envelope("view_closed", user, in_view=True)
         body |= {"view": view.body, "is_cleared": False}
         return await self._deliveries.send_request(
             "interactive", view.body.get("callback_id", ""), body

@@ -120,14 +120,17 @@ def installation_team(body: Mapping[str, Any]) -> str:
     """Return the installation's id of an event, command, click or submission.
 
     That is the enterprise's id for an organisation-wide install; an author's home team never
-    counts. Source: https://docs.slack.dev/apis/events-api/#authorizations
+    counts. Of a form in a Slack Connect channel `team` is that home team, and the view alone names
+    the installation. Sources: https://docs.slack.dev/apis/events-api/#authorizations and
+    https://github.com/slackapi/bolt-js/issues/1614
     """
     first = (body.get("authorizations") or [body])[0]
+    installed = str((body.get("view") or {}).get("app_installed_team_id") or "")
     enterprise = first.get("enterprise_id") or (body.get("enterprise") or {}).get("id")
     if enterprise and str(first.get("is_enterprise_install")).lower() == "true":
-        return str(enterprise)
+        return installed if installed.startswith("E") else str(enterprise)
     named = first.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id")
-    return str(named or "")
+    return installed or str(named or "")
 
 
 def for_installation(body: Mapping[str, Any], team_id: str) -> dict[str, Any]:

@@ -231,6 +231,7 @@ class _View(_Part):
     id: str
     type: str
     callback_id: str | None = None
+    app_installed_team_id: _Id | None = None
     # Written by this app: see bot.views.views.
     private_metadata: Annotated[str, AfterValidator(_object)] | None = None
     blocks: list[dict[str, Any]] | None = None

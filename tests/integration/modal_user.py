@@ -16,9 +16,9 @@ LOCALES: dict[Language, str] = {"en": "en-US", "ja": "ja-JP"}
 class ModalUser:
     """A new person in the workspace, and their modals."""
 
-    def __init__(self, app: App, language: Language = "en") -> None:
+    def __init__(self, app: App, language: Language = "en", **person: Any) -> None:
         self.app, self.language = app, language
-        user, _ = app.slack.person(locale=LOCALES[language])
+        user, self.team = app.slack.person(locale=LOCALES[language], **person)
         self.person = Person(app.slack.team_id, user)
 
     async def control(self, path: str, body: Any = None) -> Any:

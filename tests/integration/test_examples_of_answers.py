@@ -130,6 +130,31 @@ async def test_a_request_becomes_an_example_when_the_form_is_submitted(
     assert await app.memories(ann.person) == []
 
 
+async def test_somebody_of_another_organisation_submits_a_form(app: App) -> None:
+    """In a shared channel Slack names their own workspace: what counts is where the app is."""
+    bob = ModalUser(app, external=True)
+    place = replace(app.slack.place(channel="connect"), user=bob.person.user_id, team=bob.team)
+    app.slack.control("channels/update", {"channel": place.channel, "add": [place.user]})
+    asked = await app.ask(place, f"<@{app.slack.bot_user_id}> {REQUEST}")
+    async with receiving(app):
+        reply = app.shown(asked)[-1]
+        [block] = [one for one in reply["blocks"] if one["type"] == "context_actions"]
+        click = {"user": place.user, "channel": place.channel}
+        rating = {"message_ts": reply["ts"], "block_id": block["block_id"], "value": "positive"}
+        assert (await bob.control("actions", {**click, **rating, "action_id": "feedback"}))["ok"]
+        thanks = await thanked(app, asked)
+        click |= {"message_ts": thanks["ts"], "block_id": thanks["blocks"][-1]["block_id"]}
+        assert (await bob.control("actions", {**click, "action_id": EXAMPLE_ACTION}))["ok"]
+        await bob.submit(await bob.modal("example_about"), liked=LIKED)
+        done = await bob.modal("change_remembered", what=f"{REQUEST} → {LIKED}")
+        [memory] = await app.memories(bob.person)
+        assert memory.namespace.audience == place.channel
+        await bob.click(done, "undo_change")
+        line = say("en", "change_remembered", what=f"{REQUEST} → {LIKED}")
+        await bob.modal("change_undone", line=line)
+    assert await app.memories(bob.person) == []
+
+
 async def test_nobody_else_keeps_it(app: App, examples: Examples) -> None:
     """Another person's click opens no form and stores nothing, also with a forged submission."""
     asked = await app.ask(app.slack.place(), REQUEST)

@@ -238,6 +238,47 @@ async def test_a_modal_from_opening_to_submission(
     assert (await driver.try_post("views/submit", **submit, values={"words": "x"}))[0] == 400
 
 
+async def test_a_view_of_somebody_of_another_workspace(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """In a view Slack names the person's own workspace, and the app's in the view alone."""
+    bodies: list[Json] = []
+
+    @app.action("forget")
+    async def forget(ack: Any, body: Json, client: AsyncWebClient) -> None:
+        await ack()
+        bodies.append(body)
+        if "view" not in body:
+            view = modal(blocks=[*MODAL["blocks"], FORGET], notify_on_close=True)
+            await client.views_open(trigger_id=body["trigger_id"], view=view)
+
+    async def seen(ack: Any, body: Json) -> None:
+        await ack(response_action="errors", errors={"words": "Again."})
+        bodies.append(body)
+
+    async def closed(ack: Any, body: Json) -> None:
+        await ack()
+        bodies.append(body)
+
+    app.view("edit")(seen)
+    app.view_closed("edit")(closed)
+    await connect(app)
+    bob = await driver.post("users", name="Bob", external=True)
+    shared = await driver.post("channels", kind="connect", members=[bob["id"]])
+    team = (await driver.get("state"))["team_id"]
+    posted = await app.client.chat_postMessage(channel=shared["id"], text="?", blocks=[FORGET])
+    click = {"user": bob["id"], "action_id": "forget"}
+    place = {"channel": shared["id"], "message_ts": posted["ts"]}
+    assert (await driver.post("actions", **click, **place))["ok"]
+    (view,) = (await driver.get("views", **{"as": bob["id"]}))["views"]
+    await driver.post("actions", **click, view_id=view["id"])
+    there = {"view_id": view["id"], "user": bob["id"]}
+    await driver.post("views/submit", **there, values={"words": "x"})
+    await driver.post("views/close", **there)
+    assert [body["team"]["id"] for body in bodies] == [team, *[bob["team"]] * 3]
+    assert [body["view"]["app_installed_team_id"] for body in bodies[1:]] == [team] * 3
+
+
 async def test_a_stack_of_modals(driver: Driver, app: AsyncApp, connect: Connect) -> None:
     """A submission may push, update or clear; views.push ends at three; closing is told."""
     answers: list[Json] = [

@@ -174,11 +174,43 @@ def test_authors_home_team_decides_nothing() -> None:
             "T2",
         ),
         ({"authorizations": [{"enterprise_id": "", "is_enterprise_install": True}]}, ""),
+        ({"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}}, "T1"),
+        ({"team": {"id": "T2"}, "view": {}}, "T2"),
+        (
+            {
+                "team": None,
+                "enterprise": {"id": "E1"},
+                "is_enterprise_install": True,
+                "view": {"app_installed_team_id": "T1"},
+            },
+            "E1",
+        ),
+        (
+            {
+                "team": {"id": "T2"},
+                "enterprise": {"id": "E2"},
+                "is_enterprise_install": True,
+                "view": {"app_installed_team_id": "E1"},
+            },
+            "E1",
+        ),
+        (
+            {
+                "team": {"id": "T2"},
+                "enterprise": {"id": "E2"},
+                "is_enterprise_install": False,
+                "view": {"app_installed_team_id": "T1"},
+            },
+            "T1",
+        ),
         ({}, ""),
     ],
 )
 def test_installation_team(envelope: dict[str, Any], team: str) -> None:
-    """An organisation's install is kept under its enterprise, any other under its team."""
+    """An organisation's install is kept under its enterprise, any other under its team.
+
+    A view says where the app is installed that opened it.
+    """
     assert installation_team(envelope) == team
 
 
