@@ -380,6 +380,7 @@ async def _insert(
         " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
+        " audience = excluded.audience,"
         # One that is off the record stays so when it is begun again.
         " question = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
         " THEN turns.question ELSE excluded.question END,"

@@ -25,6 +25,7 @@ from bot.users.incognito import is_on
 from bot.users.settings import read_settings
 from memory import (
     PERSON_SETTING,
+    PUBLIC,
     Change,
     Embedder,
     Person,
@@ -71,9 +72,10 @@ class SourceUpdates:
         """Store the edited text of an answered message; an empty text means it was deleted.
 
         Memories that were not formed yet are formed from the new words; those that were, and those
-        that a tool stored, are updated by a job. A turn whose texts are not stored any more is not
-        changed, and none is where the inbox has stored a newer event of the message than the one of
-        `changed_ts`. While memory is off new words are not kept; credentials never are. The
+        that a tool stored, are updated by a job. What was said in public belongs to its channel
+        alone if that is not known to be public now. A turn whose texts are not stored any more is
+        not changed, and none is where the inbox has stored a newer event of the message than the
+        one of `changed_ts`. While memory is off new words are not kept; credentials never are. The
         exchange is no longer shared. Returns whether the texts of a turn were replaced.
         """
         redacted_question, redacted_words = await redact_texts(question, words)
@@ -113,6 +115,9 @@ class SourceUpdates:
                 off = (await read_settings(connection, person)).off_reason(self.consent)
                 if off or await is_on(connection, person, scopes(channel_id, thread)):
                     await put_off_record(connection, row["id"])
+                narrowed = await _narrow(connection, row["id"])
+                if narrowed is not None and words and not row["formed"]:
+                    await self.schedule_formation(connection, person.namespace(narrowed))
                 if row["formed"] or await is_source(connection, person, channel_id, ts):
                     await self._schedule_update(connection, person, row["id"])
         return bool(rows)
@@ -219,3 +224,18 @@ class SourceUpdates:
         if found is None or found.get("subtype") == "tombstone":
             return ""
         return typed(storable(str(found.get("text") or "")))
+
+
+async def _narrow(connection: AsyncConnection[DictRow], turn: UUID) -> str | None:
+    """Give a public turn its channel's own audience, and return that; None where it stays public.
+
+    The channel has become private or shared, or Slack has not said again what it is.
+    """
+    narrowed = await connection.execute(
+        "UPDATE turns SET audience = channel_id WHERE id = %s AND audience = %s"
+        " AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id = turns.team_id"
+        " AND c.channel_id = turns.channel_id AND c.audience = turns.audience) RETURNING audience",
+        (turn, PUBLIC),
+    )
+    row = await narrowed.fetchone()
+    return None if row is None else str(row["audience"])

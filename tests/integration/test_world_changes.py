@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
+from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.maintenance import erase_deactivated
 from bot.slack.audiences import Audiences
+from bot.slack.messages import Message
 from bot.users.profiles import Profiles
 from memory import PUBLIC
 from tests.integration.app import App
@@ -119,6 +122,62 @@ async def test_what_was_said_in_public_stays_public(app: App) -> None:
     prompt = json.dumps(app.prompts()[-1])
     assert "ramen" in prompt
     assert "sushi" not in prompt
+
+
+async def edit(app: App, message: Message, text: str) -> None:
+    """Tell the app that a message was edited; update the memories of what was formed before."""
+    where = {"user": message.user_id, "channel": message.channel_id, "ts": message.ts}
+    app.slack.control("messages/edit", {**where, "text": text})
+    before = {"type": "message", "user": message.user_id, "text": message.text, "ts": message.ts}
+    changed = {"message": {**before, "text": text}, "previous_message": before}
+    event = {"type": "message", "subtype": "message_changed", "channel": message.channel_id}
+    body = told(app, **event, **changed, ts=f"{time.time():.6f}")
+    await app.changes.note({**body, "event_id": f"Ev{time.time_ns()}"})
+    for job in app.take_jobs(UPDATE_FROM_TURN):
+        await app.wiring.source_updates.update_from_turn(**job)
+
+
+@pytest.mark.parametrize("formed", [False, True])
+async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
+    app: App, formed: bool
+) -> None:
+    """Words that only a private channel has seen stay in it, though the message was public once."""
+    user, team = app.slack.person()
+    channel, other = app.slack.channel("public", user), app.slack.channel("public", user)
+    place = PersonThread(user, team, channel, "1.0", "1.0")
+    message = await app.ask(place, "I love ramen")
+    if formed:
+        await app.form(message, PUBLIC)
+    app.slack.control("channels/update", {"channel": channel, "private": True})
+    event = {"type": "message", "subtype": "channel_convert_to_private", "channel": channel}
+    await app.changes.note(told(app, **event))
+    await edit(app, message, "I love sushi")
+    elsewhere = await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
+    assert elsewhere.channel_id == other
+    assert "sushi" not in json.dumps(app.prompts()[-1])
+    assert channel in {job["args"]["audience"] for job in app.formations(message.person)}
+    assert await app.form(message, PUBLIC) == []
+    await app.form(message, channel)
+    [sushi] = await app.memories(message.person)
+    assert (sushi.content["food_name"], sushi.namespace.audience) == ("sushi", channel)
+
+
+async def test_an_edit_in_a_public_channel_stays_public(app: App) -> None:
+    """Where nothing has changed, what a message says after its edit has the audience of before."""
+    message = await app.ask(app.slack.place(channel="public"), "I love ramen")
+    await edit(app, message, "I love sushi")
+    assert app.turn(message)["audience"] == PUBLIC
+
+
+async def test_what_is_answered_again_has_the_audience_of_then(app: App) -> None:
+    """A turn begun while Slack did not say what its channel is, is formed where it is known."""
+    app.slack.fault("conversations.info", error="channel_not_found")
+    message = await app.ask(app.slack.place(channel="public"), "I love ramen")
+    assert app.turn(message)["audience"] == message.channel_id
+    await edit(app, message, f"<@{app.slack.bot_user_id}> I love sushi")
+    await app.answering.drain(message.thread)
+    assert PUBLIC in {job["args"]["audience"] for job in app.formations(message.person)}
+    assert [one["food_name"] for one in await app.form(message, PUBLIC)] == ["sushi"]
 
 
 async def gone_for(app: App, place: PersonThread, days: float) -> None:
