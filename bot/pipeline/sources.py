@@ -18,7 +18,7 @@ from bot.conversation.turns import WORDS_LIMIT
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import error_code, find_message
 from bot.slack.installations import Installations
-from bot.slack.messages import scopes
+from bot.slack.messages import scopes, split_thread_key
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode
 from bot.users.incognito import is_on
@@ -75,8 +75,9 @@ class SourceUpdates:
         that a tool stored, are updated by a job. What was said in public belongs to its channel
         alone if that is not known to be public now. A turn whose texts are not stored any more is
         not changed, and none is where the inbox has stored a newer event of the message than the
-        one of `changed_ts`. While memory is off new words are not kept; credentials never are. The
-        exchange is no longer shared. Returns whether the texts of a turn were replaced.
+        one of `changed_ts`. While memory is off new words are not kept: the job reads them from
+        Slack. Credentials never are. The exchange is no longer shared. Returns whether the texts of
+        a turn were replaced.
         """
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
@@ -113,13 +114,18 @@ class SourceUpdates:
                     "UPDATE feedback SET shared = false WHERE turn_id = %s", (row["id"],)
                 )
                 off = (await read_settings(connection, person)).off_reason(self.consent)
-                if off or await is_on(connection, person, scopes(channel_id, thread)):
+                unkept = off or await is_on(connection, person, scopes(channel_id, thread))
+                if unkept:
                     await put_off_record(connection, row["id"])
                 narrowed = await _narrow(connection, row["id"])
                 if narrowed is not None and words and not row["formed"]:
                     await self.schedule_formation(connection, person.namespace(narrowed))
                 if row["formed"] or await is_source(connection, person, channel_id, ts):
-                    await self._schedule_update(connection, person, row["id"])
+                    if unkept and words:
+                        _, _, root = split_thread_key(thread)
+                        await self._schedule_reading(connection, person, channel_id, ts, root)
+                    else:
+                        await self._schedule_update(connection, person, row["id"])
         return bool(rows)
 
     async def _schedule_update(
@@ -133,6 +139,26 @@ class SourceUpdates:
             team=person.team_id,
             user=person.user_id,
             turn=str(turn),
+        )
+
+    async def _schedule_reading(
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        channel: str,
+        ts: str,
+        root: str,
+    ) -> None:
+        await self.queue.defer(
+            connection,
+            UPDATE_FROM_MESSAGE,
+            queue=BACKGROUND,
+            lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
+            team=person.team_id,
+            user=person.user_id,
+            channel=channel,
+            ts=ts,
+            root=root,
         )
 
     async def update_from_turn(self, team: str, user: str, turn: str) -> None:
@@ -183,19 +209,8 @@ class SourceUpdates:
         in its menu, or the texts of its turn are not stored any more.
         """
         async with person_transaction(self.pool, person) as connection:
-            if not await is_source(connection, person, channel, ts):
-                return
-            await self.queue.defer(
-                connection,
-                UPDATE_FROM_MESSAGE,
-                queue=BACKGROUND,
-                lock=f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}",
-                team=person.team_id,
-                user=person.user_id,
-                channel=channel,
-                ts=ts,
-                root=thread_ts,
-            )
+            if await is_source(connection, person, channel, ts):
+                await self._schedule_reading(connection, person, channel, ts, thread_ts)
 
     async def update_from_message(
         self, team: str, user: str, channel: str, ts: str, root: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,6 +187,21 @@ async def hear(app: App, said: Message, text: str | None) -> None:
     for job in app.take_jobs(UPDATE_FROM_TURN):
         await app.wiring.source_updates.update_from_turn(**job)
     await followed(app, place)
+
+
+async def test_an_edit_while_memory_is_off_removes_only_what_is_not_said_any_more(
+    app: App,
+) -> None:
+    """The new words are not kept, and what they still say of the old ones stays remembered."""
+    said = await app.ask(app.slack.place(), "I love ramen. I love sushi.")
+    assert len(await app.form(said)) == 2
+    await app.wiring.controls.pause(said.person)
+    await hear(app, said, "I love ramen! I love natto.")
+    assert app.turn(said)["words"] == ""
+    [ramen] = await app.memories(said.person)
+    assert ramen.content["food_name"] == "ramen"
+    await hear(app, replace(said, text="I love ramen! I love natto."), "I love natto.")
+    assert await app.memories(said.person) == []
 
 
 @GONE
