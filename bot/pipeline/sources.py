@@ -22,6 +22,7 @@ from bot.slack.messages import scopes, split_thread_key
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode
 from bot.users.incognito import is_on
+from bot.users.policies import AccessControl
 from bot.users.settings import read_settings
 from memory import (
     PERSON_SETTING,
@@ -57,6 +58,7 @@ class SourceUpdates:
     schedule_formation: ScheduleFormation
     slack: Installations
     consent: ConsentMode
+    access: AccessControl
 
     async def reword(
         self,
@@ -75,10 +77,12 @@ class SourceUpdates:
         that a tool stored, are updated by a job. What was said in public belongs to its channel
         alone if that is not known to be public now. A turn whose texts are not stored any more is
         not changed, and none is where the inbox has stored a newer event of the message than the
-        one of `changed_ts`. While memory is off new words are not kept: the job reads them from
-        Slack. Credentials never are. The exchange is no longer shared. Returns whether the texts of
-        a turn were replaced.
+        one of `changed_ts`. Where memory is off, or the policy refuses the person, new words are
+        not kept: the job reads them from Slack. Credentials never are. The exchange is no longer
+        shared. Returns whether the texts of a turn were replaced.
         """
+        edited = bool(question or words)
+        refused = edited and await self._refused(team_id, channel_id, ts, thread)
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
         async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
@@ -113,7 +117,7 @@ class SourceUpdates:
                 await connection.execute(
                     "UPDATE feedback SET shared = false WHERE turn_id = %s", (row["id"],)
                 )
-                off = (await read_settings(connection, person)).off_reason(self.consent)
+                off = refused or (await read_settings(connection, person)).off_reason(self.consent)
                 unkept = off or await is_on(connection, person, scopes(channel_id, thread))
                 if unkept:
                     await put_off_record(connection, row["id"])
@@ -127,6 +131,20 @@ class SourceUpdates:
                     else:
                         await self._schedule_update(connection, person, row["id"])
         return bool(rows)
+
+    async def _refused(self, team_id: str, channel_id: str, ts: str, thread: str) -> bool:
+        """Return whether the policy refuses the author of an answered message; may ask Slack."""
+        async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
+            found = await connection.execute(
+                "SELECT user_id, audience FROM turns WHERE team_id = %s AND channel_id = %s"
+                " AND question_ts = %s AND (question <> '' OR words <> '')",
+                (team_id, channel_id, ts),
+            )
+            row = await found.fetchone()
+        if row is None:
+            return False
+        person = Person(team_id, row["user_id"])
+        return bool(await self.access.refuses_in(person, channel_id, row["audience"]))
 
     async def _schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID

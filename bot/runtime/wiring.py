@@ -181,6 +181,7 @@ class Application:
             self.formation_jobs.schedule,
             slack,
             settings.consent,
+            self.access,
         )
         self.turns = Turns(
             pool,

@@ -106,10 +106,16 @@ class AccessControl:
 
     async def refuses(self, message: Message) -> Refusal | None:
         """Return why a message is not to be answered; None where it is."""
-        policy = await self._policies.applies(message.team_id)
-        if refusal := policy.refuses_channel(message.channel_id, message.audience):
+        return await self.refuses_in(message.person, message.channel_id, message.audience)
+
+    async def refuses_in(
+        self, person: Person, channel_id: str, audience: str | None
+    ) -> Refusal | None:
+        """Return why nothing that a person says in a conversation is read; None where it is."""
+        policy = await self._policies.applies(person.team_id)
+        if refusal := policy.refuses_channel(channel_id, audience):
             return refusal
-        return await self.refuses_person(message.person)
+        return await self.refuses_person(person)
 
     async def refuses_person(self, person: Person) -> Refusal | None:
         """Return why nothing new is to be remembered of a person anywhere; None where it is.

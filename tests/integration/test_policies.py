@@ -10,10 +10,11 @@ import pytest
 
 from bot.config import Settings
 from bot.locale import say
+from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_what_is_old
 from bot.types import Policy
 from bot.users.policies import Policies, policy_of
-from memory import Embedder, Person, Pool, add_memory, list_memories
+from memory import PUBLIC, Embedder, Person, Pool, add_memory, list_memories
 from tests.conftest import owner_rows
 from tests.integration.app import App, MakeApp
 from tests.integration.kioku_process import ended
@@ -168,6 +169,40 @@ async def test_what_is_theirs_stays_theirs(make_app: MakeApp, embedder: Embedder
     form = await app.wiring.modals.content({"command": "/memories", "text": "import"}, person, "en")
     assert refusal in str(form)
     assert len(await list_memories(app.pool, person)) == 1
+
+
+@pytest.mark.parametrize("formed", [False, True])
+@pytest.mark.parametrize(
+    "policy",
+    [{"allowed_users": frozenset({"U0NOBODY"})}, {"allowed_channels": frozenset({"C0NONE"})}],
+    ids=["person", "channel"],
+)
+async def test_an_edit_by_whom_it_is_closed_to_is_not_remembered(
+    make_app: MakeApp, policy: dict[str, Any], formed: bool
+) -> None:
+    """What an earlier message does not say any more goes; its new words are kept nowhere."""
+    app = await make_app()
+    said = await app.ask(app.slack.place(channel="public"), "I love ramen. I love sushi.")
+    if formed:
+        assert len(await app.form(said, PUBLIC)) == 2
+    closed = await make_app(**policy)
+    where = {"user": said.user_id, "channel": said.channel_id, "ts": said.ts}
+    text = "I love ramen. I love natto."
+    app.slack.control("messages/edit", {**where, "text": text})
+    before = {"type": "message", "user": said.user_id, "text": said.text, "ts": said.ts}
+    changed: dict[str, Any] = {"message": {**before, "text": text}, "previous_message": before}
+    changed |= {"type": "message", "subtype": "message_changed", "channel": said.channel_id}
+    event = {**changed, "ts": f"{time.time():.6f}"}
+    await closed.changes.note({"team_id": said.team_id, "event_id": "EvEDIT", "event": event})
+    updates = closed.wiring.source_updates
+    for job in app.take_jobs(UPDATE_FROM_TURN):
+        await updates.update_from_turn(**job)
+    for job in app.take_jobs(UPDATE_FROM_MESSAGE):
+        await updates.update_from_message(**job)
+    turn = app.turn(said)
+    assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
+    names = [one["food_name"] for one in await closed.form(said, PUBLIC)]
+    assert names == (["ramen"] if formed else [])
 
 
 async def test_a_workspace_chooses_over_the_settings(pool: Pool) -> None:
