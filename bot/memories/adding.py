@@ -160,7 +160,7 @@ class MemoryAdder:
             return _beside(say(language, "add_nothing"))
         if used_up := await self.quotas.admit(person):
             return _beside(used_up.refusal(language))
-        where = await self.audiences.view_in(person, quoted.channel)
+        where = await self._where(person, quoted)
         try:
             change = await self._as_fact(where.own, quoted, "command")
         except (EmbeddingsUnavailable, InvalidContent, MemoryOff, _Unlearned) as problem:
@@ -204,7 +204,7 @@ class MemoryAdder:
     ) -> NoticeContent | RefusedProposal | None:
         """Store what is formed from the words, or the words; return why a verdict refused them."""
         ts, words = quoted.ts, quoted.text
-        where = await self.audiences.view_in(person, quoted.channel)
+        where = await self._where(person, quoted)
         async with transaction(self.pool) as connection:
             _, sections = await active_sections(connection, person.team_id)
         said = PersonMessage(
@@ -238,6 +238,20 @@ class MemoryAdder:
             log.warning("what a person added was not judged in time; it is stored as typed")
         change = await self._as_fact(where.own, quoted, said.origin)
         return await self._notice(person, [change])
+
+    async def _where(self, person: Person, quoted: QuotedSentence) -> MemoryView:
+        """Return where a sentence is remembered: one of a message where that was said."""
+        channel, ts = quoted.channel, quoted.ts
+        if not ts:
+            return await self.audiences.view_in(person, channel)
+        async with person_transaction(self.pool, person) as connection:
+            found = await connection.execute(
+                "SELECT audience FROM turns WHERE team_id = %s AND user_id = %s"
+                " AND channel_id = %s AND question_ts = %s",
+                (person.team_id, person.user_id, channel, ts),
+            )
+            row = await found.fetchone()
+        return await self.audiences.view_of(person, channel, ts, row and row["audience"])
 
     async def _knows(self, where: MemoryView, words: str) -> bool:
         memories = await list_memories(self.pool, where.person)

@@ -61,13 +61,13 @@ class Examples:
         return example_form(language, turn, request["words"])
 
     async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> SlackView:
-        """Store the request, and what the person liked, in the audience of the request."""
+        """Store the request, and what the person liked, where the request is remembered."""
         turn = metadata_of(view)["turn"]
         request = await self._request(person, language, turn)
         if isinstance(request, str):
             return sentence_view(language, "example_title", request)
         words, channel = request["words"], request["channel"]
-        where = await self.audiences.view_in(person, channel)
+        where = await self.audiences.view_of(person, channel, request["ts"], request["audience"])
 
         async def still_there(connection: AsyncConnection[DictRow], _: object) -> None:
             off = (await read_settings(connection, person)).off_reason(self.controls.consent)
@@ -99,7 +99,7 @@ class Examples:
         return payload_view(language, "memory_title", changes_made_payload(language, entries))
 
     async def _request(self, person: Person, language: Language, turn: str) -> DictRow | str:
-        """Return the typed words, channel and ts of a request whose answer was rated as good.
+        """Return the words, channel, ts and audience of a request whose answer was rated as good.
 
         Else the sentence that says why not: memory is off, or the request was forgotten, is not to
         be remembered, or had a credential in it.
@@ -116,7 +116,8 @@ class Examples:
         self, connection: AsyncConnection[DictRow], person: Person, turn: str
     ) -> DictRow | None:
         found = await connection.execute(
-            "SELECT left(words, %(limit)s) AS words, channel_id AS channel, question_ts AS ts"
+            "SELECT left(words, %(limit)s) AS words, channel_id AS channel, question_ts AS ts,"
+            " audience"
             " FROM turns t JOIN feedback f ON f.turn_id = t.id AND f.rating = 'good'"
             " WHERE t.id = %(turn)s AND t.team_id = %(team)s AND t.user_id = %(user)s"
             " AND words <> '' AND left_out = '{}' AND NOT off_record AND withheld_at IS NULL"

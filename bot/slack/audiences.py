@@ -75,6 +75,29 @@ class Audiences:
             return memory_view(person.namespace(channel_id), shared=True)
         return memory_view(person.namespace(kind.audience), shared=kind.shared)
 
+    async def view_of(
+        self, person: Person, channel_id: str, ts: str, audience: str | None
+    ) -> MemoryView:
+        """Return where an earlier message of a person is remembered: as narrow as then and now.
+
+        `audience` is that of the message's turn. Without one, a message from before the last change
+        of the conversation that is known belongs to the conversation alone.
+        """
+        now = await self.view_in(person, channel_id)
+        if now.own.audience != PUBLIC:
+            return now
+        if audience is None:
+            async with transaction(self._pool) as connection:
+                found = await connection.execute(
+                    "SELECT FROM conversations WHERE team_id = %s AND channel_id = %s"
+                    " AND changed_at >= to_timestamp(%s::text::float8)",
+                    (person.team_id, channel_id, ts),
+                )
+                audience = channel_id if found.rowcount else PUBLIC
+        if audience == PUBLIC:
+            return now
+        return memory_view(person.namespace(audience), shared=True)
+
     async def is_shared(self, namespace: Namespace) -> bool:
         """Say whether a conversation's own audience sees only itself, as far as is known."""
         if namespace.audience in (DM, PUBLIC):

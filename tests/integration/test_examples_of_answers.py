@@ -155,6 +155,19 @@ async def test_somebody_of_another_organisation_submits_a_form(app: App) -> None
     assert await app.memories(bob.person) == []
 
 
+async def test_an_example_of_a_private_request_stays_private(app: App) -> None:
+    """What was asked in a private channel that is public by now is shown nowhere else."""
+    place = app.slack.place(channel="private")
+    asked = await app.ask(place, REQUEST)
+    assert offers(await rated(app, asked))
+    app.slack.control("channels/update", {"channel": place.channel, "private": False})
+    await app.wiring.turn_dependencies.audiences.invalidate(asked.team_id, place.channel)
+    turn = str(app.turn(asked)["id"])
+    await app.wiring.modals.feedback.examples.saved(asked.person, "en", filled(turn))
+    [memory] = await app.memories(asked.person)
+    assert memory.namespace.audience == place.channel
+
+
 async def test_nobody_else_keeps_it(app: App, examples: Examples) -> None:
     """Another person's click opens no form and stores nothing, also with a forged submission."""
     asked = await app.ask(app.slack.place(), REQUEST)

@@ -13,7 +13,7 @@ from bot.locale import say
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
-from memory import Person, forget, person_transaction
+from memory import PUBLIC, Person, forget, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -122,6 +122,29 @@ async def test_off_is_off(app: App) -> None:
     await controls.resume(who)
     assert await pointed_at(app, here, "I love ramen") == say("en", "remember_off_record")
     assert await app.memories(who) == []
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered: bool) -> None:
+    """A message from before its channel became public is remembered for the channel alone."""
+    place = app.slack.place(channel="private", text="I love ramen")
+    if answered:
+        said = await app.ask(place, "I love ramen")
+        place = PersonThread(place.user, place.team, place.channel, said.ts, said.ts)
+    app.slack.control("channels/update", {"channel": place.channel, "private": False})
+    audiences = app.wiring.turn_dependencies.audiences
+    await audiences.invalidate(app.slack.team_id, place.channel)
+    await pointed_at(app, place, "I love ramen")
+    [ramen] = await app.memories(person(place, app))
+    assert ramen.namespace.audience == place.channel
+    later = app.slack.say(place.user, place.channel, "I love sushi")
+    here = PersonThread(place.user, place.team, place.channel, later["ts"], later["ts"])
+    await pointed_at(app, here, "I love sushi")
+    where = {
+        one.content["food_name"]: one.namespace.audience
+        for one in await app.memories(person(place, app))
+    }
+    assert where == {"ramen": place.channel, "sushi": PUBLIC}
 
 
 async def changed(app: App, place: PersonThread, how: str, **more: Any) -> None:

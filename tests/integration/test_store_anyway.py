@@ -143,6 +143,20 @@ async def test_remember_this_stores_the_refused_sentence_alone(verified: Verifie
     assert await app.memories(person(place, app)) == []
 
 
+async def test_a_refused_sentence_of_a_private_channel_stays_there(verified: Verified) -> None:
+    """Stored after the channel has become public, it is remembered for the channel alone."""
+    app = await verified.app()
+    place = app.slack.place(channel="private", text=LEAVE)
+    verified.proposes(LEAVE, about="other")
+    held = value(await pointed_at(app, place, LEAVE), STORE_ACTION)
+    app.slack.control("channels/update", {"channel": place.channel, "private": False})
+    audiences = app.wiring.turn_dependencies.audiences
+    await audiences.invalidate(app.slack.team_id, place.channel)
+    await clicked(app, place, held)
+    [memory] = await app.memories(person(place, app))
+    assert memory.namespace.audience == place.channel
+
+
 async def test_a_tool_that_is_refused_shows_the_person_the_reason(verified: Verified) -> None:
     """After the reply to "remember that …" the person alone gets the reason and the button."""
     app = await verified.app(reply_model="kioku-stand-in")
