@@ -217,6 +217,7 @@ from .store.memories import (
     EXAMPLE_SOURCE as EXAMPLE_SOURCE,
     Memory as Memory,
     MessageKey as MessageKey,
+    find_memory as find_memory,
     list_memories as list_memories,
 )
 from .store.pages import (

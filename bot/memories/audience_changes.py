@@ -35,6 +35,7 @@ from memory import (
     Pool,
     changes_named,
     count_memories,
+    find_memory,
     list_memories,
     matching,
     move_memory,
@@ -124,10 +125,8 @@ class AudienceChanges:
 
     async def form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the question where a memory may be used."""
-        memories = await list_memories(self.pool, person)
-        for memory in memories:
-            if memory.reference == reference:
-                return audience_form(language, memory)
+        if memory := await find_memory(self.pool, person, reference):
+            return audience_form(language, memory)
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
     async def submitted(

@@ -34,6 +34,7 @@ from memory import (
     add_memory,
     changes_named,
     edit_memory,
+    find_memory,
     list_memories,
 )
 
@@ -54,7 +55,7 @@ class MemoryEditor:
 
     async def form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the form of a memory with what it holds now."""
-        return self._filled(language, await self._memory(person, reference))
+        return self._filled(language, await find_memory(self.pool, person, reference))
 
     async def numbered_form(self, person: Person, language: Language, number: str) -> SlackView:
         """Return the form of the memory that has this number in the person's list."""
@@ -73,7 +74,7 @@ class MemoryEditor:
 
     async def forget_form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the question before a memory is forgotten."""
-        memory = await self._memory(person, reference)
+        memory = await find_memory(self.pool, person, reference)
         return forget_form(language, memory) if memory else _gone(language)
 
     # Submitted: errors are found without any lookup
@@ -93,7 +94,7 @@ class MemoryEditor:
         reference, kind = metadata.get("memory", ""), metadata.get("kind", "")
         try:
             if reference:
-                memory = await self._memory(person, reference)
+                memory = await find_memory(self.pool, person, reference)
                 if memory is None:
                     return _gone(language)
                 whole = _edited(kind, memory.content, content)
@@ -141,10 +142,6 @@ class MemoryEditor:
     async def _shown(self, person: Person, language: Language, change: Change) -> SlackView:
         entries = await changes_named(self.pool, person, [change.id])
         return payload_view(language, "memory_title", changes_made_payload(language, entries))
-
-    async def _memory(self, person: Person, reference: str) -> Memory | None:
-        memories = await list_memories(self.pool, person)
-        return next((memory for memory in memories if memory.reference == reference), None)
 
     def _filled(self, language: Language, memory: Memory | None) -> SlackView:
         if memory is None:

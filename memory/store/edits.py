@@ -13,14 +13,14 @@ from pydantic import BaseModel, ValidationError
 
 from memory.credentials.detection import holds_secret
 from memory.embeddings.embedder import Embedder
-from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, InvalidNamespace
+from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store import rows
 from memory.store.ledger import content_at
-from memory.store.memories import Memory
+from memory.store.memories import Memory, stored_memory
 from memory.store.rows import with_source
 from memory.store.unit_of_work import (
     Actor,
@@ -156,7 +156,8 @@ async def edit_memory(
     fields that the person changed are written. Raises `ChangeGone` (deleted), `ChangedSince` (the
     ledger no longer has the version that was shown), `InvalidContent` and `EmbeddingsUnavailable`.
     """
-    namespace, key = parse_reference(person, reference)
+    named = await _named(pool, person, reference)
+    namespace, key = named.namespace, named.key
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         current = await _existing_row(connection, namespace, key)
@@ -181,11 +182,12 @@ async def move_memory(
 ) -> Change:
     """Move a memory to another audience, wider or narrower.
 
-    Its key, value, dates and vector stay. Raises `ChangeGone` (deleted), `ChangedSince` (it has
-    that audience already, or another memory about the same subject has it, which it does not
-    supersede) and `InvalidNamespace`.
+    Its key, value, dates and vector stay. A reference from before another move is followed. Raises
+    `ChangeGone` (deleted), `ChangedSince` (it has that audience already, or another memory about
+    the same subject has it, which it does not supersede) and `InvalidNamespace`.
     """
-    origin, key = parse_reference(person, reference)
+    named = await _named(pool, person, reference)
+    origin, key = named.namespace, named.key
     target = person.namespace(audience)
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
@@ -217,13 +219,10 @@ async def move_memory(
     return await _one(pool, embedder, person, [origin, target], decide)
 
 
-def parse_reference(person: Person, reference: str) -> tuple[Namespace, str]:
-    """Return the namespace and key of a `Memory.reference`; raises `ChangeGone` if malformed."""
-    audience, _, key = reference.partition("/")
-    try:
-        return person.namespace(audience), key
-    except InvalidNamespace:
-        raise ChangeGone("There is no such memory.") from None
+async def _named(pool: Pool, person: Person, reference: str) -> Memory:
+    if found := await stored_memory(pool, person, reference):
+        return found
+    raise ChangeGone("There is no such memory.")
 
 
 async def _existing_row(

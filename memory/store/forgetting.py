@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, TypeAlias
@@ -14,7 +13,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory.model.errors import InvalidNamespace, KiokuMemoryError
+from memory.model.errors import KiokuMemoryError
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_forgetting
@@ -27,7 +26,17 @@ from memory.store.dependents import (
     keys_of,
     read_dependents,
 )
-from memory.store.memories import COLUMNS, OF_PERSON, Memory, MessageKey, RowKey, person_range, read
+from memory.store.memories import (
+    COLUMNS,
+    MOVED_SINCE,
+    OF_PERSON,
+    Memory,
+    MessageKey,
+    RowKey,
+    named_rows,
+    person_range,
+    read,
+)
 from memory.store.quotations import blank_quotes, put_quotes_back
 from memory.store.row_copies import put_lines, put_memories, read_lines
 from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
@@ -91,9 +100,10 @@ async def forget(
 ) -> Forgotten:
     """Delete memories: rows, vectors, ledger entries, questions, and the texts of `blank_texts`.
 
-    `references` are `Memory.reference`s of this person; None means all memories. Unknown references
-    and those of other people match nothing. If only the ledger still has a memory, its entries are
-    deleted. Runs in one transaction, under a lock that stops formation for this person.
+    `references` are `Memory.reference`s of this person; None means all memories. A memory that was
+    moved since is found by its key. Unknown references and those of other people match nothing. If
+    only the ledger still has a memory, its entries are deleted. Runs in one transaction, under a
+    lock that stops formation for this person.
     """
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
@@ -225,17 +235,10 @@ async def _rows(
             f"{_ROWS} WHERE {OF_PERSON} FOR UPDATE", person_range(person)
         )
         return await found.fetchall()
-    row_keys: list[RowKey] = []
-    for reference in dict.fromkeys(references):
-        audience, _, key = reference.partition("/")
-        with suppress(InvalidNamespace):
-            row_keys.append((person.namespace(audience).prefix, key))
-    if not row_keys:
-        return []
     found = await connection.execute(
-        f"{_ROWS} JOIN unnest(%(prefixes)s::text[], %(keys)s::text[]) WITH ORDINALITY"
-        " AS wanted (prefix, key, number) USING (prefix, key) ORDER BY number FOR UPDATE OF store",
-        {"prefixes": [prefix for prefix, _ in row_keys], "keys": [key for _, key in row_keys]},
+        f"{_ROWS} JOIN (SELECT prefix, key, min(number) AS number FROM ({MOVED_SINCE}) AS named"
+        " GROUP BY prefix, key) AS wanted USING (prefix, key) ORDER BY number FOR UPDATE OF store",
+        named_rows(person, references),
     )
     stored = await found.fetchall()
     return stored + await _rows_that_only_hide(connection, person, stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias
@@ -22,6 +23,14 @@ EXAMPLE_SOURCE = "feedback"
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
+# The rows that `named_rows` names: each where it was named, else the row of that key elsewhere.
+MOVED_SINCE: LiteralString = (
+    "SELECT DISTINCT ON (number) own.prefix, own.key, number"
+    " FROM unnest(%(prefixes)s::text[], %(keys)s::text[]) WITH ORDINALITY"
+    " AS given (prefix, key, number)"
+    f" JOIN (SELECT prefix, key FROM store WHERE {OF_PERSON}) AS own USING (key)"
+    " ORDER BY number, own.prefix <> given.prefix, own.prefix"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +125,20 @@ def person_range(person: Person) -> dict[str, str]:
     return {"low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
+def named_rows(person: Person, references: Iterable[str]) -> dict[str, Any]:
+    """Return the parameters of `MOVED_SINCE`; malformed references are left out."""
+    row_keys: list[RowKey] = []
+    for reference in dict.fromkeys(references):
+        audience, _, key = reference.partition("/")
+        with suppress(InvalidNamespace):
+            row_keys.append((person.namespace(audience).prefix, key))
+    return {
+        **person_range(person),
+        "prefixes": [prefix for prefix, _ in row_keys],
+        "keys": [key for _, key in row_keys],
+    }
+
+
 def view_condition(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
     """Return an SQL condition on `prefix` for the namespaces of `view`, and its parameters."""
     if view.audiences is None:
@@ -199,6 +222,26 @@ def checked(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
     seen = [memory for memory in read_own(rows, view.person) if view.allows(memory.namespace)]
     gone = {key for memory in seen for key in memory.superseded_rows}
     return unexpired(m for m in seen if m.row_key not in gone and not m.hides)
+
+
+async def stored_memory(pool: Pool, person: Person, reference: str) -> Memory | None:
+    """Return the row that a `Memory.reference` names, also one that only hides a wider memory.
+
+    A memory keeps its key when it is moved, so one that was moved since is found, too.
+    """
+    rows = await person_statement(
+        pool,
+        person,
+        f"SELECT {COLUMNS} FROM store JOIN ({MOVED_SINCE}) AS named USING (prefix, key)",
+        named_rows(person, [reference]),
+    )
+    return next(iter(unexpired(read_own(rows, person))), None)
+
+
+async def find_memory(pool: Pool, person: Person, reference: str) -> Memory | None:
+    """Return the memory that a `Memory.reference` names, moved since or not; None without one."""
+    found = await stored_memory(pool, person, reference)
+    return None if found is None or found.hides else found
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:

@@ -247,6 +247,21 @@ async def test_replies_that_used_it_before_it_was_moved_are_gone(
     assert data.texts()["1.2"] == ("what shall I eat?", "what shall I eat?", None)
 
 
+async def test_a_button_from_before_a_move_forgets_the_memory(
+    data: Data, embedder: Embedder
+) -> None:
+    """A reference from before a move forgets the memory where it is now, and Undo restores it."""
+    old = data.remember("ramen")
+    now = (await move_memory(data.pool, embedder, ALICE, old, PUBLIC)).reference
+    for references in ([old], [old, now]):
+        done = await data.forget(*references)
+        assert [memory.reference for memory in done.memories] == [now]
+        assert data.rows("SELECT 1 FROM store") == []
+        assert done.undo is not None
+        back = await undo_forget(data.pool, ALICE, done.undo)
+        assert [memory.reference for memory in back] == [now]
+
+
 async def test_replies_that_repeat_words_before_they_are_formed_are_gone(data: Data) -> None:
     """Replies from the first message until the memory was formed are blank where they name it."""
     formed = int(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp())

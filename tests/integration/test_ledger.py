@@ -335,7 +335,10 @@ async def test_adding_a_known_memory_updates_it(ledger: Ledger) -> None:
 
 
 async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None:
-    """A moved memory keeps key, value, dates and vector, and is seen where it is now."""
+    """A moved memory keeps key, value, dates and vector, and is seen where it is now.
+
+    A reference from before the move is followed to it.
+    """
     liked = await ledger.like("ramen")
     before = ledger.rows("SELECT key, value::text, created_at, updated_at FROM store")
     channel = memory_view(ALICE.namespace(PUBLIC))
@@ -347,10 +350,15 @@ async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None
     assert ledger.rows("SELECT key, value::text, created_at, updated_at FROM store") == before
     assert len((await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories) == 1
     assert len(ledger.printed("store_vectors")["store_vectors"]) == 1
-    with pytest.raises(ChangedSince):
-        await move_memory(ledger.pool, ledger.embedder, ALICE, moved.reference, PUBLIC)
-    with pytest.raises(ChangeGone):
-        await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, "C1")
+    for reference in (moved.reference, liked.reference):
+        with pytest.raises(ChangedSince):
+            await move_memory(ledger.pool, ledger.embedder, ALICE, reference, PUBLIC)
+    narrowed = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, "C1")
+    assert narrowed.reference == f"C1/{liked.key}"
+    edited = await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, moved.reference, food("soba"), COMMAND
+    )
+    assert edited.reference == narrowed.reference
 
 
 async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -> None:
