@@ -55,7 +55,7 @@ class SlashCommands:
             "history": self.changes.history,
             "export": self.exporting.exported,
             "pause": self.controls.paused,
-            "resume": self.controls.resumed,
+            "resume": self.controls.resume_typed,
             "incognito": self.controls.incognito.typed,
             "help": self._help,
         }

@@ -182,6 +182,14 @@ class MemoryControls:
         ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
         await self.pause(person, ends.get(chosen))
 
+    async def resume_typed(
+        self, person: Person, language: Language, words: str, *_: str
+    ) -> Payload:
+        """Answer ``/memories resume``; with other words after it, ask first."""
+        if words.strip(" .。!！"):
+            return await self.resume_asked(person, language)
+        return await self.resumed(person, language)
+
     async def resumed(self, person: Person, language: Language, *_: str) -> Payload:
         """End a pause, by command or button, and say whether memory is on now."""
         off = await self.resume(person)

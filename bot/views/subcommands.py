@@ -121,6 +121,7 @@ FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, *PERIODS, THREAD)
 _NAMED = {use.name: use for use in MEMORIES}
 # After ``/memories`` they mean ``/forget``.
 _FORGETTING = ("forget", "delete", "remove", "erase", "忘れる", "忘れて", "削除", "消去")
+_KATAKANA = re.compile(r"[ァ-ヺー]")
 _PAGE = re.compile(r"(\d{1,5}) ?ページ目?")
 _NUMBERS = re.compile(r"#?\d+(?:(?:\s*[,、と]\s*|\s+)#?\d+)*")
 # The least ratio of `difflib` at which a name is offered for another word.
@@ -159,10 +160,16 @@ def parse_memories(text: str) -> tuple[Subcommand, str] | None:
             return after or (use, rest)
     for use in MEMORIES:
         for word in use.words:
-            # Japanese is written without spaces: 「検索ラーメン」.
-            if not word.isascii() and _folded(text).startswith(word):
-                return use, text[len(word) :].strip()
+            # Japanese is written without spaces: 「検索ラーメン」. 「オフィス」 is another word.
+            rest = text[len(word) :]
+            if not word.isascii() and _folded(text).startswith(word) and not _goes_on(word, rest):
+                return use, rest.strip()
     return None
+
+
+def _goes_on(word: str, rest: str) -> bool:
+    """Say whether `rest` is more of a name in katakana, so that it is another word."""
+    return bool(_KATAKANA.match(word[-1]) and _KATAKANA.match(rest))
 
 
 def parse_forget(text: str) -> Subcommand:
@@ -178,9 +185,9 @@ def parse_forget(text: str) -> Subcommand:
 
 def forget_words(text: str) -> str | None:
     """Return what follows `forget`, or an alias of it, in ``/memories``; None without one."""
-    first, _, rest = text.strip().partition(" ")
+    first, *rest = text.split(maxsplit=1)[:2] or [""]
     if _folded(first) in _FORGETTING:
-        return rest.strip()
+        return "".join(rest).strip()
     for word in _FORGETTING:
         if not word.isascii() and _folded(text).startswith(word):
             return text.strip()[len(word) :].strip()

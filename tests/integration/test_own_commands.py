@@ -142,6 +142,18 @@ async def test_add_stores_nothing_while_memory_is_off(app: App) -> None:
     assert "ramen" in await contents(app, place)
 
 
+@pytest.mark.parametrize("text", ["resume tomorrow", "on vacation", "再開発"])
+async def test_resume_with_other_words_asks_first(app: App, text: str) -> None:
+    """What may mean something else ends no pause: it brings the button that does."""
+    place = app.slack.place()
+    await memories(app, place, "pause")
+    asked = await memories(app, place, text)
+    assert asked["text"].endswith(say("en", "resume_ask"))
+    assert value(asked, "resume_memory")
+    assert await app.wiring.controls.off(person(place, app)) == "paused"
+    assert (await memories(app, place, "再開！"))["text"] == say("en", "resumed")
+
+
 @pytest.mark.parametrize("words", ["", "30m", "2h", "3d", "today", "30分", "今日"])
 async def test_a_pause_by_command(app: App, words: str) -> None:
     """Each form pauses memory at once; without one it is paused until it is resumed."""

@@ -66,6 +66,8 @@ def test_each_usage_is_what_it_says(language: Language) -> None:
         ("pause until tomorrow", "pause", "until tomorrow"),
         ("一時停止2時間", "pause", "2時間"),
         ("再開", "resume", ""),
+        ("再開してください", "resume", "してください"),
+        ("プレビュー #general", "preview", "#general"),
         ("add I live in Osaka", "add", "I live in Osaka"),
         ("設定", "settings", ""),
         ("show", "list", ""),
@@ -135,6 +137,8 @@ def test_another_word_is_not_taken_for_a_slip(word: str) -> None:
         ("ラーメンを忘れて", None),
         ("削除 ラーメン", "ラーメン"),
         ("削除ラーメン", "ラーメン"),
+        ("forget　ラーメン", "ラーメン"),
+        ("delete\u00a0C++", "C++"),
         ("deleted", None),
         ("list", None),
     ],
@@ -168,6 +172,12 @@ def test_the_sentence_after_that() -> None:
     """`/forget that I like ramen` names a sentence, `/forget Thatcher` words."""
     assert sentence_in("that I like ramen") == "I like ramen"
     assert sentence_in("Thatcher") is None
+
+
+@pytest.mark.parametrize("text", ["オンライン", "オフィスは東京", "ページャー", "オフー"])
+def test_another_name_in_katakana_is_no_use(text: str) -> None:
+    """A name that only begins with the name of a use is not that use."""
+    assert parse_memories(text) is None
 
 
 def test_nothing_is_near_to_anything() -> None:
