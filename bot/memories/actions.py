@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -254,7 +254,12 @@ class MemoryActions:
         return await self.period_proposed(person, language, Period(thread=thread))
 
     async def period_proposed(self, person: Person, language: Language, period: Period) -> Payload:
-        """Return the question before what was said in a period is forgotten."""
+        """Return the question before what was said in a period is forgotten.
+
+        One that lasts until now ends with the question: what is said later stays.
+        """
+        if period.thread is None and period.until is None:
+            period = replace(period, until=datetime.now(UTC).timestamp())
         memories, messages = await self.of_period(person, period)
         if not memories and not messages:
             return ephemeral_payload(say(language, "forget_period_none"))

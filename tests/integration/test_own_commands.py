@@ -254,6 +254,22 @@ async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
         assert "ramen" in (await forget(app, place, words))["text"]
     for words in ("昨日", "last week", "先週"):
         assert (await forget(app, place, words))["text"] == say("en", "forget_period_none")
+async def test_what_is_said_after_the_question_is_not_forgotten(app: App) -> None:
+    """A period until now ends with the question that counts what is in it."""
+    place = app.slack.place()
+    await app.form(await app.ask(place, "I love ramen"))
+    question = await forget(app, place, "last hour")
+    later = await app.ask(place, "I love natto")
+    await app.form(later)
+    await app.wiring.memory_actions.period_forgotten(
+        person(place, app), "en", value(question, FORGET_PERIOD_ACTION)
+    )
+    left = await contents(app, place)
+    assert "ramen" not in left
+    assert "natto" in left
+    assert app.turn(later)["words"] == "I love natto"
+
+
     assert "ramen" in await contents(app, place)
 
 
