@@ -240,6 +240,7 @@ from .store.transfer import (
     plan_import as plan_import,
 )
 from .store.undo import (
+    count_undone as count_undone,
     undo_batch as undo_batch,
     undo_change as undo_change,
     undo_changes as undo_changes,

@@ -231,7 +231,9 @@ class MemoryActions:
                     self.pool, person, Undo.from_token(token), restore_texts=restore_texts
                 )
         except UndoExpired:
-            return ephemeral_payload(say(language, "undo_expired"))
+            # What was clicked may show what an earlier click has restored.
+            expired = ephemeral_payload(say(language, "undo_expired"))
+            return {**expired, "replace_original": False}
         log.info("a person undid forgetting %d memories", len(memories))
         if not memories:
             return ephemeral_payload(say(language, "undone_words"))

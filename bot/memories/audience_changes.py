@@ -36,6 +36,7 @@ from memory import (
     changes_named,
     count_memories,
     find_memory,
+    history,
     list_memories,
     matching,
     move_memory,
@@ -116,11 +117,18 @@ class AudienceChanges:
         return kind.audience if kind else channel
 
     async def moved(self, person: Person, language: Language, value: str) -> Payload:
-        """Move the memory a button names: ``AUDIENCE REFERENCE``; return that, with its Undo."""
+        """Move the memory a button names: ``AUDIENCE REFERENCE``; return that, with its Undo.
+
+        A second click returns the same.
+        """
         audience, _, reference = value.partition(" ")
         moved = await self._move(person, reference, audience, actor="command")
+        if moved == "place_same":
+            newest = await history(self.pool, person, limit=1, reference=reference)
+            if [(one.action, one.namespace.audience) for one in newest] == [("moved", audience)]:
+                moved = newest
         if isinstance(moved, str):
-            return ephemeral_payload(say(language, moved))
+            return {**ephemeral_payload(say(language, moved)), "replace_original": False}
         return changes_made_payload(language, moved)
 
     async def form(self, person: Person, language: Language, reference: str) -> SlackView:

@@ -48,6 +48,7 @@ from memory import (
     Person,
     Pool,
     Verifier,
+    count_undone,
     import_memories,
     judge_instructions,
     person_transaction,
@@ -249,18 +250,23 @@ async def batch_undone(
     actor: Literal["import", "merge"],
     value: str,
 ) -> Payload:
-    """Undo the import or merge that a button's value names: ``FIRST LAST NUMBER``."""
+    """Undo the import or merge that a button's value names: ``FIRST LAST NUMBER``.
+
+    A second click returns the same.
+    """
     first, last, number = value.split()
     moments = datetime.fromisoformat(first), datetime.fromisoformat(last)
     try:
         undone = await undo_batch(pool, embedder, person, actor, *moments)
     except EmbeddingsUnavailable:
         return ephemeral_payload(say(language, "command_failed"))
-    if not undone:
+    if undone:
+        log.info("a person undid %d changes of their %s", len(undone), actor)
+    count = len(undone) or await count_undone(pool, person, actor, *moments)
+    if not count:
         return ephemeral_payload(say(language, "undo_gone"))
-    log.info("a person undid %d changes of their %s", len(undone), actor)
     key = "import_undone" if actor == "import" else "merge_undone"
-    return ephemeral_payload(say(language, key, count=len(undone), total=number))
+    return ephemeral_payload(say(language, key, count=count, total=number))
 
 
 def _digest(text: str) -> str:

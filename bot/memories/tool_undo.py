@@ -192,7 +192,9 @@ class UndoableChanges:
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await delete_texts(connection, person, turns)
-        return ephemeral_payload(say(language, "withheld_deleted"))
+        # What was clicked may hold the Undo of other changes.
+        done = ephemeral_payload(say(language, "withheld_deleted"))
+        return {**done, "replace_original": False}
 
 
 async def _choose(

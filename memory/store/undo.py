@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -18,6 +18,8 @@ from memory.store import rows
 from memory.store.ledger import ENTRY_COLUMNS, Entry, changes_named, read_entry
 from memory.store.memories import Memory, RowKey, ends_at, thing_of
 from memory.store.unit_of_work import Change, Step, commit_steps
+
+_OF_BATCH: LiteralString = "team_id = %s AND user_id = %s AND actor = %s AND at BETWEEN %s AND %s"
 
 
 async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id: UUID) -> Entry:
@@ -56,11 +58,28 @@ async def undo_batch(
     found = await person_statement(
         pool,
         person,
-        "SELECT id FROM memory_changes WHERE team_id = %s AND user_id = %s AND actor = %s"
-        " AND at BETWEEN %s AND %s",
+        f"SELECT id FROM memory_changes WHERE {_OF_BATCH}",
         (person.team_id, person.user_id, actor, first, last),
     )
     return await undo_changes(pool, embedder, person, [row["id"] for row in found])
+
+
+async def count_undone(
+    pool: Pool,
+    person: Person,
+    actor: Literal["import", "merge"],
+    first: datetime,
+    last: datetime,
+) -> int:
+    """Return how many of the changes that `undo_batch` undoes are undone already."""
+    [row] = await person_statement(
+        pool,
+        person,
+        f"SELECT count(*) AS undone FROM memory_changes WHERE {_OF_BATCH}"
+        " AND undone_at IS NOT NULL",
+        (person.team_id, person.user_id, actor, first, last),
+    )
+    return int(row["undone"])
 
 
 async def _undo(

@@ -787,6 +787,17 @@ async def test_delete_now_deletes_after_an_undo_too(app: App) -> None:
     assert nothing_kept(app, asked)
 
 
+async def test_delete_now_leaves_the_message_with_the_other_undo(app: App) -> None:
+    """The deletion is answered beside the message, whose Undo still takes back a pause."""
+    place = app.slack.place()
+    app.script_calls(("memory_settings", {"action": "pause"}))
+    asked = await app.ask(place, "pause your memory")
+    undoing = app.wiring.controls.undoing
+    turn = str(app.turn(asked)["id"])
+    done = await undoing.deleted(asked.person, "en", json.dumps([turn]))
+    assert (done["text"], done["replace_original"]) == (say("en", "withheld_deleted"), False)
+
+
 async def test_another_persons_undo_changes_nothing(app: App) -> None:
     """The value of a button names turns and threads: only those of the person who clicks change."""
     place, other = app.slack.place(), app.slack.place()

@@ -281,6 +281,36 @@ async def test_forgetting_a_thread(app: App) -> None:
     root = await app.ask(place, "I love sushi")
     await app.form(await app.ask(place, "I love soba", thread_ts=root.ts))
     question = await forget(app, place, "this thread")
+async def test_a_second_click_leaves_the_answer_to_the_first(app: App) -> None:
+    """An Undo that was used already is answered beside the message, which stays."""
+    place = app.slack.place()
+    who, own = person(place, app), app.wiring.memory_actions
+    await memories(app, place, "add I love ramen")
+    question = await forget(app, place, "ramen")
+    [clicked] = [
+        block["accessory"]["value"] for block in question["blocks"] if "accessory" in block
+    ]
+    undo = value(await own.forgotten(who, "en", clicked), UNDO_ACTION)
+    assert (await own.brought_back(who, "en", undo))["text"] == say("en", "undone", count=1)
+    again = await own.brought_back(who, "en", undo)
+    assert again["text"] == say("en", "undo_expired")
+    assert again["replace_original"] is False
+
+
+async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
+    """Use It Everywhere, clicked twice, says the same twice; what cannot be done is said beside."""
+    place = app.slack.place()
+    who, audiences = person(place, app), app.wiring.modals.audiences
+    await memories(app, place, "add I love ramen")
+    [memory] = await app.memories(who)
+    button = f"public {memory.reference}"
+    first = await audiences.moved(who, "en", button)
+    assert first["text"].startswith("Now used everywhere")
+    assert await audiences.moved(who, "en", button) == first
+    same = await audiences.moved(who, "en", "public dm/nothing")
+    assert (same["text"], same["replace_original"]) == (say("en", "memory_gone"), False)
+
+
     await app.wiring.memory_actions.period_forgotten(
         who, "en", value(question, FORGET_PERIOD_ACTION)
     )
