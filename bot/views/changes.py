@@ -49,6 +49,16 @@ def can_be_undone(entry: Entry) -> bool:
     return entry.action != "confirmed" and entry.undone_at is None
 
 
+def can_be_undone_alone(entry: Entry) -> bool:
+    """Say whether the history shows an Undo for a change.
+
+    Also for a confirmation: the change before it can be undone only after it. Not for that of a
+    merge, which is undone as a whole.
+    """
+    confirmed = entry.action == "confirmed" and entry.actor != "merge" and entry.undone_at is None
+    return (confirmed or can_be_undone(entry)) and not entry.superseded
+
+
 def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:
     """Return a change as one line of mrkdwn."""
     before, after = _memory_text(language, entry.before), _memory_text(language, entry.after)
@@ -118,8 +128,8 @@ def undo_all_button(language: Language, line: str, surface: str) -> Block:
 
 def change_block(language: Language, entry: Entry, text: str, surface: str) -> Block:
     """Return a section about a change, with its Undo where that makes sense for it alone."""
-    undoable = can_be_undone(entry) and not entry.superseded
-    return section(text, undo_button(language, entry, surface) if undoable else None)
+    undo = undo_button(language, entry, surface) if can_be_undone_alone(entry) else None
+    return section(text, undo)
 
 
 def changes_made_payload(language: Language, entries: Sequence[Entry]) -> Payload:

@@ -10,7 +10,7 @@ import pytest
 from bot.locale import LANGUAGES, Language, say
 from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
 from bot.views.subcommands import MEMORIES
-from memory import Person
+from memory import Person, edit_memory
 from playground.blocks import view_errors
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -328,6 +328,28 @@ async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:
 
 
 async def test_a_period_covers_the_person_alone(app: App) -> None:
+async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None:
+    """The history shows an Undo for the confirmation first, and then for the change before it."""
+    place = app.slack.place()
+    who, changes = person(place, app), app.wiring.modals.changes
+    await memories(app, place, "add I live in Osaka")
+    [memory] = await app.memories(who)
+    for _ in range(2):
+        source = {"kind": "command", "evidence": "I live in Tokyo"}
+        await edit_memory(
+            app.pool, app.embedder, who, memory.reference, {"fact": "I live in Tokyo"}, source
+        )
+    for line in ("Confirmed: I live in Tokyo", "Updated: I live in Tokyo (was: I live in Osaka)"):
+        page = await changes.history(who, "en")
+        [block] = [
+            one
+            for one in page["blocks"]
+            if "accessory" in one and one["text"]["text"].startswith(line)
+        ]
+        await changes.undone(who, "en", block["accessory"]["value"])
+    assert "Osaka" in await contents(app, place)
+
+
     """One person's button forgets nothing of another who said something at the same time."""
     ann, bo = app.slack.place(), app.slack.place()
     await app.form(await app.ask(ann, "I love ramen"))

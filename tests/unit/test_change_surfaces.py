@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from bot.locale import LANGUAGES, Language, say
 from bot.views.audiences import audience_form, move_question
 from bot.views.blocks import Payload
-from bot.views.changes import change_line, changes_made_payload, notable_changes, question_line
+from bot.views.changes import (
+    can_be_undone_alone,
+    change_line,
+    changes_made_payload,
+    notable_changes,
+    question_line,
+)
 from bot.views.dates import day, minute
 from bot.views.forgetting import forget_form
 from bot.views.history import HistoryPage, history_payload, history_view, parse_since
@@ -266,6 +272,14 @@ def test_a_change_taken_back_has_no_undo() -> None:
     assert "undo_change" not in json.dumps(notice_payload("en", told))
     nothing = notice_payload("en", NoticeContent(surface="notice 1", entries=()))
     assert nothing["text"] == say("en", "notice_gone")
+
+
+def test_which_confirmations_have_an_undo() -> None:
+    """The newest confirmation of a memory has one, unless it is part of a merge."""
+    confirmed = entry("confirmed", OSAKA, OSAKA)
+    assert can_be_undone_alone(confirmed)
+    for other in ({"actor": "merge"}, {"superseded": True}, {"undone_at": NOON}):
+        assert not can_be_undone_alone(dataclasses.replace(confirmed, **other))
 
 
 def test_an_answer_read_back_leaves_as_much_room_below() -> None:
