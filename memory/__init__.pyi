@@ -250,8 +250,8 @@ from .store.unit_of_work import (
 )
 from .store.words import (
     SubjectTerms as SubjectTerms,
-    folded as folded,
     matching as matching,
+    search_words as search_words,
 )
 from .tools.arguments import (
     read_arguments as read_arguments,

@@ -53,13 +53,13 @@ from memory import (
     SubjectTerms,
     Undo,
     UndoExpired,
-    folded,
     forget,
     list_memories,
     matching,
     memory_view,
     person_transaction,
     recall_memories,
+    search_words,
     similar_memories,
     transaction_timeout,
     undo_changes,
@@ -113,7 +113,7 @@ class MemoryActions:
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
-        if not folded(words):
+        if not search_words(words):
             return ephemeral_payload(say(language, "search_usage"))
         memories, hits, similar = await self.found(person, words)
         found = _among(memories, hits)

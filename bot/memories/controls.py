@@ -191,7 +191,7 @@ class MemoryControls:
         return await self.resumed(person, language)
 
     async def resumed(self, person: Person, language: Language, *_: str) -> Payload:
-        """End a pause, by command or button, and say whether memory is on now."""
+        """End a pause, and say whether memory is on now."""
         off = await self.resume(person)
         line = memory_off_text(language, off, PersonSettings()) if off else say(language, "resumed")
         return ephemeral_payload(line)

@@ -19,6 +19,11 @@ _TERM = regex.compile(
     regex.VERSION1,
 )
 _STEM = 5  # letters by which words are compared; shorter words are compared whole
+# A word that `folded` would shorten, as C++ and 🍜; and what belongs to no word, nor to such a one.
+_SYMBOLS = regex.compile(r"\w[+#]|\p{So}")
+_NO_NAME = regex.compile(r"[^\w+#\p{So}]+")
+_SHORT = re.compile(r"[a-z]{1,2}")
+_BEGINS = "(?<![a-z0-9])"
 # Common words, which are not the subject of a fact.
 _COMMON = frozenset(
     """about also always and are been called can does doing done for from goes going had has have
@@ -79,25 +84,48 @@ def _terms(text: str) -> set[str]:
     return found
 
 
+def search_words(words: str) -> list[str]:
+    """Return the words that `matching` looks for: C++, C# and emoji with their symbols."""
+    return [
+        word
+        for given in _spelled(words).split()
+        for word in ([given] if _SYMBOLS.search(given) else folded(given).split())
+    ]
+
+
+def _spelled(text: str) -> str:
+    """Return `text` as `folded` does, but with the symbols of names such as C++, and emoji."""
+    return _NO_NAME.sub(" ", unicodedata.normalize("NFKC", text.replace("\ufe0f", "")).casefold())
+
+
+def _pattern(word: str, *, whole: bool) -> re.Pattern[str]:
+    """Return the pattern that finds a word of `search_words`; with `whole`, in no longer word."""
+    if _SYMBOLS.search(word):
+        return re.compile(rf"{_BEGINS if word[0].isalnum() else ''}{re.escape(word)}(?![+#])")
+    whole = whole or bool(_SHORT.fullmatch(word))
+    return re.compile(f"{_BEGINS}{re.escape(word)}(?![a-z0-9])" if whole else re.escape(word))
+
+
 def matching(memories: Sequence[Memory], words: str, *, whole_words: bool = False) -> list[Memory]:
     """Return the memories whose content contains all `words`; if none does, search evidence too.
 
-    With `whole_words`, “car” is not found in “carpet”; Japanese words, without spaces, are.
-    Content comes first, because one message can be the evidence of several memories. Of a memory
-    that was edited in a form, only what was typed there and later sources are evidence.
+    With `whole_words`, “car” is not found in “carpet”; Japanese words, without spaces, are. Words
+    of one or two Latin letters are always whole. Content comes first, because one message can be
+    the evidence of several memories. Of a memory that was edited in a form, only what was typed
+    there and later sources are evidence.
     """
-    wanted = folded(words).split()
+    wanted = search_words(words)
+    patterns = [_pattern(word, whole=whole_words) for word in wanted]
+    symbols = any(map(_SYMBOLS.search, wanted))
     if not wanted:
         return []
 
-    def contains(text: str, word: str) -> bool:
-        if not whole_words:
-            return word in text
-        return bool(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text))
+    def contains(text: str) -> bool:
+        known = f"{folded(text)} {_spelled(text)}" if symbols else folded(text)
+        return all(pattern.search(known) for pattern in patterns)
 
     def found(texts: Callable[[Memory], list[str]]) -> list[Memory]:
-        folds = [(memory, folded(" ".join(texts(memory)))) for memory in memories]
-        return [memory for memory, text in folds if all(contains(text, word) for word in wanted)]
+        return [memory for memory in memories if contains(" ".join(texts(memory)))]
 
     def values(memory: Memory) -> list[str]:
         return [str(value) for value in memory.content.values() if value is not None]

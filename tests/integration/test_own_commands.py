@@ -211,6 +211,14 @@ async def test_forgetting_words_that_slack_has_changed(app: App, fact: str, type
     assert found["text"].startswith(say("en", "forget_ask"))
 
 
+async def test_emoji_are_searched_and_forgotten(app: App) -> None:
+    """An emoji is a word that can be looked for."""
+    place = app.slack.place()
+    await memories(app, place, "add My sign is 🍜")
+    assert "My sign is 🍜" in (await memories(app, place, "search 🍜"))["text"]
+    assert (await forget(app, place, "🍜"))["text"].startswith(say("en", "forget_ask"))
+
+
 async def test_forgetting_today(app: App) -> None:
     """`/forget today` shows what it would take, and its click takes memories, words and texts."""
     place = app.slack.place()
@@ -246,14 +254,6 @@ async def test_forgetting_today(app: App) -> None:
     assert app.turn(fresh)["words"] == "I love natto"
 
 
-async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
-    """The last hours and days hold what was said now; yesterday and last week do not."""
-    place = app.slack.place(tz="Asia/Tokyo")
-    await app.form(await app.ask(place, "I love ramen"))
-    for words in ("last hour", "last 2 hours", "3d", "30m", "直近2時間", "今日"):
-        assert "ramen" in (await forget(app, place, words))["text"]
-    for words in ("昨日", "last week", "先週"):
-        assert (await forget(app, place, words))["text"] == say("en", "forget_period_none")
 async def test_what_is_said_after_the_question_is_not_forgotten(app: App) -> None:
     """A period until now ends with the question that counts what is in it."""
     place = app.slack.place()
@@ -270,17 +270,17 @@ async def test_what_is_said_after_the_question_is_not_forgotten(app: App) -> Non
     assert app.turn(later)["words"] == "I love natto"
 
 
+async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
+    """The last hours and days hold what was said now; yesterday and last week do not."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    await app.form(await app.ask(place, "I love ramen"))
+    for words in ("last hour", "last 2 hours", "3d", "30m", "直近2時間", "今日"):
+        assert "ramen" in (await forget(app, place, words))["text"]
+    for words in ("昨日", "last week", "先週"):
+        assert (await forget(app, place, words))["text"] == say("en", "forget_period_none")
     assert "ramen" in await contents(app, place)
 
 
-async def test_forgetting_a_thread(app: App) -> None:
-    """In a direct message the newest thread is meant; nothing of another thread goes."""
-    place = app.slack.place()
-    who = person(place, app)
-    await app.form(await app.ask(place, "I love ramen"))
-    root = await app.ask(place, "I love sushi")
-    await app.form(await app.ask(place, "I love soba", thread_ts=root.ts))
-    question = await forget(app, place, "this thread")
 async def test_a_second_click_leaves_the_answer_to_the_first(app: App) -> None:
     """An Undo that was used already is answered beside the message, which stays."""
     place = app.slack.place()
@@ -311,6 +311,14 @@ async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
     assert (same["text"], same["replace_original"]) == (say("en", "memory_gone"), False)
 
 
+async def test_forgetting_a_thread(app: App) -> None:
+    """In a direct message the newest thread is meant; nothing of another thread goes."""
+    place = app.slack.place()
+    who = person(place, app)
+    await app.form(await app.ask(place, "I love ramen"))
+    root = await app.ask(place, "I love sushi")
+    await app.form(await app.ask(place, "I love soba", thread_ts=root.ts))
+    question = await forget(app, place, "this thread")
     await app.wiring.memory_actions.period_forgotten(
         who, "en", value(question, FORGET_PERIOD_ACTION)
     )
@@ -320,14 +328,6 @@ async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
     assert "soba" not in left
 
 
-async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:
-    """A command in a channel cannot know the thread, and says where to ask instead."""
-    place = app.slack.place(channel="public")
-    await app.ask(place, "<@BOT> I love ramen")
-    assert (await forget(app, place, "this thread"))["text"] == say("en", "forget_thread_unknown")
-
-
-async def test_a_period_covers_the_person_alone(app: App) -> None:
 async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None:
     """The history shows an Undo for the confirmation first, and then for the change before it."""
     place = app.slack.place()
@@ -350,6 +350,14 @@ async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None
     assert "Osaka" in await contents(app, place)
 
 
+async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:
+    """A command in a channel cannot know the thread, and says where to ask instead."""
+    place = app.slack.place(channel="public")
+    await app.ask(place, "<@BOT> I love ramen")
+    assert (await forget(app, place, "this thread"))["text"] == say("en", "forget_thread_unknown")
+
+
+async def test_a_period_covers_the_person_alone(app: App) -> None:
     """One person's button forgets nothing of another who said something at the same time."""
     ann, bo = app.slack.place(), app.slack.place()
     await app.form(await app.ask(ann, "I love ramen"))

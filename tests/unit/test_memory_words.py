@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import DM, PUBLIC, InvalidNamespace, Memory, Person, folded, matching, memory_view
+from memory import (
+    DM,
+    PUBLIC,
+    InvalidNamespace,
+    Memory,
+    Person,
+    matching,
+    memory_view,
+    search_words,
+)
 from memory.store.memories import checked, person_range, read
+from memory.store.words import folded
 
 ALICE = Person("T1", "U1")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -116,6 +126,38 @@ def test_matching_of_whole_words(words: str, found: bool) -> None:
     """A word is no part of a longer one; in Japanese, which has no spaces, it may be."""
     carpet = memory(content={"fact": "I have a carpet, AWSに興味があります"}, sources=[])
     assert matching([carpet], words, whole_words=True) == ([carpet] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("C++", ["C++", "Rust, C++11"]),
+        ("Ｃ＋＋", ["C++", "Rust, C++11"]),
+        ("c#", ["C#が好き"]),
+        ("c", ["C++", "C#が好き", "Rust, C++11"]),
+        ("C++ cooking", []),
+        ("🍜", ["好き🍜です"]),
+        ("☕️", ["☕ in the morning"]),
+        ("on", []),
+        ("R&D", ["works in R&D"]),
+        ("+ ramen", ["ramen"]),
+        ("#ramen", ["ramen"]),
+    ],
+)
+def test_names_with_symbols_and_short_words(words: str, found: list[str]) -> None:
+    """C++, C# and emoji are names of their own; a word of one or two letters is no part of one."""
+    facts = [
+        *("C++", "C#が好き", "Rust, C++11", "onions", "cooking"),
+        *("好き🍜です", "☕ in the morning", "works in R&D", "ramen"),
+    ]
+    memories = [memory(content={"fact": fact}) for fact in facts]
+    assert [one.content["fact"] for one in matching(memories, words)] == found
+
+
+@pytest.mark.parametrize(("words", "none"), [("🍜", False), ("?!", True), ("　", True)])
+def test_what_has_no_words(words: str, none: bool) -> None:
+    """An emoji can be looked for; punctuation and white space cannot."""
+    assert (search_words(words) == []) is none
 
 
 def test_the_other_things_of_one_message_do_not_match() -> None:
