@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from memory import Memory, MessageKey
+from memory import MessageKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +44,17 @@ class Period:
         )
 
 
-def is_from_period(memory: Memory, period: Period, messages: set[MessageKey]) -> bool:
-    """Say whether a memory comes from a period; `messages` are those of its turns.
+def is_from_period(
+    said: Collection[MessageKey], at: datetime, period: Period, messages: set[MessageKey]
+) -> bool:
+    """Say whether a memory or a question comes from a period; `messages` are those of its turns.
 
-    One that was said at other times, too, comes from each of them.
+    `said` are the messages that it comes from; without any, `at` decides. What was said at other
+    times, too, comes from each of them.
     """
-    if memory.source_messages:
-        return any(
-            key in messages or period.holds(_seconds(key[1])) for key in memory.source_messages
-        )
-    return period.holds(memory.created_at.timestamp())
+    if said:
+        return any(key in messages or period.holds(_seconds(key[1])) for key in said)
+    return period.holds(at.timestamp())
 
 
 def _seconds(ts: str) -> float:

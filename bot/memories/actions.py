@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from uuid import UUID
 
 from bot.conversation.callbacks import FormNow, UpdateNotices
 from bot.conversation.history import (
@@ -57,6 +58,7 @@ from memory import (
     list_memories,
     matching,
     memory_view,
+    open_questions,
     person_transaction,
     recall_memories,
     search_words,
@@ -210,8 +212,13 @@ class MemoryActions:
         """Forget everything about the person."""
         return await self.forget(person, language, None)
 
-    async def taken_back(self, person: Person, changes: Sequence[Change]) -> None:
-        """Undo what was stored of a message a moment ago; of what was new no trace is left."""
+    async def taken_back(
+        self, person: Person, changes: Sequence[Change], questions: Collection[UUID]
+    ) -> None:
+        """Undo what was stored of a message a moment ago; of what was new no trace is left.
+
+        `questions` are the ids of those that it alone left open.
+        """
         try:
             ids = [change.id for change in changes]
             undone = await undo_changes(self.pool, self.embedder, person, ids)
@@ -220,8 +227,9 @@ class MemoryActions:
         else:
             if len(undone) < len(ids):
                 log.warning("%d change(s) could not be undone", len(ids) - len(undone))
-        if new := [change.reference for change in changes if change.before is None]:
-            await forget(self.pool, person, new)
+        new = [change.reference for change in changes if change.before is None]
+        if new or questions:
+            await forget(self.pool, person, new, questions=questions)
 
     async def brought_back(self, person: Person, language: Language, token: str) -> Payload:
         """Undo a forget: once, and within ten minutes."""
@@ -262,7 +270,7 @@ class MemoryActions:
         """
         if period.thread is None and period.until is None:
             period = replace(period, until=datetime.now(UTC).timestamp())
-        memories, messages = await self.of_period(person, period)
+        memories, _, messages = await self.of_period(person, period)
         if not memories and not messages:
             return ephemeral_payload(say(language, "forget_period_none"))
         found = _among(await list_memories(self.pool, person), memories)
@@ -272,18 +280,31 @@ class MemoryActions:
         """Forget what a button names; pressing it twice does no harm."""
         period = Period.from_value(value)
         with transaction_timeout(FORGETTING_SECONDS):
-            memories, _ = await self.of_period(person, period)
+            memories, questions, _ = await self.of_period(person, period)
         references = [memory.reference for memory in memories]
-        return await self.forget(person, language, references, period)
+        return await self.forget(person, language, references, period, questions)
 
-    async def of_period(self, person: Person, period: Period) -> tuple[list[Memory], int]:
-        """Return the memories that come from a period, and how many messages are stored of it."""
+    async def of_period(
+        self, person: Person, period: Period
+    ) -> tuple[list[Memory], list[UUID], int]:
+        """Return the memories and the ids of the questions that come from a period.
+
+        The number is that of its messages that are stored, in a turn or in a question.
+        """
         async with person_transaction(self.pool, person) as connection:
             messages, with_text = await messages_in(connection, person, period)
-        memories = await list_memories(self.pool, person)
-        return [
-            memory for memory in memories if is_from_period(memory, period, messages)
-        ], with_text
+        memories = [
+            one
+            for one in await list_memories(self.pool, person)
+            if is_from_period(one.source_messages, one.created_at, period, messages)
+        ]
+        questions = [
+            one
+            for one in await open_questions(self.pool, person, outdated=True)
+            if is_from_period(one.messages, one.at, period, messages)
+        ]
+        with_text += sum(messages.isdisjoint(one.messages) for one in questions)
+        return memories, [one.id for one in questions], with_text
 
     async def forget(
         self,
@@ -291,16 +312,18 @@ class MemoryActions:
         language: Language,
         references: list[str] | None,
         period: Period | None = None,
+        questions: Collection[UUID] = (),
     ) -> Payload:
         """Forget these memories, or with None everything; return what was, with its Undo.
 
-        `period`: what the person said in it is deleted, too.
+        `period`: what the person said in it is deleted, too, and so are these open `questions`.
         """
         with transaction_timeout(FORGETTING_SECONDS):
             done = await forget(
                 self.pool,
                 person,
                 references,
+                questions=questions,
                 blank_texts=partial(
                     blank_texts, person=person, period=period, update_notices=self.update_notices
                 ),

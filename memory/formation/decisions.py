@@ -18,7 +18,7 @@ from memory.formation.verdict_rules import asks_first, end_of, refusal
 from memory.formation.verdicts import SensitivePolicy, Verdict
 from memory.model.namespace import Namespace
 from memory.model.schemas import LEVEL_FIELDS, level, subject, thing
-from memory.store.memories import Memory, RowKey
+from memory.store.memories import Memory, MessageKey, RowKey
 from memory.store.rows import with_source
 
 
@@ -45,11 +45,13 @@ class NewQuestion:
 
     `asks` says what a yes does. ``store`` has no `row`: the question is whether to remember `value`
     at all. `narrow` is the key, in the own namespace, of the memory that supersedes a wider `row`.
+    `messages` are those that the question is asked because of.
     """
 
     asks: Literal["replace", "remove", "widen", "store"]
     row: Memory | None
     value: dict[str, Any] | None
+    messages: tuple[MessageKey, ...]
     narrow: str | None = None
 
 
@@ -104,6 +106,11 @@ def _entry(wider: Memory) -> dict[str, Any]:
     return {"audience": wider.namespace.audience, "key": wider.key}
 
 
+def _messages(proposal: ProposedWrite) -> tuple[MessageKey, ...]:
+    words = proposal.evidence.words
+    return ((words.channel, words.ts),) if words.channel and words.ts else ()
+
+
 class _Run:
     """The memories of the own namespace while the proposals are applied in order."""
 
@@ -119,6 +126,7 @@ class _Run:
             (row.kind, thing(row.kind, row.content)): key for key, row in self._stored.items()
         }
         self._wider: dict[str, Memory] = {}
+        self._said: dict[str, tuple[MessageKey, ...]] = {}
         self._refused: list[RefusedProposal] = []
         self._questions: list[NewQuestion] = []
 
@@ -179,6 +187,7 @@ class _Run:
     ) -> None:
         old = self._values.get(key) or _taken_over(supersedes)
         value = self._value(proposal, verdict, old, content)
+        self._said[key] = (*self._said.get(key, ()), *_messages(proposal))
         if supersedes is not None:
             entry = _entry(supersedes)
             others = [e for e in old.get("supersedes") or [] if e != entry]
@@ -231,7 +240,8 @@ class _Run:
         if supersedes is not None:
             value["supersedes"] = [_entry(supersedes)]
         asks: Literal["replace", "store"] = "replace" if row else "store"
-        self._questions.append(NewQuestion(asks=asks, row=row, value=value))
+        messages = _messages(proposal)
+        self._questions.append(NewQuestion(asks=asks, row=row, value=value, messages=messages))
 
     def _supersede(
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, asks: bool
@@ -262,7 +272,10 @@ class _Run:
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, *, asks: bool
     ) -> None:
         if asks:
-            self._questions.append(NewQuestion(asks="remove", row=row, value=None))
+            messages = _messages(proposal)
+            self._questions.append(
+                NewQuestion(asks="remove", row=row, value=None, messages=messages)
+            )
             return
         value = self._values[row.key]
         superseded = [
@@ -294,7 +307,11 @@ class _Run:
     def _widenings(self, changes: Sequence[StoredChange]) -> list[NewQuestion]:
         return [
             NewQuestion(
-                asks="widen", row=wide, value=one.value if one.after else None, narrow=one.key
+                asks="widen",
+                row=wide,
+                value=one.value if one.after else None,
+                narrow=one.key,
+                messages=self._said.get(one.key, ()),
             )
             for one in changes
             if (wide := self._wider.get(one.key)) and one.action != "confirmed"

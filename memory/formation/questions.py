@@ -19,14 +19,16 @@ from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store import rows
-from memory.store.memories import Memory
+from memory.store.dependents import QUESTION_MESSAGES
+from memory.store.memories import Memory, MessageKey
 from memory.store.unit_of_work import Change, Step, commit_steps
 
 OPEN_DAYS = 14
 
 QuestionAnswer: TypeAlias = Literal["yes", "no", "both"]
 _COLUMNS: LiteralString = (
-    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at, expires_at"
+    "id, kind, audience, key, narrow_audience, narrow_key, before, after, at, expires_at,"
+    f" {QUESTION_MESSAGES} AS messages"
 )
 
 
@@ -36,7 +38,8 @@ class Question:
 
     ``replace``: replace `before` with `after`? ``remove``: remove it? ``widen``: apply a change
     made in a narrower audience to this memory too (`after` None: remove it)? ``store``: remember
-    `after` (`before` has empty content)? `before` and `after` are whole stored values.
+    `after` (`before` has empty content)? `before` and `after` are whole stored values. `messages`
+    are those that it was asked because of.
     """
 
     id: UUID
@@ -47,6 +50,7 @@ class Question:
     after: dict[str, Any] | None
     at: datetime
     expires_at: datetime
+    messages: tuple[MessageKey, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -77,8 +81,8 @@ async def ask(
         )
         stored = await connection.execute(
             "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key,"
-            " narrow_audience, narrow_key, before, after, expires_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " narrow_audience, narrow_key, before, after, messages, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             f" RETURNING {_COLUMNS}",
             (
                 uuid4(),
@@ -91,6 +95,7 @@ async def ask(
                 one.narrow,
                 Jsonb(before),
                 Jsonb(one.value) if one.value else None,
+                Jsonb([{"channel": channel, "ts": ts} for channel, ts in one.messages]),
                 datetime.now(UTC) + timedelta(days=OPEN_DAYS),
             ),
         )
@@ -131,21 +136,30 @@ def _question(person: Person, record: DictRow) -> Question:
         key=record["key"],
         before=record["before"],
         after=record["after"],
+        messages=tuple(
+            (str(one["channel"]), str(one["ts"]))
+            for one in record["messages"] or ()
+            if one.get("channel") and one.get("ts")
+        ),
         at=record["at"],
         expires_at=record["expires_at"],
     )
 
 
-async def open_questions(pool: Pool, person: Person) -> list[Question]:
-    """Return the open questions, oldest first; without those whose memory has changed since."""
+async def open_questions(pool: Pool, person: Person, *, outdated: bool = False) -> list[Question]:
+    """Return the open questions, oldest first.
+
+    Those whose memory has changed since are left out, unless `outdated`: an Undo may bring the
+    memory's earlier content back.
+    """
     found = await person_statement(
         pool,
         person,
         f"SELECT {_COLUMNS} FROM memory_questions q WHERE team_id = %s AND user_id = %s"
-        " AND expires_at > now() AND (kind = 'store' OR EXISTS (SELECT FROM store"
+        " AND expires_at > now() AND (%s OR kind = 'store' OR EXISTS (SELECT FROM store"
         " WHERE store.prefix = %s || '.' || q.audience AND store.key = q.key"
         " AND store.value->'content' = q.before->'content')) ORDER BY at, id",
-        (person.team_id, person.user_id, person.prefix),
+        (person.team_id, person.user_id, outdated, person.prefix),
     )
     return [_question(person, record) for record in found]
 
@@ -155,9 +169,9 @@ async def answer_question(
 ) -> list[Change]:
     """Apply the person's answer and delete the question; return the changes that it made.
 
-    ``both`` keeps both memories for ``replace`` and means ``no`` for the other kinds. Raises
-    `ChangeGone` (answered, forgotten or expired), `ChangedSince` (the memory has changed; the
-    question is deleted) and `EmbeddingsUnavailable` (the question stays open).
+    ``both`` keeps both memories for ``replace``, means ``yes`` for ``store`` and ``no`` for the
+    other kinds. Raises `ChangeGone` (answered, forgotten or expired), `ChangedSince` (the memory
+    has changed; the question is deleted) and `EmbeddingsUnavailable` (the question stays open).
     """
     async with person_transaction(pool, person) as connection:
         record = await _open(connection, person, question_id)
@@ -168,7 +182,7 @@ async def answer_question(
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         record = await _open(connection, person, question_id)
         await _drop(connection, person, question_id)
-        if answer == "no" or (answer == "both" and question.asks != "replace"):
+        if answer == "no" or (answer == "both" and question.asks in ("remove", "widen")):
             await pool.changed(connection, person, removed=False)
             return []
         if question.asks == "store":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -16,21 +16,30 @@ from memory.model.namespace import Person
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
+from memory.store.dependents import QUESTION_MESSAGES
 from memory.store.ledger import Entry, entries_of
 from memory.store.memories import Memory, RowKey, ends_at
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Source: TypeAlias = Mapping[str, Any]
+_ASKED: LiteralString = (
+    f"team_id = %(team)s AND user_id = %(user)s AND {QUESTION_MESSAGES} @> %(message)s"
+)
 
 
 async def is_source(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> bool:
-    """Return whether the message is a source of any of the person's memories.
+    """Return whether a memory of the person comes from the message, or an open question.
 
     Within the caller's `person_transaction`.
     """
-    return bool(await rows.from_message(connection, person, channel, ts))
+    if await rows.from_message(connection, person, channel, ts):
+        return True
+    found = await connection.execute(
+        f"SELECT FROM memory_questions WHERE {_ASKED} LIMIT 1", _message(person, channel, ts)
+    )
+    return await found.fetchone() is not None
 
 
 async def source_deleted(
@@ -45,9 +54,10 @@ async def source_deleted(
     """Remove a deleted message from the sources of the person's memories.
 
     A memory without another source is deleted. For one with other sources, the changes that came
-    from the message are undone and those of other sources stay. Open questions that quote the
-    message are deleted. `in_commit` is awaited with the changes, in the transaction. Raises
-    `EmbeddingsUnavailable`, with nothing changed.
+    from the message are undone and those of other sources stay. Open questions that were asked
+    because of the message are deleted; one whether to replace a memory that is deleted becomes one
+    whether to remember what was to replace it. `in_commit` is awaited with the changes, in the
+    transaction. Raises `EmbeddingsUnavailable`, with nothing changed.
     """
     return await _without(pool, embedder, person, channel, ts, lambda _: False, in_commit)
 
@@ -103,7 +113,11 @@ async def _without(
         wider = {key for row in said for key in row.superseded_rows}
         current = await rows.reread(connection, said[0].namespace, [], wider) if wider else []
         values = {row.row_key: row.value for row in current}
-        return [_step(row, gone, entries[row.key], values) for row in said]
+        steps = [_step(row, gone, entries[row.key], values) for row in said]
+        removed = [step.key for step in steps if step.after is None]
+        if removed and await _ask_to_remember(connection, person, removed):
+            await pool.changed(connection, person, removed=False)
+        return steps
 
     return await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
 
@@ -111,13 +125,35 @@ async def _without(
 async def _drop_questions(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> bool:
-    """Delete the open questions that quote a message; return whether there were any."""
+    """Delete the questions asked because of a message; return whether there were any."""
     dropped = await connection.execute(
-        "DELETE FROM memory_questions WHERE team_id = %s AND user_id = %s"
-        " AND after->'sources' @> %s",
-        (person.team_id, person.user_id, Jsonb([{"channel": channel, "ts": ts}])),
+        f"DELETE FROM memory_questions WHERE {_ASKED}", _message(person, channel, ts)
     )
     return dropped.rowcount > 0
+
+
+def _message(person: Person, channel: str, ts: str) -> dict[str, Any]:
+    return {**person.ids, "message": Jsonb([{"channel": channel, "ts": ts}])}
+
+
+async def _ask_to_remember(
+    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str]
+) -> bool:
+    """Ask of memories that are deleted whether to store what was to replace them.
+
+    Returns whether there were such questions; they keep their ids.
+    """
+    changed = await connection.execute(
+        "UPDATE memory_questions SET kind = 'store', key = gen_random_uuid()::text,"
+        " before = jsonb_build_object('kind', before->'kind', 'content', '{}'::jsonb),"
+        " after = after || jsonb_build_object('sources', COALESCE((SELECT jsonb_agg(one)"
+        " FROM jsonb_array_elements(after->'sources') one"
+        " WHERE NOT before->'sources' @> jsonb_build_array(one)), '[]'))"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND kind = 'replace'"
+        " AND key = ANY(%(keys)s)",
+        {**person.ids, "keys": list(keys)},
+    )
+    return changed.rowcount > 0
 
 
 def _step(

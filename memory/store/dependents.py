@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -18,11 +19,15 @@ from memory.store.undo_payload import UndoPayload
 
 # By table, the condition that selects the rows of some memories by key. A ``widen`` question also
 # quotes the narrower memory whose key it has, a ``store`` question the memory it would supersede.
+# Questions are also selected by their ids.
 DEPENDENT_ROWS: Mapping[Table, LiteralString] = {
     "memory_changes": "key = ANY(%(keys)s)",
     "memory_questions": "(key = ANY(%(keys)s) OR narrow_key = ANY(%(keys)s) OR kind = 'store'"
-    " AND jsonb_path_query_array(after, '$.supersedes[*].key') ?| %(keys)s)",
+    " AND jsonb_path_query_array(after, '$.supersedes[*].key') ?| %(keys)s"
+    " OR id = ANY(%(questions)s::uuid[]))",
 }
+QUESTION_MESSAGES: LiteralString = "COALESCE(messages, after->'sources')"
+"""The messages that a question was asked because of: a JSON array of channel and ts."""
 _OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR "
 
 
@@ -60,19 +65,27 @@ def keys_of(references: Sequence[str]) -> list[str]:
     return [key for _, _, key in (reference.partition("/") for reference in references)]
 
 
-def _whose(person: Person, keys: Sequence[str] | None) -> dict[str, Any]:
+def _whose(
+    person: Person, keys: Sequence[str] | None, questions: Collection[UUID]
+) -> dict[str, Any]:
     whole = None if keys is None else list(keys)
-    return {**person.ids, "keys": whole}
+    return {**person.ids, "keys": whole, "questions": list(questions)}
 
 
 async def read_dependents(
-    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    keys: Sequence[str] | None,
+    questions: Collection[UUID] = (),
 ) -> UndoPayload:
-    """Return the ledger entries and questions of memories; of all memories if `keys` is None."""
+    """Return the ledger entries and questions of memories; of all memories if `keys` is None.
+
+    `questions` are the ids of further questions.
+    """
     payload = UndoPayload()
     for table, of_keys in DEPENDENT_ROWS.items():
         lines, vectors = await read_lines(
-            connection, table, f"{_OF}{of_keys})", _whose(person, keys)
+            connection, table, f"{_OF}{of_keys})", _whose(person, keys, questions)
         )
         payload.rows[table] = lines
         if vectors:
@@ -81,11 +94,16 @@ async def read_dependents(
 
 
 async def delete_dependents(
-    connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str] | None
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    keys: Sequence[str] | None,
+    questions: Collection[UUID] = (),
 ) -> None:
     """Delete what `read_dependents` returns."""
     for table, of_keys in DEPENDENT_ROWS.items():
-        await connection.execute(f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys))
+        await connection.execute(
+            f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys, questions)
+        )
 
 
 def earlier_contents(

@@ -96,14 +96,16 @@ async def forget(
     person: Person,
     references: Sequence[str] | None,
     *,
+    questions: Collection[UUID] = (),
     blank_texts: BlankTexts | None = None,
 ) -> Forgotten:
     """Delete memories: rows, vectors, ledger entries, questions, and the texts of `blank_texts`.
 
     `references` are `Memory.reference`s of this person; None means all memories. A memory that was
     moved since is found by its key. Unknown references and those of other people match nothing. If
-    only the ledger still has a memory, its entries are deleted. Runs in one transaction, under a
-    lock that stops formation for this person.
+    only the ledger still has a memory, its entries are deleted. `questions` are the ids of open
+    questions to delete besides those about these memories. Runs in one transaction, under a lock
+    that stops formation for this person.
     """
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
@@ -113,7 +115,7 @@ async def forget(
         if references is not None:
             keys = [*keys_of(references), *(row["key"] for row in stored)]
             keys += await earlier_keys(connection, person, stored)
-        payload = await read_dependents(connection, person, keys)
+        payload = await read_dependents(connection, person, keys, questions)
         memories = [read(row) for row in stored]
         # In a thread: reading thousands of entries takes tenths of a second.
         known = memories + await asyncio.to_thread(earlier_contents, payload, memories, person)
@@ -127,7 +129,7 @@ async def forget(
         undo = await _store_undo(connection, person, stored, payload)
         # ON DELETE CASCADE deletes the vectors and expiries of the rows.
         await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
-        await delete_dependents(connection, person, keys)
+        await delete_dependents(connection, person, keys, questions)
         messages = {key for memory in known for key in memory.source_messages}
         await _store_forgotten_messages(
             connection, person, undo, messages.union(*map(_message_keys, payload.texts))

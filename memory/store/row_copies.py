@@ -40,7 +40,7 @@ SHAPES: Mapping[Table, _Shape] = {
     "memory_questions": _Shape(
         (
             *("id", "team_id", "user_id", "kind", "audience", "key", "narrow_audience"),
-            *("narrow_key", "before", "after", "at", "expires_at"),
+            *("narrow_key", "before", "after", "messages", "at", "expires_at"),
         )
     ),
 }

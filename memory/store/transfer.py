@@ -72,8 +72,8 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
         questions = await _all(
             connection,
             person,
-            "SELECT id, kind, audience, key, narrow_audience, narrow_key, before, after, at,"
-            " expires_at FROM memory_questions",
+            "SELECT id, kind, audience, key, narrow_audience, narrow_key, before, after, messages,"
+            " at, expires_at FROM memory_questions",
             "at, id",
         )
         forgotten = await _all(

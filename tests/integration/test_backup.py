@@ -585,6 +585,7 @@ NO_WORDS = {
     },
     "memory_questions": {
         *("team_id", "user_id", "kind", "audience", "key", "narrow_audience", "narrow_key"),
+        "messages",
     },
     "operator_actions": {"operator", "action", "team_id", "user_id", "host", "outcome"},
     "prompt_changes": {"team_id", "action"},

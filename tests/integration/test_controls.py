@@ -25,7 +25,7 @@ from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
-from memory import Person, person_transaction, transaction
+from memory import Person, open_questions, person_transaction, transaction
 from playground.blocks import view_errors
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change
@@ -531,6 +531,64 @@ async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     assert await app.memories(said.person) == []
     assert withheld(app, said)
     assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
+
+
+async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
+    """A question of a message that is not to be remembered goes; one of another message stays."""
+    place = app.slack.place()
+    said = await app.ask(place, "I live in Osaka")
+    await app.form(said)
+    [memory] = await app.memories(said.person)
+
+    def moved(city: str) -> tuple[str, dict[str, Any]]:
+        content = {"kind": "UserFact", "fact": f"I live in {city}", "topic": "home"}
+        given = {"action": "update", "id": memory.key, "content": content}
+        return "memory_change", {**given, "evidence": f"I live in {city}"}
+
+    forget = ("memory_settings", {"action": "do_not_remember", "scope": "this_message"})
+    app.script_calls(moved("Tokyo"), forget)
+    secret = await app.ask(place, "I live in Tokyo. But don't remember this.")
+    asked, done = app.outputs()
+    assert ("asked" in asked, done["done"]) == (True, True)
+    assert await open_questions(app.pool, said.person) == []
+    assert withheld(app, secret)
+    app.script_calls(moved("Kyoto"))
+    await app.ask(place, "I live in Kyoto")
+    [question] = await open_questions(app.pool, said.person)
+    app.script_calls(moved("Kyoto"), forget)
+    await app.ask(place, "I live in Kyoto. But don't remember this.")
+    assert await open_questions(app.pool, said.person) == [question]
+
+
+@pytest.mark.parametrize("how", ["message", "command"])
+async def test_questions_of_a_forgotten_period_go_with_it(app: App, how: str) -> None:
+    """The question that quotes what is forgotten goes, and returns with Undo; others stay."""
+    place = app.slack.place()
+    said = await app.ask(place, "I live in Osaka")
+    await app.form(said)
+    began = datetime.now(UTC)
+    if how == "message":
+        asked = await app.ask(place, "I live in Tokyo")
+        await app.form(asked)
+        period = Period(thread=asked.thread)
+    else:
+        await app.wiring.slash_commands.adding.added(
+            said.person, "en", "I live in Tokyo", place.channel
+        )
+        period = Period.between(began, None)
+    [question] = await open_questions(app.pool, said.person)
+    actions = app.wiring.memory_actions
+    other = Period.between(began - timedelta(days=2), began - timedelta(days=1))
+    await actions.period_forgotten(said.person, "en", other.value())
+    assert await open_questions(app.pool, said.person) == [question]
+    offered = await actions.period_proposed(said.person, "en", period)
+    assert offered["text"] != say("en", "forget_period_none")
+    done = await actions.period_forgotten(said.person, "en", period.value())
+    assert app.rows("SELECT id FROM memory_questions WHERE user_id = %s", place.user) == []
+    assert [m.content["fact"] for m in await app.memories(said.person)] == ["I live in Osaka"]
+    [token] = [e["value"] for b in done["blocks"] for e in b.get("elements", []) if "value" in e]
+    await actions.brought_back(said.person, "en", token)
+    assert await open_questions(app.pool, said.person) == [question]
 
 
 async def test_the_message_before_can_be_meant(app: App) -> None:

@@ -31,10 +31,12 @@ from memory import (
     expire_due,
     forget,
     history,
+    is_source,
     list_memories,
     memory_view,
     move_memory,
     open_questions,
+    person_transaction,
     recall_memories,
     source_deleted,
     source_edited,
@@ -435,18 +437,19 @@ async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
         )
 
 
-async def ask_to_replace(ledger: Ledger, key: str) -> None:
-    """Leave a question whether the memory may be replaced."""
+async def ask_to_replace(ledger: Ledger, key: str, *messages: str) -> None:
+    """Leave a question whether the memory may be replaced; earlier versions stored no messages."""
     [row] = ledger.rows("SELECT value FROM store WHERE key = %s", key)
     new = {**row["value"], "content": food("udon", 70)}
     new["sources"] = [*new["sources"], {"kind": "message", "channel": "D1", "ts": "7.0"}]
     ledger.rows(
         "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, after,"
-        " expires_at) VALUES (%s, 'T1', 'U1', 'replace', 'dm', %s, %s, %s, %s)",
+        " messages, expires_at) VALUES (%s, 'T1', 'U1', 'replace', 'dm', %s, %s, %s, %s, %s)",
         uuid4(),
         key,
         Jsonb(row["value"]),
         Jsonb(new),
+        Jsonb([{"channel": "D1", "ts": ts} for ts in messages]) if messages else None,
         datetime.now(UTC) + timedelta(days=1),
     )
 
@@ -631,6 +634,72 @@ async def test_a_deleted_message_takes_what_it_alone_said(ledger: Ledger) -> Non
     assert [ts for _, ts in memory.source_messages] == ["1.0", "3.0"]
     assert await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "2.0") == []
     assert await source_deleted(ledger.pool, ledger.embedder, BOB, "D1", "1.0") == []
+
+
+@pytest.mark.parametrize("asks", ["replace", "remove", "widen", "store", "of an earlier version"])
+async def test_a_deleted_message_takes_the_questions_that_it_led_to(
+    ledger: Ledger, asks: str
+) -> None:
+    """A question of any kind goes with the message it was asked because of, and only with it."""
+    match asks:
+        case "of an earlier version":
+            await ask_to_replace(ledger, (await ledger.like("ramen")).key)
+        case "widen":
+            await changed_privately(ledger, ends=True)
+        case _:
+            await meanwhile_edited(ledger, asks)
+    [question] = await open_questions(ledger.pool, ALICE)
+    ts = "7.0" if asks == "of an earlier version" else "2.0"
+    assert question.asks == ("replace" if ts == "7.0" else asks)
+    assert ("D1", ts) in question.messages
+    async with person_transaction(ledger.pool, ALICE) as connection:
+        assert await is_source(connection, ALICE, "D1", ts)
+    if ts == "2.0":
+        await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
+        assert len(ledger.rows("SELECT id FROM memory_questions")) == 1
+    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", ts)
+    assert ledger.rows("SELECT id FROM memory_questions") == []
+    async with person_transaction(ledger.pool, ALICE) as connection:
+        assert not await is_source(connection, ALICE, "D1", ts)
+
+
+async def meanwhile_edited(ledger: Ledger, asks: str) -> None:
+    """Leave a question about a memory of message 1.0, edited while message 2.0 was formed."""
+    public = memory_view(ALICE.namespace(PUBLIC))
+    seen = public if asks == "store" else None
+    [liked] = (await ledger.say("I love soba", ts="1.0", content=food("soba"), seen=seen)).changes
+    said = [TypedMessage(PersonMessage(text="Of soba: so so", channel="D1", ts="2.0"))]
+    store = await UserStore.load(
+        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
+    )
+    await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, liked.reference, food("soba", 60), COMMAND
+    )
+    if asks == "remove":
+        await store.adelete(liked.namespace.parts, liked.key)
+    else:
+        value = {**food("soba", 50), "evidence": "Of soba: so so"}
+        await store.aput(liked.namespace.parts, liked.key, {"kind": liked.kind, "content": value})
+    await store.judge(None)
+    await store.commit(at=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("answer", ["yes", "no", "both"])
+async def test_what_was_to_replace_a_memory_outlives_its_message(
+    ledger: Ledger, answer: Any
+) -> None:
+    """Where the old memory goes with its message, the question is whether to remember the new."""
+    liked = await ledger.like("ramen")
+    await ask_to_replace(ledger, liked.key, "7.0")
+    [asked] = await open_questions(ledger.pool, ALICE)
+    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
+    [question] = await open_questions(ledger.pool, ALICE)
+    assert (question.id, question.asks, question.before["content"]) == (asked.id, "store", {})
+    assert "ramen" not in str(ledger.rows("SELECT before, after FROM memory_questions"))
+    await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+    stored = await list_memories(ledger.pool, ALICE)
+    assert [m.content["food_name"] for m in stored] == ([] if answer == "no" else ["udon"])
+    assert all(m.source_messages == [("D1", "7.0")] for m in stored)
 
 
 async def test_what_was_said_again_stays_whole(ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ from bot.locale import say
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
-from memory import PUBLIC, Person, forget, person_transaction
+from memory import PUBLIC, Person, forget, open_questions, person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -265,6 +265,35 @@ async def test_what_a_tool_stored_follows_a_message_that_is_not_formed_yet(
     assert app.turn(said)["formed_at"] is None
     await hear(app, said, None if how == "deleted" else "Remember nothing")
     assert await app.memories(said.person) == []
+
+
+@pytest.mark.parametrize("how", ["deleted", "edited"])
+@pytest.mark.parametrize("blank", [False, True])
+async def test_what_a_tool_asked_follows_a_message_that_is_not_formed_yet(
+    app: App, how: str, blank: bool
+) -> None:
+    """An edit or a deletion also takes the question that quotes the message."""
+    place = app.slack.place()
+    await ask_of_two_homes(app, place)
+    said = await app.ask(place, "I live in Tokyo")
+    assert app.turn(said)["formed_at"] is None
+    [question] = await open_questions(app.pool, said.person)
+    assert question.messages == ((said.channel_id, said.ts),)
+    if blank:
+        app.rows("UPDATE turns SET question = '', words = '' WHERE question_ts = %s", said.ts)
+    await hear(app, said, None if how == "deleted" else "It rains")
+    assert await open_questions(app.pool, said.person) == []
+    assert len(await app.memories(said.person)) == 1
+
+
+async def ask_of_two_homes(app: App, place: PersonThread) -> None:
+    """Remember where the person lives, and let the model change it with the next message."""
+    first = await app.ask(place, "I live in Osaka")
+    await app.form(first)
+    [memory] = await app.memories(first.person)
+    content = {"kind": "UserFact", "fact": "I live in Tokyo", "topic": "home"}
+    given = {"action": "update", "id": memory.key, "content": content}
+    app.script_calls(("memory_change", {**given, "evidence": "I live in Tokyo"}))
 
 
 async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_along(app: App) -> None:

@@ -25,6 +25,7 @@ from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import PayloadMaker
+from bot.slack.messages import Message
 from bot.users.settings import read_memory_state
 from bot.views.blocks import Payload
 from bot.views.refusals import quoted_sentence_of, refusal_payload
@@ -84,7 +85,7 @@ class Toolbox:
     definitions: Sequence[Definition]
     open_tools: Callable[[], tuple[MemoryTools, ControlTools]]
     own: MemoryActions
-    person: Person
+    message: Message
     before: Sequence[PayloadMaker]
     spend: Spend
     _: KW_ONLY
@@ -159,15 +160,17 @@ class Toolbox:
         output = await controls.call(name, given)
         if controls.switched_off:
             memory.switch_off()
-            # What a tool stored of this message a moment ago goes as well.
-            await self.own.taken_back(self.person, memory.changes)
+            # What a tool stored or asked of this message a moment ago goes as well.
+            this = {(self.message.channel_id, self.message.ts)}
+            asked = [one.id for one in memory.questions if set(one.messages) == this]
+            await self.own.taken_back(self.message.person, memory.changes, asked)
         return output
 
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
         output = await memory.call(name, arguments)
         if used := memory.tokens - spent:
-            await self.spend(self.person.team_id, used)
+            await self.spend(self.message.team_id, used)
         return output
 
 
@@ -234,7 +237,7 @@ def open_tools(
             definitions(message.audience == DM, off),
             tools,
             own,
-            message.person,
+            message,
             [controls.consent_asked] if memory_state.needs_consent_question else [],
             spend,
             keeps_facts=UserFact in schemas,
