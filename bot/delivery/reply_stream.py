@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -296,9 +296,7 @@ class ReplyStream:
 
     async def _end_stream(self, footer_blocks: list[Block]) -> None:
         """Show all that is pending, and end the reply and its tasks. Raises `StreamLost`."""
-        for chunk in [*(self._shown_tasks | self._tasks).values()]:
-            if chunk["status"] == "in_progress":
-                self._add_task({**chunk, "status": "complete"})
+        self._end_tasks(self._shown_tasks | self._tasks)
         try:
             if not await self._flush(last=footer_blocks):
                 raise StreamLost
@@ -307,7 +305,18 @@ class ReplyStream:
             raise StreamLost from error
 
     def _add_task(self, chunk: Chunk) -> None:
-        self._tasks[str(chunk["id"])] = chunk
+        identity = str(chunk["id"])
+        if identity in self._shown_tasks:
+            # Slack adds details to those that the task has.
+            chunk = {name: value for name, value in chunk.items() if name != "details"}
+        self._tasks[identity] = chunk
+
+    def _end_tasks(self, tasks: Mapping[str, Chunk]) -> None:
+        # Slack shows a task that is open when its stream ends as an error.
+        for identity, shown in tasks.items():
+            latest = self._tasks.get(identity, shown)
+            if latest["status"] == "in_progress":
+                self._add_task({**latest, "status": "complete"})
 
     async def _flush(self, *, last: list[Block] | None = None) -> bool:
         """Call Slack until nothing is pending; False where words have to wait.
@@ -358,7 +367,10 @@ class ReplyStream:
             self._pending = f"{fence}\n{self._pending}"
         elif (head := open_table(shown, self._pending)) and len(head) < _MOST_REPEATED:
             self._pending = f"{head}\n{self._pending}"
-        await self._messages.stop(live, text, last=False)
+        self._end_tasks(self._shown_tasks)
+        tasks = [self._tasks.pop(name) for name in self._shown_tasks if name in self._tasks]
+        self._shown_tasks.clear()
+        await self._messages.stop(live, text, tasks=tasks, last=False)
 
     def _cut(self, limit: int) -> str:
         at = limit if len(self._pending) <= limit else break_point(self._pending, limit)

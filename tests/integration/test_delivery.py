@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -178,8 +179,35 @@ async def test_a_search_shows_its_query(sender: Sender) -> None:
         await answer.stream.task(searching)
         [shown] = sender.slack.thread(place)
         assert "weather in Kyoto" in json.dumps(shown)
-        await answer.stream.finish("It rains.")
-    whole(sender.slack, place, "It rains.")
+        await answer.stream.task(replace(searching, state="complete"))
+        await write_until(answer, sender.slack, "chat.appendStream")
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
+    [message] = whole(sender.slack, place, text)
+    [card] = [block for block in message["blocks"] if block["type"] == "task_card"]
+    assert (card["details"], card["status"]) == ("weather in Kyoto", "complete")
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_no_task_is_left_open_in_a_message_that_ends(
+    sender: Sender, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that ends before its answer ends its tasks; the next one shows only new ones."""
+    place = sender.slack.place()
+    async with answering(sender, place) as answer:
+        await answer.stream.task(task("web_search", "in_progress"))
+        await write_until(answer, sender.slack, "chat.appendStream")
+        if told:
+            await answer.stream.task(task("web_search", "complete"))
+        await answer.stream.task(task("memory_search", "in_progress", "t2"))
+        monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 0.0)
+        await write_until(answer, sender.slack, "chat.stopStream")
+        monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 230.0)
+        text = answer.stream.received_text + "end."
+        await answer.stream.finish(text)
+    first, last = whole(sender.slack, place, text)
+    assert cards(first) == [(say("en", "task_web_search"), "complete")]
+    assert cards(last) == [(say("en", "task_recall"), "complete")]
 
 
 async def test_without_a_stream_no_task_is_missed(sender: Sender) -> None:

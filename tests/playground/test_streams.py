@@ -56,6 +56,39 @@ async def test_tasks_and_blocks_are_chunks(driver: Driver, client: AsyncWebClien
     assert blocks[0]["status"] == "complete"
 
 
+async def test_the_texts_of_a_task_grow(driver: Driver, client: AsyncWebClient) -> None:
+    """Details and output are added to those of the task; its title and status replace them."""
+    stream = await begin(client, await driver.say("hi"))
+    for number, status in (("1", "in_progress"), ("2", "complete")):
+        task = TaskUpdateChunk(
+            id="t1",
+            title=f"t{number}",
+            status=status,
+            details=f"d{number}",
+            output=f"o{number}",
+        )
+        await client.chat_appendStream(**stream, chunks=[task])
+    await client.chat_appendStream(
+        **stream, chunks=[TaskUpdateChunk(id="t1", title="t2", status="complete")]
+    )
+    await client.chat_stopStream(**stream)
+    [card] = (await driver.messages())[-1]["blocks"]
+    assert (card["title"], card["status"]) == ("t2", "complete")
+    assert (card["details"], card["output"]) == ("d1d2", "o1o2")
+
+
+@pytest.mark.parametrize("status", ["pending", "in_progress"])
+async def test_an_open_task_of_a_stopped_stream_is_an_error(
+    driver: Driver, client: AsyncWebClient, status: str
+) -> None:
+    """A stream that is stopped shows a task that it left open as failed."""
+    task = TaskUpdateChunk(id="t1", title="Recall", status=status)
+    stream = await begin(client, await driver.say("hi"), chunks=[task])
+    assert [block["status"] for block in (await driver.messages())[-1]["blocks"]] == [status]
+    await client.chat_stopStream(**stream)
+    assert [block["status"] for block in (await driver.messages())[-1]["blocks"]] == ["error"]
+
+
 _TASK = {"type": "task_update", "id": "1", "title": "Recall", "status": "in_progress"}
 _CONTENT: dict[str, Json] = {
     "markdown_text": {"markdown_text": "words"},
