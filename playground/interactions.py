@@ -15,7 +15,7 @@ from playground.posting import Posting
 from playground.records import Channel, Json, Message, User, View
 from playground.rich_text import as_read
 from playground.views import Views
-from playground.violations import UNSEEN, Violations
+from playground.violations import Violations
 from playground.workspace import Workspace
 
 TRIGGER_SECONDS = 3.0
@@ -126,7 +126,10 @@ class Interactions:
         return delivery
 
     def respond(self, target: ResponseUrl, content: Json) -> Message | None:
-        """Post, replace or delete as an ack or a response_url body says."""
+        """Post, replace or delete as an ack or a response_url body says.
+
+        An ephemeral message is shown at the channel's root, whatever the body says of a thread.
+        """
         original = target.message
         if content.get("delete_original") and original is not None:
             self._posting.delete(original)
@@ -141,15 +144,12 @@ class Interactions:
             )
             return original
         channel = self._workspace.channel(target.channel)
-        thread_ts = content.get("thread_ts") or target.thread_ts
         if content.get("response_type") == "in_channel":
+            thread_ts = content.get("thread_ts") or target.thread_ts
             return self._posting.by_app(
                 channel, shown, thread_ts=thread_ts, metadata=content.get("metadata")
             )
-        message = self._posting.ephemeral(channel, target.user, shown, thread_ts=thread_ts)
-        if message.unseen:
-            self._violations.add("a response URL", [UNSEEN])
-        return message
+        return self._posting.ephemeral(channel, target.user, shown, thread_ts=None)
 
     async def click(
         self,

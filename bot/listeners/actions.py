@@ -128,7 +128,8 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         name = _name(action, clicks)
         if not in_modal(body):
             work = partial(_payload, clicks[name], action)
-            await responder.respond(body, respond, work, replace=name not in _BELOW_REPLY)
+            replace = name not in _BELOW_REPLY
+            await responder.respond(body, respond, work, replace=replace, client=client)
             return
         filled = partial(_view, clicks[name], clicks_in_modals.get(name), action)
         await responder.fill(body, client, body["view"]["id"], filled)

@@ -44,12 +44,14 @@ def register(
         await responder.respond(command, respond, partial(_typed, commands.forget, command))
 
     @app.message_shortcut(REMEMBER_THIS)
-    async def remember(ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:
+    async def remember(
+        ack: AsyncAck, respond: AsyncRespond, client: AsyncWebClient, body: dict[str, Any]
+    ) -> None:
         await ack()
         channel = str((body.get("channel") or {}).get("id") or "")
         message = body.get("message") or {}
         work = partial(commands.adding.pointed_at, channel=channel, message=message)
-        await responder.respond(body, respond, work)
+        await responder.respond(body, respond, work, client=client)
 
     @app.global_shortcut(MY_MEMORIES)
     async def my_memories(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from bot.home.publisher import HomePublisher
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.ephemeral import show_in_thread
 from bot.slack.messages import installation_team
 from bot.slack.payloads import UNREADABLE
 from bot.users.profiles import Profiles
@@ -97,15 +98,17 @@ class Responder:
         work: PayloadHandler,
         *,
         replace: bool = False,
+        client: AsyncWebClient | None = None,
     ) -> None:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
 
         With None nothing is sent. A payload with ``replace_original`` says for itself whether it
         takes the place of what was clicked; a failure never does. App Home is published again, with
-        the answer where the click was. With ``stays`` the message stays.
+        the answer where the click was. With ``stays`` the message stays. With a `client`, what
+        takes no place is shown in the thread of the click.
         """
         with self._counted():
-            await self._respond(body, respond, work, replace=replace)
+            await self._respond(body, respond, work, replace=replace, client=client)
 
     async def fill(
         self,
@@ -185,7 +188,13 @@ class Responder:
                 self._idle.set()
 
     async def _respond(
-        self, body: Mapping[str, Any], respond: AsyncRespond, work: PayloadHandler, *, replace: bool
+        self,
+        body: Mapping[str, Any],
+        respond: AsyncRespond,
+        work: PayloadHandler,
+        *,
+        replace: bool,
+        client: AsyncWebClient | None,
     ) -> None:
         person = person_of(body)
         language = await self._profiles.language(person)
@@ -207,9 +216,8 @@ class Responder:
         if replace:
             # In a direct message the clicked message may be an ordinary one: it keeps its kind.
             payload = {name: value for name, value in payload.items() if name != "response_type"}
-        # A shortcut has no container: it comes with the message itself.
-        elif thread_ts := (body.get("container") or body.get("message") or {}).get("thread_ts"):
-            payload = {**payload, "thread_ts": thread_ts}
+        elif client is not None and await show_in_thread(client, body, payload):
+            return
         if respond.response_url is None:
             log.warning("an answer was not shown: the click was in a view")
             return

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.locale import Language
-from bot.slack.client import NOTICE_METADATA, retry_on_rate_limit
+from bot.logs import fault
+from bot.slack.client import NOTICE_METADATA, SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.messages import Message
 from memory import Person
+
+log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 300.0
 
@@ -25,6 +29,34 @@ def ephemeral_thread(thread_ts: str, *, has_reply: bool) -> str | None:
     Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
     """
     return thread_ts if has_reply else None
+
+
+async def show_in_thread(
+    client: AsyncWebClient, body: Mapping[str, Any], payload: Mapping[str, Any]
+) -> bool:
+    """Show the answer to a click or shortcut in the thread that `body` names, to its person alone.
+
+    Return False where it names none, or Slack refuses: the app is not in that conversation. A
+    response URL takes a thread only for what the whole channel sees.
+    Source: https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread
+    """
+    # A shortcut has no container: it comes with the message itself.
+    thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
+    channel = (body.get("channel") or {}).get("id")
+    if not (thread_ts and channel):
+        return False
+    try:
+        await client.chat_postEphemeral(
+            channel=channel,
+            user=body["user"]["id"],
+            thread_ts=thread_ts,
+            text=payload["text"],
+            blocks=payload["blocks"],
+        )
+    except SLACK_FAULTS as error:
+        log.info("an answer was not shown in its thread: %s", error_code(error) or fault(error))
+        return False
+    return True
 
 
 async def show_privately(

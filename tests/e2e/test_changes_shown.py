@@ -270,6 +270,17 @@ def test_an_answer_is_rated(world: World) -> None:
 
 
 @pytest.mark.one_mode
+def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World) -> None:
+    """Where the app may not write in the thread, a click is answered at the channel's root."""
+    ann = PersonScreen(world, world.human())
+    message = world.ask(ann.human, "hello").messages[-1]
+    [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
+    world.slack_fault("chat.postEphemeral", error="not_in_channel")
+    ann.click(message, action_id="feedback", block_id=block["block_id"], value="positive")
+    assert "thread_ts" not in ann.alone(say("en", "feedback_thanks"))
+
+
+@pytest.mark.one_mode
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     """A menu opens a form; what is wrong is said at its field; what is right can be undone."""
     ann = PersonScreen(world, world.human())

@@ -126,6 +126,33 @@ async def test_an_ephemeral_is_its_persons_alone(
     assert await driver.messages(general) == []
 
 
+async def test_only_an_answer_to_all_is_shown_in_the_thread(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
+    """A response URL takes `thread_ts` for the whole channel; one person sees it at the root."""
+
+    @app.action("forget")
+    async def forget(ack: Any, body: Json, respond: Any) -> None:
+        await ack()
+        thread_ts = body["container"]["thread_ts"]
+        for kind in ("ephemeral", "in_channel"):
+            await respond(text=kind, response_type=kind, thread_ts=thread_ts)
+
+    await connect(app)
+    general, aya = await driver.channel(), await driver.user()
+    root = await app.client.chat_postMessage(channel=general, text="Hello")
+    posted = await app.client.chat_postMessage(
+        channel=general, thread_ts=root["ts"], text="Forget?", blocks=[FORGET]
+    )
+    click = {"user": aya, "channel": general, "message_ts": posted["ts"], "action_id": "forget"}
+    await driver.post("actions", **click)
+    answers = (await driver.messages(general))[-2:]
+    assert [(one["text"], one.get("thread_ts")) for one in answers] == [
+        ("ephemeral", None),
+        ("in_channel", root["ts"]),
+    ]
+
+
 async def test_feedback_and_menus_carry_their_choice(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
