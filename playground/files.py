@@ -4,6 +4,7 @@ import base64
 import mimetypes
 import re
 import time
+from http import HTTPStatus
 from urllib.parse import quote
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from playground.workspace import NotFoundError, Workspace
 
 DOWNLOAD = "url_private"
 """The method name of faults of downloads."""
+_ORIGIN = "files-origin"
 FILE_BYTES = 15 * 1024 * 1024
 _PLAIN = re.compile(r"[^\w.() -]")
 
@@ -81,7 +83,8 @@ class FileRoutes:
     def add(self, app: web.Application) -> None:
         """Add the routes."""
         app.router.add_post("/upload/v1/{ticket}", self.upload)
-        app.router.add_get("/files-pri/{file}/{path:.+}", self.for_app)
+        for place in ("files-pri", _ORIGIN):
+            app.router.add_get(f"/{place}/{{file}}/{{path:.+}}", self.for_app)
         app.router.add_get("/_playground/files/{file}", self.for_person)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
@@ -108,7 +111,10 @@ class FileRoutes:
         return web.Response(text=f"OK - {file.size}")
 
     async def for_app(self, request: web.Request) -> web.StreamResponse:
-        """Return a file that the app can see; redirect a request without access to sign-in."""
+        """Return a file that the app can see; redirect a request without access to sign-in.
+
+        A fault with the status 302 redirects to an address that needs the token again.
+        """
         team, _, file_id = request.match_info["file"].partition("-")
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         slack, _ = self._slack.workspaces.caller(bearer, {"team_id": team})
@@ -116,6 +122,9 @@ class FileRoutes:
         if not allowed or team != slack.workspace.identity.team_id:
             raise web.HTTPFound("/")
         fault = slack.faults.take(DOWNLOAD)
+        if fault is not None and fault.status == HTTPStatus.FOUND:
+            file_and_path = request.path.removeprefix("/").partition("/")[2]
+            raise web.HTTPFound(f"/{_ORIGIN}/{file_and_path}")
         if fault is not None and fault.status:
             after = {"Retry-After": str(fault.retry_after)} if fault.retry_after else None
             return web.Response(status=fault.status, text="a fault on order", headers=after)

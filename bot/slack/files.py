@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _SECONDS = 60.0
 _CHUNK_BYTES = 65_536
+_MOST_REDIRECTS = 3
 # Where Slack keeps files. Source: `url_private` at https://docs.slack.dev/reference/objects/file-object
 _HOSTS = (".slack.com", ".slack-gov.com", ".slack-edge.com", ".slack-files.com")
 _FORBIDDEN = frozenset(
@@ -162,25 +163,39 @@ class SlackFiles:
 async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> bytes:
     headers = {"Authorization": f"Bearer {token}"}
     try:
-        # A token that may not read the file is redirected to a page to sign in.
-        async with _session(client, "GET", url, headers=headers, allow_redirects=False) as answer:
-            if 300 <= answer.status < 400 or answer.status in (401, 403):
-                raise FileScopeMissing
-            if answer.status == 429:
-                raise _Limited(seconds_to_wait(answer.headers))
-            if answer.status >= 500:
-                raise FileNotNow
-            if answer.status != 200:
-                raise FileUnreadable
-            content = bytearray()
-            async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-                content += chunk
-                if len(content) > most:
-                    raise FileUnreadable
-            return bytes(content)
+        for _ in range(1 + _MOST_REDIRECTS):
+            async with _session(
+                client, "GET", url, headers=headers, allow_redirects=False
+            ) as answer:
+                if not 300 <= answer.status < 400:
+                    return await _content(answer, most)
+                # In Enterprise Grid to another host of Slack's, which wants the token again.
+                url = urljoin(url, answer.headers.get("Location", ""))
+                if not _is_slacks(client, url):
+                    raise FileScopeMissing
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         log.warning("a file was not read: %s", fault(error))
         raise FileNotNow from error
+    raise FileUnreadable
+
+
+async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    if answer.status == 429:
+        raise _Limited(seconds_to_wait(answer.headers))
+    if answer.status >= 500:
+        raise FileNotNow
+    # No file that is read is HTML: a token that may not read it is sent on to a page to sign in.
+    signing_in = answer.status == 200 and answer.content_type == "text/html"
+    if signing_in or answer.status in (401, 403):
+        raise FileScopeMissing
+    if answer.status != 200:
+        raise FileUnreadable
+    content = bytearray()
+    async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+        content += chunk
+        if len(content) > most:
+            raise FileUnreadable
+    return bytes(content)
 
 
 async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:

@@ -1,10 +1,12 @@
 """The part of the control API for faults, raw events, delivery and settings."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from typing import Literal
 
 from playground.control.input import BadRequestError, Input
 from playground.faults import Fault
+from playground.files import DOWNLOAD
 from playground.records import Json, new_id
 from playground.sessions import settle_sessions
 from playground.slack import Slack
@@ -58,8 +60,9 @@ class Admin:
         )
         if fault.times is not None and fault.times < 1:
             raise BadRequestError("times must be at least 1, or null for no end.")
-        if fault.status and not 400 <= fault.status <= 599:
-            raise BadRequestError("status must be an error: 400 to 599.")
+        redirect = (fault.method, fault.status) == (DOWNLOAD, HTTPStatus.FOUND)
+        if fault.status and not (redirect or 400 <= fault.status <= 599):
+            raise BadRequestError("status must be an error: 400 to 599; of url_private also 302.")
         if sum(map(bool, (fault.error, fault.status, fault.drop))) > 1:
             raise BadRequestError("A fault has one of error, status and drop.")
         if not (fault.error or fault.status or fault.drop or fault.delay_ms):

@@ -216,6 +216,19 @@ async def test_a_file_is_waited_for(app: App, method: str, fault: dict[str, Any]
     assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
 
 
+@pytest.mark.parametrize(("hops", "read"), [(1, True), (3, True), (4, False)])
+async def test_a_download_is_followed_to_slack(app: App, hops: int, read: bool) -> None:
+    """Where Slack sends a download on, as Enterprise Grid does, the token is sent again."""
+    place = app.slack.place()
+    identity = uploaded(app, place, "cat.png", PNG)
+    app.slack.fault("url_private", status=302, times=hops)
+    message = await sent(app, place, "What is in it?", file_ids=[identity])
+    if read:
+        assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
+    else:
+        assert say("en", "files_gone", names="`cat.png`") in reply(app, message)
+
+
 async def running_thread(app: App, messages: int) -> tuple[PersonThread, Message]:
     """Let a person write in a channel, then ask the app under it; nothing is answered yet."""
     place = app.slack.place(channel="public", text="The release is called Kingfisher.")

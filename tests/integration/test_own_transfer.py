@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.importing import Importer
-from bot.slack.files import FileUnreadable, SlackFiles
+from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
+from bot.slack.installations import Installations
 from bot.users.quotas import Quotas, read_prices
 from bot.views.import_export import not_an_export
 from memory import (
@@ -25,6 +28,7 @@ from playground.blocks import view_errors
 from tests.conftest import ROOT
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.loopback import Handler, ThreadServer
 
 PAGE = (ROOT / "docs" / "reference" / "export.md").read_text("utf-8")
 EXAMPLE = PAGE.partition("```json\n")[2].partition("```")[0]
@@ -132,6 +136,34 @@ async def test_the_token_goes_to_slack_only(app: App) -> None:
         await files.read(app.slack.team_id, f"{base}/page/js/words.js", most=10)
     with pytest.raises(FileUnreadable):
         await files.read(app.slack.team_id, f"{base}/no-such-page", most=1_000_000)
+
+
+async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
+    """A download that is sent on to another host, or answered by a page, lacks the scope."""
+    tokens: list[str | None] = []
+
+    class Elsewhere(Handler):
+        def respond(self) -> None:
+            tokens.append(self.headers["authorization"])
+            self.answer(HTTPStatus.OK, "text/plain", b"x")
+
+    class Slacks(Handler):
+        def respond(self) -> None:
+            if self.path.endswith("page"):
+                self.answer(HTTPStatus.OK, "text/html; charset=utf-8", b"<html>")
+                return
+            self.send_response(HTTPStatus.FOUND)
+            self.send_header("location", elsewhere.url if self.path == "/out" else "/page")
+            self.end_headers()
+
+    with closing(ThreadServer(Elsewhere)) as elsewhere, closing(ThreadServer(Slacks)) as slack:
+        installations = Installations(app.slack.installations().find, base_url=f"{slack.url}/api/")
+        for path in ("out", "in", "page"):
+            with pytest.raises(FileScopeMissing):
+                await SlackFiles(installations).read(
+                    app.slack.team_id, f"{slack.url}/{path}", most=99
+                )
+    assert tokens == []
 
 
 async def test_what_is_no_export_is_said(app: App) -> None:

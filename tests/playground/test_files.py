@@ -147,6 +147,26 @@ async def test_a_form_hands_a_file_over(granted: Manifest) -> None:
         assert status == 400
 
 
+async def test_a_download_can_have_two_hops(granted: Manifest) -> None:
+    """As in Enterprise Grid: the address that a download is sent on to needs the token again."""
+    async with serve(granted) as slack, aiohttp.ClientSession() as session:
+        driver = Driver(slack.url, session)
+        content = base64.b64encode(TEXT).decode()
+        made = await driver.post("files", user=await driver.user(), name="a.txt", content=content)
+        await driver.say("look", file_ids=[made["id"]])
+        [file] = (await driver.messages())[0]["files"]
+        await driver.post("faults", method="url_private", status=302)
+        bearer = {"Authorization": f"Bearer {BOT_TOKEN}"}
+        first = file["url_private_download"]
+        async with session.get(first, headers=bearer, allow_redirects=False) as answer:
+            target = f"{slack.url}{answer.headers['Location']}"
+        assert (answer.status, target != first) == (302, True)
+        async with session.get(target, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (302, "/")
+        async with session.get(target, headers=bearer, allow_redirects=False) as answer:
+            assert await answer.read() == TEXT
+
+
 async def test_a_file_is_sent_with_a_message(granted: Manifest) -> None:
     """It comes with the message's event, the app downloads it, and it can be sent once."""
     async with serve(granted) as slack, aiohttp.ClientSession() as session:
