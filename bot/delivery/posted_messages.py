@@ -109,7 +109,7 @@ class PostedMessages:
         self._outbox = outbox
         self._confirm = confirm
         # Usually ended: the reply to a message that was edited, or a notice. If one still streams,
-        # because its worker died, its first update or deletion gets `streaming_state_conflict`.
+        # because its worker died, Slack refuses its first update or deletion.
         self.posted = [PostedMessage(ts, live=False) for ts in outbox.times]
         self._ready: asyncio.Task[bool] | None = None
         self._recording: asyncio.Task[None] | None = None

@@ -36,6 +36,8 @@ _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
+_MAY_STREAM = frozenset({"cant_delete_message", "streaming_state_conflict"})
+
 CONVERSATION_GONE = frozenset(
     {"channel_not_found", "is_archived", "not_in_channel", "thread_not_found"}
 )
@@ -235,16 +237,21 @@ async def delete_message(
 ) -> None:
     """Delete a message of the app; one that still streams is ended first.
 
-    Raises what `retry_on_rate_limit` raises.
+    Slack refuses both a stream and what may never be deleted with `cant_delete_message`. Raises
+    what `retry_on_rate_limit` raises.
 
-    Source: https://docs.slack.dev/reference/methods/chat.update, `streaming_state_conflict`
+    Source: https://docs.slack.dev/reference/methods/chat.delete
     """
     delete = partial(client.chat_delete, channel=channel, ts=ts)
     try:
         await retry_on_rate_limit(delete, seconds=seconds)
     except SlackApiError as error:
-        if error_code(error) != "streaming_state_conflict":
+        if error_code(error) not in _MAY_STREAM:
             raise
         stop = partial(client.chat_stopStream, channel=channel, ts=ts)
-        await retry_on_rate_limit(stop, seconds=seconds)
+        try:
+            await retry_on_rate_limit(stop, seconds=seconds)
+        except SlackApiError as refused:
+            if error_code(refused) != "message_not_in_streaming_state":
+                raise
         await retry_on_rate_limit(delete, seconds=seconds)

@@ -103,14 +103,14 @@ def update(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
-    """chat.delete."""
+    """chat.delete; a live stream has to be stopped first."""
     channel = call.channel(member=False)
     message = call.message(channel)
     if message.body.get("user") != call.bot.id:
         raise SlackError("cant_delete_message")
     call.slack.posting.settle(message, call.slack.settings.stream_seconds)
     if message.stream == "live":
-        raise SlackError("streaming_state_conflict")
+        raise SlackError("cant_delete_message")
     call.slack.posting.delete(message)
     return {"channel": channel.id, "ts": message.ts}
 

@@ -288,7 +288,7 @@ async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> Non
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: streaming_state_conflict", because="The stream whose ts was lost still runs."
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
 async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -> None:
     """Where the question was deleted, what nobody noted of its answer does not stay either."""

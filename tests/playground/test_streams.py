@@ -230,6 +230,15 @@ async def test_a_live_stream_is_not_updated(driver: Driver, client: AsyncWebClie
     assert (await driver.messages())[-1]["text"] == "whole"
 
 
+async def test_a_live_stream_is_not_deleted(driver: Driver, client: AsyncWebClient) -> None:
+    """chat.delete refuses a live stream; after stopStream it works."""
+    stream = await begin(client, await driver.say("hi"), markdown_text="half")
+    assert await error_of(client, "chat.delete", stream) == "cant_delete_message"
+    await client.chat_stopStream(**stream)
+    await client.chat_delete(**stream)
+    assert [message["text"] for message in await driver.messages()] == ["hi"]
+
+
 async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncWebClient) -> None:
     """All appends of one stream together have the limit too."""
     stream = await begin(client, await driver.say("hi"), markdown_text="x" * 8_000)
