@@ -85,7 +85,7 @@ def migrate(
     address = address_of(conninfo)
     with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
         lock_migrations(connection)
-        _refuse_restoring(connection.execute(_RESTORING).fetchone())
+        refuse_restoring(connection)
         create_app_role(connection)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS kioku_migrations"
@@ -118,6 +118,11 @@ def lock_migrations(connection: Connection[DictRow]) -> None:
     statement = "SELECT pg_try_advisory_lock(%s) AS taken"
     while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
         time.sleep(_MIGRATION_POLL_SECONDS)
+
+
+def refuse_restoring(connection: Connection[DictRow]) -> None:
+    """Raise `DatabaseNotReady` where a restore has begun and not ended."""
+    _refuse_restoring(connection.execute(_RESTORING).fetchone())
 
 
 def _refuse_restoring(row: DictRow | None) -> None:

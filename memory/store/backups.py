@@ -25,6 +25,7 @@ from memory.postgres.migrate import (
     lock_migrations,
     memory_migrations,
     migrate,
+    refuse_restoring,
 )
 from memory.postgres.roles import Login, create_app_role
 
@@ -108,6 +109,7 @@ class BackupTables:
 def back_up(conninfo: str, file: Path, tables: BackupTables, progress: Progress) -> None:
     """Write the database, as of one moment, to a file with mode 600. Raises `BackupError`."""
     with _connect(conninfo) as connection, replacing(file) as part:
+        refuse_restoring(connection)
         connection.execute("UPDATE kioku_backup SET begun_at = now()")
         archive = Archive(part, conninfo, connection.info.server_version // 10_000)
         archive.dump([pattern.replace("%", "*") for pattern in tables.omitted], progress)
@@ -117,15 +119,12 @@ def list_existing(conninfo: str, file: Path, tables: BackupTables) -> None:
     """Write the list of existing rows, as of one moment. Raises `BackupError`."""
     with _connect(conninfo) as connection, replacing(file) as part, part.open("wb") as out:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        refuse_restoring(connection)
         [row] = connection.execute("SELECT now() AS at, key::text FROM kioku_backup").fetchall()
         out.write(_line(_FORMAT, row["at"].isoformat(), _sha256(row["key"])))
         selected = [
-            (
-                table["name"],
-                table["columns"],
-                f"SELECT {', '.join(table['columns'])} FROM {table['name']}",
-            )
-            for table in _tables(connection, tables)
+            (one["name"], one["columns"], f"SELECT {', '.join(one['columns'])} FROM {one['name']}")
+            for one in _tables(connection, tables)
         ]
         digests = [f"SELECT {one.digest} FROM {one.table}" for one in (*TEXTS, *tables.texts)]
         for name, columns, rows in (

@@ -2,7 +2,7 @@
 
 ``python systemd.py FOLDER PROGRAM …``: FOLDER is the root below which a page was followed. A unit's
 environment files and command are used as written, its sandbox is not. Other programs, such as
-apt-get, are only noted in ``FOLDER/noted``.
+apt-get, are only noted in ``FOLDER/noted``. A timer that runs is an empty file in FOLDER.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def main(folder: Path, program: str, arguments: list[str]) -> int:
         return 0
     verb, *rest = [one for one in arguments if one != "--now"]
     if verb in ("start", "enable"):
-        return _start(folder, rest[0])
+        return max(_start(folder, unit) for unit in rest)
     if verb in ("stop", "disable"):
-        return _stop(folder, rest[0])
+        return max(_stop(folder, unit) for unit in rest)
     return int(verb != "daemon-reload")
 
 
@@ -51,6 +51,10 @@ def _environment(files: list[Path]) -> dict[str, str]:
 
 def _start(folder: Path, unit: str) -> int:
     """Run a oneshot unit to its end; start another and wait until it says that it is ready."""
+    if unit.endswith(".timer"):
+        timer = folder / _UNITS / unit
+        (folder / unit).touch()
+        return int(not (timer.exists() and timer.with_suffix(".service").exists()))
     text = (folder / _UNITS / f"{unit}.service").read_text("utf-8")
     pairs = [line.partition("=")[::2] for line in text.splitlines() if "=" in line]
     here = [(name, value.replace(" /", f" {folder}/")) for name, value in pairs]
@@ -75,6 +79,9 @@ def _start(folder: Path, unit: str) -> int:
 
 def _stop(folder: Path, unit: str) -> int:
     """End a unit's process as systemd does, and wait for its end."""
+    if unit.endswith(".timer"):
+        (folder / unit).unlink()
+        return 0
     written = folder / f"{unit}.pid"
     pid = int(written.read_text())
     os.kill(pid, signal.SIGTERM)

@@ -17,7 +17,7 @@ import pytest
 
 from memory import EmbeddedPostgres
 from memory.postgres.embedded.programs import find_binaries
-from tests.conftest import ROOT, json_server
+from tests.conftest import ROOT, json_server, login_of
 from tests.deploy.test_image import context_files, postgres_port
 from tests.e2e.messages import Json, markdown
 from tests.loopback import free_port
@@ -25,7 +25,8 @@ from tests.soak.workspace import Workspace, until
 
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
 UNINSTALL = ROOT / "docs" / "how-to" / "uninstall.md"
-UNITS = ("kioku", "kioku-migrate")
+UNITS = ("kioku", "kioku-migrate", "kioku-backup", "kioku-backup-list")
+TIMERS = ("kioku-backup", "kioku-backup-list")
 STANDS_FOR = ("systemctl", "systemd-run", "apt-get", "journalctl")
 SECONDS = 60
 # Points of `systemd-analyze security`, of 100: below 20 it says "OK".
@@ -107,6 +108,7 @@ def server(folder: Path, port: str) -> Iterator[tuple[Server, EmbeddedPostgres]]
     for name in ("copy", "etc/systemd/system", "var/backups"):
         (folder / name).mkdir(parents=True)
     units = [f"deploy/systemd/{unit}.service" for unit in UNITS]
+    units += [f"deploy/systemd/{timer}.timer" for timer in TIMERS]
     for name in [*context_files(), *units, ".env.example"]:
         target = folder / "copy" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -156,12 +158,14 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
         workspace = Workspace(slack)
         answered(workspace, "ramen")
         machine.follow(page["Back up"])
+        assert {path.stem for path in tmp_path.glob("*.timer")} == set(TIMERS)
         assert all(
             (tmp_path / "var/backups" / f"kioku.{end}").stat().st_size for end in ("dump", "list")
         )
         machine.follow(page["Upgrade"])
         answered(workspace, "sushi")
         machine.follow(page["Restore"])
+        assert {path.stem for path in tmp_path.glob("*.timer")} == set(TIMERS)
         with psycopg.connect(postgres.dsn("kioku")) as owner:
             [(asked,)] = owner.execute("SELECT string_agg(question, ' ') FROM turns")
         assert "ramen" in asked
@@ -179,6 +183,8 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
         machine.follow(page["Remove it"])
         assert not (tmp_path / "opt/kioku").exists()
         assert not (tmp_path / "etc/kioku").exists()
+        assert list((tmp_path / "etc/systemd/system").iterdir()) == []
+        assert list(tmp_path.glob("*.timer")) == []
         with psycopg.connect(postgres.dsn()) as owner:
             left = owner.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'kioku_%'")
             assert left.fetchall() == []
@@ -187,6 +193,27 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
                 owner.execute(statement.encode())
     noted = (tmp_path / "noted").read_text("utf-8").splitlines()
     assert {line.split()[0] for line in noted} == set(STANDS_FOR)
+
+
+def test_the_units_of_backups_connect_as_the_owner(database: str, tmp_path: Path) -> None:
+    """Each writes its file; the user of `kioku run` could not."""
+    for name in ("opt/kioku/venv/bin", "etc/kioku", "etc/systemd/system", "var/backups"):
+        (tmp_path / name).mkdir(parents=True)
+    kioku = tmp_path / "opt/kioku/venv/bin/kioku"
+    kioku.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m bot "$@"\n')
+    kioku.chmod(0o755)
+    (tmp_path / "etc/kioku/kioku.env").write_text(f"DATABASE_URL={login_of(database)}\n")
+    (tmp_path / "etc/kioku/owner.env").write_text(f"DATABASE_OWNER_URL={database}\n")
+    for timer in TIMERS:
+        unit = ROOT / "deploy" / "systemd" / f"{timer}.service"
+        shutil.copy(unit, tmp_path / "etc/systemd/system")
+    start = ("tests/deploy/systemd.py", str(tmp_path), "systemctl", "start", *TIMERS)
+    done = subprocess.run(
+        [sys.executable, *start], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    names = [path.name for path in (tmp_path / "var/backups").iterdir()]
+    assert sorted(names) == ["kioku.dump", "kioku.list"]
 
 
 def answered(workspace: Workspace, food: str) -> None:
@@ -222,8 +249,11 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         # Nothing is installed there where this test runs.
         made = text.replace("/opt/kioku/venv/bin/kioku", sys.executable)
         (tmp_path / f"{unit}.service").write_text(made)
+    for timer in TIMERS:
+        shutil.copy(ROOT / "deploy" / "systemd" / f"{timer}.timer", tmp_path)
     if tool:
         units = [str(tmp_path / f"{unit}.service") for unit in UNITS]
+        units += [str(tmp_path / f"{timer}.timer") for timer in TIMERS]
         valid = subprocess.run(
             [tool, "verify", "--man=no", *units], capture_output=True, text=True, check=False
         )

@@ -394,7 +394,9 @@ def test_an_interrupted_restore_serves_nobody_and_is_continued(
         owner.execute("SET ROLE kioku_app")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             owner.execute("SELECT 1 FROM store")
-    for command in (("migrate",), ("status",)):
+    # A backup or a list that is written now would have what the restore is about to delete.
+    backups = (("backup", "kioku.dump"), ("backup", "--ids", "kioku.list"))
+    for command in (("migrate",), ("status",), *backups):
         assert refused(backed_up, empty_database, *command) == (
             "A restore was interrupted or is still running: run the same `kioku restore` again."
         )
