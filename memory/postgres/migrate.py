@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from memory.postgres.roles import (
 from memory.postgres.rotation import Conninfo, address_of, connection_class
 
 _CONNECT_SECONDS = 30
+_CREATE_TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
+_LANGGRAPH_TABLES = ("store", "store_migrations", "store_vectors", "vector_migrations")
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
 # A table that exists while a backup is being restored.
@@ -68,6 +71,12 @@ def memory_migrations() -> list[Migration]:
     return packaged_migrations("memory.postgres", prefix="memory")
 
 
+def created_tables(steps: Iterable[Migration]) -> set[str]:
+    """Return the names of the tables that `steps`, LangGraph and this module create."""
+    found = {name for step in steps for name in _CREATE_TABLE.findall(step.statements)}
+    return {"kioku_migrations", *_LANGGRAPH_TABLES, *found}
+
+
 def migrate(
     conninfo: Conninfo,
     space: EmbeddingSpace,
@@ -92,18 +101,19 @@ def migrate(
             " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
+        steps = [*memory_migrations(), *migrations]
         done: list[str] = []
         if "langgraph/store" not in applied:
             _create_langgraph_store(address, space)
             _record(connection, "langgraph/store", done)
-        for step in [*memory_migrations(), *migrations]:
+        for step in steps:
             if step.name not in applied and step.name not in done:
                 with connection.transaction():
                     connection.execute(step.statements)
                     for name in (step.name, *step.includes):
                         _record(connection, name, done)
         # Before what may raise, and in each run: an earlier one may have ended before this line.
-        grant_rows(connection)
+        grant_rows(connection, created_tables(steps))
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
         if login is not None:

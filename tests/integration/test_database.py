@@ -119,6 +119,21 @@ async def test_new_tables_are_granted(database: str) -> None:
         await connection.execute("INSERT INTO more DEFAULT VALUES")
 
 
+def test_tables_of_others_are_not_granted(empty_database: str) -> None:
+    """In a database that something else uses, too, the role gets Kioku's tables and no other."""
+    closed = (
+        "SELECT relname FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'v')"
+        " AND NOT has_table_privilege('kioku_app', oid, 'SELECT')"
+    )
+    owner_rows(empty_database, "CREATE TABLE accounts (id bigint GENERATED ALWAYS AS IDENTITY)")
+    owner_rows(empty_database, "CREATE VIEW balances AS TABLE accounts")
+    migrate(empty_database, SPACE)  # as a program without Slack does, whose tables have no sequence
+    migrate(empty_database, SPACE, migrations())
+    others = {"accounts", "accounts_id_seq", "balances"}
+    assert {row["relname"] for row in owner_rows(empty_database, closed)} == others
+
+
 async def test_new_tables_are_granted_after_a_run_that_failed(database: str) -> None:
     """A run that refuses the embedding model has applied its steps; the next one applies none."""
     step = Migration("bot/9999_more", "CREATE TABLE more (id bigint GENERATED ALWAYS AS IDENTITY)")

@@ -23,7 +23,7 @@ from memory import (
     memory_migrations,
     migrate,
 )
-from memory.postgres.migrate import _create_langgraph_store
+from memory.postgres.migrate import _create_langgraph_store, created_tables
 from memory.postgres.roles import grant_rows
 from tests.conftest import ROOT, SPACE, fresh_database, login_of
 from tests.integration.test_offboarding import Database
@@ -100,7 +100,7 @@ def schemas(postgres: EmbeddedPostgres) -> Iterator[list[str]]:
             with psycopg.connect(growing, autocommit=True, row_factory=dict_row) as owner:
                 for name in sorted(line, key=list(STEPS).index):
                     apply(owner, STEPS[name])
-                grant_rows(owner)
+                grant_rows(owner, created_tables(STEPS.values()))
             names.append(f"upgrade_{number}")
             copy(postgres, growing, names[-1])
             filled(postgres.dsn(names[-1]))
