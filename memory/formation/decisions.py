@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -146,29 +146,30 @@ class _Run:
         elif proposal.removes:
             self._remove(proposal, verdict, row, asks=asks or row.content != target.content)
         elif row.content != target.content:
-            self._ask(proposal, verdict, row, {**row.content, **proposal.values})
+            self._ask(proposal, verdict, row, proposal.over(row.content))
         elif asks and proposal.values:
             hidden = level(row.kind, row.content) == 0
             known = None if hidden else row
-            self._ask(proposal, verdict, known, {**row.content, **proposal.values})
+            self._ask(proposal, verdict, known, proposal.over(row.content))
         else:
             current = self._values.get(row.key) or row.value
-            self._merge(proposal, verdict, row.key, {**current["content"], **proposal.values})
+            self._merge(proposal, verdict, row.key, proposal.over(current["content"]))
 
     def _take_new(self, proposal: ProposedWrite, verdict: Verdict | None, asks: bool) -> None:
         key = self._keys.get((proposal.kind, thing(proposal.kind, proposal.content)))
         value = self._values.get(key) if key is not None else None
         if key is not None and value is not None:
+            proposal = replace(proposal, by_name=True)
             row = self._stored.get(key)
             if row is not None and not proposal.removes:
                 # It was stored after the verdict was asked for.
-                self._ask(proposal, verdict, row, {**row.content, **proposal.values})
+                self._ask(proposal, verdict, row, proposal.over(row.content))
             elif row is not None:
                 self._remove(proposal, verdict, row, asks=True)
             elif proposal.removes:
                 self._values[key] = None
             else:
-                self._merge(proposal, verdict, key, {**value["content"], **proposal.values})
+                self._merge(proposal, verdict, key, proposal.over(value["content"]))
             return
         if proposal.removes:
             self.refuse(proposal, "nothing_to_remove")
@@ -259,10 +260,10 @@ class _Run:
             self.refuse(proposal, "wider_audience")
             return
         if narrow is not None and not narrow.hides:
-            self._ask(proposal, verdict, narrow, {**narrow.content, **proposal.values})
+            self._ask(proposal, verdict, narrow, proposal.over(narrow.content))
             return
         known = self._values.get(key) if narrow is None else None
-        content = {**(known["content"] if known else row.content), **proposal.values}
+        content = proposal.over(known["content"] if known else row.content)
         if asks:
             self._ask(proposal, verdict, None, content, supersedes=row)
         else:

@@ -93,17 +93,26 @@ class ProposedWrite:
     removes: bool
     by_name: bool = False
     in_excess: bool = False
+    schema: type[BaseModel] | None = None
 
     @property
     def values(self) -> dict[str, Any]:
-        """The new or changed fields; only a patch of the row can set a field to None."""
+        """The new or changed fields; only a patch of the row can set one to None or its default."""
         patches = self.target is not None and not self.by_name
         old = self.target.content if self.target else {}
+        unsaid = _defaults(self.schema) if self.by_name else {}
         return {
             name: value
             for name, value in self.content.items()
             if value != old.get(name) and (value is not None or patches)
+            if name not in unsaid or value != unsaid[name]
         }
+
+    def over(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a stored content with `values`, without fields that its kind no longer has."""
+        any_field = self.schema is None or self.schema.model_config.get("extra") == "allow"
+        kept = {k: v for k, v in content.items() if any_field or k in self.content}
+        return {**kept, **self.values}
 
     def refused(self, reason: Reason) -> RefusedProposal:
         """Return this proposal as refused."""
@@ -202,6 +211,7 @@ def _read(
         evidence=evidence,
         target=target,
         removes=level(kind, content) == 0,
+        schema=schema,
     )
     quoted = [evidence.text, *texts(content)]
     if any(holds_secret(text) or is_redacted(text) for text in quoted):
@@ -211,6 +221,13 @@ def _read(
     if proposal.removes and evidence.words.removal_proposed:
         return proposal.refused("asked_already")
     return proposal
+
+
+def _defaults(schema: type[BaseModel] | None) -> dict[str, Any]:
+    """Return the fields of a kind that have a default, with it."""
+    if schema is None:
+        return {}
+    return schema.model_construct().model_dump(mode="json", include=set(schema.model_fields))
 
 
 def _removal(

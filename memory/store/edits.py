@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -59,7 +59,7 @@ def validated(
     schema = next((one for one in schemas if one.__name__ == kind), None)
     if schema is None:
         raise InvalidContent({"kind": "unknown"})
-    given = {k: v for k, v in clean_content(content, None).items() if v not in ("", None)}
+    given = _given(content)
     refused = _refused_by_field(given, schema)
     try:
         whole = schema.model_validate(given).model_dump(mode="json")
@@ -70,6 +70,20 @@ def validated(
     if level(kind, whole) == 0:
         raise InvalidContent({LEVEL_FIELDS[kind]: "ended"})
     return whole
+
+
+def _given(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that have a value; empty texts count as missing."""
+    return {k: v for k, v in clean_content(content, None).items() if v not in ("", None)}
+
+
+def _over(
+    stored: Mapping[str, Any], whole: Mapping[str, Any], names: Container[str]
+) -> dict[str, Any]:
+    """Return `whole`; of its fields those that are not in `names` are as stored, if they are."""
+    return {
+        name: value if name in names else stored.get(name, value) for name, value in whole.items()
+    }
 
 
 def _refused_by_field(given: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, str]:
@@ -117,8 +131,7 @@ async def add_memory(
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         for one in await rows.reread(connection, namespace, [kind], []):
             if same_thing(kind, one.content, whole):
-                given = {name: value for name, value in whole.items() if value is not None}
-                return [_edited(one, {**one.content, **given}, source)]
+                return [_edited(one, _over(one.content, whole, _given(content)), source)]
         value = {
             "kind": kind,
             "content": whole,
@@ -164,8 +177,8 @@ async def edit_memory(
         whole = validated(current.kind, content, schemas)
         if seen is not None and seen != current.updated_at:
             base = await content_at(connection, person, key, seen)
-            own = {name: value for name, value in whole.items() if value != base.get(name)}
-            whole = {**current.content, **own}
+            own = {name for name, value in whole.items() if value != base.get(name)}
+            whole = _over(current.content, whole, own)
         return [_edited(current, whole, source)]
 
     return await _one(pool, embedder, person, [namespace], decide)

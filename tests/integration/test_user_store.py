@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage
@@ -18,6 +18,7 @@ from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, register_schemas
 from memory.postgres.database import Pool
+from memory.store.edits import add_memory
 from memory.store.rows import rows_within
 from tests.conftest import owner_rows
 
@@ -32,7 +33,16 @@ class Pastime(BaseModel):
     text: str
 
 
-SCHEMAS = register_schemas([UserFoodPreference, UserTechInterest, Pastime])
+class Book(BaseModel):
+    """A kind with defaults that are not None; `author` was once called `writer`."""
+
+    title: str
+    author: str | None = None
+    tags: list[str] = Field(default_factory=list)
+    finished: bool = False
+
+
+SCHEMAS = register_schemas([UserFoodPreference, UserTechInterest, Pastime, Book])
 
 
 def said(*messages: str) -> list[TypedMessage]:
@@ -257,6 +267,53 @@ async def test_a_wider_memory_that_is_superseded_meanwhile(
         ("replace", 50) if level else ("store", 90)
     )
     assert stored(person_store.database)[(DM, "narrow")] == narrow
+
+
+@pytest.mark.parametrize("formed", [True, False])
+async def test_a_default_is_not_what_the_person_said(
+    person_store: PersonStore, formed: bool
+) -> None:
+    """Of a known thing that is said again, fields at their default stay as they are stored."""
+    known = {"title": "Dune", "writer": "F. H.", "tags": ["sand"], "finished": True}
+    put(person_store.database, OWN, "a", {"kind": "Book", "content": known})
+    told = {"title": "dune", "author": "Herbert"}
+    if formed:
+        store = await person_store.load("Dune is by Herbert")
+        content = {**Book(title="dune", author="Herbert").model_dump(), "evidence": "by Herbert"}
+        await store.aput(OWN.parts, "new", {"kind": "Book", "content": content})
+        await person_store.commit(store)
+    else:
+        source = {"kind": "command", "channel": "D1", "ts": "9.0"}
+        pool, embedder = person_store.pool, person_store.embedder
+        await add_memory(pool, embedder, OWN, "Book", told, source, schemas=SCHEMAS)
+    [value] = stored(person_store.database).values()
+    assert value["content"] == {**told, "tags": ["sand"], "finished": True}
+
+
+async def test_two_new_memories_of_one_thing(person_store: PersonStore) -> None:
+    """Two new memories about one thing in a run are one: a default takes nothing back."""
+    store = await person_store.load("I finished Dune", "Dune is by Herbert")
+    for name, said_of, text in (
+        ("new", Book(title="Dune", finished=True), "I finished Dune"),
+        ("newer", Book(title="Dune", author="Herbert"), "Dune is by Herbert"),
+    ):
+        content = {**said_of.model_dump(), "evidence": text}
+        await store.aput(OWN.parts, name, {"kind": "Book", "content": content})
+    await person_store.commit(store)
+    [value] = stored(person_store.database).values()
+    assert (value["content"]["author"], value["content"]["finished"]) == ("Herbert", True)
+
+
+async def test_a_patch_sets_a_default(person_store: PersonStore) -> None:
+    """A patch names the field: it also sets one back to its default."""
+    known = Book(title="Dune", finished=True).model_dump()
+    put(person_store.database, OWN, "a", {"kind": "Book", "content": known})
+    store = await person_store.load("I have not finished Dune")
+    content = {**known, "finished": False, "evidence": "I have not finished Dune"}
+    await store.aput(OWN.parts, "a", {"kind": "Book", "content": content})
+    await person_store.commit(store)
+    [value] = stored(person_store.database).values()
+    assert value["content"] == {**known, "finished": False}
 
 
 async def test_kinds_without_a_level(person_store: PersonStore) -> None:
