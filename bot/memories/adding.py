@@ -251,7 +251,8 @@ class MemoryAdder:
                 (person.team_id, person.user_id, channel, ts),
             )
             row = await found.fetchone()
-        return await self.audiences.view_of(person, channel, ts, row and row["audience"])
+        audience = row["audience"] if row else None
+        return await self.audiences.view_of(person, channel, ts, audience)
 
     async def _knows(self, where: MemoryView, words: str) -> bool:
         memories = await list_memories(self.pool, where.person)
