@@ -43,6 +43,8 @@ _TOO_LONG = re.compile(
 _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
+_NOT_IMPLEMENTED = 501
+_TOOL_CHOICE = re.compile(r"tool[ _]choice", re.IGNORECASE)
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
 
@@ -164,11 +166,21 @@ def _down(fault: Exception, model: str) -> ModelCallFailed:
     if status is None:
         return ModelCallFailed(name, final=bool(code) and code not in _PASSING_CODES)
     passes = status in _PASSING_STATUSES and code != "insufficient_quota"
-    if passes or not 400 <= status < 500:
+    if passes or not (400 <= status < 500 or status == _NOT_IMPLEMENTED):
         return ModelCallFailed(name)
     refused = MemoryModelRefused(model, status=status, code=code, param=param)
     _log.error("%s", refused)
     return ModelCallFailed(name, refused=refused)
+
+
+def _refuses_choice(fault: Exception) -> bool:
+    """Return whether a request was refused because it said which tool the model calls.
+
+    vLLM answers 501 for that with gpt-oss: https://github.com/vllm-project/vllm/issues/53626
+    """
+    status = _status(fault) or _status(fault.__cause__)
+    named = status in (400, 422) and _TOOL_CHOICE.search(str(fault)) is not None
+    return named or status == _NOT_IMPLEMENTED
 
 
 def _status(fault: BaseException | None) -> int | None:
@@ -195,22 +207,21 @@ def _without_retries(
     """Return a subclass of `chat` that does not retry and whose answers trustcall can resend."""
     definition = tool_definitions(says_strict=says_strict)
 
+    forces = True  # until a server refuses to be told which tool the model calls
+
     async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = await _called(chat.ainvoke(self, *args, **kwargs), model)
-        # The API refuses a reasoning item that it has not stored, so only text and calls are kept.
-        # A lone surrogate in an argument could not be encoded.
-        # `with_structured_output` reads what LangChain has parsed.
-        kept = {k: v for k, v in answer.additional_kwargs.items() if k == "parsed"}
-        return answer.model_copy(
-            update={
-                "content": str(answer.text),
-                "additional_kwargs": kept | ({"refusal": True} if _is_refusal(answer) else {}),
-                "tool_calls": [
-                    {**call, "args": clean_content(call["args"], None)}
-                    for call in answer.tool_calls
-                ],
-            }
-        )
+        nonlocal forces
+        if kwargs.get("tool_choice", "auto") != "auto":
+            if forces:
+                try:
+                    return _resendable(await chat.ainvoke(self, *args, **kwargs))
+                except Exception as fault:  # noqa: BLE001 (raised again unless the choice is refused)
+                    if not _refuses_choice(fault):
+                        raise _down(fault, model) from None
+                _log.warning("the memory model %s cannot be told which tool to call", model)
+                forces = False
+            del kwargs["tool_choice"]
+        return _resendable(await _called(chat.ainvoke(self, *args, **kwargs), model))
 
     def bind_tools(self: Any, tools: Sequence[Any], **kwargs: Any) -> Any:
         names = [getattr(tool, "__name__", "") for tool in tools]
@@ -219,6 +230,24 @@ def _without_retries(
         return chat.bind_tools(self, [definition(tool) for tool in tools], **kwargs)
 
     return _subclass(chat, ainvoke=ainvoke, bind_tools=bind_tools)
+
+
+def _resendable(answer: AIMessage) -> AIMessage:
+    """Return an answer as it can be sent back: its text and tool calls, and whether it refused.
+
+    The API refuses a reasoning item that it has not stored. A lone surrogate in an argument could
+    not be encoded. `with_structured_output` reads what LangChain has parsed.
+    """
+    kept = {k: v for k, v in answer.additional_kwargs.items() if k == "parsed"}
+    return answer.model_copy(
+        update={
+            "content": str(answer.text),
+            "additional_kwargs": kept | ({"refusal": True} if _is_refusal(answer) else {}),
+            "tool_calls": [
+                {**call, "args": clean_content(call["args"], None)} for call in answer.tool_calls
+            ],
+        }
+    )
 
 
 async def _called(call: Awaitable[Any], model: str) -> Any:

@@ -85,6 +85,9 @@ def _vllm_refuses(body: Body) -> Refusal | None:
     if "developer" in roles or "system" in roles[1:]:
         told = "Unexpected message role." if "developer" in roles else _SYSTEM_FIRST
         return 400, _vllm_error(400, {"message": told})
+    if body.get("tool_choice", "auto") not in ("auto", "none"):
+        # With gpt-oss. Source: https://github.com/vllm-project/vllm/issues/53626
+        return 501, _vllm_error(501, {"message": "Only 'auto' or 'none' tool_choice is supported"})
     passed = len(json.dumps([body["input"], body.get("tools")])) // 4
     requested = body.get("max_output_tokens") or 0
     if passed + requested <= VLLM_CONTEXT:

@@ -182,7 +182,7 @@ class ScriptedModel:
             await held.wait()
         step = self.verdicts.pop(0) if self.verdicts else {}
         if isinstance(step, int):
-            error = {"message": "no", "code": self.error_code}
+            error = {"message": self.error_message, "code": self.error_code}
             return [], web.json_response({"error": error}, status=step)
         if isinstance(step, str):
             return [], _said(request, step)

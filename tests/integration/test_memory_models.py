@@ -92,6 +92,48 @@ async def test_every_tool_says_that_it_is_not_strict(former: Former, model: Scri
     assert [tool["name"] for tool in tools if tool.get("strict") is not False] == []
 
 
+@pytest.mark.parametrize("api", ["responses", "chat"])
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (501, "Only 'auto' or 'none' tool_choice is supported in response API with Harmony"),
+        (400, "Tool choice must be auto for this model"),
+        (422, "no"),
+    ],
+)
+async def test_a_tool_that_cannot_be_forced_is_asked_for(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    api: Api,
+    status: int,
+    message: str,
+) -> None:
+    """One more request, once in a process, where the refusal names the choice of a tool."""
+    chat = memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
+    former = Former(pool, model_embedder, chat, verifier=Verifier(chat))
+    model.error_message = message
+    model.verdicts.append(status)
+    model.answer([RAMEN], [RAMEN])
+    if status == 422:
+        with pytest.raises(MemoryModelRefused):
+            await former.form(ALICE_DM, words("ラーメンが好きです"))
+        assert ["tool_choice" in one for one in model.verdict_requests] == [True]
+        return
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    await former.form(ALICE_DM, words("ラーメンが好きです", ts=200))
+    assert ["tool_choice" in one for one in model.verdict_requests] == [True, False, False]
+
+
+async def test_what_is_not_implemented_is_no_outage(former: Former, model: ScriptedModel) -> None:
+    """A server that lacks what formation needs will not have it later: the operator is told."""
+    model.answer(501)
+    with pytest.raises(MemoryModelRefused):
+        await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert len(model.requests) == 1
+
+
 @pytest.mark.parametrize("judging", [False, True], ids=["formation", "verdict"])
 @pytest.mark.parametrize(
     ("status", "code"),
