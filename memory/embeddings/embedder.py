@@ -86,7 +86,8 @@ class Embedder:
         cut = list(map(beginning, texts))
         keys = [hashlib.blake2b(text.encode()).digest() for text in cut]
         missing = {key: text for key, text in zip(keys, cut, strict=True) if key not in self._cache}
-        fresh: dict[bytes, array[float]] = {}
+        # While the model answers, another call can take these out of the cache.
+        found = {key: self._cache[key] for key in keys if key not in missing}
         if missing:
             vectors = [
                 array("f", vector)
@@ -95,10 +96,10 @@ class Embedder:
             ]
             fresh = dict(zip(missing, vectors, strict=True))
             self._cache.update(fresh)
-        result = [list(fresh[key] if key in fresh else self._cache[key]) for key in keys]
+            found |= fresh
         while len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
-        return result
+        return [list(found[key]) for key in keys]
 
     async def packed(self, texts: Sequence[str]) -> dict[str, bytes]:
         """Return the vector of each text in pgvector's binary format, requested in batches.

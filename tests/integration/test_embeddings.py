@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -50,6 +51,31 @@ async def test_the_cache_is_bounded(model_client: openai.AsyncOpenAI, stand_in: 
     await embedder.embed(["c", "b"])
     await embedder.embed(["a"])
     assert asked(stand_in) == [["a", "b", "c"], ["a"]]
+
+
+async def test_a_text_that_leaves_the_cache_meanwhile() -> None:
+    """A known text is answered although another request takes its place before the answer."""
+    came, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await request.json()
+        if "slow" in body["input"]:
+            came.set()
+            await go.wait()
+        data = [
+            {"object": "embedding", "index": at, "embedding": [float(len(text))]}
+            for at, text in enumerate(body["input"])
+        ]
+        return web.json_response({"object": "list", "model": "own", "data": data})
+
+    async with own_server(answer) as client:
+        embedder = Embedder(client, EmbeddingSpace("own", 1), cache_size=1)
+        await embedder.embed(["known"])
+        slow = asyncio.create_task(embedder.embed(["known", "slow"]))
+        await came.wait()
+        await embedder.embed(["another"])
+        go.set()
+        assert await slow == [[5.0], [4.0]]
 
 
 async def test_odd_texts_are_embedded(embedder: Embedder, stand_in: Server) -> None:
@@ -132,6 +158,15 @@ async def answering(body: dict[str, Any]) -> AsyncIterator[openai.AsyncOpenAI]:
     async def answer(_: web.Request) -> web.Response:
         return web.json_response({"object": "list", "model": "own", **body})
 
+    async with own_server(answer) as client:
+        yield client
+
+
+@asynccontextmanager
+async def own_server(
+    answer: Callable[[web.Request], Awaitable[web.Response]],
+) -> AsyncIterator[openai.AsyncOpenAI]:
+    """Let `answer` answer embeddings requests, and give a client of that server."""
     app = web.Application(middlewares=[recorded])
     app.router.add_post("/v1/embeddings", answer)
     async with (
