@@ -17,6 +17,7 @@ from langgraph.store.base import BaseStore, Op, Result
 from pydantic import BaseModel
 
 from memory.model.namespace import Namespace
+from memory.model.schemas import same_thing
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -127,12 +128,26 @@ class _OneStep:
         answer = await self._extractor.ainvoke(
             {"messages": messages, "existing": input["existing"]}, config=config
         )
+        existing = {identity: content for identity, _, content in input["existing"]}
         found: dict[str, BaseModel] = {}
         for content, about in zip(answer["responses"], answer["response_metadata"], strict=True):
             removes = type(content).__name__ == "RemoveDoc"
             named = content.json_doc_id if removes else about.get("json_doc_id")
+            earlier = found.get(named)
+            if earlier is not None and type(earlier) is type(content) and not removes:
+                # Both are patches of the stored content. The one that keeps the name of its thing
+                # is proposed as a new memory, which is paired with the stored one by that name.
+                known = existing[named]
+                if _same_thing(content, known):
+                    named = None
+                elif _same_thing(earlier, known):
+                    found[str(uuid.uuid4())] = found.pop(named)
             found[named or str(uuid.uuid4())] = content
         return [ExtractedMemory(id=one, content=content) for one, content in found.items()]
+
+
+def _same_thing(patched: BaseModel, content: Mapping[str, Any]) -> bool:
+    return same_thing(type(patched).__name__, patched.model_dump(mode="json"), content)
 
 
 def load() -> tuple[Any, Any]:

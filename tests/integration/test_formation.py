@@ -163,6 +163,30 @@ async def test_a_patch_changes_what_it_names(
     assert after["value"]["content"]["food_name"] == "うどん"
 
 
+@pytest.mark.parametrize("renamed", [None, 0, 1])
+async def test_two_patches_of_one_memory_both_count(
+    former: Former, model: ScriptedModel, database: str, renamed: int | None
+) -> None:
+    """Each of two patches in one answer changes what it names, with its own quote."""
+    await know(former, model, ALICE_DM, food("raman", 80, "I love raman"))
+    said = ("Raman with pork", "Raman is so-so")
+    fields: list[dict[str, Any]] = [{"description": "with pork"}, {"preference": 50}]
+    if renamed is not None:
+        fields[renamed]["food_name"] = "ramen"
+    model.answer(
+        lambda shown: [
+            patch(shown.id_of("raman"), **told, evidence=text)
+            for told, text in zip(fields, said, strict=True)
+        ]
+    )
+    await former.form(ALICE_DM, words(*said))
+    [row] = await rows(database)
+    content = row["value"]["content"]
+    assert (content["description"], content["preference"]) == ("with pork", 50)
+    assert content["food_name"] == ("raman" if renamed is None else "ramen")
+    assert [one["evidence"] for one in row["value"]["sources"][1:]] in ([*said], [*said[::-1]])
+
+
 async def test_a_patch_is_asked_for_in_few_words(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
