@@ -23,6 +23,7 @@ from bot.types import ConsentMode, PersonSettings
 from bot.users.policies import AccessControl
 from bot.users.prompt_versions import active_sections
 from bot.users.quotas import Quotas
+from bot.users.requests import begin_request, check_request
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.memory_state import memory_off_text, not_added_notice
@@ -160,9 +161,10 @@ class MemoryAdder:
             return _beside(say(language, "add_nothing"))
         if used_up := await self.quotas.admit(person):
             return _beside(used_up.refusal(language))
+        request = await begin_request(self.pool, person)
         where = await self._where(person, quoted)
         try:
-            change = await self._as_fact(where.own, quoted, "command")
+            change = await self._as_fact(where.own, quoted, "command", request)
         except (EmbeddingsUnavailable, InvalidContent, MemoryOff, _Unlearned) as problem:
             return _beside(_why_not(language, problem, quoted.text))
         log.info("a person stored what had been refused")
@@ -204,6 +206,7 @@ class MemoryAdder:
     ) -> NoticeContent | RefusedProposal | None:
         """Store what is formed from the words, or the words; return why a verdict refused them."""
         ts, words = quoted.ts, quoted.text
+        request = await begin_request(self.pool, person)
         where = await self._where(person, quoted)
         async with transaction(self.pool) as connection:
             _, sections = await active_sections(connection, person.team_id)
@@ -218,7 +221,7 @@ class MemoryAdder:
             formed = await self.former.form(
                 where,
                 [said],
-                in_commit=partial(self._in_commit, person, quoted),
+                in_commit=partial(self._in_commit, person, quoted, request),
                 deadline=_DEADLINE,
                 spend=partial(self.quotas.spend, person.team_id),
                 section=sections["formation"],
@@ -236,7 +239,7 @@ class MemoryAdder:
             return None
         if formed.late:
             log.warning("what a person added was not judged in time; it is stored as typed")
-        change = await self._as_fact(where.own, quoted, said.origin)
+        change = await self._as_fact(where.own, quoted, said.origin, request)
         return await self._notice(person, [change])
 
     async def _where(self, person: Person, quoted: QuotedSentence) -> MemoryView:
@@ -264,7 +267,9 @@ class MemoryAdder:
         # A click there also shows the newest changes.
         return NoticeContent(surface=f"{HISTORY} -", entries=tuple(entries))
 
-    async def _as_fact(self, namespace: Namespace, quoted: QuotedSentence, kind: str) -> Change:
+    async def _as_fact(
+        self, namespace: Namespace, quoted: QuotedSentence, kind: str, request: str
+    ) -> Change:
         place = {"channel": quoted.channel, "ts": quoted.ts} if quoted.ts else {}
         source = {"kind": kind, "evidence": quoted.text, **place}
         content = {"fact": quoted.text}
@@ -275,21 +280,23 @@ class MemoryAdder:
             UserFact.__name__,
             content,
             source,
-            in_commit=partial(self._in_commit, namespace.person, quoted),
+            in_commit=partial(self._in_commit, namespace.person, quoted, request),
         )
 
     async def _in_commit(
         self,
         person: Person,
         quoted: QuotedSentence,
+        request: str,
         connection: AsyncConnection[DictRow],
         _: object,
     ) -> None:
         """Mark the message as formed, in the transaction that stores what it says.
 
-        Raises `MemoryOff`, or `_Unlearned` if it was forgotten or marked as off the record while
-        no transaction was open.
+        Raises `MemoryOff`, also if the person was erased since `request` began, or `_Unlearned` if
+        it was forgotten or marked as off the record while no transaction was open.
         """
+        await check_request(connection, person, request)
         if (await read_settings(connection, person)).off_reason(self.consent):
             raise MemoryOff("The person has switched memory off meanwhile.")
         channel, ts = quoted.channel, quoted.ts

@@ -19,6 +19,7 @@ from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackF
 from bot.slack.text import storable
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
+from bot.users.requests import begin_request, check_request
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.import_export import (
@@ -135,12 +136,13 @@ class Importer:
         entered = read_import(view)
         if limit := await self._over_limit(person, language):
             return limit
+        request = await begin_request(self.pool, person)
         try:
             text = await self._text(person, entered)
             if _digest(text) != metadata_of(view).get("digest"):
                 return await self._preview(person, language, entered, text)
             confirmed = await self._confirmed(person, view, text)
-            done = await self._import(person, text, confirmed.references)
+            done = await self._import(person, text, confirmed.references, request)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return await self._form_with_problem(person, language, entered, problem)
         except MemoryOff:
@@ -193,9 +195,10 @@ class Importer:
         return import_preview(language, plan, entered, _digest(text))
 
     async def _import(
-        self, person: Person, text: str, instructions: Collection[str]
+        self, person: Person, text: str, instructions: Collection[str], request: str
     ) -> ImportResult:
         async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
+            await check_request(connection, person, request)
             if self._disagrees(await read_settings(connection, person)):
                 raise MemoryOff("The person has switched memory off meanwhile.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.importing import Importer
+from bot.memories.person_data import erase_person
 from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
 from bot.slack.installations import Installations
 from bot.users.quotas import Quotas, read_prices
@@ -295,6 +297,26 @@ async def test_an_import_needs_consent_and_no_more(app: App) -> None:
     assert [one.content["fact"] for one in await list_memories(app.pool, who)] == [
         "I live in Osaka"
     ]
+
+
+async def test_an_import_under_way_stores_nothing_of_an_erased_person(app: App) -> None:
+    """Erased while the import waits for its vectors, a person has no memories afterwards."""
+    who = person(app.slack.place(), app)
+    importing = app.wiring.modals.importing
+    preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
+    digest = json.loads(preview["private_metadata"])["digest"]
+    app.stand_in.call("/_model/faults", {"endpoint": "embeddings", "delay_ms": 3_000})
+    agreed = submitted("I live in Osaka", digest=digest)
+    under_way = asyncio.create_task(importing.imported(who, "en", agreed))
+    begun = "SELECT 1 FROM notices WHERE user_id = %s AND starts_with(kind, 'request')"
+    async with asyncio.timeout(15):
+        while not app.rows(begun, who.user_id):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+    await erase_person(app.pool, who)
+    app.wiring.profiles.invalidate(who)
+    await app.wiring.profiles.settings(who)  # as App Home does, which stores what Slack says
+    await under_way
+    assert await list_memories(app.pool, who) == []
 
 
 WISHES = {

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.locale import say
+from bot.memories.person_data import erase_person
 from bot.views.changes import ANSWER_ACTION
 from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
@@ -325,6 +326,32 @@ async def test_the_tokens_of_a_run_that_ends_early_are_counted(
     assert (await memories(app, place, f"add {LEAVE}"))["text"] == say("en", "off_refused")
     assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 300}]
     assert await app.memories(who) == []
+
+
+async def test_what_is_added_while_its_person_is_erased_is_not_stored(
+    verified: Verified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by `/memories add` nor by the button, though Slack has said who they are since."""
+    app = await verified.app()
+    for by_button in (False, True):
+        place = app.slack.place()
+        who = person(place, app)
+
+        async def erased() -> None:
+            await erase_person(app.pool, who)  # noqa: B023 - awaited in this round
+            app.wiring.profiles.invalidate(who)  # noqa: B023 - as above
+            await app.wiring.profiles.settings(who)  # noqa: B023 - as above
+
+        with monkeypatch.context() as patch:
+            meanwhile(app, patch, erased)
+            if by_button:
+                held = QuotedSentence(text=LEAVE, channel=place.channel, ts="").value
+                answer = await clicked(app, place, held)
+            else:
+                verified.proposes(LEAVE)
+                answer = await memories(app, place, f"add {LEAVE}")
+        assert answer["text"] == say("en", "off_refused")
+        assert await app.memories(who) == []
 
 
 async def test_what_is_forgotten_meanwhile_is_not_stored(
