@@ -123,7 +123,7 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
     ) -> None:
         await ack()
         if opens_modal(body):
-            await open_and_fill(client, body, modals, responder)
+            await open_and_fill(client, respond, body, modals, responder)
             return
         name = _name(action, clicks)
         if not in_modal(body):

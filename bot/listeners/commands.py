@@ -34,7 +34,7 @@ def register(
     ) -> None:
         await ack()
         if opens_modal(command):
-            await open_and_fill(client, command, modals, responder)
+            await open_and_fill(client, respond, command, modals, responder)
         else:
             await responder.respond(command, respond, partial(_typed, commands.memories, command))
 
@@ -54,9 +54,11 @@ def register(
         await responder.respond(body, respond, work, client=client)
 
     @app.global_shortcut(MY_MEMORIES)
-    async def my_memories(ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+    async def my_memories(
+        ack: AsyncAck, respond: AsyncRespond, client: AsyncWebClient, body: dict[str, Any]
+    ) -> None:
         await ack()
-        await open_and_fill(client, body, modals, responder)
+        await open_and_fill(client, respond, body, modals, responder)
 
 
 async def _typed(

@@ -8,15 +8,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.responder import Responder
-from bot.locale import Language
+from bot.locale import Language, say
 from bot.logs import fault
 from bot.memories.modals import Modals
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.views.audiences import AUDIENCE_FORM, read_audience_form
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.duplicates import DUPLICATES_FORM, TICK_ACTION
 from bot.views.erasing import ERASE_FORM
 from bot.views.examples import EXAMPLE_FORM, example_errors
@@ -25,9 +26,9 @@ from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import KIND_ACTION, MEMORY_FORM
 from bot.views.import_export import IMPORT_FORM, IMPORT_PREVIEW
 from bot.views.improvement import PROMPT_FORM
-from bot.views.modal_triggers import OPENED, opens_modal
+from bot.views.modal_triggers import OPENED, in_modal, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
-from bot.views.views import SlackView, language_of_view, loading_view
+from bot.views.views import SlackView, form_with_errors, language_of_view, loading_view
 from memory import Person
 
 log = logging.getLogger(__name__)
@@ -88,16 +89,39 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
 
 
 async def open_and_fill(
-    client: AsyncWebClient, body: dict[str, Any], modals: Modals, responder: Responder
+    client: AsyncWebClient,
+    respond: AsyncRespond,
+    body: dict[str, Any],
+    modals: Modals,
+    responder: Responder,
 ) -> None:
-    """Open a modal for a click or command, before anything is looked up, and then fill it."""
+    """Open a modal for a click or command, before anything is looked up, and then fill it.
+
+    Where Slack opens none, the person is told so: in the modal they clicked in, else as an answer.
+    """
     view_id = await _opened(client, body)
     if view_id is not None:
         await responder.fill(body, client, view_id, partial(modals.content, body))
+    elif in_modal(body):
+        await responder.fill(
+            body, client, body["view"]["id"], partial(_not_opened_on, body["view"])
+        )
+    else:
+        await responder.respond(body, respond, _not_opened)
+
+
+async def _not_opened(_: Person, language: Language) -> Payload:
+    return ephemeral_payload(say(language, "modal_not_opened"))
+
+
+async def _not_opened_on(view: Mapping[str, Any], _: Person, language: Language) -> SlackView:
+    """Return a modal as it is, with what was entered, below the sentence that none was opened."""
+    first = str(view["blocks"][0]["block_id"])
+    return form_with_errors(view, {first: say(language, "modal_not_opened")})
 
 
 async def _opened(client: AsyncWebClient, body: dict[str, Any]) -> str | None:
-    """Return the id of the empty modal; None where Slack takes none: the person clicks again."""
+    """Return the id of the empty modal; None where Slack takes none."""
     if opened_already := body.get(OPENED):
         return str(opened_already)
     trigger = str(body.get("trigger_id") or "")

@@ -163,16 +163,15 @@ class ChangeHistory:
         """Return what takes the place of the message in which something was clicked.
 
         `problem` is the key of a sentence that is shown beside it. None where the message is a
-        reply: it is updated with the notice below it. None in App Home, too, which is published
-        as a whole.
+        reply: it is updated with the notice below it, which is shown beside it where Slack refuses.
+        None in App Home, too, which is published as a whole.
         """
         if problem:
             return {**ephemeral_payload(say(language, problem)), "replace_original": False}
         place, _, rest = surface.partition(" ")
         if place == HOME:
             return None
-        if place == REPLY:
-            await self.notices.show_in_reply(person, rest)
+        if place == REPLY and await self.notices.show_in_reply(person, rest):
             return None
         if place == HISTORY:
             return await self.page(person, language, rest)
@@ -180,7 +179,8 @@ class ChangeHistory:
             entries = await changes_named(self.pool, person, _ids(rest))
             return changes_made_payload(language, entries)
         content = await self.notices.content(person, surface)
-        return notice_payload(language, content, await self.notices.zone(person))
+        payload = notice_payload(language, content, await self.notices.zone(person))
+        return {**payload, "replace_original": False} if place == REPLY else payload
 
     async def _view(
         self, person: Person, language: Language, problem: str | None, surface: str

@@ -181,13 +181,17 @@ class ChangeNotices:
             scope={PERSON_SETTING: person.scope},
         )
 
-    async def show_in_reply(self, person: Person, turn_id: str) -> None:
-        """Update the notice below a reply, after a change was undone or a question answered."""
+    async def show_in_reply(self, person: Person, turn_id: str) -> bool:
+        """Update the notice below a reply, after a change was undone or a question answered.
+
+        Returns False where there is no such reply, or Slack refuses.
+        """
         turn = await self._messages.of_id(person, turn_id)
-        if turn is not None:
-            below = await self.content(person, f"{REPLY} {turn.id}")
-            settings = await self._people.settings(person)
-            await self._messages.below_reply(person, turn, settings, below)
+        if turn is None:
+            return False
+        below = await self.content(person, f"{REPLY} {turn.id}")
+        settings = await self._people.settings(person)
+        return await self._messages.below_reply(person, turn, settings, below)
 
     async def zone(self, person: Person) -> tzinfo:
         """Return the person's time zone."""

@@ -23,6 +23,7 @@ from bot.views.views import SlackView, information_view
 from memory import Entry, Question
 
 HISTORY_PAGE = 8
+_QUESTIONS = 10  # of two blocks each; a message has 50
 HISTORY_ACTION = "history_page"
 _FIRST = "-"
 ALL_CHANGES = f"history {_FIRST}"
@@ -94,9 +95,11 @@ def history_view(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> S
 
 def _blocks(language: Language, page: HistoryPage, zone: tzinfo) -> list[Block]:
     blocks: list[Block] = []
-    for question in page.questions:
+    for question in page.questions[:_QUESTIONS]:
         blocks += question_blocks(language, question, page.surface, zone)
     for entry in page.entries:
+    if left := len(page.questions[_QUESTIONS:]):
+        blocks.append(note(say(language, "history_questions", count=left)))
         line = _line(language, entry, page, zone)
         blocks.append(change_block(language, entry, line, page.surface))
     return blocks

@@ -158,6 +158,21 @@ async def test_where_the_reply_is_gone_the_person_alone_is_told(
     assert message["is_ephemeral"]
 
 
+async def test_an_undo_that_cannot_be_shown_in_the_reply_is_shown_beside_it(
+    app: App, notices: ChangeNotices
+) -> None:
+    """Where Slack refuses to update the reply, the click is answered, and the reply stays."""
+    place = app.slack.place()
+    await notices.show(**await formed(app, notices, place))
+    [turn] = app.rows("SELECT id FROM turns WHERE user_id = %s", place.user)
+    person, surface = Person(app.slack.team_id, place.user), f"{REPLY} {turn['id']}"
+    app.slack.fault("chat.update", error="cant_update_message")
+    told = await app.wiring.modals.changes.undone(person, "en", f"{EVERY_CHANGE} {surface}")
+    assert told is not None
+    assert told["text"].endswith("(undone)")
+    assert told["replace_original"] is False
+
+
 @pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
 async def test_a_notice_without_an_answer_above_it_is_seen(
     app: App, notices: ChangeNotices, in_thread: bool

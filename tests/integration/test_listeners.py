@@ -221,6 +221,37 @@ async def test_a_modal_opens_before_anything_is_looked_up(client: Client, pool: 
     assert calls[-1] == "views.update"
 
 
+async def test_a_command_whose_modal_slack_does_not_open_says_so(client: Client) -> None:
+    """Where Slack refuses to open a modal the command is answered with a sentence."""
+    user, _ = client.slack.person()
+    client.slack.fault("views.open", error="expired_trigger_id")
+    answer = await client.command(user, "/memories", "settings")
+    assert answer["text"] == say("en", "modal_not_opened")
+
+
+async def test_a_click_whose_modal_slack_does_not_open_says_so(client: Client) -> None:
+    """Where Slack refuses to put a modal on top of another, the one below says so and stays."""
+    user, _ = client.slack.person()
+    client.remember(user, "ramen")
+    await client.control("shortcuts", {"user": user, "callback_id": "my_memories"})
+
+    async def shown(text: str) -> dict[str, Any]:
+        async with asyncio.timeout(15):
+            while True:
+                views = (await client.control(f"views?as={user}"))["views"]
+                if text in json.dumps(views):
+                    [view] = views
+                    return dict(view)
+                await asyncio.sleep(0.02)
+
+    view = await shown("ramen")
+    client.slack.fault("views.push", error="expired_trigger_id")
+    chosen = {"action_id": "memory_menu", "value": "edit dm/key-ramen"}
+    click = {"user": user, "view_id": view["id"], **chosen}
+    assert (await client.control("actions", click))["ok"]
+    assert "ramen" in json.dumps(await shown(say("en", "modal_not_opened")))
+
+
 async def _modal(client: Client, user: str) -> list[str]:
     """Return the keys of the sentences that a person's open modal shows."""
     views = (await client.control(f"views?as={user}"))["views"]

@@ -355,6 +355,39 @@ def test_every_page_of_the_history_fits(
     assert (parse_since(word), rest) == (NOON, reference)
 
 
+def test_more_questions_than_fit_are_counted() -> None:
+    """The history asks ten questions at most, says how many come later, and fits a message."""
+    for asked, told in ((10, None), (30, 20)):
+        page = HistoryPage(
+            entries=tuple(entry("updated", OSAKA, TOKYO, number=n) for n in range(8)),
+            questions=tuple(question("replace") for _ in range(asked)),
+            links={},
+            older=True,
+        )
+        shown = history_payload("en", page)
+        assert fits(shown)
+        assert json.dumps(shown).count("Which should I remember?") == 10
+        text = say("en", "history_questions", count=told or 20)
+        assert (text in json.dumps(shown)) is (told is not None)
+
+
+def test_details_of_what_was_forgotten() -> None:
+    """The details of a notice whose memory was forgotten do not say that nothing has changed."""
+    for surface, key in (("", "history_none"), ("notice 1", "notice_gone")):
+        view = history_view("en", HistoryPage(entries=(), links={}, notice=surface))
+        assert view["blocks"][0]["text"]["text"] == say("en", key)
+
+
+def test_people_are_shown_by_their_names() -> None:
+    """Of a mention the id is stored; where only the person sees it, Slack shows the name."""
+    ann = value("My manager is @U04ABCD12, not @you or a@U04ABCD12")
+    line = "My manager is <@U04ABCD12>, not @you or a@U04ABCD12"
+    assert change_line("en", entry("remembered", None, ann)) == f"Remembered: {line}"
+    assert line in memory_list("en", numbered([memory(ann["content"]["fact"])]))["text"]
+    cut = value("x" * 228 + " @U04ABCD12EFGH")
+    assert "<@" not in change_line("en", entry("remembered", None, cut))
+
+
 def test_the_empty_history() -> None:
     """Before anything was remembered the history says so."""
     page = HistoryPage(entries=(), links={})
