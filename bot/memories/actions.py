@@ -105,12 +105,13 @@ class MemoryActions:
         self, person: Person, language: Language, number: str, *_: str
     ) -> Payload:
         """Return the memory that has this number in the list, with its menu."""
-        if not numbers_in(number):
+        numbers = numbers_in(number)
+        if not numbers:
             return await self.listed(person, language)
         memories = await list_memories(self.pool, person)
-        found = [pair for pair in numbered(memories) if pair[0] in numbers_in(number)]
+        found = [pair for pair in numbered(memories) if pair[0] in numbers]
         if not found:
-            return ephemeral_payload(no_such_number(language, number, len(memories)))
+            return ephemeral_payload(no_such_number(language, numbers[0], len(memories)))
         return one_memory(language, *found[0])
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
@@ -178,7 +179,7 @@ class MemoryActions:
             found = [pair for pair in numbered(memories) if pair[0] in numbers]
             missing = set(numbers) - {number for number, _ in found}
             if missing:
-                text = no_such_number(language, str(min(missing)), len(memories))
+                text = no_such_number(language, min(missing), len(memories))
                 return ephemeral_payload(text)
             return forget_question(language, found)
         hits = matching(memories, words)

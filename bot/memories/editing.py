@@ -17,7 +17,7 @@ from bot.views.forgetting import forget_form
 from bot.views.forms import SubmittedForm, field_error, memory_form, read_form
 from bot.views.labels import EXAMPLE_LABELS, FIELD_LABELS, says_nothing_more
 from bot.views.memories import no_such_number, numbered
-from bot.views.subcommands import is_number
+from bot.views.subcommands import numbers_in
 from bot.views.views import SlackView, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
@@ -59,11 +59,13 @@ class MemoryEditor:
 
     async def numbered_form(self, person: Person, language: Language, number: str) -> SlackView:
         """Return the form of the memory that has this number in the person's list."""
+        chosen = numbers_in(number)
+        if len(chosen) != 1:
+            return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
         memories = await list_memories(self.pool, person)
-        chosen = int(number) if is_number(number) else 0
-        found = [memory for place, memory in numbered(memories) if place == chosen]
+        found = [memory for place, memory in numbered(memories) if place in chosen]
         if not found:
-            text = no_such_number(language, number, len(memories))
+            text = no_such_number(language, chosen[0], len(memories))
             return sentence_view(language, "form_edit_title", text)
         return self._filled(language, found[0])
 

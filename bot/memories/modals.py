@@ -149,8 +149,6 @@ class Modals:
         return await self.editing.saved(person, language, view)
 
     async def _edit(self, person: Person, language: Language, words: str) -> SlackView:
-        if not words:
-            return sentence_view(language, "form_edit_title", say(language, "edit_usage"))
         return await self.editing.numbered_form(person, language, words)
 
     async def _import(self, person: Person, language: Language, _: str) -> SlackView:

@@ -17,7 +17,7 @@ from bot.views.blocks import (
     section,
 )
 from bot.views.dates import day
-from bot.views.labels import audience_name, describe, last_day
+from bot.views.labels import audience_name, describe, last_day, with_mentions
 from memory import Entry, Question, subject
 
 UNDO_CHANGE_ACTION = "undo_change"
@@ -99,7 +99,8 @@ def _subject_line(entry: Entry) -> str:
 def _memory_text(language: Language, value: Mapping[str, Any] | None) -> str:
     if value is None:
         return ""
-    return escaped(describe(language, str(value.get("kind")), value.get("content") or {}))
+    text = describe(language, str(value.get("kind")), value.get("content") or {})
+    return with_mentions(escaped(text))
 
 
 def undo_button(language: Language, entry: Entry, surface: str) -> Block:

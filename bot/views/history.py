@@ -88,7 +88,8 @@ def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -
 
 def history_view(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> SlackView:
     """Return the same in a modal."""
-    blocks = _blocks(language, page, zone) or [section(say(language, "history_none"))]
+    none = say(language, "notice_gone" if page.notice else "history_none")
+    blocks = _blocks(language, page, zone) or [section(none)]
     title = "details_button" if page.notice else "history_modal_title"
     return information_view(language, title, [*blocks, *_page_buttons(language, page)])
 
@@ -97,9 +98,9 @@ def _blocks(language: Language, page: HistoryPage, zone: tzinfo) -> list[Block]:
     blocks: list[Block] = []
     for question in page.questions[:_QUESTIONS]:
         blocks += question_blocks(language, question, page.surface, zone)
-    for entry in page.entries:
     if left := len(page.questions[_QUESTIONS:]):
         blocks.append(note(say(language, "history_questions", count=left)))
+    for entry in page.entries:
         line = _line(language, entry, page, zone)
         blocks.append(change_block(language, entry, line, page.surface))
     return blocks

@@ -50,6 +50,9 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserInstruction": (),
 }
 
+# A user's id, as Slack makes them, unless it was cut off.
+_MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
+
 
 def describe(
     language: Language, kind: str, content: Mapping[str, Any], limit: int = LINE_LIMIT
@@ -147,8 +150,16 @@ def memory_line(language: Language, number: int, memory: Memory) -> str:
 
 def describe_escaped(language: Language, memory: Memory) -> str:
     """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
-    text = escaped(describe(language, memory.kind, memory.content))
+    text = with_mentions(escaped(describe(language, memory.kind, memory.content)))
     return f"{text} {last_day(language, memory.expires_at)}" if memory.expires_at else text
+
+
+def with_mentions(text: str) -> str:
+    """Return escaped text with the mentions that `bot.slack.text.plain` made plain, as names.
+
+    For what the person alone sees: there a mention notifies nobody.
+    """
+    return _MENTION.sub(r"<@\1>", text)
 
 
 def audience_name(language: Language, audience: str) -> str:

@@ -82,11 +82,11 @@ def one_memory(language: Language, number: int, memory: Memory) -> Payload:
     )
 
 
-def no_such_number(language: Language, number: str, count: int) -> str:
+def no_such_number(language: Language, number: int, count: int) -> str:
     """Return that the list of `count` memories has no such number."""
     if not count:
         return say(language, "memories_none")
-    return say(language, "no_number", number=number[:20], count=count)
+    return say(language, "no_number", number=number, count=count)
 
 
 def preview_list(

@@ -185,7 +185,8 @@ def _memory_buttons(language: Language, off: str | None) -> list[Block]:
 
 def retention_question(language: Language, days: int | None) -> Payload:
     """Return the question before memories are kept for so long only; None: until deleted."""
-    text = say(language, "retention_ask", period=retention_text(language, days))
+    key = "retention_ask" if days else "retention_ask_always"
+    text = say(language, key, period=retention_text(language, days))
     agree = button(RETENTION_ACTION, say(language, "retention_button"), str(days or 0))
     return question_payload(text, agree)
 

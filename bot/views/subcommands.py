@@ -123,7 +123,8 @@ _NAMED = {use.name: use for use in MEMORIES}
 _FORGETTING = ("forget", "delete", "remove", "erase", "忘れる", "忘れて", "削除", "消去")
 _KATAKANA = re.compile(r"[ァ-ヺー]")
 _PAGE = re.compile(r"(\d{1,5}) ?ページ目?")
-_NUMBERS = re.compile(r"#?\d+(?:(?:\s*[,、と]\s*|\s+)#?\d+)*")
+_NUMBER = r"#?\d+(?:番目?)?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:(?:\s*[,、と]\s*|\s+){_NUMBER})*")
 # The least ratio of `difflib` at which a name is offered for another word.
 _SIMILAR = 0.81
 _THAT = re.compile(r"that\s+", re.IGNORECASE)
@@ -195,7 +196,7 @@ def forget_words(text: str) -> str | None:
 
 
 def numbers_in(text: str) -> list[int]:
-    """Return the numbers of ``/forget 1 2`` or ``/forget #1``, in order; empty for other words."""
+    """Return the numbers of ``/forget 1 2``, ``#1`` or ``1番``, in order; none for other words."""
     text = unicodedata.normalize("NFKC", text).strip()
     if not _NUMBERS.fullmatch(text):
         return []

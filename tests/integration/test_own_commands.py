@@ -369,6 +369,15 @@ async def test_a_period_covers_the_person_alone(app: App) -> None:
     assert "sushi" not in await contents(app, bo)
 
 
+async def test_keeping_memories_without_an_end_threatens_nothing(app: App) -> None:
+    """That older memories are forgotten is said only where there is such a time."""
+    who, controls = person(app.slack.place(), app), app.wiring.controls
+    limited = (await controls.retention_proposed(who, "en", days=30))["text"]
+    assert "Older ones are forgotten" in limited
+    endless = (await controls.retention_proposed(who, "en", days=None))["text"]
+    assert "Older" not in endless
+
+
 def submitted(memory: str, **chosen: Any) -> dict[str, Any]:
     """Return the form as Slack submits it."""
 
