@@ -17,6 +17,8 @@ AddNotice: TypeAlias = Callable[
 ]
 # Shows the notice of a turn again, after its reply was overwritten.
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
+# Shows later what tools have changed in a turn, if the turn itself does not.
+ShowToolChanges: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 # Shows the notices that name memories without them, None for all, before they are deleted.
 UpdateNotices: TypeAlias = Callable[
     [AsyncConnection[DictRow], Person, Sequence[Memory] | None], Awaitable[None]

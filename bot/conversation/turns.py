@@ -20,6 +20,7 @@ from bot.conversation.claimed_message import (
     superseded,
 )
 from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.tool_done import IN_NOTICE, ids_of
 from bot.slack.messages import Message
 from bot.slack.text import typed
 from bot.types import ConsentMode, MemoryState
@@ -105,6 +106,7 @@ class TurnRow:
     message had not been stopped, edited or deleted when the row was stored. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
     `forgettings` are the ids of what the person forgot before, with an Undo that has not expired.
+    `tool_done` is what tools changed in an earlier attempt and the person was not shown.
     """
 
     id: UUID
@@ -116,6 +118,7 @@ class TurnRow:
     removed: tuple[Removed, ...] = ()
     words: str = ""
     forgettings: tuple[UUID, ...] = ()
+    tool_done: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +216,7 @@ class Turns:
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
             forgettings=tuple(row["forgettings"]),
+            tool_done=turn["tool_done"],
         )
         return turn_row, context
 
@@ -229,6 +233,7 @@ class Turns:
         removal_proposed: bool = False,
         changes: Sequence[UUID] = (),
         questions: Sequence[UUID] = (),
+        tools_shown: bool = False,
         note: str | None = None,
         made: ReplyMetrics | None = None,
     ) -> None:
@@ -236,7 +241,8 @@ class Turns:
 
         `removal_proposed`: the person is asked by a button whether to forget something, so the
         words themselves remove nothing. `changes` are the ids of the changes that tools made to
-        memories, and `questions` those of the questions that these left open: a notice shows both.
+        memories, and `questions` those of the questions that these left open: a notice shows both,
+        and those of earlier attempts. `tools_shown`: the person was shown what else tools changed.
         `note` is the key of a line below the reply. `made` says how the model made a reply that can
         be rated.
 
@@ -254,7 +260,8 @@ class Turns:
                 "UPDATE turns SET status = %s,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
-                " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
+                " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END,"
+                f" tool_done = CASE WHEN NOT %s THEN {IN_NOTICE} END"
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
                 " RETURNING formed_at IS NULL AND withheld_at IS NULL AS unformed",
                 (
@@ -266,6 +273,7 @@ class Turns:
                     note,
                     made.model if made else None,
                     made.milliseconds if made else None,
+                    tools_shown,
                     turn_row.id,
                     claimed.message.team_id,
                     claimed.message.user_id,
@@ -275,6 +283,8 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self.schedule_formation(connection, view.own)
+            changes = [*ids_of(turn_row.tool_done, "changes"), *changes]
+            questions = [*ids_of(turn_row.tool_done, "questions"), *questions]
             if changes or questions:
                 await self.add_notice(connection, view.person, turn_row.id, changes, questions)
             if turn_row.reply_ts:
@@ -388,7 +398,7 @@ async def _insert(
         " THEN turns.words ELSE excluded.words END,"
         " left_out = excluded.left_out, model = NULL,"
         " off_record = turns.off_record OR (excluded.off_record AND turns.withheld_at IS NULL)"
-        " RETURNING id, reply_ts, xmax <> 0 AS again,"
+        " RETURNING id, reply_ts, tool_done, xmax <> 0 AS again,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
         (

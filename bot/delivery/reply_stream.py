@@ -206,9 +206,13 @@ class ReplyStream:
                 return
         await self._replace(split_markdown(text, PART_LIMIT), footer_blocks)
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> None:
-        """Send the messages that these functions return; in a channel, to the person only."""
+    async def show(self, makers: Sequence[PayloadMaker]) -> bool:
+        """Send the messages that these functions return; in a channel, to the person only.
+
+        Returns whether all of them were sent.
+        """
         person, in_dm = self._message.person, self._view.own.audience == DM
+        all_shown = True
         for make_payload in makers:
             # Read again: the person may just have chosen another one.
             language = await self._people.language(person, self._message.text)
@@ -218,9 +222,11 @@ class ReplyStream:
                     self._client, self._message, payload, in_dm=in_dm, replied=True
                 )
             except SLACK_FAULTS as error:
+                all_shown = False
                 log.warning(
                     "a private message was not shown: %s", error_code(error) or fault(error)
                 )
+        return all_shown
 
     async def _with_preface(self, text: str) -> str:
         if self._claimed.late and not self._preface:

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from bot.conversation.callbacks import ScheduleAllFormation
+from bot.conversation.callbacks import ScheduleAllFormation, ShowToolChanges
 from bot.conversation.off_record import LastTurn, last_turn
 from bot.conversation.unformed import discard_unformed_words
 from bot.locale import Language, say
@@ -57,6 +57,7 @@ class MemoryControls:
     pool: Pool
     people: Profiles
     schedule_all_formation: ScheduleAllFormation
+    show_tool_changes: ShowToolChanges
     _: KW_ONLY
     consent: ConsentMode
     access: AccessControl
@@ -65,7 +66,11 @@ class MemoryControls:
     def undoing(self) -> UndoableChanges:
         """The changes of a model's tool, which can be undone."""
         return UndoableChanges(
-            self.pool, self.people, self.schedule_all_formation, consent=self.consent
+            self.pool,
+            self.people,
+            self.schedule_all_formation,
+            self.show_tool_changes,
+            consent=self.consent,
         )
 
     @property

@@ -1,17 +1,17 @@
 """Changes that a model's tool makes for a person, each with the earlier state for its Undo.
 
-The earlier state is the value of the Undo button: nothing of it is stored. A setting is restored
-only while it is as the tool left it. The texts of a message that is not to be remembered are
-withheld first: nothing reads them, and no memory is formed of them. Undo ends that; they are
-deleted by a click, or a day later by the upkeep.
+The earlier state is the value of the Undo button. It is stored only until the person has been shown
+that button. A setting is restored only while it is as the tool left it. The texts of a message that
+is not to be remembered are withheld first: nothing reads them, and no memory is formed of them.
+Undo ends that; they are deleted by a click, or a day later by the upkeep.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import ScheduleAllFormation
+from bot.conversation.callbacks import ScheduleAllFormation, ShowToolChanges
 from bot.conversation.off_record import delete_texts, end_withholding, withhold, withhold_scope
 from bot.conversation.quiet_threads import end_quiet, start_quiet
+from bot.conversation.tool_done import store_ids, store_settings
 from bot.locale import Language, say
 from bot.slack.messages import Message
 from bot.types import ConsentMode, PersonSettings
@@ -65,14 +66,24 @@ class ToolChanges:
         """Read a button's value."""
         return cls(**json.loads(value))
 
+    @classmethod
+    def of(cls, tool_done: Mapping[str, Any] | None) -> ToolChanges:
+        """Read the changes of settings that a turn has stored."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: one for name, one in (tool_done or {}).items() if name in names})
+
 
 @dataclass(frozen=True, slots=True)
 class UndoableChanges:
-    """Makes changes and takes them back; each is one transaction of the person."""
+    """Makes changes and takes them back; each is one transaction of the person.
+
+    Each change is stored in the row of its turn until the person has been shown its Undo.
+    """
 
     pool: Pool
     people: Profiles
     schedule_all_formation: ScheduleAllFormation
+    show_later: ShowToolChanges
     _: KW_ONLY
     consent: ConsentMode
 
@@ -91,6 +102,7 @@ class UndoableChanges:
             earlier = done.pause["added"] if done.pause else "{}"
             done.pause = await add_pause(connection, person, until, earlier=earlier)
             done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
+            await self._keep(connection, person, turn, done)
             settings = await read_settings(connection, person)
         self.people.invalidate(person)
         log.info("a person paused memory")
@@ -101,6 +113,7 @@ class UndoableChanges:
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             done.withheld = _joined(done.withheld, await withhold(connection, [turn]))
+            await self._keep(connection, person, turn, done)
 
     async def go_incognito(
         self, message: Message, scope: str, turn: UUID, done: ToolChanges
@@ -117,26 +130,48 @@ class UndoableChanges:
             turns = await withhold_scope(connection, person, scope, begins)
             turns += await withhold(connection, [turn])
             done.withheld = _joined(done.withheld, turns)
+            await self._keep(connection, person, turn, done)
         log.info("a person switched incognito on")
 
-    async def be_quiet(self, message: Message, done: ToolChanges) -> None:
+    async def be_quiet(self, message: Message, turn: UUID, done: ToolChanges) -> None:
         """Answer in the message's thread only mentions of the app, until the next mention."""
         async with person_transaction(self.pool, message.person) as connection:
             if await start_quiet(connection, message):
                 done.quiet = message.thread
+                await self._keep(connection, message.person, turn, done)
 
-    async def choose(self, person: Person, done: ToolChanges, **chosen: Any) -> None:
+    async def choose(self, person: Person, turn: UUID, done: ToolChanges, **chosen: Any) -> None:
         """Store ``notices`` and ``language``, as far as they are given."""
         async with person_transaction(self.pool, person) as connection:
             before = await read_settings(connection, person)
             await _choose(connection, person, before, **chosen)
-        if "notices" in chosen:
-            first = done.notices[0] if done.notices else before.notices
-            done.notices = _changed([first, chosen["notices"]])
-        if "language" in chosen:
-            earlier = done.language[0] if done.language else before.language
-            done.language = _changed([earlier, chosen["language"]])
+            if "notices" in chosen:
+                first = done.notices[0] if done.notices else before.notices
+                done.notices = _changed([first, chosen["notices"]])
+            if "language" in chosen:
+                earlier = done.language[0] if done.language else before.language
+                done.language = _changed([earlier, chosen["language"]])
+            await self._keep(connection, person, turn, done)
         self.people.invalidate(person)
+
+    async def keep_ids(
+        self,
+        connection: AsyncConnection[DictRow],
+        person: Person,
+        turn: UUID,
+        changes: Sequence[UUID],
+        questions: Sequence[UUID],
+    ) -> None:
+        """Keep what a tool has changed of memories, and asked, until a notice shows it."""
+        if changes or questions:
+            await store_ids(connection, turn, changes, questions)
+            await self.show_later(connection, person, turn)
+
+    async def _keep(
+        self, connection: AsyncConnection[DictRow], person: Person, turn: UUID, done: ToolChanges
+    ) -> None:
+        await store_settings(connection, turn, asdict(done))
+        await self.show_later(connection, person, turn)
 
     async def shown(self, person: Person, language: Language, *, done: ToolChanges) -> Payload:
         """Return a message that says what was done, with the button that takes it back."""

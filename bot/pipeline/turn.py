@@ -82,7 +82,7 @@ def create_turn(
         )
         add_log_field("turn", str(turn_row.id))
         recalled: Sequence[str] = ()
-        tools, done = None, ToolResults()
+        tools, done, tools_shown = None, ToolResults(), False
         note: ReplyNote | None = None
         made: ReplyMetrics | None = None
         async with open_reply_sink(claimed, view, turn_row) as sink:
@@ -125,7 +125,7 @@ def create_turn(
                 )
                 if outcome == "answered":
                     step_ended("reply ready", began - claimed.waited)
-                await sink.show(done.shown)
+                tools_shown = await sink.show(done.shown) and tools is not None
                 if outcome == "answered" and sink.interactive and message.audience != DM:
                     await sink.show(await dependencies.hints(message, turn_row.memory_state))
             else:
@@ -141,6 +141,7 @@ def create_turn(
             removal_proposed=done.removal_proposed,
             changes=done.changes,
             questions=done.questions,
+            tools_shown=tools_shown,
             note=note,
             made=made,
         )
@@ -280,7 +281,7 @@ async def _answer(
                 person, prompt, show, tools, on_task=sink.task, again=True
             )
     except ReplyFailed as failed:
-        # A later attempt would show no notice and no Undo of what the tools have changed.
+        # A later attempt might change again what the tools have changed.
         if failed.passes and sink.interactive and not acted():
             raise
         sink.start_over()

@@ -77,8 +77,9 @@ class Collected:
         del recalled, can_be_rated
         self.text = text
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> None:
+    async def show(self, makers: Sequence[PayloadMaker]) -> bool:
         """Show nothing: an HTTP response has no buttons."""
+        return not makers
 
 
 class AskHandler:

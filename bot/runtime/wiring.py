@@ -27,6 +27,7 @@ from bot.memories.importing import Importer
 from bot.memories.merging import DuplicateMerger
 from bot.memories.modals import Modals
 from bot.memories.slack_deletions import SlackDeletions
+from bot.memories.unshown_changes import UnshownChanges, show_later
 from bot.notices.change_notices import ChangeNotices
 from bot.notices.prompt_reviews import PromptReviews
 from bot.pipeline.attachments import Attachments
@@ -102,8 +103,17 @@ class Application:
             pool,
             self.profiles,
             self.formation_jobs.schedule_all,
+            partial(show_later, self.queue),
             consent=settings.consent,
             access=self.access,
+        )
+        self.unshown_changes = UnshownChanges(
+            pool,
+            self.queue,
+            slack,
+            self.profiles,
+            self.controls.undoing,
+            self.notices.add_notice,
         )
         files = SlackFiles(slack)
         self.exporter = Exporter(pool, files, settings)

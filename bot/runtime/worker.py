@@ -13,6 +13,7 @@ from bot.home.publisher import PUBLISH
 from bot.home.suggested_prompts import SUGGEST
 from bot.locale import LANGUAGES, say
 from bot.memories.slack_deletions import DELETE_IN_SLACK
+from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
 from bot.notices.change_notices import SHOW
 from bot.notices.prompt_reviews import REVIEW
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
@@ -58,6 +59,7 @@ def register_work(wiring: Application) -> None:
         (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
         (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
         (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
+        (SHOW_TOOL_CHANGES, wiring.unshown_changes.show, REPLIES, _powers(2, 6)),
         (REVIEW, wiring.prompt_reviews.review, BACKGROUND, _powers(4, 8)),
         (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, _powers(2, 2)),
         (PUBLISH, wiring.home_publisher.publish, HOMES, _powers(2, 8)),

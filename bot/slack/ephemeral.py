@@ -69,16 +69,17 @@ async def show_privately(
 ) -> None:
     """Show `payload` in the message's thread, to its author alone.
 
-    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
-    `replied`: the app has replied to the message. If it has not, and the message is not a reply
-    itself, an ephemeral message is shown beside the message instead of in its thread.
+    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral. It is
+    shown outside threads if `thread_ts` is empty. `replied`: the app has replied to the message. If
+    it has not, and the message is not a reply itself, an ephemeral message is shown beside the
+    message instead of in its thread.
     Raises what the Slack client raises.
     """
     if in_dm:
         await retry_on_rate_limit(
             lambda: client.chat_postMessage(
                 channel=message.channel_id,
-                thread_ts=message.thread_ts,
+                thread_ts=message.thread_ts or None,
                 text=payload["text"],
                 blocks=payload["blocks"],
                 unfurl_links=False,
@@ -94,7 +95,8 @@ async def show_privately(
                 user=message.user_id,
                 thread_ts=ephemeral_thread(
                     message.thread_ts, has_reply=replied or not message.opens_thread
-                ),
+                )
+                or None,
                 text=payload["text"],
                 blocks=payload["blocks"],
             ),

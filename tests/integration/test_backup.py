@@ -595,7 +595,7 @@ NO_WORDS = {
     "store": {"prefix", "key"},
     "turns": {
         *("team_id", "user_id", "channel_id", "thread", "audience", "question_ts", "reply_ts"),
-        *("status", "recalled", "model", "reply_note", "left_out", "traceparent"),
+        *("status", "recalled", "model", "reply_note", "left_out", "traceparent", "tool_done"),
     },
 }
 

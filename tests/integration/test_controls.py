@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from bot.conversation.periods import Period
 from bot.locale import Language, say
 from bot.memories.person_data import erase_person
 from bot.memories.tool_undo import ToolChanges
+from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
@@ -25,7 +27,7 @@ from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
-from memory import Person, open_questions, person_transaction, transaction
+from memory import Person, history, open_questions, person_transaction, transaction
 from playground.blocks import view_errors
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change
@@ -895,3 +897,130 @@ async def test_withheld_texts_are_deleted_in_a_day(app: App) -> None:
             await connection.execute("SELECT end_withheld()")
         assert nothing_kept(app, asked) is gone
     assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_already")
+
+
+SWITCHES: list[dict[str, Any]] = [
+    {"action": "pause"},
+    {"action": "incognito_on"},
+    {"action": "do_not_remember"},
+    {"action": "change", "language": "ja", "notices": False},
+]
+
+
+async def interrupted(app: App, place: PersonThread, *calls: tuple[str, dict[str, Any]]) -> Message:
+    """Let the process that answers a message end after these tool calls, in the next request."""
+    app.script(function_calls=[{"name": name, "arguments": given} for name, given in calls])
+    app.fault(delay_ms=1)
+    app.fault(delay_ms=30_000)
+    said = await app.receive(place, "I love natto")
+    task = asyncio.create_task(app.answering.drain(said.thread))
+    wanted = {"changes" if name == "memory_change" else "withheld" for name, _ in calls}
+    async with asyncio.timeout(15):
+        while not wanted <= set((app.find("turns", said) or {}).get("tool_done") or ()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.wait([task])
+    app.stand_in.call("/_model/faults", method="DELETE")
+    return said
+
+
+def shown_later(app: App, said: Message) -> dict[str, str]:
+    """Take the one job that shows what tools changed; return its arguments."""
+    jobs = [job for job in app.take_jobs(SHOW_TOOL_CHANGES) if job["user"] == said.user_id]
+    [job] = jobs
+    return dict(job)
+
+
+def undo_buttons(payloads: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the values of the buttons that undo what a tool changed."""
+    blocks = [block for one in payloads for block in one.get("blocks") or []]
+    elements = [e for b in blocks if b["type"] == "actions" for e in b["elements"]]
+    return [e["value"] for e in elements if e["action_id"] == UNDO_CONTROL_ACTION]
+
+
+async def as_before(app: App, said: Message, value: str) -> None:
+    """Press Undo; check that it restores the settings of a person who never chose any."""
+    payload = await app.wiring.controls.undoing.undone(said.person, "en", value)
+    assert payload["text"] == say("en", "control_undone")
+    async with person_transaction(app.pool, said.person) as connection:
+        now = await read_settings(connection, said.person)
+    assert (now.paused_until, now.notices, now.language) == (None, True, None)
+    assert await app.wiring.controls.off(said.person) is None
+    assert not await app.wiring.profiles.is_incognito(said)
+    assert app.turn(said)["withheld_at"] is None
+    assert app.turn(said)["tool_done"] is None
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("given", SWITCHES, ids=lambda one: one["action"])
+async def test_the_next_attempt_shows_the_undo_of_the_last(
+    app: App, given: dict[str, Any], again: bool
+) -> None:
+    """After a crash the Undo restores what was before the first attempt."""
+    said = await interrupted(app, app.slack.place(), ("memory_settings", given))
+    if again:
+        app.script_calls(("memory_settings", given))
+    else:
+        app.script("Done.")
+    await app.answering.drain(said.thread)
+    assert app.event(said)["status"] == "done"
+    [value] = undo_buttons(app.shown(said))
+    await as_before(app, said, value)
+    job = shown_later(app, said)
+    await app.wiring.unshown_changes.show(**job)
+    assert undo_buttons(app.shown(said)) == [value]
+
+
+async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
+    """A memory that a tool stored before a crash gets its notice with the answer."""
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    given = {"action": "create", "evidence": "I love natto", "content": content}
+    said = await interrupted(app, app.slack.place(), ("memory_change", given))
+    app.script("Done.")
+    await app.answering.drain(said.thread)
+    [entry] = await history(app.pool, said.person)
+    [notice] = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", said.user_id)
+    assert notice["changes"] == [entry.id]
+    assert app.turn(said)["tool_done"] is None
+
+
+@pytest.mark.parametrize("channel", ["dm", "private"])
+async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel: str) -> None:
+    """After the message is deleted, a job shows the Undo; while it waits for its answer, not."""
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    given = {"action": "create", "evidence": "I love natto", "content": content}
+    calls = ("memory_change", given), ("memory_settings", {"action": "change", "notices": False})
+    said = await interrupted(app, app.slack.place(channel=channel), *calls)
+    job = shown_later(app, said)
+    await app.wiring.unshown_changes.show(**job)
+    job = shown_later(app, said)
+    assert app.turn(said)["tool_done"]
+    app.slack.forget_calls()
+    await app.wiring.inbox.withdraw(
+        said.team_id, said.channel_id, said.ts, said.thread, changed_ts=LATER
+    )
+    await app.answering.drain(said.thread)
+    await app.wiring.unshown_changes.show(**job)
+    method = "chat.postMessage" if channel == "dm" else "chat.postEphemeral"
+    [posted] = [call["args"] for call in app.slack.done(method)]
+    assert "thread_ts" not in posted
+    blocks = posted["blocks"]
+    [value] = undo_buttons([{"blocks": json.loads(blocks) if isinstance(blocks, str) else blocks}])
+    await as_before(app, said, value)
+    assert len(app.rows("SELECT id FROM change_notices WHERE user_id = %s", said.user_id)) == 1
+    await app.wiring.unshown_changes.show(**job)
+    assert len(app.slack.done(method)) == 1
+
+
+async def test_what_slack_did_not_show_is_shown_later(app: App) -> None:
+    """Where Slack fails as the Undo is shown, a job shows it below the answer."""
+    app.script_calls(("memory_settings", {"action": "pause"}))
+    app.slack.fault("chat.postMessage", error="internal_error", times=None)
+    said = await app.ask(app.slack.place(), "Please keep nothing in mind")
+    assert app.event(said)["status"] == "done"
+    assert undo_buttons(app.shown(said)) == []
+    app.slack.clear()
+    job = shown_later(app, said)
+    await app.wiring.unshown_changes.show(**job)
+    [value] = undo_buttons(app.shown(said))
+    await as_before(app, said, value)

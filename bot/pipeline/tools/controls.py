@@ -97,7 +97,7 @@ class ControlTools:
         self._in_dm = message.audience == DM
         # By action and arguments, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
-        self._done = ToolChanges()
+        self._done = ToolChanges.of(turn_row.tool_done)
         self.switched_off = False
         self.forgets = False
         self.forgets_everything = False
@@ -105,6 +105,8 @@ class ControlTools:
             **{name: partial(self._show, show) for name, show in shows.items()},
             **{name: partial(change, self) for name, change in _changes(self._in_dm).items()},
         }
+        if self._done:
+            self._show_done()
 
     @property
     def shown(self) -> list[PayloadMaker]:
@@ -219,7 +221,7 @@ class ControlTools:
 
     async def _be_quiet(self, given: Arguments) -> Any:
         del given
-        await self._undoing.be_quiet(self._message, self._done)
+        await self._undoing.be_quiet(self._message, self._turn_row.id, self._done)
         self._show_done()
         return {"quiet": True, "until": "somebody mentions you in this thread"}
 
@@ -279,7 +281,7 @@ class ControlTools:
         if not (chosen or keeps or memory in ("on", "off")):
             return _error("Nothing to change: give notices, language, retention_days or memory.")
         if chosen:
-            await self._undoing.choose(person, self._done, **chosen)
+            await self._undoing.choose(person, self._turn_row.id, self._done, **chosen)
             self._show_done()
         if keeps:
             make_payload = partial(self._controls.retention_proposed, days=days or None)

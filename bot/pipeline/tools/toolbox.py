@@ -32,6 +32,7 @@ from bot.views.refusals import quoted_sentence_of, refusal_payload
 from memory import (
     DM,
     Embedder,
+    FormationResult,
     MemoryOff,
     MemoryTools,
     MemoryView,
@@ -39,7 +40,6 @@ from memory import (
     PersonMessage,
     Pool,
     RefusedProposal,
-    Removed,
     TokenUse,
     UserFact,
     Verifier,
@@ -78,19 +78,18 @@ class Toolbox:
     `definitions` are the tools as the Responses API takes them; `open_tools` makes what the first
     call needs, because most messages need none. `before` are messages to show the person in any
     case. `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a
-    refused sentence can still be stored as a `memory.UserFact`. `removed` are the message's
-    credentials.
+    refused sentence can still be stored as a `memory.UserFact`.
     """
 
     definitions: Sequence[Definition]
     open_tools: Callable[[], tuple[MemoryTools, ControlTools]]
     own: MemoryActions
     message: Message
+    turn_row: TurnRow
     before: Sequence[PayloadMaker]
     spend: Spend
     _: KW_ONLY
     keeps_facts: bool
-    removed: Sequence[Removed]
     _calls: int = field(default=0, init=False)
 
     @cached_property
@@ -105,8 +104,8 @@ class Toolbox:
 
     @property
     def results(self) -> ToolResults:
-        """Results of the calls so far."""
-        if not self._calls:
+        """Results of the calls so far; what earlier attempts changed is shown, too."""
+        if not (self._calls or self.turn_row.tool_done):
             return ToolResults(shown=self.before)
         memory, controls = self._tools
         shown = [*self.before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
@@ -122,10 +121,12 @@ class Toolbox:
 
     @property
     def acted(self) -> bool:
-        """Whether calls have changed something: an attempt without this toolbox has no Undo of it.
+        """Whether calls have changed something, also in earlier attempts that did not show it.
 
         What was only shown or proposed is no change.
         """
+        if self.turn_row.tool_done:
+            return True
         if not self._calls:
             return False
         _, controls = self._tools
@@ -151,9 +152,9 @@ class Toolbox:
         given = read_arguments(arguments)
         if given is None:
             return _error("The arguments are not a JSON object.")
-        if self.removed:
+        if self.turn_row.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
-            given = redact_json(given, self.removed)
+            given = redact_json(given, self.turn_row.removed)
         memory, controls = self._tools
         if name not in controls:
             return await self._call_memory(memory, name, json.dumps(given))
@@ -205,12 +206,17 @@ def open_tools(
         message, memory_state = claimed.message, turn_row.memory_state
         off = memory_state.off is not None
 
-        async def permitted(connection: AsyncConnection[DictRow], _: object) -> None:
+        async def permitted(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
             now = await read_memory_state(connection, message, controls.consent)
             words = turn_row.words[:WORDS_LIMIT]
             # Without its turn the person has been erased while it was being answered.
             if now.off or not now.on_record or not await has_turn(connection, message, words):
                 raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
+            changes = [change.id for change in formed.changes if change.action != "confirmed"]
+            questions = [question.id for question in formed.questions]
+            await controls.undoing.keep_ids(
+                connection, message.person, turn_row.id, changes, questions
+            )
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(
@@ -238,10 +244,10 @@ def open_tools(
             tools,
             own,
             message,
+            turn_row,
             [controls.consent_asked] if memory_state.needs_consent_question else [],
             spend,
             keeps_facts=UserFact in schemas,
-            removed=turn_row.removed,
         )
 
     return opened

@@ -1,0 +1,52 @@
+"""Changes that tools made while a message was answered: `turns.tool_done`.
+
+It is written in the transaction of each change, and deleted once the person has been shown it. So
+another attempt at the answer, after an edit or a crash, shows the Undo of the earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+IN_NOTICE: LiteralString = "tool_done - 'changes' - 'questions'"
+"""The column after a notice was added that shows its changes of memories and its questions."""
+
+
+async def store_settings(
+    connection: AsyncConnection[DictRow], turn: UUID, settings: Mapping[str, Any]
+) -> None:
+    """Store how tools have changed settings: the fields of a `ToolChanges`."""
+    await connection.execute(
+        "UPDATE turns SET tool_done = COALESCE(tool_done, '{}') || %s WHERE id = %s",
+        (Jsonb(dict(settings)), turn),
+    )
+
+
+async def store_ids(
+    connection: AsyncConnection[DictRow],
+    turn: UUID,
+    changes: Sequence[UUID],
+    questions: Sequence[UUID],
+) -> None:
+    """Store the ids of changes that tools made to memories, and of the questions they left open."""
+    added: LiteralString = "COALESCE(tool_done->%s, '[]') || %s"
+    await connection.execute(
+        "UPDATE turns SET tool_done = COALESCE(tool_done, '{}')"
+        f" || jsonb_build_object('changes', {added}, 'questions', {added}) WHERE id = %s",
+        (
+            *("changes", Jsonb([str(one) for one in changes])),
+            *("questions", Jsonb([str(one) for one in questions])),
+            turn,
+        ),
+    )
+
+
+def ids_of(tool_done: Mapping[str, Any] | None, name: str) -> list[UUID]:
+    """Return the ids of ``changes`` or ``questions`` that `store_ids` has stored."""
+    return [UUID(one) for one in (tool_done or {}).get(name) or []]
