@@ -7,6 +7,7 @@ from typing import Any
 from playground.block_checks import Errors, array, fail, typed
 from playground.block_kit import HOME, MARKDOWN_CHARACTERS, MESSAGE_BLOCK, MESSAGE_BLOCKS, MODAL
 from playground.records import Json
+from playground.rich_text import translated
 
 ALL_CHARACTERS = 13_200
 _VIEW = typed({"modal": MODAL, "home": HOME})
@@ -18,8 +19,11 @@ def block_errors(blocks: Any) -> Errors:
     array(MESSAGE_BLOCK, MESSAGE_BLOCKS, least=0)(blocks, "/blocks", errors)
     if not errors:
         _check_layout(blocks, "/blocks", errors)
-        if sum(len(b["text"]) for b in blocks if b["type"] == "markdown") > MARKDOWN_CHARACTERS:
+        texts = [block["text"] for block in blocks if block["type"] == "markdown"]
+        if sum(map(len, texts)) > MARKDOWN_CHARACTERS:
             fail(errors, f"must be less than {MARKDOWN_CHARACTERS + 1} characters", "/blocks")
+        if len(blocks) - len(texts) + sum(map(translated, texts)) > MESSAGE_BLOCKS:
+            fail(errors, f"no more than {MESSAGE_BLOCKS} items allowed", "/blocks")
     return errors
 
 

@@ -11,6 +11,8 @@ from playground.records import Json
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([\w+-]*)")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*$")
+_HEADING_MARK = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
+_TABLE = re.compile(r"(?=[^|]*\|)\|?:?-+:?(?:\|:?-+:?)*\|?")
 _ITEM = re.compile(r"([ \t]*)(?:[-*+]|(\d{1,9})[.)])[ \t]+(.*)")
 _QUOTE = re.compile(r" {0,3}> ?(.*)")
 _INLINE = re.compile(
@@ -31,6 +33,34 @@ def as_read(body: Json) -> Json:
     if not any(block["type"] == "markdown" for block in body.get("blocks", [])):
         return body
     return {**body, "blocks": [_read(block) for block in body["blocks"]]}
+
+
+def translated(markdown: str) -> int:
+    """Return how many blocks Slack makes of a markdown block; all of them count in a message.
+
+    A header for each heading, a table, a divider, and rich text for what is between them.
+    """
+    count, inside, fence = 0, "", ""
+    lines = markdown.split("\n")
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        mark, bare = _FENCE.match(line), "".join(line.split())
+        if fence:
+            if mark and mark[1].startswith(fence) and set(bare) == {fence[0]}:
+                fence = ""
+            continue
+        if mark and "`" not in line[mark.end(1) :]:
+            kind, fence = "text", mark[1]
+        elif not bare:
+            inside = "" if inside == "table" else inside
+            continue
+        elif "|" in line and (inside == "table" or _TABLE.fullmatch("".join(following.split()))):
+            kind = "table"
+        else:
+            is_rule = len(bare) > 2 and bare[0] in "-*_" and len(set(bare)) == 1
+            kind = "own" if is_rule or _HEADING_MARK.match(line) else "text"
+        count += kind == "own" or kind != inside
+        inside = kind
+    return max(count, 1)
 
 
 def _read(block: Json) -> Json:

@@ -10,6 +10,11 @@ _FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$"
 # A longer one, repeated in each part, could fill the part.
 _FENCE_LENGTH = 64
 
+# Of 50: the last part has a footer, too, and what Slack makes of a text is an estimate.
+_MOST_BLOCKS = 40
+_MOST_PARTS = 20
+
+_HEADING_MARK = re.compile(r" {0,3}#{1,6}(?=\s|\Z)")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t][^\n]*\n\s*\Z", re.MULTILINE)
 # Source: https://github.github.com/gfm/#tables-extension-
 _RULE = re.compile(
@@ -69,13 +74,70 @@ def break_point(text: str, limit: int) -> int:
     return limit
 
 
+def block_starts(text: str) -> list[int]:
+    """Return where each block begins that Slack makes of Markdown.
+
+    Each heading, rule and table is one, and what is between them. All of them count among the 50 of
+    a message that is posted or updated.
+    Source: https://docs.slack.dev/reference/block-kit/blocks/markdown-block
+    """
+    starts: list[int] = []
+    inside, fence, at = "", "", 0
+    lines = text.split("\n")
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        mark = _FENCE.match(line)
+        if fence:
+            kind = "text"
+            if mark and mark[2].startswith(fence) and not mark[3].strip():
+                fence = ""
+        elif mark:
+            kind, fence = "text", mark[2]
+        else:
+            kind = _block_kind(line, following, inside)
+        if kind and (kind == "own" or kind != inside):
+            starts.append(at)
+        if kind or inside == "table":
+            inside = kind
+        at += len(line) + 1
+    return starts
+
+
+def _block_kind(line: str, following: str, inside: str) -> str:
+    bare = "".join(line.split())
+    if not bare:
+        return ""
+    if "|" in line and (inside == "table" or ("|" in following and _RULE.fullmatch(following))):
+        return "table"
+    is_rule = len(bare) > 2 and bare[0] in "-*_" and len(set(bare)) == 1
+    return "own" if is_rule or _HEADING_MARK.match(line) else "text"
+
+
+def _part_end(text: str, limit: int, most_blocks: int) -> int:
+    # Room for closing a code block here and opening it again in the next part.
+    at = len(text) if len(text) <= limit else break_point(text, limit - _FENCE_LENGTH)
+    starts = block_starts(text[:at])
+    if len(starts) <= most_blocks:
+        return at
+    last = most_blocks
+    while last > most_blocks // 2 and _HEADING_MARK.match(text, starts[last - 1]):
+        last -= 1
+    return starts[last]
+
+
 def split_markdown(text: str, limit: int) -> list[str]:
-    """Split Markdown into parts of at most `limit` characters; code and tables go on in each."""
+    """Split Markdown into parts of at most `limit` characters and 40 blocks.
+
+    Code and tables go on in each. A text that would be more than 20 messages for its blocks is
+    split by its characters alone.
+    """
+    parts = _parts(text, limit, _MOST_BLOCKS)
+    return parts if len(parts) <= _MOST_PARTS else _parts(text, limit, len(text))
+
+
+def _parts(text: str, limit: int, most_blocks: int) -> list[str]:
     parts: list[str] = []
     rest = text
-    while len(rest) > limit:
-        # Room for closing a code block here and opening it again in the next part.
-        at = break_point(rest, limit - _FENCE_LENGTH)
+    while (at := _part_end(rest, limit, most_blocks)) < len(rest):
         part, rest = rest[:at], rest[at:]
         if fence := open_fence(part):
             part = f"{part.rstrip()}\n{closing_fence(fence)}"

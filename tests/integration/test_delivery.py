@@ -575,6 +575,20 @@ async def test_long_answers_are_several_messages(
     assert all(len(markdown(m)) <= PART_LIMIT + 100 for m in messages)
 
 
+@pytest.mark.parametrize("begun", [True, False], ids=["updated", "posted"])
+async def test_an_answer_of_many_blocks_keeps_its_formatting(sender: Sender, begun: bool) -> None:
+    """Of Markdown that Slack makes more than fifty blocks of, several messages are made."""
+    place = sender.slack.place()
+    text = "".join(f"## Step {number}\n\nDo this.\n\n" for number in range(40)) + "Done."
+    async with answering(sender, place) as answer:
+        if begun:
+            await begin(answer, "Something else")
+        await answer.stream.finish(text)
+    messages = whole(sender.slack, place, text)
+    assert len(messages) == 2
+    assert markdown(messages[1]).startswith("## Step")
+
+
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
 async def test_a_long_code_block_stays_one_in_each_part(sender: Sender, streamed: bool) -> None:
     """A code block that goes over several messages is closed and opened again in each."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.blocks import block_errors
-from playground.rich_text import as_read
+from playground.rich_text import as_read, translated
 from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
@@ -132,6 +133,42 @@ async def test_posted_markdown_is_read_as_rich_text(
     assert [b["block_id"] for b in page["blocks"]] == [b["block_id"] for b in read_back["blocks"]]
     again = [{k: v for k, v in b.items() if k != "block_id"} for b in read_back["blocks"]]
     await client.chat_update(channel=said["channel"], ts=read_back["ts"], text="so", blocks=again)
+
+
+@pytest.mark.parametrize(
+    ("markdown", "blocks"),
+    [
+        ("", 1),
+        ("one\n\ntwo\n- three\n> four", 1),
+        ("# one\ntwo\n\n## three\n### four\n\nfive", 5),
+        ("one\n---\ntwo\n* * *", 4),
+        ("one\n| a | b |\n|---|:-:|\n| 1 | 2 |\ntwo", 3),
+        ("| a |\n|---|\n| 1 |\n\n| a |\n|---|\n| 1 |", 2),
+        ("a | b\nc | d", 1),
+        ("one\n```\n# no heading\n---\n```\ntwo", 1),
+        ("~~~\n```\n# no\n~~~\n# yes", 2),
+        ("```one line```\n# yes", 2),
+        ("#nothing\n--\n**", 1),
+    ],
+)
+def test_markdown_counts_as_the_blocks_it_becomes(markdown: str, blocks: int) -> None:
+    """Headings, tables and rules are blocks of their own, as is each run of text between them."""
+    assert translated(markdown) == blocks
+
+
+async def test_markdown_of_too_many_blocks_is_refused(
+    driver: Driver, client: AsyncWebClient
+) -> None:
+    """What a message may hold is counted after Markdown was translated, with its other blocks."""
+    general = await driver.channel()
+    for headings, refused in ((49, False), (50, True)):
+        text = "# one\n" * headings
+        blocks: list[Json] = [{"type": "markdown", "text": text}, {"type": "divider"}]
+        if refused:
+            with pytest.raises(SlackApiError, match="no more than 50 items allowed"):
+                await client.chat_postMessage(channel=general, text=text, blocks=blocks)
+        else:
+            await client.chat_postMessage(channel=general, text=text, blocks=blocks)
 
 
 async def test_history_deletions_and_clicks_read_rich_text(
