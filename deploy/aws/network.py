@@ -84,6 +84,10 @@ class Network(Construct):
         self.worker_group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "Slack, the model, AWS")
         self.worker_group.connections.allow_to(self.database_group, POSTGRES, "The database")
         if isinstance(provider, ec2.NatInstanceProviderV2):
+            # As for a gateway: CloudFormation deletes the way out of the instance after it.
+            for instance in provider.gateway_instances:
+                for subnet in self.vpc.public_subnets:
+                    instance.node.add_dependency(subnet.internet_connectivity_established)
             # What the worker, the migration and the rotation send out comes in there first.
             for subnet in self.vpc.private_subnets:
                 inside = ec2.Peer.ipv4(subnet.ipv4_cidr_block)

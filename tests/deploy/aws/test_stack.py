@@ -277,6 +277,19 @@ def test_other_choices(other: Template) -> None:
     assert cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"] == 8
 
 
+def test_the_way_out_outlives_what_needs_it(template: Template, other: Template) -> None:
+    """Deleted in order: the migration answers CloudFormation through the NAT, that by its route."""
+    for made, kind in ((template, "AWS::EC2::NatGateway"), (other, "AWS::EC2::Instance")):
+        resources = made.content["Resources"]
+        [nat] = [resource for resource in resources.values() if resource["Type"] == kind]
+        waits = {resources[name]["Type"]: resources[name] for name in nat["DependsOn"]}
+        assert "GatewayId" in waits["AWS::EC2::Route"]["Properties"]
+        assert "AWS::EC2::SubnetRouteTableAssociation" in waits
+        [migration] = [r for r in resources.values() if "aws.migration" in json.dumps(r)]
+        routes = {n for n in migration["DependsOn"] if resources[n]["Type"] == "AWS::EC2::Route"}
+        assert len(routes) == 2, "A way out of each of the worker's subnets."
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
