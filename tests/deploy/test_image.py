@@ -114,9 +114,21 @@ def test_compose_conforms_to_its_specification(compose: dict[str, Any]) -> None:
     """compose.yaml is what the Compose Specification's schema allows; images go by digest."""
     schema = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text("utf-8"))
     jsonschema.Draft7Validator(schema).validate(compose)
-    images = [one["image"] for one in compose["services"].values() if "build" not in one]
-    assert len(images) == 1
-    assert all(DIGEST.search(image) for image in images)
+    services = compose["services"].values()
+    built = [one["image"] for one in services if "build" in one]
+    pulled = [one["image"] for one in services if one["image"] not in built]
+    assert len(pulled) == 1
+    assert all(DIGEST.search(image) for image in pulled)
+
+
+def test_compose_builds_each_image_once(compose: dict[str, Any]) -> None:
+    """Two services that build one tag at once fail; what uses another's image pulls none."""
+    services = compose["services"].values()
+    built = [one["image"] for one in services if "build" in one]
+    assert sorted(built) == ["kioku", "kioku-backups"]
+    for service in services:
+        if service["image"] in built and "build" not in service:
+            assert service["pull_policy"] == "never"
 
 
 def test_compose_runs_two_replicas(compose: dict[str, Any]) -> None:
