@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from bot import DISTRIBUTION
 from bot.config import Settings
 from memory import Embedder, Former, Pool, Verifier, memory_model, provider_and_name
 
@@ -33,8 +32,8 @@ def missing_extra(model: str) -> str | None:
     if package is None or find_spec(package) is not None:
         return None
     return (
-        f"{model} needs the package {package.replace('_', '-')}: install Kioku with its extra,"
-        f" {DISTRIBUTION}[{extra}]."
+        f"{model} needs the package {package.replace('_', '-')}: run `pip install '.[{extra}]'` in"
+        " the folder of Kioku's source."
     )
 
 

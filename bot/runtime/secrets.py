@@ -86,7 +86,8 @@ def _secret(arn: str, setting: str) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
         raise StartError(
-            f"{setting} needs the package boto3: install Kioku with its extra, kioku-slack[aws]."
+            f"{setting} needs the package boto3: run `pip install '.[aws]'` in the folder of"
+            " Kioku's source."
         ) from None
     try:
         client: SecretsManagerClient = boto3.client("secretsmanager")

