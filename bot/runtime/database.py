@@ -124,6 +124,12 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
                 raise
             return await apply()
     except psycopg.errors.InsufficientPrivilege:
+        if not await asyncio.to_thread(_has_vector, addresses.owner_dsn):
+            raise StartError(
+                "This database user may not create roles or pgvector's extension: as a superuser,"
+                " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then"
+                " write the owner's address into DATABASE_OWNER_URL and run `kioku migrate`."
+            ) from None
         raise StartError(
             "This database user may not create tables or roles: write the address of the"
             " database's owner into DATABASE_OWNER_URL, then run `kioku migrate`."
@@ -135,3 +141,11 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
         ) from None
     except psycopg.OperationalError as error:
         raise cannot_connect(error) from None
+
+
+def _has_vector(address: str) -> bool:
+    import psycopg
+
+    with psycopg.connect(address) as connection:
+        found = connection.execute("SELECT FROM pg_extension WHERE extname = 'vector'")
+        return found.rowcount == 1

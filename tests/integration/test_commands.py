@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from memory import (
     DM,
@@ -248,6 +249,24 @@ def test_rights_that_are_missing_are_named(
         "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that serves"
         " into DATABASE_URL."
     )
+
+
+def test_the_extension_that_is_missing_is_named(
+    tmp_path: Path, slack: Server, stranger: str, empty_database: str
+) -> None:
+    """An owner who is no superuser learns what a superuser has to do first."""
+    name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"]))
+    with psycopg.connect(empty_database, autocommit=True) as superuser:
+        superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO stranger").format(name))
+    owner = psycopg.conninfo.make_conninfo(empty_database, user="stranger")
+    settings = {**slack_settings(slack), "DATABASE_URL": owner}
+    assert refused(ended(tmp_path, "migrate", **settings)) == (
+        "This database user may not create roles or pgvector's extension: as a superuser, run"
+        " `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then write the"
+        " owner's address into DATABASE_OWNER_URL and run `kioku migrate`."
+    )
+    with psycopg.connect(empty_database, autocommit=True) as superuser:
+        superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
 
 
 def test_run_warns_of_an_owner_that_serves(tmp_path: Path, slack: Server, database: str) -> None:
