@@ -25,7 +25,7 @@ from memory.model.namespace import MemoryView
 from memory.postgres.database import Pool, person_transaction
 from memory.recall.search import SMALL_SET
 from memory.store import rows
-from memory.store.memories import Memory
+from memory.store.memories import Memory, MessageKey
 from memory.store.unit_of_work import Change, Step, actor_of, commit_steps
 from memory.tracing import measured
 
@@ -171,8 +171,9 @@ class UserStore(BaseStore):
     async def commit(self, in_commit: InCommit | None = None, *, at: datetime) -> FormationResult:
         """Write the accepted proposals and await `in_commit` with the result, in one transaction.
 
-        `at` becomes `confirmed_at`. The rows are read again under a lock on this namespace; no
-        connection is held while texts are embedded. Raises `EmbeddingsUnavailable`.
+        `at` becomes `confirmed_at`. The rows are read again under a lock on this namespace.
+        Proposals from messages that the person has forgotten are refused. No connection is held
+        while texts are embedded. Raises `EmbeddingsUnavailable`.
         """
         own, verifier = self._view.own, self._verifier
         proposals = [proposal for proposal, _ in self._judged]
@@ -181,9 +182,11 @@ class UserStore(BaseStore):
         wanted |= {key for key, row in self._rows.items() if row.namespace != own}
         wanted |= {key for row in self._rows.values() for key in row.superseded_rows}
 
-        def decided(current: Sequence[Memory]) -> Decisions:
+        def decided(
+            current: Sequence[Memory], judged: Sequence[tuple[ProposedWrite, Verdict | None]]
+        ) -> Decisions:
             return decide(
-                self._judged,
+                judged,
                 current,
                 own=own,
                 at=at,
@@ -195,8 +198,14 @@ class UserStore(BaseStore):
             nonlocal decisions
             if not proposals:
                 return []
-            current = await rows.reread(connection, own, [one.kind for one in proposals], wanted)
-            decisions = decided(current)
+            said = [_message(one) for one in proposals]
+            kinds = [one.kind for one in proposals]
+            current, forgotten = await rows.reread_for(connection, own, kinds, wanted, said)
+            left = [one for one in self._judged if _message(one[0]) not in forgotten]
+            decisions = decided(current, left)
+            decisions.refused += [
+                one.refused("deleted_meanwhile") for one in proposals if _message(one) in forgotten
+            ]
             return [self._step(change) for change in decisions.changes]
 
         async def ask_and_commit(
@@ -217,7 +226,10 @@ class UserStore(BaseStore):
                 await self._pool.changed(connection, own.person, removed=False)
 
         # If no row has changed since it was read, these are the texts that the transaction writes.
-        likely = [self._step(change) for change in decided(list(self._rows.values())).changes]
+        likely = [
+            self._step(change)
+            for change in decided(list(self._rows.values()), self._judged).changes
+        ]
         texts = list(dict.fromkeys(step.text for step in likely if step.text is not None))
         try:
             await commit_steps(
@@ -254,6 +266,10 @@ class UserStore(BaseStore):
             before=change.row,
             after=change.value,
         )
+
+
+def _message(proposal: ProposedWrite) -> MessageKey:
+    return (proposal.evidence.words.channel, proposal.evidence.words.ts)
 
 
 def _as_known(change: Change, decisions: Decisions) -> Change:

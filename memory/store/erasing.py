@@ -55,9 +55,10 @@ async def erase(
 ) -> Erased:
     """Delete all rows of a person in one transaction, and count what is left afterwards.
 
-    A concurrent formation writes nothing: it waits for the same lock and then finds its messages
-    deleted. `also` deletes the application's rows, and `left` counts those that remain. Idempotent.
-    Only message ids (channel and ts) are kept, so that a message is not formed again.
+    Only the ids (channel and ts) of the memories' source messages are kept: they are not formed
+    again. `also` deletes the application's rows, and `left` counts those that remain. A formation
+    that runs meanwhile of other messages waits for the same lock and then writes, unless its
+    `in_commit` raises because `also` has deleted them. Idempotent.
     """
     parameters = {**person_range(person), **person.ids}
     async with person_transaction(pool, person) as connection:

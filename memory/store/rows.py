@@ -21,6 +21,7 @@ from memory.store.memories import (
     COLUMNS,
     OF_PERSON,
     Memory,
+    MessageKey,
     RowKey,
     current_condition,
     ends_at,
@@ -133,6 +134,14 @@ async def named(pool: Pool, view: MemoryView, row_keys: Iterable[RowKey]) -> lis
     return rows_within(found, view)
 
 
+_REREAD: LiteralString = (
+    f"SELECT {COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
+    " UNION "
+    f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
+    " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))"
+)
+
+
 async def reread(
     connection: AsyncConnection[DictRow],
     own: Namespace,
@@ -140,20 +149,36 @@ async def reread(
     row_keys: Iterable[RowKey],
 ) -> list[Memory]:
     """Return the current rows of `kinds` in `own`, and those of `row_keys`."""
-    wanted = list(row_keys)
+    parameters = {"own": own.prefix, "kinds": kinds, **_columns(list(row_keys))}
+    cursor = await connection.execute(_REREAD, parameters)
+    return unexpired(read(record) for record in await cursor.fetchall())
+
+
+async def reread_for(
+    connection: AsyncConnection[DictRow],
+    own: Namespace,
+    kinds: Sequence[str],
+    row_keys: Iterable[RowKey],
+    messages: Sequence[MessageKey],
+) -> tuple[list[Memory], set[MessageKey]]:
+    """Return the rows of `reread`, and which of `messages` the person has forgotten."""
     cursor = await connection.execute(
-        f"SELECT {COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
-        " UNION "
-        f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
-        " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
+        "SELECT said.forgotten, found.* FROM (SELECT ARRAY(SELECT ARRAY[channel, ts]"
+        " FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))"
+        f")) AS said (forgotten) LEFT JOIN ({_REREAD}) AS found ON true",
         {
+            **own.person.ids,
+            "channels": [channel for channel, _ in messages],
+            "times": [ts for _, ts in messages],
             "own": own.prefix,
             "kinds": kinds,
-            "prefixes": [prefix for prefix, _ in wanted],
-            "keys": [key for _, key in wanted],
+            **_columns(list(row_keys)),
         },
     )
-    return unexpired(read(record) for record in await cursor.fetchall())
+    records = await cursor.fetchall()
+    forgotten = {(channel, ts) for channel, ts in records[0]["forgotten"]}
+    return unexpired(read(one) for one in records if one["key"] is not None), forgotten
 
 
 async def fetch(

@@ -269,6 +269,40 @@ async def test_what_the_ledger_alone_knows_can_be_forgotten(ledger: Ledger) -> N
     assert ledger.printed() == before
 
 
+async def test_a_message_whose_memory_was_forgotten_is_not_formed_again(ledger: Ledger) -> None:
+    """A message delivered again brings nothing back, until the forgetting is undone."""
+    await ledger.like("ramen")
+    forgotten = await forget(ledger.pool, ALICE, None)
+    again = await ledger.say("I love ramen", ts="1.0", content=food("ramen"))
+    assert (again.changes, [one.reason for one in again.refused]) == ((), ["deleted_meanwhile"])
+    assert ledger.printed("store") == {"store": []}
+    assert await ledger.like("soba", ts="2.0")
+    assert forgotten.undo is not None
+    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    text = "I love ramen, with pork"
+    told = food("ramen", description="with pork")
+    assert (await ledger.say(text, ts="1.0", content=told)).changes
+
+
+async def test_a_message_that_is_being_formed_can_be_forgotten(ledger: Ledger) -> None:
+    """A run of a message that the application's texts name as forgotten stores nothing."""
+    said = [TypedMessage(PersonMessage(text="I love ramen", channel="D1", ts="1.0"))]
+    store = await UserStore.load(
+        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
+    )
+    content = food("ramen", evidence="I love ramen")
+    await store.aput(OWN.parts, "new", {"kind": "UserFoodPreference", "content": content})
+    await store.judge(None)
+
+    async def blank_texts(*_: object) -> list[dict[str, Any]]:
+        return [{"text": said[0].text, "places": [["D1", "1.0"]]}]
+
+    await forget(ledger.pool, ALICE, None, blank_texts=blank_texts)
+    formed = await store.commit(at=datetime.now(UTC))
+    assert (formed.changes, len(formed.refused)) == ((), 1)
+    assert ledger.printed("store") == {"store": []}
+
+
 async def test_forgetting_everything_takes_all(ledger: Ledger) -> None:
     """Nothing about the person is left in any table of memories, and nothing of others is lost."""
     liked = await ledger.like("ramen")
