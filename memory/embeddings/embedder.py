@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import openai
 
@@ -22,6 +23,9 @@ MAX_BYTES = 8_190
 # Source: https://platform.openai.com/docs/api-reference/embeddings/create
 REQUEST_TEXTS = 2_048
 REQUEST_BYTES = 300_000
+# A server that takes less says so with one of these. A text of so few bytes fits any context.
+_REFUSALS = (400, 413, 422)
+_SHORT_BYTES = 256
 BATCH = 128  # texts of one request of `packed`; other callers' requests run between batches
 # The client raises a plain ValueError for a response without vectors.
 _NO_ANSWER = (openai.OpenAIError, ValueError)
@@ -38,28 +42,33 @@ def clean(text: str) -> str:
     return text.replace("\x00", "")
 
 
-def beginning(text: str) -> str:
-    """Return the start of `text` that is embedded: at most `MAX_BYTES` of UTF-8, whole characters.
+def beginning(text: str, most: int = MAX_BYTES) -> str:
+    """Return the start of `text` that is embedded: at most `most` bytes of UTF-8, whole characters.
 
     Never empty, because the API refuses an empty text. Half a surrogate pair becomes "?".
     """
-    encoded = clean(text)[:MAX_BYTES].encode("utf-8", "replace")
-    return encoded[:MAX_BYTES].decode("utf-8", "ignore") or " "
+    encoded = clean(text)[:most].encode("utf-8", "replace")
+    return encoded[:most].decode("utf-8", "ignore") or " "
 
 
-def requests_of(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Split texts, each at most `MAX_BYTES` long, into lists that fit one request."""
+class Limits(NamedTuple):
+    """What one request may hold: the number of texts, and the bytes of each of them."""
+
+    texts: int = REQUEST_TEXTS
+    bytes: int = MAX_BYTES
+
+
+def next_request(texts: Iterable[str], limits: Limits) -> list[str]:
+    """Return the beginnings of the first texts that fit one request; at least one of them."""
     request: list[str] = []
     size = 0
     for text in texts:
-        length = len(text.encode())
-        if request and (len(request) == REQUEST_TEXTS or size + length > REQUEST_BYTES):
-            yield request
-            request, size = [], 0
-        request.append(text)
-        size += length
-    if request:
-        yield request
+        cut = beginning(text, limits.bytes)
+        size += len(cut.encode())
+        if request and (len(request) == limits.texts or size > REQUEST_BYTES):
+            break
+        request.append(cut)
+    return request
 
 
 class Embedder:
@@ -77,6 +86,7 @@ class Embedder:
         # Vectors as float32 bytes: 1,536 dimensions take 6 kB, as a list of Python floats 49 kB.
         self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
         self._cache_size = cache_size
+        self._limits = Limits()
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector for each text, in order; of a long text the `beginning` is embedded.
@@ -89,11 +99,7 @@ class Embedder:
         # While the model answers, another call can take these out of the cache.
         found = {key: self._cache[key] for key in keys if key not in missing}
         if missing:
-            vectors = [
-                array("f", vector)
-                for request in requests_of(missing.values())
-                for vector in await self._request(request)
-            ]
+            vectors = await self._vectors(list(missing.values()))
             fresh = dict(zip(missing, vectors, strict=True))
             self._cache.update(fresh)
             found |= fresh
@@ -113,6 +119,27 @@ class Embedder:
             found.update(zip(batch, map(packed, vectors), strict=True))
         return found
 
+    async def _vectors(self, texts: Sequence[str]) -> list[array[float]]:
+        """Return the vectors of texts, in as many requests as the server needs.
+
+        A refused request is made again with half of its texts, and a single text with half of its
+        bytes. What the server takes is kept for later calls.
+        """
+        vectors: list[array[float]] = []
+        limits, shortened = self._limits, False
+        while len(vectors) < len(texts):
+            request = next_request(islice(texts, len(vectors), None), limits)
+            try:
+                vectors += [array("f", vector) for vector in await self._request(request)]
+            except EmbeddingsUnavailable as fault:
+                limits = _smaller(limits, request, fault)
+                shortened = len(request) == 1
+                continue
+            if shortened:  # that text was too long; the number of texts was not
+                limits, shortened = limits._replace(texts=self._limits.texts), False
+        self._limits = Limits(*map(min, self._limits, limits))
+        return vectors
+
     @measured("embed")
     async def _request(self, texts: list[str]) -> list[list[float]]:
         try:
@@ -125,6 +152,21 @@ class Embedder:
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
         return vectors
+
+
+def _smaller(limits: Limits, request: Sequence[str], fault: EmbeddingsUnavailable) -> Limits:
+    """Return limits for less than a request that was refused. Raises `fault` for any other."""
+    status = getattr(fault.__cause__, "status_code", None)
+    if status not in _REFUSALS:
+        raise fault
+    if len(request) > 1:
+        return limits._replace(texts=len(request) // 2)
+    size = min(len(request[0].encode()), limits.bytes)
+    if size <= _SHORT_BYTES:
+        raise EmbeddingsUnavailable(
+            f"The embedding model refuses a text of {size} bytes (HTTP {status})."
+        ) from fault.__cause__
+    return limits._replace(bytes=size // 2)
 
 
 async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSpace:

@@ -12,8 +12,9 @@ import openai
 import pytest
 from aiohttp import web
 
+from bot.pipeline.prompt import estimated_tokens
 from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_space
-from memory.embeddings.embedder import MAX_BYTES, beginning, clean, literal, requests_of
+from memory.embeddings.embedder import MAX_BYTES, Limits, beginning, clean, literal, next_request
 from tests.conformance.traffic import recorded
 from tests.conftest import SPACE, Server
 from tests.loopback import serving
@@ -128,7 +129,7 @@ async def test_many_texts_are_divided_into_requests(embedder: Embedder, stand_in
     assert [len(request) for request in sent] == [2_048, 89, 3]
     [last] = await embedder.embed(long[-1:])
     assert vectors[-1] == last
-    assert list(requests_of([])) == []
+    assert next_request([], Limits()) == []
 
 
 @pytest.mark.parametrize(
@@ -174,6 +175,72 @@ async def own_server(
         openai.AsyncOpenAI(api_key="x", base_url=f"{url}/v1", max_retries=0) as client,
     ):
         yield client
+
+
+@asynccontextmanager
+async def small_server(
+    *, texts: int = 2_048, tokens: int = 8_192, status: int = 400
+) -> AsyncIterator[tuple[openai.AsyncOpenAI, list[list[str]]]]:
+    """Serve vectors for at most `texts` texts of `tokens` tokens (four letters, one of any other).
+
+    Gives a client and the texts of each request. A vector is a text's size in bytes.
+    """
+    came: list[list[str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        given = (await request.json())["input"]
+        came.append(given)
+        if len(given) > texts or any(estimated_tokens(text) > tokens for text in given):
+            return web.json_response({"error": {"message": "no"}}, status=status)
+        data = [
+            {"object": "embedding", "index": at, "embedding": [float(len(text.encode()))]}
+            for at, text in enumerate(given)
+        ]
+        return web.json_response({"object": "list", "model": "own", "data": data})
+
+    async with own_server(answer) as client:
+        yield client, came
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_server_that_takes_few_texts(status: int) -> None:
+    """A request that is refused is made in halves; their size is kept for the next ones."""
+    texts = [f"text {number:04}" for number in range(100)]
+    async with small_server(texts=10, status=status) as (client, came):
+        embedder = Embedder(client, EmbeddingSpace("own", 1))
+        assert await embedder.embed(texts) == [[9.0]] * 100
+        assert [len(one) for one in came[:5]] == [100, 50, 25, 12, 6]
+        assert sum(map(len, came[4:])) == 100
+        came.clear()
+        assert len(await embedder.packed([f"{text}!" for text in texts])) == 100
+        assert max(map(len, came)) == 6
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_server_with_a_short_context(status: int) -> None:
+    """The beginning of a long text is embedded; what is shorter comes in few requests as before."""
+    texts = [f"text {number:04}" for number in range(20)]
+    texts[7:9] = ["word " * 1_000, "あ" * 1_000]
+    async with small_server(tokens=512, status=status) as (client, came):
+        embedder = Embedder(client, EmbeddingSpace("own", 1))
+        sizes = [size for [size] in await embedder.embed(texts)]
+        assert sizes == [9.0] * 7 + [1_250.0, 1_248.0] + [9.0] * 11
+        assert len(came[-1]) > 10
+        came.clear()
+        assert len(await embedder.embed([f"{text}!" for text in texts])) == 20
+        assert len(came) == 1
+
+
+async def test_what_is_refused_at_any_size_is_told() -> None:
+    """A server that refuses every text is asked a few times, and its status is named."""
+    async with small_server(texts=0) as (client, came):
+        embedder = Embedder(client, EmbeddingSpace("own", 1))
+        with pytest.raises(EmbeddingsUnavailable, match=r"refuses a text of 5 bytes \(HTTP 400\)"):
+            await embedder.embed(["short"])
+        assert len(came) == 1
+        with pytest.raises(EmbeddingsUnavailable, match="HTTP 400"):
+            await embedder.embed(["word " * 1_000, *map(str, range(99))])
+        assert len(came) < 20
 
 
 @pytest.mark.parametrize("answer", [{"data": []}, {"error": {"message": "no"}}, {"data": None}])
