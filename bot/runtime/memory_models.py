@@ -44,10 +44,12 @@ def create_chat_model(
 
     `callbacks` are notified of each call. Raises what `memory.memory_model` raises.
     """
+    provider, _ = provider_and_name(model)
+    own = provider == "openai"
     chat = memory_model(
         model=model,
-        api_key=settings.model_key(),
-        base_url=settings.openai_base_url,
+        api_key=settings.model_key() if own else None,
+        base_url=settings.openai_base_url if own else None,
         api=settings.memory_api,
     )
     if callbacks:

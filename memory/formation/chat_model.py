@@ -85,17 +85,25 @@ def provider_and_name(model: str) -> tuple[str, str]:
 
 
 def memory_model(
-    *, model: str, api_key: SecretStr | str, base_url: str | None, api: Api = "responses"
+    *,
+    model: str,
+    api_key: SecretStr | str | None = None,
+    base_url: str | None = None,
+    api: Api = "responses",
 ) -> BaseChatModel:
     """Return the chat model for formation; a failed call is not retried.
 
     `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
     (requires that provider's package and key; raises ImportError or ValueError without them).
+    `api_key` and `base_url` are OpenAI's, by default those of the environment; other providers'
+    packages read their own variables, and ValueError is raised where one of the two is given.
     OpenAI models are called through `api`, also behind `base_url`. Parameters that only some
     model families accept, such as a temperature, are not sent.
     """
     provider, name = provider_and_name(model)
     if provider != "openai":
+        if api_key is not None or base_url is not None:
+            raise ValueError(f"{provider} takes its key and address from its own variables.")
         from langchain.chat_models import init_chat_model
 
         chat = type(init_chat_model(model, max_retries=0))

@@ -474,7 +474,7 @@ async def test_a_model_that_cannot_be_made_loses_nothing(
     former = Former(
         pool,
         model_embedder,
-        lambda: memory_model(model="nobody:mine", api_key="none", base_url=None),
+        lambda: memory_model(model="nobody:mine"),
     )
     formed: list[FormationResult] = []
 
@@ -494,7 +494,7 @@ async def test_another_provider(
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "none")
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", model.base_url.removesuffix("/v1"))
     monkeypatch.setenv("OPENAI_API_VERSION", "2026-01-01")
-    chat = memory_model(model="azure_openai:mine", api_key="unused", base_url=None)
+    chat = memory_model(model="azure_openai:mine")
     former = Former(pool, model_embedder, chat)
     await know(former, model, ALICE_DM, RAMEN)
     model.answer(500)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,23 @@ async def test_formation_and_verdict_use_the_chosen_api(
     asked = [*model.requests, *model.verdict_requests]
     assert [request["model"] for request in asked] == [sent, sent]
     assert all("temperature" not in request and "reasoning" not in request for request in asked)
+
+
+@pytest.mark.parametrize("given", [{"api_key": "k"}, {"base_url": "http://127.0.0.1:9/v1"}])
+def test_a_key_of_one_provider_is_not_given_for_another(given: dict[str, Any]) -> None:
+    """Words would go to another host and account than the arguments say."""
+    with pytest.raises(ValueError, match="azure_openai takes its key and address from"):
+        memory_model(model="azure_openai:mine", **given)
+
+
+async def test_a_model_without_a_key_has_that_of_the_environment(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OpenAI's own client does it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("OPENAI_BASE_URL", model.base_url)
+    await memory_model(model="scripted").ainvoke("I like ramen")
+    assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize("api", ["responses", "chat"])

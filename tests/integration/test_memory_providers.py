@@ -44,7 +44,7 @@ async def server(
 @pytest.fixture
 def former(pool: Pool, model_embedder: Embedder, server: ProviderServer) -> Former:
     """A former whose memories are formed and checked by the provider's model."""
-    chat = memory_model(model=server.provider.model, api_key="none", base_url=None)
+    chat = memory_model(model=server.provider.model)
     return Former(pool, model_embedder, chat, verifier=Verifier(chat))
 
 
