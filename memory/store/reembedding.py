@@ -68,6 +68,7 @@ async def reembed(
 ) -> int:
     """Embed every memory with `embedder`'s model and replace the stored vectors.
 
+    A row with a text as content, as LangMem's own tools write it, gets no vector.
     Needs the owner of the tables. The application keeps running meanwhile. An interrupted run
     continues where it stopped. What was forgotten before its end cannot be undone any more. `again`
     also replaces vectors that are of this model already. Returns the number of new vectors. Raises

@@ -55,10 +55,11 @@ class ImportResult:
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
-    """Return all stored data about a person's memories, by the document's keys.
+    """Return the stored data about a person's memories, by the document's keys.
 
     These are `memories` (oldest first), `changes` (the ledger), `questions`, and `forgotten`: ids
-    of messages whose memories were forgotten.
+    of messages whose memories were forgotten. Rows without a kind, or with a text as content, as
+    LangMem's own tools write them, are left out: `import_memories` could not read them.
     """
     async with person_transaction(pool, person) as connection:
         stored = await _rows(connection, person)

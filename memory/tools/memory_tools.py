@@ -6,6 +6,7 @@ Origin of the tools: ``create_search_memory_tool`` and ``create_manage_memory_to
 
 from __future__ import annotations
 
+import asyncio
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,7 @@ class MemoryTools:
         self._off = off
         self._refused: list[RefusedProposal] = []
         self._tools: dict[str, Any] = {}
+        self._one_call = asyncio.Lock()  # the store keeps the result of one call
 
     def switch_off(self) -> None:
         """Stop reading and writing, because the person just asked for it."""
@@ -125,6 +127,7 @@ class MemoryTools:
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
+        Calls at the same time run one after the other.
         Raises `psycopg.OperationalError` if the database is unreachable, and no other error.
         """
         given = read_arguments(arguments)
@@ -134,7 +137,8 @@ class MemoryTools:
             return _error(f"There is no tool {name[:40]!r}.")
         if self._off:
             return _error("Memory is switched off: nothing is read or stored. Say so.")
-        return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
+        async with self._one_call:
+            return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
 
     async def _search(self, given: Mapping[str, Any]) -> str:
         query = str(given.get("query") or "")

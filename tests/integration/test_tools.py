@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -434,6 +435,20 @@ async def test_what_is_stored_after_all_is_not_refused(case: ToolTest) -> None:
         assert (await change(tools, lives, "I dwell in Osaka"))["refused"] == "no_evidence"
     assert (await change(tools, RAMEN, "I love ramen"))[0]["done"] == "remembered"
     assert [one.kind for one in tools.refused] == ["UserFact"]
+
+
+async def test_calls_at_once_are_answered_each_for_itself(case: ToolTest) -> None:
+    """Two calls at the same time get their own answers, and the tokens of both are counted."""
+    case.model.usage, case.model.verdict_delay = 100, 0.3
+    tools = case.tools("Remember that I love ramen, and live in Osaka")
+    lives = {"kind": "UserFact", "fact": "Lives in Osaka"}
+    [loved], [lived] = await asyncio.gather(
+        change(tools, RAMEN, "I love ramen"), change(tools, lives, "live in Osaka")
+    )
+    assert (loved["kind"], lived["kind"]) == ("UserFoodPreference", "UserFact")
+    one_alone = case.tools("I love soba")
+    await change(one_alone, {**RAMEN, "food_name": "soba"})
+    assert {k: 2 * v for k, v in one_alone.tokens.items()} == dict(tools.tokens)
 
 
 async def test_a_verdict_that_takes_too_long_waits(
