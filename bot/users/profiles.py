@@ -65,9 +65,13 @@ class Profiles:
     ) -> Language:
         """Return the language to answer a person in; where unknown, that of `text`.
 
-        It is the one they chose, else their Slack's. `settings` are theirs, if just read.
+        It is the one they chose, else their Slack's, which Slack does not tell of people of other
+        workspaces. Without `text` their last message counts. `settings` are theirs, if just read.
         """
-        return (await self.settings(person, settings=settings)).reply_language(text)
+        settings = await self.settings(person, settings=settings)
+        if not (text or settings.language or settings.locale):
+            text = await self._last_words(person)
+        return settings.reply_language(text)
 
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None
@@ -168,6 +172,21 @@ class Profiles:
         except OperationalError as error:
             log.warning("a person's settings could not be read: %s", fault(error))
             return PersonSettings()
+
+    async def _last_words(self, person: Person) -> str:
+        try:
+            with transaction_timeout(_PATIENCE_SECONDS):
+                async with person_transaction(self._pool, person) as connection:
+                    found = await connection.execute(
+                        "SELECT words FROM turns WHERE team_id = %(team)s AND user_id = %(user)s"
+                        " AND words <> '' ORDER BY question_ts DESC LIMIT 1",
+                        person.ids,
+                    )
+                    row = await found.fetchone()
+        except OperationalError as error:
+            log.warning("a person's last message could not be read: %s", fault(error))
+            return ""
+        return row["words"] if row else ""
 
     async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
         if person.team_id == API_TEAM:

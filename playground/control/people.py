@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from playground.control.input import BadRequestError, Input
 from playground.records import Channel, Json, Kind, Message, User, new_id
 from playground.slack import Slack
-from playground.web_api.people import user_object
+from playground.web_api.people import is_external, user_object
 
 _KINDS: dict[str, Kind] = {
     "public": "public",
@@ -66,7 +66,7 @@ class People:
         self._slack.events.emit(
             {
                 "type": "user_change",
-                "user": user_object(user, locale=True),
+                "user": user_object(user, locale=not is_external(self._slack, user)),
                 "cache_ts": user.updated,
                 "event_ts": self._slack.workspace.next_ts(),
             }

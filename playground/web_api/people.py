@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from playground.records import Json, User
+from playground.slack import Slack
 from playground.web_api.call import Call, SlackError
 
 
@@ -36,6 +37,12 @@ def connections_open(call: Call) -> Json:
         raise SlackError("access_denied")
     url = call.slack.url.replace("http", "ws", 1)
     return {"url": f"{url}/link/?ticket={call.slack.socket_mode.ticket()}"}
+
+
+def is_external(slack: Slack, user: User) -> bool:
+    """Whether a person is known by Slack Connect only: Slack does not tell the app their locale."""
+    parts = slack.workspaces.organisation if slack.workspace.identity.enterprise_id else [slack]
+    return user.team not in {part.workspace.identity.team_id for part in parts}
 
 
 def user_object(user: User, *, locale: bool) -> Json:
@@ -81,7 +88,8 @@ def users_info(call: Call) -> Json:
     user = call.slack.workspace.users.get(call.text("user"))
     if user is None:
         raise SlackError("user_not_found")
-    shown = user_object(user, locale=bool(call.args.get("include_locale")))
+    locale = bool(call.args.get("include_locale")) and not is_external(call.slack, user)
+    shown = user_object(user, locale=locale)
     if user.team != call.slack.workspace.identity.team_id:
         shown["is_stranger"] = False
     return {"user": shown}
@@ -94,7 +102,9 @@ def users_list(call: Call) -> Json:
     page, metadata = call.page(users, default=limit)
     locale = bool(call.args.get("include_locale"))
     return {
-        "members": [user_object(user, locale=locale) for user in page],
+        "members": [
+            user_object(user, locale=locale and not is_external(call.slack, user)) for user in page
+        ],
         "cache_ts": int(datetime.now(tz=UTC).timestamp()),
         "response_metadata": metadata,
     }

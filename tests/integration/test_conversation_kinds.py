@@ -200,6 +200,30 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     assert len(slack.calls("users.info")) == 2
 
 
+async def test_without_a_locale_the_last_message_says_the_language(
+    slack: PlaygroundSlack, pool: Pool, database: str
+) -> None:
+    """Slack tells no locale of people of other workspaces: a click is answered as they write."""
+    guest = Person(slack.team_id, slack.person(locale="ja-JP", external=True)[0])
+    member = Person(slack.team_id, slack.person(locale="en-GB")[0])
+    people = Profiles(pool, slack.installations())
+    assert await people.language(guest) == "en"
+    for number, words in enumerate(("Hello", "ラーメンが好きです", "")):
+        for person in (guest, member):
+            owner_rows(
+                database,
+                "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience,"
+                " question_ts, question, words)"
+                " VALUES (gen_random_uuid(), %s, %s, %s, 'C1:1', 'dm', %s, %s, %s)",
+                *(slack.team_id, person.user_id, f"C{person.user_id}", f"{number}.0"),
+                *(words, words),
+            )
+    assert await people.language(guest) == "ja"
+    assert await people.language(guest, "Thanks") == "en"
+    assert await people.language(member) == "en"
+    assert (await people.settings(guest)).locale is None
+
+
 async def test_an_old_profile_keeps_nobody_waiting(
     slack: PlaygroundSlack, pool: Pool, database: str
 ) -> None:

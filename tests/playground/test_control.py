@@ -156,8 +156,10 @@ async def test_every_kind_of_conversation(driver: Driver) -> None:
     assert len(await driver.deliveries()) == before
 
 
-async def test_a_guest_from_another_workspace(slack: Slack, driver: Driver) -> None:
-    """A Slack Connect guest's message carries their own team."""
+async def test_a_guest_from_another_workspace(
+    slack: Slack, driver: Driver, client: AsyncWebClient
+) -> None:
+    """A Slack Connect guest's message carries their own team; nobody is told their locale."""
     guest = await driver.post(
         "users", name="Dora", external=True, locale="fr-FR", tz="Europe/Paris"
     )
@@ -167,6 +169,12 @@ async def test_a_guest_from_another_workspace(slack: Slack, driver: Driver) -> N
     assert body["event"]["user_team"] == body["event"]["team"] == guest["team"]
     assert body["team_id"] == slack.workspace.identity.team_id
     assert guest["team"] != body["team_id"]
+    await driver.post("users/update", user=guest["id"], tz="Europe/Berlin")
+    changed = (await driver.deliveries("user_change"))[-1]["body"]["event"]["user"]
+    told = (await client.users_info(user=guest["id"], include_locale=True))["user"]
+    listed = (await client.users_list(include_locale=True))["members"]
+    assert (told["tz"], "locale" in told, "locale" in changed) == ("Europe/Berlin", False, False)
+    assert {one["id"] for one in listed if "locale" not in one} == {guest["id"]}
 
 
 async def test_changes_of_a_channel_are_told(driver: Driver) -> None:
