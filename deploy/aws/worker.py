@@ -37,6 +37,7 @@ from bot.slack.payloads import cleaned
 from bot.views.modal_triggers import OPENED
 from bot.views.views import form_with_errors
 from deploy.aws import envelopes
+from deploy.aws.command import run_command
 from deploy.aws.continuing import continue_at
 from deploy.aws.reading import read_settings
 from deploy.aws.waking import needs_database, told_while_waking
@@ -90,7 +91,11 @@ def handler(envelope: Envelope, context: Context) -> dict[str, Any]:
 
     ``{"kind": "slack", "body", "content_type"}`` is a verified request of Slack, ``{"kind": "ask",
     "user_id", "prompt"}`` the article's call, ``{"kind": "continue"}`` nothing but the work.
+    ``{"kind": "command", "arguments"}`` runs a command of `kioku` and no work.
     """
+    if envelope["kind"] == "command":
+        left = context.get_remaining_time_in_millis() / 1000
+        return run_command(envelope.get("arguments"), left - _RESERVE_SECONDS)
     return asyncio.run(_handle(envelope, context))
 
 
