@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FROM_LOCKS := --require-hashes --only-binary :all:
 
 $(VENV)/.app: requirements.lock requirements-local.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kioku needs Python 3.11 or newer: set PYTHON=python3.x")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Kioku needs Python 3.11 to 3.14: set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) $(FROM_LOCKS) -r requirements.lock -r requirements-local.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
