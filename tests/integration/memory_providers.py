@@ -116,9 +116,14 @@ _GOOGLE_TYPES = ("STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "N
 
 
 def _from_google_schema(schema: Body) -> Body:
-    """Return the JSON schema of a ``Schema``, whose type is one of an enumeration."""
-    assert schema.get("type", "OBJECT") in _GOOGLE_TYPES, schema
+    """Return the JSON schema of a ``Schema``, whose type is one of an enumeration.
+
+    As everywhere in Google's JSON, a field may have its name of the protocol buffer.
+    """
     found = {k: v for k, v in schema.items() if k != "nullable"}
+    if "any_of" in found:
+        found["anyOf"] = found.pop("any_of")
+    assert "anyOf" in found or found.get("type") in _GOOGLE_TYPES, schema
     if "type" in found:
         found["type"] = str(found["type"]).lower()
         if schema.get("nullable"):

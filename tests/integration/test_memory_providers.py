@@ -18,6 +18,7 @@ from memory import (
     memory_model,
 )
 from tests.integration.memory_providers import (
+    GOOGLE,
     PROVIDERS,
     Provider,
     ProviderServer,
@@ -46,6 +47,25 @@ def former(pool: Pool, model_embedder: Embedder, server: ProviderServer) -> Form
     """A former whose memories are formed and checked by the provider's model."""
     chat = memory_model(model=server.provider.model)
     return Former(pool, model_embedder, chat, verifier=Verifier(chat))
+
+
+@pytest.mark.parametrize("server", [GOOGLE], indirect=True, ids=["google"])
+async def test_fields_keep_their_types(
+    former: Former, model: ScriptedModel, server: ProviderServer
+) -> None:
+    """Google's package takes a list of types, and no type, for a text."""
+    model.answer([RAMEN], [])
+    await former.form(ALICE_DM, words("ラーメンが好きです"))
+    await former.form(ALICE_DM, words("うどんが好きです", ts=200))
+    declared = {
+        one["name"]: one["parameters"]["properties"]
+        for group in server.requests[-1]["tools"]
+        for one in group["functionDeclarations"]
+    }
+    level = declared["UserFoodPreference"]["preference"]
+    assert (level["type"], level["nullable"]) == ("INTEGER", True)
+    value = declared["PatchDoc"]["patches"]["items"]["properties"]["value"]
+    assert [one["type"] for one in value["any_of"]] == ["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
 
 
 async def test_a_memory_is_formed_checked_changed_and_removed(
