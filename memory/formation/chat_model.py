@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MODEL_TIMEOUT = 60.0  # seconds
+# Seconds: an answer comes whole, and a model on modest hardware that reasons takes minutes.
+MODEL_TIMEOUT = 180.0
 # Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
 

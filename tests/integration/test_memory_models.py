@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from bot.config import load_settings
 from bot.runtime.memory_models import create_chat_model
@@ -19,9 +20,10 @@ from memory import (
     memory_model,
     provider_and_name,
 )
-from memory.formation.chat_model import Api
+from memory.formation.chat_model import Api, ModelCallFailed
 from tests.integration.scripted_model import ScriptedModel, food
 from tests.integration.test_formation import ALICE_DM, words
+from tests.loopback import serving
 
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
@@ -78,6 +80,22 @@ def test_a_key_of_one_provider_is_not_given_for_another(given: dict[str, Any]) -
     """Words would go to another host and account than the arguments say."""
     with pytest.raises(ValueError, match="azure_openai takes its key and address from"):
         memory_model(model="azure_openai:mine", **given)
+
+
+async def test_a_slow_model_has_three_minutes() -> None:
+    """The client says how long it waits for an answer that comes without a stream."""
+    waits: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        waits.append(request.headers.get("x-stainless-read-timeout"))
+        return web.json_response({"error": {"message": "no"}}, status=500)
+
+    application = web.Application()
+    application.router.add_post("/v1/responses", answer)
+    async with serving(application) as url:
+        with pytest.raises(ModelCallFailed):
+            await memory_model(model="m", api_key="k", base_url=f"{url}/v1").ainvoke("hi")
+    assert waits == ["180.0"]
 
 
 async def test_a_model_without_a_key_has_that_of_the_environment(
