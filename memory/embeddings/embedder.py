@@ -52,7 +52,7 @@ def beginning(text: str, most: int = MAX_BYTES) -> str:
 
 
 class Limits(NamedTuple):
-    """The number of texts in one request, and the bytes of each of them."""
+    """Limits of one request: the number of texts, and the bytes of each of them."""
 
     texts: int = REQUEST_TEXTS
     bytes: int = MAX_BYTES
