@@ -47,6 +47,6 @@ async def store_ids(
     )
 
 
-def ids_of(tool_done: Mapping[str, Any] | None, name: str) -> list[UUID]:
+def ids_of(tool_done: Mapping[str, Any], name: str) -> list[UUID]:
     """Return the ids of ``changes`` or ``questions`` that `store_ids` has stored."""
-    return [UUID(one) for one in (tool_done or {}).get(name) or []]
+    return [UUID(one) for one in tool_done.get(name) or []]

@@ -283,8 +283,9 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self.schedule_formation(connection, view.own)
-            changes = [*ids_of(turn_row.tool_done, "changes"), *changes]
-            questions = [*ids_of(turn_row.tool_done, "questions"), *questions]
+            if turn_row.tool_done:
+                changes = [*ids_of(turn_row.tool_done, "changes"), *changes]
+                questions = [*ids_of(turn_row.tool_done, "questions"), *questions]
             if changes or questions:
                 await self.add_notice(connection, view.person, turn_row.id, changes, questions)
             if turn_row.reply_ts:
