@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from bench.ground import ROOT
 from bench.markdown import number, table
+from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 
 Metrics: TypeAlias = Mapping[str, float]
 
@@ -144,6 +145,13 @@ CAPACITY_LINES = (
         behind=("prompt_tokens_per_message",),
         value=lambda m, n: (
             60 * PEAK * busiest(n) * (m["prompt_tokens_per_message"] + ANSWER_TOKENS) / 1e6
+        ),
+    ),
+    Line(
+        says="Tokens a minute to ask the provider for: each answer at its limit (millions)",
+        behind=("prompt_tokens_per_message",),
+        value=lambda m, n: (
+            60 * PEAK * busiest(n) * (m["prompt_tokens_per_message"] + MAX_OUTPUT_TOKENS) / 1e6
         ),
     ),
     Line(
