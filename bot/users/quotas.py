@@ -65,6 +65,14 @@ class _Price(BaseModel):
     cached: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
 
+    @property
+    def cache_write(self) -> Decimal:
+        """What OpenAI charges for input that its cache stores, since GPT-5.6.
+
+        Source: https://platform.openai.com/docs/guides/prompt-caching
+        """
+        return self.input * Decimal("1.25")
+
 
 class Prices(BaseModel):
     """Prices by model, as they were on a day."""

@@ -30,7 +30,8 @@ _ONE_CALL = {"Connection": "close"}
 Api: TypeAlias = Literal["responses", "chat"]
 """OpenAI's API that a memory model is called through: /responses or /chat/completions."""
 TokenUse: TypeAlias = Counter[tuple[str, str]]
-"""Tokens by model and kind: input, cached (input that the model had in its cache) or output."""
+"""Tokens by model and kind: input, cache_write (input that the model put into its cache), cached
+(input that it had there) or output."""
 
 # Error codes that concern the text of one request: the same text is always refused.
 _FINAL = frozenset({"bio_policy", "content_filter", "cyber_policy", "invalid_prompt"})
@@ -135,10 +136,12 @@ def counted_tokens(answer: AIMessage) -> TokenUse:
 
 def token_use(model: str, reported: UsageMetadata) -> TokenUse:
     """Return the tokens that LangChain reports for calls of `model`."""
-    cached = reported.get("input_token_details", {}).get("cache_read", 0)
+    details = reported.get("input_token_details", {})
+    cached, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
     return +Counter(
         {
-            (model, "input"): max(reported["input_tokens"] - cached, 0),
+            (model, "input"): max(reported["input_tokens"] - cached - written, 0),
+            (model, "cache_write"): written,
             (model, "cached"): cached,
             (model, "output"): reported["output_tokens"],
         }

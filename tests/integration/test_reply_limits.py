@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from langchain_core.messages.ai import UsageMetadata
 
 from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import HISTORY_TOKENS, compose, estimated_tokens
@@ -17,8 +19,10 @@ from bot.pipeline.responses.events import MAX_ITEMS
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
+from bot.users.quotas import read_prices
 from bot.views.reply import reply_text, task_chunk
 from memory import Person, TokenUse
+from memory.formation.chat_model import token_use
 from tests.integration.responses_server import (
     DONE,
     Answer,
@@ -323,6 +327,32 @@ async def test_a_query_has_the_links_of_an_answer() -> None:
     sent = "https://city.site/k evil[.]com/?q=ramen evil[.]com/?q=soba udon[.]evil[.]com"
     assert model.requests[1]["input"] == sent
     assert {task_chunk("en", task)["details"] for task in shown.tasks} == {sent}
+
+
+async def test_what_is_written_into_the_cache_costs_more() -> None:
+    """A quarter more than other input, in replies and in formation; tokens are counted once."""
+    details = {"cached_tokens": 200, "cache_write_tokens": 600}
+    usage = {"input_tokens": 1_000, "output_tokens": 100, "total_tokens": 1_100}
+    done = {"usage": {**usage, "input_tokens_details": details}}
+    spent: TokenUse = Counter()
+
+    async def spend(_: str, used: TokenUse) -> None:
+        spent.update(used)
+
+    events = [delta("Hello."), {"type": "response.completed", "response": done}]
+    async with ResponsesServer(events).client(max_retries=1) as client:
+        replier = create_replier(client, model="gpt-5.6-luna", spend=spend)
+        await replier.reply(ALICE, PROMPT, Shown())
+    assert spent.total() == 1_100
+    cost = (200 * 0.2 + 600 * 0.2 * 1.25 + 200 * 0.02 + 100 * 1.2) / 1e6
+    assert float(read_prices(None).cost(spent)[0]) == pytest.approx(cost)
+    reported = UsageMetadata(
+        input_tokens=1_000,
+        output_tokens=100,
+        total_tokens=1_100,
+        input_token_details={"cache_read": 200, "cache_creation": 600},
+    )
+    assert token_use("gpt-5.6-luna", reported) == spent
 
 
 async def test_searches_are_limited() -> None:

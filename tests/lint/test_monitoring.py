@@ -24,7 +24,7 @@ LABELS: dict[str, set[str]] = {
     "up": {"job"},
 }
 VALUES = {
-    "kind": {*ERRORS, "input", "cached", "output"},
+    "kind": {*ERRORS, "input", "cache_write", "cached", "output"},
     "step": set(STEPS),
     "outcome": set(get_args(Outcome)),
     "job": {"kioku"},

@@ -119,9 +119,11 @@ def tokens_of(event: Event, model: str) -> TokenUse:
             details = rest.get("input_tokens_details")
             details = details if isinstance(details, dict) else {}
             cached = _amount(details.get("cached_tokens"), total - output)
-            uncached = max(total - output - cached, 0)
+            written = _amount(details.get("cache_write_tokens"), total - output - cached)
+            uncached = max(total - output - cached - written, 0)
             used = {
                 (model, "input"): uncached,
+                (model, "cache_write"): written,
                 (model, "cached"): cached,
                 (model, "output"): output,
             }
