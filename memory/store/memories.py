@@ -23,12 +23,15 @@ EXAMPLE_SOURCE = "feedback"
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
-# The rows that `named_rows` names: each where it was named, else the row of that key elsewhere.
+# The rows that `named_rows` names: each where it was named, else where it was moved.
 MOVED_SINCE: LiteralString = (
     "SELECT DISTINCT ON (number) own.prefix, own.key, number"
     " FROM unnest(%(prefixes)s::text[], %(keys)s::text[]) WITH ORDINALITY"
     " AS given (prefix, key, number)"
     f" JOIN (SELECT prefix, key FROM store WHERE {OF_PERSON}) AS own USING (key)"
+    " WHERE own.prefix = given.prefix OR EXISTS (SELECT FROM memory_changes WHERE"
+    " team_id = %(team)s AND user_id = %(user)s AND memory_changes.key = own.key"
+    " AND moved_from IS NOT NULL)"
     " ORDER BY number, own.prefix <> given.prefix, own.prefix"
 )
 
@@ -133,6 +136,7 @@ def named_rows(person: Person, references: Iterable[str]) -> dict[str, Any]:
         with suppress(InvalidNamespace):
             row_keys.append((person.namespace(audience).prefix, key))
     return {
+        **person.ids,
         **person_range(person),
         "prefixes": [prefix for prefix, _ in row_keys],
         "keys": [key for _, key in row_keys],

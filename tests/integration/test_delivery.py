@@ -540,7 +540,8 @@ async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(sender: Sender
     async with answering(sender, place) as answer:
         with pytest.raises(SlackApiError):
             await answer.stream.finish("Hello.")
-    assert len(sender.slack.calls("chat.postMessage")) == 3
+    # As often as fits into the time, which passes faster on a busy machine.
+    assert 1 < len(sender.slack.calls("chat.postMessage")) <= 3
     sender.slack.clear()
     async with answering(sender, place) as again:
         await again.stream.finish("Hello.")
