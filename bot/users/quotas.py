@@ -67,7 +67,7 @@ class _Price(BaseModel):
 
     @property
     def cache_write(self) -> Decimal:
-        """What OpenAI charges for input that its cache stores, since GPT-5.6.
+        """Price of input that OpenAI stores in its cache, since GPT-5.6.
 
         Source: https://platform.openai.com/docs/guides/prompt-caching
         """

@@ -408,7 +408,12 @@ async def test_a_model_of_ones_own_is_left_as_it_is(
 ) -> None:
     """It forms memories, and its caller gets its own errors from it."""
     chat = ChatOpenAI(
-        model="scripted", api_key="none", base_url=model.base_url, max_retries=0, store=False
+        model="scripted",
+        api_key="none",
+        base_url=model.base_url,
+        max_retries=0,
+        store=False,
+        default_headers={"Connection": "close"},  # it has no method that closes
     )
     model.answer([RAMEN], 500)
     former = Former(pool, model_embedder, chat, verifier=Verifier(chat))
