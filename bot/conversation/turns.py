@@ -263,7 +263,7 @@ class Turns:
                 " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END,"
                 f" tool_done = CASE WHEN NOT %s THEN {IN_NOTICE} END"
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
-                " RETURNING formed_at IS NULL AND withheld_at IS NULL AS unformed",
+                " RETURNING audience, formed_at IS NULL AND withheld_at IS NULL AS unformed",
                 (
                     outcome,
                     list(turn_row.forgettings),
@@ -282,7 +282,7 @@ class Turns:
             )
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
-                await self.schedule_formation(connection, view.own)
+                await self.schedule_formation(connection, view.person.namespace(row["audience"]))
             if turn_row.tool_done:
                 changes = [*ids_of(turn_row.tool_done, "changes"), *changes]
                 questions = [*ids_of(turn_row.tool_done, "questions"), *questions]
@@ -391,7 +391,11 @@ async def _insert(
         " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
-        " audience = excluded.audience,"
+        # What was said in a channel that has become public since stays with the channel.
+        " audience = CASE WHEN turns.audience = turns.channel_id AND EXISTS (SELECT"
+        " FROM conversations c WHERE c.team_id = turns.team_id"
+        " AND c.channel_id = turns.channel_id AND c.changed_at >= turns.intended_at)"
+        " THEN turns.audience ELSE excluded.audience END,"
         # One that is off the record stays so when it is begun again.
         " question = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
         " THEN turns.question ELSE excluded.question END,"

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 PLAIN, TEACHING, UNRELATED, AT_REST = 20, 40, 2, 2.0
 # More in the first minute of an hour, or where the window holds the end of one run and the next.
 MINUTELY = 100
+_OF_A_JOB = 4
 PAGE = (ROOT / "docs/explanation/one-message.md").read_text("utf-8")
 
 
@@ -74,5 +75,7 @@ async def test_statements_and_files_of_messages(cases: Traced) -> None:
     assert len(sent["plain"]) <= PLAIN, sent["plain"]
     assert len(sent["teaching"]) <= TEACHING, sent["teaching"]
     assert len(sent["unrelated"]) <= UNRELATED, sent["unrelated"]
-    assert cases.rest.rate < AT_REST
+    # The minute's job is also taken and finished, as any job, and workers ask for the next one.
+    of_job = _OF_A_JOB if cases.rest.minutely else 0
+    assert cases.rest.rate - of_job / cases.rest.seconds < AT_REST
     assert cases.rest.minutely <= MINUTELY

@@ -180,6 +180,20 @@ async def test_what_is_answered_again_has_the_audience_of_then(app: App) -> None
     assert [one["food_name"] for one in await app.form(message, PUBLIC)] == ["sushi"]
 
 
+async def test_what_was_said_in_private_stays_there_when_it_is_answered_again(app: App) -> None:
+    """A channel that is made public between two attempts keeps what was said before."""
+    message = await app.ask(app.slack.place(channel="private"), "I love ramen")
+    channel = message.channel_id
+    app.slack.control("channels/update", {"channel": channel, "private": False})
+    event = {"type": "message", "subtype": "channel_convert_to_public", "channel": channel}
+    await app.changes.note(told(app, **event))
+    await edit(app, message, f"<@{app.slack.bot_user_id}> I love sushi")
+    await app.answering.drain(message.thread)
+    assert app.turn(message)["audience"] == channel
+    assert {job["args"]["audience"] for job in app.formations(message.person)} == {channel}
+    assert [one["food_name"] for one in await app.form(message, channel)] == ["sushi"]
+
+
 async def gone_for(app: App, place: PersonThread, days: float) -> None:
     """Let somebody's account be deactivated, so many days ago."""
     app.slack.control("users/update", {"user": place.user, "deleted": True})
