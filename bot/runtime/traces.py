@@ -1,6 +1,6 @@
 """Traces by OpenTelemetry, sent by OTLP/HTTP: spans of the steps of one message, and no texts.
 
-The steps are those that the app measures with `memory.step`. The SDK is the extra
+The steps are those that the app measures with `memory.step`. The SDK comes with
 the extra ``traces`` and is imported only here. Its provider is not made the global one:
 what libraries would trace, texts among it, reaches no exporter.
 """
