@@ -12,9 +12,9 @@ _MEMORY_BYTES = 4 << 30
 
 
 def use_memory() -> None:
-    """Keep temporary files in memory where there is room for them, which is faster.
+    """Let temporary files be in ``/dev/shm`` if it has 4 GB left, which is faster than a disk.
 
-    `TMPDIR` says otherwise where it is set.
+    A `TMPDIR` that is set is left as it is.
     """
     room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > _MEMORY_BYTES
     if room and "TMPDIR" not in os.environ and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:

@@ -157,7 +157,7 @@ def describe_escaped(language: Language, memory: Memory) -> str:
 def with_mentions(text: str) -> str:
     """Return escaped text with the mentions that `bot.slack.text.plain` made plain, as names.
 
-    For what the person alone sees: there a mention notifies nobody.
+    Slack notifies nobody of mentions in ephemeral messages, views and updates of replies.
     """
     return _MENTION.sub(r"<@\1>", text)
 

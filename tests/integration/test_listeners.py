@@ -229,27 +229,29 @@ async def test_a_command_whose_modal_slack_does_not_open_says_so(client: Client)
     assert answer["text"] == say("en", "modal_not_opened")
 
 
+async def _view_with(client: Client, user: str, text: str) -> dict[str, Any]:
+    """Wait until a person's one open modal has a text; return the modal."""
+    async with asyncio.timeout(15):
+        while True:
+            views = (await client.control(f"views?as={user}"))["views"]
+            if text in json.dumps(views):
+                [view] = views
+                return dict(view)
+            await asyncio.sleep(0.02)
+
+
 async def test_a_click_whose_modal_slack_does_not_open_says_so(client: Client) -> None:
     """Where Slack refuses to put a modal on top of another, the one below says so and stays."""
     user, _ = client.slack.person()
     client.remember(user, "ramen")
     await client.control("shortcuts", {"user": user, "callback_id": "my_memories"})
 
-    async def shown(text: str) -> dict[str, Any]:
-        async with asyncio.timeout(15):
-            while True:
-                views = (await client.control(f"views?as={user}"))["views"]
-                if text in json.dumps(views):
-                    [view] = views
-                    return dict(view)
-                await asyncio.sleep(0.02)
-
-    view = await shown("ramen")
+    view = await _view_with(client, user, "ramen")
     client.slack.fault("views.push", error="expired_trigger_id")
     chosen = {"action_id": "memory_menu", "value": "edit dm/key-ramen"}
     click = {"user": user, "view_id": view["id"], **chosen}
     assert (await client.control("actions", click))["ok"]
-    assert "ramen" in json.dumps(await shown(say("en", "modal_not_opened")))
+    assert "ramen" in json.dumps(await _view_with(client, user, say("en", "modal_not_opened")))
 
 
 async def _modal(client: Client, user: str) -> list[str]:
@@ -266,21 +268,12 @@ async def test_the_shortcuts(client: Client) -> None:
     done = await client.control("shortcuts", {"user": user, "callback_id": "my_memories"})
     assert done["ok"]
 
-    async def shown(text: str) -> dict[str, Any]:
-        async with asyncio.timeout(15):
-            while True:
-                views = (await client.control(f"views?as={user}"))["views"]
-                if text in json.dumps(views):
-                    [view] = views
-                    return dict(view)
-                await asyncio.sleep(0.02)
-
-    view = await shown("food24")
+    view = await _view_with(client, user, "food24")
     assert view["title"]["text"] == say("en", "my_memories_title")
     [following] = next(b for b in view["blocks"] if b["type"] == "actions")["elements"]
     click = {"user": user, "view_id": view["id"], "action_id": following["action_id"]}
     assert (await client.control("actions", click))["ok"]
-    await shown("food00")
+    await _view_with(client, user, "food00")
     said = await client.control("messages", {"user": user, "channel": "dm", "text": "I like tea"})
     seen = {m["ts"] for m in await client.seen(user)}
     on = {"channel": said["channel"], "message_ts": said["ts"]}
