@@ -36,7 +36,7 @@ WORKING_DAYS = 21
 PEAK = 3
 REPLICAS = 2
 POOL_SIZE = 12
-LISTENING = 1
+LISTENING = 2
 SPARE_CONNECTIONS = 10
 _HOUR = 3_600
 _GIGA = 1e9
@@ -121,7 +121,7 @@ CAPACITY_LINES = (
         value=lambda m, n: replicas(m, n) * m["rss_mb_under_load"],
     ),
     Line(
-        says="`max_connections` of PostgreSQL: replicas × (12 + 1) × 2 versions + 10",
+        says="`max_connections` of PostgreSQL: replicas × (12 + 2) × 2 versions + 10",
         behind=("sustained_msgs_per_s", "sustained_replicas"),
         value=lambda m, n: replicas(m, n) * (POOL_SIZE + LISTENING) * 2 + SPARE_CONNECTIONS,
     ),

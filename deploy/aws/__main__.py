@@ -38,6 +38,7 @@ def main() -> None:
     from aws_cdk import App, Environment, Validations
     from cdk_nag import AwsSolutionsChecks
 
+    from bot.config import SettingsError
     from deploy.aws.stack import KiokuStack, read_choices, read_settings
 
     app = App()
@@ -50,7 +51,7 @@ def main() -> None:
     try:
         settings = read_settings(app.node.try_get_context("settings"))
         choices = read_choices({**context, **settings}, package)
-    except ValueError as wrong:
+    except (ValueError, SettingsError) as wrong:
         raise SystemExit(str(wrong)) from None
     account, region = os.environ.get("CDK_DEFAULT_ACCOUNT"), os.environ.get("CDK_DEFAULT_REGION")
     environment = Environment(account=account, region=region) if account and region else None

@@ -11,11 +11,13 @@ from typing import Any
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
+from bot.config import load_settings
 from deploy.aws.alarms import Alarms
 from deploy.aws.credentials import Credentials
 from deploy.aws.database import Database
 from deploy.aws.functions import Functions
 from deploy.aws.network import Egress, Network
+from memory import provider_and_name
 
 # The first version that Kioku's migrations run on (PostgreSQL 16) and that scales to zero.
 # Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
@@ -70,7 +72,11 @@ def read_choices(context: Mapping[str, Any], package: Path) -> Choices:
 
 
 def read_settings(given: object) -> dict[str, str]:
-    """Read further settings: an object in cdk.json, its JSON with ``-c``; raises `ValueError`."""
+    """Read further settings: an object in cdk.json, its JSON with ``-c``.
+
+    Raises `ValueError` for what is no such object and for another provider's memory model,
+    `SettingsError` for a name or a value that Kioku refuses.
+    """
     try:
         found = json.loads(given) if isinstance(given, str) else given or {}
     except ValueError:
@@ -79,7 +85,14 @@ def read_settings(given: object) -> dict[str, str]:
         raise ValueError(
             'settings is a JSON object of KIOKU_ names, such as {"KIOKU_CONSENT": "ask"}.'
         )
-    return {name: str(value) for name, value in found.items()}
+    settings = {name: str(value) for name, value in found.items()}
+    checked = load_settings(settings, dotenv=None)
+    for model in (checked.memory_model, checked.verdict_model):
+        if model is not None and provider_and_name(model)[0] != "openai":
+            raise ValueError(
+                f"The functions have no package for {model}: choose a model of OpenAI's."
+            )
+    return settings
 
 
 def _pauses(version: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bot.config import SettingsError
 from deploy.aws.__main__ import CHOICES
 from deploy.aws.stack import read_choices, read_settings
 from tests.conftest import ROOT
@@ -322,3 +323,18 @@ def test_settings_that_are_none(given: str) -> None:
         read_settings(given)
     assert read_settings(None) == {}
     assert read_settings({"KIOKU_RETENTION_DAYS": 90}) == {"KIOKU_RETENTION_DAYS": "90"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"KIOKU_CONSNT": "ask"}, "There is no setting KIOKU_CONSNT: did you mean KIOKU_CONSENT?"),
+        ({"KIOKU_RETENTION_DAYS": "soon"}, "KIOKU_RETENTION_DAYS has a value that cannot be used"),
+        ({"KIOKU_MEMORY_MODEL": "anthropic:x"}, "The functions have no package for anthropic:x"),
+        ({"KIOKU_VERIFY_MODEL": "google_genai:x"}, "The functions have no package for google"),
+    ],
+)
+def test_settings_that_kioku_refuses(given: dict[str, str], said: str) -> None:
+    """The synthesis says so, not the first message after the deployment."""
+    with pytest.raises((ValueError, SettingsError), match=f"^{re.escape(said)}"):
+        read_settings(given)
