@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
@@ -48,12 +49,19 @@ async def database(settings: Settings) -> AsyncIterator[Addresses]:
             "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
             " serves into DATABASE_URL."
         )
-    server = EmbeddedPostgres(settings.data_dir.resolve())
-    await asyncio.to_thread(server.start)
-    try:
+    async with embedded_server(settings.data_dir.resolve()) as server:
         await asyncio.to_thread(server.ensure_database, "kioku")
         await asyncio.to_thread(server.ensure_login)
         yield Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
+
+
+@asynccontextmanager
+async def embedded_server(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """Start the embedded PostgreSQL of a data folder; stop it afterwards."""
+    server = EmbeddedPostgres(folder)
+    await asyncio.to_thread(server.start)
+    try:
+        yield server
     finally:
         await asyncio.to_thread(server.stop)
 

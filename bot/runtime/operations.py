@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from psycopg import OperationalError
 
@@ -55,11 +55,7 @@ _DROP: LiteralString = (
 
 def usage(settings: Settings, *, days: int) -> None:
     """Print model calls, tokens and cost by workspace and day (UTC). Raises `StartError`."""
-
-    async def counted(pool: Pool) -> list[dict[str, Any]]:
-        return await execute_statement(pool, _USAGE, (days,))
-
-    rows = in_database(settings, counted)
+    rows = in_database(settings, lambda pool: execute_statement(pool, _USAGE, (days,)))
     if not rows:
         tell(f"No model was called in the last {_count(days, 'day')}.")
         return
@@ -101,11 +97,7 @@ def list_failed(settings: Settings) -> None:
 
     Failed messages are not among them: their text is deleted when their author is told.
     """
-
-    async def newest(pool: Pool) -> list[dict[str, Any]]:
-        return await execute_statement(pool, _LIST, (_LISTED,))
-
-    rows = in_database(settings, newest)
+    rows = in_database(settings, lambda pool: execute_statement(pool, _LIST, (_LISTED,)))
     for row in rows:
         at = row["failed_at"].astimezone(UTC).isoformat(timespec="seconds")
         tell(
@@ -152,11 +144,7 @@ def _change_failed(
 
 def audit(settings: Settings, *, days: int) -> None:
     """Print who ran which command on whose data, the newest first. Raises `StartError`."""
-
-    async def listed(pool: Pool) -> list[dict[str, Any]]:
-        return await execute_statement(pool, _AUDIT, (days,))
-
-    rows = in_database(settings, listed)
+    rows = in_database(settings, lambda pool: execute_statement(pool, _AUDIT, (days,)))
     for row in rows:
         at = row["at"].astimezone(UTC).isoformat(timespec="seconds")
         who = f"{row['operator']}@{row['host'] or '-'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.migrations import migrations
 from bot.runtime.connections import create_openai_client
+from bot.runtime.database import embedded_server
 from bot.runtime.doctor.installation import judge_installation, read_installation
 from bot.runtime.finding import Finding, fix, note, ok
 from memory import (
@@ -81,7 +82,7 @@ async def _database(settings: Settings) -> AsyncIterator[_Place]:
     folder = settings.data_dir.expanduser().resolve()
     if not (folder / "pg").exists():
         with tempfile.TemporaryDirectory(prefix="kioku-doctor-") as trial:
-            async with _started(Path(trial)) as server:
+            async with embedded_server(Path(trial)) as server:
                 yield _Place(conninfo=server.dsn(), name=f"embedded in {folder}", fresh=True)
         return
     server = EmbeddedPostgres(folder)
@@ -92,21 +93,11 @@ async def _database(settings: Settings) -> AsyncIterator[_Place]:
         ):
             pass
     except psycopg.OperationalError:
-        async with _started(folder) as server:
+        async with embedded_server(folder) as server:
             await asyncio.to_thread(server.ensure_login)
             yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
     else:
         yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
-
-
-@asynccontextmanager
-async def _started(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(folder)
-    await asyncio.to_thread(server.start)
-    try:
-        yield server
-    finally:
-        await asyncio.to_thread(server.stop)
 
 
 def _server(conninfo: str) -> str:
@@ -137,119 +128,92 @@ def _version(facts: DatabaseFacts) -> str:
     return f"PostgreSQL {facts.server_version // 10_000}.{facts.server_version % 10_000}"
 
 
-def judge(facts: DatabaseFacts, name: str) -> list[Finding]:
-    """Return what is to be said of these facts, in the order in which it would be mended."""
-    found = []
+def judge(facts: DatabaseFacts, name: str) -> Iterator[Finding]:
+    """Say what there is to say of these facts, in the order in which it would be mended."""
     if facts.server_version < OLDEST_MAJOR * 10_000:
-        found.append(
-            fix(
-                PART,
-                f"{name} is {_version(facts)}: use PostgreSQL {OLDEST_MAJOR} or newer, with"
-                " pgvector.",
-            )
+        yield fix(
+            PART,
+            f"{name} is {_version(facts)}: use PostgreSQL {OLDEST_MAJOR} or newer, with pgvector.",
         )
     else:
-        found.append(ok(PART, f"{name}, {_version(facts)}."))
+        yield ok(PART, f"{name}, {_version(facts)}.")
     if facts.pgvector == "missing":
-        found.append(
-            fix(
-                "pgvector",
-                "this PostgreSQL lacks the extension: install it (the package"
-                f" postgresql-{facts.server_version // 10_000}-pgvector, or the image"
-                " pgvector/pgvector), or use a PostgreSQL that brings it.",
-            )
+        yield fix(
+            "pgvector",
+            "this PostgreSQL lacks the extension: install it (the package"
+            f" postgresql-{facts.server_version // 10_000}-pgvector, or the image"
+            " pgvector/pgvector), or use a PostgreSQL that brings it.",
         )
     elif facts.pgvector == "available":
-        found.append(
-            note("pgvector", "is there, not yet in this database: `kioku migrate` creates it.")
-        )
+        yield note("pgvector", "is there, not yet in this database: `kioku migrate` creates it.")
     else:
-        found.append(ok("pgvector", "is installed."))
-    return [*found, *_migration(facts), *_roles(facts)]
+        yield ok("pgvector", "is installed.")
+    yield from _migration(facts)
+    yield from _roles(facts)
 
 
-def _migration(facts: DatabaseFacts) -> list[Finding]:
+def _migration(facts: DatabaseFacts) -> Iterator[Finding]:
     part = "Migration"
     if facts.steps_missing is None or facts.steps_unknown is None:
-        return []
+        return
     if not facts.app_role_exists or facts.space is None:
-        return [fix(part, f"the database is not set up: {_MIGRATE}.")]
-    if facts.steps_missing:
-        return [
-            fix(
-                part,
-                f"the database is {len(facts.steps_missing)} step(s) behind this version:"
-                f" {_MIGRATE}.",
-            )
-        ]
-    if facts.steps_unknown:
-        return [
-            note(
-                part,
-                f"the database is {len(facts.steps_unknown)} step(s) ahead of this version, as"
-                " during an upgrade: this version goes on working; install the newer Kioku.",
-            )
-        ]
-    return [ok(part, "the database is up to date.")]
+        yield fix(part, f"the database is not set up: {_MIGRATE}.")
+    elif facts.steps_missing:
+        behind = f"{len(facts.steps_missing)} step(s) behind this version"
+        yield fix(part, f"the database is {behind}: {_MIGRATE}.")
+    elif facts.steps_unknown:
+        yield note(
+            part,
+            f"the database is {len(facts.steps_unknown)} step(s) ahead of this version, as during"
+            " an upgrade: this version goes on working; install the newer Kioku.",
+        )
+    else:
+        yield ok(part, "the database is up to date.")
 
 
-def _roles(facts: DatabaseFacts) -> list[Finding]:
+def _roles(facts: DatabaseFacts) -> Iterator[Finding]:
     part = "Roles"
     if not facts.app_role_exists:
-        return []
-    found = []
+        return
     if not facts.app_role_allowed:
-        found.append(
-            fix(
-                part,
-                "the user of DATABASE_URL may not act as kioku_app: run `kioku migrate`, with the"
-                " address of the database's owner in DATABASE_OWNER_URL.",
-            )
+        yield fix(
+            part,
+            "the user of DATABASE_URL may not act as kioku_app: run `kioku migrate`, with the"
+            " address of the database's owner in DATABASE_OWNER_URL.",
         )
     if facts.login_bypasses:
-        found.append(
-            fix(
-                part,
-                "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write"
-                " its address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then"
-                " run `kioku migrate`, which creates that user.",
-            )
+        yield fix(
+            part,
+            "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write"
+            " its address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then"
+            " run `kioku migrate`, which creates that user.",
         )
     elif facts.login_inherits:
-        found.append(
-            note(
-                part,
-                "the user of DATABASE_URL has kioku_app's rights outside of transactions, too: run"
-                " `kioku migrate`, with the address of the database's owner in"
-                " DATABASE_OWNER_URL.",
-            )
+        yield note(
+            part,
+            "the user of DATABASE_URL has kioku_app's rights outside of transactions, too: run"
+            " `kioku migrate`, with the address of the database's owner in DATABASE_OWNER_URL.",
         )
     if facts.app_role_bypasses:
-        found.append(
-            fix(
-                part,
-                "kioku_app reaches everybody's rows: run `ALTER ROLE kioku_app NOSUPERUSER"
-                " NOBYPASSRLS`, and let another role own the tables.",
-            )
+        yield fix(
+            part,
+            "kioku_app reaches everybody's rows: run `ALTER ROLE kioku_app NOSUPERUSER"
+            " NOBYPASSRLS`, and let another role own the tables.",
         )
-    if not found:
-        found.append(
-            ok(
-                part,
-                "the user of DATABASE_URL owns nothing and may act as kioku_app, which row-level"
-                " security binds.",
-            )
+    unbound = facts.login_bypasses or facts.login_inherits or facts.app_role_bypasses
+    if facts.app_role_allowed and not unbound:
+        yield ok(
+            part,
+            "the user of DATABASE_URL owns nothing and may act as kioku_app, which row-level"
+            " security binds.",
         )
     if tables := facts.unprotected_tables:
         statements = " ".join(f"ALTER TABLE {one} ENABLE ROW LEVEL SECURITY;" for one in tables)
-        found.append(
-            fix(
-                "Row-level security",
-                f"is off for {', '.join(tables)}, so that one person's rows are not kept from"
-                f" another's turn: run `{statements}`",
-            )
+        yield fix(
+            "Row-level security",
+            f"is off for {', '.join(tables)}, so that one person's rows are not kept from"
+            f" another's turn: run `{statements}`",
         )
-    return found
 
 
 async def _embedding(settings: Settings, facts: DatabaseFacts, stored: EmbeddingSpace) -> Finding:
