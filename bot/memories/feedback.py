@@ -87,12 +87,7 @@ class Feedback:
                 " reasons = CASE excluded.rating WHEN 'bad' THEN f.reasons ELSE '{}' END,"
                 " comment = CASE excluded.rating WHEN 'bad' THEN f.comment ELSE '' END"
                 " RETURNING reasons, comment, shared",
-                {
-                    "rating": rating,
-                    "turn": UUID(turn),
-                    "team": person.team_id,
-                    "user": person.user_id,
-                },
+                {**person.ids, "rating": rating, "turn": UUID(turn)},
             )
             row = await found.fetchone()
         if row is None:

@@ -30,10 +30,38 @@ log = logging.getLogger(__name__)
 
 FORMAT = "kioku-export"
 VERSION = 1
-EXPORTED = (
-    *("memories", "changes", "questions", "forgotten"),
-    *("conversation", "feedback", "messages", "settings", "incognito_threads", "home", "files"),
-)
+# The parts of an export that are read here: a statement without its WHERE, and the order of rows.
+_READ: dict[str, tuple[LiteralString, LiteralString]] = {
+    "conversation": (
+        "SELECT channel_id AS channel, thread, question_ts AS ts, audience, question, reply,"
+        " reply_ts, status, recalled, ended_at, formed_at FROM turns",
+        "question_ts, channel_id",
+    ),
+    "feedback": (
+        "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, reasons, comment,"
+        " shared, f.model, f.latency_ms, memories, given_at, changed_at"
+        " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
+        " turn ON turn.id = f.turn_id",
+        "given_at",
+    ),
+    "messages": (
+        "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
+        " FROM inbox_events",
+        "ts, channel_id",
+    ),
+    "settings": (
+        "SELECT pauses::text AS pauses, notices, language, consent, consent_at, retention_days,"
+        " locale, time_zone, guest, hint_channels FROM person_settings",
+        "1",
+    ),
+    "incognito_threads": (
+        "SELECT thread, since, spans @> now() AS on, spans::text AS spans FROM incognito_threads",
+        "since, thread",
+    ),
+    "home": ("SELECT opened_at, kind, words FROM home_views", "opened_at"),
+    "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
+}
+EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
 _OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
@@ -61,49 +89,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     """Return everything about a person as one document; docs/reference/export.md describes it."""
     memories = await export_memories(pool, person)
     async with person_transaction(pool, person) as connection:
-        conversation = await _rows(
-            connection,
-            person,
-            "SELECT channel_id AS channel, thread, question_ts AS ts, audience, question, reply,"
-            " reply_ts, status, recalled, ended_at, formed_at FROM turns",
-            "question_ts, channel_id",
-        )
-        waiting = await _rows(
-            connection,
-            person,
-            "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
-            " FROM inbox_events",
-            "ts, channel_id",
-        )
-        chosen = await _rows(
-            connection,
-            person,
-            "SELECT pauses::text AS pauses, notices, language, consent, consent_at, retention_days,"
-            " locale, time_zone, guest, hint_channels FROM person_settings",
-            "1",
-        )
-        feedback = await _rows(
-            connection,
-            person,
-            "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, reasons, comment,"
-            " shared, f.model, f.latency_ms, memories, given_at, changed_at"
-            " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
-            " turn ON turn.id = f.turn_id",
-            "given_at",
-        )
-        home = await _rows(
-            connection, person, "SELECT opened_at, kind, words FROM home_views", "opened_at"
-        )
-        incognito = await _rows(
-            connection,
-            person,
-            "SELECT thread, since, spans @> now() AS on, spans::text AS spans"
-            " FROM incognito_threads",
-            "since, thread",
-        )
-        files = await _rows(
-            connection, person, "SELECT file_id AS id, sent_at FROM sent_files", "sent_at"
-        )
+        rows = {name: await _rows(connection, person, *read) for name, read in _READ.items()}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -113,13 +99,10 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             flow.purpose: f"{flow.model} at {flow.host}" for flow in data_flows(settings)
         },
         **memories,
-        "conversation": conversation,
-        "feedback": feedback,
-        "messages": redact_json(waiting),
-        "settings": chosen[0] if chosen else {},
-        "incognito_threads": incognito,
-        "home": home[0] if home else {},
-        "files": files,
+        **rows,
+        "messages": redact_json(rows["messages"]),
+        "settings": next(iter(rows["settings"]), {}),
+        "home": next(iter(rows["home"]), {}),
     }
 
 
