@@ -81,7 +81,9 @@ class Maintenance:
         steps.append(partial(resume_deletions, self.pool, self.queue))
         if self.offboarding is not None:
             steps.append(self.offboarding.schedule_due)
-        steps += [partial(self._delete, statement) for statement in (*_EXPIRED, _OLD_JOBS)]
+        steps += [
+            partial(execute_statement, self.pool, statement) for statement in (*_EXPIRED, _OLD_JOBS)
+        ]
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
             steps.append(partial(end_what_is_old, self.pool, self.retention_days))
@@ -95,27 +97,19 @@ class Maintenance:
                 if is_unavailable(error):
                     return
 
-    async def _delete(self, statement: LiteralString) -> None:
-        await execute_statement(self.pool, statement)
-
     async def _end_what_is_due(self) -> None:
         if ended := await expire_due(self.pool):
             log.info("%d memories ended, as their words said", len(ended))
 
     async def _clear_away(self) -> None:
-        async with transaction(self.pool) as connection:
-            found = await connection.execute("SELECT * FROM clear_away(%s)", (_AT_ONCE,))
-            [row] = await found.fetchall()
+        [row] = await execute_statement(self.pool, "SELECT * FROM clear_away(%s)", (_AT_ONCE,))
         if row["events"] or row["turns"]:
             log.info("cleared away %d event(s), ended %d turn(s)", row["events"], row["turns"])
 
     async def _end_poison(self) -> None:
-        async with transaction(self.pool) as connection:
-            found = await connection.execute(
-                "SELECT * FROM fail_poison_events(%s)", (_POISON_AFTER,)
-            )
-            rows = await found.fetchall()
-        for row in rows:
+        for row in await execute_statement(
+            self.pool, "SELECT * FROM fail_poison_events(%s)", (_POISON_AFTER,)
+        ):
             log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
 
     async def _find_lost_work(self) -> None:
@@ -133,11 +127,11 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
 
     A failure for one person is logged, and the others' rows are deleted.
     """
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "SELECT * FROM people_past_retention(%s, %s)", (installation_days, _PEOPLE_AT_ONCE)
-        )
-        people = await found.fetchall()
+    people = await execute_statement(
+        pool,
+        "SELECT * FROM people_past_retention(%s, %s)",
+        (installation_days, _PEOPLE_AT_ONCE),
+    )
     done = 0
     for row in people:
         try:
@@ -173,9 +167,7 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
     """
     total: Counter[str] = Counter()
     for _ in range(_MOST_BATCHES):
-        async with transaction(pool) as connection:
-            found = await connection.execute("SELECT * FROM end_history(%s, %s)", (days, at_once))
-            [row] = await found.fetchall()
+        [row] = await execute_statement(pool, "SELECT * FROM end_history(%s, %s)", (days, at_once))
         total.update(row)
         if max(row["turns"], row["comments"], row["waiting"]) < at_once:
             break
@@ -199,11 +191,12 @@ async def erase_deactivated(pool: Pool, people: Profiles) -> int:
     that workspace are left for the next run. A failure for one person does not stop the others.
     Some people at a time.
     """
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "SELECT * FROM people_deactivated_for(%s, %s)", (DEACTIVATED_DAYS, _PEOPLE_AT_ONCE)
-        )
-        due = [Person(row["team_id"], row["user_id"]) for row in await found.fetchall()]
+    rows = await execute_statement(
+        pool,
+        "SELECT * FROM people_deactivated_for(%s, %s)",
+        (DEACTIVATED_DAYS, _PEOPLE_AT_ONCE),
+    )
+    due = [Person(row["team_id"], row["user_id"]) for row in rows]
     erased = 0
     unanswered: set[str] = set()
     for person in due:
