@@ -92,7 +92,8 @@ class HomePublisher:
             if opened is None and not erased:
                 return
             if opened is None:
-                await self._call(person, self._empty_home(known_language(erased) or "en"))
+                empty = HomePage(handling=self.reading.nothing_kept())
+                await self._call(person, home_view(known_language(erased) or "en", empty))
                 return
             rendered = await self._render(person, opened.position)
             if rendered.digest == opened.shown:
@@ -183,9 +184,6 @@ class HomePublisher:
             digest=digest,
             ends_in=_seconds_to(settings.paused_until),
         )
-
-    def _empty_home(self, language: Language) -> SlackView:
-        return home_view(language, HomePage(handling=self.reading.nothing_kept()))
 
     async def _call(
         self,

@@ -111,6 +111,12 @@ def input_block(
     }
 
 
+def text_input(max_length: int, value: str = "") -> Block:
+    """Return the element of an input for several lines of text, with `value` in it."""
+    begun = {"initial_value": value} if value else {}
+    return {"type": "plain_text_input", "multiline": True, "max_length": max_length, **begun}
+
+
 def joined_lines(lines: Sequence[str]) -> list[str]:
     """Return `lines` as the texts of as few sections as they fit into."""
     texts: list[str] = []

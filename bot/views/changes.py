@@ -34,11 +34,6 @@ _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def is_notable(entry: Entry) -> bool:
-    """Say whether a change is worth a notice; a confirmation is not."""
-    return entry.action in _SHOWN
-
-
 def adds_to_list(entry: Entry) -> bool:
     """Say whether a change tells more than the list of memories, which shows what is new."""
     return entry.undone_at is not None or entry.action in ("updated", "removed", "moved")
@@ -107,23 +102,18 @@ def undo_button(language: Language, entry: Entry, surface: str) -> Block:
     """Return the Undo of a change; `surface` says what to update after a click."""
     after = entry.after or entry.before or {}
     what = describe(language, entry.kind, after.get("content") or {})
-    label = say(language, "undo_label", what=what)
-    return button(
-        UNDO_CHANGE_ACTION,
-        say(language, "undo_button"),
-        f"{entry.id} {surface}".strip(),
-        accessibility_label=label[:_LABEL_LIMIT],
-    )
+    return _undo(language, what, f"{entry.id} {surface}".strip())
 
 
 def undo_all_button(language: Language, line: str, surface: str) -> Block:
     """Return the Undo of all changes of the notice on `surface`, which `line` tells."""
-    label = say(language, "undo_label", what=line)
+    return _undo(language, line, f"{EVERY_CHANGE} {surface}")
+
+
+def _undo(language: Language, what: str, value: str) -> Block:
+    label = say(language, "undo_label", what=what)[:_LABEL_LIMIT]
     return button(
-        UNDO_CHANGE_ACTION,
-        say(language, "undo_button"),
-        f"{EVERY_CHANGE} {surface}",
-        accessibility_label=label[:_LABEL_LIMIT],
+        UNDO_CHANGE_ACTION, say(language, "undo_button"), value, accessibility_label=label
     )
 
 
@@ -185,6 +175,10 @@ def _said_at(question: Question) -> datetime:
 
 
 def notable_changes(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the changes worth telling, in the order they were made: of each memory the last."""
-    ordered = sorted(filter(is_notable, entries), key=lambda entry: entry.at)
+    """Return the changes worth telling, in the order they were made: of each memory the last.
+
+    A confirmation is not among them.
+    """
+    shown = (entry for entry in entries if entry.action in _SHOWN)
+    ordered = sorted(shown, key=lambda entry: entry.at)
     return list({entry.key: entry for entry in ordered}.values())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, button, escaped, input_block, section
+from bot.views.blocks import Block, button, escaped, input_block, section, text_input
 from bot.views.forms import field_error
 from bot.views.modal_triggers import EXAMPLE_ACTION
 from bot.views.views import SlackView, entered, form_view, language_of_view
@@ -23,7 +23,6 @@ def example_button(language: Language, turn: str) -> Block:
 
 def example_form(language: Language, turn: str, request: str) -> SlackView:
     """Return the question what was good about the answer to a request."""
-    liked = {"type": "plain_text_input", "multiline": True, "max_length": _LIKED_LIMIT}
     label, hint = say(language, "field_liked"), say(language, "example_hint")
     return form_view(
         language,
@@ -31,7 +30,7 @@ def example_form(language: Language, turn: str, request: str) -> SlackView:
         [
             section(say(language, "example_about")),
             section(f"*{say(language, 'field_request')}*\n{escaped(' '.join(request.split()))}"),
-            input_block(_LIKED, label, liked, hint=hint),
+            input_block(_LIKED, label, text_input(_LIKED_LIMIT), hint=hint),
         ],
         callback=EXAMPLE_FORM,
         submit="form_save",

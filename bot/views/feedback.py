@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, cast
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, input_block, note, option
+from bot.views.blocks import Block, input_block, note, option, text_input
 from bot.views.modal_triggers import BAD, GOOD
 from bot.views.views import SlackView, entered, form_view, language_of_view, metadata_of
 
@@ -72,12 +72,7 @@ def feedback_form(language: Language, value: str, details: FeedbackDetails) -> S
         "options": list(options.values()),
         **({"initial_options": before} if before else {}),
     }
-    comment = {
-        "type": "plain_text_input",
-        "multiline": True,
-        "max_length": COMMENT_LIMIT,
-        **({"initial_value": details.comment} if details.comment else {}),
-    }
+    comment = text_input(COMMENT_LIMIT, details.comment)
     box = option(say(language, "feedback_share"), _SHARED)
     share = {
         "type": "checkboxes",

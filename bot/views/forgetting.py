@@ -82,7 +82,9 @@ def forget_period_question(
 
 def forget_everything_question(language: Language, count: int) -> Payload:
     """Return the question before everything is forgotten."""
-    text = _everything(language, count)
+    text = say(language, "forget_words_ask")
+    if count:
+        text = say(language, "forget_everything_ask", count=count)
     forget = button(
         FORGET_ALL_ACTION,
         say(language, "forget_everything_button"),
@@ -96,12 +98,6 @@ def forget_everything_question(language: Language, count: int) -> Payload:
         note(say(language, "erase_note")),
     ]
     return ephemeral_payload(text, blocks)
-
-
-def _everything(language: Language, count: int) -> str:
-    if not count:
-        return say(language, "forget_words_ask")
-    return say(language, "forget_everything_ask", count=count)
 
 
 def nothing_to_forget(language: Language) -> Payload:

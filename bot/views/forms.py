@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,10 +79,8 @@ def _is_asked(schema: type[BaseModel], field: Field, content: Mapping[str, Any])
 
 def kind_name(language: Language, schema: type[BaseModel]) -> str:
     """Return what people call a kind of memory; for an operator's own, its class name in words."""
-    title = kind_title(language, schema.__name__)
-    if title != say(language, "kind_other"):
-        return title
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", schema.__name__)
+    name = schema.__name__
+    return name if name == "Memory" else kind_title(language, name)
 
 
 def _kind_choice(

@@ -23,6 +23,7 @@ from bot.views.blocks import (
     page_buttons,
     question_payload,
     section,
+    text_input,
 )
 from bot.views.labels import describe, kind_title
 from bot.views.modal_triggers import IMPORT_ALL_ACTION
@@ -256,12 +257,7 @@ def not_an_export(language: Language, cause: str) -> str:
 
 
 def _text_input(language: Language, text: str, *, required: bool) -> Block:
-    element = {
-        "type": "plain_text_input",
-        "multiline": True,
-        "max_length": PASTE_LIMIT,
-        **({"initial_value": text[:PASTE_LIMIT]} if text else {}),
-    }
+    element = text_input(PASTE_LIMIT, text[:PASTE_LIMIT])
     hint = say(language, "import_text_hint", count=PASTE_LIMIT)
     return input_block(
         _TEXT, say(language, "import_text"), element, optional=not required, hint=hint

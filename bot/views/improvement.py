@@ -10,7 +10,17 @@ from typing import Any
 from bot.locale import Language, say
 from bot.slack.text import storable
 from bot.types import PromptVersion
-from bot.views.blocks import Block, Payload, actions, button, escaped, input_block, note, section
+from bot.views.blocks import (
+    Block,
+    Payload,
+    actions,
+    button,
+    escaped,
+    input_block,
+    note,
+    section,
+    text_input,
+)
 from bot.views.modal_triggers import EDIT_PROMPT_ACTION, PROMPT_CASES_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view
 from memory import MAX_PROMPT, PromptRefusal, RatedExchange
@@ -93,16 +103,7 @@ def _buttons(language: Language, version: str, status: str) -> list[Block]:
 def prompt_form(language: Language, version: PromptVersion) -> SlackView:
     """Return the form with the texts of a proposal."""
     blocks = [
-        input_block(
-            name,
-            say(language, title),
-            {
-                "type": "plain_text_input",
-                "multiline": True,
-                "max_length": MAX_PROMPT,
-                "initial_value": version.sections[name],
-            },
-        )
+        input_block(name, say(language, title), text_input(MAX_PROMPT, version.sections[name]))
         for name, title in _TITLES.items()
     ]
     return form_view(

@@ -104,7 +104,9 @@ async def _examine(
     part = f"Model {model}"
     provider, _ = provider_and_name(model)
     if _CHAT.issuperset(names) and provider != "openai":
-        return _of_another_provider(part, provider, model), True
+        if problem := missing_extra(model):
+            return fix(part, problem), True
+        return ok(part, f"is asked through LangChain's package for {provider}."), True
     try:
         found = await client.models.retrieve(model)
     except openai.APIError as error:
@@ -157,12 +159,6 @@ def _refused(
     status = getattr(error, "status_code", None)
     how = say(language, "check_status", status=status) if status else say(language, "check_garbled")
     return fix("Model", say(language, "check_model_fails", server=server, how=how)), False
-
-
-def _of_another_provider(part: str, provider: str, model: str) -> Finding:
-    if problem := missing_extra(model):
-        return fix(part, problem)
-    return ok(part, f"is asked through LangChain's package for {provider}.")
 
 
 def _lifetime(part: str, names: list[str], shutdown: object, today: date) -> Finding:
