@@ -174,7 +174,8 @@ class _Spent:
 class Quotas:
     """Counted in PostgreSQL, for all replicas together; a limit of 0 is none.
 
-    Hours are those of the clock, days those of UTC. Messages are counted by their rows in
+    `messages_per_hour` is the limit of messages and requests of a person. Hours are those of the
+    clock, days those of UTC. Messages are counted by their rows in
     ``inbox_events``, other requests that call a model in ``person_requests``, as are edits of
     answered messages; one hourly limit holds for both together. Model calls are written in batches,
     one after the other, each with all calls that ended meanwhile: otherwise each answer would wait
@@ -187,24 +188,19 @@ class Quotas:
     ) -> None:
         self._pool = pool
         self._prices = prices
-        self._messages_per_hour = messages_per_hour
+        self.messages_per_hour = messages_per_hour
         self._tokens_per_day = tokens_per_day
         self._unwritten: dict[str, _Spent] = {}
         self._newest_batch: asyncio.Task[None] | None = None
         self._awaited = asyncio.Event()
-
-    @property
-    def messages_per_hour(self) -> int:
-        """The limit of messages and requests of a person; 0: none."""
-        return self._messages_per_hour
 
     def raise_if_used_up(self, before: int, seconds: float) -> None:
         """Raise `QuotaExceeded` if the limit allows no more after `before` messages and requests.
 
         `seconds` is how long the hour still lasts.
         """
-        if self._messages_per_hour and before >= self._messages_per_hour:
-            limit = self._messages_per_hour
+        limit = self.messages_per_hour
+        if limit and before >= limit:
             raise QuotaExceeded(
                 ExhaustedQuota(sentence="quota_messages", limit=limit, seconds=seconds)
             )
@@ -218,9 +214,8 @@ class Quotas:
         """
         if used_up := await self.tokens_used_up(person.team_id):
             return used_up
-        if not self._messages_per_hour:
+        if not (limit := self.messages_per_hour):
             return None
-        limit = self._messages_per_hour
         parameters = {**person.ids, "limit": limit}
         async with person_transaction(self._pool, person) as connection:
             found = await connection.execute(_ADMIT, parameters)
