@@ -96,7 +96,7 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         INCOGNITO_OFF_ACTION: controls.incognito.ended,
         UNDO_CONTROL_ACTION: controls.undoing.undone,
         DELETE_WITHHELD_ACTION: controls.undoing.deleted,
-        HOME_PAUSE_ACTION: controls.paused_in_home,
+        HOME_PAUSE_ACTION: controls.pause_chosen,
         HOME_MORE_ACTION: controls.incognito.in_home,
         HOME_SKIP_ACTION: controls.tour_skipped,
         EXPORT_ACTION: modals.exporting.exported,

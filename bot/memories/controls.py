@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from bot.conversation.callbacks import ScheduleAllFormation, ShowToolChanges
+from bot.conversation.callbacks import ScheduleAllFormation
 from bot.conversation.off_record import LastTurn, last_turn
 from bot.conversation.unformed import discard_unformed_words
 from bot.locale import Language, say
@@ -52,31 +52,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MemoryControls:
-    """Each change is one transaction, during which nothing else of the person is written."""
+    """Each change is one transaction, during which nothing else of the person is written.
+
+    `undoing` makes the changes of a model's tool.
+    """
 
     pool: Pool
     people: Profiles
     schedule_all_formation: ScheduleAllFormation
-    show_tool_changes: ShowToolChanges
+    undoing: UndoableChanges
+    incognito: Incognito
     _: KW_ONLY
     consent: ConsentMode
     access: AccessControl
-
-    @property
-    def undoing(self) -> UndoableChanges:
-        """The changes of a model's tool, which can be undone."""
-        return UndoableChanges(
-            self.pool,
-            self.people,
-            self.schedule_all_formation,
-            self.show_tool_changes,
-            consent=self.consent,
-        )
-
-    @property
-    def incognito(self) -> Incognito:
-        """The switch of incognito."""
-        return Incognito(self.pool, consent=self.consent)
 
     async def zone(self, person: Person) -> tzinfo:
         """Return the person's time zone."""
@@ -134,13 +122,7 @@ class MemoryControls:
         """Store these of ``notices``, ``language`` and ``retention_days``; the others stay."""
         async with person_transaction(self.pool, person) as connection:
             settings = replace(await read_settings(connection, person), **chosen)
-            await choose(
-                connection,
-                person,
-                notices=settings.notices,
-                language=settings.language,
-                retention_days=settings.retention_days,
-            )
+            await choose(connection, person, settings)
         self.people.invalidate(person)
         return settings
 
@@ -171,21 +153,18 @@ class MemoryControls:
         settings = await self.pause(person, read_pause_form(view))
         return payload_view(language, "pause_title", paused_notice(language, settings, before))
 
-    async def paused_in_home(self, person: Person, language: Language, chosen: str) -> None:
-        """Pause for as long as was chosen; Home shows the result."""
+    async def pause_chosen(self, person: Person, language: Language, chosen: str) -> None:
+        """Pause for as long as was chosen of `PAUSES`; Home shows the result."""
         del language
-        await self._pause_chosen(person, chosen)
+        zone, now = await self.zone(person), datetime.now(UTC)
+        ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
+        await self.pause(person, ends.get(chosen))
 
     async def tour_skipped(self, person: Person, language: Language, *_: str) -> None:
         """Stop showing the first steps on Home; Home shows the result."""
         del language
         async with person_transaction(self.pool, person) as connection:
             await note_toured(connection, person)
-
-    async def _pause_chosen(self, person: Person, chosen: str) -> None:
-        zone, now = await self.zone(person), datetime.now(UTC)
-        ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
-        await self.pause(person, ends.get(chosen))
 
     async def resume_typed(
         self, person: Person, language: Language, words: str, *_: str
@@ -228,9 +207,6 @@ class MemoryControls:
         """
         if refusal := await self.access.refuses_person(person):
             return say(language, refusal)
-        return await self._off_text(person, language)
-
-    async def _off_text(self, person: Person, language: Language) -> str | None:
         settings = await self._settings(person)
         off = settings.off_reason(self.consent)
         return memory_off_text(language, off, settings) if off else None
@@ -258,7 +234,7 @@ class MemoryControls:
         if chosen.memory in ("on", *PAUSES) and disagrees:
             await self.agree(person)
         if chosen.memory in PAUSES:
-            await self._pause_chosen(person, chosen.memory)
+            await self.pause_chosen(person, language, chosen.memory)
         elif chosen.memory == "on" and settings.paused:
             await self.resume(person)
         language = await self.people.language(person)

@@ -22,7 +22,6 @@ from bot.views.views import SlackView, language_of_view, metadata_of, payload_vi
 from memory import (
     DM,
     LEVEL_FIELDS,
-    Change,
     ChangedSince,
     ChangeGone,
     Embedder,
@@ -132,7 +131,8 @@ class MemoryEditor:
         except EmbeddingsUnavailable:
             return sentence_view(language, "memory_title", say(language, "command_failed"))
         log.info("a person edited a memory")
-        return await self._shown(person, language, change)
+        entries = await changes_named(self.pool, person, [change.id])
+        return payload_view(language, "memory_title", changes_made_payload(language, entries))
 
     async def forgotten(
         self, person: Person, language: Language, view: Mapping[str, Any]
@@ -140,10 +140,6 @@ class MemoryEditor:
         """Forget the memory a modal asked about; return what was forgotten, with its Undo."""
         payload = await self.own.forget(person, language, [metadata_of(view).get("memory", "")])
         return payload_view(language, "forget_confirm_title", payload)
-
-    async def _shown(self, person: Person, language: Language, change: Change) -> SlackView:
-        entries = await changes_named(self.pool, person, [change.id])
-        return payload_view(language, "memory_title", changes_made_payload(language, entries))
 
     def _filled(self, language: Language, memory: Memory | None) -> SlackView:
         if memory is None:

@@ -99,7 +99,7 @@ class Modals:
         if "command" in body:
             use, words = parse_memories(str(body.get("text") or "")) or (None, "")
             fill = self._by_command.get(use.name) if use else None
-            return await (fill or self._edit)(person, language, plain(words))
+            return await (fill or self.editing.numbered_form)(person, language, plain(words))
         action = body["actions"][0]
         if action["action_id"] == IMPORT_ALL_ACTION:
             return await self.importing.page(person, language, body["view"])
@@ -147,9 +147,6 @@ class Modals:
             if off:
                 return sentence_view(language, "form_add_title", off)
         return await self.editing.saved(person, language, view)
-
-    async def _edit(self, person: Person, language: Language, words: str) -> SlackView:
-        return await self.editing.numbered_form(person, language, words)
 
     async def _import(self, person: Person, language: Language, _: str) -> SlackView:
         if off := await self.controls.why_off(person, language):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field, fields
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -126,7 +126,9 @@ class UndoableChanges:
             begins, added = await add_span(
                 connection, person, scope, since=message.ts, earlier=earlier["added"]
             )
-            done.incognito = {"scope": scope, **added, **_only(done.incognito, "began")}
+            # Before an earlier change of the same turn, where there was one.
+            began = {"began": done.incognito["began"]} if done.incognito else {}
+            done.incognito = {"scope": scope, **added, **began}
             turns = await withhold_scope(connection, person, scope, begins)
             turns += await withhold(connection, [turn])
             done.withheld = _joined(done.withheld, turns)
@@ -144,7 +146,7 @@ class UndoableChanges:
         """Store ``notices`` and ``language``, as far as they are given."""
         async with person_transaction(self.pool, person) as connection:
             before = await read_settings(connection, person)
-            await _choose(connection, person, before, **chosen)
+            await choose(connection, person, replace(before, **chosen))
             if "notices" in chosen:
                 first = done.notices[0] if done.notices else before.notices
                 done.notices = _changed([first, chosen["notices"]])
@@ -206,7 +208,7 @@ class UndoableChanges:
             asked = [name for name in ("notices", "language") if getattr(done, name)]
             parts += [name in chosen for name in asked]
             if chosen:
-                await _choose(connection, person, settings, **chosen)
+                await choose(connection, person, replace(settings, **chosen))
             if done.incognito:
                 parts.append(await take_back_span(connection, person, **done.incognito))
             if done.quiet:
@@ -232,19 +234,8 @@ class UndoableChanges:
         return {**done, "replace_original": False}
 
 
-async def _choose(
-    connection: AsyncConnection[DictRow], person: Person, now: PersonSettings, **chosen: Any
-) -> None:
-    settings = {"notices": now.notices, "language": now.language, **chosen}
-    await choose(connection, person, retention_days=now.retention_days, **settings)
-
-
 def _changed(pair: list[Any]) -> list[Any] | None:
     return pair if pair[0] != pair[1] else None
-
-
-def _only(known: dict[str, str] | None, name: str) -> dict[str, str]:
-    return {name: known[name]} if known else {}
 
 
 def _joined(known: Sequence[str], new: Sequence[UUID]) -> list[str]:

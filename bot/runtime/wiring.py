@@ -24,9 +24,11 @@ from bot.memories.examples import Examples
 from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
+from bot.memories.incognito import Incognito
 from bot.memories.merging import DuplicateMerger
 from bot.memories.modals import Modals
 from bot.memories.slack_deletions import SlackDeletions
+from bot.memories.tool_undo import UndoableChanges
 from bot.memories.unshown_changes import UnshownChanges, show_later
 from bot.notices.change_notices import ChangeNotices
 from bot.notices.prompt_reviews import PromptReviews
@@ -99,11 +101,20 @@ class Application:
             update_notices=self.notices.update_notices,
             form_now=self.formation_jobs.form_now,
         )
+        schedule_all = self.formation_jobs.schedule_all
+        undoing = UndoableChanges(
+            pool,
+            self.profiles,
+            schedule_all,
+            partial(show_later, self.queue),
+            consent=settings.consent,
+        )
         self.controls = MemoryControls(
             pool,
             self.profiles,
-            self.formation_jobs.schedule_all,
-            partial(show_later, self.queue),
+            schedule_all,
+            undoing,
+            Incognito(pool, consent=settings.consent),
             consent=settings.consent,
             access=self.access,
         )
@@ -112,7 +123,7 @@ class Application:
             self.queue,
             slack,
             self.profiles,
-            self.controls.undoing,
+            undoing,
             self.notices.add_notice,
         )
         files = SlackFiles(slack)

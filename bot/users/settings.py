@@ -10,7 +10,6 @@ from typing import Any, Literal, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.locale import Language
 from bot.slack.messages import Message, scopes
 from bot.types import ConsentMode, MemoryOffReason, MemoryState, PersonSettings
 from bot.users.incognito import COVERS_EVENT
@@ -164,21 +163,16 @@ async def take_back_pause(
 
 
 async def choose(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    *,
-    notices: bool,
-    language: Language | None,
-    retention_days: int | None,
+    connection: AsyncConnection[DictRow], person: Person, chosen: PersonSettings
 ) -> None:
-    """Store these choices."""
+    """Store whether there are notices, the language, and for how many days memories are kept."""
     await _set(
         connection,
         person,
         "notices = %(notices)s, language = %(language)s, retention_days = %(retention_days)s",
-        notices=notices,
-        language=language,
-        retention_days=retention_days,
+        notices=chosen.notices,
+        language=chosen.language,
+        retention_days=chosen.retention_days,
     )
 
 

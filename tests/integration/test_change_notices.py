@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.notices.change_notices import REPLY, SHOW, ChangeNotices
 from bot.slack.client import UPDATE
+from bot.types import PersonSettings
 from bot.users.profiles import Profiles
 from bot.users.settings import choose
 from bot.views.changes import EVERY_CHANGE
@@ -259,7 +260,7 @@ async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) 
     person = Person(app.slack.team_id, place.user)
     job = await formed(app, notices, place)
     async with person_transaction(app.pool, person) as connection:
-        await choose(connection, person, notices=False, language=None, retention_days=None)
+        await choose(connection, person, PersonSettings(notices=False))
     fresh = ChangeNotices(
         app.pool,
         app.wiring.queue,
