@@ -19,7 +19,7 @@ import psycopg
 from bench.ground import Ground, open_ground
 from bench.recording import Statement, Trace, traced
 from bot.config import load_settings
-from bot.runtime.service import Service
+from bot.runtime.service import open_service
 
 REST_SECONDS = 10.0
 _PATIENCE_SECONDS = 60.0
@@ -125,7 +125,7 @@ async def _app(ground: Ground, address: str) -> AsyncIterator[None]:
     environment = ground.app_settings(address, KIOKU_FORMATION_DELAY="2")
     conninfo = environment["DATABASE_URL"]
     settings = load_settings(environment, dotenv=None)
-    async with Service(settings, conninfo):
+    async with open_service(settings, conninfo):
         yield
 
 

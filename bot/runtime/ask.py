@@ -35,7 +35,7 @@ class Collected:
 
     def __init__(self, message: Message) -> None:
         self._message = message
-        self._received_text = ""
+        self.received_text = ""
         self.text = ""
 
     async def __aenter__(self) -> Self:
@@ -43,11 +43,6 @@ class Collected:
 
     async def __aexit__(self, *_: object) -> None:
         """Nothing to close."""
-
-    @property
-    def received_text(self) -> str:
-        """The text of the answer so far."""
-        return self._received_text
 
     async def language(self) -> Language:
         """Return the language of the prompt."""
@@ -61,14 +56,14 @@ class Collected:
 
     async def write(self, piece: str) -> None:
         """Take a piece."""
-        self._received_text += piece
+        self.received_text += piece
 
     async def task(self, task: Task) -> None:
         """Do nothing: only the whole answer is returned."""
 
     def start_over(self) -> None:
         """Drop what has come."""
-        self._received_text = ""
+        self.received_text = ""
 
     async def finish(
         self, text: str, *, recalled: bool = False, can_be_rated: bool = False

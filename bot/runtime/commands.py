@@ -11,7 +11,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.database import database, migrated
@@ -23,7 +23,9 @@ from bot.runtime.startup import StartError, require_tokens
 from memory import load_schemas
 
 if TYPE_CHECKING:
-    from bot.runtime.service import Role, Service
+    from bot.runtime.service import Role
+
+T = TypeVar("T")
 
 _UP_FORMATION_DELAY = 1.0
 
@@ -50,12 +52,13 @@ async def run(settings: Settings, *, role: Role) -> None:
         )
     async with contextlib.AsyncExitStack() as stack:
         addresses = await stack.enter_async_context(database(settings))
-        from bot.runtime.service import Service
+        from bot.runtime.service import open_service
 
-        service = Service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
-        if not await _unless_stopped(stop, stack.enter_async_context(service)):
+        service = open_service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
+        port = await _unless_stopped(stop, stack.enter_async_context(service))
+        if port is None:
             return
-        tell(f"Kioku is ready on port {service.port}.")
+        tell(f"Kioku is ready on port {port}.")
         await stop.wait()
         tell("Kioku is finishing what it has begun …")
 
@@ -67,8 +70,8 @@ def _stopped_by_signal() -> asyncio.Event:
     return stop
 
 
-async def _unless_stopped(stop: asyncio.Event, start: Coroutine[Any, Any, object]) -> bool:
-    """Let `start` end, and say that it did; where `stop` comes first, break it off."""
+async def _unless_stopped(stop: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | None:
+    """Let `start` end, and return its result; where `stop` comes first, break it off: None."""
     starting, stopped = asyncio.create_task(start), asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -76,9 +79,8 @@ async def _unless_stopped(stop: asyncio.Event, start: Coroutine[Any, Any, object
         starting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await starting
-        return False
-    await starting
-    return True
+        return None
+    return await starting
 
 
 async def up(settings: Settings) -> None:
@@ -132,21 +134,21 @@ async def _up(
             )
         if serve_setup is not None:
             await serve_setup()
-        from bot.runtime.service import Service
+        from bot.runtime.service import open_service
 
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await migrated(adapted, addresses)
-        service = Service(
-            adapted, addresses.login, host="127.0.0.1" if settings.api_token else None
-        )
-        if not await _unless_stopped(stop, stack.enter_async_context(service)):
+        host = "127.0.0.1" if settings.api_token else None
+        service = open_service(adapted, addresses.login, host=host)
+        port = await _unless_stopped(stop, stack.enter_async_context(service))
+        if port is None:
             return
         place = "in your Slack workspace"
         if playground is not None and not in_slack:
             place = f"at {playground.url}"
         tell(f"Kioku is ready {place}")
-        _welcome(adapted, service, page)
+        _welcome(adapted, port, page)
         if page is not None:
             page.ready = in_slack
         await _either(stop, page.connected if page and not in_slack else stop)
@@ -192,7 +194,7 @@ def _adapted(settings: Settings, playground: Playground | None, *, in_slack: boo
     return settings.model_copy(update=changes)
 
 
-def _welcome(settings: Settings, service: Service, page: SetupPage | None) -> None:
+def _welcome(settings: Settings, port: int, page: SetupPage | None) -> None:
     if settings.stand_in:
         tell(
             "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
@@ -202,7 +204,7 @@ def _welcome(settings: Settings, service: Service, page: SetupPage | None) -> No
         address = settings.openai_base_url or "https://api.openai.com/v1"
         tell(f"  Answers come from {settings.reply_model} at {address}.")
     if settings.api_token is not None:
-        tell(f"  POST /ask is at http://127.0.0.1:{service.port}/ask")
+        tell(f"  POST /ask is at http://127.0.0.1:{port}/ask")
     if page is not None and not page.connected.is_set():
         tell(f"  Use it in your Slack: {page.url_with_code}")
     tell("  Stop with Ctrl-C; nothing is lost.")

@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
 from bot.logs import set_up_logging
-from bot.runtime.service import Service
+from bot.runtime.service import open_service
 from bot.runtime.startup import StartError
 from bot.slack.client import is_passing
 from bot.slack.installations import Installations, NotInstalled
@@ -169,7 +169,7 @@ async def running(
     settings = settings_of(slack, stand_in, port, **more)
     url = f"http://127.0.0.1:{port}"
     async with (
-        Service(settings, login_of(database), host="127.0.0.1"),
+        open_service(settings, login_of(database), host="127.0.0.1"),
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
         first = slack.teams[0]

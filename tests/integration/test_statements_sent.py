@@ -11,7 +11,7 @@ import pytest
 from bench.recording import Trace, traced
 from bench.trace import Cases, Traced
 from bot.config import load_settings
-from bot.runtime.service import Service
+from bot.runtime.service import open_service
 from tests.conftest import ROOT, Server, json_server, login_of
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ async def cases(database: str, stand_in: Server) -> Traced:
         }
         settings = load_settings(environment, dotenv=None)
         with traced() as take:
-            async with Service(settings, environment["DATABASE_URL"]):
+            async with open_service(settings, environment["DATABASE_URL"]):
                 return await Cases(control, database, take).play()
 
 
