@@ -188,8 +188,8 @@ def memory_state_blocks(language: Language, page: HomePage) -> list[Block]:
     if page.refusal is not None:
         return [section(say(language, page.refusal)), actions(more)]
     if off == "not_agreed":
-        answers = consent_buttons(language)["elements"]
-        return [section(say(language, "consent_ask")), actions(*answers, more)]
+        answers = actions(*consent_buttons(language), more)
+        return [section(say(language, "consent_ask")), answers]
     if off is None:
         add = button(ADD_ACTION, say(language, "home_add"), "add", style="primary")
         text = f"*{say(language, 'settings_on')}* {say(language, 'home_on_means')}"

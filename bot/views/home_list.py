@@ -36,7 +36,6 @@ HOME_PAGE_ACTION = "home_page"
 HOME_ALL_ACTION = "home_all"
 ALL_KINDS = "-"
 WORDS_LIMIT = 100
-_SEARCH_BLOCK = "home.search"
 _EXAMPLES = ("home_example_fact", "home_example_food", "home_example_answer")
 _OPTIONS = 100
 
@@ -53,14 +52,6 @@ class ListPosition:
         """Return what a view in `language` remembers of it."""
         position = {"kind": self.kind, "page": str(self.page), "words": self.words}
         return json.dumps({**position, "language": language})
-
-    @property
-    def search_block(self) -> str:
-        """The id of the search's block: another one for other words.
-
-        Slack keeps what was typed for as long as the id stays the same.
-        """
-        return f"{_SEARCH_BLOCK}.{self.words}"[:255]
 
 
 def position_of(view: Mapping[str, Any]) -> ListPosition:
@@ -173,7 +164,8 @@ def _search(language: Language, where: ListPosition) -> Block:
         element["initial_value"] = where.words
     return {
         "type": "input",
-        "block_id": where.search_block,
+        # Slack keeps what was typed for as long as the id of its block stays the same.
+        "block_id": f"home.search.{where.words}"[:255],
         "dispatch_action": True,
         "label": plain_text(say(language, "home_search")),
         "element": element,

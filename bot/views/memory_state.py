@@ -7,11 +7,9 @@ from bot.types import DIRECT, MemoryOffReason, PersonSettings
 from bot.views.blocks import (
     Block,
     Payload,
-    actions,
     button,
     ephemeral_payload,
     question_payload,
-    section,
 )
 from bot.views.dates import minute
 
@@ -97,12 +95,11 @@ def incognito_notice(
 
 def consent_question(language: Language) -> Payload:
     """Return the question whether the person wants to be remembered, with its two buttons."""
-    text = say(language, "consent_ask")
-    return ephemeral_payload(text, [section(text), consent_buttons(language)])
+    return question_payload(say(language, "consent_ask"), *consent_buttons(language))
 
 
-def consent_buttons(language: Language) -> Block:
+def consent_buttons(language: Language) -> list[Block]:
     """Return the two answers."""
     agree = button(AGREE_ACTION, say(language, "consent_agree"), "agree", style="primary")
     refuse = button(REFUSE_ACTION, say(language, "consent_refuse"), "refuse")
-    return actions(agree, refuse)
+    return [agree, refuse]

@@ -53,13 +53,9 @@ def notice_payload(language: Language, content: NoticeContent, zone: tzinfo = UT
     blocks = notice_blocks(language, content, zone)
     if not blocks:
         return ephemeral_payload(say(language, "notice_gone"))
-    return ephemeral_payload(notice_text(language, content, zone), blocks)
-
-
-def notice_text(language: Language, content: NoticeContent, zone: tzinfo = UTC) -> str:
-    """Return a notice as plain lines: one for all changes, one for each question."""
-    changes = [_line(language, content, zone)] if notable_changes(content.entries) else []
-    return "\n".join([*changes, *(question_line(language, one, zone) for one in content.questions)])
+    lines = [_line(language, content, zone)] if notable_changes(content.entries) else []
+    lines += [question_line(language, one, zone) for one in content.questions]
+    return ephemeral_payload("\n".join(lines), blocks)
 
 
 def _line(language: Language, content: NoticeContent, zone: tzinfo) -> str:
