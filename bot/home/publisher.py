@@ -136,12 +136,7 @@ class HomePublisher:
     ) -> None:
         """Publish what a Home shows, `view`, with `banner` in it; nothing is looked up."""
         again = home_with_banner(view, banner["blocks"], below)
-        await retry_on_rate_limit(
-            lambda: self.slack.client(person.team_id).views_publish(
-                user_id=person.user_id, view=again
-            ),
-            seconds=_CLICK_SECONDS,
-        )
+        await self._call(person, again, seconds=_CLICK_SECONDS)
 
     async def publish_later(self, person: Person) -> None:
         """Queue the publication of a Home."""
