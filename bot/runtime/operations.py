@@ -169,7 +169,7 @@ async def reembed(settings: Settings, *, again: bool) -> None:
                 "PostgreSQL could not be reached: run the command again, it goes on where it was."
             ) from None
     if made:
-        tell(f"Embedded {made} memories with {name}. Start every process of Kioku anew")
+        tell(f"Embedded {made} memories with {name}. Restart every process of Kioku")
         tell(f"with KIOKU_EMBEDDING_MODEL={name}; until then answers use only the newest memories,")
         tell("and no memory is stored.")
     else:

@@ -11,10 +11,10 @@ from bot.runtime.output import tell
 from bot.runtime.startup import StartError
 from bot.types import Policy
 from bot.users.policies import CHOICES, Policies, over, policy_of
+from bot.users.settings import MAX_RETENTION_DAYS
 from memory import Pool, transaction
 
 _DEFAULT, _ALL = "default", "all"
-_LONGEST_DAYS = 36_500
 _LABELS = {
     "channels": "Channels",
     "people": "People",
@@ -107,7 +107,7 @@ def _value(name: str, typed: str) -> Any:
 
 def _days(typed: str) -> int:
     days = int(typed)
-    if not 1 <= days <= _LONGEST_DAYS:
+    if not 1 <= days <= MAX_RETENTION_DAYS:
         raise ValueError(typed)
     return days
 

@@ -82,7 +82,7 @@ async def reembed(
         row = await found.fetchone()
         if not (row and row["mine"]):
             raise ReembeddingRunning(
-                "The memories are being embedded anew already: wait for its end."
+                "The memories are already being embedded again: wait until that has ended."
             )
         if await _current(connection) == embedder.space and not again:
             return 0

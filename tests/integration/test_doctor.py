@@ -729,7 +729,7 @@ def test_the_embedded_database_is_looked_at_running_or_not(tmp_path: Path) -> No
         assert ended(tmp_path, "doctor") == stopped
         assert server.pid == pid
     real = told(ended(tmp_path, "doctor", OPENAI_BASE_URL="http://127.0.0.1:1/v1"))
-    assert "`kioku migrate` embed the stand-in's memories anew" in real["Embedding"]
+    assert "`kioku migrate` embed the stand-in's memories again" in real["Embedding"]
 
 
 def test_a_data_folder_that_cannot_be_used_is_told(

@@ -233,7 +233,7 @@ async def _embedding(settings: Settings, facts: DatabaseFacts, stored: Embedding
         return ok(part, f"the stored memories are of {held}, as configured.")
     here = f"{wanted.model} ({wanted.dimensions})"
     if stored.model == STAND_IN_EMBEDDING_MODEL:
-        todo = "`kioku up` and `kioku migrate` embed the stand-in's memories anew"
+        todo = "`kioku up` and `kioku migrate` embed the stand-in's memories again"
     elif stored.model == wanted.model:
         todo = "use another database or KIOKU_DATA_DIR"
     else:

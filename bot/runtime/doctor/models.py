@@ -171,7 +171,7 @@ def _lifetime(part: str, names: list[str], shutdown: object, today: date) -> Fin
     days = (end - today).days
     todo = f"set {' and '.join(names)} to its successor"
     if "KIOKU_EMBEDDING_MODEL" in names:
-        todo = "all memories have to be embedded anew with its successor"
+        todo = "all memories have to be embedded again with its successor"
     if days <= 0:
         return fix(part, f"was shut down on {end}: {todo}.")
     left = f"will be shut down on {end}, {days} day{'s' * (days != 1)} from now"
