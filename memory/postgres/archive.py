@@ -77,10 +77,8 @@ class Archive:
         return [line for line in script.splitlines() if _GRANT.fullmatch(line)]
 
     def _run(self, name: str, *options: str | Path, progress: Progress | None = None) -> str:
-        command, environment = (
-            [_program(name, self.server), *options],
-            {**os.environ, "LC_ALL": "C"},
-        )
+        command = [_program(name, self.server), *options]
+        environment = {**os.environ, "LC_ALL": "C"}
         if progress is not None:
             # Other users of the machine can read a command line, but not an environment.
             address = conninfo_to_dict(self.conninfo)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, LiteralString, TypeAlias
+from typing import LiteralString, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection, sql
@@ -105,23 +105,18 @@ async def _configure(connection: AsyncConnection[DictRow]) -> None:
         connection.prepare_threshold = _ON_REQUEST
 
 
-async def _check_connection(pool: AsyncConnectionPool[Any]) -> None:
-    await pool.check()
-
-
 def create_pool(
     conninfo: Conninfo,
     *,
     min_size: int = 2,
     max_size: int = 10,
     timeout: float = 30.0,
-    max_idle: float = 600.0,
 ) -> Pool:
     """Return a closed pool of connections of the user in `conninfo`.
 
     They have the application's role within `transaction` only; outside of one they have that
-    user's own rights, and the serving login has none on tables of people. `timeout` and `max_idle`
-    are seconds. LangGraph and procrastinate need the row factory and autocommit. Only statements
+    user's own rights, and the serving login has none on tables of people. `timeout` is
+    in seconds. LangGraph and procrastinate need the row factory and autocommit. Only statements
     executed with ``prepare=True`` are prepared, and none behind a pooler such as PgBouncer.
     Connection options in `conninfo` override the defaults.
     """
@@ -136,9 +131,8 @@ def create_pool(
         min_size=min_size,
         max_size=max_size,
         timeout=timeout,
-        max_idle=max_idle,
         reconnect_timeout=_RECONNECT_SECONDS,
-        reconnect_failed=_check_connection,
+        reconnect_failed=Pool.check,
         connection_class=connection_class(conninfo),
     )
 
@@ -229,11 +223,9 @@ def begin(*scope: tuple[str, str]) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def _set_config(names: tuple[str, ...], *, locks: bool) -> bytes:
-    """Return the query that sets these parameters, and takes a lock, in the transaction."""
+def _set_config(*names: str) -> bytes:
+    """Return the query that sets these parameters in the transaction."""
     calls = [sql.SQL("set_config({}, %s, true)").format(name) for name in names]
-    if locks:
-        calls.append(sql.SQL("pg_advisory_xact_lock(hashtextextended(%s, 0))").format())
     return (sql.SQL("SELECT ") + sql.SQL(", ").join(calls)).as_bytes(None)
 
 
@@ -276,15 +268,13 @@ async def execute_statement(
     values: Mapping[str, object] | Sequence[object] = (),
     *,
     scope: Mapping[str, str] | None = None,
-    lock: str | None = None,
     wait: float | None = None,
     prepare: bool = False,
 ) -> list[DictRow]:
     """Execute one statement, with the role and settings of `transaction`, as its own transaction.
 
     Returns its rows. Takes one round trip: PostgreSQL runs the statements of a pipeline as one
-    transaction, with which role and settings end. The statement sees what was committed before
-    `lock`, an advisory lock of the transaction, was taken. `wait` limits it, in seconds.
+    transaction, with which role and settings end. `wait` limits it, in seconds.
 
     With `prepare` PostgreSQL parses and plans the statement once per connection; for statements
     whose plan does not depend on their parameters. Text parameters have no type of their own:
@@ -295,11 +285,8 @@ async def execute_statement(
     wait = _patience.get() if wait is None else wait
     loop = asyncio.get_running_loop()
     end = None if wait is None else loop.time() + wait
-    names = ("role", *(scope or ()))
-    settings = [APP_ROLE, *(scope or {}).values()]
-    if lock is not None:
-        settings.append(lock)
-    query = _set_config(names, locks=lock is not None)
+    settings = {"role": APP_ROLE, **(scope or {})}
+    query = _set_config(*settings)
     for spare in range(pool.max_size, -1, -1):
         connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
         alarm = None if end is None else _Deadline(connection, end)
@@ -307,7 +294,7 @@ async def execute_statement(
             if spare and not await _is_alive(connection):
                 continue
             async with _pipeline(connection):
-                await connection.execute(query, settings, prepare=True)
+                await connection.execute(query, [*settings.values()], prepare=True)
                 cursor = await connection.execute(statement, values, prepare=prepare)
             return await cursor.fetchall() if cursor.description else []
         except psycopg.errors.FeatureNotSupported:
@@ -370,14 +357,12 @@ async def _is_alive(connection: AsyncConnection[DictRow]) -> bool:
 
 
 @asynccontextmanager
-async def person_transaction(
-    pool: Pool, person: Person, *, wait: float | None = None
-) -> AsyncIterator[AsyncConnection[DictRow]]:
+async def person_transaction(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction that can access the rows of this person only.
 
     Row-level security enforces it: see ``memory/postgres/migrations``.
     """
-    async with transaction(pool, {PERSON_SETTING: person.scope}, wait=wait) as connection:
+    async with transaction(pool, {PERSON_SETTING: person.scope}) as connection:
         yield connection
 
 

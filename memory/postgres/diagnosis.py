@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 
 from memory.model.embedding_space import EmbeddingSpace
 from memory.postgres.database import APP_ROLE
-from memory.postgres.migrate import Migration, memory_migrations
+from memory.postgres.migrate import CONNECT_SECONDS, Migration, memory_migrations
 from memory.postgres.roles import UNBOUND
 
 # PostgreSQL has the privilege SET of a role since version 16.
@@ -64,12 +64,8 @@ class DatabaseFacts:
     column_dimensions: int | None
 
 
-async def database_facts(
-    conninfo: str, migrations: Sequence[Migration] = (), *, connect_seconds: int = 30
-) -> DatabaseFacts:
+async def database_facts(conninfo: str, migrations: Sequence[Migration] = ()) -> DatabaseFacts:
     """Inspect a database without changes. `migrations` are those besides this package's own.
-
-    `connect_seconds` limits the wait for a database that is resuming from a pause.
 
     Raises `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
@@ -77,7 +73,7 @@ async def database_facts(
     wanted = {"langgraph/store"} | {step.name for step in steps}
     protected = [table for step in steps for table in _PROTECTED.findall(step.statements)]
     async with await AsyncConnection[DictRow].connect(
-        conninfo, autocommit=True, connect_timeout=connect_seconds, row_factory=dict_row
+        conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, row_factory=dict_row
     ) as connection:
         [facts] = await (await connection.execute(_FACTS, (protected,))).fetchall()
         applied: list[DictRow] | None = []

@@ -26,7 +26,7 @@ from memory.postgres.roles import (
 )
 from memory.postgres.rotation import Conninfo, address_of, connection_class
 
-_CONNECT_SECONDS = 30
+CONNECT_SECONDS = 30  # a database that is resuming from a pause needs time to answer
 _CREATE_TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
 _LANGGRAPH_TABLES = ("store", "store_migrations", "store_vectors", "vector_migrations")
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
@@ -193,10 +193,9 @@ async def check_access(conninfo: Conninfo) -> bool:
     PostgreSQL cannot be reached.
     """
     try:
-        # A database that is resuming from a pause needs time to answer.
         async with await connection_class(conninfo).connect(
             conninfo if isinstance(conninfo, str) else "",
-            connect_timeout=_CONNECT_SECONDS,
+            connect_timeout=CONNECT_SECONDS,
             row_factory=dict_row,
         ) as connection:
             await connection.execute(begin())

@@ -31,7 +31,8 @@ def test_postgresql_restarted_between_messages(world: World, server: EmbeddedPos
     ann = world.human()
     world.ask(ann, "I love ramen")
     world.formed(ann)
-    server.restart(immediate=True)
+    server.stop(immediate=True)
+    server.start()
     assert "ramen" in world.ask(ann, "What shall I eat?").text
     assert goes_on(world, ann)
 
@@ -44,7 +45,8 @@ def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPost
     world.script(STORY, match="I love ramen", kind="reply")
     said = world.say(ann, "I love ramen")
     world.until(lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream")
-    server.restart(immediate=True)
+    server.stop(immediate=True)
+    server.start()
     reply = world.reply(said)
     assert reply.parts == [STORY]
     assert len(world.turns(said)) == 1
@@ -62,7 +64,8 @@ def test_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgr
         lambda: world.rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'"),
         "a formation at work",
     )
-    server.restart(immediate=True)
+    server.stop(immediate=True)
+    server.start()
     assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
     assert len(world.vectors(ann)) == 1
 

@@ -225,7 +225,7 @@ async def test_an_exhausted_pool_says_so_in_time(module_database: str) -> None:
     async with opened(module_database, max_size=1) as pool, transaction(pool):
         before = asyncio.get_running_loop().time()
         with pytest.raises(PoolTimeout):
-            async with person_transaction(pool, ALICE, wait=0.1):
+            async with transaction(pool, wait=0.1):
                 raise AssertionError("there was no second connection")
         assert asyncio.get_running_loop().time() - before < 5
 

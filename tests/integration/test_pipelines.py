@@ -56,14 +56,17 @@ async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
 @pytest.mark.parametrize("steps", range(8))
 async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, steps: int) -> None:
     """A cancelled write neither waits for a lock nor is committed when that is free."""
-    write = "INSERT INTO token_use (team_id, day, tokens) VALUES ('T1', current_date, 1)"
+    write = (
+        "INSERT INTO token_use (team_id, day, tokens) SELECT 'T1', current_date, 1"
+        " FROM pg_advisory_xact_lock(hashtextextended('lock', 0))"
+    )
     async with (
         create_pool(login_of(database), min_size=1, max_size=1) as pool,
         await psycopg.AsyncConnection.connect(database) as other,
     ):
         assert await works(pool)
         await other.execute("SELECT pg_advisory_xact_lock(hashtextextended('lock', 0))")
-        task = asyncio.create_task(execute_statement(pool, write, lock="lock"))
+        task = asyncio.create_task(execute_statement(pool, write))
         for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()

@@ -426,7 +426,7 @@ async def cancel(pool: Pool) -> None:
 async def run_out_of_time(pool: Pool) -> None:
     """Exceed the time of the transaction."""
     with suppress(psycopg.OperationalError):
-        async with person_transaction(pool, ALICE, wait=0.2) as connection:
+        async with transaction(pool, {"kioku.person": ALICE.scope}, wait=0.2) as connection:
             await connection.execute("SELECT pg_sleep(60)")
 
 

@@ -190,7 +190,8 @@ class Trouble:
         fleet.kill(self._chance.choice(fleet.replicas))
 
     def _restart(self) -> None:
-        self._stage.postgres.restart(immediate=True)
+        self._stage.postgres.stop(immediate=True)
+        self._stage.postgres.start()
         self._restarts += 1
 
     def _settle(self, begin: float) -> None:

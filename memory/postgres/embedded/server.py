@@ -109,16 +109,14 @@ class EmbeddedPostgres:
         Does nothing in a process that did not start it, such as a fork.
         """
         if self._starter == os.getpid():
-            self._end_server(immediate)
+            if self._server is not None:
+                first = () if immediate else ((signal.SIGINT, STOP_LIMIT),)
+                last = ((signal.SIGQUIT, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT))
+                end(self._server, *first, *last)
+                self._server = None
             self._starter = None
             self._children_lock.release()
             self._run_lock.release()
-
-    def restart(self, *, immediate: bool = False) -> None:
-        """Stop and start again under the same lock; the connection strings stay the same."""
-        if self._starter == os.getpid():
-            self._end_server(immediate)
-        self.start()
 
     def ensure_database(self, name: str) -> bool:
         """Create the database if it is missing; True if it was created."""
@@ -156,12 +154,6 @@ class EmbeddedPostgres:
                 f"stop it, or set KIOKU_DATA_DIR to another folder than {self._data_dir}."
             )
         self._starter = os.getpid()
-
-    def _end_server(self, immediate: bool) -> None:
-        if self._server is not None:
-            first = () if immediate else ((signal.SIGINT, STOP_LIMIT),)
-            end(self._server, *first, (signal.SIGQUIT, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT))
-            self._server = None
 
     def _start(self, binaries: Path) -> None:
         self._server = self._take_over()
