@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
+from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel, ValidationError
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import TokenUse
-from memory.formation.evidence import PersonMessage
+from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.questions import Question
-from memory.formation.user_store import FormationResult, InCommit
+from memory.formation.store_manager import load
+from memory.formation.user_store import FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
-from memory.model.errors import EmbeddingsUnavailable, MemoryOff
+from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.schemas import SCHEMAS, level, subject
 from memory.postgres.database import Pool
-from memory.store.memories import Memory
+from memory.recall.search import recall_memories
+from memory.store.memories import Memory, list_memories
 from memory.store.unit_of_work import Change
 from memory.tools.arguments import read_arguments
 from memory.tools.definitions import (
@@ -36,8 +42,8 @@ from memory.tools.definitions import (
     SEARCH_DESCRIPTION,
     SEARCH_TOOL,
 )
-from memory.tools.store import ToolStore
 
+JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
 SEARCH_LIMIT = 20
 SEARCH_BYTES = 6_000  # of the memories that a search returns, as JSON in UTF-8
 
@@ -60,69 +66,44 @@ _NO_EVIDENCE = (
 _CREDENTIALS = "It holds a password, key or number that is never stored: say so."
 
 
-class MemoryTools:
-    """The tools for one message of one person.
+@dataclass(eq=False)
+class MemoryTools(BaseStore):
+    """The tools for one message of one person, and the store that LangMem's own tools call.
 
     `view` determines which memories are readable; `words` is the message, and a tool stores only
     what it says. The model refers to memories only by id. `in_commit` is awaited, with the
     result, inside each transaction that writes; `MemoryOff` raised there undoes it. With `off`
     every call is an error; without `verifier` only the evidence rule decides.
+
+    `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
+    proposed, `questions` what the person is asked after the reply, `tokens` what the verdicts have
+    used, and `refused` the proposals that no later call stored after all.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        embedder: Embedder,
-        view: MemoryView,
-        words: PersonMessage,
-        *,
-        schemas: Sequence[type[BaseModel]] = SCHEMAS,
-        in_commit: InCommit | None = None,
-        verifier: Verifier | None = None,
-        off: bool = False,
-    ) -> None:
-        self._store = ToolStore(pool, embedder, view, words, schemas, in_commit, verifier)
-        self._schemas = {schema.__name__: schema for schema in schemas}
-        self._view = view
-        self._off = off
-        self._refused: list[RefusedProposal] = []
-        self._tools: dict[str, Any] = {}
-        self._one_call = asyncio.Lock()  # the store keeps the result of one call
+    pool: Pool
+    embedder: Embedder
+    view: MemoryView
+    words: PersonMessage
+    _: KW_ONLY
+    schemas: Sequence[type[BaseModel]] = SCHEMAS
+    in_commit: InCommit | None = None
+    verifier: Verifier | None = None
+    off: bool = False
+    shown: tuple[Memory, ...] = field(default=(), init=False)
+    to_forget: tuple[Memory, ...] = field(default=(), init=False)
+    changes: tuple[Change, ...] = field(default=(), init=False)
+    questions: tuple[Question, ...] = field(default=(), init=False)
+    tokens: TokenUse = field(default_factory=Counter, init=False)
+    refused: tuple[RefusedProposal, ...] = field(default=(), init=False)
+    # The result of one call of LangMem's tools.
+    _found: list[Memory] = field(default_factory=list, init=False)
+    _outcome: FormationResult | None = field(default=None, init=False)
+    _one_call: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def switch_off(self) -> None:
         """Stop reading and writing, because the person just asked for it."""
-        self._off = True
-        self._refused.clear()
-
-    @property
-    def to_forget(self) -> tuple[Memory, ...]:
-        """The memories whose deletion is proposed; the person decides."""
-        return tuple(self._store.to_forget.values())
-
-    @property
-    def shown(self) -> tuple[Memory, ...]:
-        """The memories that a search has shown the model."""
-        return tuple(self._store.shown.values())
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """The changes that the tools have made."""
-        return tuple(self._store.changes)
-
-    @property
-    def questions(self) -> tuple[Question, ...]:
-        """The questions that the person is asked after the reply."""
-        return tuple(self._store.questions)
-
-    @property
-    def tokens(self) -> TokenUse:
-        """The tokens that the verdicts have used so far."""
-        return self._store.tokens
-
-    @property
-    def refused(self) -> tuple[RefusedProposal, ...]:
-        """The refused proposals, without those that a later call stored after all."""
-        return tuple(self._refused)
+        self.off = True
+        self.refused = ()
 
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
@@ -135,7 +116,7 @@ class MemoryTools:
             return _error("The arguments are not a JSON object.")
         if name not in (SEARCH_TOOL, CHANGE_TOOL):
             return _error(f"There is no tool {name[:40]!r}.")
-        if self._off:
+        if self.off:
             return _error("Memory is switched off: nothing is read or stored. Say so.")
         async with self._one_call:
             return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
@@ -144,11 +125,10 @@ class MemoryTools:
         query = str(given.get("query") or "")
         limit = given.get("limit")
         bounded = min(max(limit, 1), SEARCH_LIMIT) if isinstance(limit, int) else SEARCH_LIMIT
-        await self._langmem()[SEARCH_TOOL].ainvoke({"query": query, "limit": bounded})
-        found = self._store.found
-        kept = _first_that_fit(found)
-        self._store.shown |= {memory.reference: memory for memory in kept}
-        left_out = len(found) - len(kept)
+        await self._langmem[SEARCH_TOOL].ainvoke({"query": query, "limit": bounded})
+        kept = _first_that_fit(self._found)
+        self.shown = _with(self.shown, kept)
+        left_out = len(self._found) - len(kept)
         more = [{"more": f"{left_out} not shown: search with narrower words."}] if left_out else []
         return _json([*map(_shown, kept), *more])
 
@@ -159,20 +139,20 @@ class MemoryTools:
         if action == "create":
             if identity is not None:
                 return _error("A new memory gets its id when it is stored: leave `id` out.")
-        elif not (_is_uuid(identity) and await self._store.knows(str(identity))):
+        elif not (_is_uuid(identity) and await self._memory(str(identity))):
             return _error("There is no memory with that id. Search first and use its id.")
         if action == "delete":
-            await self._langmem()[CHANGE_TOOL].ainvoke({"action": action, "id": identity})
+            await self._langmem[CHANGE_TOOL].ainvoke({"action": action, "id": identity})
             return _json({"proposed": True, "done": False, "id": str(identity)})
         content = self._content(given)
         if isinstance(content, str):
             return _error(content)
-        self._store.outcome = None
+        self._outcome = None
         arguments = {"action": action, "content": content}
         if identity is not None:
             arguments["id"] = identity
         try:
-            await self._langmem()[CHANGE_TOOL].ainvoke(arguments)
+            await self._langmem[CHANGE_TOOL].ainvoke(arguments)
         except MemoryOff:
             return _error(
                 "Nothing was stored: the person has switched memory off, or has edited, deleted or"
@@ -180,7 +160,7 @@ class MemoryTools:
             )
         except EmbeddingsUnavailable:
             return _error("Nothing was stored: the memory is not reachable. Say so.")
-        return self._report(self._store.outcome)
+        return self._report(self._outcome)
 
     def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
         """Return valid content with its evidence, or an error message."""
@@ -188,9 +168,9 @@ class MemoryTools:
         if not isinstance(evidence, str) or not evidence.strip():
             return "`evidence` is empty: quote the person's own words from this message."
         kind = content.get("kind") if isinstance(content, dict) else None
-        schema = self._schemas.get(kind) if isinstance(kind, str) else None
+        schema = next((one for one in self.schemas if one.__name__ == kind), None)
         if not isinstance(content, dict) or schema is None:
-            kinds = ", ".join(self._schemas)
+            kinds = ", ".join(one.__name__ for one in self.schemas)
             return f"`content` is an object with `kind`, one of {kinds}, and the fields of it."
         fields = {name: value for name, value in content.items() if name in schema.model_fields}
         try:
@@ -211,7 +191,7 @@ class MemoryTools:
             return _json({"done": False, "later": _LATER})
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
-            self._refused = [one for one in self._refused if one.kind not in stored]
+            self.refused = tuple(one for one in self.refused if one.kind not in stored)
             return _json(
                 [
                     {
@@ -228,37 +208,99 @@ class MemoryTools:
         if not outcome.refused:
             # The memory says so already, with this message as a source.
             return _json({"done": "confirmed"})
-        self._refused += [one for one in outcome.refused if one not in self._refused]
+        self.refused += tuple(one for one in outcome.refused if one not in self.refused)
         reason = outcome.refused[0].reason
         shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
         return _json({"done": False, "refused": reason, "shown": shown})
 
+    @cached_property
     def _langmem(self) -> dict[str, Any]:
-        if not self._tools:
-            self._tools = _langmem_tools(self._view.own.parts, self._store)
-        return self._tools
+        langmem, _ = load()
+        own = self.view.own.parts
+        return {
+            SEARCH_TOOL: langmem.create_search_memory_tool(
+                own, instructions=SEARCH_DESCRIPTION, store=self, name=SEARCH_TOOL
+            ),
+            CHANGE_TOOL: langmem.create_manage_memory_tool(
+                own,
+                instructions=CHANGE_DESCRIPTION,
+                schema=dict[str, Any],  # already validated against its kind
+                store=self,
+                name=CHANGE_TOOL,
+            ),
+        }
 
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Not supported: use `abatch`."""
+        raise NotImplementedError("A person's memories are read and written asynchronously only.")
 
-def _langmem_tools(namespace: tuple[str, ...], store: ToolStore) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from langmem import (  # type: ignore[import-untyped]
-            create_manage_memory_tool,
-            create_search_memory_tool,
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Answer LangMem's operations one after the other."""
+        return [await self._answer(op) for op in ops]
+
+    async def _memory(self, key: str) -> Memory | None:
+        memories = await list_memories(self.pool, self.view.person)
+        return next((m for m in memories if m.key == key and self.view.allows(m.namespace)), None)
+
+    async def _answer(self, op: Op) -> Result:
+        if isinstance(op, SearchOp):
+            recalled = await recall_memories(
+                self.pool, self.embedder, self.view, op.query or " ", instructions=False
+            )
+            self._found = list(recalled.memories)[: op.limit]
+            return [_item(memory) for memory in self._found]
+        if isinstance(op, PutOp) and op.value is None:
+            memory = await self._memory(op.key)
+            if memory is not None:
+                self.to_forget = _with(self.to_forget, [memory])
+            return None
+        if isinstance(op, PutOp):
+            await self._put(op)
+            return None
+        if isinstance(op, GetOp):
+            return None
+        raise NotImplementedError("A person's memories can be searched and written only.")
+
+    async def _put(self, op: PutOp) -> None:
+        """Store the tool's content, which includes `evidence`, if the verdict accepts it."""
+        content = dict((op.value or {}).get("content") or {})
+        kind = str(content.pop("kind", ""))
+        message = TypedMessage(self.words)
+        memory = await self._memory(op.key)
+        store = await UserStore.load(
+            self.pool,
+            self.embedder,
+            self.view,
+            [message],
+            schemas=self.schemas,
+            also=[memory] if memory else [],
         )
-    return {
-        SEARCH_TOOL: create_search_memory_tool(
-            namespace, instructions=SEARCH_DESCRIPTION, store=store, name=SEARCH_TOOL
-        ),
-        CHANGE_TOOL: create_manage_memory_tool(
-            namespace,
-            instructions=CHANGE_DESCRIPTION,
-            schema=dict[str, Any],  # already validated against its kind
-            store=store,
-            name=CHANGE_TOOL,
-        ),
-    }
+        namespace = memory.namespace if memory else self.view.own
+        await store.aput(namespace.parts, op.key, {"kind": kind, "content": content})
+        try:
+            async with asyncio.timeout(JUDGED_WITHIN):
+                self.tokens = self.tokens + await store.judge(self.verifier)
+            self._outcome = await store.commit(self.in_commit, at=datetime.now(UTC))
+        except (TimeoutError, FormationUnavailable):
+            self._outcome = FormationResult(changes=(), refused=(), late=True)
+            return
+        self.changes += self._outcome.changes
+        self.questions += self._outcome.questions
+
+
+def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:
+    """Return `known` and `new`, each memory once, as it was read last."""
+    return tuple({memory.reference: memory for memory in (*known, *new)}.values())
+
+
+def _item(memory: Memory) -> SearchItem:
+    return SearchItem(
+        memory.namespace.parts,
+        memory.key,
+        {"kind": memory.kind, "content": memory.content},
+        memory.created_at,
+        memory.updated_at,
+    )
 
 
 def _shown(memory: Memory) -> dict[str, Any]:

@@ -140,7 +140,7 @@ async def change(
     **more: Any,
 ) -> Any:
     """Store a content; the evidence is the whole message unless it is given."""
-    quoted = tools._store.words.text if evidence is None else evidence
+    quoted = tools.words.text if evidence is None else evidence
     arguments = {"action": action, "content": content, "evidence": quoted, **more}
     return await call(tools, "memory_change", **arguments)
 
@@ -455,7 +455,7 @@ async def test_a_verdict_that_takes_too_long_waits(
     case: ToolTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the deadline nothing is stored, and the model says that it will be."""
-    monkeypatch.setattr("memory.tools.store.JUDGED_WITHIN", 0.2)
+    monkeypatch.setattr("memory.tools.memory_tools.JUDGED_WITHIN", 0.2)
     case.model.verdict_delay = 2.0
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
