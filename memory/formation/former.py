@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import ModelCallFailed, TokenUse, failing_once, token_use
+from memory.formation.chat_model import ModelCallFailed, TokenUse, token_use
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import RefusedProposal
 from memory.formation.store_manager import StoreManager, UnusableAnswer, load
-from memory.formation.user_store import NEIGHBOURS, FormationResult, InCommit, UserStore
+from memory.formation.user_store import FormationResult, InCommit, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.model.namespace import MemoryView
-from memory.model.schemas import SCHEMAS, register_schemas, with_evidence
+from memory.model.schemas import SCHEMAS, register_schemas
 from memory.model.text import clean
 from memory.postgres.database import Pool
 from memory.tracing import measured
@@ -200,10 +200,7 @@ class Former:
         from langchain_core.language_models import BaseChatModel
 
         chat = self._model if isinstance(self._model, BaseChatModel) else self._model()
-        chat = failing_once(chat)
-        schemas = [with_evidence(schema) for schema in self._schemas]
-        instructions = instructions_for(self._schemas, section)
-        return StoreManager(chat, schemas, instructions=instructions, neighbours=NEIGHBOURS)
+        return StoreManager(chat, self._schemas, instructions_for(self._schemas, section))
 
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memory.formation.chat_model import ModelCallFailed, failing_once
+from memory.formation.chat_model import ModelCallFailed
 from memory.formation.evidence import Evidence, PersonMessage, TypedMessage
 from memory.formation.former import instructions_for
 from memory.formation.proposals import ProposedWrite
 from memory.formation.store_manager import StoreManager, UnusableAnswer
-from memory.formation.user_store import NEIGHBOURS
 from memory.formation.verdicts import Verifier
 from memory.model.namespace import DM, Person
-from memory.model.schemas import SCHEMAS, UserFoodPreference, with_evidence
+from memory.model.schemas import SCHEMAS, UserFoodPreference
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -32,11 +31,7 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
     from langgraph.store.memory import InMemoryStore
 
     store = InMemoryStore()
-    schemas = [with_evidence(schema) for schema in SCHEMAS]
-    instructions = instructions_for(SCHEMAS)
-    manager = StoreManager(
-        failing_once(model), schemas, instructions=instructions, neighbours=NEIGHBOURS
-    )
+    manager = StoreManager(model, SCHEMAS, instructions_for(SCHEMAS))
     try:
         await manager.run(store, _OWN, [{"role": "user", "content": SENTENCE}], callbacks=[])
     except ModelCallFailed as fault:

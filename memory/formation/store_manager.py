@@ -11,18 +11,20 @@ import uuid
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import BaseStore, Op, Result
 from pydantic import BaseModel
 
+from memory.formation.chat_model import failing_once
 from memory.model.namespace import Namespace
-from memory.model.schemas import same_thing
+from memory.model.schemas import same_thing, with_evidence
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.language_models import BaseChatModel
 
+NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 _NAMESPACE = ("chat", "{team}", "{user}", "{audience}")
 
@@ -33,45 +35,35 @@ class UnusableAnswer(Exception):
 
 _open: ContextVar[BaseStore] = ContextVar("the store of this run")
 
-Shown: TypeAlias = Sequence[Mapping[str, str]]
-
 
 class StoreManager:
-    """Runs LangMem with `model` and `schemas` on the store of one run.
-
-    `neighbours` is the maximum number of stored memories shown to the model.
-    """
+    """Runs LangMem with `model` and the kinds `schemas` on the store of one run."""
 
     def __init__(
-        self,
-        model: BaseChatModel,
-        schemas: Sequence[type[BaseModel]],
-        *,
-        instructions: str,
-        neighbours: int,
+        self, model: BaseChatModel, schemas: Sequence[type[BaseModel]], instructions: str
     ) -> None:
         langmem, create_extractor = load()
+        model = failing_once(model)
+        kinds = [with_evidence(schema) for schema in schemas]
         asks: dict[str, Any] = {"enable_inserts": True, "enable_deletes": True}
         self._manager = langmem.create_memory_store_manager(
             model,
-            schemas=list(schemas),
+            schemas=kinds,
             instructions=instructions,
             # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
-            query_limit=neighbours + 4,
+            query_limit=NEIGHBOURS + 4,
             namespace=_NAMESPACE,
             store=_OpenStore(),
             **asks,
         )
-        extractor = create_extractor(
-            model, tools=list(schemas), existing_schema_policy=False, **asks
-        )
+        extractor = create_extractor(model, tools=kinds, existing_schema_policy=False, **asks)
         self._manager.memory_manager = _OneStep(self._manager.memory_manager, extractor)
 
     async def run(
         self,
         store: BaseStore,
         namespace: Namespace,
-        messages: Shown,
+        messages: Sequence[Mapping[str, str]],
         *,
         callbacks: Sequence[BaseCallbackHandler],
     ) -> None:
@@ -79,11 +71,6 @@ class StoreManager:
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
-        person = namespace.person
-        configurable = {
-            **person.ids,
-            "audience": namespace.audience,
-        }
         token = _open.set(store)
         try:
             with tracing_context(enabled=False):
@@ -92,7 +79,7 @@ class StoreManager:
                     config={
                         "recursion_limit": RECURSION_LIMIT,
                         "callbacks": list(callbacks),
-                        "configurable": configurable,
+                        "configurable": {**namespace.person.ids, "audience": namespace.audience},
                     },
                 )
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:

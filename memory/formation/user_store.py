@@ -19,6 +19,7 @@ from memory.formation.decisions import Decisions, StoredChange, decide
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair, read_writes
 from memory.formation.questions import Question, ask
+from memory.formation.store_manager import NEIGHBOURS
 from memory.formation.verdicts import Verdict, Verifier
 from memory.model.errors import ChangedSince, FormationUnavailable
 from memory.model.namespace import MemoryView
@@ -29,7 +30,6 @@ from memory.store.memories import Memory, MessageKey
 from memory.store.unit_of_work import Change, Step, actor_of, commit_steps
 from memory.tracing import measured
 
-NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 _SENTENCES = 24
 
 

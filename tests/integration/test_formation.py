@@ -23,8 +23,8 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.former import Former, instructions_for, warm_up
-from memory.formation.store_manager import StoreManager, load
-from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
+from memory.formation.store_manager import NEIGHBOURS, StoreManager, load
+from memory.formation.user_store import FormationResult, UserStore
 from memory.formation.verdicts import Verifier
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view

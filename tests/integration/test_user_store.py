@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.user_store import NEIGHBOURS, FormationResult, UserStore
+from memory.formation.store_manager import NEIGHBOURS
+from memory.formation.user_store import FormationResult, UserStore
 from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, register_schemas
