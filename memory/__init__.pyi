@@ -95,6 +95,7 @@ from .model.errors import (
     MemoryModelRefused as MemoryModelRefused,
     MemoryOff as MemoryOff,
     NotAnExport as NotAnExport,
+    UndoExpired as UndoExpired,
 )
 from .model.namespace import (
     DM as DM,
@@ -199,7 +200,6 @@ from .store.expiry import (
 from .store.forgetting import (
     Forgotten as Forgotten,
     Undo as Undo,
-    UndoExpired as UndoExpired,
     undo_forget as undo_forget,
     forget as forget,
     forgotten_messages as forgotten_messages,

@@ -68,6 +68,10 @@ class ChangedSince(KiokuMemoryError):
     """The memory has changed since that change or question."""
 
 
+class UndoExpired(KiokuMemoryError):
+    """The Undo of a forgetting has expired (ten minutes), was used already, or is malformed."""
+
+
 class ReembeddingRunning(KiokuMemoryError):
     """Another process is re-embedding the memories; try again when it has finished."""
 
@@ -91,28 +95,15 @@ class InvalidSchemas(KiokuMemoryError):
 class InvalidContent(KiokuMemoryError):
     """The content of a memory is invalid.
 
-    By field name, `fields` has a sentence that says what to write instead, and `codes` the reason:
-    ``missing``, ``text``, ``number``, ``range``, ``long``, ``secret``, ``ended``, ``unknown`` or
-    ``invalid``.
+    `codes` has the reason by field name: ``missing``, ``text``, ``number``, ``range``, ``long``,
+    ``secret``, ``ended``, ``unknown`` or ``invalid``.
     """
 
     def __init__(self, codes: Mapping[str, str]) -> None:
         self.codes = dict(codes)
-        self.fields = {name: _SENTENCES[code] for name, code in codes.items()}
         super().__init__(f"These fields cannot be stored as written: {', '.join(sorted(codes))}.")
 
 
-_SENTENCES = {
-    "missing": "Write something here.",
-    "text": "Write text here.",
-    "number": "Write a number here.",
-    "range": "Write a number from 1 to 100.",
-    "long": "Write less: 2,000 characters at most.",
-    "secret": "Leave out the password, key or card number.",
-    "ended": "At 0 it would end: forget it instead, or write a number from 1.",
-    "unknown": "There is no such kind of memory or field.",
-    "invalid": "Write something else here.",
-}
 _NO_EXPORT = {
     "large": "The file is larger than 20 million characters: import it in parts.",
     "damaged": "The file is cut off or damaged: export it again.",

@@ -107,22 +107,18 @@ async def similar_memories(
     where, values = view_condition(view)
     try:
         [vector] = await embedder.embed([text])
-        async with person_transaction(pool, view.person) as connection:
-            found = await connection.execute(
-                f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-                f" FROM store_vectors WHERE {where} AND {_COMPARABLE}) near"
-                " JOIN store USING (prefix, key)"
-                " WHERE d <= %(furthest)s ORDER BY d LIMIT %(most)s",
-                {
-                    **values,
-                    **_compared(embedder.space, vector),
-                    "furthest": 1 - least,
-                    "most": most,
-                },
-            )
-            return checked(await found.fetchall(), view)
+        found = await person_statement(
+            pool,
+            view.person,
+            f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
+            f" FROM store_vectors WHERE {where} AND {_COMPARABLE}) near"
+            " JOIN store USING (prefix, key)"
+            " WHERE d <= %(furthest)s ORDER BY d LIMIT %(most)s",
+            {**values, **_compared(embedder.space, vector), "furthest": 1 - least, "most": most},
+        )
     except (EmbeddingsUnavailable, DataError):
         return []
+    return checked(found, view)
 
 
 def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:

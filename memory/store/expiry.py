@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Namespace, Person
-from memory.postgres.database import Pool, is_unavailable, person_transaction, transaction
+from memory.postgres.database import Pool, execute_statement, is_unavailable, person_transaction
 from memory.postgres.locks import lock_for_forgetting, lock_for_writing
 from memory.store.dependents import delete_dependents
 from memory.store.memories import COLUMNS, OF_PERSON, person_range, read
@@ -34,15 +34,10 @@ async def expire_due(pool: Pool, *, limit: int = 500) -> list[Change]:
     processes may run it. Deletes up to `limit` memories, in each namespace the ones that expired
     first. A failure in one namespace is logged and does not stop the others.
     """
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "SELECT * FROM people_with_expired_questions(%s)", (limit,)
-        )
-        people = [Person(row["team_id"], row["user_id"]) for row in await found.fetchall()]
-        found = await connection.execute(_DUE, (limit,))
-        due = [(row["prefix"], row["key"]) for row in await found.fetchall()]
-    for person in people:
-        await _delete_expired_questions(pool, person)
+    questions = "SELECT * FROM people_with_expired_questions(%s)"
+    for row in await execute_statement(pool, questions, (limit,)):
+        await _delete_expired_questions(pool, Person(row["team_id"], row["user_id"]))
+    due = [(row["prefix"], row["key"]) for row in await execute_statement(pool, _DUE, (limit,))]
     ended: list[Change] = []
     for prefix, row_keys in groupby(sorted(due), key=lambda row_key: row_key[0]):
         keys = [key for _, key in row_keys]

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory.model.errors import KiokuMemoryError
+from memory.model.errors import UndoExpired
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_forgetting
@@ -39,7 +39,7 @@ from memory.store.memories import (
 )
 from memory.store.quotations import blank_quotes, put_quotes_back
 from memory.store.row_copies import put_lines, put_memories, read_lines
-from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
+from memory.store.undo_payload import UndoPayload, decrypt, encrypt, new_key
 
 UNDO_MINUTES = 10
 
@@ -52,10 +52,6 @@ BlankTexts: TypeAlias = Callable[
 RestoreTexts: TypeAlias = Callable[
     [AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]
 ]
-
-
-class UndoExpired(KiokuMemoryError):
-    """The Undo of a forgetting has expired (ten minutes) or was used already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +173,7 @@ async def _taken_payload(
     row = await found.fetchone()
     if row is None:
         raise UndoExpired("The Undo has expired or was used already.")
-    try:
-        return await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
-    except DecryptionFailed:
-        raise UndoExpired("The Undo is malformed.") from None
+    return await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
 
 
 def _message_keys(text: dict[str, Any]) -> set[MessageKey]:

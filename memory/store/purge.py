@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from memory.postgres.database import Pool, transaction
+from memory.postgres.database import Pool, execute_statement
 
 PURGE_BATCH = 2_000
 
@@ -47,12 +47,11 @@ async def purge_rows(
     for table in tables:
         removed = batch
         while removed >= batch:
-            async with transaction(pool) as connection:
-                found = await connection.execute(
-                    "SELECT purge_workspace_rows(%s, %s, %s, %s, %s) AS removed",
-                    (table.name, table.age, team_id, before, batch),
-                )
-                [row] = await found.fetchall()
+            [row] = await execute_statement(
+                pool,
+                "SELECT purge_workspace_rows(%s, %s, %s, %s, %s) AS removed",
+                (table.name, table.age, team_id, before, batch),
+            )
             removed = int(row["removed"])
             counts[table.name] += removed
     return counts
@@ -65,11 +64,10 @@ async def purge_memories(
     counts: Counter[str] = Counter()
     removed = batch
     while removed >= batch:
-        async with transaction(pool) as connection:
-            found = await connection.execute(
-                "SELECT * FROM purge_workspace_memories(%s, %s, %s)", (team_id, before, batch)
-            )
-            rows = {str(row["relation"]): int(row["removed"]) for row in await found.fetchall()}
+        found = await execute_statement(
+            pool, "SELECT * FROM purge_workspace_memories(%s, %s, %s)", (team_id, before, batch)
+        )
+        rows = {str(row["relation"]): int(row["removed"]) for row in found}
         counts.update(rows)
         removed = rows["store"]
     return counts + await purge_rows(pool, TABLES, team_id, before, batch=batch)

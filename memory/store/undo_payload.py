@@ -18,15 +18,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
+from memory.model.errors import UndoExpired
+
 _KEY_BITS = 256
 _NONCE_BYTES = 12
 _SIZE = struct.Struct(">q")
 # The fastest level shrinks text to a fifth. Vectors do not shrink and are not compressed.
 _LEVEL = 1
-
-
-class DecryptionFailed(Exception):
-    """The bytes cannot be decrypted with this key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +68,12 @@ def encrypt(payload: UndoPayload, key: str) -> bytearray:
 
 
 def decrypt(ciphertext: bytes | bytearray, key: str) -> UndoPayload:
-    """Return the payload that `encrypt` has encrypted; raises `DecryptionFailed`."""
+    """Return the payload that `encrypt` has encrypted; raises `UndoExpired`."""
     nonce, encrypted = ciphertext[:_NONCE_BYTES], memoryview(ciphertext)[_NONCE_BYTES:]
     try:
         plain = memoryview(AESGCM(urlsafe_b64decode(key)).decrypt(nonce, encrypted, None))
     except (InvalidTag, ValueError):
-        raise DecryptionFailed from None
+        raise UndoExpired("The Undo is malformed.") from None
     size = _SIZE.size
     start = size + _SIZE.unpack(plain[:size])[0]
     payload = UndoPayload()

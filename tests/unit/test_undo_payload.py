@@ -7,7 +7,8 @@ import tracemalloc
 
 import pytest
 
-from memory.store.undo_payload import DecryptionFailed, UndoPayload, decrypt, encrypt, new_key
+from memory import UndoExpired
+from memory.store.undo_payload import UndoPayload, decrypt, encrypt, new_key
 
 _VECTOR_BYTES = 6_148  # 1,536 dimensions in pgvector's binary format
 
@@ -30,10 +31,10 @@ def test_what_is_encrypted_comes_back() -> None:
     stored, key = payload(3), new_key()
     ciphertext = encrypt(stored, key)
     assert decrypt(bytes(ciphertext), key) == stored
-    with pytest.raises(DecryptionFailed):
+    with pytest.raises(UndoExpired):
         decrypt(bytes(ciphertext), new_key())
     ciphertext[-20] ^= 1
-    with pytest.raises(DecryptionFailed):
+    with pytest.raises(UndoExpired):
         decrypt(bytes(ciphertext), key)
 
 
