@@ -1,35 +1,65 @@
-"""The Bolt app: each payload is checked before its listeners."""
+"""The Bolt app: each payload is checked before its listeners, and an event stored before the ack.
+
+The rest of the work on an event is the worker's.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from psycopg import OperationalError
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.conversation.inbox import Inbox
-from bot.listeners import actions, commands, events
+from bot.listeners import actions, commands
 from bot.listeners import modals as listeners_of_modals
 from bot.listeners.change_events import ChangeEvents
-from bot.listeners.events import EVENTS
 from bot.listeners.malformed import MALFORMED, MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault
 from bot.memories.commands import SlashCommands
 from bot.memories.modals import Modals
 from bot.slack.installations import Installations
-from bot.slack.messages import installation_team
+from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, cleaned, is_slacks
 from bot.users.workspaces import Workspaces
 from memory import InvalidNamespace, OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)
 
+# Every event of manifest.yml. A type that is not listed here is acknowledged and ignored.
+EVENTS = (
+    "message",
+    "app_mention",
+    "app_context_changed",
+    "app_home_opened",
+    "agent_session_stopped",
+    "agent_session_title_changed",
+    "channel_shared",
+    "channel_unshared",
+    "channel_archive",
+    "channel_unarchive",
+    "channel_id_changed",
+    "channel_left",
+    "group_left",
+    "user_change",
+    "app_uninstalled",
+    "tokens_revoked",
+)
+
+DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # The id of the installation that a request is for, in Bolt's context.
 _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
@@ -81,6 +111,27 @@ class CheckedApp(AsyncApp):
         if not is_slacks(sent):
             return BoltResponse(status=HTTPStatus.BAD_REQUEST, body="Slack sends no such body.\n")
         return await self.malformed.acknowledge(sent, "malformed")
+
+
+class SocketModeHandler(AsyncSocketModeHandler):
+    """Acknowledges also what Bolt cannot read: Bolt's own handler leaves it without an answer."""
+
+    def __init__(self, app: CheckedApp, *arguments: Any, **more: Any) -> None:
+        super().__init__(app, *arguments, **more)
+        self._checked = app
+
+    async def handle(  # type: ignore[override]
+        self, client: SocketModeClient, req: SocketModeRequest
+    ) -> None:
+        """Dispatch a request, and answer it with the response."""
+        begin, payload = time.time(), req.payload
+        make_request = partial(
+            AsyncBoltRequest, mode="socket_mode", body=payload, headers=build_headers(req)
+        )
+        response = await self._checked.receive(payload, make_request)
+        if response.status == HTTPStatus.BAD_REQUEST:
+            response = BoltResponse(status=HTTPStatus.OK)
+        await send_async_response(client, req, response, begin)
 
 
 def _is_limit(sent: Mapping[str, Any]) -> bool:
@@ -152,8 +203,58 @@ def create_app(
             response.status, response.body = answer.status, answer.body
             response.headers.update(answer.headers)
 
-    events.register(app, inbox=inbox, changes=changes, workspaces=workspaces)
+    _register_events(app, inbox=inbox, changes=changes, workspaces=workspaces)
     commands.register(app, commands=slash_commands, modals=modals, responder=responder)
     actions.register(app, adding=slash_commands.adding, modals=modals, responder=responder)
     listeners_of_modals.register(app, modals=modals, responder=responder)
     return app
+
+
+def _register_events(
+    app: CheckedApp,
+    *,
+    inbox: Inbox,
+    changes: ChangeEvents,
+    workspaces: Workspaces,
+) -> None:
+    """Store events in a global middleware: it is awaited before the ack, a listener is not.
+
+    What is raised here becomes an answer other than 200, and Slack delivers the event again.
+    Slack waits for three seconds, so PostgreSQL has two. Of a workspace that has removed the app
+    only the events that say so are handled.
+    """
+
+    @app.use
+    async def store_before_ack(
+        body: dict[str, Any],
+        context: AsyncBoltContext,
+        next: Callable[[], Awaitable[None]],  # noqa: A002 - Bolt's name
+    ) -> None:
+        if isinstance(body.get("event"), dict):
+            with transaction_timeout(_DATABASE_SECONDS):
+                await store(body, context.bot_user_id or "")
+                if body.get("is_ext_shared_channel"):
+                    for team in (await workspaces.with_message(body))[1:]:
+                        bot_user_id = await changes.slack.bot_user_id(team)
+                        await store(for_installation(body, team), bot_user_id)
+        await next()
+
+    async def store(body: dict[str, Any], bot_user_id: str) -> None:
+        """Store an event for one installation."""
+        event = body["event"]
+        message = read_message(body, bot_user_id)
+        departs = event.get("type") in DEPARTURES
+        if not (departs or await workspaces.serves(installation_team(body))):
+            log.info("an event of a workspace that is not served was dropped")
+        elif message is not None:
+            if "app_context" in event:
+                await changes.viewed_channels.note(message.person, event["app_context"])
+            await inbox.store(message)
+        else:
+            await changes.note(body)
+
+    async def stored(event: dict[str, Any]) -> None:
+        """Nothing is left to do: the middleware stored what there was."""
+
+    for name in EVENTS:
+        app.event(name)(stored)

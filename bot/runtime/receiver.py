@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.app import CheckedApp, create_app
+from bot.cancellation import ended
+from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.pipeline.backfill.window import BackfillWindow
 from bot.pipeline.turn import create_turn
 from bot.runtime.ask import AskHandler, ask_handler
+from bot.runtime.connections import retry_until_connected
 from bot.runtime.http_routes import Handler
-from bot.runtime.socket_mode import socket_mode
 from bot.runtime.wiring import Application
 
 _ANSWER_SECONDS = 5.0
+# Four of these without an answer and the SDK opens a new connection.
+PING_SECONDS = 5.0
+_CONNECT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +113,38 @@ def _ask(wiring: Application) -> Handler | None:
     return ask_handler(
         asks, create_turn(wiring.turn_dependencies, asks.open_reply_sink), token.get_secret_value()
     )
+
+
+@asynccontextmanager
+async def socket_mode(
+    app: CheckedApp, token: str, slack: AsyncWebClient, *, ping_seconds: float = PING_SECONDS
+) -> AsyncIterator[SocketModeClient]:
+    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.startup.StartError`."""
+    handler = SocketModeHandler(app, token, web_client=slack, ping_interval=ping_seconds)
+    client = handler.client
+    keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
+
+    async def connect() -> None:
+        # The SDK would ask for an address for ever, whatever Slack says of the token.
+        opened = await slack.apps_connections_open(app_token=token)
+        client.wss_uri = str(opened["url"])
+        connecting = client.connect()  # type: ignore[no-untyped-call]
+        await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+
+    try:
+        await retry_until_connected("SLACK_APP_TOKEN", connect)
+        yield client
+    finally:
+        await ended(keeper)
+        await handler.close_async()  # type: ignore[no-untyped-call]
+
+
+async def _keep_fresh(client: SocketModeClient, seconds: float) -> None:
+    """Drop the address of a connection that is not there.
+
+    Slack's addresses are good once, for half a minute. The SDK would try the same one for ever.
+    """
+    while True:
+        await asyncio.sleep(seconds)
+        if not await client.is_connected():
+            client.wss_uri = None

@@ -11,8 +11,8 @@ from typing import Any
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.config import Settings
+from bot.listeners.app import EVENTS
 from bot.listeners.change_events import CONVERSATION_CHANGES
-from bot.listeners.events import EVENTS
 from bot.locale import language_of, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, create_client

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias
 
 from slack_bolt.async_app import AsyncBoltRequest
 
-from bot.listeners.events import DEPARTURES
+from bot.listeners.app import DEPARTURES
 from bot.listeners.malformed import MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault

@@ -17,8 +17,7 @@ from typing import Any, LiteralString
 import aiohttp
 import pytest
 
-from bot.listeners.app import CheckedApp
-from bot.listeners.events import EVENTS
+from bot.listeners.app import EVENTS, CheckedApp
 from tests.event_shapes import CHANNEL, GONE, PUBLISHED, TEAM, USER, WORDS, filled, mutations
 from tests.integration.app import App, MakeApp, served
 

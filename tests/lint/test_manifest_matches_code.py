@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.listeners.app import EVENTS
 from bot.listeners.commands import COMMANDS, SHORTCUTS
-from bot.listeners.events import EVENTS
 from bot.runtime.manifest import manifest_scopes, optional_scopes
 from docs.reference.generate import called_methods
 from playground.web_api.methods import load_methods
