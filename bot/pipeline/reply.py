@@ -17,19 +17,23 @@ import openai
 from bot.logs import fault
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import Prompt, estimated_tokens
-from bot.pipeline.responses.answer import OnTask, OnText, ResponseReader, StreamedAnswer
-from bot.pipeline.responses.events import (
+from bot.pipeline.responses.answer import (
+    OnTask,
+    OnText,
+    ResponseReader,
+    StreamedAnswer,
+    sent_back,
+)
+from bot.pipeline.responses.failures import Cause, Malformed, ReplyFailed, failure_of
+from bot.pipeline.responses.request import (
     DeadlineExceeded,
     Event,
-    Malformed,
+    ModelRequests,
     next_event,
     raise_if_late,
     read_to_end,
-    sent_back,
     stop_at,
 )
-from bot.pipeline.responses.failures import Cause, ReplyFailed, failure_of
-from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.responses.web_search import (
     DEFINITION,
     QUERY_CHARACTERS,

@@ -14,8 +14,7 @@ from langchain_core.messages.ai import UsageMetadata
 from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import HISTORY_TOKENS, compose, estimated_tokens
 from bot.pipeline.reply import MAX_ROUNDS, MAX_SEARCHES
-from bot.pipeline.responses.answer import MAX_ANSWER
-from bot.pipeline.responses.events import MAX_ITEMS
+from bot.pipeline.responses.answer import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in

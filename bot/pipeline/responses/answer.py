@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, without_links
-from bot.pipeline.responses.events import (
-    Event,
-    add_item,
-    delta_of,
-    raise_if_failed,
-    text_of,
-    tokens_of,
-)
-from bot.slack.text import printable
+from bot.pipeline.responses.failures import Malformed, ReplyFailed, failure_of_code
+from bot.pipeline.responses.request import Event
+from bot.slack.text import printable, storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 from memory import TokenUse
 
@@ -29,6 +23,7 @@ OnText: TypeAlias = Callable[[str], Awaitable[None]]
 OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
 
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
+MAX_ITEMS = 64  # output items of one response
 _NEAR_THE_END = 2_000  # of these characters: the first sentence that ends there is the last
 _BOUNDARY = re.compile(r"\n|[.!?][\"')\]*_]{0,4}\s|[。！？]")
 
@@ -161,6 +156,7 @@ class StreamedAnswer:
 
 
 _COMMENTARY: Final = "commentary"
+_PHASES = (_COMMENTARY, "final_answer")
 
 
 class ResponseReader:
@@ -191,8 +187,7 @@ class ResponseReader:
     async def read(self, event: Event) -> bool:
         """Take the next event; return whether the response is over.
 
-        Raises `bot.pipeline.responses.events.Malformed`, and for a failure
-        `bot.pipeline.responses.failures.ReplyFailed`.
+        Raises `Malformed`, and for a failure `ReplyFailed`.
         """
         match event.get("type"):
             case "response.output_item.added":
@@ -277,3 +272,119 @@ def _cut(event: Event) -> CutReason:
         case {"response": {"incomplete_details": {"reason": "content_filter"}}}:
             return "cut_filtered"
     return "cut_short"
+
+
+def raise_if_failed(event: Event) -> None:
+    """Raise `ReplyFailed` for a ``response.failed`` or ``error`` event."""
+    match event:
+        case {"type": "error"}:
+            raise failure_of_code(event.get("code"))
+        case {"type": "response.failed", "response": {"error": {"code": code}}}:
+            raise failure_of_code(code)
+        case {"type": "response.failed"}:
+            raise ReplyFailed("model_failed")
+
+
+def delta_of(event: Event) -> str:
+    """Return the text of a delta. Raises `Malformed`."""
+    delta = event.get("delta")
+    if not isinstance(delta, str):
+        raise Malformed
+    return delta
+
+
+def add_item(items: list[Event], event: Event) -> None:
+    """Add the output item of an event. Raises `Malformed`, also for more than `MAX_ITEMS`."""
+    if len(items) == MAX_ITEMS:
+        raise Malformed
+    items.append(_item_of(event))
+
+
+def _item_of(event: Event) -> Event:
+    """Return an output item, with the fields that its type needs. Raises `Malformed`."""
+    item = event.get("item")
+    if not isinstance(item, dict):
+        raise Malformed
+    match item:
+        case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
+            texts = ("call_id", "name", "arguments")
+            return {**item, **{name: storable(item[name]) for name in texts}}
+        case {"type": "message", "content": list(parts)} if all(map(_is_part, parts)):
+            return item
+        case {"type": "function_call" | "message"}:
+            raise Malformed
+        case {"type": str()}:
+            return item
+    raise Malformed
+
+
+def tokens_of(event: Event, model: str) -> TokenUse:
+    """Return the tokens of a completed or incomplete response; empty if it names none."""
+    match event:
+        case {"response": {"usage": {"total_tokens": int(total), **rest}}}:
+            output = _amount(rest.get("output_tokens"), total)
+            details = rest.get("input_tokens_details")
+            details = details if isinstance(details, dict) else {}
+            cached = _amount(details.get("cached_tokens"), total - output)
+            written = _amount(details.get("cache_write_tokens"), total - output - cached)
+            uncached = max(total - output - cached - written, 0)
+            used = {
+                (model, "input"): uncached,
+                (model, "cache_write"): written,
+                (model, "cached"): cached,
+                (model, "output"): output,
+            }
+            return +Counter(used)
+    return Counter()
+
+
+def _amount(value: object, most: int) -> int:
+    return min(max(value, 0), max(most, 0)) if isinstance(value, int) else 0
+
+
+def text_of(item: Event) -> str:
+    """Return the text of a message item, its parts joined by blank lines."""
+    return "\n\n".join(
+        part["text"] for part in item["content"] if part["type"] == "output_text" and part["text"]
+    )
+
+
+def sent_back(output: Sequence[Event]) -> list[Event]:
+    """Return the reasoning, messages and calls of a response as input for the next one, in order.
+
+    Messages keep their ``phase``. A reasoning item goes with its encrypted content only: the host
+    of the model stored nothing that an id could refer to.
+
+    Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
+    https://github.com/openai/openai-openapi
+    """
+    return [one for item in output for one in _as_input(item)]
+
+
+def _as_input(item: Event) -> Iterator[Event]:
+    match item:
+        case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
+            given = item.get("summary")
+            summary = [
+                {"type": "summary_text", "text": storable(part["text"])}
+                for part in (given if isinstance(given, list) else [])
+                if isinstance(part, dict) and isinstance(part.get("text"), str)
+            ]
+            encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
+            yield {"type": "reasoning", **encrypted, "summary": summary}
+        case {"type": "message"}:
+            phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
+            if text := text_of(item):
+                yield {"role": "assistant", "content": storable(text), **phase}
+        case {"type": "function_call"}:
+            called = ("type", "call_id", "name", "arguments")
+            yield {name: item[name] for name in called}
+
+
+def _is_part(part: object) -> bool:
+    match part:
+        case {"type": "output_text", "text": str()}:
+            return True
+        case {"type": str(kind)}:
+            return kind != "output_text"
+    return False

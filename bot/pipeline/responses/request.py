@@ -1,4 +1,4 @@
-"""The request for a streamed response of the model: its retries, fallbacks and circuit breaker."""
+"""The request for a streamed response: its retries, fallbacks and circuit breaker; its deadline."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeAlias
 
 import openai
 
 from bot.logs import fault
-from bot.pipeline.responses.events import Events
-from bot.pipeline.responses.failures import failure_of
+from bot.pipeline.responses.failures import Malformed, failure_of
 from memory import measured
 
 log = logging.getLogger(__name__)
+
+Event: TypeAlias = dict[str, Any]
+Events: TypeAlias = openai.AsyncStream[Event]
 
 # Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
@@ -33,6 +36,7 @@ _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
 }
 _REFUSALS = (400, 404, 422, 429)
 _RETRY_SECONDS = 0.5
+_END_SECONDS = 0.2
 FAILURES = 3
 PROBE_SECONDS = 5.0
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
@@ -215,3 +219,55 @@ def _asks_for_patience(error: openai.APIError) -> bool:
         return float(error.response.headers.get("retry-after") or 0) > _RETRY_SECONDS
     except ValueError:
         return True
+
+
+class DeadlineExceeded(Exception):
+    """The time for an answer has passed."""
+
+
+@asynccontextmanager
+async def stop_at(deadline: float) -> AsyncIterator[None]:
+    """Raise `DeadlineExceeded` in the body at `deadline`, in seconds of the event loop's clock."""
+    limit = asyncio.timeout_at(deadline)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DeadlineExceeded from error
+
+
+def raise_if_late(deadline: float) -> None:
+    """Raise `DeadlineExceeded` if `deadline` has passed."""
+    if asyncio.get_running_loop().time() > deadline:
+        raise DeadlineExceeded
+
+
+async def next_event(events: Events, deadline: float) -> Event | None:
+    """Return the next event, or None at the end of the stream.
+
+    Raises `DeadlineExceeded` at `deadline`, in seconds of the event loop's clock, and `Malformed`
+    for data that is not a JSON object.
+    """
+    try:
+        async with stop_at(deadline):
+            event = await anext(events)
+    except StopAsyncIteration:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise Malformed from error
+    if not isinstance(event, dict):
+        raise Malformed
+    return event
+
+
+async def read_to_end(events: Events) -> None:
+    """Read what follows the last event, so that the connection can be used for another request.
+
+    It is closed instead if the end does not come in `_END_SECONDS`.
+    """
+    with suppress(openai.OpenAIError, ValueError, TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            while await anext(events, None) is not None:
+                pass

@@ -14,7 +14,7 @@ import openai
 from bot.logs import fault
 from bot.pipeline.addresses import is_web_address
 from bot.pipeline.prompt import framed, shortened
-from bot.pipeline.responses.events import tokens_of
+from bot.pipeline.responses.answer import tokens_of
 from bot.pipeline.responses.request import ModelRequests
 from bot.slack.text import printable
 from bot.types import Citation
