@@ -29,11 +29,11 @@ from bot.slack.client import (
     START,
     STOP,
     UPDATE,
+    Installations,
     delete_message,
     error_code,
     posts,
 )
-from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.views.blocks import Block, escaped
 from bot.views.reply import (

@@ -27,9 +27,8 @@ from bot.delivery.splitting import (
 )
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.slack.ephemeral import PayloadMaker, show_privately
-from bot.slack.installations import Installations
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles

@@ -26,10 +26,10 @@ from bot.slack.client import (
     SLACK_FAULTS,
     START,
     STATUS,
+    Installations,
     error_code,
     retry_on_rate_limit,
 )
-from bot.slack.installations import Installations
 from bot.slack.messages import Message, thread_key
 from bot.slack.text import plain
 from memory import DM, Pool, measured, transaction

@@ -23,8 +23,7 @@ from bot.home.view_state import Opened, note_in_use, note_opened, note_shown, re
 from bot.locale import Language, known_language
 from bot.logs import fault
 from bot.queue.queue import HOMES, Queue
-from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
-from bot.slack.installations import Installations
+from bot.slack.client import SLACK_FAULTS, Installations, error_code, retry_on_rate_limit
 from bot.users.profiles import Profiles
 from bot.users.settings import read_settings
 from bot.views.blocks import Block, Payload

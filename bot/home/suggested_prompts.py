@@ -10,8 +10,7 @@ from typing import Any
 from bot.locale import Language, known_language, say
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import SLACK_FAULTS, error_code
-from bot.slack.installations import Installations
+from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.types import DIRECT, ConsentMode
 from bot.users.incognito import is_on
 from bot.users.policies import AccessControl

@@ -31,7 +31,7 @@ from bot.listeners.responder import Responder
 from bot.logs import fault
 from bot.memories.commands import SlashCommands
 from bot.memories.modals import Modals
-from bot.slack.installations import Installations
+from bot.slack.client import Installations
 from bot.slack.messages import for_installation, installation_team, read_message
 from bot.slack.payloads import UNREADABLE, cleaned, is_slacks
 from bot.users.workspaces import Workspaces

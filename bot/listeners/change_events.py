@@ -14,7 +14,7 @@ from bot.home.suggested_prompts import SuggestedPrompts
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
-from bot.slack.installations import Installations
+from bot.slack.client import Installations
 from bot.slack.messages import Message, found_message, installation_team, thread_key
 from bot.slack.text import plain, storable, typed
 from bot.users.offboarding import Offboarding

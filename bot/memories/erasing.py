@@ -11,8 +11,7 @@ from typing import Any
 from bot.locale import LANGUAGES, Language, say
 from bot.logs import fault
 from bot.memories.person_data import erase_person
-from bot.slack.client import SLACK_FAULTS, direct_message, error_code
-from bot.slack.installations import Installations
+from bot.slack.client import SLACK_FAULTS, Installations, direct_message, error_code
 from bot.users.profiles import Profiles
 from bot.views.erasing import erase_form, erased_view, includes_messages, typed_confirmation
 from bot.views.views import SlackView, language_of_view

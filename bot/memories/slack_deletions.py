@@ -21,13 +21,13 @@ from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     NOTICE_METADATA,
     SLACK_FAULTS,
+    Installations,
     delete_message,
     error_code,
     is_passing,
     next_cursor,
     retry_after,
 )
-from bot.slack.installations import Installations
 from bot.users.offboarding import REFUSED
 from bot.users.workspaces import AWAY
 from memory import Person, Pool, transaction

@@ -18,8 +18,7 @@ from psycopg.rows import DictRow
 from bot.logs import fault
 from bot.notices.notice_messages import NoticeMessages, UpdatesRefused
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import SLACK_FAULTS, error_code
-from bot.slack.installations import Installations
+from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
 from bot.views.notices import NoticeContent, notice_payload

@@ -10,9 +10,14 @@ from uuid import UUID
 from slack_sdk.errors import SlackApiError
 
 from bot.delivery.outbox import turn_metadata
-from bot.slack.client import CONVERSATION_GONE, UPDATE, error_code, retry_on_rate_limit
+from bot.slack.client import (
+    CONVERSATION_GONE,
+    UPDATE,
+    Installations,
+    error_code,
+    retry_on_rate_limit,
+)
 from bot.slack.ephemeral import ephemeral_thread
-from bot.slack.installations import Installations
 from bot.slack.messages import split_thread_key
 from bot.slack.text import has_unlinked
 from bot.types import MemoryState, PersonSettings

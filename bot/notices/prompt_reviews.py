@@ -13,8 +13,13 @@ from slack_sdk.errors import SlackApiError
 
 from bot.locale import Language, say
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import NOTICE_METADATA, error_code, is_passing, retry_on_rate_limit
-from bot.slack.installations import Installations
+from bot.slack.client import (
+    NOTICE_METADATA,
+    Installations,
+    error_code,
+    is_passing,
+    retry_on_rate_limit,
+)
 from bot.slack.text import mentions
 from bot.types import PromptVersion
 from bot.users.profiles import Profiles

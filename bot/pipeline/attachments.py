@@ -14,13 +14,13 @@ from bot.logs import fault
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
+    Installations,
     error_code,
     find_message,
     is_passing,
     retry_on_rate_limit,
 )
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
-from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import storable
 

@@ -10,8 +10,7 @@ from bot.conversation.inbox import THREAD_SETTING
 from bot.delivery.outbox import messages_of_turn, replies_after
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, delete_message, error_code
-from bot.slack.installations import Installations
+from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code
 from bot.slack.messages import split_thread_key
 from memory import Pool, measured, transaction
 

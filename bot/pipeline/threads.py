@@ -13,12 +13,12 @@ from bot.logs import fault
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
+    Installations,
     error_code,
     is_passing,
     next_cursor,
     retry_on_rate_limit,
 )
-from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
 from memory import redact

@@ -24,8 +24,8 @@ from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
+from bot.slack.client import Installations
 from bot.slack.ephemeral import PayloadMaker
-from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.slack.text import plain, typed
 from bot.types import MemoryState

@@ -16,8 +16,7 @@ from psycopg.rows import DictRow
 from bot.logs import fault
 from bot.pipeline.prompt import estimated_tokens
 from bot.slack.audiences import kind_of
-from bot.slack.client import SLACK_FAULTS, error_code, next_cursor
-from bot.slack.installations import Installations
+from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
 from bot.users.policies import Policies

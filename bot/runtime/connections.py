@@ -29,12 +29,15 @@ from bot.runtime.startup import (
 )
 from bot.slack.client import (
     SLACK_FAULTS,
+    Installation,
+    Installations,
     create_client,
     create_session,
     error_code,
+    installation_from,
+    only,
     retry_after,
 )
-from bot.slack.installations import Installation, Installations, installation_from, only
 from bot.users.installation_store import InstallationStore, TokenCipher, UnreadableToken
 from bot.users.offboarding import purge_due
 from bot.users.workspaces import last_departed, token_accepted

@@ -10,8 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.logs import fault
-from bot.slack.client import GAP_SECONDS, SLACK_FAULTS
-from bot.slack.installations import Installations
+from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, Installations
 from bot.slack.messages import Message
 from memory import (
     DM,

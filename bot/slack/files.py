@@ -17,11 +17,12 @@ from bot.slack.client import (
     NOTICE_METADATA,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
+    Installations,
+    NotInstalled,
     error_code,
     retry_on_rate_limit,
     seconds_to_wait,
 )
-from bot.slack.installations import Installations, NotInstalled
 from memory import Person
 
 log = logging.getLogger(__name__)

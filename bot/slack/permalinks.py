@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code
-from bot.slack.installations import Installations
+from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from memory import MessageKey
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,7 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, error_code, is_passing
-from bot.slack.installations import Installation
+from bot.slack.client import SLACK_FAULTS, Installation, error_code, is_passing
 from bot.users.workspaces import token_accepted
 from memory import Pool, execute_statement, transaction
 

@@ -16,8 +16,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import error_code
-from bot.slack.installations import Installations, installation_from
+from bot.slack.client import Installations, error_code, installation_from
 from bot.users.workspaces import (
     Due,
     Workspaces,

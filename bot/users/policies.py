@@ -12,9 +12,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.config import Settings
 from bot.locale import say
-from bot.slack.client import error_code
+from bot.slack.client import Installations, error_code
 from bot.slack.ephemeral import show_privately
-from bot.slack.installations import Installations
 from bot.slack.messages import Message
 from bot.types import Policy, Refusal
 from bot.users.profiles import Profiles

@@ -14,8 +14,7 @@ from psycopg import OperationalError
 
 from bot.locale import Language
 from bot.logs import fault
-from bot.slack.client import PROFILE, SLACK_FAULTS, error_code
-from bot.slack.installations import Installations
+from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM, Message, scopes
 from bot.types import PersonSettings
 from bot.users.incognito import is_on

@@ -11,7 +11,7 @@ from typing import Any, Literal, LiteralString, TypeAlias
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.slack.installations import Installation
+from bot.slack.client import Installation
 from bot.slack.messages import installation_team
 from bot.slack.text import mentions, storable
 from memory import Pool, execute_statement

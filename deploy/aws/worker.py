@@ -30,8 +30,7 @@ from bot.runtime.connections import connected
 from bot.runtime.receiver import build_app
 from bot.runtime.wiring import Application
 from bot.runtime.worker import register_work
-from bot.slack.client import SLACK_FAULTS, create_client, error_code
-from bot.slack.installations import Installation
+from bot.slack.client import SLACK_FAULTS, Installation, create_client, error_code
 from bot.slack.messages import installation_team
 from bot.slack.payloads import cleaned
 from bot.views.modal_triggers import OPENED

@@ -26,7 +26,7 @@ from bot.runtime.http_routes import create_web_app
 from bot.runtime.receiver import build_app, create_changes
 from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, register_work
-from bot.slack.installations import Installations, installation_from, only
+from bot.slack.client import Installations, installation_from, only
 from bot.slack.messages import Message
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows

@@ -17,7 +17,7 @@ from bot.delivery.outbox import Outbox
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
-from bot.slack.installations import Installations
+from bot.slack.client import Installations
 from bot.types import MemoryState, PersonSettings
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas, read_prices

@@ -10,8 +10,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import create_client
-from bot.slack.installations import Installation, Installations
+from bot.slack.client import Installation, Installations, create_client
 from bot.slack.messages import Message
 from memory import DM
 from tests.conftest import Server

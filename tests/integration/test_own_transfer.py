@@ -14,8 +14,8 @@ import pytest
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.importing import Importer
 from bot.memories.person_data import erase_person
+from bot.slack.client import Installations
 from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
-from bot.slack.installations import Installations
 from bot.users.quotas import Quotas, read_prices
 from bot.views.import_export import not_an_export
 from memory import (

@@ -20,7 +20,7 @@ from bot.conversation.turns import TurnContext
 from bot.memories.person_data import erase_person
 from bot.notices.change_notices import ChangeNotices
 from bot.queue.queue import Queue
-from bot.slack.installations import Installations
+from bot.slack.client import Installations
 from bot.slack.messages import Message
 from memory import (
     DM,

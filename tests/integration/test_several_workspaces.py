@@ -25,8 +25,7 @@ from bot.config import Settings
 from bot.logs import set_up_logging
 from bot.runtime.service import open_service
 from bot.runtime.startup import StartError
-from bot.slack.client import is_passing
-from bot.slack.installations import Installations, NotInstalled
+from bot.slack.client import Installations, NotInstalled, is_passing
 from bot.types import Policy
 from bot.users.installation_store import (
     InstallationStore,

@@ -15,8 +15,14 @@ from bot.pipeline.backfill.messages import Conversation, MissedMessages
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import ConversationKind
-from bot.slack.client import SLACK_FAULTS, error_code, is_passing, next_cursor, retry_after
-from bot.slack.installations import Installations
+from bot.slack.client import (
+    SLACK_FAULTS,
+    Installations,
+    error_code,
+    is_passing,
+    next_cursor,
+    retry_after,
+)
 from bot.slack.messages import split_thread_key
 from memory import Pool, transaction
 

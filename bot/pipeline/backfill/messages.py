@@ -12,8 +12,7 @@ from slack_sdk.errors import SlackApiError
 from bot.conversation.inbox import READ_FOLLOW_UPS, Inbox
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, ConversationKind
-from bot.slack.client import error_code, is_passing, next_cursor, retry_after
-from bot.slack.installations import Installations
+from bot.slack.client import Installations, error_code, is_passing, next_cursor, retry_after
 from bot.slack.messages import found_message, split_thread_key
 from memory import InvalidNamespace, Pool, transaction
 
