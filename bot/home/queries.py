@@ -12,7 +12,7 @@ from bot.slack.permalinks import Permalinks, last_source_message
 from bot.types import PersonSettings
 from bot.users.data_flows import data_flows
 from bot.users.incognito import read_incognito
-from bot.users.policies import AccessControl, Policies
+from bot.users.profiles import AccessControl, Policies
 from bot.users.settings import note_toured
 from bot.views.changes import adds_to_list
 from bot.views.home import CHANGES_SHOWN, DataHandling, HomePage

@@ -13,8 +13,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.types import DIRECT, ConsentMode
 from bot.users.incognito import is_on
-from bot.users.policies import AccessControl
-from bot.users.profiles import Profiles
+from bot.users.profiles import AccessControl, Profiles
 from bot.users.settings import read_settings
 from bot.views.suggestions import Suggestion, names_memories, suggested_prompts
 from memory import Person, Pool, list_memories, person_transaction, transaction

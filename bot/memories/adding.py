@@ -20,7 +20,7 @@ from bot.slack.audiences import Audiences
 from bot.slack.messages import thread_key
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode, PersonSettings
-from bot.users.policies import AccessControl
+from bot.users.profiles import AccessControl
 from bot.users.prompt_versions import active_sections
 from bot.users.quotas import Quotas
 from bot.users.requests import begin_request, check_request

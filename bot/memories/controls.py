@@ -16,8 +16,7 @@ from bot.memories.incognito import Incognito
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryOffReason, PersonSettings
-from bot.users.policies import AccessControl
-from bot.users.profiles import Profiles
+from bot.users.profiles import AccessControl, Profiles
 from bot.users.settings import (
     choose,
     decide,

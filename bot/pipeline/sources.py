@@ -21,7 +21,7 @@ from bot.slack.messages import scopes, split_thread_key
 from bot.slack.text import storable, typed
 from bot.types import ConsentMode
 from bot.users.incognito import is_on
-from bot.users.policies import AccessControl
+from bot.users.profiles import AccessControl
 from bot.users.settings import read_settings
 from memory import (
     PERSON_SETTING,

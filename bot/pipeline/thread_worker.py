@@ -27,7 +27,7 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Refusal
-from bot.users.policies import AccessControl
+from bot.users.profiles import AccessControl
 from bot.users.quotas import ExhaustedQuota, QuotaExceeded, Quotas
 from memory import DM, Pool, count, in_trace, is_unavailable, measured
 

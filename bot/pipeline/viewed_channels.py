@@ -19,7 +19,7 @@ from bot.slack.audiences import kind_of
 from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
 from bot.slack.messages import Message
 from bot.slack.text import plain, storable
-from bot.users.policies import Policies
+from bot.users.profiles import Policies
 from memory import Person, Pool, forgotten_messages, person_transaction, redact
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from bot.runtime.operators import in_database, operator, record, require_workspa
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
 from bot.types import Policy
-from bot.users.policies import CHOICES, Policies, over, policy_of
+from bot.users.profiles import CHOICES, Policies, over, policy_of
 from bot.users.settings import MAX_RETENTION_DAYS
 from memory import Pool, transaction
 

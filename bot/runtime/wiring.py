@@ -48,8 +48,7 @@ from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.users.offboarding import Offboarding
-from bot.users.policies import AccessControl, Policies, policy_of
-from bot.users.profiles import Profiles
+from bot.users.profiles import AccessControl, Policies, Profiles, policy_of
 from bot.users.quotas import Quotas, read_prices
 from bot.users.workspaces import Workspaces
 from memory import Embedder, load_schemas

@@ -13,7 +13,7 @@ from bot.locale import say
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_what_is_old
 from bot.types import Policy
-from bot.users.policies import Policies, policy_of
+from bot.users.profiles import Policies, policy_of
 from memory import PUBLIC, Embedder, Person, Pool, add_memory, list_memories
 from tests.conftest import owner_rows
 from tests.integration.app import App, MakeApp
@@ -229,7 +229,7 @@ async def test_a_policy_is_read_once_in_half_a_minute(
     await there.choose("TREP", {"guests": True}, by="test")
     assert not (await here.applies("TREP")).guests
     now = time.monotonic()
-    monkeypatch.setattr("bot.users.policies.time.monotonic", lambda: now + 31.0)
+    monkeypatch.setattr("bot.users.profiles.time.monotonic", lambda: now + 31.0)
     assert (await here.applies("TREP")).guests
 
 

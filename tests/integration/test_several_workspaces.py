@@ -33,7 +33,7 @@ from bot.users.installation_store import (
     TokenCipher,
     UnreadableToken,
 )
-from bot.users.policies import Policies
+from bot.users.profiles import Policies
 from bot.users.quotas import Quotas, read_prices
 from memory import Person, Pool, create_pool, list_memories, transaction_timeout
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
