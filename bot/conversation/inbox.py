@@ -25,8 +25,7 @@ from bot.logs import fault
 from bot.queue.jobs import Limits
 from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
-from bot.slack.messages import Message
-from bot.slack.text import storable
+from bot.slack.messages import Message, storable
 from bot.users.quotas import COUNT_REQUEST
 from memory import (
     DM,

@@ -21,8 +21,7 @@ from bot.conversation.claimed_message import (
 )
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.tool_done import IN_NOTICE, ids_of
-from bot.slack.messages import Message
-from bot.slack.text import typed
+from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
 from bot.users.prompt_versions import ACTIVE_STYLE
 from bot.users.quotas import BEFORE, SECONDS_LEFT, Quotas

@@ -29,7 +29,7 @@ from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.slack.ephemeral import PayloadMaker, show_privately
-from bot.slack.text import has_unlinked
+from bot.slack.messages import has_unlinked
 from bot.types import MemoryState, Task
 from bot.users.profiles import Profiles
 from bot.views.blocks import Block

@@ -30,8 +30,7 @@ from bot.slack.client import (
     error_code,
     retry_on_rate_limit,
 )
-from bot.slack.messages import Message, thread_key
-from bot.slack.text import plain
+from bot.slack.messages import Message, plain, thread_key
 from memory import DM, Pool, measured, transaction
 
 log = logging.getLogger(__name__)

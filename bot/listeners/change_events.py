@@ -15,8 +15,15 @@ from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
-from bot.slack.messages import Message, found_message, installation_team, thread_key
-from bot.slack.text import plain, storable, typed
+from bot.slack.messages import (
+    Message,
+    found_message,
+    installation_team,
+    plain,
+    storable,
+    thread_key,
+    typed,
+)
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
 from memory import Person

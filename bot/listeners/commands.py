@@ -13,7 +13,7 @@ from bot.listeners.responder import Responder
 from bot.locale import Language
 from bot.memories.commands import CommandHandler, SlashCommands
 from bot.memories.modals import Modals
-from bot.slack.text import storable
+from bot.slack.messages import storable
 from bot.views.blocks import Payload
 from bot.views.modal_triggers import MY_MEMORIES, opens_modal
 from memory import Person

@@ -17,8 +17,7 @@ from bot.conversation.unformed import mark_message_formed
 from bot.locale import Language, say
 from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
-from bot.slack.messages import thread_key
-from bot.slack.text import storable, typed
+from bot.slack.messages import storable, thread_key, typed
 from bot.types import ConsentMode, PersonSettings
 from bot.users.profiles import AccessControl
 from bot.users.prompt_versions import active_sections

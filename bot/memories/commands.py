@@ -13,7 +13,7 @@ from bot.memories.changes import ChangeHistory
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
 from bot.memories.merging import DuplicateMerger
-from bot.slack.text import plain
+from bot.slack.messages import plain
 from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section
 from bot.views.subcommands import (
     EVERYTHING,

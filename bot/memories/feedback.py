@@ -9,7 +9,7 @@ from uuid import UUID
 
 from bot.locale import Language, say
 from bot.memories.examples import Examples
-from bot.slack.text import storable
+from bot.slack.messages import storable
 from bot.views.blocks import Payload, button, ephemeral_payload, question_payload
 from bot.views.examples import example_button
 from bot.views.feedback import FeedbackDetails, feedback_form, parse_rating

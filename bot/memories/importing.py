@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
-from bot.slack.text import storable
+from bot.slack.messages import storable
 from bot.types import ConsentMode, PersonSettings
 from bot.users.quotas import Quotas
 from bot.users.requests import begin_request, check_request

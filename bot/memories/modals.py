@@ -20,8 +20,8 @@ from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
 from bot.memories.merging import DuplicateMerger
 from bot.notices.prompt_reviews import PromptReviews
+from bot.slack.messages import plain
 from bot.slack.permalinks import Permalinks
-from bot.slack.text import plain
 from bot.views.memories import (
     NEAREST_SHOWN,
     REPLY_MEMORIES_SHOWN,

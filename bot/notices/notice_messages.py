@@ -18,8 +18,7 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.ephemeral import ephemeral_thread
-from bot.slack.messages import split_thread_key
-from bot.slack.text import has_unlinked
+from bot.slack.messages import has_unlinked, split_thread_key
 from bot.types import MemoryState, PersonSettings
 from bot.views.blocks import Block, Payload
 from bot.views.notices import NoticeContent

@@ -20,7 +20,7 @@ from bot.slack.client import (
     is_passing,
     retry_on_rate_limit,
 )
-from bot.slack.text import mentions
+from bot.slack.messages import mentions
 from bot.types import PromptVersion
 from bot.users.profiles import Profiles
 from bot.users.prompt_versions import decide, edit, find_version, read_shared

@@ -21,8 +21,7 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
-from bot.slack.messages import Message
-from bot.slack.text import storable
+from bot.slack.messages import Message, storable
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import say
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.turn import TurnDependencies
-from bot.slack.text import plain, typed
+from bot.slack.messages import plain, typed
 from memory import MemoryView
 
 

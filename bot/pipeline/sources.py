@@ -17,8 +17,7 @@ from bot.conversation.off_record import put_off_record
 from bot.conversation.turns import WORDS_LIMIT
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, find_message
-from bot.slack.messages import scopes, split_thread_key
-from bot.slack.text import storable, typed
+from bot.slack.messages import scopes, split_thread_key, storable, typed
 from bot.types import ConsentMode
 from bot.users.incognito import is_on
 from bot.users.profiles import AccessControl

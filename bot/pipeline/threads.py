@@ -19,8 +19,7 @@ from bot.slack.client import (
     next_cursor,
     retry_on_rate_limit,
 )
-from bot.slack.messages import Message
-from bot.slack.text import plain, storable
+from bot.slack.messages import Message, plain, storable
 from memory import redact
 
 log = logging.getLogger(__name__)

@@ -26,8 +26,7 @@ from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
 from bot.slack.ephemeral import PayloadMaker
-from bot.slack.messages import Message
-from bot.slack.text import plain, typed
+from bot.slack.messages import Message, plain, typed
 from bot.types import MemoryState
 from bot.views.reply import ReplyNote, reply_text, with_notes
 from memory import (

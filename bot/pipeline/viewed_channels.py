@@ -17,8 +17,7 @@ from bot.logs import fault
 from bot.pipeline.prompt import estimated_tokens
 from bot.slack.audiences import kind_of
 from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
-from bot.slack.messages import Message
-from bot.slack.text import plain, storable
+from bot.slack.messages import Message, plain, storable
 from bot.users.profiles import Policies
 from memory import Person, Pool, forgotten_messages, person_transaction, redact
 

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from bot.slack.text import storable
+from bot.slack.messages import storable
 
 MAX_DEPTH = 60
 """Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""

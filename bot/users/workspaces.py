@@ -12,8 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.slack.client import Installation
-from bot.slack.messages import installation_team
-from bot.slack.text import mentions, storable
+from bot.slack.messages import installation_team, mentions, storable
 from memory import Pool, execute_statement
 
 Reason: TypeAlias = Literal["uninstalled", "token_revoked"]

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from bot.locale import Language, say
-from bot.slack.text import storable
+from bot.slack.messages import storable
 from bot.views.blocks import (
     OPTION_VALUE,
     Block,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.locale import Language, say
-from bot.slack.text import storable
+from bot.slack.messages import storable
 from bot.types import PromptVersion
 from bot.views.blocks import (
     Block,

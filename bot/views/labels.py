@@ -155,7 +155,7 @@ def describe_escaped(language: Language, memory: Memory) -> str:
 
 
 def with_mentions(text: str) -> str:
-    """Return escaped text with the mentions that `bot.slack.text.plain` made plain, as names.
+    """Return escaped text with the mentions that `bot.slack.messages.plain` made plain, as names.
 
     Slack notifies nobody of mentions in ephemeral messages, views and updates of replies.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.text import typed
+from bot.slack.messages import typed
 from memory import Former
 from memory.formation.evidence import PersonMessage
 from memory.model.namespace import DM, PUBLIC, Person, memory_view

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.text import typed
+from bot.slack.messages import typed
 from memory.formation.evidence import (
     PersonMessage,
     TypedMessage,

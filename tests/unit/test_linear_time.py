@@ -298,15 +298,17 @@ def test_all_are_found() -> None:
     """The search reaches patterns and functions of both packages."""
     names = " ".join([*PATTERNS, *FUNCTIONS])
     for part in (
-        "bot.slack.text",
+        "bot.slack.messages",
         "bot.pipeline.links",
         "bot.delivery.splitting",
         "memory.credentials.detection",
     ):
         assert part in names
-    assert {"bot.slack.text.typed", "memory.model.text.letters", "memory.model.text.clean"} <= set(
-        FUNCTIONS
-    )
+    assert {
+        "bot.slack.messages.typed",
+        "memory.model.text.letters",
+        "memory.model.text.clean",
+    } <= set(FUNCTIONS)
     assert len(PATTERNS) > 50
 
 

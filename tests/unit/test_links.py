@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.pipeline.addresses import links_in, normal
 from bot.pipeline.links import MAX_WORD, LinkFilter
 from bot.pipeline.responses.answer import StreamedAnswer
-from bot.slack.text import has_unlinked
+from bot.slack.messages import has_unlinked
 from bot.types import Citation
 
 OWN = links_in(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.text import mentions, plain, typed
+from bot.slack.messages import mentions, plain, typed
 
 
 @pytest.mark.parametrize(

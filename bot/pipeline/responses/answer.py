@@ -15,7 +15,7 @@ from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, without_links
 from bot.pipeline.responses.failures import Malformed, ReplyFailed, failure_of_code
 from bot.pipeline.responses.request import Event
-from bot.slack.text import printable, storable
+from bot.slack.messages import printable, storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 from memory import TokenUse
 

@@ -16,7 +16,7 @@ from bot.pipeline.addresses import is_web_address
 from bot.pipeline.prompt import framed, shortened
 from bot.pipeline.responses.answer import tokens_of
 from bot.pipeline.responses.request import ModelRequests
-from bot.slack.text import printable
+from bot.slack.messages import printable
 from bot.types import Citation
 from memory import TokenUse, read_arguments
 
