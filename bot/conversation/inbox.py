@@ -268,11 +268,8 @@ class Inbox:
     async def is_waiting(self, claimed: ClaimedMessage) -> bool:
         """Return whether a message is still to be answered, by this or another worker."""
         scope = {THREAD_SETTING: claimed.message.thread}
-        async with transaction(self._pool, scope) as connection:
-            found = await connection.execute(
-                "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'", (claimed.id,)
-            )
-            return await found.fetchone() is not None
+        statement = "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'"
+        return bool(await execute_statement(self._pool, statement, (claimed.id,), scope=scope))
 
     @measured("check")
     async def read_flags(self, claimed: ClaimedMessage) -> bool:
@@ -327,13 +324,12 @@ class Inbox:
 
     async def model_answered_others(self, claimed: ClaimedMessage, seconds: float) -> bool:
         """Return whether the model answered other messages `seconds` ago, after this was held."""
-        async with transaction(self._pool) as connection:
-            found = await connection.execute(
-                "SELECT model_answered(%s, %s, now() - make_interval(secs => %s)) AS answered",
-                (claimed.message.team_id, claimed.held_since, seconds),
-            )
-            row = await found.fetchone()
-        return bool(row and row["answered"])
+        [row] = await execute_statement(
+            self._pool,
+            "SELECT model_answered(%s, %s, now() - make_interval(secs => %s)) AS answered",
+            (claimed.message.team_id, claimed.held_since, seconds),
+        )
+        return bool(row["answered"])
 
     async def queue_again(self, thread: str) -> None:
         """Schedule the thread behind the threads that others have written in meanwhile.
@@ -402,10 +398,12 @@ class Inbox:
     async def _touch(
         self, statement: LiteralString, parameters: dict[str, str], thread: str
     ) -> bool:
-        scope = {THREAD_SETTING: thread}
-        async with transaction(self._pool, scope, wait=_ACK_WAIT_SECONDS) as connection:
-            done = await connection.execute(statement, parameters)
-        return done.rowcount > 0
+        scope, returning = {THREAD_SETTING: thread}, f"{statement} RETURNING id"
+        return bool(
+            await execute_statement(
+                self._pool, returning, parameters, scope=scope, wait=_ACK_WAIT_SECONDS
+            )
+        )
 
 
 def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Limits:

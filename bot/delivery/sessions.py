@@ -31,7 +31,7 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.messages import Message, plain, thread_key
-from memory import DM, Pool, measured, transaction
+from memory import DM, Pool, execute_statement, measured
 
 log = logging.getLogger(__name__)
 
@@ -171,19 +171,18 @@ class Sessions:
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds.
         """
-        async with transaction(
-            self._pool, {THREAD_SETTING: thread}, wait=_WAIT_SECONDS
-        ) as connection:
-            await connection.execute(
-                "UPDATE turns SET retitled = true WHERE thread = %s AND NOT retitled", (thread,)
-            )
+        await execute_statement(
+            self._pool,
+            "UPDATE turns SET retitled = true WHERE thread = %s AND NOT retitled",
+            (thread,),
+            scope={THREAD_SETTING: thread},
+            wait=_WAIT_SECONDS,
+        )
 
     async def _was_renamed(self, thread: str) -> bool:
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            found = await connection.execute(
-                "SELECT FROM turns WHERE thread = %s AND retitled LIMIT 1", (thread,)
-            )
-            return await found.fetchone() is not None
+        statement = "SELECT FROM turns WHERE thread = %s AND retitled LIMIT 1"
+        scope = {THREAD_SETTING: thread}
+        return bool(await execute_statement(self._pool, statement, (thread,), scope=scope))
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""

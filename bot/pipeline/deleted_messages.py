@@ -12,7 +12,7 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code
 from bot.slack.messages import split_thread_key
-from memory import Pool, measured, transaction
+from memory import Pool, execute_statement, measured
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,20 @@ class DeletedMessageCleanup:
     @measured("withdrawals")
     async def clear(self, thread: str) -> None:
         """Delete answers in `thread` to messages that were deleted while they were answered."""
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            found = await connection.execute(
-                "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"
-                " extract(epoch FROM posting_since)::float8 AS since,"
-                " ARRAY(SELECT unnest(other.reply_ts) FROM turns other"
-                "  WHERE other.thread = turns.thread) AS recorded"
-                " FROM turns JOIN inbox_events events"
-                " ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id"
-                " AND events.ts = turns.question_ts WHERE turns.thread = %s"
-                " AND turns.status = 'answering' AND events.status = 'withdrawn'",
-                (thread,),
-            )
-            rows = await found.fetchall()
+        scope = {THREAD_SETTING: thread}
+        rows = await execute_statement(
+            self._pool,
+            "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"
+            " extract(epoch FROM posting_since)::float8 AS since,"
+            " ARRAY(SELECT unnest(other.reply_ts) FROM turns other"
+            "  WHERE other.thread = turns.thread) AS recorded"
+            " FROM turns JOIN inbox_events events"
+            " ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id"
+            " AND events.ts = turns.question_ts WHERE turns.thread = %s"
+            " AND turns.status = 'answering' AND events.status = 'withdrawn'",
+            (thread,),
+            scope=scope,
+        )
         for row in rows:
             thread_ts = split_thread_key(thread)[2]
             times = [*row["reply_ts"], *await self._lost(row, thread_ts)]
@@ -48,12 +49,13 @@ class DeletedMessageCleanup:
                 await self._delete(row["team_id"], row["channel_id"], ts)
             # The worker that answered may have died.
             await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
-            async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-                await connection.execute(
-                    "UPDATE turns SET status = 'stopped', question = '', words = '', reply = NULL,"
-                    " ended_at = now(), formed_at = now() WHERE id = %s",
-                    (row["id"],),
-                )
+            await execute_statement(
+                self._pool,
+                "UPDATE turns SET status = 'stopped', question = '', words = '', reply = NULL,"
+                " ended_at = now(), formed_at = now() WHERE id = %s",
+                (row["id"],),
+                scope=scope,
+            )
 
     async def _lost(self, row: DictRow, thread_ts: str) -> list[str]:
         """Return the messages that a worker may have posted and not recorded."""

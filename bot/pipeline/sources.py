@@ -31,6 +31,7 @@ from memory import (
     PersonMessage,
     Pool,
     credential_kinds,
+    execute_statement,
     is_source,
     person_transaction,
     redact_texts,
@@ -132,17 +133,17 @@ class SourceUpdates:
 
     async def _refused(self, team_id: str, channel_id: str, ts: str, thread: str) -> bool:
         """Return whether the policy refuses the author of an answered message; may ask Slack."""
-        async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
-            found = await connection.execute(
-                "SELECT user_id, audience FROM turns WHERE team_id = %s AND channel_id = %s"
-                " AND question_ts = %s AND (question <> '' OR words <> '')",
-                (team_id, channel_id, ts),
-            )
-            row = await found.fetchone()
-        if row is None:
+        found = await execute_statement(
+            self.pool,
+            "SELECT user_id, audience FROM turns WHERE team_id = %s AND channel_id = %s"
+            " AND question_ts = %s AND (question <> '' OR words <> '')",
+            (team_id, channel_id, ts),
+            scope={THREAD_SETTING: thread},
+        )
+        if not found:
             return False
-        person = Person(team_id, row["user_id"])
-        return bool(await self.access.refuses_in(person, channel_id, row["audience"]))
+        person = Person(team_id, found[0]["user_id"])
+        return bool(await self.access.refuses_in(person, channel_id, found[0]["audience"]))
 
     async def _schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID

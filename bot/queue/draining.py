@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from procrastinate import exceptions
 
 from bot.queue.queue import BACKGROUND, HAND_BACK_SECONDS, INTERACTIVE, UPKEEP, WORKER, Queue
-from memory import transaction
+from memory import execute_statement
 
 _SOON_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
@@ -80,14 +80,13 @@ async def _work_off(queue: Queue, queues: list[str], concurrency: int, until: fl
 
 
 async def _next_due(queue: Queue) -> datetime | None:
-    async with transaction(queue.pool) as connection:
-        found = await connection.execute(
-            # A process may die while it runs one: another has to look again.
-            "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
-            " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
-            " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
-            (_LOOK_AGAIN_SECONDS, [*INTERACTIVE, BACKGROUND]),
-        )
-        row = await found.fetchone()
-    due: datetime | None = row["due"] if row else None
+    [row] = await execute_statement(
+        queue.pool,
+        # A process may die while it runs one: another has to look again.
+        "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
+        " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
+        " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
+        (_LOOK_AGAIN_SECONDS, [*INTERACTIVE, BACKGROUND]),
+    )
+    due: datetime | None = row["due"]
     return due

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from procrastinate.schema import SchemaManager
 
-from memory import Migration, Pool, packaged_migrations, transaction
+from memory import Migration, Pool, execute_statement, packaged_migrations
 
 # The first schema of ours, and the last of procrastinate's migrations that it contains.
 _FIRST = "procrastinate/3.10"
@@ -77,9 +77,7 @@ async def may_use_queue(pool: Pool) -> bool:
 
     Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
     """
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "SELECT has_table_privilege(session_user, 'procrastinate_jobs', 'INSERT') AS allowed"
-        )
-        [row] = await found.fetchall()
+    [row] = await execute_statement(
+        pool, "SELECT has_table_privilege(session_user, 'procrastinate_jobs', 'INSERT') AS allowed"
+    )
     return bool(row["allowed"])

@@ -19,9 +19,9 @@ from memory import (
     Namespace,
     Person,
     Pool,
+    execute_statement,
     measured,
     memory_view,
-    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -86,13 +86,13 @@ class Audiences:
         if now.own.audience != PUBLIC:
             return now
         if audience is None:
-            async with transaction(self._pool) as connection:
-                found = await connection.execute(
-                    "SELECT FROM conversations WHERE team_id = %s AND channel_id = %s"
-                    " AND changed_at >= to_timestamp(%s::text::float8)",
-                    (person.team_id, channel_id, ts),
-                )
-                audience = channel_id if found.rowcount else PUBLIC
+            changed = await execute_statement(
+                self._pool,
+                "SELECT FROM conversations WHERE team_id = %s AND channel_id = %s"
+                " AND changed_at >= to_timestamp(%s::text::float8)",
+                (person.team_id, channel_id, ts),
+            )
+            audience = channel_id if changed else PUBLIC
         if audience == PUBLIC:
             return now
         return memory_view(person.namespace(audience), shared=True)
@@ -101,42 +101,40 @@ class Audiences:
         """Say whether a conversation's own audience sees only itself, as far as is known."""
         if namespace.audience in (DM, PUBLIC):
             return False
-        async with transaction(self._pool) as connection:
-            found = await connection.execute(
-                "SELECT audience, shared FROM conversations WHERE team_id = %s AND channel_id = %s",
-                (namespace.person.team_id, namespace.audience),
-            )
-            row = await found.fetchone()
-        return row is None or row["audience"] != namespace.audience or bool(row["shared"])
+        found = await execute_statement(
+            self._pool,
+            "SELECT audience, shared FROM conversations WHERE team_id = %s AND channel_id = %s",
+            (namespace.person.team_id, namespace.audience),
+        )
+        return not found or found[0]["audience"] != namespace.audience or bool(found[0]["shared"])
 
     async def invalidate(self, team_id: str, channel_id: str) -> None:
         """Look the conversation up again next time: it was shared, archived or converted.
 
         Until then nothing is known of it; an answer of Slack's that is under way is out of date.
         """
-        async with transaction(self._pool) as connection:
-            await connection.execute(
-                "INSERT INTO conversations"
-                " (team_id, channel_id, audience, shared, looked_up_at, changed_at)"
-                " VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())"
-                " ON CONFLICT (team_id, channel_id) DO UPDATE SET audience = excluded.audience,"
-                " shared = true, looked_up_at = '-infinity', changed_at = excluded.changed_at",
-                {"team": team_id, "channel": channel_id},
-            )
+        await execute_statement(
+            self._pool,
+            "INSERT INTO conversations"
+            " (team_id, channel_id, audience, shared, looked_up_at, changed_at)"
+            " VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())"
+            " ON CONFLICT (team_id, channel_id) DO UPDATE SET audience = excluded.audience,"
+            " shared = true, looked_up_at = '-infinity', changed_at = excluded.changed_at",
+            {"team": team_id, "channel": channel_id},
+        )
 
     async def kind(self, team_id: str, channel_id: str) -> ConversationKind | None:
         """Return Slack's answer about a conversation, at most an hour old; None while unknown.
 
         An answer from before an outage does not count: events about a change may have been missed.
         """
-        async with transaction(self._pool) as connection:
-            found = await connection.execute(
-                "SELECT asked_at, audience, shared FROM (SELECT clock_timestamp() AS asked_at) now"
-                " LEFT JOIN conversations ON team_id = %(team)s AND channel_id = %(channel)s"
-                f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}' AND NOT {_EVENTS_MISSED}",
-                {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS},
-            )
-            [row] = await found.fetchall()
+        [row] = await execute_statement(
+            self._pool,
+            "SELECT asked_at, audience, shared FROM (SELECT clock_timestamp() AS asked_at) now"
+            " LEFT JOIN conversations ON team_id = %(team)s AND channel_id = %(channel)s"
+            f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}' AND NOT {_EVENTS_MISSED}",
+            {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS},
+        )
         if row["audience"] is not None:
             return ConversationKind(audience=str(row["audience"]), shared=bool(row["shared"]))
         try:
@@ -151,23 +149,22 @@ class Audiences:
         If it changes during the request, the result is the narrowest kind. Raises the errors of the
         Slack client.
         """
-        async with transaction(self._pool) as connection:
-            [row] = await (await connection.execute("SELECT clock_timestamp() AS at")).fetchall()
+        [row] = await execute_statement(self._pool, "SELECT clock_timestamp() AS at")
         return await self._asked(team_id, channel_id, row["at"])
 
     async def _asked(self, team_id: str, channel_id: str, asked_at: datetime) -> ConversationKind:
         answer = await self._slack.client(team_id).conversations_info(channel=channel_id)
         channel = answer.get("channel") or {}
         audience, shared = kind_of(channel, channel_id)
-        async with transaction(self._pool) as connection:
-            kept = await connection.execute(
-                "INSERT INTO conversations (team_id, channel_id, audience, shared)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
-                " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()"
-                " WHERE conversations.changed_at < %s",
-                (team_id, channel_id, audience, shared, asked_at),
-            )
-        if not kept.rowcount:
+        kept = await execute_statement(
+            self._pool,
+            "INSERT INTO conversations (team_id, channel_id, audience, shared)"
+            " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
+            " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()"
+            " WHERE conversations.changed_at < %s RETURNING team_id",
+            (team_id, channel_id, audience, shared, asked_at),
+        )
+        if not kept:
             audience, shared = channel_id, True
         return ConversationKind(audience=audience, shared=shared, direct=bool(channel.get("is_im")))
 
