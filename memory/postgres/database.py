@@ -296,7 +296,7 @@ async def execute_statement(
             async with _pipeline(connection):
                 await connection.execute(query, [*settings.values()], prepare=True)
                 cursor = await connection.execute(statement, values, prepare=prepare)
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if cursor.rownumber is not None else []
         except psycopg.errors.FeatureNotSupported:
             # An upgrade has changed the type of a column since the statement was prepared.
             await connection.execute("DEALLOCATE ALL")

@@ -37,6 +37,13 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("psycopg.waiting.MAX_BUSY_TIME", -1.0)
 
 
+async def test_a_row_without_columns_is_a_row(pool: Pool) -> None:
+    """``SELECT FROM`` tells whether there is a row; a statement without a result has none."""
+    assert await execute_statement(pool, "SELECT FROM person_settings") == []
+    assert await execute_statement(pool, "SELECT FROM generate_series(1, 2)") == [{}, {}]
+    assert await execute_statement(pool, "UPDATE turns SET reply = NULL") == []
+
+
 @pytest.mark.usefixtures("busy")
 async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
     """The next transaction on the pool's only connection works."""
