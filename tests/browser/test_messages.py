@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from playground.manifest import read_manifest
 from playground.records import Message
@@ -163,6 +164,36 @@ async def test_people_and_conversations_are_added(show: Showcase, visit: Visit) 
     await expect(ann.page.locator("#conversation h1")).to_have_text("secret-garden")
     await ann.say("first")
     await expect(ann.last).to_contain_text("first")
+
+
+async def test_an_answer_that_is_overtaken_takes_nothing_back(show: Showcase, visit: Visit) -> None:
+    """What was said stays when an older state of the conversation arrives after it."""
+    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    asked: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+
+    async def hold(route: Route) -> None:
+        response, release = await route.fetch(), asyncio.Event()
+        asked.put_nowait(release)
+        await release.wait()
+        await route.fulfill(response=response)
+
+    whole = re.compile(r"/channels/C\w+/messages\?(?!.*only=)")
+    await ben.page.route(whole, hold)
+    await ben.go("general")
+    first = await asked.get()
+    await ben.go("Kioku")
+    await ben.go("general")
+    second = await asked.get()
+    async with ben.page.expect_response(whole):
+        first.set()
+    await ben.say("news")
+    await expect(ben.last).to_contain_text("news")
+    async with ben.page.expect_response(whole):
+        second.set()
+    await ben.say("more news")
+    await expect(ben.last).to_contain_text("more news")
+    await expect(ben.messages).to_have_text([re.compile("news"), re.compile("more news")])
+    await ben.page.unroute_all()
 
 
 async def test_a_thousand_messages_stay_quick(show: Showcase, visit: Visit) -> None:

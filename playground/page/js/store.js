@@ -58,10 +58,18 @@ export function mine() {
   return store.workspace.channels.filter((entry) => !entry.is_archived && entry.members.includes(store.me));
 }
 
+// Answers may overtake each other: what the answer to a later request has told stays.
+let requests = 0;
+let workspaceRequest = 0;
+
 export async function loadWorkspace() {
+  const request = ++requests;
   try {
-    store.workspace = await get("state");
-    speakOf(store.workspace.app_name);
+    const found = await get("state");
+    if (request < workspaceRequest) return;
+    workspaceRequest = request;
+    store.workspace = found;
+    speakOf(found.app_name);
   } catch (error) {
     // A workspace that is gone after a restart: the first one is always there.
     if (team && !(error instanceof TypeError)) location.replace("/");
@@ -73,51 +81,53 @@ export async function loadWorkspace() {
 
 export function conversation(id = store.channel) {
   if (!store.conversations.has(id)) {
-    store.conversations.set(id, { messages: new Map(), threads: new Map(), pending: [], loaded: false, loading: false, missed: [], shown: 80 });
+    store.conversations.set(id, { messages: new Map(), threads: new Map(), told: { messages: new Map(), threads: new Map() }, pending: [], loaded: false, shown: 80 });
   }
   return store.conversations.get(id);
 }
 
 export async function loadConversation(id) {
+  const request = ++requests;
   const asked = store.me;
   const kept = conversation(id);
-  kept.loading = true;
-  let found;
-  try {
-    found = await get(`channels/${id}/messages`, { as: asked });
-  } finally {
-    kept.loading = false;
-  }
+  const found = await get(`channels/${id}/messages`, { as: asked });
   if (asked !== store.me) return;
-  kept.messages = new Map(found.messages.map((message) => [message.ts, message]));
-  kept.threads = new Map(found.threads.map((thread) => [thread.ts, thread]));
+  for (const part of ["messages", "threads"]) take(kept, part, found[part], request, kept[part].keys());
   kept.loaded = true;
   for (const message of found.messages) confirm(kept, message);
   changed("messages");
-  // What changed while the whole was on its way may be newer than it.
-  if (kept.missed.length) await loadMessages(id, kept.missed.splice(0));
 }
 
 // Fetches only what changed; what is not there any more was deleted.
 export async function loadMessages(id, list) {
+  const request = ++requests;
   const asked = store.me;
   const kept = conversation(id);
-  if (kept.loading) kept.missed.push(...list);
   const found = await get(`channels/${id}/messages`, { as: asked, only: list.join(",") });
   if (asked !== store.me) return [];
+  const fresh = take(kept, "messages", found.messages, request, list);
+  take(kept, "threads", found.threads, request);
+  for (const message of found.messages) confirm(kept, message);
+  changed("messages");
+  return fresh;
+}
+
+// Applies an answer to `part`, without the `expected` that it does not hold; returns what is new.
+function take(kept, part, entries, request, expected = []) {
+  const told = kept.told[part];
+  const answered = new Map(entries.map((entry) => [entry.ts, entry]));
   const fresh = [];
-  for (const ts of list) {
-    const message = found.messages.find((entry) => entry.ts === ts);
-    if (!message) kept.messages.delete(ts);
+  for (const ts of new Set([...expected, ...answered.keys()])) {
+    if (told.get(ts) > request) continue;
+    told.set(ts, request);
+    const entry = answered.get(ts);
+    if (!entry) kept[part].delete(ts);
     else {
-      if (!kept.messages.has(ts)) fresh.push(message);
-      kept.messages.set(ts, message);
-      confirm(kept, message);
+      if (!kept[part].has(ts)) fresh.push(entry);
+      kept[part].set(ts, entry);
     }
   }
-  for (const thread of found.threads) kept.threads.set(thread.ts, thread);
-  if (fresh.length) kept.messages = new Map([...kept.messages].sort(([a], [b]) => (a < b ? -1 : 1)));
-  changed("messages");
+  if (fresh.length) kept[part] = new Map([...kept[part]].sort(([a], [b]) => (a < b ? -1 : 1)));
   return fresh;
 }
 
