@@ -63,6 +63,7 @@ async def test_titles_and_what_one_looks_at(show: Showcase, visit: Visit) -> Non
     """An agent session's title stands above its thread; the app hears what is looked at."""
     ben = await visit(Playground(show.url), await person(show, "Ben"))
     await ben.say("what shall I eat?")
+    await expect(ben.last).to_contain_text("what shall I eat?")
     [root] = show.slack.workspace.history(ben_dm(show, "Ben"))
     await show.client.agents_sessions_setStatus(
         channel_id=root.channel, thread_ts=root.ts, status="active", title="Lunch"
