@@ -86,7 +86,7 @@ LINES = (
         value=lambda m, n: n * MEMORIES_EACH / m["load_rows_per_s_1m"] / _HOUR,
     ),
     Line(
-        says="Milliseconds of a search for somebody with 5,000 memories, 95 in 100",
+        says="Search time for a person with 5,000 memories, 95th percentile (ms)",
         behind=("search_ms_p95_1m_5000",),
         value=lambda m, _: m["search_ms_p95_1m_5000"],
     ),

@@ -113,7 +113,7 @@ def _block_kind(line: str, following: str, inside: str) -> str:
 
 
 def _part_end(text: str, limit: int, most_blocks: int) -> int:
-    # Leaves room for the lines that close a code block here and open it in the next part.
+    # A code block that is split needs room for a closing line here and an opening one after it.
     at = len(text) if len(text) <= limit else break_point(text, limit - _FENCE_LENGTH)
     starts = block_starts(text[:at])
     if len(starts) <= most_blocks:

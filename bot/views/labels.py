@@ -157,7 +157,7 @@ def describe_escaped(language: Language, memory: Memory) -> str:
 def with_mentions(text: str) -> str:
     """Return escaped text with the mentions that `bot.slack.messages.plain` made plain, as names.
 
-    Slack notifies nobody of mentions in ephemeral messages, views and updates of replies.
+    Slack sends no notification for a mention in an ephemeral message, a view or an update.
     """
     return _MENTION.sub(r"<@\1>", text)
 

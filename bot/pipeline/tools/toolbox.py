@@ -161,7 +161,7 @@ class Toolbox:
         output = await controls.call(name, given)
         if controls.switched_off:
             memory.switch_off()
-            # What a tool stored or asked because of this message before is taken back, too.
+            # Changes and questions that earlier tool calls made for this message are undone, too.
             this = {(self.message.channel_id, self.message.ts)}
             asked = [one.id for one in memory.questions if set(one.messages) == this]
             await self.own.taken_back(self.message.person, memory.changes, asked)

@@ -129,7 +129,7 @@ def _version(facts: DatabaseFacts) -> str:
 
 
 def judge(facts: DatabaseFacts, name: str) -> Iterator[Finding]:
-    """Say what there is to say of these facts, in the order in which it would be mended."""
+    """Yield the findings on the database, in the order in which an operator repairs them."""
     if facts.server_version < OLDEST_MAJOR * 10_000:
         yield fix(
             PART,
