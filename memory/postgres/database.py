@@ -302,6 +302,11 @@ async def execute_statement(
             await connection.execute("DEALLOCATE ALL")
             if not (spare and prepare):
                 raise
+        except IndexError:
+            # psycopg 3.3 raises it instead of the error of a commit that has failed before the
+            # pipeline was left. Nothing is committed; the next attempt raises that error.
+            if not spare:
+                raise
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
         except psycopg.OperationalError as lost:

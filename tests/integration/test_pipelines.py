@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import select
 
 import psycopg
 import pytest
+from psycopg._pipeline_base import BasePipeline
 
 from bot.users.settings import note_hint
 from memory import Person, Pool, create_pool, execute_statement, transaction
@@ -91,6 +93,36 @@ async def test_an_error_of_the_commit_is_raised_as_it_is(database: str) -> None:
     async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
         with pytest.raises(psycopg.errors.UniqueViolation, match="refused"):
             await note_hint(pool, ANN, "C1")
+        assert await works(pool)
+
+
+async def test_an_error_of_the_commit_may_come_at_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is the same when it arrives before psycopg has begun to wait for the results."""
+    owner_rows(database, _FAILS_AT_THE_COMMIT)
+    delayed = 0
+
+    def enqueue_sync(pipeline: BasePipeline) -> None:
+        def sync() -> None:
+            nonlocal delayed
+            pipeline.pgconn.pipeline_sync()
+            pipeline.pgconn.flush()
+            if not delayed:
+                arrived = select.poll()
+                arrived.register(pipeline.pgconn.socket, select.POLLIN)
+                delayed += len(arrived.poll(60_000))
+
+        pipeline.command_queue.append(sync)
+        pipeline.result_queue.append(None)
+
+    async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
+        assert await works(pool)
+        monkeypatch.setattr(BasePipeline, "_enqueue_sync", enqueue_sync)
+        with pytest.raises(psycopg.errors.UniqueViolation, match="refused"):
+            await note_hint(pool, ANN, "C1")
+        monkeypatch.undo()
+        assert delayed == 1
         assert await works(pool)
 
 
