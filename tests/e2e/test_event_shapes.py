@@ -17,6 +17,8 @@ from tests.e2e.signed import FORM, post, signed_headers
 from tests.e2e.world import World
 from tests.event_shapes import CHANNEL, PUBLISHED, TEAM, USER, filled
 
+pytestmark = pytest.mark.slow
+
 MALFORMED: dict[str, Any] = {
     "a field is missing": {"ts": None},
     "another type": {"channel": ["D1"]},

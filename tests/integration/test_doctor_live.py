@@ -24,6 +24,8 @@ from tests.integration.kioku_process import (
 )
 from tests.integration.relay import relay
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = [
     "Settings",
     "Person",

@@ -22,7 +22,7 @@ from tests.event_shapes import CHANNEL, GONE, PUBLISHED, TEAM, USER, WORDS, fill
 from tests.integration.app import App, MakeApp, served
 
 # One migrated database for all of these tests.
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 
 SECRET = "a signing secret of a test"
 MUTATIONS = 1_200

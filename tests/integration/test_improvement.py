@@ -26,6 +26,8 @@ from tests.integration.app import App, MakeApp, receiving
 from tests.integration.kioku_process import Ended, ended
 from tests.integration.messages import LATER
 
+pytestmark = pytest.mark.slow
+
 ADVICE = say("en", "feedback_length")
 
 

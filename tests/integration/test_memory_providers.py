@@ -27,6 +27,8 @@ from tests.integration.memory_providers import (
 from tests.integration.scripted_model import ScriptedModel, food, remove
 from tests.integration.test_formation import ALICE_DM, words
 
+pytestmark = pytest.mark.slow
+
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 
 

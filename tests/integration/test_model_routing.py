@@ -23,6 +23,8 @@ from memory import (
 from tests.conftest import Server
 from tests.integration.responses_server import create_replier
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted({name for names in get_args(ResponsesModel) for name in get_args(names)})
 FINE_TUNED = ["ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123", "ft:gpt-5.6-luna:acme::x"]
 # Served by chat completions only: replies and memories cannot use them.

@@ -48,6 +48,8 @@ from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
 from tests.integration.deliveries import nothing, turns_alone
 
+pytestmark = pytest.mark.slow
+
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
 MOST = 20

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.slack.messages import typed
@@ -60,6 +60,7 @@ def sentences(draw: st.DrawFn, script: str) -> list[str]:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
+@settings(max_examples=30)  # of each script
 @given(data=st.data())
 def test_whatever_was_typed_is_found(script: str, data: st.DataObject) -> None:
     """Any part of what was typed is found, also changed in case, width, spaces and punctuation.
@@ -98,6 +99,7 @@ def test_whatever_was_typed_is_found(script: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
+@settings(max_examples=30)  # of each script
 @given(data=st.data())
 def test_what_was_not_typed_is_not_found(script: str, data: st.DataObject) -> None:
     """A quote from a block quote, code, a struck-out line or thin air is not found."""
