@@ -178,7 +178,7 @@ def page(result: Mapping[str, Any]) -> str:
         ),
         *_systems(),
         "## Run it",
-        "`make bench` takes a quarter of an hour on two idle cores, `QUICK=1 make bench` about two"
+        "`make bench` takes 25 minutes on two idle cores, `QUICK=1 make bench` about two"
         " minutes, `FULL=1 make bench` as long as it takes. `python -m bench costs load` runs some"
         f" of its parts ({', '.join(f'`{part}`' for part in PARTS)}) and writes nothing. mem0 gets"
         " an environment of its own in `build/bench`, from"

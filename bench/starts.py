@@ -16,7 +16,7 @@ _REST_SECONDS = 5.0
 _WRITERS = 48
 # Connections, imports and caches of bounded size fill in the first turns: what is measured is
 # whether memory grows afterwards.
-_WARM_TURNS = 1_000
+_WARM_TURNS = 2_000
 _SCALED_TO = 10_000
 _ENOUGH_TURNS = 500  # fewer say more about warming up than about growth
 
