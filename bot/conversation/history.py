@@ -19,6 +19,14 @@ _IN_PERIOD: LiteralString = (
     " question_ts::float8 >= %(since)s AND (%(until)s::float8 IS NULL"
     " OR question_ts::float8 < %(until)s) END"
 )
+# Messages of which no attempt has begun. One that has begun has a turn.
+_NOT_BEGUN: LiteralString = (
+    "SELECT channel_id, ts FROM (SELECT team_id, user_id, channel_id, ts, ts AS question_ts, thread"
+    " FROM inbox_events WHERE status = 'waiting') waiting"
+    " WHERE team_id = %(team)s AND user_id = %(user)s"
+    " AND NOT EXISTS (SELECT FROM turns t WHERE t.team_id = waiting.team_id"
+    " AND t.channel_id = waiting.channel_id AND t.question_ts = waiting.ts)"
+)
 _BLANKED: LiteralString = (
     "question = CASE WHEN gone.question THEN '' ELSE turns.question END,"
     " words = CASE WHEN gone.words THEN '' ELSE turns.words END,"
@@ -59,7 +67,8 @@ async def blank_texts(
     Such texts are looked for in turns that used one, under any audience, in those from its first
     message until it was formed, and in those that are being answered. None means every turn of the
     person; the turns of `period` are blanked in any case. Returns the texts for `restore_texts`,
-    with the channel and ts of each message. `update_notices` is awaited first.
+    with the channel and ts of each message; a message of theirs that waits and has no turn yet is
+    among them, without texts. `update_notices` is awaited first.
     """
     await update_notices(connection, person, memories)
     meant: LiteralString = "true"
@@ -108,7 +117,13 @@ async def blank_texts(
         " AND (%s OR turn_id = ANY(%s::uuid[]))",
         (person.team_id, person.user_id, memories is None, [one["id"] for one in taken]),
     )
-    return taken
+    if memories is not None and period is None:
+        return taken
+    found = await connection.execute(
+        f"{_NOT_BEGUN} AND {meant}", _of_period(person, period or Period())
+    )
+    waiting = [[row["channel_id"], row["ts"]] for row in await found.fetchall()]
+    return [*taken, {"id": None, "places": waiting}] if waiting else taken
 
 
 def _until_formed(memories: Sequence[Memory]) -> list[tuple[float, float]]:

@@ -67,6 +67,8 @@ _WAITING: LiteralString = (
     "SELECT ts, message->>'text' AS text FROM inbox_events e"
     " WHERE team_id = %(team)s AND user_id = %(user)s AND status = 'waiting' AND ts < %(ts)s"
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
+    " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
+    " AND f.user_id = e.user_id AND f.channel = e.channel_id AND f.ts = e.ts)"
     f" AND NOT ({OFF_RECORD})"
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
@@ -104,6 +106,7 @@ class TurnRow:
     looked for in Slack. `memory_state`: whether memory may be read and written. `unchanged`: the
     message had not been stopped, edited or deleted when the row was stored. `removed` are the
     credentials of the message, which are not stored; `words` is its typed text without them.
+    `forgotten`: the message was forgotten while it waited, so its texts are not stored.
     `forgettings` are the ids of what the person forgot before, with an Undo that has not expired.
     `tool_done` is what tools changed in an earlier attempt and the person was not shown.
     """
@@ -116,6 +119,7 @@ class TurnRow:
     unchanged: bool = False
     removed: tuple[Removed, ...] = ()
     words: str = ""
+    forgotten: bool = False
     forgettings: tuple[UUID, ...] = ()
     tool_done: Mapping[str, Any] | None = None
 
@@ -195,7 +199,6 @@ class Turns:
                 self.quotas.raise_if_used_up(row["requests_before"], row["seconds_left"] or 0.0)
             memory_state = memory_state_of(row, self.consent)
             context = _context(row, bot_user_id, off=memory_state.off is not None)
-            # Forgotten while it waited: it is answered, and not kept.
             forgotten = message.ts in context.forgotten
             turn = await _insert(
                 connection,
@@ -214,6 +217,7 @@ class Turns:
             unchanged=_is_unchanged(row, claimed),
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
+            forgotten=forgotten,
             forgettings=tuple(row["forgettings"]),
             tool_done=turn["tool_done"],
         )
@@ -248,7 +252,8 @@ class Turns:
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
         credential of the reply is stored, neither one that it repeats nor any other. No reply is
-        stored if the person forgot something since the turn began, which it may repeat.
+        stored if the person forgot the message before the turn began, or anything since: the reply
+        may repeat it.
         """
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
         async with transaction(self.pool, _scope(claimed.message)) as connection:
@@ -266,7 +271,7 @@ class Turns:
                 (
                     outcome,
                     list(turn_row.forgettings),
-                    None if reply is None else kept.text,
+                    None if reply is None or turn_row.forgotten else kept.text,
                     list(recalled),
                     removal_proposed,
                     note,

@@ -41,10 +41,11 @@ class StoredChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewQuestion:
-    """A question to the person: whether `row` gets `value` (None: whether it is removed).
+    """A question to the person.
 
-    `asks` says what a yes does. ``store`` has no `row`: the question is whether to remember `value`
-    at all. `narrow` is the key, in the own namespace, of the memory that supersedes a wider `row`.
+    `asks` says what a yes does. ``replace``, and ``widen`` with a `value`: `row` gets `value`.
+    ``remove``, and ``widen`` without one: `row` is removed. ``store``: `value` is stored; there is
+    no `row`. `narrow` is the key, in the own namespace, of the memory that supersedes a wider `row`.
     `messages` are those that the question is asked because of.
     """
 
@@ -272,22 +273,21 @@ class _Run:
     def _remove(
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, *, asks: bool
     ) -> None:
-        if asks:
-            messages = _messages(proposal)
-            self._questions.append(
-                NewQuestion(asks="remove", row=row, value=None, messages=messages)
-            )
-            return
         value = self._values[row.key]
         superseded = [
             entry
             for entry in (value or {}).get("supersedes") or []
             if (f"{self._own.person.prefix}.{entry['audience']}", entry["key"]) in self._rows
         ]
-        if not superseded:
+        # If a row that supersedes a wider memory were deleted, that one would be visible again.
+        if asks and not superseded:
+            messages = _messages(proposal)
+            self._questions.append(
+                NewQuestion(asks="remove", row=row, value=None, messages=messages)
+            )
+        elif not superseded:
             self._values[row.key] = None
-        elif proposal.kind in LEVEL_FIELDS:
-            # If this row were deleted, the wider memory would be visible again.
+        elif proposal.kind in LEVEL_FIELDS and not asks:
             ended = {LEVEL_FIELDS[proposal.kind]: 0}
             self._merge(proposal, verdict, row.key, {**row.content, **ended})
         else:

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from bot.conversation.history import blank_texts
+from bot.conversation.history import blank_texts, restore_texts
 from bot.conversation.refusal_throttle import claim_refusal
 from bot.locale import say
 from bot.pipeline.formation import FORM_MEMORIES
@@ -18,7 +18,7 @@ from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from bot.views.settings import UNDO_CONTROL_ACTION
-from memory import forget
+from memory import forget, undo_forget
 from tests.integration.app import App
 from tests.integration.deliveries import nothing
 from tests.integration.messages import LATER, change
@@ -436,7 +436,47 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: 
     assert app.replies(asked) == ["Noted."]
     turn = app.turn(asked)
     assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
+    assert turn["reply"] is None, "It may repeat what was forgotten."
     assert app.formations(asked.person) == []
+
+
+async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App) -> None:
+    """A held message that was forgotten is not shown with the next one, which is answered first."""
+    app.fault(status=500, times=-1)
+    place = app.slack.place()
+    held = await app.receive(place, "I am allergic to peanuts")
+    await drain(app, held)
+    await forget(
+        app.pool,
+        held.person,
+        None,
+        blank_texts=partial(blank_texts, person=held.person, update_notices=nothing),
+    )
+    back(app)
+    app.script("Noodles.")
+    asked = await app.receive(place, "What shall I eat?")
+    await drain(app, asked)
+    assert "peanuts" not in app.request_texts()[-1]
+
+
+@pytest.mark.parametrize("undone", [False, True])
+async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App, undone: bool) -> None:
+    """It is answered and not kept; Undo brings it back before it is answered."""
+    waiting = await app.receive(app.slack.place(), "I am allergic to peanuts")
+    done = await forget(
+        app.pool,
+        waiting.person,
+        None,
+        blank_texts=partial(blank_texts, person=waiting.person, update_notices=nothing),
+    )
+    assert done.undo is not None
+    if undone:
+        await undo_forget(app.pool, waiting.person, done.undo, restore_texts=restore_texts)
+    app.script("Noted.")
+    await drain(app, waiting)
+    kept = "I am allergic to peanuts" if undone else ""
+    assert (app.turn(waiting)["question"], app.turn(waiting)["words"]) == (kept, kept)
+    assert len(app.formations(waiting.person)) == undone
 
 
 def test_words_are_tried_six_times_a_day_at_most() -> None:

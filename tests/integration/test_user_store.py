@@ -332,6 +332,18 @@ async def test_kinds_without_a_level(person_store: PersonStore) -> None:
     assert stored(person_store.database) == before
 
 
+async def test_what_supersedes_a_wider_memory_is_not_asked_about(person_store: PersonStore) -> None:
+    """A yes to “forget it?” would bring the wider memory back, so it is not asked."""
+    wide = {"audience": "public", "key": "wide"}
+    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 90))
+    put(person_store.database, OWN, "narrow", food("soba", 40, supersedes=[wide]))
+    store = await person_store.load("No more soba")
+    await store.adelete(OWN.parts, "narrow")
+    put(person_store.database, OWN, "narrow", food("soba", 30, supersedes=[wide]))
+    formed = await person_store.commit(store)
+    assert (formed.changes, formed.questions, reasons(formed)) == ((), (), ["wider_audience"])
+
+
 async def test_what_no_longer_hides_anything_can_go(person_store: PersonStore) -> None:
     """A memory whose wider one is gone is removed for good."""
     put(
