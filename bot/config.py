@@ -301,8 +301,9 @@ def load_settings(
         if name in _RENAMED:
             raise SettingsError(f"{name} is now called {_RENAMED[name]}: rename it.")
         if name.startswith("KIOKU_") and name not in _ALIASES:
-            close = get_close_matches(name, list(_ALIASES), n=1, cutoff=0.0)
-            raise SettingsError(f"There is no setting {name}: did you mean {close[0]}?")
+            close = get_close_matches(name, list(_ALIASES), n=1, cutoff=0.75)
+            hint = f"did you mean {close[0]}?" if close else "`.env.example` lists all of them."
+            raise SettingsError(f"There is no setting {name}: {hint}")
     try:
         return Settings.model_validate({k: v for k, v in values.items() if k in _ALIASES})
     except ValidationError as invalid:

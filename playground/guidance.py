@@ -4,6 +4,7 @@ Sources: docs.slack.dev, "Accessibility" of Block Kit, "Designing with Block Kit
 chat.postMessage on `text`.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
@@ -66,7 +67,7 @@ def _interactive(block: Json) -> Iterator[Json]:
 def _speaks(button: Json) -> bool:
     """Whether a screen reader has words to say for it."""
     said = button.get("accessibility_label") or button["text"]["text"]
-    without_codes = " ".join(part for part in said.split() if part.strip(":") == part)
+    without_codes = re.sub(r":[^\s:]+:", "", said)
     return any(unicodedata.category(letter)[0] in _SPEAKING for letter in without_codes)
 
 

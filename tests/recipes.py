@@ -200,12 +200,6 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/listeners/commands.py",
-                before='("/memories", "/forget")',
-                text='("/memories", "/forget", "/tips")',
-                replaces=True,
-            ),
-            Edit(
-                file="bot/listeners/commands.py",
                 before="    @app.message_shortcut(REMEMBER_THIS)\n",
                 text='    @app.command("/tips")\n'
                 "    async def tips(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any])"
@@ -228,8 +222,7 @@ RECIPES: dict[str, Recipe] = {
             *_rows("/tips", "/tips"),
         ),
         shows="from bot.memories.commands import SlashCommands\n"
-        "from bot.listeners.commands import COMMANDS\n"
-        "assert '/tips' in COMMANDS and callable(SlashCommands.tips)\n",
+        "assert callable(SlashCommands.tips)\n",
     ),
     "Add a setting": Recipe(
         edits=(

@@ -100,6 +100,8 @@ class ReplyStream:
         self._text = self._pending = self._preface = ""
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
+        # When it was last known that this worker owns the message; when `Turns.begin` read the
+        # flags; when they were last asked for, also without an answer.
         self._sure_at = time.monotonic()
         self._looked_at = self._sure_at if turn_row.unchanged else float("-inf")
         self._checked_at = self._shown_at = float("-inf")

@@ -18,9 +18,7 @@ from bot.views.blocks import Payload
 from bot.views.modal_triggers import MY_MEMORIES, opens_modal
 from memory import Person
 
-COMMANDS = ("/memories", "/forget")
 REMEMBER_THIS = "remember_this"
-SHORTCUTS = {REMEMBER_THIS: "message", MY_MEMORIES: "global"}
 
 
 def register(

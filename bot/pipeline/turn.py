@@ -44,7 +44,11 @@ from memory import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDependencies:
-    """The dependencies of a turn."""
+    """The collaborators of a turn, bound in `bot.runtime.wiring`.
+
+    `tools` opens the tools of one message; `hints` returns the messages that only the person sees
+    after an answer in a channel.
+    """
 
     pool: Pool
     slack: Installations

@@ -11,13 +11,12 @@ from psycopg import Error
 
 from bot.config import Settings
 from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE, migrations
-from bot.runtime.database import Addresses, database
+from bot.runtime.database import database
 from bot.runtime.operators import owner_required, record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.startup import StartError
 from memory import (
     BackupTables,
-    EmbeddedPostgres,
     Login,
     StoredText,
     back_up,
@@ -70,7 +69,7 @@ async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> 
     """Write a backup to `file`, and the list of what exists to `ids`. Raises `StartError`."""
     if file is None and ids is None:
         raise StartError("Name a file for the backup, or one for the list with --ids.")
-    async with owner_required("backup"), _addresses(settings) as addresses:
+    async with owner_required("backup"), database(settings, beside=True) as addresses:
         owner = addresses.owner_dsn
         if file is not None:
             async with _recorded(owner, "backup"):
@@ -112,17 +111,6 @@ async def _recorded(owner: str, action: str) -> AsyncIterator[None]:
             await record_as_owner(owner, action, 0, outcome="failed")
         raise
     await record_as_owner(owner, action, 0)
-
-
-@asynccontextmanager
-async def _addresses(settings: Settings) -> AsyncIterator[Addresses]:
-    """Yield the addresses as `database` does; an embedded server may run in another process."""
-    server = EmbeddedPostgres(settings.data_dir.resolve())
-    if settings.database_url or settings.database_secret_arn or not server.is_running():
-        async with database(settings) as addresses:
-            yield addresses
-    else:
-        yield Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
 
 
 def _size(file: Path) -> str:

@@ -32,9 +32,10 @@ class Addresses:
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Addresses]:
+async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator[Addresses]:
     """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
+    With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs.
     Without an owner's address `DATABASE_URL` is used for both. Raises `StartError`.
     """
     if (url := settings.database_url) is not None:
@@ -49,10 +50,15 @@ async def database(settings: Settings) -> AsyncIterator[Addresses]:
             "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
             " serves into DATABASE_URL."
         )
+    server = EmbeddedPostgres(settings.data_dir.resolve())
+    addresses = Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
+    if beside and await asyncio.to_thread(server.is_running):
+        yield addresses
+        return
     async with embedded_server(settings.data_dir.resolve()) as server:
         await asyncio.to_thread(server.ensure_database, "kioku")
         await asyncio.to_thread(server.ensure_login)
-        yield Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
+        yield addresses
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ def feedback(settings: Settings, *, since: datetime | None, format: Format) -> N
 async def _read(settings: Settings, since: datetime | None) -> list[dict[str, Any]]:
     async with (
         owner_required("feedback"),
-        database(settings) as addresses,
+        database(settings, beside=True) as addresses,
         await AsyncConnection.connect(addresses.owner_dsn, row_factory=dict_row) as owner,
     ):
         await owner.execute(_ALL_OR_NOTHING)

@@ -78,7 +78,9 @@ def status(settings: Settings) -> None:
     Raises `StartError` if the database cannot be reached or is not set up.
     """
     state = in_database(settings, read_operating_state)
-    for line in operation_lines("en", state, settings.models, _in_utc):
+    none = "none is set; `kioku up` answers with the stand-in"
+    models = settings.models if settings.has_model else none
+    for line in operation_lines("en", state, models, _in_utc):
         tell(line)
     if state.failed_jobs:
         tell("`kioku failed list` shows the failed jobs.")
@@ -161,7 +163,7 @@ async def reembed(settings: Settings, *, again: bool) -> None:
     name = settings.embedding_model
     async with owner_required("reembed"):
         try:
-            async with database(settings) as addresses:
+            async with database(settings, beside=True) as addresses:
                 made = await replace_vectors(settings, addresses, again=again)
                 await record_as_owner(addresses.owner_dsn, "reembed", made)
         except OperationalError:

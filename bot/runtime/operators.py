@@ -71,7 +71,7 @@ async def owner_required(command: str) -> AsyncIterator[None]:
 async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
     """Open a small pool on a database that is set up. Raises `StartError`."""
     async with contextlib.AsyncExitStack() as stack:
-        conninfo = (await stack.enter_async_context(database(settings))).login
+        conninfo = (await stack.enter_async_context(database(settings, beside=True))).login
         pool = create_pool(conninfo, min_size=1, max_size=2)
         try:
             await check_access(conninfo)

@@ -119,9 +119,16 @@ def _labelled_fields(
 
     Of an operator's kind, all of them by their names.
     """
-    plain = {n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what}
+    plain: dict[str, str | int | float] = {
+        n: v for n, v in content.items() if isinstance(v, str | int | float) and v != what
+    }
     if kind not in BUILT_IN_KINDS:
         return [f"{name.replace('_', ' ')}: {value}" for name, value in sorted(plain.items())]
+    plain |= {
+        name: say(language, "form_yes" if value else "form_no")
+        for name, value in plain.items()
+        if isinstance(value, bool)
+    }
     return [
         f"{say(language, FIELD_LABELS[name])}: {plain[name]}"
         for name in BUILT_IN_KINDS[kind].model_fields

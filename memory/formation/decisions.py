@@ -45,8 +45,8 @@ class NewQuestion:
 
     `asks` says what a yes does. ``replace``, and ``widen`` with a `value`: `row` gets `value`.
     ``remove``, and ``widen`` without one: `row` is removed. ``store``: `value` is stored; there is
-    no `row`. `narrow` is the key, in the own namespace, of the memory that supersedes a wider `row`.
-    `messages` are those that the question is asked because of.
+    no `row`. `narrow` is the key, in the own namespace, of the memory that supersedes a wider
+    `row`. `messages` are those that the question is asked because of.
     """
 
     asks: Literal["replace", "remove", "widen", "store"]

@@ -59,8 +59,8 @@ _BATCH = 1_000
 class Change:
     """A committed change of one memory; `id` is that of its ledger entry.
 
-    `before` and `after` are contents. If the memory supersedes one of a wider audience, `before` is
-    the content of the wider one.
+    `before` and `after` are contents, as stored. In a `FormationResult`, `before` of a memory that
+    supersedes one of a wider audience is the content of the wider one.
     """
 
     id: UUID

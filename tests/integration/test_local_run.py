@@ -168,6 +168,9 @@ def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
         )
         slack.say(LIKES)
         wait_for(slack.answers)
+        status = ended(tmp_path, "status")
+        assert (status.code, status.err) == (0, ""), "An operator's command runs beside it."
+        assert kioku.process.poll() is None
 
 
 def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:

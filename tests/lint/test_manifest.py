@@ -10,8 +10,6 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from bot.listeners.commands import COMMANDS
-
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "tests" / "data" / "manifest.schema.1.0.0.json"
 
@@ -99,9 +97,8 @@ def test_it_says_that_it_is_generated(manifest: dict[str, Any]) -> None:
 
 
 def test_commands_are_described(manifest: dict[str, Any]) -> None:
-    """Each command tells what it does, and gets its text as typed."""
+    """Each command has a description and a hint, and only the named ones get ids of channels."""
     commands = {entry["command"]: entry for entry in manifest["features"]["slash_commands"]}
-    assert commands.keys() == set(COMMANDS)
     keys = {"description", "usage_hint", "should_escape"}
     missing = {name: keys - entry.keys() for name, entry in commands.items()}
     assert not any(missing.values()), f"manifest.yml lacks keys of slash commands: {missing}"
