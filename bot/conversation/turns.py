@@ -108,7 +108,8 @@ class TurnRow:
     credentials of the message, which are not stored; `words` is its typed text without them.
     `forgotten`: the message was forgotten while it waited, so its texts are not stored.
     `forgettings` are the ids of what the person forgot before, with an Undo that has not expired.
-    `tool_done` is what tools changed in an earlier attempt and the person was not shown.
+    `tool_done` is what tools changed in an earlier attempt and the person was not shown. `again`:
+    an earlier attempt has begun the turn. `unkept`: the turn is off the record, or withheld.
     """
 
     id: UUID
@@ -122,6 +123,8 @@ class TurnRow:
     forgotten: bool = False
     forgettings: tuple[UUID, ...] = ()
     tool_done: Mapping[str, Any] | None = None
+    again: bool = False
+    unkept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +223,8 @@ class Turns:
             forgotten=forgotten,
             forgettings=tuple(row["forgettings"]),
             tool_done=turn["tool_done"],
+            again=turn["again"],
+            unkept=turn["unkept"],
         )
         return turn_row, context
 
@@ -408,6 +413,7 @@ async def _insert(
         " left_out = excluded.left_out, model = NULL,"
         " off_record = turns.off_record OR (excluded.off_record AND turns.withheld_at IS NULL)"
         " RETURNING id, reply_ts, tool_done, xmax <> 0 AS again,"
+        " off_record OR withheld_at IS NOT NULL AS unkept,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
         (

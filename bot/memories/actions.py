@@ -22,6 +22,7 @@ from bot.conversation.history import (
 from bot.conversation.periods import Period, is_from_period
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences, ConversationKind
+from bot.slack.messages import Message
 from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.forgetting import (
@@ -45,7 +46,6 @@ from bot.views.time_forms import past_period
 from memory import (
     DM,
     PUBLIC,
-    Change,
     Embedder,
     KiokuMemoryError,
     Memory,
@@ -54,6 +54,7 @@ from memory import (
     SubjectTerms,
     Undo,
     UndoExpired,
+    changes_named,
     forget,
     list_memories,
     matching,
@@ -63,6 +64,7 @@ from memory import (
     recall_memories,
     search_words,
     similar_memories,
+    source_deleted,
     transaction_timeout,
     undo_changes,
     undo_forget,
@@ -214,21 +216,31 @@ class MemoryActions:
         return await self.forget(person, language, None)
 
     async def taken_back(
-        self, person: Person, changes: Sequence[Change], questions: Collection[UUID]
+        self,
+        message: Message,
+        changes: Sequence[UUID],
+        questions: Collection[UUID],
+        *,
+        again: bool,
     ) -> None:
-        """Undo what was stored of a message a moment ago; of what was new no trace is left.
+        """Undo what tools stored of a message; of what was new no trace is left.
 
-        `questions` are the ids of those that it alone left open.
+        `changes` and `questions` are ids: of the questions, those that it alone left open. A change
+        that cannot be undone is treated as if the message was deleted. Where it is answered
+        `again`, all else that comes from it is: an earlier attempt may have ended with it stored.
         """
+        person = message.person
+        entries = await changes_named(self.pool, person, changes)
+        new = [entry.reference for entry in entries if entry.before is None]
         try:
-            ids = [change.id for change in changes]
+            ids = [entry.id for entry in entries]
             undone = await undo_changes(self.pool, self.embedder, person, ids)
+            if again or len(undone) < len(ids):
+                place = message.channel_id, message.ts
+                await source_deleted(self.pool, self.embedder, person, *place)
+                new = [change.reference for change in undone if change.after is None]
         except KiokuMemoryError as problem:
             log.warning("changes could not be undone: %s", type(problem).__name__)
-        else:
-            if len(undone) < len(ids):
-                log.warning("%d change(s) could not be undone", len(ids) - len(undone))
-        new = [change.reference for change in changes if change.before is None]
         if new or questions:
             await forget(self.pool, person, new, questions=questions)
 

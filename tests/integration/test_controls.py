@@ -984,6 +984,57 @@ async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None
     assert app.turn(said)["tool_done"] is None
 
 
+REMEMBER: tuple[str, dict[str, Any]] = (
+    "memory_change",
+    {
+        "action": "create",
+        "evidence": "I love natto",
+        "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
+    },
+)
+
+
+async def reworded(app: App, said: Message, text: str) -> None:
+    """Let the author edit a message that has a turn."""
+    place = said.team_id, said.channel_id, said.ts, said.thread
+    await app.wiring.source_updates.reword(*place, question=text, words=text, changed_ts=LATER)
+
+
+async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
+    """ "Don't remember this" in the next attempt leaves no trace of what the last one stored."""
+    said = await interrupted(app, app.slack.place(), REMEMBER)
+    assert len(await app.memories(said.person)) == 1
+    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
+    await app.answering.drain(said.thread)
+    assert await app.memories(said.person) == []
+    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", said.user_id) == []
+
+
+async def test_what_a_tool_stored_before_the_message_was_off_the_record_goes(app: App) -> None:
+    """After an edit during a pause the next attempt takes back what the last one stored."""
+    said = await interrupted(app, app.slack.place(), REMEMBER)
+    await app.wiring.controls.pause(said.person)
+    await reworded(app, said, "I love natto a lot")
+    app.script("Done.")
+    await app.answering.drain(said.thread)
+    assert app.turn(said)["off_record"]
+    assert await app.memories(said.person) == []
+
+
+async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
+    """An answered message that is edited and not to be remembered leaves no memory."""
+    app.script_calls(REMEMBER)
+    said = await app.ask(app.slack.place(), "I love natto")
+    assert len(await app.memories(said.person)) == 1
+    edited = replace(said, text="I love natto. Don't remember this.", event_id="EvEdited")
+    await reworded(app, said, edited.text)
+    await app.wiring.inbox.reopen(edited, changed_ts=LATER)
+    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
+    await app.answering.drain(said.thread)
+    assert withheld(app, said)
+    assert await app.memories(said.person) == []
+
+
 @pytest.mark.parametrize("channel", ["dm", "private"])
 async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel: str) -> None:
     """After the message is deleted, a job shows the Undo; while it waits for its answer, not."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
+from bot.conversation.tool_done import ids_of
 from bot.conversation.turns import WORDS_LIMIT, TurnRow
 from bot.conversation.unformed import final_question
 from bot.locale import Language
@@ -161,11 +162,19 @@ class Toolbox:
         output = await controls.call(name, given)
         if controls.switched_off:
             memory.switch_off()
-            # Changes and questions that earlier tool calls made for this message are undone, too.
-            this = {(self.message.channel_id, self.message.ts)}
-            asked = [one.id for one in memory.questions if set(one.messages) == this]
-            await self.own.taken_back(self.message.person, memory.changes, asked)
+            await self.take_back()
         return output
+
+    async def take_back(self) -> None:
+        """Undo the changes and questions that tool calls made for this message, in any attempt."""
+        memory, _ = self._tools
+        this = {(self.message.channel_id, self.message.ts)}
+        asked = [one.id for one in memory.questions if set(one.messages) == this]
+        changes = [
+            *ids_of(self.turn_row.tool_done or {}, "changes"),
+            *(c.id for c in memory.changes),
+        ]
+        await self.own.taken_back(self.message, changes, asked, again=self.turn_row.again)
 
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
