@@ -10,6 +10,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
 from memory.model.schemas import thing
@@ -29,6 +30,39 @@ DEPENDENT_ROWS: Mapping[Table, LiteralString] = {
 QUESTION_MESSAGES: LiteralString = "COALESCE(messages, after->'sources')"
 """The messages that a question was asked because of: a JSON array of channel and ts."""
 _OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR "
+
+
+# Where values name the memories that they supersede, with the condition of the person's own rows.
+_SUPERSEDING: Sequence[tuple[LiteralString, LiteralString, LiteralString]] = (
+    ("store", "value", OF_PERSON),
+    ("memory_changes", "before", "team_id = %(team)s AND user_id = %(user)s"),
+    ("memory_changes", "after", "team_id = %(team)s AND user_id = %(user)s"),
+    ("memory_questions", "after", "team_id = %(team)s AND user_id = %(user)s"),
+)
+
+
+async def follow_move(
+    connection: AsyncConnection[DictRow], person: Person, key: str, origin: str, target: str
+) -> None:
+    """Name the new audience of a moved memory wherever another one supersedes it.
+
+    The ledger's values change with the rows: Undo compares them.
+    """
+    for table, value, own in _SUPERSEDING:
+        await connection.execute(
+            f"UPDATE {table} SET {value} = jsonb_set({value}, '{{supersedes}}', (SELECT jsonb_agg("
+            "CASE WHEN one @> %(was)s THEN one || %(now)s ELSE one END ORDER BY number)"
+            f" FROM jsonb_array_elements({value}->'supersedes')"
+            " WITH ORDINALITY AS entries (one, number)))"
+            f" WHERE {own} AND {value} ? 'supersedes'"
+            f" AND {value}->'supersedes' @> jsonb_build_array(%(was)s)",
+            {
+                **person.ids,
+                **person_range(person),
+                "was": Jsonb({"audience": origin, "key": key}),
+                "now": Jsonb({"audience": target}),
+            },
+        )
 
 
 async def earlier_keys(

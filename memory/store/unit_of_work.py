@@ -19,6 +19,7 @@ from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
+from memory.store.dependents import follow_move
 from memory.store.memories import EXAMPLE_SOURCE, Memory, RowKey
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
@@ -207,6 +208,10 @@ async def write_steps(
     done: list[Change] = []
     for batch in _batches(steps):
         done += await _write_batch(connection, batch, vectors)
+    for step in steps:
+        if step.moved_from is not None:
+            origin, target = step.moved_from.audience, step.namespace
+            await follow_move(connection, target.person, step.key, origin, target.audience)
     return done
 
 

@@ -412,6 +412,25 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
     assert memory.content["preference"] == 50
 
 
+async def test_what_is_superseded_stays_so_where_it_is_moved(ledger: Ledger) -> None:
+    """A superseded memory that is moved is not current again; each change can still be undone."""
+    public, mine = memory_view(ALICE.namespace(PUBLIC)), memory_view(OWN)
+    [wide] = (
+        await ledger.say("I love ramen", ts="1.0", content=food("ramen", 90), seen=public)
+    ).changes
+    [narrow] = (await ledger.say("Ramen is so-so", ts="2.0", content=food("ramen", 50))).changes
+    before = ledger.printed("store", "store_vectors")
+    moved = await move_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, "C1")
+    [current] = (await recall_memories(ledger.pool, ledger.embedder, mine, "?")).memories
+    assert (current.key, current.supersedes) == (narrow.key, (("C1", wide.key),))
+    await ledger.undo(moved.id)
+    assert ledger.printed("store", "store_vectors") == before
+    await move_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, "C1")
+    await ledger.undo(narrow.id)
+    [current] = (await recall_memories(ledger.pool, ledger.embedder, mine, "?")).memories
+    assert current.reference == f"C1/{wide.key}"
+
+
 async def test_said_twice_is_one_memory(ledger: Ledger) -> None:
     """A second message confirms, and is a second source; the same one read again does nothing."""
     liked = await ledger.like("ramen")
