@@ -130,6 +130,7 @@ from .postgres.database import (
     create_pool as create_pool,
     execute_statement as execute_statement,
     transaction_timeout as transaction_timeout,
+    writes_noted as writes_noted,
     is_unavailable as is_unavailable,
     person_transaction as person_transaction,
     transaction as transaction,

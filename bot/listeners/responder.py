@@ -25,7 +25,7 @@ from bot.views.blocks import Block, Payload, ephemeral_payload
 from bot.views.home_list import ListPosition, position_of
 from bot.views.modal_triggers import in_home
 from bot.views.views import SlackView, blocks_up_to_click, sentence_view
-from memory import OutcomeUnknown, Person, transaction_timeout
+from memory import OutcomeUnknown, Person, transaction_timeout, writes_noted
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +47,15 @@ def person_of(body: Mapping[str, Any]) -> Person:
     return Person(installation_team(body), str(user or ""))
 
 
-def _sentence_key(error: Exception) -> str:
-    """Return the key of the sentence that reports a failure to the person."""
-    if isinstance(error, OutcomeUnknown):
-        return "command_uncertain"
-    return "command_failed" if isinstance(error, OperationalError) else "command_broke"
+def _sentence_key(error: Exception, written: Sequence[str]) -> str:
+    """Return the key of the sentence that reports a failure to the person.
+
+    After a committed write, `written`, it does not say that nothing was changed.
+    """
+    if not isinstance(error, OperationalError):
+        return "command_broke"
+    uncertain = written or isinstance(error, OutcomeUnknown)
+    return "command_uncertain" if uncertain else "command_failed"
 
 
 def _log_failure(what: str, error: Exception) -> None:
@@ -129,11 +133,12 @@ class Responder:
             person = person_of(body)
             language = await self._profiles.language(person)
             try:
-                with transaction_timeout(_DATABASE_SECONDS):
+                with transaction_timeout(_DATABASE_SECONDS), writes_noted() as written:
                     view = await work(person, language)
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("what a modal asked for was not carried out", error)
-                view = sentence_view(language, "memory_title", say(language, _sentence_key(error)))
+                sentence = say(language, _sentence_key(error, written))
+                view = sentence_view(language, "memory_title", sentence)
             if in_home(body):
                 await self._home_publisher.in_use(person)
             if view is None:
@@ -152,7 +157,11 @@ class Responder:
             await self._show_home(body, position)
 
     async def _show_home(
-        self, body: Mapping[str, Any], position: ListPosition, banner: Sequence[Block] = ()
+        self,
+        body: Mapping[str, Any],
+        position: ListPosition,
+        banner: Sequence[Block] = (),
+        written: Sequence[str] = (),
     ) -> None:
         person = person_of(body)
         below = blocks_up_to_click(body)
@@ -162,9 +171,11 @@ class Responder:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a Home could not be shown", error)
             language = await self._profiles.language(person)
-            failure = ephemeral_payload(say(language, _sentence_key(error)))
+            failure = ephemeral_payload(say(language, _sentence_key(error, written)))
+            # What the click has done is said above a page that does not show it yet.
+            shown = {"blocks": list(banner)} if banner else failure
             try:
-                await self._home_publisher.show_banner(person, body["view"], failure, below)
+                await self._home_publisher.show_banner(person, body["view"], shown, below)
             except SLACK_FAULTS as fault_of_slack:
                 log.warning("a Home could not be updated: %s", fault(fault_of_slack))
 
@@ -199,16 +210,16 @@ class Responder:
         person = person_of(body)
         language = await self._profiles.language(person)
         try:
-            with transaction_timeout(_DATABASE_SECONDS):
+            with transaction_timeout(_DATABASE_SECONDS), writes_noted() as written:
                 payload = await work(person, language)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             _log_failure("a command or click was not carried out", error)
-            payload = ephemeral_payload(say(language, _sentence_key(error)))
+            payload = ephemeral_payload(say(language, _sentence_key(error, written)))
             replace = False
         stays = bool(payload and payload.pop("stays", False))
         if in_home(body):
             banner = payload["blocks"] if payload else ()
-            await self._show_home(body, position_of(body["view"]), banner)
+            await self._show_home(body, position_of(body["view"]), banner, written)
             return
         if payload is None:
             return

@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import pytest
+from psycopg import AsyncConnection
 from slack_sdk.errors import SlackApiError
 
 from bot.home.publisher import PUBLISH
@@ -729,6 +730,27 @@ async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
     # What was said is no part of the page: the next one is without it.
     await visit.click(HOME_KIND_ACTION, value=ALL_KINDS)
     assert say("en", "command_broke") not in await visit.text()
+
+
+async def test_what_a_click_has_done_is_said_where_the_page_cannot_be_made(visit: Visit) -> None:
+    """A click that was carried out is not said to have changed nothing."""
+    await visit.open()
+    async with locked(visit, "store"):
+        view = await visit.click(HOME_PAUSE_ACTION, value="hour")
+        assert say("en", "command_uncertain") in json.dumps(view, ensure_ascii=False)
+    await visit.some_work()
+    assert "Memory is paused until" in await visit.text()
+    async with locked(visit, "store"):
+        view = await visit.click(RESUME_ACTION)
+        assert say("en", "resumed") in json.dumps(view, ensure_ascii=False)
+
+
+@asynccontextmanager
+async def locked(visit: Visit, table: LiteralString) -> AsyncIterator[None]:
+    """Let whoever reads a table wait, until they give up."""
+    async with await AsyncConnection.connect(visit.app.database) as owner:
+        await owner.execute(f"LOCK TABLE {table}")
+        yield
 
 
 async def test_opened_anew(visit: Visit) -> None:
