@@ -301,7 +301,9 @@ async def execute_statement(
     whose plan does not depend on their parameters. Text parameters have no type of their own:
     where the statement does not tell it, as in ``SELECT %s``, it needs a cast.
     Raises as `transaction` does. If the connection is lost meanwhile it raises `OutcomeUnknown`,
-    but `psycopg.OperationalError` for a read, which may be executed again.
+    but `psycopg.OperationalError` for a read, which may be executed again. A SELECT of a function
+    that writes counts as a read, so such a function must be safe to repeat: those of the upkeep and
+    of purging delete or end what is due.
     """
     wait = _patience.get() if wait is None else wait
     loop = asyncio.get_running_loop()
