@@ -183,10 +183,10 @@ def _content(
     schema = next((one for one in schemas if one.__name__ == kind), None)
     if schema is None:
         return "unknown_kind"
-    if any(map(holds_secret, texts(content))):
-        return "secret"
     if hides and level(kind, content) == 0:
-        # It only hides a wider memory: its content is a level of 0.
+        # It only hides a wider memory: its content is a level of 0, which `validated` refuses.
+        if any(map(holds_secret, texts(content))):
+            return "secret"
         try:
             return schema.model_validate(clean_content(content)).model_dump(mode="json")
         except ValueError:
@@ -285,7 +285,7 @@ def _read_lines(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -
                         "permalink": None,
                         "channel": None,
                         "ts": None,
-                        "evidence": fact,
+                        "evidence": content["fact"],
                     }
                 ],
                 "confirmed_at": now.isoformat(),

@@ -179,6 +179,15 @@ BAD: dict[str, dict[str, Any]] = {
     "a field nobody knows": {"memories": [{"content": {"fact": "x y z", "prefix": "chat"}}]},
     "no content": {"memories": [{"content": None}]},
     "a secret": {"memories": [{"content": {"fact": "my key is sk-proj-abcdefghijklmnop123456"}}]},
+    "a secret that hides a memory": {
+        "memories": [
+            {
+                "kind": "UserFoodPreference",
+                "content": {"food_name": "sk-proj-abcdefghijklmnop123456", "preference": 0},
+                "supersedes": [{"audience": "public", "key": "k-3"}],
+            }
+        ]
+    },
     "a date that is none": {"memories": [{"created_at": "yesterday"}]},
     "what has ended": {"memories": [{"expires_at": "2020-01-01T00:00:00+00:00"}]},
 }
