@@ -26,6 +26,7 @@ from tests.collector import TRUE_NAMES, Collector
 from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
 from tests.e2e.messages import Human, error_sentences
 from tests.e2e.test_changes_shown import PersonScreen
+from tests.e2e.test_ends import session
 from tests.e2e.test_offboarding import left_of
 from tests.e2e.world import World
 
@@ -327,6 +328,31 @@ def _home(world: World, human: Human, after: str = "") -> dict[str, Any] | None:
     """Return a person's Home, if it is another one than that of this hash."""
     view = world.playground(f"home?as={human.id}")["view"]
     return dict(view) if view and view["hash"] != after else None
+
+
+@pytest.mark.failed_calls("chat.startStream: feature_disabled", because="no stream ends it")
+def test_the_session_of_the_last_answer_is_ended(aws: Aws) -> None:
+    """A status call that is still under way when no work is left is waited for, and ended."""
+    world = aws.world
+    world.ask(world.human(), "hello")  # cold starts are another matter
+    aws.quiet()
+    # An answer waits two seconds for the call, and so does the end of the work.
+    world.slack_fault("agents.sessions.setStatus", delay_ms=3_500)
+    world.slack_fault("chat.startStream", error="feature_disabled")
+    said = world.say(world.human(), "hello")
+    world.reply(said)
+    aws.quiet()
+
+    def carried_out() -> bool:
+        calls = world.calls("agents.sessions.setStatus")
+        mine = [one for one in calls if one["args"]["thread_ts"] == said.ts]
+        return [one["args"]["status"] for one in mine if one["executed"]] == [
+            "processing",
+            "active",
+        ]
+
+    world.until(carried_out, "both calls")
+    assert session(world, said) == "active"
 
 
 def test_modals_are_opened_by_the_front(aws: Aws) -> None:
