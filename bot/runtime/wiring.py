@@ -35,7 +35,7 @@ from bot.notices.prompt_reviews import PromptReviews
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
-from bot.pipeline.reply import Replier
+from bot.pipeline.reply import ANSWER_SECONDS, Replier
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.tools.toolbox import open_tools
@@ -55,9 +55,12 @@ from memory import Embedder, load_schemas
 
 
 class Application:
-    """The objects that a receiver and a worker use. Creating them starts no task and no request."""
+    """The objects that a receiver and a worker use. Creating them starts no task and no request.
 
-    def __init__(self, connections: Connections) -> None:
+    After `answer_seconds` an answer of the model ends where it is.
+    """
+
+    def __init__(self, connections: Connections, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self.connections = connections
         settings, pool, slack = connections.settings, connections.pool, connections.slack
         schemas = load_schemas(settings.schemas)
@@ -234,6 +237,7 @@ class Application:
                 may_search=self.policies.web_search,
                 spend=self.quotas.spend,
                 link_hosts=settings.link_hosts,
+                answer_seconds=answer_seconds,
             ),
             attachments=Attachments(slack, files, enabled=settings.read_files),
             hints=self.modals.audiences.hints,

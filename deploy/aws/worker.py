@@ -23,6 +23,7 @@ from bot.listeners.app import DEPARTURES
 from bot.listeners.malformed import MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault
+from bot.pipeline.reply import ANSWER_SECONDS
 from bot.pipeline.turn import create_turn
 from bot.queue.draining import drain
 from bot.runtime.ask import AskHandler, answer_call
@@ -51,6 +52,9 @@ POOL_SIZE = 8
 # What is left at the end for handing work back, leaving a schedule and closing connections.
 _RESERVE_SECONDS = 20.0
 _ANSWER_SECONDS = 60.0
+# Of the time for work. An answer that is still being written at its end is begun again by the next
+# invocation, so one that is begun first has to end before.
+_MODEL_SHARE = 0.8
 _SOONEST = timedelta(minutes=1)
 # Slack sends an event this long after the app was removed at most; times of events are whole.
 _LATE_SECONDS = 60.0
@@ -108,7 +112,7 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
     if not needs_database(envelope):
         return {"statusCode": 200, "body": ""}
     answer: dict[str, Any] = {"statusCode": 200, "body": ""}
-    async with _opened(envelope) as wiring:
+    async with _opened(envelope, until) as wiring:
         if envelope["kind"] == "slack":
             await _dispatch(wiring, envelope)
         elif envelope["kind"] == "ask":
@@ -123,7 +127,7 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
+async def _opened(envelope: Envelope, until: float) -> AsyncIterator[Application]:
     known = await asyncio.to_thread(_known)
     async with told_while_waking(known.settings, envelope) as awake:
         opening = connected(
@@ -137,7 +141,10 @@ async def _opened(envelope: Envelope) -> AsyncIterator[Application]:
             awake()
             if connections.installation is not None and connections.installation.bot_token:
                 known.installation = connections.installation
-            wiring = Application(connections)
+            left = until - asyncio.get_running_loop().time()
+            wiring = Application(
+                connections, answer_seconds=min(ANSWER_SECONDS, left * _MODEL_SHARE)
+            )
             await wiring.queue.open()
             try:
                 yield wiring

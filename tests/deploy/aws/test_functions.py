@@ -23,7 +23,7 @@ from bot.views.modal_triggers import ADD_ACTION
 from memory import EmbeddedPostgres
 from playground.http_delivery import sign
 from tests.collector import TRUE_NAMES, Collector
-from tests.deploy.aws.conftest import API_TOKEN, Aws, asleep
+from tests.deploy.aws.conftest import API_TOKEN, WORKER_SECONDS, Aws, asleep
 from tests.e2e.messages import Human, error_sentences
 from tests.e2e.test_changes_shown import PersonScreen
 from tests.e2e.test_ends import session
@@ -221,6 +221,25 @@ def test_a_worker_killed_by_its_time_limit(aws: Aws, step: str) -> None:
     assert len(world.answers(said)) == 1
     assert len(world.memories(ann)) == 1
     aws.let_go()
+
+
+def test_an_answer_that_does_not_end_is_cut_before_the_work_ends(aws: Aws) -> None:
+    """A model that writes on and on is not asked again by one invocation after the other."""
+    world = aws.world
+    ann = world.human()
+    world.ask(ann, "hello")  # cold starts are another matter
+    aws.quiet()
+    world.script("Once upon a time there was a person who liked ramen. " * 40)
+    world.pace(first_token_ms=0, token_ms=400, chunk_chars=4)
+    aws.worker.seconds = 30.0  # of which twenty are kept for the end
+    try:
+        said = world.say(ann, "Tell me a story")
+        reply = world.reply(said, 25)
+        aws.quiet()
+    finally:
+        aws.worker.seconds = WORKER_SECONDS
+    assert say("en", "cut_slow") in reply.text
+    assert [row["attempts"] for row in world.inbox(said)] == [1]
 
 
 def post(aws: Aws, body: bytes) -> int:
