@@ -17,6 +17,7 @@ from memory import (
     ChangedSince,
     ChangeGone,
     Embedder,
+    Forgotten,
     FormationResult,
     InvalidContent,
     MemoryView,
@@ -24,7 +25,7 @@ from memory import (
     Person,
     PersonMessage,
     Pool,
-    Undo,
+    Question,
     add_memory,
     answer_question,
     edit_memory,
@@ -45,6 +46,7 @@ from memory import (
     undo_forget,
 )
 from memory.formation.evidence import TypedMessage
+from memory.formation.questions import QuestionAnswer
 from memory.formation.user_store import UserStore
 from memory.model.schemas import UserFact, UserFoodPreference
 from tests.conftest import owner_rows, printed
@@ -53,6 +55,7 @@ from tests.integration.scripted_model import ScriptedModel
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
 OWN = ALICE.namespace(DM)
+WIDE = memory_view(ALICE.namespace(PUBLIC))
 TABLES = ("store", "store_vectors", "memory_changes", "memory_questions", "memory_expiries")
 COMMAND = {"kind": "command", "channel": "D1", "ts": "900.1", "permalink": None, "evidence": ""}
 
@@ -71,41 +74,80 @@ class Ledger:
         """Return all rows of these tables as PostgreSQL prints them; a vector's own dates apart."""
         return printed(self.database, *(tables or TABLES), vector_dates=False)
 
+    async def run(self, text: str, ts: str, seen: MemoryView | None = None) -> UserStore:
+        """Let a run begin that reads one message."""
+        said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
+        return await UserStore.load(
+            self.pool,
+            self.embedder,
+            seen or memory_view(OWN),
+            said,
+            schemas=[UserFoodPreference, UserFact],
+        )
+
     async def say(
         self,
         text: str,
         *,
         ts: str,
         content: dict[str, Any] | None,
-        kind: str = "UserFoodPreference",
         key: str = "new",
         seen: MemoryView | None = None,
-        at: Namespace | None = None,
     ) -> FormationResult:
         """Let a model write `content` (None: remove) because of `text`."""
-        seen = seen or memory_view(OWN)
-        said = [TypedMessage(PersonMessage(text=text, channel="D1", ts=ts))]
-        store = await UserStore.load(
-            self.pool, self.embedder, seen, said, schemas=[UserFoodPreference, UserFact]
-        )
-        parts = (at or seen.own).parts
+        store = await self.run(text, ts, seen)
+        parts = (seen or memory_view(OWN)).own.parts
         if content is None:
             await store.adelete(parts, key)
         else:
-            value = {"kind": kind, "content": {**content, "evidence": text}}
+            value = {"kind": "UserFoodPreference", "content": {**content, "evidence": text}}
             await store.aput(parts, key, value)
         await store.judge(None)
         return await store.commit(at=datetime.now(UTC))
 
+    async def change(self, text: str, **more: Any) -> Change:
+        """Let a model write as in `say`; return the one change."""
+        [change] = (await self.say(text, **more)).changes
+        return change
+
     async def like(self, name: str, *, ts: str = "1.0", level: int = 80) -> Change:
         """Remember a food of which the person says that they love it."""
-        formed = await self.say(f"I love {name}", ts=ts, content=food(name, level))
-        [change] = formed.changes
-        return change
+        return await self.change(f"I love {name}", ts=ts, content=food(name, level))
 
     async def undo(self, change_id: UUID) -> None:
         """Take a change back."""
         await undo_change(self.pool, self.embedder, ALICE, change_id)
+
+    async def edit(self, reference: str, content: dict[str, Any], **more: Any) -> Change:
+        """Let the person edit a memory by a command."""
+        return await edit_memory(
+            self.pool, self.embedder, ALICE, reference, content, COMMAND, **more
+        )
+
+    async def move(self, reference: str, audience: str) -> Change:
+        """Let the person move a memory."""
+        return await move_memory(self.pool, self.embedder, ALICE, reference, audience)
+
+    async def add(self, kind: str, content: dict[str, Any], namespace: Namespace = OWN) -> Change:
+        """Let a person add a memory by a command."""
+        return await add_memory(self.pool, self.embedder, namespace, kind, content, COMMAND)
+
+    async def answer(self, question: Question, answer: QuestionAnswer) -> list[Change]:
+        """Let the person answer a question."""
+        return await answer_question(self.pool, self.embedder, ALICE, question.id, answer)
+
+    async def bring_back(self, forgotten: Forgotten) -> None:
+        """Take a forgetting back."""
+        assert forgotten.undo is not None
+        await undo_forget(self.pool, ALICE, forgotten.undo)
+
+    async def is_forgotten(self, reference: str, word: str) -> None:
+        """Forget a memory: no table has the word any more, and Undo brings back every byte."""
+        before = self.printed()
+        forgotten = await forget(self.pool, ALICE, [reference])
+        assert word not in str(self.printed())
+        await self.bring_back(forgotten)
+        assert self.printed() == before
 
 
 @pytest.fixture
@@ -123,10 +165,8 @@ async def test_every_writer_enters_what_it_did(ledger: Ledger) -> None:
     """Formation, edits, moves and undo each leave one entry, newest first, with whole values."""
     liked = await ledger.like("soba")
     again = (await ledger.say("I love soba", ts="2.0", content=food("soba"), key=liked.key)).changes
-    edited = await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, liked.reference, food("soba", 90), COMMAND
-    )
-    moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
+    edited = await ledger.edit(liked.reference, food("soba", 90))
+    moved = await ledger.move(liked.reference, PUBLIC)
     await ledger.undo(moved.id)
     gone = (await ledger.say("I hate soba", ts="3.0", content=None, key=liked.key)).changes
     entries = await history(ledger.pool, ALICE)
@@ -159,27 +199,21 @@ async def test_undo_restores_the_exact_bytes(ledger: Ledger, what: str) -> None:
         case "remember":
             change = await ledger.like("soba", ts="2.0")
         case "update":
-            [change] = (
-                await ledger.say(
-                    "I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key
-                )
-            ).changes
+            change = await ledger.change(
+                "I love spicy ramen", ts="2.0", content=food("spicy ramen"), key=liked.key
+            )
         case "confirm":
-            [change] = (
-                await ledger.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
-            ).changes
+            change = await ledger.change(
+                "I love ramen", ts="2.0", content=food("ramen"), key=liked.key
+            )
             assert change.action == "confirmed"
         case "remove":
-            [change] = (
-                await ledger.say("I hate ramen", ts="2.0", content=None, key=liked.key)
-            ).changes
+            change = await ledger.change("I hate ramen", ts="2.0", content=None, key=liked.key)
         case "edit":
             content = food("ramen", 5, description="miso")
-            change = await edit_memory(
-                ledger.pool, ledger.embedder, ALICE, liked.reference, content, COMMAND
-            )
+            change = await ledger.edit(liked.reference, content)
         case _:
-            change = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
+            change = await ledger.move(liked.reference, PUBLIC)
     assert ledger.printed("store", "store_vectors", "memory_expiries") != before
     entry = await undo_change(ledger.pool, ledger.embedder, ALICE, change.id)
     assert ledger.printed("store", "store_vectors", "memory_expiries") == before
@@ -197,12 +231,12 @@ async def test_undo_restores_the_exact_bytes(ledger: Ledger, what: str) -> None:
 async def test_undo_needs_no_embedding(ledger: Ledger, model: ScriptedModel) -> None:
     """The vector comes from the ledger; only where a new model took it away it is made anew."""
     liked = await ledger.like("ramen")
-    [change] = (await ledger.say("I hate ramen", ts="2.0", content=None, key=liked.key)).changes
+    change = await ledger.change("I hate ramen", ts="2.0", content=None, key=liked.key)
     vectors = ledger.printed("store_vectors")
     model.embeddings_status = 500
     await ledger.undo(change.id)
     model.embeddings_status = 200
-    [change] = (await ledger.say("I hate ramen", ts="3.0", content=None, key=liked.key)).changes
+    change = await ledger.change("I hate ramen", ts="3.0", content=None, key=liked.key)
     ledger.rows("UPDATE memory_changes SET vector = NULL")
     await ledger.undo(change.id)
     assert ledger.printed("store_vectors") != vectors
@@ -211,9 +245,7 @@ async def test_undo_needs_no_embedding(ledger: Ledger, model: ScriptedModel) -> 
 async def test_a_change_is_not_undone_over_a_newer_one(ledger: Ledger) -> None:
     """A change that is not the newest of its memory is not undone over the newer one."""
     liked = await ledger.like("ramen")
-    await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
-    )
+    await ledger.edit(liked.reference, food("ramen", 9))
     before = ledger.printed()
     with pytest.raises(ChangedSince):
         await ledger.undo(liked.id)
@@ -237,21 +269,15 @@ async def test_forgetting_takes_the_ledger_along(ledger: Ledger) -> None:
     """Forgotten means no trace in ledger and questions, and Undo brings back every byte."""
     liked = await ledger.like("ramen")
     other = await ledger.like("soba", ts="5.0")
-    await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
-    )
+    await ledger.edit(liked.reference, food("ramen", 9))
     await ask_to_replace(ledger, liked.key)
-    before = ledger.printed()
-    assert len(before["memory_questions"]) == 1
-    forgotten = await forget(ledger.pool, ALICE, [liked.reference])
-    assert "ramen" not in str(ledger.printed())
+    await ledger.is_forgotten(liked.reference, "ramen")
+    assert len(ledger.printed()["memory_questions"]) == 1
+    await forget(ledger.pool, ALICE, [liked.reference])
     assert [e.key for e in await history(ledger.pool, ALICE)] == [other.key]
     assert await open_questions(ledger.pool, ALICE) == []
     with pytest.raises(ChangeGone):
         await ledger.undo(liked.id)
-    assert isinstance(forgotten.undo, Undo)
-    await undo_forget(ledger.pool, ALICE, forgotten.undo)
-    assert ledger.printed() == before
 
 
 async def test_what_the_ledger_alone_knows_can_be_forgotten(ledger: Ledger) -> None:
@@ -264,8 +290,7 @@ async def test_what_the_ledger_alone_knows_can_be_forgotten(ledger: Ledger) -> N
     assert ledger.printed("memory_changes") == {"memory_changes": []}
     receipts = ledger.rows("SELECT ts FROM forgotten_sources ORDER BY ts")
     assert [r["ts"] for r in receipts] == ["1.0"]
-    assert forgotten.undo is not None
-    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    await ledger.bring_back(forgotten)
     assert ledger.printed() == before
 
 
@@ -277,8 +302,7 @@ async def test_a_message_whose_memory_was_forgotten_is_not_formed_again(ledger: 
     assert (again.changes, [one.reason for one in again.refused]) == ((), ["deleted_meanwhile"])
     assert ledger.printed("store") == {"store": []}
     assert await ledger.like("soba", ts="2.0")
-    assert forgotten.undo is not None
-    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    await ledger.bring_back(forgotten)
     text = "I love ramen, with pork"
     told = food("ramen", description="with pork")
     assert (await ledger.say(text, ts="1.0", content=told)).changes
@@ -286,16 +310,13 @@ async def test_a_message_whose_memory_was_forgotten_is_not_formed_again(ledger: 
 
 async def test_a_message_that_is_being_formed_can_be_forgotten(ledger: Ledger) -> None:
     """A run of a message that the application's texts name as forgotten stores nothing."""
-    said = [TypedMessage(PersonMessage(text="I love ramen", channel="D1", ts="1.0"))]
-    store = await UserStore.load(
-        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
-    )
+    store = await ledger.run("I love ramen", ts="1.0")
     content = food("ramen", evidence="I love ramen")
     await store.aput(OWN.parts, "new", {"kind": "UserFoodPreference", "content": content})
     await store.judge(None)
 
     async def blank_texts(*_: object) -> list[dict[str, Any]]:
-        return [{"text": said[0].text, "places": [["D1", "1.0"]]}]
+        return [{"text": "I love ramen", "places": [["D1", "1.0"]]}]
 
     await forget(ledger.pool, ALICE, None, blank_texts=blank_texts)
     formed = await store.commit(at=datetime.now(UTC))
@@ -308,15 +329,7 @@ async def test_forgetting_everything_takes_all(ledger: Ledger) -> None:
     liked = await ledger.like("ramen")
     await ledger.like("soba", ts="2.0")
     await ask_to_replace(ledger, liked.key)
-    theirs = {"kind": "UserFact", "fact": "I play go"}
-    await add_memory(
-        ledger.pool,
-        ledger.embedder,
-        BOB.namespace(DM),
-        "UserFact",
-        {"fact": theirs["fact"]},
-        COMMAND,
-    )
+    await ledger.add("UserFact", {"fact": "I play go"}, BOB.namespace(DM))
     await forget(ledger.pool, ALICE, None)
     left = ledger.printed()
     assert [len(left[t]) for t in TABLES] == [1, 1, 1, 0, 0]
@@ -337,34 +350,23 @@ async def test_edits_are_validated(ledger: Ledger) -> None:
         ({"food_name": "my password is hunter22"}, {"food_name": "secret"}),
     ):
         with pytest.raises(InvalidContent) as refused:
-            await edit_memory(
-                ledger.pool, ledger.embedder, ALICE, liked.reference, content, COMMAND
-            )
+            await ledger.edit(liked.reference, content)
         assert refused.value.codes == codes
     with pytest.raises(InvalidContent):
-        await add_memory(ledger.pool, ledger.embedder, OWN, "Nope", {"x": "y"}, COMMAND)
+        await ledger.add("Nope", {"x": "y"})
     assert ledger.printed() == before
     for reference in ("dm/none", "no audience/x", "", liked.reference + "x"):
         with pytest.raises(ChangeGone):
-            await edit_memory(ledger.pool, ledger.embedder, ALICE, reference, food("x"), COMMAND)
+            await ledger.edit(reference, food("x"))
 
 
 async def test_adding_a_known_memory_updates_it(ledger: Ledger) -> None:
     """Adding the same thing again updates the one memory; other kinds stay apart."""
     liked = await ledger.like("Ramen")
-    added = await add_memory(
-        ledger.pool,
-        ledger.embedder,
-        OWN,
-        "UserFoodPreference",
-        {"food_name": "ramen", "description": "miso"},
-        COMMAND,
-    )
+    added = await ledger.add("UserFoodPreference", {"food_name": "ramen", "description": "miso"})
     assert (added.key, added.action) == (liked.key, "updated")
     assert added.after == food("ramen", description="miso")
-    other = await add_memory(
-        ledger.pool, ledger.embedder, OWN, "UserFact", {"fact": "ramen"}, COMMAND
-    )
+    other = await ledger.add("UserFact", {"fact": "ramen"})
     assert other.action == "remembered"
     assert len(await list_memories(ledger.pool, ALICE)) == 2
 
@@ -376,39 +378,33 @@ async def test_moving_a_memory_changes_only_its_audience(ledger: Ledger) -> None
     """
     liked = await ledger.like("ramen")
     before = ledger.rows("SELECT key, value::text, created_at, updated_at FROM store")
-    channel = memory_view(ALICE.namespace(PUBLIC))
-    assert not (await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories
-    moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, PUBLIC)
+    assert not (await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories
+    moved = await ledger.move(liked.reference, PUBLIC)
     assert moved.reference == f"public/{liked.key}"
     [entry, _] = await history(ledger.pool, ALICE)
     assert entry.moved_from == OWN
     assert ledger.rows("SELECT key, value::text, created_at, updated_at FROM store") == before
-    assert len((await recall_memories(ledger.pool, ledger.embedder, channel, "?")).memories) == 1
+    assert len((await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories) == 1
     assert len(ledger.printed("store_vectors")["store_vectors"]) == 1
     for reference in (moved.reference, liked.reference):
         with pytest.raises(ChangedSince):
-            await move_memory(ledger.pool, ledger.embedder, ALICE, reference, PUBLIC)
-    narrowed = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, "C1")
+            await ledger.move(reference, PUBLIC)
+    narrowed = await ledger.move(liked.reference, "C1")
     assert narrowed.reference == f"C1/{liked.key}"
-    edited = await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, moved.reference, food("soba"), COMMAND
-    )
+    edited = await ledger.edit(moved.reference, food("soba"))
     assert edited.reference == narrowed.reference
 
 
 async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -> None:
     """Where the thing is known, it is not moved there; a correction can be made public."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    [wide] = (
-        await ledger.say("I love ramen", ts="1.0", content=food("ramen", 90), seen=public)
-    ).changes
-    [narrow] = (await ledger.say("Ramen is so-so", ts="2.0", content=food("Ramen", 50))).changes
+    wide = await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
+    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("Ramen", 50))
     before = ledger.printed()
     with pytest.raises(ChangedSince):
-        await move_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, DM)
+        await ledger.move(wide.reference, DM)
     assert ledger.printed() == before
-    await move_memory(ledger.pool, ledger.embedder, ALICE, narrow.reference, PUBLIC)
-    [memory] = (await recall_memories(ledger.pool, ledger.embedder, public, "?")).memories
+    await ledger.move(narrow.reference, PUBLIC)
+    [memory] = (await recall_memories(ledger.pool, ledger.embedder, WIDE, "?")).memories
     assert memory.content["preference"] == 50
 
 
@@ -448,25 +444,14 @@ async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
     """What the person edits during a run stays; what the run found is stored or asked."""
     liked = await ledger.like("ramen")
     [shown] = await list_memories(ledger.pool, ALICE)
-    said = [TypedMessage(PersonMessage(text="I love ramen with miso", channel="D1", ts="2.0"))]
-    store = await UserStore.load(
-        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
-    )
+    store = await ledger.run("I love ramen with miso", ts="2.0")
     value = {"food_name": "ramen", "preference": 80, "description": "with miso"}
     value["evidence"] = "I love ramen with miso"
     await store.aput(OWN.parts, liked.key, {"kind": "UserFoodPreference", "content": value})
     await store.judge(None)
     formed, _ = await asyncio.gather(
         store.commit(at=datetime.now(UTC)),
-        edit_memory(
-            ledger.pool,
-            ledger.embedder,
-            ALICE,
-            liked.reference,
-            food("ramen", 95),
-            COMMAND,
-            seen=shown.updated_at,
-        ),
+        ledger.edit(liked.reference, food("ramen", 95), seen=shown.updated_at),
     )
     [memory] = await list_memories(ledger.pool, ALICE)
     assert memory.content["preference"] == 95
@@ -478,15 +463,7 @@ async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
         assert question.after is not None
         assert question.after["content"]["description"] == "with miso"
     with pytest.raises(ChangedSince):
-        await edit_memory(
-            ledger.pool,
-            ledger.embedder,
-            ALICE,
-            liked.reference,
-            food("ramen", 5),
-            COMMAND,
-            seen=datetime.now(UTC),
-        )
+        await ledger.edit(liked.reference, food("ramen", 5), seen=datetime.now(UTC))
 
 
 async def ask_to_replace(ledger: Ledger, key: str, *messages: str) -> None:
@@ -512,7 +489,7 @@ async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: An
     liked = await ledger.like("ramen")
     await ask_to_replace(ledger, liked.key)
     [question] = await open_questions(ledger.pool, ALICE)
-    changes = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+    changes = await ledger.answer(question, answer)
     names = {m.content["food_name"]: m for m in await list_memories(ledger.pool, ALICE)}
     assert set(names) == {"yes": {"udon"}, "no": {"ramen"}, "both": {"ramen", "udon"}}[answer]
     assert len(changes) == (answer != "no")
@@ -520,40 +497,29 @@ async def test_a_replacement_is_the_persons_to_decide(ledger: Ledger, answer: An
         places = [ts for _, ts in names["udon"].source_messages]
         assert places == (["1.0", "7.0"] if answer == "yes" else ["7.0"])
     with pytest.raises(ChangeGone):
-        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+        await ledger.answer(question, answer)
 
 
 async def test_a_question_about_what_changed_since(ledger: Ledger) -> None:
-    """A yes to a question about what the memory says no longer changes nothing, and ends it."""
+    """A question about what a memory no longer says is shown only if the change is undone.
+
+    A yes to it changes nothing, and ends it.
+    """
     liked = await ledger.like("ramen")
     await ask_to_replace(ledger, liked.key)
+    change = await ledger.edit(liked.reference, food("ramen", 9))
+    assert await open_questions(ledger.pool, ALICE) == []
+    await ledger.undo(change.id)
     [question] = await open_questions(ledger.pool, ALICE)
-    await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
-    )
-    assert await open_questions(ledger.pool, ALICE) == []
-    with pytest.raises(ChangedSince):
-        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
-    with pytest.raises(ChangeGone):
-        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
-
-
-async def test_a_question_comes_back_with_what_it_is_about(ledger: Ledger) -> None:
-    """While the memory says something else the question is not shown; after an Undo it is."""
-    liked = await ledger.like("ramen")
-    await ask_to_replace(ledger, liked.key)
-    change = await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, liked.reference, food("ramen", 9), COMMAND
-    )
-    assert await open_questions(ledger.pool, ALICE) == []
-    await undo_change(ledger.pool, ledger.embedder, ALICE, change.id)
-    assert len(await open_questions(ledger.pool, ALICE)) == 1
+    await ledger.edit(liked.reference, food("ramen", 9))
+    for error in (ChangedSince, ChangeGone):
+        with pytest.raises(error):
+            await ledger.answer(question, "yes")
 
 
 async def changed_privately(ledger: Ledger, *, ends: bool) -> FormationResult:
     """Remember something publicly; change it, or end it, in a direct message."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=WIDE)
     text = "I hate soba" if ends else "I love soba a lot"
     return await ledger.say(text, ts="2.0", content=food("soba", 0 if ends else 95))
 
@@ -572,7 +538,7 @@ async def test_a_change_made_privately_can_be_applied_to_the_public_memory(
     listed = await list_memories(ledger.pool, ALICE)
     assert [m.content["preference"] for m in listed] == ([40] if ends else [95, 40])
     before = ledger.printed("store", "store_vectors")
-    done = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+    done = await ledger.answer(question, "yes")
     assert [(one.namespace.audience, one.action) for one in done] == [
         (DM, "removed"),
         (PUBLIC, "removed" if ends else "updated"),
@@ -593,12 +559,10 @@ async def test_a_private_memory_that_changed_since_is_not_applied_to_the_public_
     """A yes to a question that quotes what the private memory no longer says changes nothing."""
     formed = await changed_privately(ledger, ends=ends)
     [change], [question] = formed.changes, formed.questions
-    await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, change.reference, food("soba", 60), COMMAND
-    )
+    await ledger.edit(change.reference, food("soba", 60))
     before = ledger.printed("store", "store_vectors", "memory_changes")
     with pytest.raises(ChangedSince):
-        await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+        await ledger.answer(question, "yes")
     assert ledger.printed("store", "store_vectors", "memory_changes") == before
     assert await open_questions(ledger.pool, ALICE) == []
 
@@ -607,47 +571,28 @@ async def test_forgetting_a_private_memory_deletes_the_question_that_quotes_it(
     ledger: Ledger,
 ) -> None:
     """The question that quotes a forgotten private memory goes, and returns with Undo."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=WIDE)
     text = "I love soba with duck"
-    [change] = (
-        await ledger.say(text, ts="2.0", content=food("soba", 95, description="with duck"))
-    ).changes
-    before = ledger.printed()
-    assert len(before["memory_questions"]) == 1
-    forgotten = await forget(ledger.pool, ALICE, [change.reference])
-    assert "duck" not in str(ledger.printed())
-    assert forgotten.undo is not None
-    await undo_forget(ledger.pool, ALICE, forgotten.undo)
-    assert ledger.printed() == before
+    change = await ledger.change(text, ts="2.0", content=food("soba", 95, description="with duck"))
+    assert len(await open_questions(ledger.pool, ALICE)) == 1
+    await ledger.is_forgotten(change.reference, "duck")
 
 
 async def test_a_question_whether_to_remember_goes_with_the_memory_it_would_supersede(
     ledger: Ledger,
 ) -> None:
     """Forgetting or expiry deletes the question whose yes would store the memory's words again."""
-    public = memory_view(ALICE.namespace(PUBLIC))
     content = food("soba", 40, description="with duck")
-    [wide] = (
-        await ledger.say("I love soba with duck", ts="1.0", content=content, seen=public)
-    ).changes
-    said = [TypedMessage(PersonMessage(text="I love soba a lot", channel="D1", ts="2.0"))]
-    store = await UserStore.load(
-        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
-    )
+    wide = await ledger.change("I love soba with duck", ts="1.0", content=content, seen=WIDE)
+    store = await ledger.run("I love soba a lot", ts="2.0")
     edited = {**content, "preference": 50}
-    await edit_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, edited, COMMAND)
+    await ledger.edit(wide.reference, edited)
     value = {**content, "preference": 95, "evidence": "I love soba a lot"}
     await store.aput(wide.namespace.parts, wide.key, {"kind": wide.kind, "content": value})
     await store.judge(None)
     [question] = (await store.commit(at=datetime.now(UTC))).questions
     assert question.asks == "store"
-    before = ledger.printed()
-    forgotten = await forget(ledger.pool, ALICE, [wide.reference])
-    assert "duck" not in str(ledger.printed())
-    assert forgotten.undo is not None
-    await undo_forget(ledger.pool, ALICE, forgotten.undo)
-    assert ledger.printed() == before
+    await ledger.is_forgotten(wide.reference, "duck")
     await set_end(ledger, wide, (datetime.now(UTC) - timedelta(seconds=1)).isoformat())
     await expire_due(ledger.pool)
     assert "duck" not in str(ledger.printed())
@@ -657,8 +602,7 @@ async def test_forgetting_a_public_memory_deletes_the_row_that_hid_it_privately(
     ledger: Ledger,
 ) -> None:
     """Forgetting a public memory leaves no row behind that hid it in private."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=public)
+    await ledger.say("I love soba", ts="1.0", content=food("soba", 40), seen=WIDE)
     await ledger.say("I hate soba", ts="2.0", content=food("soba", 0))
     [memory] = await list_memories(ledger.pool, ALICE)
     assert not (await recall_memories(ledger.pool, ledger.embedder, memory_view(OWN), "?")).memories
@@ -666,8 +610,7 @@ async def test_forgetting_a_public_memory_deletes_the_row_that_hid_it_privately(
     forgotten = await forget(ledger.pool, ALICE, [memory.reference])
     assert [m.reference for m in forgotten.memories] == [memory.reference]
     assert ledger.printed("store") == {"store": []}
-    assert forgotten.undo is not None
-    await undo_forget(ledger.pool, ALICE, forgotten.undo)
+    await ledger.bring_back(forgotten)
     assert ledger.printed() == before
 
 
@@ -717,16 +660,10 @@ async def test_a_deleted_message_takes_the_questions_that_it_led_to(
 
 async def meanwhile_edited(ledger: Ledger, asks: str) -> None:
     """Leave a question about a memory of message 1.0, edited while message 2.0 was formed."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    seen = public if asks == "store" else None
-    [liked] = (await ledger.say("I love soba", ts="1.0", content=food("soba"), seen=seen)).changes
-    said = [TypedMessage(PersonMessage(text="Of soba: so so", channel="D1", ts="2.0"))]
-    store = await UserStore.load(
-        ledger.pool, ledger.embedder, memory_view(OWN), said, schemas=[UserFoodPreference]
-    )
-    await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, liked.reference, food("soba", 60), COMMAND
-    )
+    seen = WIDE if asks == "store" else None
+    liked = await ledger.change("I love soba", ts="1.0", content=food("soba"), seen=seen)
+    store = await ledger.run("Of soba: so so", ts="2.0")
+    await ledger.edit(liked.reference, food("soba", 60))
     if asks == "remove":
         await store.adelete(liked.namespace.parts, liked.key)
     else:
@@ -748,7 +685,7 @@ async def test_what_was_to_replace_a_memory_outlives_its_message(
     [question] = await open_questions(ledger.pool, ALICE)
     assert (question.id, question.asks, question.before["content"]) == (asked.id, "store", {})
     assert "ramen" not in str(ledger.rows("SELECT before, after FROM memory_questions"))
-    await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+    await ledger.answer(question, answer)
     stored = await list_memories(ledger.pool, ALICE)
     assert [m.content["food_name"] for m in stored] == ([] if answer == "no" else ["udon"])
     assert all(m.source_messages == [("D1", "7.0")] for m in stored)
@@ -778,12 +715,7 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) ->
         removal.id: True,
         first.id: True,
     }
-    before = ledger.printed()
-    forgotten = await forget(ledger.pool, ALICE, [again.reference])
-    assert "ramen" not in str(ledger.printed())
-    assert forgotten.undo is not None
-    await undo_forget(ledger.pool, ALICE, forgotten.undo)
-    assert ledger.printed() == before
+    await ledger.is_forgotten(again.reference, "ramen")
 
 
 async def test_every_entry_under_an_earlier_key_is_compared(ledger: Ledger) -> None:
@@ -811,11 +743,10 @@ async def test_what_a_deleted_message_narrowed_is_again_as_in_the_public_memory(
     ledger: Ledger,
 ) -> None:
     """Without the message that superseded a public memory, its fields are those of that memory."""
-    public = memory_view(ALICE.namespace(PUBLIC))
     wide = food("ramen", 90, cuisine="Japanese")
-    await ledger.say("I love ramen", ts="1.0", content=wide, seen=public)
+    await ledger.say("I love ramen", ts="1.0", content=wide, seen=WIDE)
     less = {**wide, "preference": 50}
-    [narrow] = (await ledger.say("Ramen is so-so", ts="2.0", content=less)).changes
+    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=less)
     detailed = {**less, "description": "no pork"}
     await ledger.say("Ramen without pork", ts="3.0", content=detailed, key=narrow.key)
     await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "2.0")
@@ -849,13 +780,9 @@ async def test_an_expired_memory_is_hidden_then_deleted(ledger: Ledger, pool: Po
     recalled = await recall_memories(pool, ledger.embedder, memory_view(OWN), "?")
     assert [m.key for m in recalled.memories] == [stays.key]
     with pytest.raises(ChangeGone):
-        await edit_memory(pool, ledger.embedder, ALICE, ended.reference, food("ramen"), COMMAND)
+        await ledger.edit(ended.reference, food("ramen"))
     [change] = await expire_due(pool)
-    assert (change.key, change.action, change.before) == (
-        ended.key,
-        "removed",
-        food("ramen"),
-    )
+    assert (change.key, change.action, change.before) == (ended.key, "removed", food("ramen"))
     assert "ramen" not in str(ledger.printed())
     [newest, *_] = await history(pool, ALICE)
     assert (newest.key, newest.actor, newest.before) == (ended.key, "expiry", None)
@@ -888,7 +815,7 @@ async def test_another_subject_in_the_form_drops_the_end(
     liked = await ledger.like("ramen")
     await set_end(ledger, liked, (datetime.now(UTC) + timedelta(hours=1)).isoformat())
     content = food(name, 80, description="hot")
-    await edit_memory(ledger.pool, ledger.embedder, ALICE, liked.reference, content, COMMAND)
+    await ledger.edit(liked.reference, content)
     [memory] = await list_memories(ledger.pool, ALICE)
     assert memory.content == content
     assert (memory.expires_at is not None) == keeps
@@ -909,8 +836,3 @@ async def test_unanswered_questions_go_in_time(ledger: Ledger) -> None:
     assert len(await open_questions(ledger.pool, ALICE)) == 1
     await expire_due(ledger.pool)
     assert [row["key"] for row in ledger.rows("SELECT key FROM memory_questions")] == [soba.key]
-
-
-def fact(text: str, topic: str | None = "home") -> dict[str, Any]:
-    """Return a fact's content."""
-    return {"fact": text, "topic": topic}
