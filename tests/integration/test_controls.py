@@ -18,7 +18,6 @@ from bot.locale import Language, say
 from bot.memories.person_data import erase_person
 from bot.memories.tool_undo import ToolChanges
 from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
-from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.types import DIRECT, Incognito, PersonSettings
@@ -42,27 +41,33 @@ def person(place: PersonThread, app: App) -> Person:
     return Person(app.slack.team_id, place.user)
 
 
+LIKES_NATTO = {
+    "action": "create",
+    "evidence": "I love natto",
+    "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
+}
+"""What a model gives memory_change to remember a liking."""
+
+
+def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Return the elements of all blocks of a kind."""
+    blocks = [block for one in payloads for block in one.get("blocks") or []]
+    return [element for b in blocks if b["type"] == kind for element in b["elements"]]
+
+
 def footer(app: App, message: Message) -> str:
     """Return what stands below the answer to a message."""
-    blocks = [block for one in app.shown(message) for block in one.get("blocks", [])]
-    lines = [e["text"] for b in blocks if b["type"] == "context" for e in b["elements"]]
-    return "\n".join(lines)
+    return "\n".join(one["text"] for one in elements(app.shown(message), "context"))
 
 
 def buttons(app: App, message: Message) -> list[str]:
     """Return the action ids of all buttons in a message's thread."""
-    blocks = [block for one in app.shown(message) for block in one.get("blocks", [])]
-    return [e["action_id"] for b in blocks if b["type"] == "actions" for e in b["elements"]]
+    return [one["action_id"] for one in elements(app.shown(message), "actions")]
 
 
-def formations(app: App, who: Person) -> list[dict[str, Any]]:
-    """Return the waiting formations of a person."""
-    return app.rows(
-        "SELECT extract(epoch FROM scheduled_at - now())::float AS due_in FROM procrastinate_jobs"
-        " WHERE task_name = %s AND args->>'user' = %s AND status = 'todo'",
-        FORM_MEMORIES,
-        who.user_id,
-    )
+def values(payloads: Sequence[dict[str, Any]], action: str) -> list[str]:
+    """Return the values of the buttons with an action id."""
+    return [one["value"] for one in elements(payloads, "actions") if one["action_id"] == action]
 
 
 def nothing_kept(app: App, message: Message) -> bool:
@@ -87,14 +92,16 @@ async def press(app: App, message: Message, action: str) -> str:
         DELETE_WITHHELD_ACTION: controls.undoing.deleted,
         FORGET_PERIOD_ACTION: app.wiring.memory_actions.period_forgotten,
     }
-    blocks = [block for one in app.shown(message)[::-1] for block in one.get("blocks", [])]
-    elements = [e for b in blocks if b["type"] == "actions" for e in b["elements"]]
-    for element in elements:
-        if element["action_id"] == action:
-            assert len(element["value"]) <= 2_000
-            payload = await works[action](message.person, "en", element["value"])
-            said = str(payload["text"])
+    for value in values(app.shown(message)[::-1], action):
+        assert len(value) <= 2_000
+        said = str((await works[action](message.person, "en", value))["text"])
     return said
+
+
+async def reword(app: App, message: Message, text: str) -> None:
+    """Let a message be edited, or deleted, in Slack."""
+    where = message.team_id, message.channel_id, message.ts, message.thread
+    await app.wiring.source_updates.reword(*where, question=text, words=text, changed_ts=LATER)
 
 
 def begin_now(app: App, place: PersonThread) -> None:
@@ -127,7 +134,7 @@ async def test_paused_is_no_read_and_no_write(app: App) -> None:
     async with asyncio.timeout(60):
         assert len(await app.form(fresh)) == 1
     assert app.model_requests() == before
-    [waiting] = formations(app, who)
+    [waiting] = app.formations(who)
     assert 7_100 < waiting["due_in"] < 7_300
 
 
@@ -145,7 +152,7 @@ async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(ap
     assert "okonomiyaki" not in app.request_texts()[-1]
     assert not await app.form(before)
     await app.wiring.controls.resume(who)
-    assert len(formations(app, who)) == 1
+    assert len(app.formations(who)) == 1
     # Said while paused, answered when it is over.
     await app.answering.drain(during.thread)
     assert nothing_kept(app, during)
@@ -172,13 +179,8 @@ async def test_a_pause_ends_by_itself(app: App) -> None:
         " WHERE user_id = %s RETURNING 1",
         place.user,
     )
-    assert len(formations(app, who)) == 1
+    assert len(app.formations(who)) == 1
     assert "okonomiyaki" in json.dumps(await app.form(before))
-
-
-def formations_of(app: App, who: Person) -> list[dict[str, Any]]:
-    """Return the waiting formations of a person."""
-    return [job for job in app.jobs(FORM_MEMORIES) if job["args"]["user"] == who.user_id]
 
 
 async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
@@ -186,11 +188,11 @@ async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
     place = app.slack.place()
     who = person(place, app)
     said = await app.ask(place, "I love pizza")
-    [before] = formations_of(app, who)
+    [before] = app.formations(who)
     assert before["due_in"] > 2
     shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
     assert shown["text"] == say("en", "memories_unformed", count=1)
-    [now] = formations_of(app, who)
+    [now] = app.formations(who)
     assert now["due_in"] <= 0
     await app.form(said)
     shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
@@ -206,7 +208,7 @@ async def test_the_list_forms_nothing_while_memory_is_paused(app: App) -> None:
     await app.wiring.controls.pause(who)
     shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
     assert shown["text"] == say("en", "memories_none")
-    [waiting] = formations_of(app, who)
+    [waiting] = app.formations(who)
     assert waiting["due_in"] > 2
 
 
@@ -302,14 +304,7 @@ async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
     assert app.turn(root)["words"] == "hello"
     await app.ask(place, f"{bot} What shall I eat?")
     assert "ramen" in app.request_texts()[-1]
-    [switched] = {
-        e["value"]
-        for one in app.shown(later)
-        for b in one["blocks"]
-        if b["type"] == "actions"
-        for e in b["elements"]
-        if e["action_id"] == INCOGNITO_OFF_ACTION
-    }
+    [switched] = set(values(app.shown(later), INCOGNITO_OFF_ACTION))
     who = person(place, app)
     payload = await app.wiring.controls.incognito.ended(who, "en", switched)
     assert say("en", "incognito_off_thread") in payload["text"]
@@ -330,10 +325,7 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
         await app.wiring.inbox.edit(*where, "I love natto", **change())
-        updates = app.wiring.source_updates
-        await updates.reword(
-            *where, question="I love natto", words="I love natto", changed_ts=LATER
-        )
+        await reword(app, message, "I love natto")
     assert nothing_kept(app, answered)
     await app.wiring.inbox.reopen(
         replace(answered, event_id="Ev2", text="I love natto"), changed_ts=LATER
@@ -456,15 +448,7 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
     who = person(place, app)
     said = await app.ask(place, "I love ramen")
     await app.wiring.controls.pause(who)
-    await app.wiring.source_updates.reword(
-        said.team_id,
-        said.channel_id,
-        said.ts,
-        said.thread,
-        question="I love natto",
-        words="I love natto",
-        changed_ts=LATER,
-    )
+    await reword(app, said, "I love natto")
     assert nothing_kept(app, said)
     await app.wiring.controls.resume(who)
     assert await app.form(said) == []
@@ -485,13 +469,9 @@ async def test_settings_can_be_erased(app: App) -> None:
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" nothing reads or forms the message, and no tool writes of it."""
     place = app.slack.place()
-    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     app.script_calls(
         ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
-        (
-            "memory_change",
-            {"action": "create", "evidence": "I love natto", "content": content},
-        ),
+        ("memory_change", LIKES_NATTO),
     )
     said = await app.ask(place, "I love natto. But don't remember this.")
     done, refused = app.outputs()
@@ -503,27 +483,15 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert "natto" not in app.request_texts()[-1]
     await press(app, said, DELETE_WITHHELD_ACTION)
     assert nothing_kept(app, said)
-    edited = said.ts, said.thread
-    await app.wiring.source_updates.reword(
-        said.team_id,
-        said.channel_id,
-        *edited,
-        question="I love natto",
-        words="I love natto",
-        changed_ts=LATER,
-    )
+    await reword(app, said, "I love natto")
     assert nothing_kept(app, said)
 
 
 async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     """A model that stores first and reads "don't remember this" later leaves no trace."""
     place = app.slack.place()
-    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
     app.script_calls(
-        (
-            "memory_change",
-            {"action": "create", "evidence": "I love natto", "content": content},
-        ),
+        ("memory_change", LIKES_NATTO),
         ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
     )
     said = await app.ask(place, "I love natto. But don't remember this.")
@@ -775,9 +743,7 @@ async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     who = person(place, app)
     tools = await begun(app, await app.receive(place, "Remember that I love natto"))
     await app.wiring.controls.pause(who)
-    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
-    given = {"action": "create", "evidence": "I love natto", "content": content}
-    output = await tools.call("memory_change", json.dumps(given))
+    output = await tools.call("memory_change", json.dumps(LIKES_NATTO))
     assert "switched memory off" in output
     assert await app.memories(who) == []
 
@@ -789,20 +755,15 @@ async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
     """What is forgotten, deleted or edited while a tool waits for its verdict is not stored."""
     said = await app.receive(app.slack.place(), "Remember that I love natto")
     tools = await begun(app, said)
-    actions, text = app.wiring.memory_actions, "Never mind" if how == "edited" else ""
+    actions = app.wiring.memory_actions
     match how:
         case "everything":
             await actions.everything_forgotten(said.person, "en")
         case "period":
             await actions.forget(said.person, "en", [], Period(thread=said.thread))
         case _:
-            where = said.team_id, said.channel_id, said.ts, said.thread
-            await app.wiring.source_updates.reword(
-                *where, question=text, words=text, changed_ts=LATER
-            )
-    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
-    given = {"action": "create", "evidence": "I love natto", "content": content}
-    assert "error" in await tools.call("memory_change", json.dumps(given))
+            await reword(app, said, "Never mind" if how == "edited" else "")
+    assert "error" in await tools.call("memory_change", json.dumps(LIKES_NATTO))
     assert await app.memories(said.person) == []
 
 
@@ -866,18 +827,11 @@ async def test_another_persons_undo_changes_nothing(app: App) -> None:
     asked = await app.ask(place, "what is the weather?")
     await app.ask(other, "hello")
     theirs = replace(asked, user_id=other.user)
-    blocks = [block for one in app.shown(asked) for block in one.get("blocks", [])]
-    values = {
-        e["action_id"]: e["value"]
-        for b in blocks
-        if b["type"] == "actions"
-        for e in b["elements"]
-        if "value" in e
-    }
-    undoing = app.wiring.controls.undoing
-    told = await undoing.undone(theirs.person, "en", values[UNDO_CONTROL_ACTION])
+    undoing, shown = app.wiring.controls.undoing, app.shown(asked)
+    [undo], [delete] = values(shown, UNDO_CONTROL_ACTION), values(shown, DELETE_WITHHELD_ACTION)
+    told = await undoing.undone(theirs.person, "en", undo)
     assert told["text"] == say("en", "control_undone_already")
-    await undoing.deleted(theirs.person, "en", values[DELETE_WITHHELD_ACTION])
+    await undoing.deleted(theirs.person, "en", delete)
     assert withheld(app, asked)
 
 
@@ -931,13 +885,6 @@ def shown_later(app: App, said: Message) -> dict[str, str]:
     return dict(job)
 
 
-def undo_buttons(payloads: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the values of the buttons that undo what a tool changed."""
-    blocks = [block for one in payloads for block in one.get("blocks") or []]
-    elements = [e for b in blocks if b["type"] == "actions" for e in b["elements"]]
-    return [e["value"] for e in elements if e["action_id"] == UNDO_CONTROL_ACTION]
-
-
 async def as_before(app: App, said: Message, value: str) -> None:
     """Press Undo; check that it restores the settings of a person who never chose any."""
     payload = await app.wiring.controls.undoing.undone(said.person, "en", value)
@@ -964,18 +911,16 @@ async def test_the_next_attempt_shows_the_undo_of_the_last(
         app.script("Done.")
     await app.answering.drain(said.thread)
     assert app.event(said)["status"] == "done"
-    [value] = undo_buttons(app.shown(said))
+    [value] = values(app.shown(said), UNDO_CONTROL_ACTION)
     await as_before(app, said, value)
     job = shown_later(app, said)
     await app.wiring.unshown_changes.show(**job)
-    assert undo_buttons(app.shown(said)) == [value]
+    assert values(app.shown(said), UNDO_CONTROL_ACTION) == [value]
 
 
 async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
     """A memory that a tool stored before a crash gets its notice with the answer."""
-    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
-    given = {"action": "create", "evidence": "I love natto", "content": content}
-    said = await interrupted(app, app.slack.place(), ("memory_change", given))
+    said = await interrupted(app, app.slack.place(), ("memory_change", LIKES_NATTO))
     app.script("Done.")
     await app.answering.drain(said.thread)
     [entry] = await history(app.pool, said.person)
@@ -1038,9 +983,10 @@ async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
 @pytest.mark.parametrize("channel", ["dm", "private"])
 async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel: str) -> None:
     """After the message is deleted, a job shows the Undo; while it waits for its answer, not."""
-    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
-    given = {"action": "create", "evidence": "I love natto", "content": content}
-    calls = ("memory_change", given), ("memory_settings", {"action": "change", "notices": False})
+    calls = (
+        ("memory_change", LIKES_NATTO),
+        ("memory_settings", {"action": "change", "notices": False}),
+    )
     said = await interrupted(app, app.slack.place(channel=channel), *calls)
     job = shown_later(app, said)
     await app.wiring.unshown_changes.show(**job)
@@ -1056,7 +1002,9 @@ async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel:
     [posted] = [call["args"] for call in app.slack.done(method)]
     assert "thread_ts" not in posted
     blocks = posted["blocks"]
-    [value] = undo_buttons([{"blocks": json.loads(blocks) if isinstance(blocks, str) else blocks}])
+    [value] = values(
+        [{"blocks": json.loads(blocks) if isinstance(blocks, str) else blocks}], UNDO_CONTROL_ACTION
+    )
     await as_before(app, said, value)
     assert len(app.rows("SELECT id FROM change_notices WHERE user_id = %s", said.user_id)) == 1
     await app.wiring.unshown_changes.show(**job)
@@ -1069,9 +1017,9 @@ async def test_what_slack_did_not_show_is_shown_later(app: App) -> None:
     app.slack.fault("chat.postMessage", error="internal_error", times=None)
     said = await app.ask(app.slack.place(), "Please keep nothing in mind")
     assert app.event(said)["status"] == "done"
-    assert undo_buttons(app.shown(said)) == []
+    assert values(app.shown(said), UNDO_CONTROL_ACTION) == []
     app.slack.clear()
     job = shown_later(app, said)
     await app.wiring.unshown_changes.show(**job)
-    [value] = undo_buttons(app.shown(said))
+    [value] = values(app.shown(said), UNDO_CONTROL_ACTION)
     await as_before(app, said, value)
