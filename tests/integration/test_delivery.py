@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -46,38 +47,91 @@ async def begin(answer: Answering, text: str = "Hello ") -> None:
     await answer.stream.write(text)
 
 
-async def write_until(answer: Answering, slack: PlaygroundSlack, method: str) -> None:
-    """Write on, word by word, until a method is called for it."""
-    async with asyncio.timeout(10):
-        while not slack.calls(method):
-            await answer.stream.write("more ")
-            await asyncio.sleep(0.1)
+async def end(answer: Answering) -> str:
+    """Finish with what was written and one word more; return all of it."""
+    text = answer.stream.received_text + "end."
+    await answer.stream.finish(text)
+    return text
 
 
-async def test_an_answer_is_streamed(sender: Sender) -> None:
+@dataclass(frozen=True)
+class Thread:
+    """A thread that is answered in."""
+
+    sender: Sender
+    place: PersonThread
+
+    @property
+    def slack(self) -> PlaygroundSlack:
+        """Where it is."""
+        return self.sender.slack
+
+    def answering(self, **more: Any) -> AbstractAsyncContextManager[Answering]:
+        """Begin an answer."""
+        return answering(self.sender, self.place, **more)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the app's messages."""
+        return self.slack.thread(self.place)
+
+    async def known(self) -> list[str]:
+        """Return the times of the messages that the database knows."""
+        return await self.sender.known(self.place)
+
+    def whole(self, text: str) -> list[dict[str, Any]]:
+        """Check that the messages are `text`, whole and once; return them."""
+        return whole(self.slack, self.place, text)
+
+    async def write_until(self, answer: Answering, method: str) -> None:
+        """Write on, word by word, until a method is called for it."""
+        async with asyncio.timeout(10):
+            while not self.slack.calls(method):
+                await answer.stream.write("more ")
+                await asyncio.sleep(0.1)
+
+    async def hello(self) -> None:
+        """Answer in two pieces, the first of them streamed; check that the answer is whole."""
+        async with self.answering() as answer:
+            await begin(answer)
+            await answer.stream.finish("Hello you.")
+        self.whole("Hello you.")
+
+    async def posted(self) -> dict[str, Any]:
+        """Answer in one piece; check that it is there once, and return the message."""
+        async with self.answering() as answer:
+            await answer.stream.finish("Hello.")
+        [message] = self.whole("Hello.")
+        return message
+
+
+@pytest.fixture
+def thread(sender: Sender) -> Thread:
+    """A thread in somebody's direct messages."""
+    return Thread(sender, sender.slack.place())
+
+
+async def test_an_answer_is_streamed(thread: Thread) -> None:
     """An answer appears at once, grows, and ends with its footer and its turn's id."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await begin(answer)
-        [shown] = sender.slack.thread(place)
+        [shown] = thread.messages()
         assert shown["streaming"]
         assert markdown(shown) == "Hello "
-        await write_until(answer, sender.slack, "chat.appendStream")
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    [message] = whole(sender.slack, place, text)
-    assert await sender.known(place) == [message["ts"]]
+        await thread.write_until(answer, "chat.appendStream")
+        text = await end(answer)
+    [message] = thread.whole(text)
+    assert await thread.known() == [message["ts"]]
     assert message["metadata"] == {
         "event_type": "kioku_turn",
         "event_payload": {"turn": str(answer.turn_id), "part": 0},
     }
-    assert [call["method"] for call in sender.slack.calls()] == [
+    assert [call["method"] for call in thread.slack.calls()] == [
         "agents.sessions.setStatus",
         "chat.startStream",
         "chat.appendStream",
         "chat.stopStream",
     ]
-    assert all(call["outcome"] == "ok" for call in sender.slack.calls())
+    assert all(call["outcome"] == "ok" for call in thread.slack.calls())
 
 
 def task(name: str, state: TaskState, identity: str = "t1") -> Task:
@@ -91,41 +145,44 @@ def cards(message: dict[str, Any]) -> list[tuple[str, str]]:
     return [(one["title"], one["status"]) for one in found]
 
 
-async def test_a_search_is_shown_before_there_are_words(sender: Sender) -> None:
-    """What takes long is told at once, goes on with the words, and is over with the answer."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
-        await answer.stream.task(task("web_search", "in_progress"))
-        [shown] = sender.slack.thread(place)
+async def test_a_search_is_shown_before_there_are_words(thread: Thread) -> None:
+    """What takes long is told at once, goes on with the words, and is over with the answer.
+
+    The card of a web search says what is searched for.
+    """
+    searching = Task(id="t1", name="web_search", state="in_progress", detail="weather in Kyoto")
+    async with thread.answering() as answer:
+        await answer.stream.task(searching)
+        [shown] = thread.messages()
         assert cards(shown) == [(say("en", "task_web_search"), "in_progress")]
-        await answer.stream.task(task("web_search", "complete"))
+        assert "weather in Kyoto" in json.dumps(shown)
+        await answer.stream.task(replace(searching, state="complete"))
         await answer.stream.task(task("memory_search", "in_progress", "t2"))
-        await write_until(answer, sender.slack, "chat.appendStream")
-        [shown] = sender.slack.thread(place)
+        await thread.write_until(answer, "chat.appendStream")
+        [shown] = thread.messages()
         assert cards(shown) == [
             (say("en", "task_web_search"), "complete"),
             (say("en", "task_recall"), "in_progress"),
         ]
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    [message] = whole(sender.slack, place, text)
+        text = await end(answer)
+    [message] = thread.whole(text)
     assert {status for _, status in cards(message)} == {"complete"}
-    assert all(call["outcome"] == "ok" for call in sender.slack.calls())
+    [searched, _] = [block for block in message["blocks"] if block["type"] == "task_card"]
+    assert searched["details"] == "weather in Kyoto"
+    assert all(call["outcome"] == "ok" for call in thread.slack.calls())
 
 
 @pytest.mark.parametrize("tasks_first", [True, False])
-async def test_all_content_of_a_stream_comes_in_chunks(sender: Sender, tasks_first: bool) -> None:
+async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_first: bool) -> None:
     """Every call of a stream sends its content in chunks, with tasks in it or without."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         if tasks_first:
             await answer.stream.task(task("web_search", "in_progress"))
-        await write_until(answer, sender.slack, "chat.appendStream")
+        await thread.write_until(answer, "chat.appendStream")
         await answer.stream.task(task("memory_search", "complete", "t2"))
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    whole(sender.slack, place, text)
-    calls = sender.slack.calls("chat.startStream", "chat.appendStream", "chat.stopStream")
+        text = await end(answer)
+    thread.whole(text)
+    calls = thread.slack.calls("chat.startStream", "chat.appendStream", "chat.stopStream")
     assert len(calls) > 2
     assert all(call["args"]["chunks"] for call in calls)
     assert [call for call in calls if "markdown_text" in call["args"]] == []
@@ -136,11 +193,10 @@ async def test_all_content_of_a_stream_comes_in_chunks(sender: Sender, tasks_fir
 @pytest.mark.parametrize("more", ["", "\n\n**Sources**\n- one"], ids=["", "sources"])
 @pytest.mark.parametrize("shown", [True, False])
 async def test_white_space_at_the_end_does_not_end_a_stream(
-    sender: Sender, end: str, more: str, shown: bool
+    thread: Thread, end: str, more: str, shown: bool
 ) -> None:
     """An answer that ends in white space, shown or not, keeps its stream: nothing is updated."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         if shown:
             await begin(answer, f"Hello you.{end}")
         else:
@@ -148,155 +204,122 @@ async def test_white_space_at_the_end_does_not_end_a_stream(
             await answer.stream.write(f"you.{end}")
         text = f"Hello you.{end}".rstrip() + more
         await answer.stream.finish(text)
-    [message] = sender.slack.thread(place)
+    [message] = thread.messages()
     words = markdown(message)
     assert words.split() == text.split()
     assert words.startswith(f"Hello you.{end}".rstrip())
     assert words == text or shown
     assert below(message) == [FOOTER]
-    assert [call["method"] for call in sender.slack.calls()] == [
+    assert [call["method"] for call in thread.slack.calls()] == [
         "agents.sessions.setStatus",
         "chat.startStream",
         "chat.stopStream",
     ]
 
 
-async def test_words_that_differ_replace_what_was_streamed(sender: Sender) -> None:
+async def test_words_that_differ_replace_what_was_streamed(thread: Thread) -> None:
     """Only white space is overlooked: an answer with other words takes the stream's place."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await begin(answer, "Hello you. ")
         await answer.stream.finish("Hello them.")
-    whole(sender.slack, place, "Hello them.")
-    assert [call["outcome"] for call in sender.slack.calls("chat.update")] == ["ok"]
-
-
-async def test_a_search_shows_its_query(sender: Sender) -> None:
-    """The card of a web search says what is searched for."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
-        searching = Task(id="t1", name="web_search", state="in_progress", detail="weather in Kyoto")
-        await answer.stream.task(searching)
-        [shown] = sender.slack.thread(place)
-        assert "weather in Kyoto" in json.dumps(shown)
-        await answer.stream.task(replace(searching, state="complete"))
-        await write_until(answer, sender.slack, "chat.appendStream")
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    [message] = whole(sender.slack, place, text)
-    [card] = [block for block in message["blocks"] if block["type"] == "task_card"]
-    assert (card["details"], card["status"]) == ("weather in Kyoto", "complete")
+    thread.whole("Hello them.")
+    assert [call["outcome"] for call in thread.slack.calls("chat.update")] == ["ok"]
 
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_no_task_is_left_open_in_a_message_that_ends(
-    sender: Sender, told: bool, monkeypatch: pytest.MonkeyPatch
+    thread: Thread, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that ends before its answer ends its tasks; the next one shows only new ones."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.task(task("web_search", "in_progress"))
-        await write_until(answer, sender.slack, "chat.appendStream")
+        await thread.write_until(answer, "chat.appendStream")
         if told:
             await answer.stream.task(task("web_search", "complete"))
         await answer.stream.task(task("memory_search", "in_progress", "t2"))
         monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 0.0)
-        await write_until(answer, sender.slack, "chat.stopStream")
+        await thread.write_until(answer, "chat.stopStream")
         monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 230.0)
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    first, last = whole(sender.slack, place, text)
+        text = await end(answer)
+    first, last = thread.whole(text)
     assert cards(first) == [(say("en", "task_web_search"), "complete")]
     assert cards(last) == [(say("en", "task_recall"), "complete")]
 
 
-async def test_without_a_stream_no_task_is_missed(sender: Sender) -> None:
+async def test_without_a_stream_no_task_is_missed(thread: Thread) -> None:
     """Where Slack takes no tasks the answer comes whole, in the place of what was begun."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.startStream", error="invalid_chunks")
-    async with answering(sender, place) as answer:
+    thread.slack.fault("chat.startStream", error="invalid_chunks")
+    async with thread.answering() as answer:
         await answer.stream.task(task("web_search", "in_progress"))
         await answer.stream.write("Hello ")
         await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
+    thread.whole("Hello you.")
 
 
-async def test_a_quick_task_waits_for_words(sender: Sender) -> None:
+async def test_a_quick_task_waits_for_words(thread: Thread) -> None:
     """What takes no time makes no call of Slack of its own."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.task(task("memory_search", "in_progress"))
         await answer.stream.task(task("memory_search", "complete"))
-        assert sender.slack.thread(place) == []
+        assert thread.messages() == []
         await begin(answer)
-        [shown] = sender.slack.thread(place)
+        [shown] = thread.messages()
         assert cards(shown) == [(say("en", "task_recall"), "complete")]
         await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
+    thread.whole("Hello you.")
 
 
-async def test_what_is_shown_while_nothing_is_there_changes(sender: Sender) -> None:
+async def test_what_is_shown_while_nothing_is_there_changes(thread: Thread) -> None:
     """Without agent sessions the status line comes, with lines that change, in their language."""
-    place = sender.slack.place()
-    sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    async with answering(sender, place, language="ja") as answer:
+    thread.slack.fault("agents.sessions.setStatus", error="unknown_method")
+    async with thread.answering(language="ja") as answer:
         await answer.stream.finish("はい。")
-    [call] = sender.slack.calls("assistant.threads.setStatus")
+    [call] = thread.slack.calls("assistant.threads.setStatus")
     assert call["args"]["loading_messages"] == [say("ja", key) for key in LOADING]
 
 
 @pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])
 async def test_a_channel_needs_its_recipient(sender: Sender, kind: str) -> None:
     """In a channel the answer is streamed too, for the person who asked, in their thread."""
-    place = sender.slack.place(channel=kind)
-    async with answering(sender, place) as answer:
-        await begin(answer)
-        await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
-    [started] = sender.slack.calls("chat.startStream")
-    assert started["args"]["recipient_user_id"] == place.user
-    assert started["args"]["recipient_team_id"] == place.team
+    thread = Thread(sender, sender.slack.place(channel=kind))
+    await thread.hello()
+    [started] = thread.slack.calls("chat.startStream")
+    assert started["args"]["recipient_user_id"] == thread.place.user
+    assert started["args"]["recipient_team_id"] == thread.place.team
 
 
-async def test_somebody_of_another_workspace_is_their_own_recipient(
-    sender: Sender,
-) -> None:
+async def test_somebody_of_another_workspace_is_their_own_recipient(sender: Sender) -> None:
     """In a Slack Connect channel a person of another workspace gets the stream under their team."""
-    place = sender.slack.place(channel="connect", external=True)
-    assert place.team != sender.slack.team_id
-    async with answering(sender, place) as answer:
-        await begin(answer)
-        await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
-    assert [call["outcome"] for call in sender.slack.calls("chat.startStream")] == ["ok"]
+    thread = Thread(sender, sender.slack.place(channel="connect", external=True))
+    assert thread.place.team != thread.slack.team_id
+    await thread.hello()
+    assert [call["outcome"] for call in thread.slack.calls("chat.startStream")] == ["ok"]
 
 
-async def test_an_answer_that_was_never_streamed_is_posted(sender: Sender) -> None:
+async def test_an_answer_that_was_never_streamed_is_posted(thread: Thread) -> None:
     """An answer that comes in one piece is one post, without unfurling, with a plain text."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.write("  \n")
         await answer.stream.finish("At once.")
-    [message] = whole(sender.slack, place, "At once.")
-    assert await sender.known(place) == [message["ts"]]
-    [posted] = sender.slack.calls("chat.postMessage")
+    [message] = thread.whole("At once.")
+    assert await thread.known() == [message["ts"]]
+    [posted] = thread.slack.calls("chat.postMessage")
     assert posted["args"]["text"] == "At once."
     assert str(posted["args"]["unfurl_links"]).lower() in ("false", "0")
     assert str(posted["args"]["unfurl_media"]).lower() in ("false", "0")
-    assert not sender.slack.calls("chat.startStream")
+    assert not thread.slack.calls("chat.startStream")
 
 
-async def test_pieces_are_gathered(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pieces_are_gathered(thread: Thread, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces come within the time of a flush, Slack is called once for all."""
     monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 60.0)
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         for number in range(50):
             await answer.stream.write(f"{number} ")
-        assert [markdown(m) for m in sender.slack.thread(place)] == ["0 "]
+        assert [markdown(m) for m in thread.messages()] == ["0 "]
         await answer.stream.finish(answer.stream.received_text)
-    whole(sender.slack, place, "".join(f"{number} " for number in range(50)))
-    assert not sender.slack.calls("chat.appendStream")
+    thread.whole("".join(f"{number} " for number in range(50)))
+    assert not thread.slack.calls("chat.appendStream")
 
 
 REFUSALS: list[dict[str, Any]] = [
@@ -317,20 +340,18 @@ REFUSALS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fault", REFUSALS, ids=str)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 async def test_a_stream_that_fails_becomes_one_whole_answer(
-    sender: Sender, method: str, fault: dict[str, Any]
+    thread: Thread, method: str, fault: dict[str, Any]
 ) -> None:
     """Whichever call of a stream fails, and however, the thread shows the answer whole and once."""
-    place = sender.slack.place()
-    sender.slack.fault(method, **fault)
-    async with answering(sender, place) as answer:
+    thread.slack.fault(method, **fault)
+    async with thread.answering() as answer:
         await begin(answer)
         if method == "chat.appendStream":
-            await write_until(answer, sender.slack, method)
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    [message] = whole(sender.slack, place, text)
-    assert await sender.known(place) == [message["ts"]]
-    assert not sender.slack.calls("chat.delete")
+            await thread.write_until(answer, method)
+        text = await end(answer)
+    [message] = thread.whole(text)
+    assert await thread.known() == [message["ts"]]
+    assert not thread.slack.calls("chat.delete")
 
 
 @pytest.mark.failed_calls(
@@ -338,29 +359,16 @@ async def test_a_stream_that_fails_becomes_one_whole_answer(
     "chat.stopStream: message_not_in_streaming_state",
     because="Slack ended the stream.",
 )
-async def test_a_stream_that_expired_is_updated(sender: Sender) -> None:
+async def test_a_stream_that_expired_is_updated(thread: Thread) -> None:
     """A stream that Slack has ended by itself is replaced by the whole answer, in its place."""
-    place = sender.slack.place()
-    sender.slack.control("settings", {"stream_seconds": 0.3})
-    async with answering(sender, place) as answer:
+    thread.slack.control("settings", {"stream_seconds": 0.3})
+    async with thread.answering() as answer:
         await begin(answer)
-        await write_until(answer, sender.slack, "chat.appendStream")
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    [message] = whole(sender.slack, place, text)
-    assert await sender.known(place) == [message["ts"]]
-    assert sender.slack.calls("chat.update")[-1]["outcome"] == "ok"
-
-
-async def test_an_update_that_is_refused_becomes_a_post(sender: Sender) -> None:
-    """Where the shown part can be neither streamed nor updated the whole is posted in its place."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    sender.slack.fault("chat.update", error="cant_update_message")
-    async with answering(sender, place) as answer:
-        await begin(answer)
-        await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
+        await thread.write_until(answer, "chat.appendStream")
+        text = await end(answer)
+    [message] = thread.whole(text)
+    assert await thread.known() == [message["ts"]]
+    assert thread.slack.calls("chat.update")[-1]["outcome"] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -373,28 +381,25 @@ async def test_an_update_that_is_refused_becomes_a_post(sender: Sender) -> None:
     ],
     ids=str,
 )
-async def test_an_update_that_fails_is_made_again(sender: Sender, fault: dict[str, Any]) -> None:
+async def test_an_update_that_fails_is_made_again(thread: Thread, fault: dict[str, Any]) -> None:
     """An update that may have been carried out is made again: that is harmless."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    sender.slack.fault("chat.update", **fault)
-    async with answering(sender, place) as answer:
-        await begin(answer)
-        await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
-    assert len(sender.slack.calls("chat.update")) == 2
-    assert not sender.slack.calls("chat.postMessage")
+    thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    thread.slack.fault("chat.update", **fault)
+    await thread.hello()
+    assert len(thread.slack.calls("chat.update")) == 2
+    assert not thread.slack.calls("chat.postMessage")
 
 
-async def test_updates_that_always_fail_become_a_post(sender: Sender) -> None:
-    """After updates that all failed the whole is posted, and the part is taken away."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    sender.slack.fault("chat.update", status=500, times=3)
-    async with answering(sender, place) as answer:
-        await begin(answer)
-        await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
+@pytest.mark.parametrize(
+    "fault", [{"error": "cant_update_message"}, {"status": 500, "times": 3}], ids=str
+)
+async def test_an_update_that_is_refused_becomes_a_post(
+    thread: Thread, fault: dict[str, Any]
+) -> None:
+    """Where the shown part can be neither streamed nor updated the whole is posted in its place."""
+    thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    thread.slack.fault("chat.update", **fault)
+    await thread.hello()
 
 
 @pytest.mark.parametrize(
@@ -410,43 +415,36 @@ async def test_updates_that_always_fail_become_a_post(sender: Sender) -> None:
     ids=str,
 )
 async def test_a_post_that_fails_ends_as_one_post(
-    sender: Sender, fault: dict[str, Any], calls: int
+    thread: Thread, fault: dict[str, Any], calls: int
 ) -> None:
     """A post is made again only where it was not carried out: the answer is there exactly once."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.postMessage", **fault)
-    async with answering(sender, place) as answer:
-        await answer.stream.finish("Hello.")
-    [message] = whole(sender.slack, place, "Hello.")
-    assert await sender.known(place) == [message["ts"]]
-    assert len(sender.slack.calls("chat.postMessage")) == calls
+    thread.slack.fault("chat.postMessage", **fault)
+    message = await thread.posted()
+    assert await thread.known() == [message["ts"]]
+    assert len(thread.slack.calls("chat.postMessage")) == calls
 
 
-async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(sender: Sender) -> None:
+async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(thread: Thread) -> None:
     """Where a post failed and the thread cannot be read, the answer is posted, not lost."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.postMessage", drop="before")
-    sender.slack.fault("conversations.replies", error="missing_scope")
-    async with answering(sender, place) as answer:
-        await answer.stream.finish("Hello.")
-    whole(sender.slack, place, "Hello.")
+    thread.slack.fault("chat.postMessage", drop="before")
+    thread.slack.fault("conversations.replies", error="missing_scope")
+    await thread.posted()
 
 
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"status": 500}], ids=str)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
 async def test_a_lookup_that_fails_once_is_made_again(
-    sender: Sender, method: str, fault: dict[str, Any]
+    thread: Thread, method: str, fault: dict[str, Any]
 ) -> None:
     """A message of unknown fate is found by a second look where the first one failed."""
-    place = sender.slack.place()
-    sender.slack.fault(method, drop="after")
-    sender.slack.fault("conversations.replies", **fault)
-    async with answering(sender, place) as answer:
+    thread.slack.fault(method, drop="after")
+    thread.slack.fault("conversations.replies", **fault)
+    async with thread.answering() as answer:
         if method == "chat.startStream":
             await begin(answer)
         await answer.stream.finish(answer.stream.received_text + "end.")
-    [message] = whole(sender.slack, place, answer.stream.received_text + "end.")
-    assert await sender.known(place) == [message["ts"]]
+    [message] = thread.whole(answer.stream.received_text + "end.")
+    assert await thread.known() == [message["ts"]]
 
 
 @pytest.mark.failed_calls(
@@ -454,98 +452,92 @@ async def test_a_lookup_that_fails_once_is_made_again(
 )
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"drop": "before"}], ids=str)
 async def test_an_end_of_a_found_stream_that_fails_once_is_made_again(
-    sender: Sender, fault: dict[str, Any]
+    thread: Thread, fault: dict[str, Any]
 ) -> None:
     """A stream begun unnoticed is taken over, also where ending it fails at first."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.startStream", drop="after")
-    sender.slack.fault("chat.stopStream", **fault)
-    async with answering(sender, place) as answer:
+    thread.slack.fault("chat.startStream", drop="after")
+    thread.slack.fault("chat.stopStream", **fault)
+    async with thread.answering() as answer:
         await begin(answer)
         await answer.stream.finish("Hello end.")
-    [message] = whole(sender.slack, place, "Hello end.")
-    assert await sender.known(place) == [message["ts"]]
+    [message] = thread.whole("Hello end.")
+    assert await thread.known() == [message["ts"]]
 
 
 @pytest.mark.parametrize("error", ["is_archived", "channel_not_found"])
-async def test_what_slack_takes_in_no_way_is_an_error(sender: Sender, error: str) -> None:
+async def test_what_slack_takes_in_no_way_is_an_error(thread: Thread, error: str) -> None:
     """Where Slack refuses the answer in every way, that is raised at once."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.postMessage", error=error)
-    async with answering(sender, place) as answer:
+    thread.slack.fault("chat.postMessage", error=error)
+    async with thread.answering() as answer:
         with pytest.raises(DeliveryFailed):
             await answer.stream.finish("Hello.")
-    assert sender.slack.thread(place) == []
-    assert await sender.known(place) == []
-    assert len(sender.slack.calls("chat.postMessage")) == 1
+    assert thread.messages() == []
+    assert await thread.known() == []
+    assert len(thread.slack.calls("chat.postMessage")) == 1
 
 
 REFUSED_BLOCKS = ["invalid_blocks", "msg_blocks_too_long", "invalid_attachments"]
 MARKED = "Use `a < b` & tell <!channel>."
 
 
-async def is_plain_text(sender: Sender, place: PersonThread) -> None:
+async def is_plain_text(thread: Thread) -> None:
     """Check that the thread has one message, `MARKED`, in which mentions are escaped."""
-    [message] = sender.slack.thread(place)
+    [message] = thread.messages()
     assert message["text"] == "Use `a &lt; b` &amp; tell &lt;!channel&gt;."
     assert not message.get("blocks")
-    assert await sender.known(place) == [message["ts"]]
-    assert not sender.intended(place)
+    assert await thread.known() == [message["ts"]]
+    assert not thread.sender.intended(thread.place)
 
 
 @pytest.mark.parametrize("error", REFUSED_BLOCKS)
 async def test_an_answer_whose_blocks_are_refused_is_posted_as_text(
-    sender: Sender, caplog: pytest.LogCaptureFixture, error: str
+    thread: Thread, caplog: pytest.LogCaptureFixture, error: str
 ) -> None:
     """Where Slack refuses the blocks of an answer, it is posted once more, without them."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.postMessage", error=error)
-    async with answering(sender, place) as answer:
+    thread.slack.fault("chat.postMessage", error=error)
+    async with thread.answering() as answer:
         await answer.stream.finish(MARKED)
-    await is_plain_text(sender, place)
+    await is_plain_text(thread)
     assert [error in one.getMessage() for one in caplog.records if one.levelname == "WARNING"] == [
         True
     ]
 
 
 @pytest.mark.parametrize("error", REFUSED_BLOCKS)
-async def test_text_replaces_a_stream_whose_blocks_are_refused(sender: Sender, error: str) -> None:
+async def test_text_replaces_a_stream_whose_blocks_are_refused(thread: Thread, error: str) -> None:
     """Where Slack refuses the end of a stream and its update, the text replaces what was shown."""
-    place = sender.slack.place()
     for method in ("chat.stopStream", "chat.update", "chat.postMessage"):
-        sender.slack.fault(method, error=error)
-    async with answering(sender, place) as answer:
+        thread.slack.fault(method, error=error)
+    async with thread.answering() as answer:
         await answer.stream.write(MARKED[:10])
         await answer.stream.finish(MARKED)
-    await is_plain_text(sender, place)
-    assert len(sender.slack.calls("chat.delete")) == 1
+    await is_plain_text(thread)
+    assert len(thread.slack.calls("chat.delete")) == 1
 
 
 @pytest.mark.parametrize(("drop", "calls"), [("before", 3), ("after", 2)])
-async def test_text_without_blocks_is_posted_once(sender: Sender, drop: str, calls: int) -> None:
+async def test_text_without_blocks_is_posted_once(thread: Thread, drop: str, calls: int) -> None:
     """Where the connection breaks, the post without blocks is made again only if it was lost."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.postMessage", error="invalid_blocks")
-    sender.slack.fault("chat.postMessage", drop=drop)
-    async with answering(sender, place) as answer:
+    thread.slack.fault("chat.postMessage", error="invalid_blocks")
+    thread.slack.fault("chat.postMessage", drop=drop)
+    async with thread.answering() as answer:
         await answer.stream.finish(MARKED)
-    await is_plain_text(sender, place)
-    assert len(sender.slack.calls("chat.postMessage")) == calls
+    await is_plain_text(thread)
+    assert len(thread.slack.calls("chat.postMessage")) == calls
 
 
-async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(sender: Sender) -> None:
+async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(thread: Thread) -> None:
     """Where Slack is in trouble for longer than one waits, the turn may be begun again."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.postMessage", status=500, times=None)
-    async with answering(sender, place) as answer:
+    thread.slack.fault("chat.postMessage", status=500, times=None)
+    async with thread.answering() as answer:
         with pytest.raises(SlackApiError):
             await answer.stream.finish("Hello.")
     # As often as fits into the time, which passes faster on a busy machine.
-    assert 1 < len(sender.slack.calls("chat.postMessage")) <= 3
-    sender.slack.clear()
-    async with answering(sender, place) as again:
+    assert 1 < len(thread.slack.calls("chat.postMessage")) <= 3
+    thread.slack.clear()
+    async with thread.answering() as again:
         await again.stream.finish("Hello.")
-    whole(sender.slack, place, "Hello.")
+    thread.whole("Hello.")
 
 
 LONG = "".join(f"Line {i} of a long answer, and some more words in it.\n" for i in range(600))
@@ -559,46 +551,43 @@ CODE = "\n".join(["Look:", "", "```python", *PRINTS, "```", "", "Done."])
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
 @pytest.mark.parametrize("refused", [True, False], ids=["broken", "smooth"])
 async def test_long_answers_are_several_messages(
-    sender: Sender, streamed: bool, refused: bool
+    thread: Thread, streamed: bool, refused: bool
 ) -> None:
     """An answer of 30,000 characters comes in parts, in order, each whole, with one footer."""
-    place = sender.slack.place()
     if refused:
-        sender.slack.fault("chat.stopStream", error="internal_error", times=3)
-    async with answering(sender, place) as answer:
+        thread.slack.fault("chat.stopStream", error="internal_error", times=3)
+    async with thread.answering() as answer:
         if streamed:
             for start in range(0, 20_000, 4_000):
                 await answer.stream.write(LONG[start : start + 4_000])
         await answer.stream.finish(LONG)
-    messages = whole(sender.slack, place, LONG)
+    messages = thread.whole(LONG)
     assert len(messages) >= 3
-    assert await sender.known(place) == [m["ts"] for m in messages]
+    assert await thread.known() == [m["ts"] for m in messages]
     assert all(len(markdown(m)) <= PART_LIMIT + 100 for m in messages)
 
 
 @pytest.mark.parametrize("begun", [True, False], ids=["updated", "posted"])
-async def test_an_answer_of_many_blocks_keeps_its_formatting(sender: Sender, begun: bool) -> None:
+async def test_an_answer_of_many_blocks_keeps_its_formatting(thread: Thread, begun: bool) -> None:
     """Of Markdown that Slack makes more than fifty blocks of, several messages are made."""
-    place = sender.slack.place()
     text = "".join(f"## Step {number}\n\nDo this.\n\n" for number in range(40)) + "Done."
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         if begun:
             await begin(answer, "Something else")
         await answer.stream.finish(text)
-    messages = whole(sender.slack, place, text)
+    messages = thread.whole(text)
     assert len(messages) == 2
     assert markdown(messages[1]).startswith("## Step")
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
-async def test_a_long_code_block_stays_one_in_each_part(sender: Sender, streamed: bool) -> None:
+async def test_a_long_code_block_stays_one_in_each_part(thread: Thread, streamed: bool) -> None:
     """A code block that goes over several messages is closed and opened again in each."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         if streamed:
             await answer.stream.write(CODE[:15_000])
         await answer.stream.finish(CODE)
-    texts = [markdown(m) for m in sender.slack.thread(place)]
+    texts = [markdown(m) for m in thread.messages()]
     assert len(texts) >= 3
     assert all(open_fence(text) is None for text in texts)
     assert all(text.startswith("```python\n") for text in texts[1:])
@@ -608,65 +597,60 @@ async def test_a_long_code_block_stays_one_in_each_part(sender: Sender, streamed
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
 async def test_a_very_long_opening_line_of_code_is_not_repeated(
-    sender: Sender, streamed: bool
+    thread: Thread, streamed: bool
 ) -> None:
     """An opening line that fills more than a message is repeated in the next ones only in part."""
-    place = sender.slack.place()
     line = "```" + "".join(f" word{number}" for number in range(3_000))
     text = f"{line}\ncode\n```\n"
-    async with answering(sender, place) as answer, asyncio.timeout(20):
+    async with thread.answering() as answer, asyncio.timeout(20):
         if streamed:
             await answer.stream.write(line)
         await answer.stream.finish(text)
-    texts = [markdown(m) for m in sender.slack.thread(place)]
+    texts = [markdown(m) for m in thread.messages()]
     assert len(texts) == 3
     assert sum(map(len, texts)) < len(text) + 300
     assert all(one.startswith(f"{line[:64]}\n") for one in texts[1:])
 
 
 async def test_an_older_stream_is_ended_in_time(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before Slack would end a stream its message is ended, and the answer goes on in the next."""
     monkeypatch.setattr("bot.delivery.posted_messages.STREAM_SECONDS", 0.5)
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await begin(answer)
-        await write_until(answer, sender.slack, "chat.stopStream")
-        text = answer.stream.received_text + "end."
-        await answer.stream.finish(text)
-    messages = whole(sender.slack, place, text)
+        await thread.write_until(answer, "chat.stopStream")
+        text = await end(answer)
+    messages = thread.whole(text)
     assert len(messages) == 2
-    assert await sender.known(place) == [m["ts"] for m in messages]
+    assert await thread.known() == [m["ts"] for m in messages]
 
 
 @pytest.mark.failed_calls(
     "chat.update: streaming_state_conflict", because="Another worker left a stream that runs."
 )
-async def test_an_answer_begun_before_is_completed_in_its_place(sender: Sender) -> None:
+async def test_an_answer_begun_before_is_completed_in_its_place(thread: Thread) -> None:
     """What an earlier attempt left, a live stream, becomes the whole answer; nothing is posted."""
-    place = sender.slack.place()
-    async with answering(sender, place) as lost:
+    async with thread.answering() as lost:
         await begin(lost, "Half of")
-    sender.slack.forget_calls()
-    async with answering(sender, place) as answer:
+    thread.slack.forget_calls()
+    async with thread.answering() as answer:
         await answer.stream.write("The whole ")
         await answer.stream.finish("The whole answer.")
-    [message] = whole(sender.slack, place, "The whole answer.")
-    assert [message["ts"]] == await sender.known(place)
-    assert not sender.slack.calls("chat.postMessage", "chat.startStream")
+    [message] = thread.whole("The whole answer.")
+    assert [message["ts"]] == await thread.known()
+    assert not thread.slack.calls("chat.postMessage", "chat.startStream")
 
 
-async def test_an_answer_that_was_complete_is_not_doubled(sender: Sender) -> None:
+async def test_an_answer_that_was_complete_is_not_doubled(thread: Thread) -> None:
     """A turn that died after its last post ends as the same messages, none of them left over."""
-    place = sender.slack.place()
-    async with answering(sender, place) as lost:
+    async with thread.answering() as lost:
         await lost.stream.finish(LONG)
-    times = await sender.known(place)
+    times = await thread.known()
     assert len(times) >= 3
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.finish("Short.")
-    [message] = whole(sender.slack, place, "Short.")
+    [message] = thread.whole("Short.")
     assert message["ts"] == times[0]
 
 
@@ -675,35 +659,22 @@ async def test_an_answer_that_was_complete_is_not_doubled(sender: Sender) -> Non
     "chat.delete: message_not_found",
     because="The message was deleted in Slack.",
 )
-async def test_an_answer_begun_before_and_deleted_is_posted(sender: Sender) -> None:
+async def test_an_answer_begun_before_and_deleted_is_posted(thread: Thread) -> None:
     """Where the message of an earlier attempt is gone, the answer is posted."""
-    place = sender.slack.place()
-    await (await sender.begin(place)).record_posted("1600000000.000100")
-    async with answering(sender, place) as answer:
-        await answer.stream.finish("Hello.")
-    whole(sender.slack, place, "Hello.")
+    await (await thread.sender.begin(thread.place)).record_posted("1600000000.000100")
+    await thread.posted()
 
 
-async def test_starting_over_replaces_what_was_shown(sender: Sender) -> None:
+async def test_starting_over_replaces_what_was_shown(thread: Thread) -> None:
     """An answer begun anew is shown when it is whole, in place of the half."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await begin(answer, "Half of the first")
         answer.stream.start_over()
         assert answer.stream.received_text == ""
         await begin(answer, "The second ")
-        assert [markdown(m) for m in sender.slack.thread(place)] == ["Half of the first"]
+        assert [markdown(m) for m in thread.messages()] == ["Half of the first"]
         await answer.stream.finish("The second answer.")
-    whole(sender.slack, place, "The second answer.")
-
-
-async def test_another_text_than_was_shown_replaces_it(sender: Sender) -> None:
-    """A text that does not continue what was streamed takes its place."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
-        await begin(answer, "I think that ")
-        await answer.stream.finish("The model is away.")
-    whole(sender.slack, place, "The model is away.")
+    thread.whole("The second answer.")
 
 
 async def _write_for_ever(answer: Answering) -> None:
@@ -713,20 +684,19 @@ async def _write_for_ever(answer: Answering) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_stop_ends_the_answer(sender: Sender) -> None:
+async def test_stop_ends_the_answer(thread: Thread) -> None:
     """Once the person has stopped it, no piece is taken any more; what is said last stands."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await begin(answer)
-        sender.slack.control(
-            "stop", {"user": place.user, "channel": place.channel, "thread_ts": place.root}
-        )
+        place = thread.place
+        where = {"user": place.user, "channel": place.channel, "thread_ts": place.root}
+        thread.slack.control("stop", where)
         answer.stopped = True
         with pytest.raises(Stopped):
             await _write_for_ever(answer)
         text = f"{answer.stream.received_text.rstrip()}\n\n_Stopped._"
         await answer.stream.finish(text)
-    whole(sender.slack, place, text)
+    thread.whole(text)
 
 
 @pytest.mark.parametrize(
@@ -739,56 +709,45 @@ async def test_stop_ends_the_answer(sender: Sender) -> None:
     ],
 )
 async def test_the_footer_is_the_persons(
-    sender: Sender, language: Language, stand_in: bool, informed: bool, keys: list[str]
+    thread: Thread, language: Language, stand_in: bool, informed: bool, keys: list[str]
 ) -> None:
     """The footer is in the person's language; a stand-in is named in the first answer, once."""
-    place = sender.slack.place()
-    async with answering(
-        sender, place, language=language, stand_in=stand_in, informed=informed
-    ) as answer:
+    async with thread.answering(language=language, stand_in=stand_in, informed=informed) as answer:
         await begin(answer)
         assert await answer.stream.language() == language
         await answer.stream.finish("Hello you.")
-    [message] = sender.slack.thread(place)
+    [message] = thread.messages()
     assert below(message) == [say(language, key) for key in keys]
 
 
-async def test_a_status_call_that_fails_does_not_prevent_an_answer(sender: Sender) -> None:
+async def test_a_status_call_that_fails_does_not_prevent_an_answer(thread: Thread) -> None:
     """Where a session's status cannot be set the answer comes all the same."""
-    place = sender.slack.place()
-    sender.slack.fault("agents.sessions.setStatus", error="internal_error")
-    async with answering(sender, place) as answer:
-        await begin(answer)
-        await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
+    thread.slack.fault("agents.sessions.setStatus", error="internal_error")
+    await thread.hello()
 
 
-async def test_a_status_call_that_hangs_does_not_hold_the_answer_up(
-    sender: Sender,
-) -> None:
+async def test_a_status_call_that_hangs_does_not_hold_the_answer_up(thread: Thread) -> None:
     """An answer waits two seconds for Slack to set its session's status, not longer."""
-    place = sender.slack.place()
-    sender.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
+    thread.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
     before = asyncio.get_running_loop().time()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.finish("Hello.")
     assert asyncio.get_running_loop().time() - before < 10
-    whole(sender.slack, place, "Hello.")
+    thread.whole("Hello.")
 
 
-async def test_nothing_runs_on_after_an_answer_broke_off(sender: Sender) -> None:
+async def test_nothing_runs_on_after_an_answer_broke_off(thread: Thread) -> None:
     """Of an answer that ended in an error nothing runs once the sessions are closed."""
-    place = sender.slack.place()
-    sender.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
+    thread.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
     # The pool starts tasks of its own at its first use.
-    await sender.begin(place)
+    await thread.sender.begin(thread.place)
     tasks = asyncio.all_tasks()
     with pytest.raises(RuntimeError):
-        await _break_off(sender, place)
-    await sender.sessions.close()
+        await _break_off(thread)
+    await thread.sender.sessions.close()
     assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
 
 
-async def _break_off(sender: Sender, place: PersonThread) -> None:
-    async with answering(sender, place):
+async def _break_off(thread: Thread) -> None:
+    async with thread.answering():
         raise RuntimeError
