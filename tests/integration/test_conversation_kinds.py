@@ -89,9 +89,11 @@ async def test_each_kind_of_conversation(
 async def test_a_direct_message_is_not_looked_up(
     slack: PlaygroundSlack, audiences: Audiences
 ) -> None:
-    """A DM is known from its event; a mention in one is looked up, and is one too."""
+    """A DM is known from its event, and not shared; a mention in one is looked up, and is one."""
     place = slack.place()
-    assert (await audiences.view(slack.message(place))).audiences is None
+    view = await audiences.view(slack.message(place))
+    assert view.audiences is None
+    assert not await audiences.is_shared(view.own)
     assert not slack.calls("conversations.info")
     mention = slack.message(place, audience=None)
     assert (await audiences.view(mention)).own.audience == DM
@@ -171,13 +173,6 @@ async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
     assert (view.own.audience, view.audiences) == (place.channel, (place.channel,))
     assert await audiences.is_shared(view.own)
     assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
-
-
-async def test_known_audiences_are_not_shared(audiences: Audiences) -> None:
-    """A DM and the public are never shared ones, without asking."""
-    person = Person("T1", "U1")
-    assert not await audiences.is_shared(person.namespace(DM))
-    assert not await audiences.is_shared(person.namespace(PUBLIC))
 
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
@@ -308,19 +303,6 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
     assert found[1]["text"] == "x" * 1_000
-
-
-async def test_a_long_thread_shows_what_was_said_last(slack: PlaygroundSlack) -> None:
-    """Of a long thread the newest messages are read, which the mention is about."""
-    place = slack.place(channel="public", text="root")
-    for number in range(60):
-        slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
-    asked = slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
-    message = slack.message(place, ts=asked["ts"])
-    found = (await read_thread(slack.installations(), message)).messages
-    texts = [line["text"] for line in found]
-    assert texts[-1] == "line 59"
-    assert len(texts) <= 52
 
 
 async def test_the_newest_of_a_very_long_thread_are_read(slack: PlaygroundSlack) -> None:

@@ -28,21 +28,18 @@ def asked(stand_in: Server) -> list[list[str]]:
 
 
 async def test_one_vector_for_each_text_in_order(embedder: Embedder, stand_in: Server) -> None:
-    """Texts become normalised vectors of the space's size, in their order, in one request."""
+    """Texts become normalised vectors of the space's size, in their order, in one request.
+
+    A text embedded before is remembered; only new ones are asked for.
+    """
     vectors = await embedder.embed(["ラーメン", "AWS", "ラーメン"])
     assert [len(v) for v in vectors] == [SPACE.dimensions] * 3
     assert vectors[0] == vectors[2] != vectors[1]
     assert math.dist(vectors[0], [0.0] * SPACE.dimensions) == pytest.approx(1, abs=1e-3)
-    assert asked(stand_in) == [["ラーメン", "AWS"]]
+    again = await embedder.embed(["two", "AWS"])
+    assert again[1] == vectors[1] != again[0]
+    assert asked(stand_in) == [["ラーメン", "AWS"], ["two"]]
     assert await embedder.embed([]) == []
-
-
-async def test_a_known_text_costs_no_request(embedder: Embedder, stand_in: Server) -> None:
-    """A text embedded before is remembered; only new ones are asked for."""
-    [first] = await embedder.embed(["one"])
-    again = await embedder.embed(["two", "one"])
-    assert again[1] == first
-    assert asked(stand_in) == [["one"], ["two"]]
 
 
 async def test_the_cache_is_bounded(model_client: openai.AsyncOpenAI, stand_in: Server) -> None:
@@ -111,12 +108,6 @@ def test_what_is_embedded_fits_every_tokenizer_of_bytes(text: str) -> None:
     assert whole.startswith(cut)
     rest = whole[len(cut) :]
     assert not rest or len((cut + rest[0]).encode()) > MAX_BYTES
-
-
-async def test_long_texts_in_any_script_are_embedded(embedder: Embedder) -> None:
-    """No text is refused for its length, whatever its characters cost in tokens."""
-    vectors = await embedder.embed(["鷗" * 6_000, "🍜" * 6_000, "word " * 6_000])
-    assert [len(vector) for vector in vectors] == [SPACE.dimensions] * 3
 
 
 async def test_many_texts_are_divided_into_requests(embedder: Embedder, stand_in: Server) -> None:

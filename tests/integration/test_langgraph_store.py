@@ -7,7 +7,6 @@ f09cfe8 (2026-08-20; MIT). The second has one test for each line of docs/referen
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -15,10 +14,8 @@ from typing import Any
 import pytest
 from langgraph.store.base import (
     GetOp,
-    InvalidNamespaceError,
     Item,
     ListNamespacesOp,
-    MatchCondition,
     PutOp,
     SearchOp,
 )
@@ -124,27 +121,6 @@ async def test_a_batch_answers_in_its_order(store: AsyncPostgresStore) -> None:
     assert none is None
 
 
-async def test_the_last_of_equal_puts_counts(store: AsyncPostgresStore) -> None:
-    """Of several writes to one key in a batch the last is stored; None as a value deletes."""
-    await store.abatch(
-        [
-            PutOp(DOCUMENTS, "one", {"n": 1}),
-            PutOp(DOCUMENTS, "one", {"n": 2}),
-            PutOp(DOCUMENTS, "two", {"n": 3}),
-            PutOp(DOCUMENTS, "two", None),
-        ]
-    )
-    [item] = await store.asearch(DOCUMENTS)
-    assert (item.key, item.value) == ("one", {"n": 2})
-
-
-async def test_concurrent_calls(store: AsyncPostgresStore) -> None:
-    """Many calls at once are each answered with their own value."""
-    await asyncio.gather(*(store.aput(DOCUMENTS, str(n), {"n": n}) for n in range(60)))
-    found = await asyncio.gather(*(store.aget(DOCUMENTS, str(n)) for n in range(60)))
-    assert [item.value["n"] for item in found if item] == list(range(60))
-
-
 async def test_search_filters_and_pages(store: AsyncPostgresStore) -> None:
     """A search stays below its prefix, filters by value, and has a limit and an offset."""
     for n in range(6):
@@ -156,28 +132,6 @@ async def test_search_filters_and_pages(store: AsyncPostgresStore) -> None:
     pages = [await store.asearch(DOCUMENTS, limit=2, offset=at) for at in (0, 2, 4, 6)]
     assert [len(page) for page in pages] == [2, 2, 2, 0]
     assert {item.key for page in pages for item in page} == set("012345")
-
-
-async def test_namespaces_are_listed(store: AsyncPostgresStore) -> None:
-    """Namespaces are matched by prefix, suffix and wildcard, and cut to a depth."""
-    for namespace in (("a", "b", "public"), ("a", "c", "public"), ("a", "c", "dm"), ("x", "dm")):
-        await store.aput(namespace, "k", {"v": 1})
-    assert await store.alist_namespaces(prefix=("a",), max_depth=2) == [("a", "b"), ("a", "c")]
-    assert await store.alist_namespaces(suffix=("dm",)) == [("a", "c", "dm"), ("x", "dm")]
-    assert await store.alist_namespaces(prefix=("a", "*", "public"), limit=1, offset=1) == [
-        ("a", "c", "public")
-    ]
-    [listed] = await store.abatch(
-        [ListNamespacesOp(match_conditions=(MatchCondition("prefix", ("x",)),))]
-    )
-    assert listed == [("x", "dm")]
-
-
-async def test_names_that_are_none(store: AsyncPostgresStore) -> None:
-    """An empty namespace, an empty part and a part with a dot are refused."""
-    for namespace in ((), ("",), ("a.b",), ("langgraph", "x")):
-        with pytest.raises(InvalidNamespaceError):
-            await store.aput(namespace, "k", {"v": 1})
 
 
 async def test_vectors_are_searched(searchable: AsyncPostgresStore) -> None:

@@ -68,6 +68,11 @@ DEFAULTS: dict[str, Any] = {
     "KIOKU_LOG_FORMAT": "text",
 }
 PUBLIC_URL = "an https address such as https://kioku.example.com"
+SECRET_KEY = "what `openssl rand -base64 32` prints; several keys with commas"
+HOSTS = "names of hosts, such as docs.python.org,wiki.example.com, or nothing"
+CHANNELS = "ids of channels, such as C0123ABCD, or nothing for every channel"
+DATABASE = "an address such as postgresql://{}:PASSWORD@HOST:5432/DATABASE"
+ARN = "arn:aws:secretsmanager:x:1:secret:d"
 KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 GOOD: list[tuple[str, str, Any]] = [
     ("SLACK_BOT_TOKEN", "xoxb-1", SecretStr("xoxb-1")),
@@ -83,11 +88,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("OPENAI_API_KEY", "sk-1", SecretStr("sk-1")),
     ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
     ("DATABASE_URL", "postgresql://u:p@h/d", SecretStr("postgresql://u:p@h/d")),
-    (
-        "DATABASE_SECRET_ARN",
-        "arn:aws:secretsmanager:x:1:secret:d",
-        "arn:aws:secretsmanager:x:1:secret:d",
-    ),
+    ("DATABASE_SECRET_ARN", ARN, ARN),
     ("DATABASE_OWNER_URL", "postgresql://o:p@h/d", SecretStr("postgresql://o:p@h/d")),
     ("DATABASE_OWNER_SECRET_ARN", "kioku/owner", "kioku/owner"),
     ("SLACK_SECRET_ARN", "kioku/slack", "kioku/slack"),
@@ -146,16 +147,8 @@ NEEDED = {
     for name in ("KIOKU_FALLBACK_BASE_URL", "KIOKU_FALLBACK_API_KEY")
 }
 BAD: list[tuple[str, str, str]] = [
-    (
-        "KIOKU_SECRET_KEY",
-        "secret",
-        "what `openssl rand -base64 32` prints; several keys with commas",
-    ),
-    (
-        "KIOKU_SECRET_KEY",
-        f"{KEY},",
-        "what `openssl rand -base64 32` prints; several keys with commas",
-    ),
+    ("KIOKU_SECRET_KEY", "secret", SECRET_KEY),
+    ("KIOKU_SECRET_KEY", f"{KEY},", SECRET_KEY),
     ("KIOKU_PUBLIC_URL", "http://kioku.example.com", PUBLIC_URL),
     ("KIOKU_PUBLIC_URL", "http://127.0.0.1.example.com", PUBLIC_URL),
     ("KIOKU_POOL_SIZE", "0", "a number of connections from 1 to 1000"),
@@ -164,16 +157,8 @@ BAD: list[tuple[str, str, str]] = [
     ("PORT", "-1", "a port number from 0 to 65535"),
     ("SLACK_API_URL", "slack.com", "an address such as https://slack.com/api/"),
     ("OPENAI_BASE_URL", "localhost:8100", "an address such as https://api.openai.com/v1"),
-    (
-        "DATABASE_URL",
-        "localhost/kioku",
-        "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE",
-    ),
-    (
-        "DATABASE_OWNER_URL",
-        "localhost/kioku",
-        "an address such as postgresql://OWNER:PASSWORD@HOST:5432/DATABASE",
-    ),
+    ("DATABASE_URL", "localhost/kioku", DATABASE.format("USER")),
+    ("DATABASE_OWNER_URL", "localhost/kioku", DATABASE.format("OWNER")),
     ("KIOKU_REASONING_EFFORT", "much", "none, minimal, low, medium, high or xhigh, or nothing"),
     (
         "KIOKU_FALLBACK_BASE_URL",
@@ -196,26 +181,10 @@ BAD: list[tuple[str, str, str]] = [
     ("KIOKU_FORMATION_DELAY", "nan", "seconds of quiet from 0 to 3600"),
     ("KIOKU_CONSENT", "yes", "notice or ask"),
     ("KIOKU_WEB_SEARCH", "maybe", "on or off"),
-    (
-        "KIOKU_LINK_HOSTS",
-        "https://docs.site/",
-        "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
-    ),
-    (
-        "KIOKU_LINK_HOSTS",
-        "com",
-        "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
-    ),
-    (
-        "KIOKU_ALLOWED_CHANNELS",
-        "#general",
-        "ids of channels, such as C0123ABCD, or nothing for every channel",
-    ),
-    (
-        "KIOKU_ALLOWED_CHANNELS",
-        "U0123ABCD",
-        "ids of channels, such as C0123ABCD, or nothing for every channel",
-    ),
+    ("KIOKU_LINK_HOSTS", "https://docs.site/", HOSTS),
+    ("KIOKU_LINK_HOSTS", "com", HOSTS),
+    ("KIOKU_ALLOWED_CHANNELS", "#general", CHANNELS),
+    ("KIOKU_ALLOWED_CHANNELS", "U0123ABCD", CHANNELS),
     (
         "KIOKU_ALLOWED_USERS",
         "@ann",
@@ -233,11 +202,7 @@ BAD: list[tuple[str, str, str]] = [
         )
         for value in ("0", "none", "-1", "36501")
     ),
-    (
-        "KIOKU_RETENTION_DAYS",
-        "0",
-        "a number of days from 1 to 36500, or nothing to keep memories",
-    ),
+    ("KIOKU_RETENTION_DAYS", "0", "a number of days from 1 to 36500, or nothing to keep memories"),
     ("KIOKU_LOG_LEVEL", "loud", "debug, info, warning or error"),
     ("KIOKU_LOG_FORMAT", "xml", "text or json"),
 ]
@@ -435,11 +400,7 @@ def test_the_example_file_lists_every_setting() -> None:
         ({}, "http://127.0.0.1:1/v1", "k1"),
         ({"BASE_URL": "http://127.0.0.1:2/v1"}, "http://127.0.0.1:2/v1", "none"),
         ({"API_KEY": "k2"}, "http://127.0.0.1:1/v1", "k2"),
-        (
-            {"BASE_URL": "http://127.0.0.1:2/v1", "API_KEY": "k2"},
-            "http://127.0.0.1:2/v1",
-            "k2",
-        ),
+        ({"BASE_URL": "http://127.0.0.1:2/v1", "API_KEY": "k2"}, "http://127.0.0.1:2/v1", "k2"),
     ],
     ids=str,
 )

@@ -69,14 +69,15 @@ RESPONSE: Json = {
     "tools": [],
     "top_p": 1.0,
 }
-VALID = [
-    ("request", "/responses", REQUEST),
-    ("request", "/chat/completions", CHAT),
-    ("request", "/embeddings", EMBEDDING),
-    ("event", "/responses", DELTA),
-    ("object", "/responses", RESPONSE),
-    ("error", "/responses", {"error": {"message": "x", "type": "y", "param": None, "code": None}}),
-]
+ERROR: Json = {"message": "x", "type": "y", "param": None, "code": None}
+VALID: dict[str, tuple[str, str, Json]] = {
+    "request": ("request", "/responses", REQUEST),
+    "chat": ("request", "/chat/completions", CHAT),
+    "embedding": ("request", "/embeddings", EMBEDDING),
+    "event": ("event", "/responses", DELTA),
+    "response": ("object", "/responses", RESPONSE),
+    "error": ("error", "/responses", {"error": ERROR}),
+}
 
 
 def problems(what: str, path: str, body: Any) -> list[str]:
@@ -84,88 +85,59 @@ def problems(what: str, path: str, body: Any) -> list[str]:
     return Checked().problems(what, path, body)
 
 
-@pytest.mark.parametrize(("what", "path", "body"), VALID)
+@pytest.mark.parametrize(("what", "path", "body"), VALID.values(), ids=VALID)
 def test_what_conforms_passes(what: str, path: str, body: Json) -> None:
     """Valid bodies of every kind have no problems."""
     assert problems(what, path, body) == []
 
 
 @pytest.mark.parametrize(
-    ("what", "path", "body", "change", "said"),
+    ("valid", "change", "said"),
     [
-        ("request", "/responses", REQUEST, lambda b: b.update(temprature=1), "body: unknown field"),
-        ("request", "/responses", REQUEST, lambda b: b.update(max_output_tokens=3), "max_output"),
+        ("request", lambda b: b.update(temprature=1), "body: unknown field"),
+        ("request", lambda b: b.update(max_output_tokens=3), "max_output"),
         (
             "request",
-            "/responses",
-            REQUEST,
             lambda b: b["tools"][0].pop("strict"),
             "tools[0]: missing field strict (schema FunctionTool)",
         ),
+        ("request", lambda b: b["tools"][0].update(strict="no"), "tools[0].strict: is 'no'"),
         (
             "request",
-            "/responses",
-            REQUEST,
-            lambda b: b["tools"][0].update(strict="no"),
-            "tools[0].strict: is 'no'",
-        ),
-        (
-            "request",
-            "/responses",
-            REQUEST,
             lambda b: b["tools"][1].update(type="web_serch"),
             "tools[1]: 'type' is 'web_serch'; allowed here: apply_patch",
         ),
         (
             "request",
-            "/responses",
-            REQUEST,
             lambda b: b["input"][0].update(role="tool"),
             "input[0]: 'role' is 'tool'; allowed here: assistant, developer, system, user",
         ),
         (
             "request",
-            "/responses",
-            REQUEST,
             lambda b: b["input"][0]["content"][0].update(type="text"),
             "input[0].content[0]: 'type' is 'text'; allowed here: input_file",
         ),
         (
             "request",
-            "/responses",
-            REQUEST,
             lambda b: b["input"][2].pop("name"),
             "input[2]: missing field name (schema FunctionToolCall)",
         ),
-        (
-            "request",
-            "/responses",
-            REQUEST,
-            lambda b: b["input"][3].update(output={}),
-            "input[3].output: is {}",
-        ),
-        ("request", "/chat/completions", CHAT, lambda b: b["messages"][1].pop("content"), "[1]"),
-        (
-            "request",
-            "/chat/completions",
-            CHAT,
-            lambda b: b["tools"][0].update(name="save"),
-            "tools[0]: unknown field name",
-        ),
-        ("request", "/embeddings", EMBEDDING, lambda b: b.update(input=[]), "non-empty"),
-        ("request", "/embeddings", EMBEDDING, lambda b: b.update(dimensions=0), "minimum"),
-        ("event", "/responses", DELTA, lambda b: b.pop("sequence_number"), "sequence_number"),
-        ("event", "/responses", DELTA, lambda b: b.update(delta=None), "delta: is None"),
-        ("event", "/responses", DELTA, lambda b: b.update(type="response.said"), "response.said"),
-        ("object", "/responses", RESPONSE, lambda b: b.update(status="done"), "status: is 'done'"),
-        ("object", "/responses", RESPONSE, lambda b: b.pop("tools"), "missing field tools"),
-        ("error", "/responses", {"error": {"message": "x"}}, lambda _: None, "missing field"),
+        ("request", lambda b: b["input"][3].update(output={}), "input[3].output: is {}"),
+        ("chat", lambda b: b["messages"][1].pop("content"), "[1]"),
+        ("chat", lambda b: b["tools"][0].update(name="save"), "tools[0]: unknown field name"),
+        ("embedding", lambda b: b.update(input=[]), "non-empty"),
+        ("embedding", lambda b: b.update(dimensions=0), "minimum"),
+        ("event", lambda b: b.pop("sequence_number"), "sequence_number"),
+        ("event", lambda b: b.update(delta=None), "delta: is None"),
+        ("event", lambda b: b.update(type="response.said"), "response.said"),
+        ("response", lambda b: b.update(status="done"), "status: is 'done'"),
+        ("response", lambda b: b.pop("tools"), "missing field tools"),
+        ("error", lambda b: b.update(error={"message": "x"}), "missing field"),
     ],
 )
-def test_what_does_not_conform_is_told(
-    what: str, path: str, body: Json, change: Change, said: str
-) -> None:
+def test_what_does_not_conform_is_told(valid: str, change: Change, said: str) -> None:
     """Each change to a valid body is one problem, with its place and the rule."""
+    what, path, body = VALID[valid]
     changed = copy.deepcopy(body)
     change(changed)
     [found] = problems(what, path, changed)
@@ -187,7 +159,7 @@ def _mutations(value: Any) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize(("what", "path", "body"), VALID)
+@pytest.mark.parametrize(("what", "path", "body"), VALID.values(), ids=VALID)
 def test_equal_shapes_have_equal_verdicts(what: str, path: str, body: Json) -> None:
     """What is not validated because its shape is known would have had the same verdict."""
     checked = Checked()
@@ -214,7 +186,6 @@ def test_texts_and_numbers_without_rules_share_a_shape() -> None:
 @pytest.mark.parametrize("departure", DEPARTURES, ids=lambda one: f"{one.schema}.{one.field}")
 def test_each_departure_is_needed(departure: Any) -> None:
     """Without it the schema refuses what it names."""
-    nested = {"message": "x", "type": "y", "param": None, "code": None}
     bodies: dict[tuple[str, str], Json] = {
         ("EasyInputMessage", "content"): {
             "role": "assistant",
@@ -224,7 +195,7 @@ def test_each_departure_is_needed(departure: Any) -> None:
         ("Response", "store"): {**RESPONSE, "store": True},
         ("Response", "usage"): {**RESPONSE, "usage": None},
         ("Response", "user"): {**RESPONSE, "user": None},
-        ("ResponseErrorEvent", ""): {"type": "error", "sequence_number": 1, "error": nested},
+        ("ResponseErrorEvent", ""): {"type": "error", "sequence_number": 1, "error": ERROR},
     }
     body = bodies[departure.schema, departure.field]
     assert openai_schemas().problems(departure.schema, body) == []

@@ -63,22 +63,17 @@ def test_a_direct_message_is_read_whole() -> None:
     assert Message(**message.as_json()) == message
 
 
+UNREAD = [
+    *("message_changed", "message_deleted", "bot_message", "channel_join", "channel_leave"),
+    *("channel_name", "channel_topic", "group_join", "message_replied", "reminder_add"),
+    *("tombstone", "something_new", "assistant_app_thread"),
+]
+
+
 @pytest.mark.parametrize(
     "event",
     [
-        dm(subtype="message_changed"),
-        dm(subtype="message_deleted"),
-        dm(subtype="bot_message"),
-        dm(subtype="channel_join"),
-        dm(subtype="channel_leave"),
-        dm(subtype="channel_name"),
-        dm(subtype="channel_topic"),
-        dm(subtype="group_join"),
-        dm(subtype="message_replied"),
-        dm(subtype="reminder_add"),
-        dm(subtype="tombstone"),
-        dm(subtype="something_new"),
-        dm(subtype="assistant_app_thread"),
+        *(dm(subtype=subtype) for subtype in UNREAD),
         dm(hidden=True),
         dm(bot_id="B1"),
         dm(bot_profile={"id": "B1"}),

@@ -15,9 +15,7 @@ from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import compose, estimated_tokens, framed, lines_within, shortened
-from bot.pipeline.responses.web_search import DEFINITION
-from bot.pipeline.tools.controls import control_tools
-from memory import SCHEMAS, Memory, Person, memory_tools
+from memory import Memory, Person
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
@@ -145,43 +143,17 @@ def test_shortened_says_how_much_is_left_out() -> None:
 
 
 def test_the_date_is_told() -> None:
-    """Weekday, date, time and zone stand in one line before the frames; without them nothing."""
+    """Weekday, date, time and zone stand in one line before the frames; without them nothing.
+
+    The memories' frame is there even when nothing is remembered; the others only if filled.
+    """
     now = datetime(2026, 11, 20, 15, 30, tzinfo=ZoneInfo("Asia/Tokyo"))
     made = compose(question="q", user_id="U1", memories=[], now=now)
     line, frame = first(made).removeprefix(prompt.REPLY_INSTRUCTIONS).strip().split("\n", 1)
     assert line == "It is Friday, 2026-11-20T15:30+09:00, in the time zone Asia/Tokyo."
     assert frame == "<memories>\n</memories>"
-
-
-def test_a_plain_message_is_small() -> None:
-    """Prompt and every tool of a direct message are at most 7,600 characters of the request."""
-    now = datetime(2026, 11, 20, 15, 30, tzinfo=ZoneInfo("America/Argentina/Buenos_Aires"))
-    made = compose(question="What shall I eat tonight?", user_id="U1", memories=[], now=now)
-    shows = (
-        "show_memories",
-        "show_settings",
-        "show_history",
-        "show_preview",
-        "show_duplicates",
-        "show_help",
-    )
-    tools = [DEFINITION, *memory_tools(SCHEMAS), *control_tools([*shows, "export"], in_dm=True)]
-    assert [tool["name"] for tool in tools] == [
-        "search_web",
-        "memory_search",
-        "memory_change",
-        "memory_settings",
-        "read_current_view",
-    ]
-    body = {
-        "model": "gpt-6-luna",
-        "input": made.input,
-        "tools": tools,
-        "store": False,
-        "safety_identifier": "0" * 40,
-        "stream": True,
-    }
-    assert len(json.dumps(body, ensure_ascii=False)) <= 7_600
+    timeless = first(compose(question="q", user_id="U1", memories=[]))
+    assert timeless.removeprefix(prompt.REPLY_INSTRUCTIONS) == f"\n{frame}"
 
 
 def test_the_question_comes_last() -> None:
@@ -249,13 +221,6 @@ def test_another_person_cannot_leave_the_frame(attack: str, answered: bool) -> N
     assert (role, start, end) == ("user", "<thread>", "</thread>")
     assert not set("".join(lines)) & set("<>\u2028")
     assert [json.loads(line)["from"] for line in lines] == ["U2", "you"][: 1 + answered]
-
-
-def test_empty_sections_are_left_out_but_memories_stay() -> None:
-    """The memories' frame is there even when nothing is remembered; the others only if filled."""
-    text = first(compose(question="q", user_id="U1", memories=[]))
-    frames = text.removeprefix(prompt.REPLY_INSTRUCTIONS)
-    assert frames == "\n<memories>\n</memories>"
 
 
 def test_a_memory_shows_what_it_says_and_since_when() -> None:

@@ -28,14 +28,7 @@ from bot.views.forgetting import (
 from bot.views.labels import describe, kind_title
 from bot.views.memories import PAGE_SIZE, memory_list, numbered, search_results
 from bot.views.modal_triggers import ERASE_ACTION
-from bot.views.reply import (
-    PART_LIMIT,
-    fallback,
-    footer,
-    late_line,
-    message_blocks,
-    reply_text,
-)
+from bot.views.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
 from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
 
@@ -46,10 +39,11 @@ TEXTS = st.one_of(
 )
 
 
+FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 UNTIL = "2026-11-27T12:00:00+00:00"
 
 
-def memory(number: int = 1, *, kind: str = "UserFoodPreference", **content: Any) -> Memory:
+def memory(number: int = 1, *, kind: str = FOOD, **content: Any) -> Memory:
     """Return a memory."""
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     return Memory(
@@ -90,83 +84,53 @@ def fits(payload: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     ("language", "kind", "content", "line"),
     [
-        ("en", "UserFoodPreference", {"food_name": "ramen"}, "Likes ramen"),
+        ("en", FOOD, {"food_name": "ramen"}, "Likes ramen"),
         (
             "en",
-            "UserFoodPreference",
+            FOOD,
             {"food_name": "ramen", "cuisine": "Japanese", "preference": 90},
             "Likes ramen very much (Japanese)",
         ),
+        ("en", FOOD, {"food_name": "okra", "preference": 0}, "Does not like okra"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 80}, "AWSに関心がある"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSへの関心はなくなった"),
         (
             "en",
-            "UserFoodPreference",
-            {"food_name": "okra", "preference": 0},
-            "Does not like okra",
-        ),
-        (
-            "ja",
-            "UserTechInterest",
-            {"topic": "AWS", "interest_level": 80},
-            "AWSに関心がある",
-        ),
-        (
-            "ja",
-            "UserTechInterest",
-            {"topic": "AWS", "interest_level": 0},
-            "AWSへの関心はなくなった",
-        ),
-        (
-            "en",
-            "UserTechInterest",
+            TECH,
             {"topic": "AWS", "category": "AWS", "description": "Lambda"},
             "Interested in AWS: Lambda",
         ),
-        ("en", "UserTechInterest", {"topic": "AWS", "description": "AWS"}, "Interested in AWS"),
+        ("en", TECH, {"topic": "AWS", "description": "AWS"}, "Interested in AWS"),
         (
             "en",
-            "UserFoodPreference",
+            FOOD,
             {"food_name": "ramen", "cuisine": "Japanese", "description": "I like ramen."},
             "Likes ramen (Japanese)",
         ),
         (
             "en",
-            "UserFoodPreference",
+            FOOD,
             {"food_name": "ramen", "description": "spicy ramen"},
             "Likes ramen: spicy ramen",
         ),
         (
             "ja",
-            "UserFoodPreference",
+            FOOD,
             {"food_name": "ラーメン", "description": "私はラーメンが好きです。"},
             "ラーメンが好き",
         ),
         (
             "ja",
-            "UserFoodPreference",
+            FOOD,
             {"food_name": "ラーメン", "description": "味噌ラーメンが好き"},
             "ラーメンが好き：味噌ラーメンが好き",
         ),
-        (
-            "en",
-            "UserFoodPreference",
-            {"food_name": "natto", "preference": 5},
-            "Does not like natto",
-        ),
-        ("en", "UserFoodPreference", {"food_name": "udon", "preference": 89}, "Likes udon"),
-        (
-            "en",
-            "UserFoodPreference",
-            {"food_name": "udon", "preference": 59},
-            "Finds udon okay",
-        ),
-        ("ja", "UserFoodPreference", {"food_name": "鍋", "preference": 90}, "鍋が大好き"),
-        (
-            "en",
-            "UserTechInterest",
-            {"topic": "AWS", "interest_level": 85},
-            "Very interested in AWS",
-        ),
-        ("ja", "UserTechInterest", {"topic": "AWS", "interest_level": 39}, "AWSに少し関心がある"),
+        ("en", FOOD, {"food_name": "natto", "preference": 5}, "Does not like natto"),
+        ("en", FOOD, {"food_name": "udon", "preference": 89}, "Likes udon"),
+        ("en", FOOD, {"food_name": "udon", "preference": 59}, "Finds udon okay"),
+        ("ja", FOOD, {"food_name": "鍋", "preference": 90}, "鍋が大好き"),
+        ("en", TECH, {"topic": "AWS", "interest_level": 85}, "Very interested in AWS"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 39}, "AWSに少し関心がある"),
         ("en", "UserFact", {"fact": "I live in Osaka", "topic": "home"}, "I live in Osaka"),
         ("en", "Pet", {"name": "Taro"}, "Taro"),
     ],
@@ -239,7 +203,7 @@ def test_every_question_is_taken_by_slack(language: Language, texts: list[str]) 
 
 def test_lists_are_grouped_and_numbered_through() -> None:
     """Memories stand by kind under a heading, the kind of the newest first, numbers run on."""
-    kinds = ["UserFact", "UserFoodPreference", "UserFact", "Pet", "UserTechInterest"]
+    kinds = ["UserFact", FOOD, "UserFact", "Pet", "UserTechInterest"]
     found = numbered([memory(i, kind=kind, name=f"n{i}") for i, kind in enumerate(kinds)])
     assert [(number, m.kind) for number, m in found] == [
         (1, "UserFact"),
