@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 
 from bot.runtime.doctor.database import judge
 from memory import DatabaseFacts, EmbeddedPostgres, EmbeddingSpace
-from tests.conftest import ROOT, SPACE, Server, json_server, owner_rows
+from tests.conftest import ROOT, SPACE, Server, json_server, login_of, owner_rows
 from tests.integration.kioku_process import Ended, ended
 from tests.integration.relay import relay
 
@@ -40,15 +41,38 @@ def calm(slack: Server) -> None:
     slack.call("/_model/settings", {"shutdown_dates": {}})
 
 
-def settings_for(slack: Server, database: str) -> dict[str, str]:
-    """Return settings with which all is well."""
-    return {
-        **slack.socket_settings,
-        "OPENAI_BASE_URL": slack.openai_base_url,
-        "OPENAI_API_KEY": "sk-secret",
-        "KIOKU_EMBEDDING_MODEL": SPACE.model,
-        "DATABASE_URL": database.replace("user=kioku ", "user=kioku_login "),
-    }
+@dataclass(frozen=True)
+class Doctor:
+    """`kioku doctor` in a folder of its own, beside a playground and a database."""
+
+    folder: Path
+    slack: Server
+    database: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Settings with which all is well."""
+        return {
+            **self.slack.socket_settings,
+            "OPENAI_BASE_URL": self.slack.openai_base_url,
+            "OPENAI_API_KEY": "sk-secret",
+            "KIOKU_EMBEDDING_MODEL": SPACE.model,
+            "DATABASE_URL": login_of(self.database),
+        }
+
+    def run(self, **changed: str) -> Ended:
+        """Run it where all is well but what is changed."""
+        return ended(self.folder, "doctor", **{**self.settings, **changed})
+
+    def found(self, **changed: str) -> dict[str, str]:
+        """Run it; return what it found that is not OK."""
+        return told(self.run(**changed))
+
+
+@pytest.fixture
+def doctor(tmp_path: Path, slack: Server, database: str) -> Doctor:
+    """What is tested."""
+    return Doctor(tmp_path, slack, database)
 
 
 def told(done: Ended) -> dict[str, str]:
@@ -85,7 +109,7 @@ def test_a_healthy_installation_has_nothing_to_mend(
     tmp_path: Path, slack: Server, database: str
 ) -> None:
     """Everything is looked at, in the order in which it is set up, and is OK."""
-    done = ended(tmp_path, "doctor", **settings_for(slack, database))
+    done = doctor.run()
     assert told(done) == {}
     assert parts(done) == [
         *("Settings", "Data folder", "Bot token", "Scopes", "Plan", "Events", "Clock"),
@@ -104,9 +128,7 @@ def test_guests_who_are_let_in_are_not_promised(
     tmp_path: Path, slack: Server, database: str
 ) -> None:
     """With KIOKU_ALLOW_GUESTS=on a note says that guests get no apps with agent features."""
-    found = told(
-        ended(tmp_path, "doctor", **settings_for(slack, database), KIOKU_ALLOW_GUESTS="on")
-    )
+    found = doctor.found(KIOKU_ALLOW_GUESTS="on")
     assert found == {
         "Guests": "NOTE KIOKU_ALLOW_GUESTS is on, but Slack does not let guests use apps with agent"
         " features: their messages do not arrive."
@@ -115,8 +137,7 @@ def test_guests_who_are_let_in_are_not_promised(
 
 def test_that_nothing_is_checked_is_told(tmp_path: Path, slack: Server, database: str) -> None:
     """With KIOKU_VERIFY=off a note says so, and the model that would check is not asked for."""
-    settings = {**settings_for(slack, database), "KIOKU_VERIFY_MODEL": "gpt-5-none"}
-    assert told(ended(tmp_path, "doctor", **settings, KIOKU_VERIFY="off")) == {
+    assert doctor.found(KIOKU_VERIFY="off", KIOKU_VERIFY_MODEL="gpt-5-none") == {
         "Verdicts": "NOTE KIOKU_VERIFY is off: proposed memories are stored when they quote the"
         " person; no model checks what they mean."
     }
@@ -237,7 +258,7 @@ def test_what_is_wrong_with_slack_or_the_model_is_said(
     sentences: dict[str, str],
 ) -> None:
     """Each broken part gives one sentence, and nothing else is called wrong."""
-    found = told(ended(tmp_path, "doctor", **{**settings_for(slack, database), **change}))
+    found = doctor.found(**change)
     assert found.keys() == sentences.keys()
     for part, sentence in sentences.items():
         assert found[part].startswith(f"FIX {sentence}")
@@ -257,7 +278,7 @@ def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -
     older = tmp_path / "manifest.yml"
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
-        found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        found = doctor.found()
         assert found.keys() == {"Scopes"}
         assert found["Scopes"].startswith(
             "FIX assistant:write, im:history not granted: put manifest.yml into your app's App"
@@ -266,19 +287,19 @@ def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
         slack.call("/_playground/install", {"declined": ["files:read", "files:write"]})
-        found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        found = doctor.found()
         assert found["Scopes"].startswith(
             "NOTE all needed are granted; without files:read, files:w"
         )
     manifest["settings"]["socket_mode_enabled"] = False
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
-        assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
+        assert doctor.found() == {
             "Scopes": "NOTE all granted; not needed: im:write.",
             "Events": "FIX Socket Mode is off: turn it on in your app's Socket Mode page.",
         }
         slack.call("/_playground/uninstall", {})
-        found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        found = doctor.found()
         assert found["Bot token"].startswith(
             "FIX Slack says SLACK_BOT_TOKEN is no longer valid (account_inactive): install the app"
         )
@@ -288,12 +309,11 @@ def test_faults_of_slack_are_not_taken_for_a_wrong_token(
     tmp_path: Path, slack: Server, database: str
 ) -> None:
     """Slack being down, and an app token without its scope, each have their own sentence."""
-    settings = settings_for(slack, database)
     slack.call("/_playground/faults", {"method": "auth.test", "status": 503})
-    found = told(ended(tmp_path, "doctor", **settings))
+    found = doctor.found()
     assert found["Bot token"].startswith(f"FIX Slack does not answer at {slack.url}/api/")
     slack.call("/_playground/faults", {"method": "apps.connections.open", "error": "missing_scope"})
-    found = told(ended(tmp_path, "doctor", **settings))
+    found = doctor.found()
     assert found == {
         "Events": "FIX SLACK_APP_TOKEN lacks the scope connections:write: make a new one at Basic"
         " Information, App-Level Tokens (xapp-…, with the scope connections:write)."
@@ -302,8 +322,7 @@ def test_faults_of_slack_are_not_taken_for_a_wrong_token(
 
 def test_http_wants_the_signing_secret_only(tmp_path: Path, slack: Server, database: str) -> None:
     """With a signing secret and no app token events come by HTTP; what to enter is said."""
-    settings = {**settings_for(slack, database), "SLACK_APP_TOKEN": ""}
-    done = ended(tmp_path, "doctor", **settings, SLACK_SIGNING_SECRET="hunter2")
+    done = doctor.run(SLACK_APP_TOKEN="", SLACK_SIGNING_SECRET="hunter2")
     assert told(done) == {}
     assert "Events: come by HTTP, signed." in done.out
     assert "https://YOUR-HOST/slack/events as Request URL" in done.out
@@ -311,17 +330,16 @@ def test_http_wants_the_signing_secret_only(tmp_path: Path, slack: Server, datab
 
 def test_a_clock_that_is_wrong_is_told(tmp_path: Path, slack: Server, database: str) -> None:
     """Where requests are signed it has to be set; by Socket Mode it is good to know."""
-    settings = settings_for(slack, database)
     with relay(slack, behind=600) as url:
-        by_socket = told(ended(tmp_path, "doctor", **{**settings, "SLACK_API_URL": url}))
+        by_socket = doctor.found(SLACK_API_URL=url)
         signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2", "SLACK_API_URL": url}
-        by_http = told(ended(tmp_path, "doctor", **{**settings, **signed}))
+        by_http = doctor.found(**signed)
     assert by_socket.keys() == by_http.keys() == {"Clock"}
     assert by_socket["Clock"].endswith("s ahead of Slack's: let the system set the time (NTP).")
     assert by_http["Clock"].startswith("FIX ")
     assert "s ahead of Slack's: Slack's signatures are refused from 300 s on." in by_http["Clock"]
     with relay(slack, behind=-120) as url:
-        found = told(ended(tmp_path, "doctor", **{**settings, "SLACK_API_URL": url}))
+        found = doctor.found(SLACK_API_URL=url)
     assert found["Clock"].endswith("s behind Slack's: let the system set the time (NTP).")
 
 
@@ -330,14 +348,13 @@ def test_a_shutdown_date_is_told_with_the_days_left(
 ) -> None:
     """A model that is gone has to be replaced; one that goes soon, or much later, is told."""
     today = datetime.now(UTC).date()
-    settings = {**settings_for(slack, database), "KIOKU_MEMORY_MODEL": "openai:gpt-6.1-sol"}
     dates = {
         "gpt-6-luna": today - timedelta(days=1),
         "gpt-6.1-sol": today + timedelta(days=400),
         SPACE.model: today + timedelta(days=30),
     }
     slack.call("/_model/settings", {"shutdown_dates": {k: str(v) for k, v in dates.items()}})
-    done = ended(tmp_path, "doctor", **settings)
+    done = doctor.run(KIOKU_MEMORY_MODEL="openai:gpt-6.1-sol")
     found = told(done)
     assert found["Model gpt-6-luna"] == (
         f"FIX was shut down on {dates['gpt-6-luna']}: set KIOKU_REPLY_MODEL to its successor."
@@ -369,7 +386,7 @@ def test_the_memory_model_is_tried(
 ) -> None:
     """The memory model gets one request with tools and the verdict model one; nothing is stored."""
     slack.call("/_model/journal", method="DELETE")
-    done = ended(tmp_path, "doctor", **{**settings_for(slack, database), **chosen})
+    done = doctor.run(**chosen)
     assert told(done) == {}
     forms = chosen.get("KIOKU_MEMORY_MODEL", "gpt-6-luna")
     judges = chosen.get("KIOKU_VERIFY_MODEL", forms)
@@ -440,7 +457,7 @@ def test_a_memory_model_that_cannot_be_used_is_told(
     """Each way in which the memory model fails gets one sentence with what to change."""
     if fault:
         slack.call("/_model/faults", {"endpoint": "responses", **fault})
-    done = ended(tmp_path, "doctor", **{**settings_for(slack, database), **chosen})
+    done = doctor.run(**chosen)
     assert told(done) == {"Remembering": f"FIX {sentence}"}
 
 
@@ -465,7 +482,7 @@ def test_a_model_that_calls_no_tools_is_told(
     """A memory model that only writes text is found before somebody relies on it."""
     script = {"endpoint": "responses", "kind": kind, "output": {"text": "Hello."}, "times": 2}
     slack.call("/_model/script", script)
-    done = ended(tmp_path, "doctor", **settings_for(slack, database))
+    done = doctor.run()
     slack.call("/_model/script", method="DELETE")
     assert told(done) == {"Remembering": sentence}
 
@@ -474,7 +491,6 @@ def test_faults_of_the_model_server_are_told_apart(
     tmp_path: Path, slack: Server, database: str
 ) -> None:
     """A refused key, a server in trouble and one that tells nothing of models are not the same."""
-    settings = settings_for(slack, database)
     faults: list[tuple[dict[str, Any], str, str]] = [
         ({"error_code": "invalid_api_key"}, "Model", f"FIX {slack.url}/v1/ refuses OPENAI_API_KEY"),
         ({"status": 500, "times": 2}, "Model", f"FIX {slack.url}/v1/ answers with status 500: try"),
@@ -482,7 +498,7 @@ def test_faults_of_the_model_server_are_told_apart(
     ]
     for fault, part, sentence in faults:
         slack.call("/_model/faults", {"endpoint": "models", **fault})
-        found = told(ended(tmp_path, "doctor", **settings))
+        found = doctor.found()
         assert found.keys() == {part}
         assert found[part].startswith(sentence)
 
@@ -504,7 +520,7 @@ def test_the_fallback_model_is_looked_for(
     """At its own server, with its own key."""
     fallback = {"MODEL": model, "BASE_URL": slack.openai_base_url, "API_KEY": "k2"}
     named = {f"KIOKU_FALLBACK_{name}": value for name, value in fallback.items()}
-    found = told(ended(tmp_path, "doctor", **settings_for(slack, database), **named))
+    found = doctor.found(**named)
     part = f"Model {model}"
     assert found == ({part: sentence.format(url=slack.url)} if sentence else {})
 
@@ -513,13 +529,13 @@ def test_a_database_is_told_to_be_migrated(
     tmp_path: Path, slack: Server, database: str, empty_database: str
 ) -> None:
     """An empty one, an older one and a newer one are told apart."""
-    assert told(ended(tmp_path, "doctor", **settings_for(slack, empty_database))) == {
+    assert doctor.found(DATABASE_URL=empty_database) == {
         "pgvector": "NOTE is there, not yet in this database: `kioku migrate` creates it.",
         "Migration": "FIX the database is not set up: run `kioku migrate` as the owner of the"
         " database.",
     }
     owner_rows(database, "DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
-    assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
+    assert doctor.found() == {
         "Migration": "FIX the database is 1 step(s) behind this version: run `kioku migrate` as"
         " the owner of the database."
     }
@@ -527,7 +543,7 @@ def test_a_database_is_told_to_be_migrated(
         database,
         "INSERT INTO kioku_migrations (name) VALUES ('bot/9999_later'), ('bot/0001_conversations')",
     )
-    assert told(ended(tmp_path, "doctor", **settings_for(slack, database))) == {
+    assert doctor.found() == {
         "Migration": "NOTE the database is 1 step(s) ahead of this version, as during an upgrade:"
         " this version goes on working; install the newer Kioku."
     }
@@ -535,8 +551,7 @@ def test_a_database_is_told_to_be_migrated(
 
 def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, database: str) -> None:
     """Messages that wait too long are to be mended; what failed is named by its ids."""
-    settings = settings_for(slack, database)
-    assert "OK    Work: no message waits." in ended(tmp_path, "doctor", **settings).out
+    assert "OK    Work: no message waits." in doctor.run().out
     event = (
         "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
         " received_at) VALUES ('T1', %s, 'U1', 'D1', %s, 'T1.D1.1', %s,"
@@ -544,7 +559,7 @@ def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, databa
     )
     owner_rows(database, event, "E1", "1", "waiting", 7)
     assert "OK    Work: 1 message(s) wait, the oldest for " in (
-        ended(tmp_path, "doctor", **settings).out
+        doctor.run().out
     )
     with psycopg.connect(database) as connection:
         connection.execute(event, ("E2", "2", "waiting", 300))
@@ -553,7 +568,7 @@ def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, databa
             "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
             " VALUES ('replies', 'x', 'failed')"
         )
-    assert told(ended(tmp_path, "doctor", **settings)) == {
+    assert doctor.found() == {
         "Work": "FIX 2 message(s) wait, the oldest for 5 minutes: start `kioku run`, or look into"
         " its log for what keeps it from answering.",
         "Failures": "NOTE 1 message(s) and 1 job(s) of the last two weeks failed: look into the log"
@@ -568,16 +583,16 @@ def test_a_workspace_that_left_is_reported(tmp_path: Path, slack: Server, databa
             "INSERT INTO workspaces (team_id, reason, left_at, purge_at) VALUES"
             " ('T1', 'token_revoked', '2026-01-02', '2026-01-16')"
         )
-        done = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        done = doctor.found()
         assert done["Workspaces"] == (
             "FIX Slack revoked the bot token of workspace T1 on 2026-01-02 and its data is deleted"
             " on 2026-01-16: install the app again, set the new SLACK_BOT_TOKEN and restart."
         )
         owner.execute("UPDATE workspaces SET reason = 'uninstalled', purged_at = now()")
-        done = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        done = doctor.found()
         assert done["Workspaces"].startswith("NOTE Workspace T1 uninstalled the app on 2026-01-02:")
         owner.execute("UPDATE workspaces SET returned_at = now()")
-        done = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+        done = doctor.found()
         assert "Workspaces" not in done
 
 
@@ -599,7 +614,7 @@ def test_a_database_that_cannot_be_used_is_told(
         ),
     ]:
         settings = {**settings_for(slack, database), "DATABASE_URL": conninfo}
-        found = told(ended(tmp_path, "doctor", **settings))
+        found = doctor.found()
         assert sentence in found[part]
         assert found[part].startswith("FIX ")
 
@@ -618,12 +633,12 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
     """Who may not act as the application is named, and an application that nothing binds."""
     with done_and_undone(database, "CREATE ROLE stranger LOGIN", "DROP ROLE stranger"):
         stranger = psycopg.conninfo.make_conninfo(database, user="stranger")
-        assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
+        assert doctor.found(DATABASE_URL=stranger) == {
             "Roles": "FIX the user of DATABASE_URL may not act as kioku_app: run `kioku migrate`,"
             " with the address of the database's owner in DATABASE_OWNER_URL."
         }
         owner_rows(database, "REVOKE SELECT ON pg_extension FROM PUBLIC")
-        assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
+        assert doctor.found(DATABASE_URL=stranger) == {
             "Database": "FIX it cannot be looked at (InsufficientPrivilege): let the user of"
             " DATABASE_URL read PostgreSQL's catalogs, as every user may by default."
         }
@@ -632,13 +647,13 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
         with done_and_undone(
             database, f"ALTER ROLE kioku_app {right}", f"ALTER ROLE kioku_app NO{right}"
         ):
-            found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+            found = doctor.found()
         assert found.keys() == {"Roles"}
         assert found["Roles"].startswith("FIX kioku_app reaches everybody's rows: run `ALTER ROLE")
     with psycopg.connect(database) as connection:
         connection.execute("ALTER TABLE store OWNER TO kioku_app")
         connection.execute("ALTER TABLE turns DISABLE ROW LEVEL SECURITY")
-    found = told(ended(tmp_path, "doctor", **settings_for(slack, database)))
+    found = doctor.found()
     assert found["Roles"].startswith("FIX kioku_app reaches everybody's rows")
     assert found["Row-level security"].startswith("FIX is off for turns, so that one person's rows")
 
@@ -647,9 +662,8 @@ def test_a_user_with_too_many_rights_is_reported(
     tmp_path: Path, slack: Server, database: str
 ) -> None:
     """The owner is not to serve; a user that inherits the application's rights is a note."""
-    settings = settings_for(slack, database)
-    assert "Roles" not in told(ended(tmp_path, "doctor", **settings))
-    owner = told(ended(tmp_path, "doctor", **{**settings, "DATABASE_URL": database}))
+    assert "Roles" not in doctor.found()
+    owner = doctor.found(DATABASE_URL=database)
     assert owner == {
         "Roles": "FIX the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS:"
         " write its address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run"
@@ -659,21 +673,20 @@ def test_a_user_with_too_many_rights_is_reported(
         database, "CREATE ROLE stranger LOGIN IN ROLE kioku_app", "DROP ROLE stranger"
     ):
         stranger = psycopg.conninfo.make_conninfo(database, user="stranger")
-        assert told(ended(tmp_path, "doctor", **settings_for(slack, stranger))) == {
+        assert doctor.found(DATABASE_URL=stranger) == {
             "Roles": "NOTE the user of DATABASE_URL has kioku_app's rights outside of transactions,"
             " too: run `kioku migrate`, with the address of the database's owner in"
             " DATABASE_OWNER_URL."
         }
         both = {"DATABASE_URL": stranger, "DATABASE_OWNER_URL": database}
         assert ended(tmp_path, "migrate", **{**settings, **both}).code == 0
-        assert "Roles" not in told(ended(tmp_path, "doctor", **settings_for(slack, stranger)))
+        assert "Roles" not in doctor.found(DATABASE_URL=stranger)
 
 
 def test_another_embedding_than_the_stored_one_is_told(
     tmp_path: Path, slack: Server, database: str
 ) -> None:
     """Another model, another size, and the stand-in's memories before a real model."""
-    settings = settings_for(slack, database)
     real = {**settings, "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small"}
     found = told(ended(tmp_path, "doctor", **real))
     assert found["Embedding"].startswith(
@@ -689,7 +702,7 @@ def test_another_embedding_than_the_stored_one_is_told(
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE kioku_embedding_space SET model = %s", (SPACE.model,))
         connection.execute("UPDATE kioku_embedding_space SET dimensions = 128")
-    found = told(ended(tmp_path, "doctor", **settings))
+    found = doctor.found()
     assert found["Embedding"].startswith("FIX the vectors' column has 256 dimensions, but they are")
 
 
@@ -743,6 +756,5 @@ def test_a_data_folder_that_cannot_be_used_is_told(
         " folder."
     )
     assert needed.keys() == {"Data folder", "Slack", "Model"}
-    settings = settings_for(slack, database)
-    found = told(ended(tmp_path, "doctor", **settings, KIOKU_DATA_DIR="file/data"))
+    found = doctor.found(KIOKU_DATA_DIR="file/data")
     assert found["Data folder"].startswith(f"NOTE {tmp_path}/file cannot be written to")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import pytest
@@ -38,6 +38,8 @@ from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, HOME_MORE_ACTION,
 from memory import (
     DM,
     PUBLIC,
+    Change,
+    Memory,
     Person,
     add_memory,
     answer_question,
@@ -62,6 +64,17 @@ def slack(own_playground: Server) -> PlaygroundSlack:
     return PlaygroundSlack(own_playground)
 
 
+Answer = TypeVar("Answer")
+
+
+async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
+    """Ask until there is an answer, which is not false; return it."""
+    async with asyncio.timeout(15):
+        while not (answer := await ask()):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+    return answer
+
+
 @dataclass
 class Visit:
     """One person and their Home; nobody works but the test."""
@@ -80,16 +93,27 @@ class Visit:
 
     async def remember(self, *foods: str) -> None:
         """Let the person add likings, the last the newest."""
-        embedder = self.app.wiring.turn_dependencies.embedder
         for food in foods:
             await add_memory(
                 self.app.pool,
-                embedder,
+                self.app.embedder,
                 self.person.namespace(DM),
                 "UserFoodPreference",
                 {"food_name": food},
                 {"kind": "modal", "evidence": food},
             )
+
+    async def memory_of(self, food: str) -> Memory:
+        """Return the memory of a food."""
+        [found] = [m for m in await self.app.memories(self.person) if food in str(m.content)]
+        return found
+
+    async def like(self, food: str, level: int) -> Change:
+        """Let the person edit how much they like a food."""
+        reference = (await self.memory_of(food)).reference
+        liked = {"food_name": food, "preference": level}
+        app, source = self.app, {"kind": "modal"}
+        return await edit_memory(app.pool, app.embedder, self.person, reference, liked, source)
 
     async def say(self, words: str) -> None:
         """Let the person write in their direct messages; it is answered, and formed."""
@@ -123,11 +147,11 @@ class Visit:
 
     async def quiet(self) -> None:
         """Wait until Slack has delivered everything."""
-        async with asyncio.timeout(15):
-            while True:
-                if not (await self.control("deliveries?since=0"))["waiting"]:
-                    return
-                await asyncio.sleep(0.02)
+
+        async def delivered() -> bool:
+            return not (await self.control("deliveries?since=0"))["waiting"]
+
+        await eventually(delivered)
 
     def waiting(self) -> list[dict[str, Any]]:
         """Return the arguments of the person's waiting jobs."""
@@ -152,20 +176,16 @@ class Visit:
 
     async def kept(self, column: str, value: str) -> None:
         """Wait until this is kept of the Home: it is once Slack has answered."""
-        async with asyncio.timeout(15):
-            while True:
-                rows = self.app.rows("SELECT * FROM home_views WHERE user_id = %s", self.user)
-                if rows[0][column] == value:
-                    return
-                await asyncio.sleep(0.02)
+
+        async def kept() -> bool:
+            [row] = self.app.rows("SELECT * FROM home_views WHERE user_id = %s", self.user)
+            return bool(row[column] == value)
+
+        await eventually(kept)
 
     async def some_work(self) -> None:
         """Wait for a job of the person's Home, and do it."""
-        async with asyncio.timeout(15):
-            while True:
-                if await self.work():
-                    return
-                await asyncio.sleep(0.02)
+        await eventually(self.work)
 
     async def view(self) -> dict[str, Any]:
         """Return the Home as its person sees it."""
@@ -177,62 +197,61 @@ class Visit:
         """Return everything the Home says."""
         return json.dumps((await self.view())["blocks"], ensure_ascii=False)
 
-    async def click(self, action: str, *, by: str = "", **more: Any) -> dict[str, Any]:
+    async def act(self, view: dict[str, Any], action: str, **more: Any) -> None:
+        """Click in a view."""
+        click = {"user": self.user, "view_id": view["id"], "action_id": action, **more}
+        done = await self.control("actions", click)
+        assert done["ok"], done
+
+    async def click(self, action: str, **more: Any) -> dict[str, Any]:
         """Click in the Home; return it as it is then."""
         before = await self.view()
-        done = await self.control(
-            "actions",
-            {"user": by or self.user, "view_id": before["id"], "action_id": action, **more},
-        )
-        assert done["ok"], done
-        return await self.published(before["hash"])
+        await self.act(before, action, **more)
+        return await self.changed(self.view, before["hash"])
 
-    async def published(self, before: str) -> dict[str, Any]:
-        """Wait until another view is published than the one with this hash."""
-        async with asyncio.timeout(15):
-            while True:
-                if (view := await self.view())["hash"] != before:
-                    return view
-                await asyncio.sleep(0.02)
+    async def click_first(self, action: str) -> dict[str, Any]:
+        """Click on the first button of the Home with an action id; return the Home."""
+        button = self.element(await self.view(), action)
+        return await self.click(action, block_id=button["block_id"], value=button["value"])
+
+    async def changed(
+        self, read: Callable[[], Awaitable[dict[str, Any]]], before: str
+    ) -> dict[str, Any]:
+        """Wait until there is another view than the one with this hash; return it."""
+
+        async def another() -> dict[str, Any] | None:
+            view = await read()
+            return view if view["hash"] != before else None
+
+        return await eventually(another)
 
     async def modal(self) -> dict[str, Any]:
         """Return the open modal, once it is filled."""
-        async with asyncio.timeout(15):
-            while True:
-                views = (await self.control(f"views?as={self.user}"))["views"]
-                if views and say("en", "modal_loading") not in json.dumps(
-                    views[-1], ensure_ascii=False
-                ):
-                    return dict(views[-1])
-                await asyncio.sleep(0.02)
+
+        async def filled() -> dict[str, Any] | None:
+            views = (await self.control(f"views?as={self.user}"))["views"]
+            loading = say("en", "modal_loading") in json.dumps(views[-1:], ensure_ascii=False)
+            return dict(views[-1]) if views and not loading else None
+
+        return await eventually(filled)
+
+    async def submit(self, modal: dict[str, Any], **values: Any) -> None:
+        """Submit a modal."""
+        given = {"user": self.user, "view_id": modal["id"], "values": values}
+        done = await self.control("views/submit", given)
+        assert done["ok"], done
 
     async def chosen(self, value: str) -> dict[str, Any]:
         """Choose in the menu of the Home; return the modal that opens."""
-        view = await self.view()
-        done = await self.control(
-            "actions",
-            {
-                "user": self.user,
-                "view_id": view["id"],
-                "action_id": HOME_MORE_ACTION,
-                "value": value,
-            },
-        )
-        assert done["ok"], done
+        await self.act(await self.view(), HOME_MORE_ACTION, value=value)
         return await self.modal()
 
     async def modal_click(self, modal: dict[str, Any], action: str) -> dict[str, Any]:
         """Click in a modal; return the modal on top as it is then."""
         clicked = self.element(modal, action)
-        named = {"action_id": action, "block_id": clicked["block_id"], "value": clicked["value"]}
         before = (await self.modal())["hash"]
-        done = await self.control("actions", {"user": self.user, "view_id": modal["id"], **named})
-        assert done["ok"], done
-        async with asyncio.timeout(15):
-            while True:
-                if (view := await self.modal())["hash"] != before:
-                    return view
-                await asyncio.sleep(0.02)
+        await self.act(modal, action, block_id=clicked["block_id"], value=clicked["value"])
+        return await self.changed(self.modal, before)
 
     async def as_owner(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
         """Change something as the database's owner, while the app may still hold a lock on it."""
@@ -329,19 +348,8 @@ async def test_a_memory_is_forgotten_and_the_home_follows(visit: Visit) -> None:
     view = await visit.open()
     menu = visit.element(view, MENU_ACTION)
     option = next(o for o in menu["options"] if o["value"].startswith("forget "))
-    done = await visit.control(
-        "actions",
-        {
-            "user": visit.user,
-            "view_id": view["id"],
-            "action_id": MENU_ACTION,
-            "block_id": menu["block_id"],
-            "value": option["value"],
-        },
-    )
-    assert done["ok"]
-    modal = await visit.modal()
-    assert (await visit.control("views/submit", {"user": visit.user, "view_id": modal["id"]}))["ok"]
+    await visit.act(view, MENU_ACTION, block_id=menu["block_id"], value=option["value"])
+    await visit.submit(await visit.modal())
     await visit.some_work()
     text = await visit.text()
     assert "udon" not in text
@@ -353,11 +361,7 @@ async def test_undo_of_a_recent_change(visit: Visit) -> None:
     await visit.remember("ramen", "udon")
     await visit.open()
     assert say("en", "home_changes") not in await visit.text()
-    [ramen] = [one for one in await visit.app.memories(visit.person) if "ramen" in str(one.content)]
-    liked = {"food_name": "ramen", "preference": 95}
-    change = await edit_memory(
-        visit.app.pool, visit.app.embedder, visit.person, ramen.reference, liked, {"kind": "modal"}
-    )
+    change = await visit.like("ramen", 95)
     await visit.work()
     text = await visit.text()
     assert say("en", "home_changes") in text
@@ -365,7 +369,7 @@ async def test_undo_of_a_recent_change(visit: Visit) -> None:
     assert "Remembered" not in text
     undo = visit.element(await visit.view(), UNDO_CHANGE_ACTION)
     assert undo["block_id"] == f"home.change.{change.id}"
-    await visit.click(UNDO_CHANGE_ACTION, block_id=undo["block_id"], value=undo["value"])
+    await visit.click_first(UNDO_CHANGE_ACTION)
     assert "very much" not in str([one.content for one in await visit.app.memories(visit.person)])
     assert "(undone)" in await visit.text()
     # The job that the change left finds nothing new to show.
@@ -377,26 +381,14 @@ async def test_undo_of_a_recent_change(visit: Visit) -> None:
 async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None:
     """A click on what has changed meanwhile says below it why; only the newest keeps its Undo."""
     await visit.remember("ramen")
-    [ramen] = await visit.app.memories(visit.person)
-
-    async def edit(level: int) -> None:
-        liked = {"food_name": "ramen", "preference": level}
-        await edit_memory(
-            visit.app.pool,
-            visit.app.embedder,
-            visit.person,
-            ramen.reference,
-            liked,
-            {"kind": "modal"},
-        )
 
     def changes(view: dict[str, Any]) -> list[dict[str, Any]]:
         blocks = view["blocks"]
         return [one for one in blocks if one.get("block_id", "").startswith("home.change.")]
 
-    await edit(95)
+    await visit.like("ramen", 95)
     [shown] = changes(await visit.open())
-    await edit(20)
+    await visit.like("ramen", 20)
     value = shown["accessory"]["value"]
     view = await visit.click(UNDO_CHANGE_ACTION, block_id=shown["block_id"], value=value)
     newest, older = changes(view)
@@ -428,11 +420,7 @@ async def test_a_new_person_sees_three_steps(visit: Visit, language: Language) -
     await visit.say("What should I eat today?")
     await visit.open()
     assert await done() == [True, True, False]
-    [ramen] = await visit.app.memories(visit.person)
-    more = {"food_name": "ramen", "preference": 95}
-    await edit_memory(
-        visit.app.pool, visit.app.embedder, visit.person, ramen.reference, more, {"kind": "modal"}
-    )
+    await visit.like("ramen", 95)
     await visit.work()
     assert await done() == []
     assert say(language, "tour_title") not in await visit.text()
@@ -465,13 +453,11 @@ async def test_a_question_is_answered_there(visit: Visit) -> None:
     )
     await visit.say("I love ramen")
     assert await visit.app.memories(visit.person) == []
-    view = await visit.open()
+    await visit.open()
     assert say("en", "home_questions") in await visit.text()
-    answer = visit.element(view, f"{ANSWER_ACTION}_yes")
-    await visit.click(f"{ANSWER_ACTION}_yes", block_id=answer["block_id"], value=answer["value"])
+    view = await visit.click_first(f"{ANSWER_ACTION}_yes")
     assert say("en", "home_questions") not in await visit.text()
     # What came of it is shown where the question was.
-    view = await visit.view()
     place = [block["block_id"] for block in view["blocks"]].index("home.summary")
     assert view["blocks"][place + 1]["text"]["text"].startswith("Remembered: Likes ramen")
     assert len(await visit.app.memories(visit.person)) == 1
@@ -488,11 +474,10 @@ async def test_the_undo_of_an_answer_is_of_all_that_it_changed(visit: Visit) -> 
         content = {"food_name": "soba", "preference": level}
         await ledger.say("I love soba", ts=f"{level}.0", content=content, seen=seen)
     before = ledger.printed("store", "store_vectors")
-    answer = visit.element(await visit.open(), f"{ANSWER_ACTION}_yes")
-    await visit.click(f"{ANSWER_ACTION}_yes", block_id=answer["block_id"], value=answer["value"])
+    await visit.open()
+    await visit.click_first(f"{ANSWER_ACTION}_yes")
     assert len(await visit.app.memories(visit.person)) == 1
-    undo = visit.element(await visit.view(), UNDO_CHANGE_ACTION)
-    await visit.click(UNDO_CHANGE_ACTION, block_id=undo["block_id"], value=undo["value"])
+    await visit.click_first(UNDO_CHANGE_ACTION)
     assert ledger.printed("store", "store_vectors") == before
 
 
@@ -509,11 +494,8 @@ async def test_settings_are_chosen_in_the_menu(visit: Visit) -> None:
     """Settings opens their form; the page is in the chosen language at once."""
     await visit.open()
     form = await visit.chosen("settings")
-    values = {"memory": {"chosen": "on"}, "language": {"chosen": "ja"}, "retention": "0"}
-    done = await visit.control(
-        "views/submit", {"user": visit.user, "view_id": form["id"], "values": values}
-    )
-    assert done["ok"], done
+    memory, language = {"chosen": "on"}, {"chosen": "ja"}
+    await visit.submit(form, memory=memory, language=language, retention="0")
     await visit.some_work()
     assert say("ja", "memories_title") in await visit.text()
     assert "記憶はオンです。" in await visit.text()
@@ -625,9 +607,7 @@ async def test_changes_of_questions_are_shown(visit: Visit) -> None:
             until,
         )
     assert visit.waiting() == []
-    await answer_question(
-        visit.app.pool, visit.app.wiring.turn_dependencies.embedder, person, UUID(int=0), "no"
-    )
+    await answer_question(visit.app.pool, visit.app.embedder, person, UUID(int=0), "no")
     assert await visit.work() == 1
     await expire_due(visit.app.pool)
     assert await visit.work() == 1
@@ -637,14 +617,10 @@ async def test_changes_of_questions_are_shown(visit: Visit) -> None:
 async def test_no_trigger_of_memorys_tables_adds_jobs(visit: Visit) -> None:
     """Memory's tables have no trigger: the application adds its jobs in the same transaction."""
     tables = ["store", "store_vectors", "memory_changes", "memory_questions", "memory_expiries"]
-    assert (
-        visit.app.rows(
-            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
-            " AND tgrelid::regclass::text = ANY(%s)",
-            tables,
-        )
-        == []
+    triggers = (
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text = ANY(%s)"
     )
+    assert visit.app.rows(triggers, tables) == []
 
 
 async def test_another_replica_publishes(visit: Visit) -> None:
@@ -664,9 +640,7 @@ async def test_another_persons_click(visit: Visit) -> None:
     view = await visit.open()
     other, _ = visit.app.slack.person()
     with pytest.raises(Exception, match="403"):
-        await visit.control(
-            "actions", {"user": other, "view_id": view["id"], "action_id": ADD_ACTION}
-        )
+        await visit.act(view, ADD_ACTION, user=other)
     assert (await visit.control(f"home?as={other}"))["view"] is None
     theirs = Visit(visit.app, Person(visit.person.team_id, other))
     await theirs.open()
@@ -685,17 +659,9 @@ async def test_erased_while_it_is_open(visit: Visit) -> None:
     text = await visit.text()
     assert "natto" not in text
     assert say("en", "home_none") in text
-    mine = (visit.person.team_id, visit.user)
     for table in ("home_views", "person_settings"):
-        assert not visit.app.rows(
-            f"SELECT 1 FROM {table} WHERE team_id = %s AND user_id = %s",
-            *mine,
-        )
-    view = await visit.view()
-    done = await visit.control(
-        "actions", {"user": visit.user, "view_id": view["id"], "action_id": ADD_ACTION}
-    )
-    assert done["ok"]
+        assert not visit.app.rows(f"SELECT 1 FROM {table} WHERE user_id = %s", visit.user)
+    await visit.act(await visit.view(), ADD_ACTION)
     await visit.modal()
     await visit.remember("udon")
     await visit.work()
