@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,24 +14,17 @@ from bot.pipeline.backfill.backfill import READ_ON
 from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
 from bot.runtime.maintenance import Maintenance
 from memory import PUBLIC
-from tests.conftest import ROOT, Server, json_server
+from tests.conftest import Server
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[Server]:
-    """A playground of this module: all of its conversations are read."""
-    with json_server("playground", "--manifest", str(ROOT / "manifest.yml"), "--no-model") as one:
-        yield one
-
-
 @pytest.fixture
-def slack(workspace: Server) -> PlaygroundSlack:
-    """Its Slack, with no faults."""
-    opened = PlaygroundSlack(workspace)
+def slack(own_playground: Server) -> PlaygroundSlack:
+    """The Slack of this module, of which all conversations are read; no faults are left."""
+    opened = PlaygroundSlack(own_playground)
     opened.clear()
     return opened
 
@@ -48,10 +40,7 @@ def listening(app: App, *, connected: bool = True) -> BackfillWindow:
 
 def away(app: App, minutes: float) -> None:
     """Let it be so many minutes since anybody listened."""
-    app.rows(
-        "UPDATE listening SET heard_at = now() - make_interval(secs => %s)",
-        minutes * 60,
-    )
+    app.rows("UPDATE listening SET heard_at = now() - make_interval(secs => %s)", minutes * 60)
 
 
 async def caught_up(app: App) -> int:

@@ -39,8 +39,11 @@ def notices(app: App) -> ChangeNotices:
     return app.wiring.notices
 
 
-async def formed(app: App, notices: ChangeNotices, place: PersonThread) -> dict[str, Any]:
-    """Let somebody say what is remembered; return the arguments of the notice's job."""
+async def formed(
+    app: App, notices: ChangeNotices, channel: str = "dm"
+) -> tuple[PersonThread, dict[str, Any]]:
+    """Let somebody say what is remembered; return where, and the arguments of the notice's job."""
+    place = app.slack.place(channel=channel)
     message = await app.ask(place, "I love ramen")
     turn = app.turn(message)
     change = await add_memory(
@@ -54,7 +57,7 @@ async def formed(app: App, notices: ChangeNotices, place: PersonThread) -> dict[
     async with person_transaction(app.pool, message.person) as connection:
         await notices.add_notice(connection, message.person, turn["id"], [change.id])
     [job] = app.take_jobs(SHOW)
-    return job
+    return place, job
 
 
 def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
@@ -66,8 +69,7 @@ def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
 async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNotices) -> None:
     """In a DM the reply is set to the same text again; elsewhere the person sees it once."""
     for kind in ("dm", "public"):
-        place = app.slack.place(channel=kind)
-        job = await formed(app, notices, place)
+        place, job = await formed(app, notices, kind)
         assert set(job) == {"team", "user", "notice"}
         await notices.show(**job)
         [first] = notices_seen(app, place)
@@ -151,8 +153,7 @@ async def test_where_the_reply_is_gone_the_person_alone_is_told(
     app: App, notices: ChangeNotices, error: str
 ) -> None:
     """A reply that cannot be updated does not keep the person from hearing of the change."""
-    place = app.slack.place()
-    job = await formed(app, notices, place)
+    place, job = await formed(app, notices)
     app.slack.fault("chat.update", error=error)
     await notices.show(**job)
     [message] = notices_seen(app, place)
@@ -163,8 +164,8 @@ async def test_an_undo_that_cannot_be_shown_in_the_reply_is_shown_beside_it(
     app: App, notices: ChangeNotices
 ) -> None:
     """Where Slack refuses to update the reply, the click is answered, and the reply stays."""
-    place = app.slack.place()
-    await notices.show(**await formed(app, notices, place))
+    place, job = await formed(app, notices)
+    await notices.show(**job)
     [turn] = app.rows("SELECT id FROM turns WHERE user_id = %s", place.user)
     person, surface = Person(app.slack.team_id, place.user), f"{REPLY} {turn['id']}"
     app.slack.fault("chat.update", error="cant_update_message")
@@ -179,8 +180,7 @@ async def test_a_notice_without_an_answer_above_it_is_seen(
     app: App, notices: ChangeNotices, in_thread: bool
 ) -> None:
     """In a channel it is shown in the thread only where that has a reply, else beside it."""
-    place = app.slack.place(channel="public")
-    job = await formed(app, notices, place)
+    place, job = await formed(app, notices, "public")
     [answer] = _answers(app, place)
     app.slack.as_app("chat.delete", channel=place.channel, ts=answer["ts"])
     app.rows("UPDATE turns SET reply_ts = '{}' WHERE reply_ts = %s", [answer["ts"]])
@@ -197,8 +197,7 @@ async def test_a_notice_without_an_answer_above_it_is_seen(
 
 async def test_what_may_succeed_later_is_tried_again(app: App, notices: ChangeNotices) -> None:
     """While Slack is in trouble the job fails, to be run again; then it shows the notice."""
-    place = app.slack.place()
-    job = await formed(app, notices, place)
+    place, job = await formed(app, notices)
     app.slack.fault("chat.update", status=500)
     with pytest.raises(SlackApiError):
         await notices.show(**job)
@@ -209,8 +208,7 @@ async def test_what_may_succeed_later_is_tried_again(app: App, notices: ChangeNo
 
 async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: ChangeNotices) -> None:
     """A notice that Slack refuses holds no worker up: its job comes again later, until it may."""
-    place = app.slack.place()
-    job = await formed(app, notices, place)
+    place, job = await formed(app, notices)
     app.slack.fault("chat.update", error="ratelimited", retry_after=1)
     await notices.show(**job)
     await notices.show(**job)
@@ -233,8 +231,7 @@ async def test_a_notice_waits_while_slack_refuses_the_updates_of_answers(
     app: App, notices: ChangeNotices
 ) -> None:
     """What Slack refused to an answer of the process is not tried for a notice meanwhile."""
-    place = app.slack.place()
-    job = await formed(app, notices, place)
+    _, job = await formed(app, notices)
     error = refused("ratelimited", 429, {"Retry-After": "60"})
     assert app.wiring.connections.slack.limits.note(app.slack.team_id, UPDATE, error)
     await notices.show(**job)
@@ -247,8 +244,7 @@ async def test_a_notice_waits_while_slack_refuses_the_updates_of_answers(
 @pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
 async def test_in_an_archived_channel_nobody_is_told(app: App, notices: ChangeNotices) -> None:
     """Where nothing can be posted any more the notice is given up; the history has it."""
-    place = app.slack.place(channel="public")
-    job = await formed(app, notices, place)
+    place, job = await formed(app, notices, "public")
     app.slack.control("channels/update", {"channel": place.channel, "archived": True})
     await notices.show(**job)
     assert notices_seen(app, place) == []
@@ -256,9 +252,8 @@ async def test_in_an_archived_channel_nobody_is_told(app: App, notices: ChangeNo
 
 async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) -> None:
     """Notices are off for a person who switched them off."""
-    place = app.slack.place()
+    place, job = await formed(app, notices)
     person = Person(app.slack.team_id, place.user)
-    job = await formed(app, notices, place)
     async with person_transaction(app.pool, person) as connection:
         await choose(connection, person, PersonSettings(notices=False))
     fresh = ChangeNotices(
@@ -276,9 +271,8 @@ async def test_an_answer_in_several_messages_keeps_its_last_part(
     app: App, notices: ChangeNotices
 ) -> None:
     """Below a long answer the notice stands in its last message, whose text stays as it was."""
-    place = app.slack.place()
     app.script("word " * 4_000)
-    job = await formed(app, notices, place)
+    place, job = await formed(app, notices)
     before = [_words(m) for m in _answers(app, place)]
     assert len(before) > 1
     await notices.show(**job)
@@ -292,9 +286,8 @@ async def test_a_long_answer_that_is_read_back_keeps_its_notice(
     app: App, notices: ChangeNotices
 ) -> None:
     """Its text in Slack may be longer than an update takes; the notice stands below it."""
-    place = app.slack.place()
     app.script("word " * 1_500)
-    job = await formed(app, notices, place)
+    place, job = await formed(app, notices)
     [answer] = _answers(app, place)
     words = _words(answer)
     assert len(answer["text"]) > 4_000

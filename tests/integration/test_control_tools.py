@@ -166,17 +166,13 @@ async def test_forgetting_everything_is_only_proposed(app: App) -> None:
     assert len(await app.memories(said.person)) == 1
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        "show_memories",
-        "show_settings",
-        "show_history",
-        "show_preview",
-        "show_duplicates",
-        "show_help",
-    ],
-)
+SHOWING = [
+    *("show_memories", "show_settings", "show_history"),
+    *("show_preview", "show_duplicates", "show_help"),
+]
+
+
+@pytest.mark.parametrize("action", SHOWING)
 async def test_what_is_shown_comes_to_the_asker_only(app: App, action: str) -> None:
     """In a channel a tool that shows something shows it to whoever asked, and once."""
     place = app.slack.place(channel="public")

@@ -84,10 +84,9 @@ def told(done: Ended) -> dict[str, str]:
     assert set(levels) <= {"OK    ", "NOTE  ", "FIX   "}
     fixes = levels.count("FIX   ")
     assert done.code == (1 if fixes else 0)
-    assert last == {
-        0: "Nothing to fix.",
-        1: "One thing to fix; begin with the first FIX.",
-    }.get(fixes, f"{fixes} things to fix; begin with the first FIX.")
+    assert last == {0: "Nothing to fix.", 1: "One thing to fix; begin with the first FIX."}.get(
+        fixes, f"{fixes} things to fix; begin with the first FIX."
+    )
     # Only how tokens begin may be told.
     bare = re.sub(r"\((?:.*, )?xoxb-…|\(xapp-…|begin with x(?:oxb|app)-:", "", done.out)
     assert not [secret for secret in SECRETS if secret in bare]
@@ -105,9 +104,7 @@ def parts(done: Ended) -> list[str]:
     return [line[6:].partition(": ")[0] for line in done.out.splitlines() if ": " in line]
 
 
-def test_a_healthy_installation_has_nothing_to_mend(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_a_healthy_installation_has_nothing_to_mend(doctor: Doctor, tmp_path: Path) -> None:
     """Everything is looked at, in the order in which it is set up, and is OK."""
     done = doctor.run()
     assert told(done) == {}
@@ -124,9 +121,7 @@ def test_a_healthy_installation_has_nothing_to_mend(
     assert not list(tmp_path.iterdir())
 
 
-def test_guests_who_are_let_in_are_not_promised(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_guests_who_are_let_in_are_not_promised(doctor: Doctor) -> None:
     """With KIOKU_ALLOW_GUESTS=on a note says that guests get no apps with agent features."""
     found = doctor.found(KIOKU_ALLOW_GUESTS="on")
     assert found == {
@@ -135,7 +130,7 @@ def test_guests_who_are_let_in_are_not_promised(
     }
 
 
-def test_that_nothing_is_checked_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+def test_that_nothing_is_checked_is_told(doctor: Doctor) -> None:
     """With KIOKU_VERIFY=off a note says so, and the model that would check is not asked for."""
     assert doctor.found(KIOKU_VERIFY="off", KIOKU_VERIFY_MODEL="gpt-5-none") == {
         "Verdicts": "NOTE KIOKU_VERIFY is off: proposed memories are stored when they quote the"
@@ -237,10 +232,7 @@ BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
             " provider and its key in the environment, or set KIOKU_VERIFY_MODEL to another."
         },
     ),
-    (
-        {"KIOKU_VERIFY_MODEL": "gpt-5-none"},
-        {"Model gpt-5-none": "http://127.0.0.1"},
-    ),
+    ({"KIOKU_VERIFY_MODEL": "gpt-5-none"}, {"Model gpt-5-none": "http://127.0.0.1"}),
 ]
 
 
@@ -251,11 +243,7 @@ BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
 )
 @pytest.mark.parametrize(("change", "sentences"), BROKEN)
 def test_what_is_wrong_with_slack_or_the_model_is_said(
-    tmp_path: Path,
-    slack: Server,
-    database: str,
-    change: dict[str, str],
-    sentences: dict[str, str],
+    doctor: Doctor, change: dict[str, str], sentences: dict[str, str]
 ) -> None:
     """Each broken part gives one sentence, and nothing else is called wrong."""
     found = doctor.found(**change)
@@ -278,7 +266,7 @@ def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -
     older = tmp_path / "manifest.yml"
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
-        found = doctor.found()
+        found = Doctor(tmp_path, slack, database).found()
         assert found.keys() == {"Scopes"}
         assert found["Scopes"].startswith(
             "FIX assistant:write, im:history not granted: put manifest.yml into your app's App"
@@ -287,27 +275,25 @@ def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
         slack.call("/_playground/install", {"declined": ["files:read", "files:write"]})
-        found = doctor.found()
+        found = Doctor(tmp_path, slack, database).found()
         assert found["Scopes"].startswith(
             "NOTE all needed are granted; without files:read, files:w"
         )
     manifest["settings"]["socket_mode_enabled"] = False
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("playground", "--manifest", str(older)) as slack:
-        assert doctor.found() == {
+        assert Doctor(tmp_path, slack, database).found() == {
             "Scopes": "NOTE all granted; not needed: im:write.",
             "Events": "FIX Socket Mode is off: turn it on in your app's Socket Mode page.",
         }
         slack.call("/_playground/uninstall", {})
-        found = doctor.found()
+        found = Doctor(tmp_path, slack, database).found()
         assert found["Bot token"].startswith(
             "FIX Slack says SLACK_BOT_TOKEN is no longer valid (account_inactive): install the app"
         )
 
 
-def test_faults_of_slack_are_not_taken_for_a_wrong_token(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_faults_of_slack_are_not_taken_for_a_wrong_token(doctor: Doctor, slack: Server) -> None:
     """Slack being down, and an app token without its scope, each have their own sentence."""
     slack.call("/_playground/faults", {"method": "auth.test", "status": 503})
     found = doctor.found()
@@ -320,7 +306,7 @@ def test_faults_of_slack_are_not_taken_for_a_wrong_token(
     }
 
 
-def test_http_wants_the_signing_secret_only(tmp_path: Path, slack: Server, database: str) -> None:
+def test_http_wants_the_signing_secret_only(doctor: Doctor) -> None:
     """With a signing secret and no app token events come by HTTP; what to enter is said."""
     done = doctor.run(SLACK_APP_TOKEN="", SLACK_SIGNING_SECRET="hunter2")
     assert told(done) == {}
@@ -328,7 +314,7 @@ def test_http_wants_the_signing_secret_only(tmp_path: Path, slack: Server, datab
     assert "https://YOUR-HOST/slack/events as Request URL" in done.out
 
 
-def test_a_clock_that_is_wrong_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+def test_a_clock_that_is_wrong_is_told(doctor: Doctor, slack: Server) -> None:
     """Where requests are signed it has to be set; by Socket Mode it is good to know."""
     with relay(slack, behind=600) as url:
         by_socket = doctor.found(SLACK_API_URL=url)
@@ -343,9 +329,7 @@ def test_a_clock_that_is_wrong_is_told(tmp_path: Path, slack: Server, database: 
     assert found["Clock"].endswith("s behind Slack's: let the system set the time (NTP).")
 
 
-def test_a_shutdown_date_is_told_with_the_days_left(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_a_shutdown_date_is_told_with_the_days_left(doctor: Doctor, slack: Server) -> None:
     """A model that is gone has to be replaced; one that goes soon, or much later, is told."""
     today = datetime.now(UTC).date()
     dates = {
@@ -382,7 +366,7 @@ def asked_to_remember(slack: Server) -> list[tuple[str, str]]:
     ],
 )
 def test_the_memory_model_is_tried(
-    tmp_path: Path, slack: Server, database: str, chosen: dict[str, str]
+    doctor: Doctor, slack: Server, database: str, chosen: dict[str, str]
 ) -> None:
     """The memory model gets one request with tools and the verdict model one; nothing is stored."""
     slack.call("/_model/journal", method="DELETE")
@@ -447,9 +431,8 @@ def test_the_memory_model_is_tried(
     ],
 )
 def test_a_memory_model_that_cannot_be_used_is_told(
-    tmp_path: Path,
+    doctor: Doctor,
     slack: Server,
-    database: str,
     chosen: dict[str, str],
     fault: dict[str, Any] | None,
     sentence: str,
@@ -462,34 +445,25 @@ def test_a_memory_model_that_cannot_be_used_is_told(
 
 
 @pytest.mark.parametrize(
-    ("kind", "sentence"),
+    ("kind", "found"),
     [
-        (
-            "formation",
-            "FIX gpt-6-luna answers without a usable tool call, so it forms no memories: set"
-            " KIOKU_MEMORY_MODEL to a model that calls tools.",
-        ),
-        (
-            "verdict",
-            "FIX gpt-6-luna gives no verdict that can be read, so nothing it is asked about is"
-            " stored: set KIOKU_MEMORY_MODEL to a model that calls tools.",
-        ),
+        ("formation", "answers without a usable tool call, so it forms no memories"),
+        ("verdict", "gives no verdict that can be read, so nothing it is asked about is stored"),
     ],
 )
 def test_a_model_that_calls_no_tools_is_told(
-    tmp_path: Path, slack: Server, database: str, kind: str, sentence: str
+    doctor: Doctor, slack: Server, kind: str, found: str
 ) -> None:
     """A memory model that only writes text is found before somebody relies on it."""
     script = {"endpoint": "responses", "kind": kind, "output": {"text": "Hello."}, "times": 2}
     slack.call("/_model/script", script)
     done = doctor.run()
     slack.call("/_model/script", method="DELETE")
-    assert told(done) == {"Remembering": sentence}
+    advice = "set KIOKU_MEMORY_MODEL to a model that calls tools."
+    assert told(done) == {"Remembering": f"FIX gpt-6-luna {found}: {advice}"}
 
 
-def test_faults_of_the_model_server_are_told_apart(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_faults_of_the_model_server_are_told_apart(doctor: Doctor, slack: Server) -> None:
     """A refused key, a server in trouble and one that tells nothing of models are not the same."""
     faults: list[tuple[dict[str, Any], str, str]] = [
         ({"error_code": "invalid_api_key"}, "Model", f"FIX {slack.url}/v1/ refuses OPENAI_API_KEY"),
@@ -515,7 +489,7 @@ def test_faults_of_the_model_server_are_told_apart(
     ],
 )
 def test_the_fallback_model_is_looked_for(
-    tmp_path: Path, slack: Server, database: str, model: str, sentence: str
+    doctor: Doctor, slack: Server, model: str, sentence: str
 ) -> None:
     """At its own server, with its own key."""
     fallback = {"MODEL": model, "BASE_URL": slack.openai_base_url, "API_KEY": "k2"}
@@ -526,10 +500,10 @@ def test_the_fallback_model_is_looked_for(
 
 
 def test_a_database_is_told_to_be_migrated(
-    tmp_path: Path, slack: Server, database: str, empty_database: str
+    doctor: Doctor, database: str, empty_database: str
 ) -> None:
     """An empty one, an older one and a newer one are told apart."""
-    assert doctor.found(DATABASE_URL=empty_database) == {
+    assert doctor.found(DATABASE_URL=login_of(empty_database)) == {
         "pgvector": "NOTE is there, not yet in this database: `kioku migrate` creates it.",
         "Migration": "FIX the database is not set up: run `kioku migrate` as the owner of the"
         " database.",
@@ -549,7 +523,7 @@ def test_a_database_is_told_to_be_migrated(
     }
 
 
-def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, database: str) -> None:
+def test_work_that_waits_or_failed_is_told(doctor: Doctor, database: str) -> None:
     """Messages that wait too long are to be mended; what failed is named by its ids."""
     assert "OK    Work: no message waits." in doctor.run().out
     event = (
@@ -558,9 +532,7 @@ def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, databa
         " now() - make_interval(secs => %s))"
     )
     owner_rows(database, event, "E1", "1", "waiting", 7)
-    assert "OK    Work: 1 message(s) wait, the oldest for " in (
-        doctor.run().out
-    )
+    assert "OK    Work: 1 message(s) wait, the oldest for " in (doctor.run().out)
     with psycopg.connect(database) as connection:
         connection.execute(event, ("E2", "2", "waiting", 300))
         connection.execute(event, ("E3", "3", "failed", 300))
@@ -576,7 +548,7 @@ def test_work_that_waits_or_failed_is_told(tmp_path: Path, slack: Server, databa
     }
 
 
-def test_a_workspace_that_left_is_reported(tmp_path: Path, slack: Server, database: str) -> None:
+def test_a_workspace_that_left_is_reported(doctor: Doctor, database: str) -> None:
     """A revoked token is a FIX while its data is kept; an uninstall is a note."""
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(
@@ -596,9 +568,7 @@ def test_a_workspace_that_left_is_reported(tmp_path: Path, slack: Server, databa
         assert "Workspaces" not in done
 
 
-def test_a_database_that_cannot_be_used_is_told(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_a_database_that_cannot_be_used_is_told(doctor: Doctor, database: str) -> None:
     """A missing database, a missing host and a missing extension each have their sentence."""
     wrong = psycopg.conninfo.make_conninfo(database, dbname="nowhere")
     nobody = "postgresql://kioku:hunter2@kioku.invalid/kioku"
@@ -613,8 +583,7 @@ def test_a_database_that_cannot_be_used_is_told(
             "FIX this PostgreSQL lacks the extension: install it (the package postg",
         ),
     ]:
-        settings = {**settings_for(slack, database), "DATABASE_URL": conninfo}
-        found = doctor.found()
+        found = doctor.found(DATABASE_URL=conninfo)
         assert sentence in found[part]
         assert found[part].startswith("FIX ")
 
@@ -629,7 +598,7 @@ def done_and_undone(conninfo: str, do: str, undo: str) -> Iterator[None]:
         owner_rows(conninfo, undo)
 
 
-def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, database: str) -> None:
+def test_roles_that_do_not_guard_are_told(doctor: Doctor, database: str) -> None:
     """Who may not act as the application is named, and an application that nothing binds."""
     with done_and_undone(database, "CREATE ROLE stranger LOGIN", "DROP ROLE stranger"):
         stranger = psycopg.conninfo.make_conninfo(database, user="stranger")
@@ -659,7 +628,7 @@ def test_roles_that_do_not_guard_are_told(tmp_path: Path, slack: Server, databas
 
 
 def test_a_user_with_too_many_rights_is_reported(
-    tmp_path: Path, slack: Server, database: str
+    doctor: Doctor, tmp_path: Path, database: str
 ) -> None:
     """The owner is not to serve; a user that inherits the application's rights is a note."""
     assert "Roles" not in doctor.found()
@@ -679,25 +648,22 @@ def test_a_user_with_too_many_rights_is_reported(
             " DATABASE_OWNER_URL."
         }
         both = {"DATABASE_URL": stranger, "DATABASE_OWNER_URL": database}
-        assert ended(tmp_path, "migrate", **{**settings, **both}).code == 0
+        assert ended(tmp_path, "migrate", **{**doctor.settings, **both}).code == 0
         assert "Roles" not in doctor.found(DATABASE_URL=stranger)
 
 
-def test_another_embedding_than_the_stored_one_is_told(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_another_embedding_than_the_stored_one_is_told(doctor: Doctor, database: str) -> None:
     """Another model, another size, and the stand-in's memories before a real model."""
-    real = {**settings, "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small"}
-    found = told(ended(tmp_path, "doctor", **real))
+    real = "text-embedding-3-small"
+    found = doctor.found(KIOKU_EMBEDDING_MODEL=real)
     assert found["Embedding"].startswith(
         "FIX the stored memories are of kioku-stand-in-embedding (256 dimensions),"
         " text-embedding-3-small (1536) is configured: `kioku up` and `kioku migrate` embed the"
     )
     owner_rows(database, "UPDATE kioku_embedding_space SET model = 'own'")
-    found = told(ended(tmp_path, "doctor", **real))
+    found = doctor.found(KIOKU_EMBEDDING_MODEL=real)
     assert "configured: set KIOKU_EMBEDDING_MODEL=own, or use another" in found["Embedding"]
-    unknown = {**settings, "KIOKU_EMBEDDING_MODEL": "nobodys-embedding"}
-    found = told(ended(tmp_path, "doctor", **unknown))
+    found = doctor.found(KIOKU_EMBEDDING_MODEL="nobodys-embedding")
     assert "nobodys-embedding did not answer, so its size is not known:" in found["Embedding"]
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE kioku_embedding_space SET model = %s", (SPACE.model,))
@@ -745,9 +711,7 @@ def test_the_embedded_database_is_looked_at_running_or_not(tmp_path: Path) -> No
     assert "`kioku migrate` embed the stand-in's memories again" in real["Embedding"]
 
 
-def test_a_data_folder_that_cannot_be_used_is_told(
-    tmp_path: Path, slack: Server, database: str
-) -> None:
+def test_a_data_folder_that_cannot_be_used_is_told(doctor: Doctor, tmp_path: Path) -> None:
     """Where it is needed it has to be mended; with everything elsewhere it is good to know."""
     (tmp_path / "file").write_text("")
     needed = told(ended(tmp_path, "doctor", KIOKU_DATA_DIR="file/data"))

@@ -48,7 +48,7 @@ from memory import (
 )
 from tests.conftest import owner_rows, printed
 from tests.integration.deliveries import nothing, turns_alone
-from tests.integration.scripted_model import ScriptedModel, Shown, asked_text, remove
+from tests.integration.scripted_model import Call, ScriptedModel, Shown, asked_text, food, remove
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -410,13 +410,16 @@ async def test_another_person_can_forget_nothing_of_mine(data: Data) -> None:
 
 
 async def test_an_undo_can_be_used_once(data: Data) -> None:
-    """A second Undo says that it is over and changes nothing."""
+    """Another person's click brings nothing back; neither does a second one of one's own."""
     done = await data.forget(data.remember("ramen"))
-    assert await data.undo(done) == 1
-    before = data.everything()
-    with pytest.raises(UndoExpired):
-        await data.undo(done)
-    assert data.everything() == before
+    for person, works in ((BOB, False), (ALICE, True), (ALICE, False)):
+        if works:
+            assert await data.undo(done) == 1
+            continue
+        before = data.everything()
+        with pytest.raises(UndoExpired):
+            await data.undo(done, person=person)
+        assert data.everything() == before
 
 
 async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
@@ -463,16 +466,6 @@ def test_a_malformed_undo_token_is_refused(token: str) -> None:
     """Anything else in a button is no undo of ours."""
     with pytest.raises(UndoExpired):
         Undo.from_token(token)
-
-
-async def test_another_person_cannot_use_an_undo_token(data: Data) -> None:
-    """Another person's click on my Undo brings nothing back, and takes nothing from me."""
-    done = await data.forget(data.remember("ramen"))
-    before = data.everything()
-    with pytest.raises(UndoExpired):
-        await data.undo(done, person=BOB)
-    assert data.everything() == before
-    assert await data.undo(done) == 1
 
 
 async def test_an_undo_does_not_overwrite_a_newer_memory(data: Data) -> None:
@@ -568,6 +561,11 @@ def learning(pool: Pool, former: Former) -> FormationJobs:
     )
 
 
+def liking(name: str) -> Call:
+    """Return the call that remembers what was said to be loved."""
+    return food(name, 80, f"I love {name}")
+
+
 async def test_words_forgotten_while_they_are_formed(
     data: Data, former: Former, model: ScriptedModel
 ) -> None:
@@ -576,22 +574,15 @@ async def test_words_forgotten_while_they_are_formed(
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     data.remember("noodles", "1.1")
 
-    def food(name: str) -> tuple[str, dict[str, Any]]:
-        return "UserFoodPreference", {
-            "food_name": name,
-            "preference": 80,
-            "evidence": f"I love {name}",
-        }
-
-    def answer(shown: Shown) -> list[tuple[str, dict[str, Any]]]:
+    def answer(shown: Shown) -> list[Call]:
         # The model has the words in hand; now they are forgotten.
         owner_rows(
             data.database, "UPDATE turns SET words = '', question = '' WHERE question_ts = '1.1'"
         )
         assert "I love ramen" in shown.text
-        return [food("ramen"), food("sushi")]
+        return [liking("ramen"), liking("sushi")]
 
-    model.answer(answer, [food("sushi")])
+    model.answer(answer, [liking("sushi")])
     await learning(data.pool, former).form("T1", "U1", DM)
     names = {row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")}
     assert names == {"noodles", "sushi"}

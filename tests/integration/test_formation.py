@@ -149,26 +149,16 @@ async def test_the_food_story(former: Former, model: ScriptedModel, database: st
     assert len(model.requests) == 1
 
 
-async def test_a_patch_changes_what_it_names(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """It changes the memory it names also where it changes what that memory is about."""
-    await know(former, model, ALICE_DM, PASTA)
-    [before] = await rows(database)
-    said = "パスタではなくうどんが好き"
-    model.answer(lambda shown: [patch(shown.id_of("パスタ"), food_name="うどん", evidence=said)])
-    formed = await former.form(ALICE_DM, words(said))
-    assert [(one.action, one.key) for one in formed.changes] == [("updated", before["key"])]
-    [after] = await rows(database)
-    assert after["value"]["content"]["food_name"] == "うどん"
-
-
 @pytest.mark.parametrize("renamed", [None, 0, 1])
 async def test_two_patches_of_one_memory_both_count(
     former: Former, model: ScriptedModel, database: str, renamed: int | None
 ) -> None:
-    """Each of two patches in one answer changes what it names, with its own quote."""
+    """Each of two patches in one answer changes what it names, with its own quote.
+
+    It changes the memory it names also where it changes what that memory is about.
+    """
     await know(former, model, ALICE_DM, food("raman", 80, "I love raman"))
+    [before] = await rows(database)
     said = ("Raman with pork", "Raman is so-so")
     fields: list[dict[str, Any]] = [{"description": "with pork"}, {"preference": 50}]
     if renamed is not None:
@@ -179,7 +169,8 @@ async def test_two_patches_of_one_memory_both_count(
             for told, text in zip(fields, said, strict=True)
         ]
     )
-    await former.form(ALICE_DM, words(*said))
+    formed = await former.form(ALICE_DM, words(*said))
+    assert {(one.action, one.key) for one in formed.changes} == {("updated", before["key"])}
     [row] = await rows(database)
     content = row["value"]["content"]
     assert (content["description"], content["preference"]) == ("with pork", 50)
@@ -665,6 +656,14 @@ async def test_memories_of_other_people_are_neither_shown_nor_changed(
     assert await rows(database) == before
 
 
+MISO = "ラーメンは味噌が好き"
+
+
+def ramen_with_miso(shown: Shown) -> Call:
+    """Return the change that was asked for."""
+    return patch(shown.id_of("ラーメン"), description="味噌", evidence=MISO)
+
+
 async def test_deleted_meanwhile_stays_deleted(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
@@ -673,14 +672,10 @@ async def test_deleted_meanwhile_stays_deleted(
 
     def forget_then_patch(shown: Shown) -> list[Call]:
         owner_rows(database, "DELETE FROM store")
-        said = "ラーメンは味噌が好き"
-        return [
-            patch(shown.id_of("ラーメン"), description="味噌", evidence=said),
-            remove(shown.id_of("パスタ")),
-        ]
+        return [ramen_with_miso(shown), remove(shown.id_of("パスタ"))]
 
     model.answer(forget_then_patch)
-    formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き", "パスタは嫌い"))
+    formed = await former.form(ALICE_DM, words(MISO, "パスタは嫌い"))
     assert (formed.changes, reasons(formed)) == ((), ["deleted_meanwhile"] * 2)
     assert await rows(database) == []
 
@@ -697,11 +692,10 @@ async def test_changed_meanwhile_keeps_the_newer(
             "UPDATE store SET value = jsonb_set(value, '{content,description}', '\"塩\"'),"
             " updated_at = now()",
         )
-        said = "ラーメンは味噌が好き"
-        return [patch(shown.id_of("ラーメン"), description="味噌", evidence=said)]
+        return [ramen_with_miso(shown)]
 
     model.answer(edit_then_patch)
-    formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き"))
+    formed = await former.form(ALICE_DM, words(MISO))
     assert (formed.changes, formed.refused) == ((), ())
     [question] = formed.questions
     assert question.asks == "replace"
@@ -724,11 +718,10 @@ async def test_confirmed_meanwhile_still_takes_the_change(
             database,
             'UPDATE store SET value = value || \'{"expires_at": "2030"}\', updated_at = now()',
         )
-        said = "ラーメンは味噌が好き"
-        return [patch(shown.id_of("ラーメン"), description="味噌", evidence=said)]
+        return [ramen_with_miso(shown)]
 
     model.answer(touch_then_patch)
-    formed = await former.form(ALICE_DM, words("ラーメンは味噌が好き"))
+    formed = await former.form(ALICE_DM, words(MISO))
     assert [change.action for change in formed.changes] == ["updated"]
     (row,) = await rows(database)
     assert row["value"]["expires_at"] == "2030"
@@ -872,21 +865,6 @@ async def test_no_connection_is_held_while_the_model_thinks(
     assert held == [0, 0]
 
 
-async def test_a_memory_removed_for_here_only_can_return(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """What was removed here only, and is liked again, is remembered again in the same row."""
-    await know(former, model, memory_view(ALICE.namespace(PUBLIC)), PASTA)
-    model.answer(lambda s: [remove(s.id_of("パスタ"))])
-    removed = await former.form(ALICE_DM, words("パスタは嫌いになりました"))
-    said = "やっぱりパスタが好き"
-    model.answer(lambda s: [patch(s.id_of("パスタ"), preference=70, evidence=said)])
-    (change,) = (await former.form(ALICE_DM, words(said))).changes
-    assert (change.action, change.before) == ("remembered", None)
-    assert change.key == removed.changes[0].key
-    assert len(await rows(database)) == 2
-
-
 async def test_a_wider_memory_is_superseded(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
@@ -895,9 +873,8 @@ async def test_a_wider_memory_is_superseded(
     private = memory_view(ALICE.namespace("C7"))
     await know(former, model, public, RAMEN)
     (wide,) = await rows(database)
-    said = "ラーメンは味噌が好き"
-    model.answer(lambda s: [patch(s.id_of("ラーメン"), description="味噌", evidence=said)])
-    formed = await former.form(private, words(said))
+    model.answer(lambda s: [ramen_with_miso(s)])
+    formed = await former.form(private, words(MISO))
     (change,) = formed.changes
     assert (change.action, change.namespace) == ("updated", private.own)
     assert change.before == wide["value"]["content"]
@@ -923,19 +900,26 @@ async def test_a_wider_memory_is_superseded(
 async def test_a_wider_memory_is_removed_for_here_only(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
-    """A removal of a wider memory becomes a row of level 0 in the own namespace."""
+    """A removal of a wider memory becomes a row of level 0 in the own namespace.
+
+    What is liked again is remembered again in the same row.
+    """
     public = memory_view(ALICE.namespace(PUBLIC))
     await know(former, model, public, PASTA)
-    before = await rows(database)
+    [wide] = await rows(database)
     model.answer(lambda s: [remove(s.id_of("パスタ"))])
-    formed = await former.form(ALICE_DM, words("パスタは嫌いになりました"))
-    (change,) = formed.changes
-    assert (change.action, change.namespace, change.after) == ("removed", ALICE_DM.own, None)
-    assert change.before == before[0]["value"]["content"]
+    [removed] = (await former.form(ALICE_DM, words("パスタは嫌いになりました"))).changes
+    assert (removed.action, removed.namespace, removed.after) == ("removed", ALICE_DM.own, None)
+    assert removed.before == wide["value"]["content"]
     (narrow,) = await rows(database, ALICE_DM.own)
     assert narrow["value"]["content"]["preference"] == 0
-    assert narrow["value"]["supersedes"] == [{"audience": "public", "key": before[0]["key"]}]
-    assert await rows(database, public.own) == before
+    assert narrow["value"]["supersedes"] == [{"audience": "public", "key": wide["key"]}]
+    said = "やっぱりパスタが好き"
+    model.answer(lambda s: [patch(s.id_of("パスタ"), preference=70, evidence=said)])
+    [back] = (await former.form(ALICE_DM, words(said))).changes
+    assert (back.action, back.before, back.key) == ("remembered", None, removed.key)
+    assert await rows(database, public.own) == [wide]
+    assert len(await rows(database)) == 2
 
 
 async def test_narrower_memories_stay_unseen(former: Former, model: ScriptedModel) -> None:

@@ -42,6 +42,7 @@ from bot.views.views import loading_view, payload_view
 from memory import Entry, Memory, Person, Question, Reason
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors, with_ids
 from playground.rich_text import as_read
+from tests.unit.test_surfaces import fits
 
 PERSON = Person("T1", "U1")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -108,14 +109,6 @@ def memory(text: str, audience: str = "dm", number: int = 1) -> Memory:
         created_at=NOON,
         updated_at=NOON,
     )
-
-
-def fits(payload: Payload) -> bool:
-    """Say whether Slack takes a payload, and shows it to one person only."""
-    assert payload["response_type"] == "ephemeral"
-    assert block_errors(payload["blocks"]) == []
-    assert characters(payload["blocks"]) <= ALL_CHARACTERS
-    return 0 < len(payload["text"]) <= 4_000
 
 
 OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
@@ -372,10 +365,17 @@ def test_more_questions_than_fit_are_counted() -> None:
 
 
 def test_details_of_what_was_forgotten() -> None:
-    """The details of a notice whose memory was forgotten do not say that nothing has changed."""
+    """The details of a notice whose memory was forgotten do not say that nothing has changed.
+
+    Before anything was remembered the history says so.
+    """
     for surface, key in (("", "history_none"), ("notice 1", "notice_gone")):
         view = history_view("en", HistoryPage(entries=(), links={}, notice=surface))
         assert view["blocks"][0]["text"]["text"] == say("en", key)
+        assert view_errors(view) == []
+    empty = history_payload("en", HistoryPage(entries=(), links={}))
+    assert empty["text"] == say("en", "history_none")
+    assert parse_since("-") is None
 
 
 def test_people_are_shown_by_their_names() -> None:
@@ -388,14 +388,6 @@ def test_people_are_shown_by_their_names() -> None:
     assert "<@" not in change_line("en", entry("remembered", None, cut))
 
 
-def test_the_empty_history() -> None:
-    """Before anything was remembered the history says so."""
-    page = HistoryPage(entries=(), links={})
-    assert history_payload("en", page)["text"] == say("en", "history_none")
-    assert view_errors(history_view("en", page)) == []
-    assert parse_since("-") is None
-
-
 def refusal(language: Language, reason: Reason, text: str) -> Payload:
     """Return the refusal of something said in a channel."""
     quoted = QuotedSentence(text=text, channel="C0123456789", ts="1795737600.000100")
@@ -403,7 +395,10 @@ def refusal(language: Language, reason: Reason, text: str) -> Payload:
 
 
 def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -> None:
-    """Each reason has its words; what is never stored, and what is no memory, have no button."""
+    """Each reason has its words; what is never stored, and what is no memory, have no button.
+
+    The sentence about credentials quotes nothing.
+    """
     for language in LANGUAGES:
         for reason in get_args(Reason):
             with subtests.test(language=language, reason=reason):
@@ -418,10 +413,6 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
                     language, reason, QuotedSentence(text="My cat", channel="D1"), can_store=False
                 )
                 assert STORE_ACTION not in json.dumps([bare, kindless])
-
-
-def test_a_refused_credential_is_not_repeated() -> None:
-    """The sentence about credentials quotes nothing."""
     assert "hunter2" not in json.dumps(refusal("en", "secret", "password: hunter2hunter2"))
 
 
