@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -170,3 +171,53 @@ def whole(slack: PlaygroundSlack, place: PersonThread, text: str) -> list[dict[s
     assert [below(m) for m in messages] == [[]] * (len(messages) - 1) + [[FOOTER]]
     assert all(m["text"] for m in messages)
     return messages
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A thread that is answered in."""
+
+    sender: Sender
+    place: PersonThread
+
+    @property
+    def slack(self) -> PlaygroundSlack:
+        """Where it is."""
+        return self.sender.slack
+
+    def answering(self, **more: Any) -> AbstractAsyncContextManager[Answering]:
+        """Begin an answer."""
+        return answering(self.sender, self.place, **more)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the app's messages."""
+        return self.slack.thread(self.place)
+
+    async def known(self) -> list[str]:
+        """Return the times of the messages that the database knows."""
+        return await self.sender.known(self.place)
+
+    def whole(self, text: str) -> list[dict[str, Any]]:
+        """Check that the messages are `text`, whole and once; return them."""
+        return whole(self.slack, self.place, text)
+
+    async def write_until(self, answer: Answering, method: str) -> None:
+        """Write on, word by word, until a method is called for it."""
+        async with asyncio.timeout(10):
+            while not self.slack.calls(method):
+                await answer.stream.write("more ")
+                await asyncio.sleep(0.1)
+
+    async def hello(self) -> None:
+        """Answer in two pieces, the first of them streamed; check that the answer is whole."""
+        async with self.answering() as answer:
+            await answer.stream.write("Hello ")
+            await answer.stream.finish("Hello you.")
+        self.whole("Hello you.")
+
+    async def posted(self) -> dict[str, Any]:
+        """Answer in one piece; check that it is there once, and return the message."""
+        async with self.answering() as answer:
+            await answer.stream.finish("Hello.")
+        [message] = self.whole("Hello.")
+        return message

@@ -27,7 +27,6 @@ from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, history, open_questions, person_transaction, transaction
-from playground.blocks import view_errors
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
@@ -646,25 +645,6 @@ async def test_a_pause_that_is_not_understood_changes_nothing(app: App) -> None:
     assert shown["text"] == say("en", "pause_forms", words="a &lt;while&gt;")
     with pytest.raises(ValueError, match="later than now"):
         await app.wiring.controls.pause(person(place, app), datetime.now(UTC))
-
-
-async def test_a_pause_chosen_in_the_form(app: App) -> None:
-    """What is chosen in the form holds, and the answer has the button that ends it."""
-    place = app.slack.place(tz="Asia/Tokyo")
-    who, controls = person(place, app), app.wiring.controls
-    form = await controls.pause_form(who, "en", "abc")
-    [block] = [one for one in form["blocks"] if one["type"] == "input"]
-    chosen = {"selected_date_time": block["element"]["initial_date_time"]}
-    form["state"] = {"values": {block["block_id"]: {"value": chosen}}}
-    view = await controls.pause_saved(who, "en", view=form)
-    assert view_errors(view) == []
-    assert "resume_memory" in json.dumps(view)
-    [row] = app.rows(
-        "SELECT extract(epoch FROM upper(pauses))::int AS until FROM person_settings"
-        " WHERE user_id = %s",
-        place.user,
-    )
-    assert row["until"] == chosen["selected_date_time"]
 
 
 @pytest.mark.parametrize(("locale", "language"), [("en-US", "en"), ("ja-JP", "ja")])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,16 +17,7 @@ from bot.delivery.splitting import open_fence
 from bot.locale import Language, say
 from bot.types import Task, TaskState
 from bot.views.reply import PART_LIMIT
-from tests.integration.deliveries import (
-    FOOTER,
-    Answering,
-    Sender,
-    answering,
-    below,
-    markdown,
-    whole,
-)
-from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.integration.deliveries import FOOTER, Answering, Sender, Thread, below, markdown
 
 
 @pytest.fixture(autouse=True)
@@ -52,56 +42,6 @@ async def end(answer: Answering) -> str:
     text = answer.stream.received_text + "end."
     await answer.stream.finish(text)
     return text
-
-
-@dataclass(frozen=True)
-class Thread:
-    """A thread that is answered in."""
-
-    sender: Sender
-    place: PersonThread
-
-    @property
-    def slack(self) -> PlaygroundSlack:
-        """Where it is."""
-        return self.sender.slack
-
-    def answering(self, **more: Any) -> AbstractAsyncContextManager[Answering]:
-        """Begin an answer."""
-        return answering(self.sender, self.place, **more)
-
-    def messages(self) -> list[dict[str, Any]]:
-        """Return the app's messages."""
-        return self.slack.thread(self.place)
-
-    async def known(self) -> list[str]:
-        """Return the times of the messages that the database knows."""
-        return await self.sender.known(self.place)
-
-    def whole(self, text: str) -> list[dict[str, Any]]:
-        """Check that the messages are `text`, whole and once; return them."""
-        return whole(self.slack, self.place, text)
-
-    async def write_until(self, answer: Answering, method: str) -> None:
-        """Write on, word by word, until a method is called for it."""
-        async with asyncio.timeout(10):
-            while not self.slack.calls(method):
-                await answer.stream.write("more ")
-                await asyncio.sleep(0.1)
-
-    async def hello(self) -> None:
-        """Answer in two pieces, the first of them streamed; check that the answer is whole."""
-        async with self.answering() as answer:
-            await begin(answer)
-            await answer.stream.finish("Hello you.")
-        self.whole("Hello you.")
-
-    async def posted(self) -> dict[str, Any]:
-        """Answer in one piece; check that it is there once, and return the message."""
-        async with self.answering() as answer:
-            await answer.stream.finish("Hello.")
-        [message] = self.whole("Hello.")
-        return message
 
 
 @pytest.fixture

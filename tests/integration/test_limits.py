@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bot.slack.client import APPEND, START, STOP
-from tests.integration.deliveries import Sender, answering, whole
+from tests.integration.deliveries import Sender, Thread, answering, whole
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
@@ -26,45 +26,28 @@ async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender)
     places = [sender.slack.place() for _ in range(26)]
     sender.slack.control("settings", {"rate_limits": True})
 
-    async def answer(place: PersonThread) -> None:
-        async with answering(sender, place) as one:
-            await one.stream.write("Hello ")
-            await one.stream.finish("Hello you.")
-
-    await asyncio.gather(*(answer(place) for place in places))
-    for place in places:
-        whole(sender.slack, place, "Hello you.")
+    await asyncio.gather(*(Thread(sender, place).hello() for place in places))
     outcomes = [call["outcome"] for call in sender.slack.calls("chat.startStream")]
     assert outcomes.count("ok") == 20
     assert set(outcomes) == {"ok", "ratelimited"}
     assert len(sender.slack.calls("chat.stopStream")) == 20
     assert len(sender.slack.calls("chat.postMessage")) == 6
-    later = sender.slack.place()
-    before = len(outcomes)
-    await answer(later)
-    whole(sender.slack, later, "Hello you.")
-    assert len(sender.slack.calls("chat.startStream")) == before
+    await Thread(sender, sender.slack.place()).hello()
+    assert len(sender.slack.calls("chat.startStream")) == len(outcomes)
 
 
 async def test_a_refused_stream_is_one_for_all_answers(sender: Sender) -> None:
     """Once Slack has refused a stream no answer asks for one until its time is over."""
     sender.slack.fault("chat.startStream", error="ratelimited", retry_after=30)
-    for place in (sender.slack.place(), sender.slack.place()):
-        async with answering(sender, place) as answer:
-            await answer.stream.write("Hello ")
-            await answer.stream.finish("Hello you.")
-        whole(sender.slack, place, "Hello you.")
+    for _ in range(2):
+        await Thread(sender, sender.slack.place()).hello()
     assert len(sender.slack.calls("chat.startStream")) == 1
 
 
 async def test_no_stream_is_begun_while_others_cannot_be_ended(sender: Sender) -> None:
     """While Slack refuses to end streams, answers are posted."""
-    place = sender.slack.place()
     sender.refuse(STOP, 30)
-    async with answering(sender, place) as answer:
-        await answer.stream.write("Hello ")
-        await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
+    await Thread(sender, sender.slack.place()).hello()
     assert not sender.slack.calls("chat.startStream")
 
 
@@ -131,13 +114,7 @@ async def test_answers_for_one_channel_wait_for_its_limit(sender: Sender) -> Non
     sender.refuse(START, 60)
     sender.slack.control("settings", {"rate_limits": True})
 
-    async def answer(place: PersonThread) -> None:
-        async with answering(sender, place) as one:
-            await one.stream.finish("Hello you.")
-
-    await asyncio.gather(*(answer(place) for place in places))
-    for place in places:
-        whole(sender.slack, place, "Hello you.")
+    await asyncio.gather(*(Thread(sender, place).posted() for place in places))
     posted = [call for call in sender.slack.calls("chat.postMessage") if call["outcome"] == "ok"]
     times = sorted(call["time"] for call in posted)
     assert len(times) == 6
@@ -149,9 +126,7 @@ async def test_a_status_line_that_came_late_is_cleared(sender: Sender) -> None:
     place = sender.slack.place()
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
-    async with answering(sender, place) as answer:
-        await answer.stream.finish("Hello.")
-    whole(sender.slack, place, "Hello.")
+    await Thread(sender, place).posted()
     async with asyncio.timeout(10):
         while len(sender.slack.calls("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -166,8 +141,7 @@ async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> N
     place = sender.slack.place()
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
-    async with answering(sender, place) as answer:
-        await answer.stream.finish("Hello.")
+    await Thread(sender, place).posted()
     said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
     later = PersonThread(place.user, place.team, place.channel, said["ts"], place.root)
     async with answering(sender, later) as answer:
@@ -182,12 +156,8 @@ async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> N
 
 async def test_without_a_status_line_the_answer_comes_all_the_same(sender: Sender) -> None:
     """While Slack refuses status lines there is none, and the answer comes."""
-    place = sender.slack.place()
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", error="ratelimited", retry_after=30)
-    for one in (place, sender.slack.place()):
-        async with answering(sender, one) as answer:
-            await answer.stream.write("Hello ")
-            await answer.stream.finish("Hello you.")
-        whole(sender.slack, one, "Hello you.")
+    for _ in range(2):
+        await Thread(sender, sender.slack.place()).hello()
     assert len(sender.slack.calls("assistant.threads.setStatus")) == 1

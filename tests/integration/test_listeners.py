@@ -122,22 +122,6 @@ async def test_a_message_is_stored_before_slack_is_answered(client: Client) -> N
     assert row["audience"] == "dm"
 
 
-async def test_what_cannot_be_stored_is_not_acked(client: Client, pool: Pool) -> None:
-    """While the database is away Slack gets no 200, so it sends the event again."""
-    await pool.close()
-    raw = {
-        "type": "message",
-        "channel": "D1",
-        "channel_type": "im",
-        "user": "U1",
-        "ts": "1700000002.000100",
-        "text": "hi",
-    }
-    [answered] = await client.event(raw)
-    assert answered["outcome"] != "acked"
-    assert len(answered["attempts"]) == 2
-
-
 @pytest.mark.parametrize(
     "event",
     [

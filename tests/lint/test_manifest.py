@@ -13,29 +13,6 @@ from jsonschema import Draft7Validator
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "tests" / "data" / "manifest.schema.1.0.0.json"
 
-# The schema takes any event name. Source: Events API reference.
-EVENT_SCOPES = {
-    "agent_session_stopped": "chat:write",
-    "agent_session_title_changed": "chat:write",
-    "app_context_changed": "assistant:write",
-    "app_home_opened": None,
-    "app_mention": "app_mentions:read",
-    "app_uninstalled": None,
-    "channel_archive": "channels:read",
-    "channel_id_changed": "channels:read",
-    "channel_left": "channels:read",
-    "channel_shared": "channels:read",
-    "channel_unarchive": "channels:read",
-    "channel_unshared": "channels:read",
-    "group_left": "groups:read",
-    "message.channels": "channels:history",
-    "message.groups": "groups:history",
-    "message.im": "im:history",
-    "message.mpim": "mpim:history",
-    "tokens_revoked": None,
-    "user_change": "users:read",
-}
-
 
 @pytest.fixture(scope="module")
 def manifest() -> dict[str, Any]:
@@ -65,14 +42,6 @@ def test_it_is_an_agent(manifest: dict[str, Any]) -> None:
     }
     assert manifest["settings"]["socket_mode_enabled"] is True
     assert manifest["settings"]["interactivity"]["is_enabled"] is True
-
-
-def test_every_event_is_known_and_granted(manifest: dict[str, Any]) -> None:
-    """Each subscribed event exists and its scope is asked for."""
-    events = manifest["settings"]["event_subscriptions"]["bot_events"]
-    scopes = {*manifest["oauth_config"]["scopes"]["bot"], None}
-    assert set(events) == EVENT_SCOPES.keys()
-    assert {EVENT_SCOPES[event] for event in events} <= scopes
 
 
 def test_the_lists_are_sorted(manifest: dict[str, Any]) -> None:

@@ -18,8 +18,13 @@ from playground.web_api.methods import load_methods
 ROOT = Path(__file__).parents[2]
 # Called with the app-level token, which has scopes of its own.
 APP_LEVEL = {"apps.connections.open"}
-# What an event needs beyond a method's scope. Source: Events API reference.
-EVENT_SCOPES = {
+# What an event needs, one of these scopes. Source: Events API reference.
+EVENT_SCOPES: dict[str, set[str]] = {
+    "agent_session_stopped": {"chat:write"},
+    "agent_session_title_changed": {"chat:write"},
+    "app_home_opened": set(),
+    "app_uninstalled": set(),
+    "tokens_revoked": set(),
     "app_context_changed": {"assistant:write"},
     "app_mention": {"app_mentions:read"},
     "channel_archive": {"channels:read"},
@@ -112,6 +117,13 @@ def registered(kind: str) -> list[str]:
     return [call.args[0] for call in getattr(app, kind).call_args_list]
 
 
+def test_every_event_is_known_and_granted(manifest: dict[str, Any]) -> None:
+    """Each subscribed event exists, which Slack's schema does not check, and has its scope."""
+    assert set(bot_events(manifest)) == EVENT_SCOPES.keys()
+    scopes = all_scopes(manifest)
+    assert [event for event, one in EVENT_SCOPES.items() if one and not one & scopes] == []
+
+
 def test_commands_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
     """Every declared command is registered, and every registered one declared."""
     declared = [entry["command"] for entry in manifest["features"]["slash_commands"]]
@@ -156,7 +168,7 @@ def test_no_scope_is_asked_for_in_vain(manifest: dict[str, Any], called: set[str
     methods = load_methods()
     needed = set[str]().union(
         *(methods[name].scopes for name in called - APP_LEVEL),
-        *(EVENT_SCOPES.get(event, set()) for event in bot_events(manifest)),
+        *(EVENT_SCOPES[event] for event in bot_events(manifest)),
         *(FEATURE_SCOPES.get(feature, set()) for feature in manifest["features"]),
     )
     assert all_scopes(manifest) - needed - ELEMENT_SCOPES == set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID, uuid4
 
@@ -22,7 +22,6 @@ from bot.views.changes import (
     notable_changes,
     question_line,
 )
-from bot.views.dates import day, minute
 from bot.views.forgetting import forget_form
 from bot.views.history import HistoryPage, history_payload, history_view, parse_since
 from bot.views.memories import (
@@ -176,14 +175,6 @@ def test_each_change_is_one_line(changed: Entry, line: str) -> None:
 def test_each_question_is_one_line(asked: Question, line: str) -> None:
     """A question names what was said, when, and what would take its place."""
     assert question_line("en", asked) == line
-
-
-def test_dates_are_those_of_the_person() -> None:
-    """Where Slack cannot show a moment, it is given in the person's time zone."""
-    tokyo = timezone(timedelta(hours=9))
-    late = datetime(2026, 11, 20, 20, 5, tzinfo=UTC)
-    assert day(late, tokyo).endswith("|Nov 21, 2026>")
-    assert minute(late, tokyo).endswith("|Nov 21, 2026, 5:05 AM>")
 
 
 def test_only_news_is_told_and_of_each_memory_the_last() -> None:

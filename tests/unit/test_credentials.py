@@ -381,13 +381,6 @@ def test_a_format_is_found_alone(subtests: pytest.Subtests) -> None:
             assert _found(f"{secret} and {secret}") == [secret, secret]
 
 
-def test_ordinary_sentences_hold_no_credential(subtests: pytest.Subtests) -> None:
-    """Eight languages, with links, hashes, UUIDs, phone numbers, dates and order numbers."""
-    for text in ORDINARY:
-        with subtests.test(text=text):
-            assert _found(text) == []
-
-
 def test_formats_the_library_does_not_know_are_found_by_their_prefix(
     subtests: pytest.Subtests,
 ) -> None:

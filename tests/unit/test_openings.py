@@ -38,9 +38,11 @@ def test_clicks_open_a_modal_or_push_one(action: str) -> None:
         ("add I live in Osaka", False),
         ("settings", True),
         ("pause until next friday", True),
+        ("pause until tomorrow", True),
         ("一時停止 明日まで", True),
         ("pause", False),
-        ("pause 2h", False),
+        ("pause 30m", False),
+        ("一時停止 今日", False),
         ("一時停止 2時間", False),
         ("", False),
         ("2", False),
@@ -49,21 +51,21 @@ def test_clicks_open_a_modal_or_push_one(action: str) -> None:
     ],
 )
 def test_commands_that_open_a_modal(text: str, opens: bool) -> None:
-    """A form is opened by its word, in each language; what stores at once opens none."""
+    """A form is opened by its word, in each language; what stores at once opens none.
+
+    A pause until what is none of the forms of a time is asked in a modal.
+    """
     method = opens_modal({"command": "/memories", "text": text})
     assert method == ("views.open" if opens else None)
     assert opens_modal({"command": "/forget", "text": text}) is None
 
 
 def test_a_shortcut_opens_the_list() -> None:
-    """My Memories opens a modal; what is remembered of a message is answered without one."""
-    assert opens_modal({"type": "shortcut", "callback_id": MY_MEMORIES}) == "views.open"
-
-
-def test_a_front_without_a_database_opens_it_too() -> None:
-    """In a form, as Slack sends it, the shortcut is known to a front that only reads envelopes."""
-    payload = json.dumps({"type": "shortcut", "callback_id": MY_MEMORIES, "trigger_id": "1.2.3"})
-    envelope = {"body": urlencode({"payload": payload}), "content_type": envelopes.FORM}
+    """My Memories opens a modal, also where a front only reads its envelope, a form."""
+    shortcut = {"type": "shortcut", "callback_id": MY_MEMORIES, "trigger_id": "1.2.3"}
+    assert opens_modal(shortcut) == "views.open"
+    payload = urlencode({"payload": json.dumps(shortcut)})
+    envelope = {"body": payload, "content_type": envelopes.FORM}
     assert opens_modal(envelopes.read(envelope)) == "views.open"
 
 

@@ -20,18 +20,10 @@ from memory.model.schemas import (
 
 def test_names_of_stored_fields_stay() -> None:
     """Stored memories have these fields, in the order in which a model is shown them."""
-    assert list(UserTechInterest.model_fields) == [
-        "topic",
-        "category",
-        "interest_level",
-        "description",
-    ]
-    assert list(UserFoodPreference.model_fields) == [
-        "food_name",
-        "cuisine",
-        "preference",
-        "description",
-    ]
+    tech = ["topic", "category", "interest_level", "description"]
+    food = ["food_name", "cuisine", "preference", "description"]
+    assert list(UserTechInterest.model_fields) == tech
+    assert list(UserFoodPreference.model_fields) == food
 
 
 def test_a_fact_has_no_level() -> None:

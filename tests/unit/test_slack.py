@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -99,23 +97,6 @@ class Calls:
         if self.errors:
             raise self.errors.pop(0)
         return answer()
-
-
-async def test_a_rate_limited_call_is_made_again() -> None:
-    """After the wait Slack asked for the call is made again and its answer returned."""
-    calls = Calls(refused("ratelimited", 429, {"Retry-After": "1"}))
-    before = asyncio.get_running_loop().time()
-    assert (await retry_on_rate_limit(calls))["ok"]
-    assert calls.made == 2
-    assert asyncio.get_running_loop().time() - before >= 1
-
-
-async def test_patience_ends() -> None:
-    """Once the waits would come to more than one is ready to wait, the refusal is raised."""
-    calls = Calls(*[refused("ratelimited", 429) for _ in range(9)])
-    with pytest.raises(SlackApiError):
-        await retry_on_rate_limit(calls, seconds=1.5)
-    assert calls.made == 2
 
 
 @pytest.mark.parametrize("error", [refused("is_archived"), refused("x", 500), TimeoutError()])

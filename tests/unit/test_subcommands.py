@@ -122,10 +122,13 @@ def test_the_nearest_is_offered(word: str, name: str) -> None:
     assert use.name == name
 
 
-@pytest.mark.parametrize("word", ["ramen", "one", "of", "fine", "lost", "exit", "設備", "tea"])
+@pytest.mark.parametrize(
+    "word", ["ramen", "one", "of", "fine", "lost", "exit", "設備", "tea", "zzzz"]
+)
 def test_another_word_is_not_taken_for_a_slip(word: str) -> None:
-    """A word that is not like the name of a use gets no suggestion."""
+    """A word that is not like the name of a use gets no suggestion, and is no use."""
     assert closest_subcommand(word) is None
+    assert parse_memories(word) is None
 
 
 @pytest.mark.parametrize(
@@ -182,30 +185,6 @@ def test_the_sentence_after_that() -> None:
 def test_another_name_in_katakana_is_no_use(text: str) -> None:
     """A name that only begins with the name of a use is not that use."""
     assert parse_memories(text) is None
-
-
-def test_nothing_is_near_to_anything() -> None:
-    """What is like none of them is not guessed at."""
-    assert closest_subcommand("zzzz") is None
-    assert parse_memories("zzzz") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "opens"),
-    [
-        ("pause", False),
-        ("pause 30m", False),
-        ("一時停止 今日", False),
-        ("pause until tomorrow", True),
-        ("一時停止 明日まで", True),
-        ("add", True),
-        ("add I live in Osaka", False),
-        ("settings", True),
-    ],
-)
-def test_what_opens_a_modal(text: str, opens: bool) -> None:
-    """A pause until what is none of the forms of a time is asked in a modal."""
-    assert command_opens_modal("/memories", text) is opens
 
 
 @given(st.text(max_size=60))
