@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
 import openai
@@ -208,6 +208,15 @@ class App:
 
 
 MakeApp: TypeAlias = Callable[..., Awaitable[App]]
+Answer = TypeVar("Answer")
+
+
+async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
+    """Ask until there is an answer, which is not false; return it."""
+    async with asyncio.timeout(15):
+        while not (answer := await ask()):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+    return answer
 
 
 async def open_app(

@@ -165,13 +165,6 @@ def test_run_wants_a_migrated_database(tmp_path: Path, slack: Server, empty_data
     assert refused(ended(tmp_path, "run", **settings)) == told
 
 
-def test_run_wants_the_steps_of_this_version(tmp_path: Path, slack: Server, database: str) -> None:
-    """A database of an older version is told how far it is behind."""
-    owner_rows(database, "DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
-    told = refused(ended(tmp_path, "run", **slack_settings(slack), DATABASE_URL=database))
-    assert told == "The database is 1 step(s) behind this version: run `kioku migrate`."
-
-
 @pytest.mark.parametrize("command", ["run", "migrate"])
 async def test_another_embedding_than_the_stored_one_is_refused(
     tmp_path: Path, slack: Server, database: str, pool: Pool, embedder: Embedder, command: str
@@ -301,14 +294,6 @@ def test_migrate_twice_does_it_once(tmp_path: Path, empty_database: str) -> None
     assert (first.code, first.err) == (0, "")
     assert re.fullmatch(r"Applied [1-9]\d* step\(s\)\.\n", first.out)
     assert ended(tmp_path, "migrate", **settings) == Ended(0, "The database is up to date.\n", "")
-
-
-def test_settings_come_from_a_dotenv_file_too(tmp_path: Path, database: str) -> None:
-    """`.env` of the working directory is read; the environment wins over it."""
-    lines = [f"{name}={value}" for name, value in MODEL.items()]
-    (tmp_path / ".env").write_text("\n".join([*lines, f"DATABASE_URL='{database}'"]), "utf-8")
-    assert ended(tmp_path, "migrate") == Ended(0, "The database is up to date.\n", "")
-    assert ended(tmp_path, "migrate", DATABASE_URL=NOWHERE).code == 1
 
 
 def test_python_m_bot_is_the_kioku_command(tmp_path: Path) -> None:

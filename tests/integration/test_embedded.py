@@ -482,15 +482,19 @@ def test_killing_the_app_and_postgresql_together_loses_nothing(data_dir: Path) -
         assert kept(postgres) == "a"
 
 
+@pytest.mark.parametrize("moved", [False, True], ids=["without its socket", "moved"])
 def test_a_leftover_server_that_cannot_be_reached_is_stopped_first(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
-    """A server without its socket is stopped cleanly before a new one starts: never two."""
+    """A server without its socket, or that believes in an old path, is stopped: never two."""
     monkeypatch.setattr(server, "LEFTOVER_PATIENCE", 0.05)
     pid = killed_run(data_dir)
     keep(EmbeddedPostgres(data_dir), "a")
-    (socket_of(EmbeddedPostgres(data_dir)) / sockets.SOCKET_NAME).unlink()
-    (data_dir / "pg" / "postmaster.pid").unlink()
+    if moved:
+        data_dir = data_dir.rename(tmp_path / "moved")
+    else:
+        (socket_of(EmbeddedPostgres(data_dir)) / sockets.SOCKET_NAME).unlink()
+        (data_dir / "pg" / "postmaster.pid").unlink()
     with EmbeddedPostgres(data_dir) as postgres:
         assert postgres.pid != pid
         assert not alive(pid)
@@ -510,20 +514,6 @@ def test_a_leftover_server_that_never_ends_is_named(
     with pytest.raises(EmbeddedPostgresError, match=rf"\(process .*{pid}.*does not answer: stop"):
         EmbeddedPostgres(data_dir).start()
     assert alive(pid)
-
-
-def test_a_directory_moved_below_a_living_server_gets_a_new_one(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server that still believes in the old path is stopped, not reused."""
-    monkeypatch.setattr(server, "LEFTOVER_PATIENCE", 0.05)
-    pid = killed_run(data_dir)
-    keep(EmbeddedPostgres(data_dir), "a")
-    data_dir.rename(tmp_path / "moved")
-    with EmbeddedPostgres(tmp_path / "moved") as postgres:
-        assert postgres.pid != pid
-        assert not alive(pid)
-        assert kept(postgres) == "a"
 
 
 def test_a_deleted_directory_starts_afresh(new_dir: Path, ended_pids: list[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import openai
@@ -72,6 +73,33 @@ async def know(
     return formed
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A run of formation: the model that it asks, and the database that it writes to."""
+
+    former: Former
+    model: ScriptedModel
+    database: str
+
+    async def know(self, *calls: Call) -> None:
+        """Let Alice say, and the model store, each quote."""
+        await know(self.former, self.model, ALICE_DM, *calls)
+
+    async def form(self, said: list[PersonMessage], **more: Any) -> FormationResult:
+        """Form memories of what Alice said in her direct messages."""
+        return await self.former.form(ALICE_DM, said, **more)
+
+    async def rows(self, namespace: Namespace | None = None) -> list[DictRow]:
+        """Return what is stored."""
+        return await rows(self.database, namespace)
+
+
+@pytest.fixture
+def trial(former: Former, model: ScriptedModel, database: str) -> Trial:
+    """What is tested."""
+    return Trial(former, model, database)
+
+
 def reasons(formed: FormationResult) -> list[str]:
     """Return why proposals were refused."""
     return [one.reason for one in formed.refused]
@@ -81,14 +109,14 @@ RAMEN = food("ラーメン", 100, "ラーメンが大好きです!!", cuisine="�
 PASTA = food("パスタ", 80, "パスタも好きです")
 
 
-async def test_remembers_what_was_said(former: Former, model: ScriptedModel, database: str) -> None:
+async def test_remembers_what_was_said(trial: Trial) -> None:
     """A stored memory has LangMem's shape, its source, and one vector."""
-    model.answer([RAMEN, PASTA])
-    formed = await former.form(ALICE_DM, words("ラーメンが大好きです!!", "パスタも好きです"))
+    trial.model.answer([RAMEN, PASTA])
+    formed = await trial.form(words("ラーメンが大好きです!!", "パスタも好きです"))
     assert [(c.action, c.kind, c.before) for c in formed.changes] == [
         ("remembered", "UserFoodPreference", None)
     ] * 2
-    stored = await rows(database, ALICE_DM.own)
+    stored = await trial.rows(ALICE_DM.own)
     assert {row["key"] for row in stored} == {change.key for change in formed.changes}
     (ramen,) = [r for r in stored if r["value"]["content"]["food_name"] == "ラーメン"]
     assert ramen["value"]["kind"] == "UserFoodPreference"
@@ -109,14 +137,14 @@ async def test_remembers_what_was_said(former: Former, model: ScriptedModel, dat
     ]
     assert ramen["value"]["confirmed_at"].startswith("20")
     assert [row["vectors"] for row in stored] == [1, 1]
-    assert len(model.requests) == 1
+    assert len(trial.model.requests) == 1
 
 
-async def test_the_food_story(former: Former, model: ScriptedModel, database: str) -> None:
+async def test_the_food_story(trial: Trial) -> None:
     """Miso ramen updates the same row; pasta that fell out of favour is gone with its vector."""
-    await know(former, model, ALICE_DM, RAMEN, PASTA)
-    before = {r["value"]["content"]["food_name"]: r for r in await rows(database)}
-    model.answer(
+    await trial.know(RAMEN, PASTA)
+    before = {r["value"]["content"]["food_name"]: r for r in await trial.rows()}
+    trial.model.answer(
         lambda shown: [
             patch(
                 shown.id_of("ラーメン"),
@@ -126,14 +154,12 @@ async def test_the_food_story(former: Former, model: ScriptedModel, database: st
             remove(shown.id_of("パスタ")),
         ]
     )
-    formed = await former.form(
-        ALICE_DM, words("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました")
-    )
+    formed = await trial.form(words("ラーメンは味噌ラーメンが好き", "パスタは嫌いになりました"))
     assert {(c.action, c.key) for c in formed.changes} == {
         ("updated", before["ラーメン"]["key"]),
         ("removed", before["パスタ"]["key"]),
     }
-    (left,) = await rows(database)
+    (left,) = await trial.rows()
     assert left["key"] == before["ラーメン"]["key"]
     assert left["created_at"] == before["ラーメン"]["created_at"]
     assert left["updated_at"] > before["ラーメン"]["updated_at"]
@@ -143,46 +169,42 @@ async def test_the_food_story(former: Former, model: ScriptedModel, database: st
         "ラーメンは味噌ラーメンが好き",
     ]
     assert left["vectors"] == 1
-    async with await AsyncConnection.connect(database) as connection:
+    async with await AsyncConnection.connect(trial.database) as connection:
         cursor = await connection.execute("SELECT count(*) FROM store_vectors")
         assert await cursor.fetchone() == (1,)
-    assert len(model.requests) == 1
+    assert len(trial.model.requests) == 1
 
 
 @pytest.mark.parametrize("renamed", [None, 0, 1])
-async def test_two_patches_of_one_memory_both_count(
-    former: Former, model: ScriptedModel, database: str, renamed: int | None
-) -> None:
+async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int | None) -> None:
     """Each of two patches in one answer changes what it names, with its own quote.
 
     It changes the memory it names also where it changes what that memory is about.
     """
-    await know(former, model, ALICE_DM, food("raman", 80, "I love raman"))
-    [before] = await rows(database)
+    await trial.know(food("raman", 80, "I love raman"))
+    [before] = await trial.rows()
     said = ("Raman with pork", "Raman is so-so")
     fields: list[dict[str, Any]] = [{"description": "with pork"}, {"preference": 50}]
     if renamed is not None:
         fields[renamed]["food_name"] = "ramen"
-    model.answer(
+    trial.model.answer(
         lambda shown: [
             patch(shown.id_of("raman"), **told, evidence=text)
             for told, text in zip(fields, said, strict=True)
         ]
     )
-    formed = await former.form(ALICE_DM, words(*said))
+    formed = await trial.form(words(*said))
     assert {(one.action, one.key) for one in formed.changes} == {("updated", before["key"])}
-    [row] = await rows(database)
+    [row] = await trial.rows()
     content = row["value"]["content"]
     assert (content["description"], content["preference"]) == ("with pork", 50)
     assert content["food_name"] == ("raman" if renamed is None else "ramen")
     assert [one["evidence"] for one in row["value"]["sources"][1:]] in ([*said], [*said[::-1]])
 
 
-async def test_a_patch_is_asked_for_in_few_words(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_a_patch_is_asked_for_in_few_words(trial: Trial) -> None:
     """PatchDoc's definition is short, and a call with no more than it asks for changes a memory."""
-    await know(former, model, ALICE_DM, PASTA)
+    await trial.know(PASTA)
     said = "パスタはボロネーゼが好き"
 
     def least(shown: Shown) -> list[Call]:
@@ -193,10 +215,10 @@ async def test_a_patch_is_asked_for_in_few_words(
         ]
         return [("PatchDoc", {"json_doc_id": identity, "patches": patches})]
 
-    model.answer(least)
-    formed = await former.form(ALICE_DM, words(said))
+    trial.model.answer(least)
+    formed = await trial.form(words(said))
     assert [change.action for change in formed.changes] == ["updated"]
-    [request] = model.requests
+    [request] = trial.model.requests
     tools = {one["name"]: one for one in request["tools"]}
     assert len(json.dumps(tools["PatchDoc"])) < 900
     parameters = tools["PatchDoc"]["parameters"]
@@ -246,15 +268,13 @@ async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_lar
     assert any(target in text for _, _, text in model.last.memories)
 
 
-async def test_ok_thanks_writes_nothing(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_ok_thanks_writes_nothing(trial: Trial) -> None:
     """With memories known the model may still do nothing: no tool is forced."""
-    await know(former, model, ALICE_DM, RAMEN)
-    formed = await former.form(ALICE_DM, words("ok thanks"))
+    await trial.know(RAMEN)
+    formed = await trial.form(words("ok thanks"))
     assert formed == FormationResult(changes=(), refused=())
-    assert model.requests[-1]["tool_choice"] == "auto"
-    assert len(await rows(database)) == 1
+    assert trial.model.requests[-1]["tool_choice"] == "auto"
+    assert len(await trial.rows()) == 1
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -292,7 +312,7 @@ def _without_ids(request: dict[str, Any]) -> str:
 
 
 async def test_runs_at_once_keep_to_their_own_person(
-    former: Former, model: ScriptedModel, database: str, monkeypatch: pytest.MonkeyPatch
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One manager serves everybody: each run reads and writes the store it was given."""
     made: list[str] = []
@@ -304,11 +324,11 @@ async def test_runs_at_once_keep_to_their_own_person(
 
     monkeypatch.setattr(Former, "_make_manager", noted)
     people = [memory_view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]
-    model.barrier = asyncio.Barrier(len(people))
-    model.answer(*[lambda shown: [_what_was_said(shown)]] * len(people))
+    trial.model.barrier = asyncio.Barrier(len(people))
+    trial.model.answer(*[lambda shown: [_what_was_said(shown)]] * len(people))
     said = [words(f"I love soup {number}") for number in range(len(people))]
-    await asyncio.gather(*map(former.form, people, said))
-    stored = {row["prefix"]: row["value"]["content"]["food_name"] for row in await rows(database)}
+    await asyncio.gather(*map(trial.former.form, people, said))
+    stored = {row["prefix"]: row["value"]["content"]["food_name"] for row in await trial.rows()}
     assert stored == {one.own.prefix: f"soup {number}" for number, one in enumerate(people)}
     assert len(made) == 1
 
@@ -320,18 +340,16 @@ def _what_was_said(shown: Shown) -> Call:
 
 @pytest.mark.parametrize("status", [500, 429, 408])
 @pytest.mark.parametrize("known", [False, True])
-async def test_an_outage_costs_one_request(
-    former: Former, model: ScriptedModel, database: str, status: int, known: bool
-) -> None:
+async def test_an_outage_costs_one_request(trial: Trial, status: int, known: bool) -> None:
     """A model that fails is asked once, and nothing is written."""
     if known:
-        await know(former, model, ALICE_DM, RAMEN)
-    before = await rows(database)
-    model.answer(status)
+        await trial.know(RAMEN)
+    before = await trial.rows()
+    trial.model.answer(status)
     with pytest.raises(FormationUnavailable, match="memory model did not answer"):
-        await former.form(ALICE_DM, words("パスタも好きです"))
-    assert len(model.requests) == 1
-    assert await rows(database) == before
+        await trial.form(words("パスタも好きです"))
+    assert len(trial.model.requests) == 1
+    assert await trial.rows() == before
 
 
 @pytest.mark.parametrize(
@@ -414,35 +432,25 @@ async def test_a_model_of_ones_own_is_left_as_it_is(
         await chat.ainvoke("ラーメン")
 
 
-async def test_an_outage_during_a_repair(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_an_outage_during_a_repair(trial: Trial) -> None:
     """An outage after the first answer is an outage too."""
-    model.answer([("UserFoodPreference", {"cuisine": "和食"})], 500)
+    trial.model.answer([("UserFoodPreference", {"cuisine": "和食"})], 500)
     with pytest.raises(FormationUnavailable):
-        await former.form(ALICE_DM, words("ラーメンが好きです"))
-    assert len(model.requests) == 2
-    assert await rows(database) == []
+        await trial.form(words("ラーメンが好きです"))
+    assert len(trial.model.requests) == 2
+    assert await trial.rows() == []
 
 
 def fix(**fields: Any) -> Call:
     """Return a call that repairs the first call."""
     patches = [{"op": "add", "path": f"/{k}", "value": v} for k, v in fields.items()]
-    return (
-        "PatchFunctionErrors",
-        {"json_doc_id": "c0", "planned_edits": "", "patches": patches},
-    )
+    return ("PatchFunctionErrors", {"json_doc_id": "c0", "planned_edits": "", "patches": patches})
 
 
 @pytest.mark.parametrize("api", ["responses", "chat"])
 @pytest.mark.parametrize("known", [False, True])
 async def test_bad_arguments_are_repaired(
-    pool: Pool,
-    model_embedder: Embedder,
-    model: ScriptedModel,
-    database: str,
-    api: Api,
-    known: bool,
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str, api: Api, known: bool
 ) -> None:
     """A bad tool call costs one more request, over either of OpenAI's interfaces."""
     chat = memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
@@ -467,11 +475,7 @@ async def test_a_model_that_cannot_be_made_loses_nothing(
     pool: Pool, model_embedder: Embedder, database: str
 ) -> None:
     """A model of a provider that is not there is a fault of the set-up, not an unusable answer."""
-    former = Former(
-        pool,
-        model_embedder,
-        lambda: memory_model(model="nobody:mine"),
-    )
+    former = Former(pool, model_embedder, lambda: memory_model(model="nobody:mine"))
     formed: list[FormationResult] = []
 
     async def in_commit(connection: AsyncConnection[DictRow], done: FormationResult) -> None:
@@ -501,34 +505,32 @@ async def test_another_provider(
 
 
 async def test_a_model_that_never_gives_a_usable_answer_is_asked_three_times(
-    former: Former, model: ScriptedModel, database: str, caplog: pytest.LogCaptureFixture
+    trial: Trial, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A model that never gets it right is asked three times at most; nothing is kept or logged."""
     bad: list[Call] = [("UserFoodPreference", {"cuisine": "秘密の味"})]
-    model.answer(*[bad] * 9)
-    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    trial.model.answer(*[bad] * 9)
+    formed = await trial.form(words("ラーメンが好きです"))
     assert formed.changes == ()
-    assert len(model.requests) <= 3
-    assert await rows(database) == []
+    assert len(trial.model.requests) <= 3
+    assert await trial.rows() == []
     assert "秘密" not in caplog.text
 
 
-async def test_an_answer_that_trustcall_cannot_handle_is_refused(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_an_answer_that_trustcall_cannot_handle_is_refused(trial: Trial) -> None:
     """An answer trustcall cannot handle is refused, and the turns still count as formed."""
-    await know(former, model, ALICE_DM, RAMEN)
-    model.answer([food("x", 1, "y"), ("Nope", {}), remove("nowhere"), ("RemoveDoc", {})])
+    await trial.know(RAMEN)
+    trial.model.answer([food("x", 1, "y"), ("Nope", {}), remove("nowhere"), ("RemoveDoc", {})])
     ran = []
 
     async def note(*_: object) -> None:
         ran.append(True)
 
-    formed = await former.form(ALICE_DM, words("そばが好きです"), in_commit=note)
+    formed = await trial.form(words("そばが好きです"), in_commit=note)
     assert formed.changes == ()
     assert reasons(formed) == ["unusable_answer"]
     assert ran == [True]
-    assert len(await rows(database)) == 1
+    assert len(await trial.rows()) == 1
 
 
 @pytest.mark.parametrize(
@@ -551,63 +553,57 @@ async def test_an_answer_that_trustcall_cannot_handle_is_refused(
     ],
 )
 async def test_what_breaks_the_evidence_rule_is_not_stored(
-    former: Former, model: ScriptedModel, database: str, said: str, call: Call, reason: str
+    trial: Trial, said: str, call: Call, reason: str
 ) -> None:
     """Nothing quoted, a link nobody typed or a credential: whatever the verdict, no row."""
-    model.answer([call])
-    formed = await former.form(ALICE_DM, words(said))
+    trial.model.answer([call])
+    formed = await trial.form(words(said))
     assert (formed.changes, reasons(formed)) == ((), [reason])
-    assert await rows(database) == []
+    assert await trial.rows() == []
 
 
-async def test_an_old_quote_is_no_evidence(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_an_old_quote_is_no_evidence(trial: Trial) -> None:
     """A patch that keeps the evidence of an earlier run changes nothing."""
-    await know(former, model, ALICE_DM, RAMEN)
-    before = await rows(database)
-    model.answer(lambda shown: [patch(shown.id_of("ラーメン"), preference=10)])
-    formed = await former.form(ALICE_DM, words("今日は暑いですね"))
+    await trial.know(RAMEN)
+    before = await trial.rows()
+    trial.model.answer(lambda shown: [patch(shown.id_of("ラーメン"), preference=10)])
+    formed = await trial.form(words("今日は暑いですね"))
     assert (formed.changes, reasons(formed)) == ((), ["no_evidence"])
-    assert model.verdict_requests[1:] == []
-    assert await rows(database) == before
+    assert trial.model.verdict_requests[1:] == []
+    assert await trial.rows() == before
 
 
-async def test_preference_zero_is_a_removal(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_preference_zero_is_a_removal(trial: Trial) -> None:
     """A preference that falls to 0 takes the row and its vector with it."""
-    await know(former, model, ALICE_DM, PASTA)
+    await trial.know(PASTA)
     said = "パスタは嫌いになりました"
-    model.answer(lambda shown: [patch(shown.id_of("パスタ"), preference=0, evidence=said)])
-    formed = await former.form(ALICE_DM, words(said))
+    trial.model.answer(lambda shown: [patch(shown.id_of("パスタ"), preference=0, evidence=said)])
+    formed = await trial.form(words(said))
     assert [(c.action, c.after) for c in formed.changes] == [("removed", None)]
     assert formed.changes[0].before is not None
-    assert await rows(database) == []
+    assert await trial.rows() == []
 
 
-async def test_three_removals_at_most(former: Former, model: ScriptedModel, database: str) -> None:
+async def test_three_removals_at_most(trial: Trial) -> None:
     """A run removes three memories at most; about further ones the person is asked."""
     names = ["寿司", "天丼", "蕎麦", "焼肉", "餃子"]
-    await know(former, model, ALICE_DM, *[food(n, 80, f"{n}が好きです") for n in names])
-    model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
-    formed = await former.form(ALICE_DM, words(*[f"{n}は嫌いになりました" for n in names]))
+    await trial.know(*[food(n, 80, f"{n}が好きです") for n in names])
+    trial.model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
+    formed = await trial.form(words(*[f"{n}は嫌いになりました" for n in names]))
     assert not formed.refused
     assert [(c.action) for c in formed.changes] == ["removed"] * 3
     assert [(q.asks, q.after) for q in formed.questions] == [("remove", None)] * 2
-    assert len(await rows(database)) == 2
+    assert len(await trial.rows()) == 2
 
 
-async def test_said_twice_is_one_memory(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_said_twice_is_one_memory(trial: Trial) -> None:
     """A duplicate insert becomes an update: two sources, nothing lost, confirmed again."""
-    await know(former, model, ALICE_DM, RAMEN)
-    (before,) = await rows(database)
-    model.answer([food("ラーメン ", 95, "やっぱりラーメンが好き", description="毎週食べる")])
-    formed = await former.form(ALICE_DM, words("やっぱりラーメンが好き"))
+    await trial.know(RAMEN)
+    (before,) = await trial.rows()
+    trial.model.answer([food("ラーメン ", 95, "やっぱりラーメンが好き", description="毎週食べる")])
+    formed = await trial.form(words("やっぱりラーメンが好き"))
     assert [(c.action, c.key) for c in formed.changes] == [("updated", before["key"])]
-    (after,) = await rows(database)
+    (after,) = await trial.rows()
     assert after["value"]["content"] == {
         "food_name": "ラーメン",
         "cuisine": "和食",
@@ -618,9 +614,7 @@ async def test_said_twice_is_one_memory(
     assert after["value"]["confirmed_at"] > before["value"]["confirmed_at"]
 
 
-async def test_the_last_words_of_a_message_count(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_the_last_words_of_a_message_count(trial: Trial) -> None:
     """Channel, ts and permalink of a source are those of the words that hold the quote."""
     said = [
         PersonMessage(text="こんにちは", channel="C9", ts="1.1", permalink="https://s/1"),
@@ -628,9 +622,9 @@ async def test_the_last_words_of_a_message_count(
             text="そばが好きです", channel="C9", ts="2.2", permalink="https://s/2", origin="tool"
         ),
     ]
-    model.answer([food("そば", 80, "そばが好きです")])
-    await former.form(ALICE_DM, said)
-    (row,) = await rows(database)
+    trial.model.answer([food("そば", 80, "そばが好きです")])
+    await trial.form(said)
+    (row,) = await trial.rows()
     assert row["value"]["sources"] == [
         {
             "kind": "tool",
@@ -642,18 +636,16 @@ async def test_the_last_words_of_a_message_count(
     ]
 
 
-async def test_memories_of_other_people_are_neither_shown_nor_changed(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_memories_of_other_people_are_neither_shown_nor_changed(trial: Trial) -> None:
     """Another person's memories are neither shown nor touched, nor are those of other teams."""
     others = [Person("T1", "U12"), Person("T1", "U"), Person("T12", "U1"), Person("T1", "U2")]
     for other in others:
-        await know(former, model, memory_view(other.namespace(DM)), RAMEN)
-    before = await rows(database)
-    model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
-    await former.form(ALICE_DM, words("ラーメンは嫌いになりました"))
-    assert model.last.memories == []
-    assert await rows(database) == before
+        await know(trial.former, trial.model, memory_view(other.namespace(DM)), RAMEN)
+    before = await trial.rows()
+    trial.model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
+    await trial.form(words("ラーメンは嫌いになりました"))
+    assert trial.model.last.memories == []
+    assert await trial.rows() == before
 
 
 MISO = "ラーメンは味噌が好き"
@@ -664,90 +656,80 @@ def ramen_with_miso(shown: Shown) -> Call:
     return patch(shown.id_of("ラーメン"), description="味噌", evidence=MISO)
 
 
-async def test_deleted_meanwhile_stays_deleted(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_deleted_meanwhile_stays_deleted(trial: Trial) -> None:
     """A memory the person forgot while the model was thinking does not come back."""
-    await know(former, model, ALICE_DM, RAMEN, PASTA)
+    await trial.know(RAMEN, PASTA)
 
     def forget_then_patch(shown: Shown) -> list[Call]:
-        owner_rows(database, "DELETE FROM store")
+        owner_rows(trial.database, "DELETE FROM store")
         return [ramen_with_miso(shown), remove(shown.id_of("パスタ"))]
 
-    model.answer(forget_then_patch)
-    formed = await former.form(ALICE_DM, words(MISO, "パスタは嫌い"))
+    trial.model.answer(forget_then_patch)
+    formed = await trial.form(words(MISO, "パスタは嫌い"))
     assert (formed.changes, reasons(formed)) == ((), ["deleted_meanwhile"] * 2)
-    assert await rows(database) == []
+    assert await trial.rows() == []
 
 
-async def test_changed_meanwhile_keeps_the_newer(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_changed_meanwhile_keeps_the_newer(trial: Trial) -> None:
     """What changed while the model was thinking stays, and the person is asked about the other."""
-    await know(former, model, ALICE_DM, RAMEN)
+    await trial.know(RAMEN)
 
     def edit_then_patch(shown: Shown) -> list[Call]:
         owner_rows(
-            database,
+            trial.database,
             "UPDATE store SET value = jsonb_set(value, '{content,description}', '\"塩\"'),"
             " updated_at = now()",
         )
         return [ramen_with_miso(shown)]
 
-    model.answer(edit_then_patch)
-    formed = await former.form(ALICE_DM, words(MISO))
+    trial.model.answer(edit_then_patch)
+    formed = await trial.form(words(MISO))
     assert (formed.changes, formed.refused) == ((), ())
     [question] = formed.questions
     assert question.asks == "replace"
     assert question.before["content"]["description"] == "塩"
     assert question.after is not None
     assert question.after["content"]["description"] == "味噌"
-    (row,) = await rows(database)
+    (row,) = await trial.rows()
     assert row["value"]["content"]["description"] == "塩"
     assert len(row["value"]["sources"]) == 1
 
 
-async def test_confirmed_meanwhile_still_takes_the_change(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_confirmed_meanwhile_still_takes_the_change(trial: Trial) -> None:
     """A row whose content is still what the model saw takes the change, and keeps foreign keys."""
-    await know(former, model, ALICE_DM, RAMEN)
+    await trial.know(RAMEN)
 
     def touch_then_patch(shown: Shown) -> list[Call]:
         owner_rows(
-            database,
+            trial.database,
             'UPDATE store SET value = value || \'{"expires_at": "2030"}\', updated_at = now()',
         )
         return [ramen_with_miso(shown)]
 
-    model.answer(touch_then_patch)
-    formed = await former.form(ALICE_DM, words(MISO))
+    trial.model.answer(touch_then_patch)
+    formed = await trial.form(words(MISO))
     assert [change.action for change in formed.changes] == ["updated"]
-    (row,) = await rows(database)
+    (row,) = await trial.rows()
     assert row["value"]["expires_at"] == "2030"
     assert len(row["value"]["sources"]) == 2
 
 
-async def test_without_embeddings_formation_writes_nothing(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_without_embeddings_formation_writes_nothing(trial: Trial) -> None:
     """Without embeddings nothing is written, and the words wait."""
-    model.answer([RAMEN])
-    model.embeddings_status = 500
+    trial.model.answer([RAMEN])
+    trial.model.embeddings_status = 500
     ran = []
 
     async def note(*_: object) -> None:
         ran.append(True)
 
     with pytest.raises(FormationUnavailable, match="embedding"):
-        await former.form(ALICE_DM, words("ラーメンが大好きです!!"), in_commit=note)
-    assert await rows(database) == []
+        await trial.form(words("ラーメンが大好きです!!"), in_commit=note)
+    assert await trial.rows() == []
     assert ran == []
 
 
-async def test_an_error_in_the_commit_hook_rolls_back_the_memories(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_an_error_in_the_commit_hook_rolls_back_the_memories(trial: Trial) -> None:
     """What `in_commit` raises undoes the memories; what it sees includes them."""
     seen = []
 
@@ -757,11 +739,11 @@ async def test_an_error_in_the_commit_hook_rolls_back_the_memories(
         assert [row["id"] for row in await entered.fetchall()] == [c.id for c in formed.changes]
         raise RuntimeError("the turn is gone")
 
-    model.answer([RAMEN])
+    trial.model.answer([RAMEN])
     with pytest.raises(RuntimeError, match="the turn is gone"):
-        await former.form(ALICE_DM, words("ラーメンが大好きです!!"), in_commit=fail)
+        await trial.form(words("ラーメンが大好きです!!"), in_commit=fail)
     assert len(seen[0]) == 1
-    assert await rows(database) == []
+    assert await trial.rows() == []
 
 
 @pytest.mark.parametrize("said", [[], ["ok thanks"], ["👍"], ["\x00"]])
@@ -782,16 +764,14 @@ async def test_the_commit_hook_also_runs_without_memories(
     assert len(model.requests) == (1 if said == ["ok thanks"] else 0)
 
 
-async def test_nul_bytes_and_endless_texts(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_nul_bytes_and_endless_texts(trial: Trial) -> None:
     """NULs, half characters and invisible marks are dropped, texts cut to 2,000 characters."""
     said = "ラーメン\x00が大好き\u202eです"
-    model.answer(
+    trial.model.answer(
         [food("ラー\x00メン", 90, said, cuisine="\ud800和\u200b食", description="好" * 5000)]
     )
-    await former.form(ALICE_DM, words(said))
-    (row,) = await rows(database)
+    await trial.form(words(said))
+    (row,) = await trial.rows()
     content = row["value"]["content"]
     assert content["food_name"] == "ラーメン"
     assert content["cuisine"] == "和食"
@@ -799,28 +779,24 @@ async def test_nul_bytes_and_endless_texts(
     assert row["value"]["sources"][0]["evidence"] == "ラーメンが大好きです"
 
 
-async def test_two_formations_at_once_neither_lose_nor_double_a_memory(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_two_formations_at_once_neither_lose_nor_double_a_memory(trial: Trial) -> None:
     """Two formations of one person at once neither lose nor double a memory."""
-    model.barrier = asyncio.Barrier(2)
-    model.answer(
+    trial.model.barrier = asyncio.Barrier(2)
+    trial.model.answer(
         [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
         [food("ラーメン", 90, "ラーメンが好き"), food("そば", 90, "そばが好き")],
     )
     async with asyncio.timeout(10):
         await asyncio.gather(
-            *(former.form(ALICE_DM, words("ラーメンが好き。そばが好き", ts=ts)) for ts in (1, 2))
+            *(trial.form(words("ラーメンが好き。そばが好き", ts=ts)) for ts in (1, 2))
         )
-    stored = await rows(database)
+    stored = await trial.rows()
     assert sorted(r["value"]["content"]["food_name"] for r in stored) == ["そば", "ラーメン"]
     assert [len(row["value"]["sources"]) for row in stored] == [2, 2]
     assert [row["vectors"] for row in stored] == [1, 1]
 
 
-async def test_runs_wait_for_each_other(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_runs_wait_for_each_other(trial: Trial) -> None:
     """A run that writes while another has not committed waits, and then sees what that wrote."""
     entered, release = asyncio.Event(), asyncio.Event()
 
@@ -828,13 +804,13 @@ async def test_runs_wait_for_each_other(
         entered.set()
         await release.wait()
 
-    model.answer([RAMEN], [RAMEN])
+    trial.model.answer([RAMEN], [RAMEN])
     said = words("ラーメンが大好きです!!")
-    first = asyncio.create_task(former.form(ALICE_DM, said, in_commit=hold))
+    first = asyncio.create_task(trial.form(said, in_commit=hold))
     await entered.wait()
     again = words("ラーメンが大好きです!!", ts=200)
-    second = asyncio.create_task(former.form(ALICE_DM, again))
-    async with await AsyncConnection.connect(database, autocommit=True) as connection:
+    second = asyncio.create_task(trial.form(again))
+    async with await AsyncConnection.connect(trial.database, autocommit=True) as connection:
         while not second.done():
             cursor = await connection.execute(
                 "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -844,7 +820,7 @@ async def test_runs_wait_for_each_other(
             await asyncio.wait({second}, timeout=0.02)
     release.set()
     await asyncio.gather(first, second)
-    (row,) = await rows(database)
+    (row,) = await trial.rows()
     assert len(row["value"]["sources"]) == 2
 
 
@@ -865,61 +841,57 @@ async def test_no_connection_is_held_while_the_model_thinks(
     assert held == [0, 0]
 
 
-async def test_a_wider_memory_is_superseded(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_a_wider_memory_is_superseded(trial: Trial) -> None:
     """A change said in a private channel leaves the public memory and stands before it."""
     public = memory_view(ALICE.namespace(PUBLIC))
     private = memory_view(ALICE.namespace("C7"))
-    await know(former, model, public, RAMEN)
-    (wide,) = await rows(database)
-    model.answer(lambda s: [ramen_with_miso(s)])
-    formed = await former.form(private, words(MISO))
+    await know(trial.former, trial.model, public, RAMEN)
+    (wide,) = await trial.rows()
+    trial.model.answer(lambda s: [ramen_with_miso(s)])
+    formed = await trial.former.form(private, words(MISO))
     (change,) = formed.changes
     assert (change.action, change.namespace) == ("updated", private.own)
     assert change.before == wide["value"]["content"]
-    (narrow,) = await rows(database, private.own)
+    (narrow,) = await trial.rows(private.own)
     assert narrow["value"]["supersedes"] == [{"audience": "public", "key": wide["key"]}]
     assert narrow["value"]["content"]["description"] == "味噌"
-    assert await rows(database, public.own) == [wide]
+    assert await trial.rows(public.own) == [wide]
 
     # In the private channel only the narrower one is shown from now on.
-    model.requests.clear()
-    await former.form(private, words("ok thanks"))
-    assert [text for _, _, text in model.last.memories if "味噌" not in text] == []
+    trial.model.requests.clear()
+    await trial.former.form(private, words("ok thanks"))
+    assert [text for _, _, text in trial.model.last.memories if "味噌" not in text] == []
 
     # Removed there, it goes on standing before the public one, at level 0.
-    model.answer(lambda s: [remove(s.id_of("味噌"))])
-    formed = await former.form(private, words("ラーメンは嫌いになりました"))
+    trial.model.answer(lambda s: [remove(s.id_of("味噌"))])
+    formed = await trial.former.form(private, words("ラーメンは嫌いになりました"))
     assert [c.action for c in formed.changes] == ["removed"]
-    (narrow,) = await rows(database, private.own)
+    (narrow,) = await trial.rows(private.own)
     assert narrow["value"]["content"]["preference"] == 0
-    assert await rows(database, public.own) == [wide]
+    assert await trial.rows(public.own) == [wide]
 
 
-async def test_a_wider_memory_is_removed_for_here_only(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_a_wider_memory_is_removed_for_here_only(trial: Trial) -> None:
     """A removal of a wider memory becomes a row of level 0 in the own namespace.
 
     What is liked again is remembered again in the same row.
     """
     public = memory_view(ALICE.namespace(PUBLIC))
-    await know(former, model, public, PASTA)
-    [wide] = await rows(database)
-    model.answer(lambda s: [remove(s.id_of("パスタ"))])
-    [removed] = (await former.form(ALICE_DM, words("パスタは嫌いになりました"))).changes
+    await know(trial.former, trial.model, public, PASTA)
+    [wide] = await trial.rows()
+    trial.model.answer(lambda s: [remove(s.id_of("パスタ"))])
+    [removed] = (await trial.form(words("パスタは嫌いになりました"))).changes
     assert (removed.action, removed.namespace, removed.after) == ("removed", ALICE_DM.own, None)
     assert removed.before == wide["value"]["content"]
-    (narrow,) = await rows(database, ALICE_DM.own)
+    (narrow,) = await trial.rows(ALICE_DM.own)
     assert narrow["value"]["content"]["preference"] == 0
     assert narrow["value"]["supersedes"] == [{"audience": "public", "key": wide["key"]}]
     said = "やっぱりパスタが好き"
-    model.answer(lambda s: [patch(s.id_of("パスタ"), preference=70, evidence=said)])
-    [back] = (await former.form(ALICE_DM, words(said))).changes
+    trial.model.answer(lambda s: [patch(s.id_of("パスタ"), preference=70, evidence=said)])
+    [back] = (await trial.form(words(said))).changes
     assert (back.action, back.before, back.key) == ("remembered", None, removed.key)
-    assert await rows(database, public.own) == [wide]
-    assert len(await rows(database)) == 2
+    assert await trial.rows(public.own) == [wide]
+    assert len(await trial.rows()) == 2
 
 
 async def test_narrower_memories_stay_unseen(former: Former, model: ScriptedModel) -> None:
@@ -934,24 +906,24 @@ async def test_narrower_memories_stay_unseen(former: Former, model: ScriptedMode
     assert len(model.last.memories) == 2
 
 
-async def test_rows_of_other_kinds_are_left_alone(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
+async def test_rows_of_other_kinds_are_left_alone(trial: Trial) -> None:
     """Rows without a kind, of another kind, or without content are left alone."""
-    with PostgresStore.from_conn_string(database) as store:
+    with PostgresStore.from_conn_string(trial.database) as store:
         store.put(ALICE_DM.own.parts, "a", {"content": "free text"})
         store.put(ALICE_DM.own.parts, "b", {"kind": "Nope", "content": {"x": 1}})
         store.put(ALICE_DM.own.parts, "c", {"kind": "UserFoodPreference", "content": "text"})
         store.put(
             ALICE_DM.own.parts, "d", {"kind": "UserFoodPreference", "content": {"food_name": "鍋"}}
         )
-    model.answer(
+    trial.model.answer(
         lambda s: [food("そば", 80, "そばが好き"), patch(s.id_of("鍋"), evidence="鍋が好き")]
     )
-    formed = await former.form(ALICE_DM, words("そばが好き", "鍋が好き"))
-    assert [text for _, _, text in model.last.memories] == ["{'food_name': '鍋', 'evidence': ''}"]
+    formed = await trial.form(words("そばが好き", "鍋が好き"))
+    assert [text for _, _, text in trial.model.last.memories] == [
+        "{'food_name': '鍋', 'evidence': ''}"
+    ]
     assert sorted(change.action for change in formed.changes) == ["confirmed", "remembered"]
-    assert len(await rows(database)) == 5
+    assert len(await trial.rows()) == 5
 
 
 def test_warm_up() -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString
 from uuid import UUID
 
 import pytest
@@ -50,7 +50,7 @@ from memory import (
     transaction,
 )
 from tests.conftest import Server, owner_rows
-from tests.integration.app import App, MakeApp, receiving
+from tests.integration.app import App, MakeApp, eventually, receiving
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.test_ledger import Ledger
 
@@ -62,17 +62,6 @@ pytestmark = pytest.mark.one_database
 def slack(own_playground: Server) -> PlaygroundSlack:
     """Its Slack."""
     return PlaygroundSlack(own_playground)
-
-
-Answer = TypeVar("Answer")
-
-
-async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
-    """Ask until there is an answer, which is not false; return it."""
-    async with asyncio.timeout(15):
-        while not (answer := await ask()):  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.02)
-    return answer
 
 
 @dataclass

@@ -16,7 +16,7 @@ from bot.listeners.responder import person_of
 from bot.locale import say
 from memory import InvalidNamespace, Person, Pool
 from tests.conftest import Server, owner_rows
-from tests.integration.app import MakeApp, receiving
+from tests.integration.app import MakeApp, eventually, receiving
 from tests.integration.playground_slack import PlaygroundSlack
 
 _numbers = itertools.count()
@@ -45,12 +45,12 @@ class Client:
 
     async def delivered(self, number: int) -> list[dict[str, Any]]:
         """Wait until everything sent after a delivery's number was answered; return it."""
-        async with asyncio.timeout(15):
-            while True:
-                told = await self.control(f"deliveries?since={number}")
-                if told["deliveries"] and not told["waiting"]:
-                    return list(told["deliveries"])
-                await asyncio.sleep(0.02)
+
+        async def answered() -> list[dict[str, Any]]:
+            told = await self.control(f"deliveries?since={number}")
+            return [] if told["waiting"] else list(told["deliveries"])
+
+        return await eventually(answered)
 
     async def event(self, raw: dict[str, Any]) -> list[dict[str, Any]]:
         """Deliver an event; return how each delivery was answered."""
@@ -92,14 +92,25 @@ class Client:
 
     async def answer(self, user: str, seen: set[str]) -> dict[str, Any]:
         """Wait for the next message of the app that was not seen before."""
-        async with asyncio.timeout(15):
-            new: list[dict[str, Any]] = []
-            while not new:
-                await asyncio.sleep(0.02)
-                new = [m for m in await self.seen(user) if m["ts"] not in seen]
-        [message] = new
+
+        async def new() -> list[dict[str, Any]]:
+            return [m for m in await self.seen(user) if m["ts"] not in seen]
+
+        [message] = await eventually(new)
         assert message["is_ephemeral"]
         return message
+
+    async def modal(self, user: str, text: str) -> dict[str, Any]:
+        """Wait until a person's one open modal has a text; return the modal."""
+
+        async def showing() -> dict[str, Any] | None:
+            views = (await self.control(f"views?as={user}"))["views"]
+            if text not in json.dumps(views, ensure_ascii=False):
+                return None
+            [view] = views
+            return dict(view)
+
+        return await eventually(showing)
 
 
 @pytest.fixture
@@ -227,9 +238,7 @@ async def test_a_modal_opens_before_anything_is_looked_up(client: Client, pool: 
         "commands", {"user": user, "channel": "dm", "command": "/memories", "text": "edit 1"}
     )
     assert done["ok"]
-    async with asyncio.timeout(15):
-        while "command_failed" not in await _modal(client, user):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await client.modal(user, say("ja", "command_failed"))
     calls = [call["method"] for call in client.slack.calls()]
     assert calls[0] == "views.open"
     assert calls[-1] == "views.update"
@@ -243,36 +252,18 @@ async def test_a_command_whose_modal_slack_does_not_open_says_so(client: Client)
     assert answer["text"] == say("en", "modal_not_opened")
 
 
-async def _view_with(client: Client, user: str, text: str) -> dict[str, Any]:
-    """Wait until a person's one open modal has a text; return the modal."""
-    async with asyncio.timeout(15):
-        while True:
-            views = (await client.control(f"views?as={user}"))["views"]
-            if text in json.dumps(views):
-                [view] = views
-                return dict(view)
-            await asyncio.sleep(0.02)
-
-
 async def test_a_click_whose_modal_slack_does_not_open_says_so(client: Client) -> None:
     """Where Slack refuses to put a modal on top of another, the one below says so and stays."""
     user, _ = client.slack.person()
     client.remember(user, "ramen")
     await client.control("shortcuts", {"user": user, "callback_id": "my_memories"})
 
-    view = await _view_with(client, user, "ramen")
+    view = await client.modal(user, "ramen")
     client.slack.fault("views.push", error="expired_trigger_id")
     chosen = {"action_id": "memory_menu", "value": "edit dm/key-ramen"}
     click = {"user": user, "view_id": view["id"], **chosen}
     assert (await client.control("actions", click))["ok"]
-    assert "ramen" in json.dumps(await _view_with(client, user, say("en", "modal_not_opened")))
-
-
-async def _modal(client: Client, user: str) -> list[str]:
-    """Return the keys of the sentences that a person's open modal shows."""
-    views = (await client.control(f"views?as={user}"))["views"]
-    text = json.dumps(views, ensure_ascii=False)
-    return [key for key in ("modal_loading", "command_failed") if say("ja", key) in text]
+    assert "ramen" in json.dumps(await client.modal(user, say("en", "modal_not_opened")))
 
 
 async def test_the_shortcuts(client: Client) -> None:
@@ -282,12 +273,12 @@ async def test_the_shortcuts(client: Client) -> None:
     done = await client.control("shortcuts", {"user": user, "callback_id": "my_memories"})
     assert done["ok"]
 
-    view = await _view_with(client, user, "food24")
+    view = await client.modal(user, "food24")
     assert view["title"]["text"] == say("en", "my_memories_title")
     [following] = next(b for b in view["blocks"] if b["type"] == "actions")["elements"]
     click = {"user": user, "view_id": view["id"], "action_id": following["action_id"]}
     assert (await client.control("actions", click))["ok"]
-    await _view_with(client, user, "food00")
+    await client.modal(user, "food00")
     said = await client.control("messages", {"user": user, "channel": "dm", "text": "I like tea"})
     seen = {m["ts"] for m in await client.seen(user)}
     on = {"channel": said["channel"], "message_ts": said["ts"]}
@@ -302,11 +293,7 @@ async def test_nothing_is_added_while_memory_is_off(client: Client) -> None:
     await client.control(
         "commands", {"user": user, "channel": "dm", "command": "/memories", "text": "add"}
     )
-    async with asyncio.timeout(15):
-        while say("en", "off_not_agreed") not in json.dumps(  # noqa: ASYNC110
-            await client.control(f"views?as={user}"), ensure_ascii=False
-        ):
-            await asyncio.sleep(0.02)
+    await client.modal(user, say("en", "off_not_agreed"))
 
 
 @pytest.mark.parametrize("text", ["edit 7", "編集 7番", "編集 #7", "edit", "edit ramen"])
@@ -318,9 +305,7 @@ async def test_a_form_that_cannot_be_opened_says_why(client: Client, text: str) 
         "commands", {"user": user, "channel": "dm", "command": "/memories", "text": text}
     )
     sentence = "There is no number 7:" if "7" in text else say("en", "edit_usage").split(":")[0]
-    async with asyncio.timeout(15):
-        while sentence not in json.dumps(await client.control(f"views?as={user}")):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await client.modal(user, sentence)
 
 
 @pytest.mark.parametrize(

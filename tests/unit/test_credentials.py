@@ -8,7 +8,6 @@ import random
 import string
 import subprocess
 import sys
-import time
 
 import pytest
 from hypothesis import given
@@ -528,7 +527,7 @@ def test_what_is_found_is_in_order_and_in_the_text(text: str) -> None:
         ends.append(one.end)
 
 
-_HOSTILE = [
+HOSTILE = [
     "a", "a.", "1 ", "-", "1", "1-1", "1234 ", "4111 1111 ", "de12 ", "DE12abcd", "eyJ", "eyJ.",
     "sk-", "sk-a1", "//", "://", "://a:", "0:", "AKIA1234567890123456-", "xoxb-1-", "\n", "\u200b",
     "password", "password:", "password: ", "password is a1", 'token="1"', "pw:1,,,,,,,", "\"'`*",
@@ -537,25 +536,7 @@ _HOSTILE = [
     f"-----BEGIN {_KEY}-----", f"BEGIN {_KEY} {'A' * 20} ",
     f"BEGIN {_KEY} {'A' * 20}\nA: b\n",
 ]  # fmt: skip
-
-
-def _seconds(part: str, length: int) -> float:
-    text = (part * length)[:length]
-    started = time.process_time()
-    find_credentials(text)
-    return time.process_time() - started
-
-
-@pytest.mark.slow
-def test_time_grows_with_the_length_and_no_faster(subtests: pytest.Subtests) -> None:
-    """Eight times the text takes about eight times the CPU time; its square would be 64 times."""
-    for part in _HOSTILE:
-        with subtests.test(part=part):
-            _seconds(part, 1)
-            short = min(_seconds(part, 5_000) for _ in range(3))
-            long = (_seconds(part, 40_000) for _ in range(5))
-            # Another process may slow a run down; none of five is that slow unless it is quadratic.
-            assert any(one < 25 * short + 0.05 for one in long)
+"""What begins like a credential, for the test of linear time."""
 
 
 def test_the_library_is_imported_when_first_needed() -> None:

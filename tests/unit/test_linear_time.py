@@ -22,6 +22,7 @@ from bot.pipeline.addresses import links_in
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import shortened
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
+from tests.unit.test_credentials import HOSTILE
 
 pytestmark = pytest.mark.slow
 
@@ -220,6 +221,7 @@ def typed_message(text: str) -> TypedMessage:
 
 
 PATTERNS, FUNCTIONS = patterns(), functions()
+CREDENTIALS = "memory.credentials.detection.find_credentials"
 
 
 def test_all_are_found() -> None:
@@ -233,6 +235,7 @@ def test_all_are_found() -> None:
     ):
         assert part in names
     assert {
+        CREDENTIALS,
         "bot.slack.messages.typed",
         "memory.model.text.letters",
         "memory.model.text.clean",
@@ -258,7 +261,7 @@ def test_a_pattern_takes_linear_time(subtests: pytest.Subtests) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_text_function_takes_linear_time(name: str) -> None:
     """A text function takes time in proportion to its text."""
-    assert slow(FUNCTIONS[name], []) is None
+    assert slow(FUNCTIONS[name], HOSTILE if name == CREDENTIALS else []) is None
 
 
 def test_a_megabyte_without_a_space_is_read_at_once() -> None:

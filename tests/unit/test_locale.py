@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.locale import Language, language_of, say
-from bot.views.labels import describe
+from bot.locale import language_of, say
 
 
 @pytest.mark.parametrize(
@@ -47,21 +46,3 @@ def test_a_number_agrees_with_its_noun(count: int, text: str) -> None:
     """English says one memory and two memories; Japanese has one form."""
     assert say("en", "forgotten_many", count=count) == f"Forgotten: {text}."
     assert f"{count}件" in say("ja", "forgotten_many", count=count)
-
-
-@pytest.mark.parametrize(
-    ("language", "line"),
-    [
-        ("en", "Likes ramen very much (Japanese): every week"),
-        ("ja", "ramenが大好き（Japanese）：every week"),
-    ],
-)
-def test_a_memory_is_punctuated_as_its_language_is(language: Language, line: str) -> None:
-    """Japanese has brackets, commas and colons of its own."""
-    content = {
-        "food_name": "ramen",
-        "cuisine": "Japanese",
-        "preference": 90,
-        "description": "every week",
-    }
-    assert describe(language, "UserFoodPreference", content) == line

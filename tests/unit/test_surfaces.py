@@ -81,6 +81,10 @@ def fits(payload: dict[str, Any]) -> bool:
     return 0 < len(payload["text"]) <= 4_000
 
 
+WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
+WEEKLY |= {"description": "every week"}
+
+
 @pytest.mark.parametrize(
     ("language", "kind", "content", "line"),
     [
@@ -133,10 +137,15 @@ def fits(payload: dict[str, Any]) -> bool:
         ("ja", TECH, {"topic": "AWS", "interest_level": 39}, "AWSに少し関心がある"),
         ("en", "UserFact", {"fact": "I live in Osaka", "topic": "home"}, "I live in Osaka"),
         ("en", "Pet", {"name": "Taro"}, "Taro"),
+        ("en", FOOD, WEEKLY, "Likes ramen very much (Japanese): every week"),
+        ("ja", FOOD, WEEKLY, "ramenが大好き（Japanese）：every week"),
     ],
 )
 def test_describe(language: Language, kind: str, content: dict[str, Any], line: str) -> None:
-    """A memory is one plain line: what, how much, and what was said beside it."""
+    """A memory is one plain line: what, how much, and what was said beside it.
+
+    Japanese has brackets and colons of its own.
+    """
     assert describe(language, kind, content) == line
 
 
