@@ -293,15 +293,21 @@ def test_a_memory_is_used_nowhere_where_it_was_corrected_or_removed(
 
 
 @pytest.fixture
-def backed_up(database: str, tmp_path: Path) -> Path:
+def owner(database: str) -> Iterator[Database]:
+    """The owner of a database with a row of each table of a workspace."""
+    opened = Database(database)
+    opened.fill("T1")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def backed_up(owner: Database, database: str, tmp_path: Path) -> Path:
     """A folder with a backup of a small database, an older list and a newer one."""
-    owner = Database(database)
-    owner.fill("T1")
     done(tmp_path, database, "backup", "--ids", "older.list")
     done(tmp_path, database, "backup", "kioku.dump")
     owner.rows("DELETE FROM store WHERE prefix LIKE 'chat.T1.%'")
     done(tmp_path, database, "backup", "--ids", "kioku.list")
-    owner.close()
     return tmp_path
 
 
@@ -473,7 +479,7 @@ def test_a_password_is_not_on_the_command_line(tmp_path: Path) -> None:
 
 
 def test_a_backup_of_an_older_schema_is_restored_and_migrated(
-    database: str, empty_database: str, tmp_path: Path
+    owner: Database, database: str, empty_database: str, tmp_path: Path
 ) -> None:
     """A list of the newer schema fits a backup of the older one, which the restore migrates."""
     step = Migration(
@@ -481,12 +487,9 @@ def test_a_backup_of_an_older_schema_is_restored_and_migrated(
         "ALTER TABLE person_settings ADD COLUMN later text DEFAULT 'x';"
         " CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)",
     )
-    owner = Database(database)
-    owner.fill("T1")
     back_up(database, tmp_path / "dump", TABLES, print)
     owner.rows("DELETE FROM feedback")
     migrate(database, SPACE, [*migrations(), step])
-    owner.close()
     restore_listed(tmp_path, database, empty_database, [*migrations(), step])
     new = stored(empty_database)
     assert step.name in new["kioku_migrations"]
@@ -494,11 +497,9 @@ def test_a_backup_of_an_older_schema_is_restored_and_migrated(
 
 
 def test_tables_that_were_dropped_since_are_not_restored(
-    database: str, empty_database: str, tmp_path: Path
+    owner: Database, database: str, empty_database: str, tmp_path: Path
 ) -> None:
     """A backup of the schema before, with rows in these tables, is restored without them."""
-    owner = Database(database)
-    owner.fill("T1")
     owner.rows(
         "CREATE TABLE overheard (team_id text, ts text, PRIMARY KEY (team_id, ts));"
         " CREATE TABLE slack_budgets (team_id text, name text, PRIMARY KEY (team_id, name));"
@@ -506,7 +507,6 @@ def test_tables_that_were_dropped_since_are_not_restored(
         " INSERT INTO overheard VALUES ('T1', '1.0'); INSERT INTO slack_budgets VALUES ('T1', 'n');"
         " DELETE FROM kioku_migrations WHERE name = 'bot/0043_unused_tables'"
     )
-    owner.close()
     back_up(database, tmp_path / "dump", TABLES, print)
     restore_listed(tmp_path, database, empty_database)
     new = stored(empty_database)
@@ -516,26 +516,21 @@ def test_tables_that_were_dropped_since_are_not_restored(
 
 
 def test_a_text_that_another_column_still_has_is_blanked_too(
-    database: str, empty_database: str, tmp_path: Path
+    owner: Database, database: str, empty_database: str, tmp_path: Path
 ) -> None:
     """Only the same column of the same row says that a text exists."""
-    owner = Database(database)
-    owner.fill("T1")
     owner.rows("UPDATE turns SET question = 'ramen', words = 'ramen', reply = 'ramen'")
     back_up(database, tmp_path / "dump", TABLES, print)
     owner.rows("UPDATE turns SET question = '', reply = NULL")
-    owner.close()
     restore_listed(tmp_path, database, empty_database)
     [turn] = owner_rows(empty_database, "SELECT question, words, reply FROM turns")
     assert turn == {"question": "", "words": "ramen", "reply": None}
 
 
 def test_what_is_no_longer_shared_or_was_decided_since_does_not_come_back(
-    database: str, empty_database: str, tmp_path: Path
+    owner: Database, database: str, empty_database: str, tmp_path: Path
 ) -> None:
     """Sharing stays ended, a rejected proposal cannot be approved, an erased admin has no id."""
-    owner = Database(database)
-    owner.fill("T1")
     owner.rows("UPDATE feedback SET shared = true")
     owner.rows("UPDATE prompt_versions SET status = 'proposed'")
     owner.rows("UPDATE prompt_changes SET changed_by = 'U0ADMIN'")
@@ -543,7 +538,6 @@ def test_what_is_no_longer_shared_or_was_decided_since_does_not_come_back(
     owner.rows("UPDATE feedback SET shared = false")
     owner.rows("UPDATE prompt_versions SET status = 'rejected'")
     owner.rows("UPDATE prompt_changes SET changed_by = NULL")
-    owner.close()
     restore_listed(tmp_path, database, empty_database)
     assert owner_rows(empty_database, "SELECT shared FROM feedback") == [{"shared": False}]
     assert owner_rows(empty_database, "SELECT id FROM prompt_versions") == []
