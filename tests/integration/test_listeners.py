@@ -180,42 +180,28 @@ async def test_edits_and_deletions_reach_what_waits(client: Client) -> None:
         assert (row["message"] or {}).get("text") == text
 
 
+async def test_what_cannot_be_stored_is_not_acked(client: Client, pool: Pool) -> None:
+    """While the database is away Slack gets no 200, so it sends the event again."""
+    await pool.close()
+    raw = {
+        "type": "message",
+        "channel": "D1",
+        "channel_type": "im",
+        "user": "U1",
+        "ts": "1700000002.000100",
+        "text": "hi",
+    }
+    [answered] = await client.event(raw)
+    assert answered["outcome"] != "acked"
+    assert len(answered["attempts"]) == 2
+
+
 async def test_a_command_while_the_database_is_away(client: Client, pool: Pool) -> None:
     """A command that cannot be done says so in one sentence."""
     user, _ = client.slack.person()
     await pool.close()
     answer = await client.command(user, "/memories")
     assert answer["text"] == say("en", "command_failed")
-
-
-async def test_a_command_that_loses_the_database_after_its_commit_says_so(client: Client) -> None:
-    """What is committed is not called unchanged where its result cannot be read any more."""
-    user, _ = client.slack.person()
-    with psycopg.connect(client.database) as owner:
-        owner.execute(
-            "INSERT INTO person_settings (team_id, user_id, consent) VALUES (%s, %s, 'agreed')",
-            (client.slack.team_id, user),
-        )
-        owner.execute(
-            "CREATE TABLE committed ();"
-            "CREATE FUNCTION cut() RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
-            " IF EXISTS (SELECT FROM committed)"
-            " THEN PERFORM pg_terminate_backend(pg_backend_pid());"
-            " END IF; RETURN true; END $$;"
-            "CREATE POLICY cut ON memory_changes AS RESTRICTIVE FOR SELECT USING (cut());"
-            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
-            " $$ BEGIN INSERT INTO committed DEFAULT VALUES; RETURN NULL; END $$;"
-            "CREATE CONSTRAINT TRIGGER note AFTER INSERT ON memory_changes"
-            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note()"
-        )
-    try:
-        answer = await client.command(user, "/memories", "add I love ramen")
-    finally:
-        owner_rows(client.database, "DROP FUNCTION note CASCADE")
-        owner_rows(client.database, "DROP FUNCTION cut CASCADE")
-        owner_rows(client.database, "DROP TABLE committed")
-    assert answer["text"] == say("en", "command_uncertain")
-    assert "ramen" in (await client.command(user, "/memories"))["text"]
 
 
 async def test_a_command_that_breaks_says_so(client: Client, database: str) -> None:
@@ -317,10 +303,7 @@ async def test_a_form_that_cannot_be_opened_says_why(client: Client, text: str) 
             {"user_id": "U1", "enterprise_id": "E1", "is_enterprise_install": "true"},
             Person("E1", "U1"),
         ),
-        (
-            {"user_id": "U1", "team_id": "T1", "is_enterprise_install": "false"},
-            Person("T1", "U1"),
-        ),
+        ({"user_id": "U1", "team_id": "T1", "is_enterprise_install": "false"}, Person("T1", "U1")),
     ],
 )
 def test_person_of(body: dict[str, Any], person: Person) -> None:
