@@ -8,21 +8,6 @@ from tests.browser.conftest import Visit
 from tests.browser.visitor import Playground
 
 
-async def test_one_memory_is_forgotten(kioku: Playground, visit: Visit) -> None:
-    """/memories lists; /forget shows what it would forget; one click forgets it."""
-    ann = await visit(kioku, kioku.person())
-    await ann.ask("I like ramen")
-    await ann.ask("I like soba")
-    listed = await ann.remembered("ramen", "soba")
-    await expect(listed).to_contain_text("Only visible to you")
-    asked = await ann.command("/forget ramen")
-    await asked.get_by_role("button", name="Forget").first.click()
-    await expect(ann.last).to_contain_text("Forgotten")
-    left = await ann.command("/memories")
-    await expect(left).to_contain_text("soba")
-    await expect(left).not_to_contain_text("ramen")
-
-
 async def test_everything_is_forgotten_and_taken_back(kioku: Playground, visit: Visit) -> None:
     """/forget everything asks twice, empties the list, and Undo brings it all back."""
     ann = await visit(kioku, kioku.person())

@@ -1,4 +1,4 @@
-"""The two stories of the articles, typed and clicked on the page."""
+"""A story of two people, typed and clicked on the page."""
 
 from __future__ import annotations
 
@@ -6,30 +6,6 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
 from tests.browser.visitor import Playground
-
-
-async def test_the_food_story(kioku: Playground, visit: Visit) -> None:
-    """What was said about food is built on in the next answer, and changes with the person."""
-    aki = await visit(kioku, kioku.person("ja-JP"))
-    await aki.ask("ラーメンが大好きです!!")
-    await aki.ask("パスタも好きです")
-    await aki.remembered("ラーメン", "パスタ")
-    answer = await aki.ask("今日のランチは何を食べようかな？")
-    assert "ラーメン" in answer or "パスタ" in answer
-    await aki.ask("パスタは嫌いになりました")
-    await aki.remembered("ラーメン", without="パスタが好き")
-
-
-async def test_the_technology_story(kioku: Playground, visit: Visit) -> None:
-    """A suggested prompt is answered from what the person said they are interested in."""
-    ben = await visit(kioku, kioku.person())
-    prompt = ben.page.locator(".prompt", has_text="technology topics")
-    await expect(prompt).to_be_visible()
-    await ben.ask("I'm interested in AWS and Azure")
-    await ben.remembered("AWS", "Azure")
-    answer = await ben.ask("Recommend three technology topics for me, in a sentence each.")
-    assert "AWS" in answer
-    assert "Azure" in answer
 
 
 async def test_a_thread_of_two_people(kioku: Playground, visit: Visit) -> None:

@@ -43,22 +43,6 @@ def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
     assert "sushi" in world.ask(ann, "I love sushi", under=said).text
 
 
-def test_a_message_deleted_during_its_answer_takes_it_along(world: World) -> None:
-    """Deleting the question ends the running answer and takes it away; nothing is remembered."""
-    ann = world.human()
-    slowly(world)
-    said = world.say(ann, "I love ramen")
-    live(world, said)
-    world.playground("messages/delete", place(said))
-    world.all_delivered()
-    assert world.handled(said)["message"] is None
-    world.settled()
-    assert world.answers(said) == []
-    assert world.formed(ann) == []
-    [turn] = world.turns(said)
-    assert (turn["question"], turn["words"], turn["reply"]) == ("", "", None)
-
-
 def test_a_message_edited_during_its_answer_is_answered_anew(world: World) -> None:
     """Editing the question ends the running answer; the same message becomes the new one."""
     ann = world.human()

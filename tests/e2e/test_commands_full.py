@@ -147,18 +147,6 @@ def test_search_offers_what_is_near(world: World, language: Language) -> None:
 
 
 @pytest.mark.one_mode
-def test_search_finds_nobody_elses(world: World) -> None:
-    """A search covers one's own memories only, near ones too."""
-    ann, bo = somebody(world), somebody(world)
-    remember(world, bo, *TOLD)
-    answer = world.command(ann, "/memories", "search ramen")
-    assert answer["text"] == say("en", "forget_no_match", words="ramen")
-    remember(world, ann, ("food", "pizza"))
-    answer = world.command(ann, "/memories", "search sushi")
-    assert answer["text"] == say("en", "forget_no_match", words="sushi")
-
-
-@pytest.mark.one_mode
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("words", "key"),
@@ -310,26 +298,6 @@ def test_words_that_became_no_memory_yet(world: World, language: Language) -> No
     back = world.click(ann, gone, "dm", buttons(gone)[0])
     assert say(language, "undone_words") in shown(back)
     assert texts(world, ann) == before
-
-
-@pytest.mark.one_mode
-def test_undo_is_over_after_ten_minutes(world: World) -> None:
-    """When its time is over Undo says so beside the message, and nothing comes back."""
-    ann = somebody(world)
-    remember(world, ann, ("food", "ramen"))
-    question = world.command(ann, "/forget", "ramen")
-    gone = world.click(ann, question, "dm", buttons(question)[0])
-    world.rows(
-        "UPDATE forgotten SET expires_at = now() - interval '1 s' WHERE user_id = %s RETURNING id",
-        ann.id,
-    )
-    on = {"user": ann.id, "channel": "dm", "message_ts": gone["ts"]}
-    named = {name: buttons(gone)[0][name] for name in ("action_id", "block_id")}
-    assert world.playground("actions", {**on, **named})["ok"]
-    expired = say("en", "undo_expired")
-    world.until(lambda: expired in [one["text"] for one in world.seen(ann, "dm")], "the answer")
-    assert gone in world.seen(ann, "dm")
-    assert world.memories(ann) == []
 
 
 def test_in_a_channel_nobody_else_sees_any_of_it(world: World) -> None:

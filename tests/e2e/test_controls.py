@@ -7,21 +7,11 @@ import time
 
 import pytest
 
-from bot.locale import Language, say
+from bot.locale import say
 from tests.e2e.messages import Human, Json, Said, buttons
 from tests.e2e.world import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_mode]
-
-
-def shown(message: Json) -> str:
-    """Return all that a message of blocks says."""
-    return json.dumps(message["blocks"], ensure_ascii=False)
-
-
-def prompt(world: World, text: str) -> str:
-    """Return all that the newest request for a reply to `text` told the model."""
-    return json.dumps(world.prompts(text)[-1]["body"], ensure_ascii=False)
 
 
 def pressed(world: World, human: Human, said: Said, action: str) -> Json:
@@ -33,40 +23,6 @@ def pressed(world: World, human: Human, said: Said, action: str) -> Json:
 
     message, button = world.until(there, f"a button {action}")
     return world.click(human, message, said.channel, button)
-
-
-@pytest.mark.parametrize(
-    ("language", "pause", "resume"),
-    [
-        ("en", "pause your memory for 2 hours", "resume your memory"),
-        ("ja", "2時間、記憶を止めて", "記憶を再開して"),
-    ],
-)
-def test_pausing_and_resuming_in_plain_words(
-    world: World, language: Language, pause: str, resume: str
-) -> None:
-    """A request in words pauses memory at once and says until when; resuming takes a click."""
-    ann = world.human(locale={"en": "en-US", "ja": "ja-JP"}[language])
-    world.remember(ann, "ramen")
-    world.ask(ann, pause)
-    reply = world.ask(ann, "I love sushi. What shall I eat?")
-    assert "ramen" not in prompt(world, "I love sushi. What shall I eat?")
-    paused = {"en": "Memory is paused until", "ja": "一時停止中です"}[language]
-    assert any(paused in line for line in footer_lines(reply.messages[-1]))
-    asked = world.say(ann, resume)
-    world.reply(asked)
-    pressed(world, ann, asked, "resume_memory")
-    resumed = world.ask(ann, "What shall I eat?")
-    assert not any(paused in line for line in footer_lines(resumed.messages[-1]))
-    assert "ramen" in prompt(world, "What shall I eat?")
-    assert "sushi" not in prompt(world, "What shall I eat?")
-    assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
-
-
-def footer_lines(message: Json) -> list[str]:
-    """Return the small print of a message."""
-    blocks = [block for block in message["blocks"] if block["type"] == "context"]
-    return [str(element.get("text")) for block in blocks for element in block["elements"]]
 
 
 def test_a_pause_is_chosen_in_a_form(world: World) -> None:

@@ -26,17 +26,6 @@ def server(postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
     postgres.start()
 
 
-def test_postgresql_restarted_between_messages(world: World, server: EmbeddedPostgres) -> None:
-    """After a crash of PostgreSQL the next message is answered as if nothing had been."""
-    ann = world.human()
-    world.ask(ann, "I love ramen")
-    world.formed(ann)
-    server.stop(immediate=True)
-    server.start()
-    assert "ramen" in world.ask(ann, "What shall I eat?").text
-    assert goes_on(world, ann)
-
-
 def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPostgres) -> None:
     """A crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
     ann = world.human()

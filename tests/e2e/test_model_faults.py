@@ -77,22 +77,6 @@ def test_a_model_that_fails_once_is_asked_again(world: World, fault: dict[str, A
 
 
 @pytest.mark.one_mode
-def test_a_stream_that_breaks_late_is_replaced_by_the_whole(world: World) -> None:
-    """Half an answer that people have read already gives way to the whole one."""
-    ann = world.human()
-    world.pace(token_ms=30)
-    world.script(STORY, times=-1)
-    world.model_fault(kind="reply", break_after_chars=600)
-    said = world.say(ann, "Tell me a story")
-    shown = world.until(
-        lambda: [m for m in world.answers(said) if len(m["text"]) > 300], "half of the answer"
-    )
-    reply = world.reply(said)
-    assert reply.parts == [STORY]
-    assert [message["ts"] for message in shown] == [message["ts"] for message in reply.messages]
-
-
-@pytest.mark.one_mode
 def test_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
     """A formation fails while the next one waits already: that one forms both messages."""
     ann = world.human()

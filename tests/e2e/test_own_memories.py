@@ -69,28 +69,6 @@ def test_memories_come_in_pages(world: World) -> None:
     assert answer["text"] == say("en", "no_number", number="26", count=25)
 
 
-def test_forget_ramen_counts_rows_and_vectors(world: World) -> None:
-    """/forget ラーメン removes that row and its vector when its button is clicked."""
-    aki = world.human("Aki", locale="ja-JP")
-    world.ask(aki, "ラーメンが大好きです!!")
-    world.ask(aki, "パスタも好きです")
-    before = {row["value"]["content"]["food_name"]: row["key"] for row in world.formed(aki)}
-    assert set(before) == {"ラーメン", "パスタ"}
-    question = world.command(aki, "/forget", "ラーメン")
-    assert say("ja", "forget_ask") in shown(question)
-    [button] = buttons(question)
-    assert button["style"] == "danger"
-    assert len(world.memories(aki)) == len(world.vectors(aki)) == 2
-    answer = world.click(aki, question, "dm", button)
-    assert "ラーメン" in answer["text"]
-    assert answer["text"].startswith("忘れました")
-    assert [button["action_id"] for button in buttons(answer)] == ["undo_forget"]
-    assert [row["key"] for row in world.memories(aki)] == [before["パスタ"]]
-    assert [row["key"] for row in world.vectors(aki)] == [before["パスタ"]]
-    reply = world.ask(aki, "今日のランチは何を食べようかな？")
-    assert "パスタ" in reply.text
-
-
 @pytest.mark.one_mode
 @pytest.mark.parametrize(
     ("words", "sentence"),
@@ -126,25 +104,6 @@ def test_several_matches_each_have_a_button(world: World) -> None:
     _, miso, _ = buttons(question)
     world.click(ann, question, "dm", miso)
     assert [content["food_name"] for content in world.contents(ann)] == ["sushi", "ramen salad"]
-
-
-@pytest.mark.one_mode
-def test_clicking_twice_does_no_harm(world: World) -> None:
-    """A second click for the same memory says that it is forgotten already."""
-    ann = world.human()
-    world.remember(ann, "ramen", "sushi")
-    first, second = (world.command(ann, "/forget", "ramen") for _ in range(2))
-    [button] = buttons(first)
-    assert world.click(ann, first, "dm", button)["text"].startswith("Forgotten: ")
-    [button] = buttons(second)
-    where = {"channel": "dm", "message_ts": second["ts"]}
-    pressed = {"action_id": button["action_id"], "block_id": button["block_id"]}
-    assert world.playground("actions", {"user": ann.id, **where, **pressed})["ok"]
-    world.until(
-        lambda: [m for m in world.seen(ann) if m["text"] == say("en", "forgotten_already")],
-        "an answer to the second click",
-    )
-    assert [content["food_name"] for content in world.contents(ann)] == ["sushi"]
 
 
 def test_a_click_by_somebody_else_forgets_nothing(http_world: World) -> None:

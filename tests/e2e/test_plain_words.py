@@ -3,61 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from bot.locale import Language, say
-from tests.e2e.messages import Human, Json, Said, buttons
+from tests.e2e.messages import Json, Said, buttons
 from tests.e2e.world import World
 
 PLACES = pytest.mark.parametrize("place", ["dm", "public"])
-
-# What the model makes of such sentences is scripted; that a model understands many more is measured
-# by `python -m evals` with a real one.
-FORGET = ["forget that I like ramen", "ラーメンが好きなことは忘れて"]
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """A conversation of Ann with the app; in a channel Bo is a member, too."""
-
-    world: World
-    ann: Human
-    bo: Human
-    channel: str
-    audience: str
-
-    def written(self, text: str) -> str:
-        """Return the text as it is written there."""
-        return text if self.channel == "dm" else f"<@BOT> {text}"
-
-
-def place_of(world: World, place: str) -> Conversation:
-    """Return a direct message, or a public channel with Bo in it."""
-    ann, bo = world.human(), world.human("Bo")
-    channel = "dm" if place == "dm" else world.channel("public", ann, bo)
-    return Conversation(world, ann, bo, channel, place)
-
-
-def stored(world: World, *humans: Human) -> list[Any]:
-    """Return all rows and vectors of these people."""
-    return [(world.memories(human), world.vectors(human)) for human in humans]
-
-
-def key_of(world: World, human: Human, food: str) -> str:
-    """Return the id of somebody's memory of a food."""
-    [row] = [r for r in world.memories(human) if r["value"]["content"].get("food_name") == food]
-    return str(row["key"])
 
 
 def shown(message: Json) -> str:
     """Return all that a message of blocks says."""
     return json.dumps(message["blocks"], ensure_ascii=False)
-
-
-# --- what is asked in plain words ----------------------------------------------------------
 
 
 def proposals(world: World, said: Said) -> list[Json]:
@@ -67,38 +25,6 @@ def proposals(world: World, said: Said) -> list[Json]:
         for notice in world.notices(said)
         if any(button["action_id"].startswith("forget") for button in buttons(notice))
     ]
-
-
-@pytest.mark.one_mode
-@PLACES
-@pytest.mark.parametrize("text", FORGET)
-def test_forgetting_is_only_proposed(world: World, place: str, text: str) -> None:
-    """A request to forget brings a button to the asker; without a click nothing ever changes."""
-    at = place_of(world, place)
-    world.remember(at.ann, "ramen", "sushi", audience=at.audience)
-    before = stored(world, at.ann)
-    key = key_of(world, at.ann, "ramen")
-    world.script_calls(
-        text,
-        [("memory_search", {"query": "ramen"})],
-        [("memory_change", {"action": "delete", "id": key, "evidence": text})],
-        text="It is up to you.",
-    )
-    said = world.say(at.ann, at.written(text), channel=at.channel)
-    assert world.reply(said).text == "It is up to you."
-    found, proposed = world.tool_outputs(text)
-    assert {one["content"]["food_name"] for one in found} == {"ramen", "sushi"}
-    assert proposed == {"proposed": True, "done": False, "id": key}
-    [notice] = world.notices(said)
-    [button] = buttons(notice)
-    assert json.loads(button["value"]) == {"memories": [f"{at.audience}/{key}"]}
-    assert button["style"] == "danger"
-    assert "sushi" not in shown(notice)
-    if place == "public":
-        assert notice["is_ephemeral"]
-        assert world.notices(said, at.bo) == []
-    world.formed(at.ann)
-    assert stored(world, at.ann) == before
 
 
 # --- the click -----------------------------------------------------------------------------
@@ -139,9 +65,9 @@ def test_a_forgotten_request_is_not_context(world: World) -> None:
 def test_story_forget(
     world: World, place: str, language: Language, like: str, request_: str, name: str
 ) -> None:
-    """Told, asked to forget, clicked, undone: with the stand-in's own understanding."""
-    ann = world.human(locale="ja-JP" if language == "ja" else "en-US")
-    channel = "dm" if place == "dm" else world.channel("public", ann)
+    """Told, asked to forget, offered to the asker alone, clicked, undone."""
+    ann, bo = world.human(locale="ja-JP" if language == "ja" else "en-US"), world.human("Bo")
+    channel = "dm" if place == "dm" else world.channel("public", ann, bo)
     mention = "" if place == "dm" else "<@BOT> "
     world.ask(ann, mention + like, channel=channel)
     before = world.formed(ann)
@@ -149,6 +75,7 @@ def test_story_forget(
     world.reply(said)
     [notice] = proposals(world, said)
     assert name in shown(notice)
+    assert place == "dm" or world.notices(said, bo) == []
     assert world.formed(ann) == before
     gone = world.click(ann, notice, said.channel, buttons(notice)[0])
     assert world.memories(ann) == []

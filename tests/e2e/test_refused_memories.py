@@ -34,24 +34,6 @@ def refuse(world: World) -> None:
 
 
 @pytest.mark.one_mode
-def test_what_was_refused_is_stored_by_a_click_and_taken_back(world: World) -> None:
-    """The refusal gives way to what was stored, and Undo takes that back."""
-    ann = world.human()
-    call = {"name": "UserFact", "arguments": {**CONTENT, "evidence": LEAVE}}
-    formed = {"endpoint": "responses", "kind": "formation", "output": {"function_calls": [call]}}
-    world._model("script", formed)
-    refuse(world)
-    refused = world.command(ann, "/memories", f"add {LEAVE}")
-    assert refused["text"] == say("en", "refused_other_person", what=LEAVE)
-    assert world.memories(ann) == []
-    stored = world.click(ann, refused, "dm", button(refused, STORE_ACTION))
-    assert f"Remembered: {LEAVE}" in str(stored)
-    assert [row["value"]["content"]["fact"] for row in world.memories(ann)] == [LEAVE]
-    world.click(ann, stored, "dm", button(stored, "undo_change"))
-    assert world.memories(ann) == []
-
-
-@pytest.mark.one_mode
 @pytest.mark.parametrize("kind", ["dm", "public"])
 def test_a_refused_wish_is_told_to_the_person_alone(world: World, kind: str) -> None:
     """After the reply the reason comes to the asker; in a channel nobody else sees it."""

@@ -67,23 +67,6 @@ def test_an_emoji_only_message_is_answered(world: World, text: str) -> None:
     assert world.formed(ann) == []
 
 
-@pytest.mark.one_mode
-def test_a_mere_mention_is_asked_back(world: World) -> None:
-    """A mention without a question is answered without asking the model."""
-    ann = world.human()
-    general = world.channel("public", ann)
-    assert world.ask(ann, "<@BOT>", channel=general).text == say("en", "nothing_said")
-    assert world.journal("reply") == []
-
-
-@pytest.mark.one_mode
-def test_a_file_without_words_is_answered(world: World) -> None:
-    """A file alone is answered with what the app can and cannot read."""
-    files = [{"id": "F1", "name": "notes.txt", "mimetype": "text/plain"}]
-    told = say("en", "files_kind", names="`notes.txt`")
-    assert world.ask(world.human(), "", files=files).text == told
-
-
 def test_a_message_of_40000_characters_is_answered(world: World) -> None:
     """The longest message Slack takes is answered; what the model is told is bounded."""
     ann = world.human()

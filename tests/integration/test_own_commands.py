@@ -211,14 +211,6 @@ async def test_forgetting_words_that_slack_has_changed(app: App, fact: str, type
     assert found["text"].startswith(say("en", "forget_ask"))
 
 
-async def test_emoji_are_searched_and_forgotten(app: App) -> None:
-    """An emoji is a word that can be looked for."""
-    place = app.slack.place()
-    await memories(app, place, "add My sign is 🍜")
-    assert "My sign is 🍜" in (await memories(app, place, "search 🍜"))["text"]
-    assert (await forget(app, place, "🍜"))["text"].startswith(say("en", "forget_ask"))
-
-
 async def test_forgetting_today(app: App) -> None:
     """`/forget today` shows what it would take, and its click takes memories, words and texts."""
     place = app.slack.place()

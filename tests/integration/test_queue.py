@@ -220,23 +220,6 @@ async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queu
     assert two["due_in"] <= 1
 
 
-async def test_a_job_that_fails_is_tried_again_and_kept(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """A job is tried again as often as said; after that it stays as failed, for somebody to see."""
-    tried: list[int] = []
-
-    async def work() -> None:
-        tried.append(1)
-        raise RuntimeError("SECRET")
-
-    queue.register("work", REPLIES, work, waits=(0, 0))
-    await put(pool, queue, "L1")
-    queue.start(replies=1, background=1)
-    await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
-    assert len(tried) == 3
-
-
 async def test_a_job_is_tried_again_after_the_waits_that_are_named(
     database: str, pool: Pool, queue: Queue
 ) -> None:
@@ -366,31 +349,6 @@ async def test_a_worker_that_broke_starts_again(
     await asyncio.wait_for(done.wait(), SECONDS)
 
 
-async def test_stopping_waits_for_running_work(database: str, pool: Pool, queue: Queue) -> None:
-    """Work that runs when the queue stops is completed; what waits is left for the next start."""
-    begun, finish = asyncio.Event(), asyncio.Event()
-    ended: list[str] = []
-
-    async def work(label: str) -> None:
-        begun.set()
-        await finish.wait()
-        ended.append(label)
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
-    queue.start(replies=1, background=1)
-    await put(pool, queue, "L1", label="running")
-    await asyncio.wait_for(begun.wait(), SECONDS)
-    await put(pool, queue, "L1", label="waiting")
-    stopping = asyncio.create_task(queue.stop())
-    await asyncio.sleep(0)
-    finish.set()
-    await asyncio.wait_for(stopping, SECONDS)
-    assert ended == ["running"]
-    assert [(job["args"]["label"], job["status"]) for job in jobs(database)] == [
-        ("waiting", "todo")
-    ]
-
-
 async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> None:
     """Work that does not end in time is cut off and handed back, to be begun anew."""
     begun = asyncio.Event()
@@ -437,7 +395,7 @@ async def test_what_came_as_a_job_ended_does_not_wait_for_the_poll(
 async def test_a_formation_is_handed_back_rather_than_waited_for(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """When the queue stops a reply may end; a formation, which nobody waits for, is cut off."""
+    """When the queue stops a reply may end; a formation is cut off, and what waits is left."""
     begun: asyncio.Queue[str] = asyncio.Queue()
     finish = asyncio.Event()
 
@@ -450,13 +408,17 @@ async def test_a_formation_is_handed_back_rather_than_waited_for(
     await put(pool, queue, "L1", label="reply")
     await put(pool, queue, "L2", to=BACKGROUND, label="formation")
     assert {await begun.get(), await begun.get()} == {"reply", "formation"}
+    await put(pool, queue, "L1", label="waiting")
     stopping = asyncio.create_task(queue.stop())
     await until(
         lambda: [(j["lock"], j["status"]) for j in jobs(database)].count(("L2", "todo")) == 1
     )
     finish.set()
     await asyncio.wait_for(stopping, SECONDS)
-    assert [(job["lock"], job["status"]) for job in jobs(database)] == [("L2", "todo")]
+    assert [(job["args"]["label"], job["status"]) for job in jobs(database)] == [
+        ("formation", "todo"),
+        ("waiting", "todo"),
+    ]
 
 
 async def test_a_repeated_job_runs_once_for_all_workers(

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from memory import (
@@ -107,17 +106,6 @@ async def test_a_small_set_comes_whole_and_costs_no_embedding(
     )
     assert texts(found.memories) == [f"topic {i}" for i in reversed(range(SMALL_SET))]
     assert not found.newest_only
-    assert model.embedding_requests == []
-
-
-async def test_nothing_remembered_is_an_empty_recall(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel
-) -> None:
-    """Somebody who told nothing recalls nothing, and the model is not asked."""
-    found = await recall_memories(
-        pool, model_embedder, memory_view(Person("T1", "NOBODY").namespace(DM)), "anything"
-    )
-    assert found.memories == ()
     assert model.embedding_requests == []
 
 
@@ -250,19 +238,6 @@ async def test_neighbours_by_prefix_never_mix(pool: Pool, model_embedder: Embedd
     assert len(await list_memories(pool, people[1])) == 51
 
 
-async def test_superseded_memories_are_hidden(pool: Pool, model_embedder: Embedder) -> None:
-    """Where a newer memory is seen, what it supersedes is not; elsewhere the old one still is."""
-    person = Person("T4", "U1")
-    await remember(pool, model_embedder, person, ["Java"], audience=PUBLIC)
-    await remember(pool, model_embedder, person, ["Kotlin"], supersedes=[(PUBLIC, "Java")])
-    in_dm = await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), "q")
-    assert texts(in_dm.memories) == ["Kotlin"]
-    in_public = await recall_memories(
-        pool, model_embedder, memory_view(person.namespace(PUBLIC)), "q"
-    )
-    assert texts(in_public.memories) == ["Java"]
-
-
 @pytest.mark.parametrize("read", ["nearest", "newest", "formation"])
 async def test_a_superseded_memory_of_a_large_set_is_hidden(
     pool: Pool, model_embedder: Embedder, model: ScriptedModel, read: str
@@ -312,25 +287,6 @@ async def test_the_list_is_newest_first(pool: Pool, model_embedder: Embedder) ->
     await remember(pool, model_embedder, person, ["one", "two", "three"])
     await remember(pool, model_embedder, person, ["said in G1"], audience="G1")
     assert texts(await list_memories(pool, person)) == ["three", "two", "said in G1", "one"]
-
-
-async def test_forgetting_takes_rows_and_vectors(
-    pool: Pool, database: str, model_embedder: Embedder
-) -> None:
-    """What is forgotten is gone with its vectors; the rest stays; twice does no harm."""
-    person = Person("T7", "U1")
-    await remember(pool, model_embedder, person, ["one", "two", "three"], fields=2)
-    removed = await forget(pool, person, ["dm/two", "dm/none", "G1/one", "dm/", "", "DM/one"])
-    assert texts(removed.memories) == ["two"]
-    assert (await forget(pool, person, ["dm/two"])).memories == ()
-    with psycopg.connect(database) as owner:
-        for table, rows in (("store", 2), ("store_vectors", 4)):
-            found = owner.execute(
-                sql.SQL("SELECT count(*) FROM {} WHERE prefix = 'chat.T7.U1.dm'").format(
-                    sql.Identifier(table)
-                )
-            ).fetchone()
-            assert found == (rows,)
 
 
 @pytest.fixture(scope="module")

@@ -55,17 +55,6 @@ def request(stand_in: Server) -> dict[str, Any]:
     return dict(entries[-1]["body"])
 
 
-async def test_an_answer_comes_in_pieces(replier: Replier, stand_in: Server) -> None:
-    """Each piece is handed over as it comes; together they are the whole answer."""
-    script(stand_in, text="Have some ramen. " * 20)
-    shown = Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown)
-    assert reply.text == shown.text == "Have some ramen. " * 20
-    assert len(shown.pieces) > 5
-    assert reply.cut is None
-    assert reply.citations == ()
-
-
 async def test_what_is_asked_of_the_model(replier: Replier, stand_in: Server) -> None:
     """The request is streamed, kept nowhere, and names the person by a hash only."""
     await replier.reply(ALICE, PROMPT, Shown())
@@ -286,31 +275,6 @@ async def test_an_empty_answer_is_none(replier: Replier, stand_in: Server, text:
     script(stand_in, text=text)
     with pytest.raises(ReplyFailed):
         await replier.reply(ALICE, PROMPT, Shown())
-
-
-async def test_a_model_that_is_not_there(model_client: openai.AsyncOpenAI) -> None:
-    """A model's name that the server does not know is a refusal, as a wrong key is."""
-    with pytest.raises(ReplyFailed) as raised:
-        await create_replier(model_client, model="no-such").reply(ALICE, PROMPT, Shown())
-    assert raised.value.cause == "model_refused"
-
-
-async def test_what_stops_the_reader_stops_the_answer(replier: Replier, stand_in: Server) -> None:
-    """An exception of the one who reads the pieces comes out as it is, and ends the stream."""
-    script(stand_in, text="word " * 200)
-
-    class EnoughError(Exception):
-        pass
-
-    shown: list[str] = []
-
-    async def stop(piece: str) -> None:
-        shown.append(piece)
-        raise EnoughError
-
-    with pytest.raises(EnoughError):
-        await replier.reply(ALICE, PROMPT, stop)
-    assert len(shown) == 1
 
 
 @pytest.mark.nonconforming

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,22 +25,18 @@ from bot.logs import set_up_logging
 from bot.runtime.service import open_service
 from bot.runtime.startup import StartError
 from bot.slack.client import Installations, NotInstalled, is_passing
-from bot.types import Policy
 from bot.users.installation_store import (
     InstallationStore,
     OAuthStates,
     TokenCipher,
     UnreadableToken,
 )
-from bot.users.profiles import Policies
-from bot.users.quotas import Quotas, read_prices
 from memory import Person, Pool, create_pool, list_memories, transaction_timeout
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
 from tests.loopback import free_port
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
-STORED = ("interested in AWS", "AWS")
 _SECONDS = 60.0
 
 
@@ -660,21 +655,6 @@ async def test_states_are_stored_as_digests(database: str, pool: Pool) -> None:
     assert not await states.async_consume("other")
     assert await states.async_consume(issued)
     assert not await states.async_consume(issued)
-
-
-async def test_budgets_and_policies_are_each_workspaces_own(pool: Pool) -> None:
-    """The same person id in two workspaces: what one uses up or forbids is not the other's."""
-    quotas = Quotas(pool, messages_per_hour=1, tokens_per_day=10, prices=read_prices(None))
-    assert await quotas.admit(Person("T1", "U1")) is None
-    assert await quotas.admit(Person("T1", "U1")) is not None
-    assert await quotas.admit(Person("T2", "U1")) is None
-    await quotas.spend("T1", Counter({("a-model", "input"): 11}))
-    assert await quotas.tokens_used_up("T1") is not None
-    assert await quotas.tokens_used_up("T2") is None
-    policies = Policies(pool, Policy())
-    await policies.choose("T1", {"people": ["U2"]}, by="operator")
-    assert (await policies.applies("T1")).refuses(Person("T1", "U1"), guest=False)
-    assert (await policies.applies("T2")).refuses(Person("T2", "U1"), guest=False) is None
 
 
 @pytest.mark.parametrize(

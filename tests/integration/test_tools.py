@@ -257,13 +257,6 @@ async def test_search_is_bounded(case: ToolTest, limit: object) -> None:
     assert 1 <= len(found) <= SEARCH_LIMIT
 
 
-async def test_search_of_many_is_by_meaning(case: ToolTest) -> None:
-    """Of more memories than are read whole, those nearest to the query come."""
-    for number in range(60):
-        case.put(OWN, f"dish{number}")
-    assert len(await call(case.tools(), "memory_search", query="dish")) == SEARCH_LIMIT
-
-
 @pytest.mark.parametrize("characters", [600, SEARCH_BYTES])
 async def test_search_of_long_memories_is_bounded(case: ToolTest, characters: int) -> None:
     """A search returns at most 6,000 bytes; the memories that it leaves out are not `recalled`."""
@@ -346,14 +339,6 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     assert not tools.to_forget
     assert not tools.refused
     assert len(case.model.verdict_requests) == 1
-
-
-async def test_the_same_again_is_one_memory(case: ToolTest) -> None:
-    """What is known already is confirmed, not stored twice."""
-    for _ in range(2):
-        tools = case.tools("Remember that I love ramen")
-        await change(tools, RAMEN)
-    assert len(case.stored()) == 1
 
 
 async def test_the_same_call_again_is_no_refusal(case: ToolTest) -> None:
@@ -465,21 +450,6 @@ async def test_a_verdict_that_takes_too_long_waits(
     assert tools.refused == ()
 
 
-async def test_without_verdicts_the_quote_decides(case: ToolTest) -> None:
-    """Without a verifier what is quoted is stored, and no model is asked."""
-    tools = case.tools("Remember that I love ramen", verified=False)
-    assert (await change(tools, RAMEN))[0]["done"] == "remembered"
-    assert case.model.verdict_requests == []
-
-
-async def test_credentials_are_refused(case: ToolTest) -> None:
-    """A password is never stored, whatever the verdict says."""
-    tools = case.tools("Remember that my password is hunter2hunter2")
-    content = {"kind": "UserFact", "fact": "password is hunter2hunter2"}
-    async with case.unchanged():
-        assert (await change(tools, content))["refused"] == "secret"
-
-
 async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: ToolTest) -> None:
     """What is empty, invented or misshapen is an error; the right call after it works."""
     for arguments in (
@@ -586,17 +556,6 @@ async def test_the_id_of_another_audience_is_no_id(case: ToolTest) -> None:
         for action in ("update", "delete"):
             assert failed(await change(tools, RAMEN, action=action, id=private))
     assert tools.to_forget == ()
-
-
-async def test_a_wider_memory_gets_a_narrower_one_before_it(case: ToolTest) -> None:
-    """What was said in public and corrected in private stays as it is in public."""
-    public = case.put(ALICE.namespace(PUBLIC), "ramen")
-    tools = case.tools("I really love ramen")
-    await change(tools, RAMEN, action="update", id=public)
-    by_prefix = {row["prefix"]: json.loads(row["value"]) for row in case.stored()}
-    assert by_prefix[ALICE.namespace(PUBLIC).prefix]["content"]["preference"] == 80
-    assert by_prefix[OWN.prefix]["content"]["preference"] == 90
-    assert by_prefix[OWN.prefix]["supersedes"] == [{"audience": PUBLIC, "key": public}]
 
 
 # --- proposals -----------------------------------------------------------------------------

@@ -18,9 +18,6 @@ from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
-from memory import (
-    FormationUnavailable,
-)
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
@@ -242,17 +239,6 @@ async def test_how_to_answer_is_followed(app: App, wish: str, question: str) -> 
     asked = await app.ask(place, question)
     [answer] = app.replies(asked)
     assert answer.startswith("- ")
-
-
-async def test_a_thread_is_answered_in_order(app: App) -> None:
-    """Messages that waited are answered one after the other, as they were written."""
-    place = app.slack.place()
-    root = await app.receive(place, "one")
-    await app.receive(place, "two", thread_ts=root.ts)
-    await app.receive(place, "three", thread_ts=root.ts)
-    await app.answering.drain(root.thread)
-    assert [prompt[-1]["content"] for prompt in app.prompts()] == ["one", "two", "three"]
-    assert len(app.replies(root)) == 3
 
 
 async def answering_slowly(app: App, place: PersonThread) -> tuple[Message, asyncio.Task[None]]:
@@ -532,20 +518,6 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
     assert app.turn(again)["status"] == "answered"
 
 
-async def test_a_burst_is_one_formation(app: App) -> None:
-    """Each further message lets the one formation wait anew, and it sees all of them."""
-    place = app.slack.place()
-    first = await app.ask(place, "I like ramen")
-    app.rows("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 second'")
-    await app.ask(place, "I like sushi")
-    [formation] = app.formations(first.person)
-    assert formation["due_in"] > 3
-    await app.wiring.formation_jobs.form(first.team_id, first.user_id, "dm")
-    foods = json.dumps([m.content for m in await app.memories(first.person)]).lower()
-    assert "ramen" in foods
-    assert "sushi" in foods
-
-
 async def test_formation_can_be_at_once_or_off(make_app: MakeApp) -> None:
     """Switched to hot a formation is due at once; switched off there is none."""
     hot, off = await make_app(formation="hot"), await make_app(formation="off")
@@ -567,23 +539,6 @@ async def test_quotes_and_code_are_no_words_to_remember(app: App) -> None:
     assert turn["words"] == ""
     assert turn["formed_at"] is not None
     assert app.formations(asked.person) == []
-
-
-async def test_words_stay_until_the_model_is_back(app: App) -> None:
-    """While the memory model is away nothing is lost: the words wait for the next try."""
-    place = app.slack.place()
-    asked = await app.ask(place, "I like ramen")
-    for endpoint in ("chat", "responses"):
-        app.stand_in.call(
-            "/_model/faults",
-            {"endpoint": endpoint, "kind": "formation", "status": 500, "times": -1},
-        )
-    with pytest.raises(FormationUnavailable):
-        await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
-    assert app.turn(asked)["formed_at"] is None
-    app.stand_in.call("/_model/faults", method="DELETE")
-    await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, "dm")
-    assert len(await app.memories(asked.person)) == 1
 
 
 async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
@@ -614,14 +569,3 @@ async def test_many_long_words_are_formed_one_after_the_other(app: App) -> None:
     assert len(await app.form(asked)) == 3
     kinds = [entry["kind"] for entry in app.stand_in.call("/_model/journal")["entries"]]
     assert kinds.count("formation") == 2
-
-
-async def test_a_channels_words_stay_in_their_audience(app: App) -> None:
-    """What was said in public is remembered as public, in a private channel as that channel's."""
-    for kind in ("public", "private"):
-        place = app.slack.place(channel=kind)
-        asked = await app.ask(place, "<@BOT> I like ramen")
-        audience = "public" if kind == "public" else place.channel
-        await app.wiring.formation_jobs.form(asked.team_id, asked.user_id, audience)
-        [memory] = await app.memories(asked.person)
-        assert memory.namespace.audience == audience

@@ -15,7 +15,7 @@ from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.store_manager import NEIGHBOURS
 from memory.formation.user_store import FormationResult, UserStore
-from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
+from memory.model.errors import InvalidNamespace
 from memory.model.namespace import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import UserFoodPreference, UserTechInterest, register_schemas
 from memory.postgres.database import Pool
@@ -466,25 +466,6 @@ async def test_a_wider_row_that_changes_meanwhile_is_asked_about(
     assert question.after is not None
     assert question.after["supersedes"] == [{"audience": PUBLIC, "key": "a"}]
     assert set(stored(database)) == {(PUBLIC, "a")}
-
-
-async def test_many_memories_need_embeddings(
-    person_store: PersonStore, model: Any, pool: Pool, model_embedder: Embedder
-) -> None:
-    """More than fifty memories cannot be chosen from without embeddings."""
-    for number in range(51):
-        put(person_store.database, OWN, str(number), food(f"dish {number}"))
-    model.embeddings_status = 500
-    with pytest.raises(EmbeddingsUnavailable):
-        await person_store.load("I love ramen")
-
-
-async def test_rows_outside_every_namespace_stop_everything(person_store: PersonStore) -> None:
-    """A row whose prefix is not a person's namespace is not shown to any model."""
-    put(person_store.database, OWN, "a", food("ramen"))
-    owner_rows(person_store.database, "UPDATE store SET prefix = prefix || '.x'")
-    with pytest.raises(InvalidNamespace):
-        await person_store.load("hello")
 
 
 @pytest.mark.parametrize(

@@ -712,12 +712,6 @@ async def test_past_the_deadline_nothing_is_written(
     assert await rows(database) == []
 
 
-async def test_nothing_proposed_nothing_asked(former: Former, model: ScriptedModel) -> None:
-    """A run that proposes nothing makes no request for verdicts."""
-    await former.form(ALICE_DM, typed("ok thanks"))
-    assert model.verdict_requests == []
-
-
 async def test_more_than_eight_from_one_message_are_too_many(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
@@ -745,14 +739,6 @@ async def test_without_a_verifier_the_evidence_rule_decides_alone(
     assert await facts(database) == ["likes boats"]
     assert reasons(formed) == ["no_evidence"]
     assert model.verdict_requests == []
-
-
-async def test_tokens_of_verdicts_are_counted(former: Former, model: ScriptedModel) -> None:
-    """What the model says it used is in `FormationResult.tokens`, the verdict's with it."""
-    model.usage = 100
-    model.answer([fact("I play chess", "I play chess")])
-    formed = await former.form(ALICE_DM, typed("I play chess"))
-    assert formed.tokens.total() == 200
 
 
 async def test_one_bad_entry_spoils_nothing_else(

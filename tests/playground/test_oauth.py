@@ -24,7 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.manifest import Manifest, manifest_from
 from playground.server import facts, serve
-from playground.slack import APP_TOKEN, BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
+from playground.slack import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
 from tests.loopback import serving
 from tests.playground.conftest import Connect, web_client
 from tests.playground.driver import Driver, Json
@@ -652,12 +652,6 @@ async def test_an_unknown_workspace(driver: Driver) -> None:
     assert (status, answer["error"]) == (400, "There is no workspace 'T0'.")
     status, answer = await driver.try_post("workspaces", name=" ")
     assert status == 400
-
-
-async def test_a_token_of_the_app_installs_nothing(slack: Slack) -> None:
-    """The app-level token is for Socket Mode only."""
-    client = web_client(slack, APP_TOKEN)
-    assert await refused(client, "auth.revoke") == "not_allowed_token_type"
 
 
 def test_oauth_in_a_manifest() -> None:

@@ -20,8 +20,6 @@ from playground.web_api.methods import load_methods
 from tests.playground.conftest import ROOT, web_client
 from tests.playground.driver import Driver, Json
 
-PNG = "https://example.com/a.png"
-
 
 async def error_of(client: AsyncWebClient, method: str, arguments: Json) -> str:
     """The error of a call that must fail."""
@@ -326,14 +324,6 @@ async def test_a_wrong_token_is_refused(
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with session.post(f"{slack.url}/api/{method}", headers=headers) as response:
         assert (await response.json())["error"] == error
-
-
-async def test_after_an_uninstall_the_token_is_dead(driver: Driver, client: AsyncWebClient) -> None:
-    """Taking the app out of the workspace sends both events and kills the token."""
-    await driver.post("uninstall")
-    names = {entry["name"] for entry in await driver.deliveries()}
-    assert names == {"app_uninstalled", "tokens_revoked"}
-    assert await error_of(client, "auth.test", {}) == "account_inactive"
 
 
 async def test_form_query_and_json_mean_the_same(
