@@ -77,6 +77,11 @@ def buttons(message: Json) -> list[Json]:
     ]
 
 
+def shown(message: Json) -> str:
+    """Return all that the blocks of a message or of a view say."""
+    return json.dumps(message["blocks"], ensure_ascii=False)
+
+
 def is_notice(message: Json) -> bool:
     """Say whether a message is no answer but a list or a question of the app's own."""
     kinds = [block["type"] for block in message.get("blocks", [])]

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from bot.config import Settings
 from bot.locale import say
-from tests.e2e.messages import Human, Json, Said, buttons, markdown
+from tests.e2e.messages import Human, Json, Said, buttons, markdown, shown
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
 
 DEFAULTS = {"KIOKU_FORMATION_DELAY": str(Settings.model_fields["formation_delay"].default)}
 FOODS = ["ramen", "soba", "udon", "sushi", "tempura", "natto", "curry", "pizza", "tofu", "salad"]
-
-
-def shown(message: Json) -> str:
-    """Return all that blocks say."""
-    return json.dumps(message["blocks"], ensure_ascii=False)
 
 
 def button(message: Json, action: str) -> dict[str, str]:
@@ -82,7 +78,13 @@ class PersonScreen:
         done = self.world.playground("actions", {"user": self.human.id, **where, **named})
         assert done["ok"], done
 
-    def submit(self, view: Json, **values: str) -> Json:
+    def types(self, text: str) -> None:
+        """Type `/memories`, for what opens a modal."""
+        typed = {"user": self.human.id, "channel": "dm", "command": "/memories", "text": text}
+        done = self.world.playground("commands", typed)
+        assert done["ok"], done
+
+    def submit(self, view: Json, **values: Any) -> Json:
         """Submit a modal; return how that was answered."""
         body = {"view_id": view["id"], "user": self.human.id, "values": values}
         return dict(self.world.playground("views/submit", body))
@@ -338,17 +340,11 @@ def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
 def test_history_and_forms_by_command(world: World) -> None:
     """Commands open the form of a number and an empty one, and show the history with Undo."""
     ann = PersonScreen(world, world.human())
-    world.playground(
-        "commands",
-        {"user": ann.human.id, "channel": "dm", "command": "/memories", "text": "add"},
-    )
+    ann.types("add")
     form = ann.modal(say("en", "field_fact"))
     assert ann.submit(form, **{"field.fact": "I live in Osaka"})["ok"]
     ann.modal("Remembered: I live in Osaka")
-    world.playground(
-        "commands",
-        {"user": ann.human.id, "channel": "dm", "command": "/memories", "text": "edit 1"},
-    )
+    ann.types("edit 1")
     edit = ann.modal("I live in Osaka")
     assert ann.submit(edit, **{"field.fact": "I live in Tokyo"})["ok"]
     ann.modal("Updated: I live in Tokyo (was: I live in Osaka)")

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from bot.locale import say
-from tests.e2e.messages import Human, Json, Said, buttons
+from tests.e2e.messages import Human, Json, Said, buttons, shown
+from tests.e2e.test_changes_shown import PersonScreen
 from tests.e2e.world import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_mode]
@@ -30,69 +31,28 @@ def test_a_pause_is_chosen_in_a_form(world: World) -> None:
 
     Resume in the modal that says so ends the pause, and the modal shows that.
     """
-    ann = world.human()
-    typed = {"user": ann.id, "channel": "dm", "command": "/memories", "text": "pause till june"}
-    world.playground("commands", typed)
-
-    def opened() -> Json | None:
-        views = world.playground(f"views?as={ann.id}")["views"]
-        return next((v for v in views if v.get("callback_id") == "pause_memory"), None)
-
-    form = world.until(opened, "the form")
-    submission = {"user": ann.id, "view_id": form["id"], "values": {"pause.until": 1_000_000_000}}
-    refused = world.playground("views/submit", submission)
+    ann = PersonScreen(world, world.human())
+    ann.types("pause till june")
+    form = ann.modal("pause.until")
+    refused = ann.submit(form, **{"pause.until": 1_000_000_000})
     assert say("en", "pause_past") in json.dumps(refused)
     later = int(time.time()) + 7_200
-    submission["values"] = {"pause.until": later}
-    done = world.playground("views/submit", submission)
-    assert done["ok"], done
-
-    def showing(key: str) -> str | None:
-        [view] = world.playground(f"views?as={ann.id}")["views"]
-        text = json.dumps(view, ensure_ascii=False)
-        return text if say("en", key) in text else None
-
-    assert f"<!date^{later}^" in world.until(lambda: showing("paused_means"), "the answer")
-    click = {"user": ann.id, "view_id": form["id"], "action_id": "resume_memory"}
-    assert world.playground("actions", click)["ok"]
-    world.until(lambda: showing("resumed"), "the end of the pause")
+    assert ann.submit(form, **{"pause.until": later})["ok"]
+    done = ann.modal(say("en", "paused_means"))
+    assert f"<!date^{later}^" in shown(done)
+    ann.click(done, action_id="resume_memory")
+    ann.modal(say("en", "resumed"))
 
 
 def test_the_settings_are_a_form(world: World) -> None:
     """`/memories settings` opens a form; what is saved holds at once, the language too."""
-    ann = world.human()
-    world.playground(
-        "commands",
-        {"user": ann.id, "channel": "dm", "command": "/memories", "text": "settings"},
-    )
-
-    def filled() -> Json | None:
-        views = world.playground(f"views?as={ann.id}")["views"]
-        return next((v for v in views if v.get("callback_id") == "settings_form"), None)
-
-    form = world.until(filled, "the form")
-    done = world.playground(
-        "views/submit",
-        {
-            "user": ann.id,
-            "view_id": form["id"],
-            "values": {
-                "memory": "off",
-                "notices": [],
-                "language": "ja",
-                "retention": "90",
-            },
-        },
-    )
-    assert done["ok"], done
-
-    def saved() -> str | None:
-        [view] = world.playground(f"views?as={ann.id}")["views"]
-        text = json.dumps(view, ensure_ascii=False)
-        return text if say("ja", "settings_saved") in text else None
-
-    assert say("ja", "off_refused") in world.until(saved, "the answer")
-    assert say("ja", "memories_none") in world.command(ann, "/memories")["text"]
+    ann = PersonScreen(world, world.human())
+    ann.types("settings")
+    form = ann.modal("retention")
+    chosen = {"memory": "off", "notices": [], "language": "ja", "retention": "90"}
+    assert ann.submit(form, **chosen)["ok"]
+    assert say("ja", "off_refused") in shown(ann.modal(say("ja", "settings_saved")))
+    assert say("ja", "memories_none") in world.command(ann.human, "/memories")["text"]
 
 
 @pytest.mark.parametrize("own_world", [{"KIOKU_CONSENT": "ask"}], indirect=True)

@@ -1,4 +1,4 @@
-"""The first minute, and what surrounds a conversation: prompts, shortcuts, files."""
+"""The first minute, and what surrounds a conversation: shortcuts, files, what one looks at."""
 
 from __future__ import annotations
 
@@ -7,35 +7,11 @@ import json
 
 import pytest
 
-from bot.locale import say
-from tests.e2e.messages import Human, Json
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.one_mode
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
-
-
-def prompts(world: World, human: Human) -> list[str]:
-    """Open the Messages tab and wait for what is suggested there."""
-    before = len(world.calls("assistant.threads.setSuggestedPrompts"))
-    world.playground("home/open", {"user": human.id, "tab": "messages"})
-
-    def made() -> list[Json]:
-        return world.calls("assistant.threads.setSuggestedPrompts")[before:]
-
-    [call] = world.until(made, "suggested prompts")
-    return [prompt["message"] for prompt in call["args"]["prompts"]]
-
-
-def test_prompts_build_on_what_is_known(world: World) -> None:
-    """Somebody new is shown what there is, later what suits them; nothing is posted for it."""
-    ann = world.human()
-    assert prompts(world, ann)[-1] == say("en", "suggest_remembered_message")
-    assert world.seen(ann) == []
-    world.ask(ann, "I love ramen")
-    world.formed(ann)
-    assert any("ramen" in prompt for prompt in prompts(world, ann))
 
 
 def test_a_message_is_remembered_by_shortcut(world: World) -> None:

@@ -51,19 +51,6 @@ def test_other_bots_are_not_answered(world: World) -> None:
     assert len(world.answers(said)) == 1
 
 
-def test_what_is_said_to_somebody_else_is_left_to_them(world: World) -> None:
-    """In the bot's thread, a message that mentions another person is not for the bot."""
-    ann, bo = world.human(), world.human("Bo")
-    said = world.say(ann, "<@BOT> hello", channel=world.channel("public", ann, bo))
-    world.reply(said)
-    aside = world.say(ann, f"<@{bo.id}> I love ramen", under=said)
-    world.settled()
-    assert world.inbox(aside) == []
-    both = world.ask(ann, f"<@BOT> <@{bo.id}> I love sushi", under=said)
-    assert "sushi" in both.text
-    assert "ramen" not in str(world.formed_contents(ann))
-
-
 def test_two_people_in_one_thread_are_not_mixed_up(world: World) -> None:
     """Each is remembered for themself and answered from their own memories."""
     ann, bo = world.human(), world.human("Bo")
@@ -98,26 +85,6 @@ def test_another_persons_words_in_the_thread_form_no_memory_of_mine(world: World
     world.ask(ann, "that is good to know", under=root)
     assert [c["food_name"] for c in world.formed_contents(bo)] == ["ramen"]
     assert world.formed(ann) == []
-
-
-@pytest.mark.one_mode
-def test_called_into_a_running_thread_it_reads_that_thread(world: World) -> None:
-    """The thread so far is context of the answer, and forms nobody's memory."""
-    ann, bo = world.human(), world.human("Bo")
-    root = world.say(bo, "I love ramen", channel=world.channel("public", ann, bo))
-    world.say(bo, "and I love tempura", under=root)
-    world.say(ann, "I love sushi", under=root)
-    assert nothing_came_of(world, root.channel)
-    world.ask(ann, "<@BOT> what is this about?", under=root)
-    [prompt] = world.prompts("what is this about?")
-    thread = told(prompt).split("<thread>")[2].split("</thread>")[0]
-    assert [word for word in ("ramen", "tempura", "sushi") if word not in thread] == []
-    assert bo.id in thread
-    assert "what is this about?" not in thread
-    assert world.formed(ann) == []
-    assert world.memories(bo) == []
-    [row] = world.rows("SELECT count(*) AS n FROM inbox_events WHERE channel_id = %s", root.channel)
-    assert row["n"] == 1
 
 
 def test_a_follow_up_needs_no_mention(world: World) -> None:

@@ -6,51 +6,10 @@ from typing import Any
 
 import pytest
 
-from bot.locale import say
 from tests.e2e.answers import STORY, goes_on
-from tests.e2e.messages import markdown
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.mark.one_mode
-@pytest.mark.parametrize(
-    ("fault", "key"),
-    [
-        ({"status": 500}, "held_down"),
-        ({"break_after_chars": 30}, "held_down"),
-        ({"status": 429, "retry_after": 0.1}, "held_busy"),
-    ],
-    ids=str,
-)
-def test_while_the_model_is_away_the_message_is_safe(
-    world: World, fault: dict[str, Any], key: str
-) -> None:
-    """Each message says so once, after four requests at most; that becomes the answer."""
-    ann = world.human()
-    world.script(STORY, times=-1)
-    world.model_fault(times=-1, kind="reply", **fault)
-    said = world.say(ann, "Tell me a story")
-    [notice] = world.until(
-        lambda: [m for m in world.answers(said) if markdown(m) == say("en", key)], "a notice"
-    )
-    assert len(world.journal("reply", "responses")) <= 4
-    world.calm()
-    world.model_fault(times=-1, kind="reply", status=500)
-    other = world.say(ann, "And another one")
-    [waits] = world.until(
-        lambda: [m for m in world.answers(other) if markdown(m) == say("en", "held_down")],
-        "a second notice",
-    )
-    world.calm()
-    world.script(STORY, times=-1)
-    world.settled()
-    reply = world.reply(said)
-    assert reply.parts == world.reply(other).parts == [STORY]
-    assert [message["ts"] for message in reply.messages] == [notice["ts"]]
-    assert [message["ts"] for message in world.reply(other).messages] == [waits["ts"]]
-    assert goes_on(world, ann)
 
 
 @pytest.mark.one_mode

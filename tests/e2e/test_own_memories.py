@@ -8,16 +8,11 @@ import re
 import pytest
 
 from bot.locale import say
-from tests.e2e.messages import Human, Json, buttons
+from tests.e2e.messages import Human, Json, buttons, shown
 from tests.e2e.signed import signed_form
 from tests.e2e.world import World
 
 NO_MATCH = f"{say('en', 'forget_no_match', words='{}')}\n{say('en', 'forget_forms')}"
-
-
-def shown(message: Json) -> str:
-    """Return all that a message of blocks says."""
-    return json.dumps(message["blocks"], ensure_ascii=False)
 
 
 def numbered(message: Json) -> list[tuple[int, str]]:

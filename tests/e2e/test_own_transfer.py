@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
-from tests.e2e.messages import Human, Json, buttons
-from tests.e2e.test_changes_shown import PersonScreen, button, shown
+from tests.e2e.messages import Human, Json, buttons, shown
+from tests.e2e.test_changes_shown import PersonScreen, button
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
@@ -37,16 +37,7 @@ def modal(ann: PersonScreen, text: str, **found: str) -> Json:
 
 def open_import(ann: PersonScreen, language: Language) -> Json:
     """Type the command; return the form."""
-    done = ann.world.playground(
-        "commands",
-        {
-            "user": ann.human.id,
-            "channel": "dm",
-            "command": "/memories",
-            "text": say(language, "usage_import").removeprefix("/memories "),
-        },
-    )
-    assert done["ok"], done
+    ann.types(say(language, "usage_import").removeprefix("/memories "))
     return modal(ann, say(language, "import_about"))
 
 

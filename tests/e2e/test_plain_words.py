@@ -7,15 +7,10 @@ import json
 import pytest
 
 from bot.locale import Language, say
-from tests.e2e.messages import Json, Said, buttons
+from tests.e2e.messages import Json, Said, buttons, shown
 from tests.e2e.world import World
 
 PLACES = pytest.mark.parametrize("place", ["dm", "public"])
-
-
-def shown(message: Json) -> str:
-    """Return all that a message of blocks says."""
-    return json.dumps(message["blocks"], ensure_ascii=False)
 
 
 def proposals(world: World, said: Said) -> list[Json]:

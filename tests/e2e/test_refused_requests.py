@@ -79,17 +79,6 @@ def test_a_message_of_40000_characters_is_answered(world: World) -> None:
     world.formed(ann)
 
 
-@pytest.mark.one_mode
-def test_40000_characters_of_japanese_are_answered(world: World) -> None:
-    """A message as long in Japanese is answered, where each character counts as a token."""
-    ann = world.human("Aki", locale="ja-JP")
-    reply = world.ask(ann, "ラーメンが好きです。" + "いろはにほへと散りぬるを。" * 3_000)
-    assert reply.text
-    [prompt] = world.journal("reply", "responses")
-    assert len(told(prompt)) < 20_000
-    world.formed(ann)
-
-
 @pytest.mark.parametrize("text", ["I love\x00 ramen\x00", "\x00I love ramen"])
 def test_a_nul_byte_does_no_harm(world: World, text: str) -> None:
     """A character PostgreSQL cannot store costs neither the answer nor the memory."""
@@ -97,31 +86,6 @@ def test_a_nul_byte_does_no_harm(world: World, text: str) -> None:
     assert "ramen" in world.ask(ann, text).text
     assert [content["food_name"] for content in world.formed_contents(ann)] == ["ramen"]
     assert "ramen" in world.command(ann, "/memories", "\x00")["text"]
-
-
-def test_half_a_character_does_no_harm(world: World) -> None:
-    """A lone surrogate, which no UTF-8 can hold, is answered like any other message."""
-    ann = world.human()
-    said = world.say(ann, "I love ramen")
-    world.reply(said)
-    [first] = world.playground("deliveries")["deliveries"][-1:]
-    body = first["body"]
-    later = world.say(ann, "> only quoted", under=said)
-    world.reply(later)
-    event = {**body["event"], "type": "message", "user": ann.id, "channel": said.channel}
-    event |= {"channel_type": "im", "thread_ts": said.ts, "text": "I love sushi \ud83c"}
-    event |= {"ts": f"{float(later.ts) + 0.0001:.6f}"}
-    for name in ("subtype", "bot_id", "bot_profile", "app_id", "message", "previous_message"):
-        event.pop(name, None)
-    event.pop("hidden", None)
-    [delivery] = world.event(event)
-    assert delivery["outcome"] == "acked"
-    world.until(
-        lambda: world.rows(
-            "SELECT 1 FROM turns WHERE question_ts = %s AND status = 'answered'", event["ts"]
-        ),
-        "an answer",
-    )
 
 
 def test_no_text_is_logged_at_any_level(world: World) -> None:

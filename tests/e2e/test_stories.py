@@ -144,13 +144,3 @@ def test_another_person_gets_nothing_of_it(world: World) -> None:
     assert len(prompts) == 2
     assert [topic for topic in wanted for prompt in prompts if topic in told(prompt)] == []
     assert world.formed(bo) == []
-
-
-@pytest.mark.one_mode
-def test_a_guest_of_another_company_is_remembered_apart(world: World) -> None:
-    """A person of another company is answered and remembered under this installation."""
-    guest = world.human("Guest", external=True)
-    shared = world.channel("connect", world.human(), guest)
-    world.ask(guest, "<@BOT> I love ramen", channel=shared)
-    [row] = world.formed(guest)
-    assert row["prefix"] == f"chat.{world.team}.{guest.id}.{shared}"

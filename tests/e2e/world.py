@@ -65,11 +65,6 @@ class World(Stored):
         where.setdefault("kind", "reply")
         self._model("script", {"endpoint": "responses", "output": {"text": text}, **where})
 
-    def script_items(self, *items: Json) -> None:
-        """Say what output items the model's next reply consists of."""
-        output = {"items": items}
-        self._model("script", {"endpoint": "responses", "kind": "reply", "output": output})
-
     def script_calls(self, match: str, *rounds: list[tuple[str, Json | str]], text: str) -> None:
         """Say which tools the model calls, round by round, when asked `match`, and what it says."""
         for calls in rounds:

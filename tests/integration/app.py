@@ -30,6 +30,7 @@ from bot.slack.client import Installations, installation_from, only
 from bot.slack.messages import Message
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
+from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving
 
@@ -90,6 +91,16 @@ class App:
         message = await self.receive(place, text, **more)
         await self.answering.drain(message.thread)
         return message
+
+    async def edit(self, message: Message, text: str) -> None:
+        """Note that a message was edited, after whatever was noted before."""
+        place = (message.team_id, message.channel_id, message.ts, message.thread)
+        await self.wiring.inbox.edit(*place, text, **change())
+
+    async def withdraw(self, message: Message) -> None:
+        """Note that a message was deleted, after whatever was noted before."""
+        place = (message.team_id, message.channel_id, message.ts, message.thread)
+        await self.wiring.inbox.withdraw(*place, changed_ts=LATER)
 
     async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
         """Form the memories of a message's author; return the contents of all of them."""

@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.config import STAND_IN_MODEL
 from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import Prompt, compose
+from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from bot.pipeline.responses.web_search import SEARCH_TOOL
@@ -279,20 +280,25 @@ async def fallback(second: ModelServer) -> AsyncIterator[ModelRequests]:
         yield ModelRequests(opened, model="gpt-6-luna")
 
 
+@pytest.fixture
+def replier(model_client: openai.AsyncOpenAI, fallback: ModelRequests) -> Replier:
+    """A replier with both models."""
+    return create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
+
+
 @pytest.mark.parametrize(
     "how",
     [{"status": 500}, {"status": 429}, {"error_code": "insufficient_quota"}, {"status": 401}],
     ids=str,
 )
 async def test_the_fallback_answers_when_the_first_model_does_not(
-    model_client: openai.AsyncOpenAI,
+    replier: Replier,
     stand_in: Server,
     second: ModelServer,
     fallback: ModelRequests,
     how: dict[str, Any],
 ) -> None:
     """The reply names the model that gave it, and one model is asked at a time."""
-    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
     fault(stand_in, **how)
     reply = await replier.reply(ALICE, PROMPT, Shown())
     assert (reply.model, bool(reply.text)) == (fallback.model, True)
@@ -303,13 +309,9 @@ async def test_the_fallback_answers_when_the_first_model_does_not(
 
 
 async def test_a_refusal_of_the_text_is_not_taken_to_the_fallback(
-    model_client: openai.AsyncOpenAI,
-    stand_in: Server,
-    second: ModelServer,
-    fallback: ModelRequests,
+    replier: Replier, stand_in: Server, second: ModelServer
 ) -> None:
     """What one provider's policy refuses is sent to no other."""
-    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
     fault(stand_in, error_code="invalid_prompt")
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, PROMPT, Shown())
@@ -328,14 +330,9 @@ async def test_a_refusal_of_the_text_is_not_taken_to_the_fallback(
     ids=str,
 )
 async def test_a_message_waits_while_either_model_may_answer(
-    model_client: openai.AsyncOpenAI,
-    stand_in: Server,
-    fallback: ModelRequests,
-    first: dict[str, Any],
-    second_fails: dict[str, Any],
+    replier: Replier, stand_in: Server, first: dict[str, Any], second_fails: dict[str, Any]
 ) -> None:
     """A failure of one that passes outweighs one of the other that does not."""
-    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
     fault(stand_in, **first)
     fault(stand_in, **second_fails)
     with pytest.raises(ReplyFailed) as raised:
@@ -344,13 +341,9 @@ async def test_a_message_waits_while_either_model_may_answer(
 
 
 async def test_half_an_answer_is_not_continued_by_the_fallback(
-    model_client: openai.AsyncOpenAI,
-    stand_in: Server,
-    second: ModelServer,
-    fallback: ModelRequests,
+    replier: Replier, stand_in: Server, second: ModelServer
 ) -> None:
     """Nor is an answer begun again whose tools were called: they would be called twice."""
-    replier = create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
     fault(stand_in, event="failed", break_after_chars=5)
     with pytest.raises(ReplyFailed):
         await replier.reply(ALICE, PROMPT, Shown())

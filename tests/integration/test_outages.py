@@ -21,7 +21,6 @@ from bot.views.settings import UNDO_CONTROL_ACTION
 from memory import forget, undo_forget
 from tests.integration.app import App
 from tests.integration.deliveries import nothing
-from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
 
 WAITING = say("en", "held_down")
@@ -292,9 +291,7 @@ async def test_an_edit_while_it_waits_is_what_is_answered(app: App) -> None:
     app.fault(status=500, times=-1)
     asked = await app.receive(place, "I like ramen")
     await drain(app, asked)
-    await app.wiring.inbox.edit(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi", **change()
-    )
+    await app.edit(asked, "I like sushi")
     back(app)
     await drain(app, asked)
     assert app.prompts()[-1][-1]["content"] == "I like sushi"
@@ -309,9 +306,7 @@ async def test_a_message_deleted_while_it_waits_takes_the_waiting_message_along(
     app.fault(status=500, times=-1)
     asked = await app.receive(place, "I like ramen")
     await drain(app, asked)
-    await app.wiring.inbox.withdraw(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, changed_ts=LATER
-    )
+    await app.withdraw(asked)
     assert due_in(app, asked) == pytest.approx(0, abs=1.0)
     await drain(app, asked)
     assert app.replies(asked) == []

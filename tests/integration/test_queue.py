@@ -82,22 +82,6 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_job_is_worked_and_gone(database: str, pool: Pool, queue: Queue) -> None:
-    """A job runs with its arguments, and leaves nothing behind."""
-    done: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-
-    async def work(**given: str) -> None:
-        await done.put(given)
-
-    queue.register("work", REPLIES, work, waits=(1,))
-    assert await put(pool, queue, "L1", thread="T1.D1.1.0")
-    queue.start(replies=2, background=1)
-    assert await asyncio.wait_for(done.get(), SECONDS) == {"thread": "T1.D1.1.0"}
-    assert await put(pool, queue, "L1", thread="again")
-    assert await asyncio.wait_for(done.get(), SECONDS) == {"thread": "again"}
-    await until(lambda: jobs(database) == [])
-
-
 async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue: Queue) -> None:
     """A second job of a lock is not added, and the transaction that tried goes on."""
     queue.register("work", REPLIES, _nothing, waits=(1,))
@@ -248,34 +232,6 @@ def leave_stalled(database: str) -> None:
         " VALUES (now() - interval '1 minute') RETURNING id)"
         " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)",
     )
-
-
-async def test_a_dead_workers_job_is_given_back(database: str, pool: Pool, queue: Queue) -> None:
-    """A job whose worker died is free again at once; others are left alone."""
-    queue.register("work", REPLIES, _nothing, waits=(1, 1, 1))
-    await put(pool, queue, "L1")
-    leave_stalled(database)
-    await put(pool, queue, "L2")
-    assert await queue.free_stalled() == 1
-    assert [(job["lock"], job["status"]) for job in jobs(database)] == [
-        ("L1", "todo"),
-        ("L2", "todo"),
-    ]
-    assert await queue.free_stalled() == 0
-
-
-async def test_a_job_of_a_dead_worker_gives_way_to_a_waiting_one(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """Where a job of the same lock waits already, the dead one's goes: the other does its work."""
-    queue.register("work", REPLIES, _nothing, waits=(1, 1, 1))
-    await put(pool, queue, "L1", label="dead")
-    leave_stalled(database)
-    assert await put(pool, queue, "L1", label="waiting")
-    assert await queue.free_stalled() == 1
-    assert [(job["args"], job["status"]) for job in jobs(database)] == [
-        ({"label": "waiting"}, "todo")
-    ]
 
 
 async def test_stalled_jobs_are_looked_for(database: str, pool: Pool, queue: Queue) -> None:

@@ -207,18 +207,6 @@ async def test_a_process_ends_without_waiting_for_its_counts(make_app: MakeApp) 
     assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 7}]
 
 
-async def test_a_caller_of_the_api_is_told_too(make_app: MakeApp) -> None:
-    """Where the callers of ``/ask`` have used up their tokens they get 429 and the sentence."""
-    app = await make_app(workspace_tokens_per_day=5)
-    asks = AskHandler(app.wiring.quotas)
-    turn = create_turn(app.wiring.turn_dependencies, asks.open_reply_sink)
-    assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
-    status, text = await answer_call(asks, turn, "MZ0001", "Hello")
-    assert status == 429
-    assert text.strip() in [say("en", "limit_tokens", count=hours) for hours in range(25)]
-    assert len(app.prompts()) == 1
-
-
 def requests_of(app: App) -> list[int]:
     """Return the counts of requests."""
     return [row["requests"] for row in app.rows("SELECT requests FROM person_requests")]
@@ -341,15 +329,17 @@ async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> N
     assert app.rows("SELECT requests FROM person_requests") == []
 
 
-async def test_a_caller_of_the_api_has_an_hourly_limit(make_app: MakeApp) -> None:
-    """A user of ``/ask`` is refused with 429 beyond the hourly limit; another is not."""
-    app = await make_app(person_messages_per_hour=2)
+@pytest.mark.parametrize("limit", ["person_messages_per_hour", "workspace_tokens_per_day"])
+async def test_a_caller_of_the_api_is_refused(make_app: MakeApp, limit: str) -> None:
+    """A user of ``/ask`` gets 429 beyond a limit; beyond the hourly one another user does not."""
+    app = await make_app(**{limit: 1})
     asks = AskHandler(app.wiring.quotas)
     turn = create_turn(app.wiring.turn_dependencies, asks.open_reply_sink)
-    for _ in range(2):
-        assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
+    assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
     status, text = await answer_call(asks, turn, "MZ0001", "Hello")
-    assert status == 429
-    assert text.strip() in hourly(2)
-    assert (await answer_call(asks, turn, "MZ0002", "Hello"))[0] == 200
-    assert len(app.prompts()) == 3
+    of_day = [say("en", "limit_tokens", count=hours) for hours in range(25)]
+    hour = limit == "person_messages_per_hour"
+    assert (status, text.strip() in (hourly(1) if hour else of_day)) == (429, True)
+    status, _ = await answer_call(asks, turn, "MZ0002", "Hello")
+    assert status == (200 if hour else 429)
+    assert len(app.prompts()) == (2 if hour else 1)

@@ -113,16 +113,22 @@ async def test_a_code_block_that_is_cut_is_closed() -> None:
     assert reply.text.endswith("value = self.user.name\n```")
 
 
-async def test_an_answer_that_takes_too_long_is_ended() -> None:
-    """A model that does not stop is left when the time for an answer is over."""
+def thinking(words: str = "") -> Answer:
+    """Return a model that says these words and then thinks without an end."""
 
-    async def slow(send: Send, number: int) -> None:
-        await send(delta("It begins "))
+    async def answer(send: Send, number: int) -> None:
+        if words:
+            await send(delta(words))
         while True:
             await send({"type": "response.reasoning_summary_text.delta", "delta": "hm"})
             await asyncio.sleep(0.05)
 
-    model = ResponsesServer(slow)
+    return answer
+
+
+async def test_an_answer_that_takes_too_long_is_ended() -> None:
+    """A model that does not stop is left when the time for an answer is over."""
+    model = ResponsesServer(thinking("It begins "))
     async with model.client(max_retries=1) as client:
         replier = create_replier(client, answer_seconds=0.6)
         reply = await asyncio.wait_for(replier.reply(ALICE, PROMPT, Shown()), 20)
@@ -132,13 +138,7 @@ async def test_an_answer_that_takes_too_long_is_ended() -> None:
 
 async def test_thinking_for_ever_is_one_failure() -> None:
     """If no text comes until the time is over, there is no answer and no second request."""
-
-    async def slow(send: Send, number: int) -> None:
-        while True:
-            await send({"type": "response.reasoning_summary_text.delta", "delta": "hm"})
-            await asyncio.sleep(0.05)
-
-    model = ResponsesServer(slow)
+    model = ResponsesServer(thinking())
     async with model.client(max_retries=1) as client:
         replier = create_replier(client, answer_seconds=0.6)
         with pytest.raises(ReplyFailed) as raised:

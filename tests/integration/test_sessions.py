@@ -281,9 +281,7 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
         words="",
         bot_user_id="B",
     )
-    await app.wiring.inbox.withdraw(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, changed_ts=LATER
-    )
+    await app.withdraw(asked)
     await app.answering.drain(asked.thread)
     assert session(app.slack, of(place, asked)) == "active"
 

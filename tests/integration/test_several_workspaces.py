@@ -192,6 +192,12 @@ async def remembered(pool: Pool, team: str, user: str) -> list[str]:
     return [str(memory.content) for memory in found]
 
 
+def stored(database: str, team: str, text: str = "") -> bool:
+    """Say whether a memory of a workspace with this text is stored."""
+    statement = "SELECT 1 FROM store WHERE starts_with(prefix, %s) AND strpos(value::text, %s) > 0"
+    return bool(owner_rows(database, statement, f"chat.{team}.", text))
+
+
 def tokens(database: str) -> list[dict[str, Any]]:
     """Return the stored installations."""
     return owner_rows(database, "SELECT * FROM installations ORDER BY installed_at")
@@ -217,16 +223,12 @@ async def test_two_workspaces_with_the_same_ids(
         assert await list_memories(pool, Person(two, user)) == []
         for team in (one, two):
             slack.call(team, "home/open", {"user": user})
-        await until(
-            lambda: (
-                {one, two}
-                <= {
-                    call["team_id"]
-                    for call in slack.calls("views.publish")
-                    if call["outcome"] == "ok"
-                }
-            )
-        )
+
+        def published() -> bool:
+            calls = slack.calls("views.publish")
+            return {one, two} <= {call["team_id"] for call in calls if call["outcome"] == "ok"}
+
+        await until(published)
         # A call acts in the workspace of its token, so none of them named a conversation in vain.
         ours = [call for call in slack.calls() if call["team_id"] in (one, two)]
         assert {call["outcome"] for call in ours} == {"ok"}
@@ -234,26 +236,19 @@ async def test_two_workspaces_with_the_same_ids(
         assert {call["team_id"] for call in notices} <= {one}
 
         # One uninstalls: its tokens and rows go, the other is served as before.
-        mine = f"chat.{one}."
         slack.call(one, "uninstall", {})
         await until(lambda: [row["team_id"] for row in tokens(database)] == [two])
-        await until(
-            lambda: (
-                not owner_rows(database, "SELECT 1 FROM store WHERE starts_with(prefix, %s)", mine)
-                and not owner_rows(database, "SELECT 1 FROM turns WHERE team_id = %s", one)
-            )
-        )
+        await until(lambda: not stored(database, one))
+        turns = "SELECT 1 FROM turns WHERE team_id = %s"
+        await until(lambda: not owner_rows(database, turns, one))
         again = slack.say(two, TEACHES)
         await until(lambda: slack.replies(two, again))
         assert any("AWS" in text for text in await remembered(pool, two, user))
 
         # Events carry whole seconds: what is installed within the next one is older than they say.
         gone = owner_rows(database, "SELECT left_at FROM workspaces WHERE team_id = %s", one)
-        await until(
-            lambda: owner_rows(
-                database, "SELECT 1 WHERE now() > %s::timestamptz", gone[0]["left_at"]
-            )
-        )
+        now = "SELECT 1 WHERE now() > %s::timestamptz"
+        await until(lambda: owner_rows(database, now, gone[0]["left_at"]))
         await app.install(one)
         back = slack.say(one, "Hello")
         await until(lambda: slack.replies(one, back))
@@ -283,35 +278,13 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         assert any("AWS" in text for text in await remembered(pool, two, user))
         # Nobody mentions the app in the thread that it takes part in.
         slack.say(two, "What am I interested in?", channel=channel, thread_ts=said["ts"])
-        await until(
-            lambda: (
-                len(
-                    owner_rows(
-                        database,
-                        "SELECT 1 FROM turns WHERE team_id = %s AND status = 'answered'",
-                        two,
-                    )
-                )
-                == 2
-            )
-        )
+        answered = "SELECT 1 FROM turns WHERE team_id = %s AND status = 'answered'"
+        await until(lambda: len(owner_rows(database, answered, two)) == 2)
         named = {"user": user, "channel": channel, "ts": said["ts"]}
         slack.call(two, "messages/edit", {**named, "text": "<@BOT> I am interested in Rust."})
-        await until(
-            lambda: owner_rows(
-                database,
-                "SELECT 1 FROM store WHERE starts_with(prefix, %s) AND value::text LIKE '%%Rust%%'",
-                f"chat.{two}.",
-            )
-        )
+        await until(lambda: stored(database, two, "Rust"))
         slack.call(two, "messages/delete", named)
-        await until(
-            lambda: (
-                not owner_rows(
-                    database, "SELECT 1 FROM store WHERE starts_with(prefix, %s)", f"chat.{two}."
-                )
-            )
-        )
+        await until(lambda: not stored(database, two))
         assert not owner_rows(
             database, "SELECT 1 FROM turns WHERE question_ts = %s AND words <> ''", said["ts"]
         )
@@ -321,24 +294,12 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         # Rows of messages end before memories do.
         said = slack.say(two, f"<@BOT> {TEACHES}", channel=channel)
         await remembered(pool, two, user)
-        await until(
-            lambda: owner_rows(
-                database,
-                "SELECT 1 FROM turns WHERE question_ts = %s AND status = 'answered'"
-                " AND formed_at IS NOT NULL",
-                said["ts"],
-            )
-        )
+        formed = f"{answered} AND formed_at IS NOT NULL AND question_ts = %s"
+        await until(lambda: owner_rows(database, formed, two, said["ts"]))
         for table in ("turns", "inbox_events"):
             owner_rows(database, f"DELETE FROM {table} WHERE channel_id = %s", channel)
         slack.call(two, "messages/delete", {**named, "ts": said["ts"]})
-        await until(
-            lambda: (
-                not owner_rows(
-                    database, "SELECT 1 FROM store WHERE starts_with(prefix, %s)", f"chat.{two}."
-                )
-            )
-        )
+        await until(lambda: not stored(database, two))
 
 
 async def test_a_state_is_good_once_in_its_browser_and_for_ten_minutes(

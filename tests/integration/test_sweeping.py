@@ -47,7 +47,7 @@ async def put(pool: Pool, queue: Queue, *locks: str) -> None:
 async def test_all_who_sweep_at_once_give_back_each_job_once(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """Of many workers that find the same dead one, one gives its jobs back; none is given twice."""
+    """Of many that find a dead worker one gives its jobs back, once, but where another waits."""
     locks = [f"L{n}" for n in range(40)]
     await put(pool, queue, *locks)
     leave_stalled(database)

@@ -538,23 +538,14 @@ async def test_arguments_beside_the_parameters_have_no_effect(case: ToolTest) ->
     }
 
 
-async def test_the_id_of_somebody_else_is_no_id(case: ToolTest) -> None:
-    """Another person's memory cannot be changed or proposed for forgetting."""
-    bobs = case.put(BOB.namespace(DM), "ramen")
-    tools = case.tools("Remember that I love ramen. Forget ramen.")
+@pytest.mark.parametrize("own", [OWN, ALICE.namespace(PUBLIC)], ids=["somebody's", "private"])
+async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Namespace) -> None:
+    """Another person's memory, or a private one in public, is neither changed nor proposed."""
+    unseen = case.put(BOB.namespace(DM) if own == OWN else OWN, "ramen")
+    tools = case.tools("Remember that I love ramen. Forget ramen.", own=own)
     async with case.unchanged():
         for action in ("update", "delete"):
-            assert failed(await change(tools, RAMEN, action=action, id=bobs))
-    assert tools.to_forget == ()
-
-
-async def test_the_id_of_another_audience_is_no_id(case: ToolTest) -> None:
-    """In a public channel a memory of the direct messages can be neither changed nor proposed."""
-    private = case.put(OWN, "ramen")
-    tools = case.tools("Remember that I love ramen", own=ALICE.namespace(PUBLIC))
-    async with case.unchanged():
-        for action in ("update", "delete"):
-            assert failed(await change(tools, RAMEN, action=action, id=private))
+            assert failed(await change(tools, RAMEN, action=action, id=unseen))
     assert tools.to_forget == ()
 
 

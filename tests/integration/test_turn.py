@@ -19,7 +19,6 @@ from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
 from tests.integration.app import App, MakeApp
-from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -271,9 +270,7 @@ async def test_a_question_deleted_while_answered_leaves_no_words(app: App) -> No
     """A question that is taken back stops its answer, and nothing of it is kept or formed."""
     place = app.slack.place()
     asked, task = await answering_slowly(app, place)
-    await app.wiring.inbox.withdraw(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, changed_ts=LATER
-    )
+    await app.withdraw(asked)
     await asyncio.wait_for(task, 15)
     assert app.replies(asked) == []
     turn = app.turn(asked)
@@ -292,9 +289,7 @@ async def test_an_edit_during_the_answer_begins_it_anew(app: App) -> None:
     [begun] = [shown["ts"] for shown in app.slack.thread(root)]
     app.stand_in.call("/_model/settings", {"token_ms": 0})
     app.script("About sushi.")
-    await app.wiring.inbox.edit(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi", **change()
-    )
+    await app.edit(asked, "I like sushi")
     await asyncio.wait_for(task, 15)
     assert app.replies(asked) == ["About sushi."]
     turn = app.turn(asked)
@@ -309,9 +304,7 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     asked = await app.receive(place, "I like ramen")
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    await app.wiring.inbox.edit(
-        asked.team_id, asked.channel_id, asked.ts, asked.thread, "I like sushi", **change()
-    )
+    await app.edit(asked, "I like sushi")
     view = await app.wiring.turn_dependencies.audiences.view(asked)
     turn_row, _ = await app.wiring.turns.begin(
         waiting, view, question="I like ramen", words="I like ramen", bot_user_id="UBOT"
@@ -332,9 +325,7 @@ async def test_edits_are_no_failures(app: App) -> None:
     place = app.slack.place()
     asked, task = await answering_slowly(app, place)
     for number in range(4):
-        await app.wiring.inbox.edit(
-            asked.team_id, asked.channel_id, asked.ts, asked.thread, f"I like {number}", **change()
-        )
+        await app.edit(asked, f"I like {number}")
         async with asyncio.timeout(15):
             # Edited before the next attempt has begun, it would be answered by that one.
             while not _begun_again(app.event(asked), number):  # noqa: ASYNC110

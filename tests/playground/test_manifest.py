@@ -135,6 +135,10 @@ def test_a_file_that_is_none_is_named(
             "url must be http on 127.0.0.1: the playground sends to no other host.",
         ),
         (["--manifest", "manifest.yml", "--host", "0.0.0.0"], "The playground serves this machine"),
+        (
+            ["--manifest", "manifest.yml", "--data-dir", "manifest.yml"],
+            "The playground cannot keep its data in manifest.yml (",
+        ),
     ],
 )
 def test_the_command_ends_with_one_line(arguments: list[str], sentence: str) -> None:

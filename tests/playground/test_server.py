@@ -143,24 +143,6 @@ async def test_the_command_serves_until_told(session: aiohttp.ClientSession, end
         assert process.stderr.read() == ""
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--manifest", "nowhere.yml"], "cannot be read"),
-        (["--manifest", "pyproject.toml"], "not"),
-        (["--manifest", "manifest.yml", "--host", "0.0.0.0"], "this machine only"),
-        (["--manifest", "manifest.yml", "--data-dir", "manifest.yml"], "choose another --data-dir"),
-    ],
-)
-def test_the_command_says_why_it_does_not_start(arguments: list[str], sentence: str) -> None:
-    """A start that cannot work ends with 1 and one sentence."""
-    with running(*arguments, "--no-model") as process:
-        _, errors = process.communicate(timeout=10)
-        assert process.returncode == 1
-        assert sentence in errors
-        assert errors.count("\n") == 1
-
-
 async def test_a_taken_port_is_named(slack: Slack, manifest: Manifest) -> None:
     """A port somebody else listens on is a reason in one sentence."""
     port = int(slack.url.rsplit(":", 1)[1])
@@ -187,14 +169,6 @@ async def test_a_killed_playground_lost_nothing(
         url = json.loads(process.stdout.readline())["url"]
         texts = [message["text"] for message in await Driver(url, session).messages()]
         assert texts == ["remember me"]
-
-
-def test_a_manifest_must_be_one(tmp_path: Path) -> None:
-    """A file that is YAML but no manifest is refused."""
-    path = tmp_path / "manifest.yml"
-    path.write_text("- a\n", encoding="utf-8")
-    with pytest.raises(ManifestError, match="not a Slack app manifest"):
-        read_manifest(path)
 
 
 def test_an_optional_scope_is_asked_for_too(tmp_path: Path) -> None:

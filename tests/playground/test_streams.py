@@ -220,21 +220,17 @@ async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> Non
     assert await error_of(client, "chat.appendStream", theirs) == "message_not_owned_by_app"
 
 
-async def test_a_live_stream_is_not_updated(driver: Driver, client: AsyncWebClient) -> None:
-    """chat.update on a live stream conflicts; after stopStream it works."""
+async def test_a_live_stream_is_neither_updated_nor_deleted(
+    driver: Driver, client: AsyncWebClient
+) -> None:
+    """chat.update and chat.delete refuse a live stream; after stopStream they work."""
     stream = await begin(client, await driver.say("hi"), markdown_text="half")
     change = {**stream, "text": "whole"}
     assert await error_of(client, "chat.update", change) == "streaming_state_conflict"
+    assert await error_of(client, "chat.delete", stream) == "cant_delete_message"
     await client.chat_stopStream(**stream)
     await client.chat_update(**change)
     assert (await driver.messages())[-1]["text"] == "whole"
-
-
-async def test_a_live_stream_is_not_deleted(driver: Driver, client: AsyncWebClient) -> None:
-    """chat.delete refuses a live stream; after stopStream it works."""
-    stream = await begin(client, await driver.say("hi"), markdown_text="half")
-    assert await error_of(client, "chat.delete", stream) == "cant_delete_message"
-    await client.chat_stopStream(**stream)
     await client.chat_delete(**stream)
     assert [message["text"] for message in await driver.messages()] == ["hi"]
 

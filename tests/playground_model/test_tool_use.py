@@ -62,76 +62,61 @@ def output(response: Any, value: Any) -> dict[str, Any]:
     return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(value)}
 
 
-@pytest.mark.parametrize(
-    ("text", "arguments"),
-    [
-        ("what do you remember about me?", {"action": "show_memories"}),
-        ("私について何を覚えてる？", {"action": "show_memories"}),
-        ("forget everything about me", {"action": "forget_everything"}),
-        ("私のことを全部忘れて", {"action": "forget_everything"}),
-        (
-            "pause your memory for 2 hours",
-            {"action": "pause", "until": "2026-11-20T21:58+09:00"},
-        ),
-        ("2時間、記憶を止めて", {"action": "pause", "until": "2026-11-20T21:58+09:00"}),
-        ("Pause your memory until Friday", {"action": "pause", "until": "2026-11-27"}),
-        ("月曜日まで、記憶を止めて", {"action": "pause", "until": "2026-11-23"}),
-        ("pause memory", {"action": "pause"}),
-        ("resume your memory", {"action": "resume"}),
-        ("don't remember this", {"action": "do_not_remember", "scope": "this_message"}),
-        (
-            "I love natto, but don't remember this",
-            {"action": "do_not_remember", "scope": "this_message"},
-        ),
-        (
-            "納豆が大好きです。これは覚えないで",
-            {"action": "do_not_remember", "scope": "this_message"},
-        ),
-        ("Don't remember that", {"action": "do_not_remember", "scope": "previous_message"}),
-        (
-            "forget everything I told you today",
-            {"action": "forget_period", "since": "2026-11-20", "until": "2026-11-21"},
-        ),
-        (
-            "forget yesterday",
-            {"action": "forget_period", "since": "2026-11-19", "until": "2026-11-20"},
-        ),
-        (
-            "forget what I said in the last hour",
-            {"action": "forget_period", "since": "2026-11-20T18:58+09:00"},
-        ),
-        (
-            "このスレッドで話したことを忘れて",
-            {"action": "forget_period", "scope": "this_thread"},
-        ),
-        ("make this thread incognito", {"action": "incognito_on"}),
-        ("turn incognito off", {"action": "incognito_off"}),
-        ("be quiet in this thread", {"action": "quiet_thread"}),
-        ("open my settings", {"action": "show_settings"}),
-        ("show me the history of your memory", {"action": "show_history"}),
-        ("what could you use in this conversation?", {"action": "show_preview"}),
-        ("merge my duplicates", {"action": "show_duplicates"}),
-        ("what can I do with my memories?", {"action": "show_help"}),
-        ("export my memories", {"action": "export"}),
-        ("turn notices off", {"action": "change", "notices": False}),
-        ("turn memory on", {"action": "change", "memory": "on"}),
-        ("言語を英語にして", {"action": "change", "language": "en"}),
-        ("keep my memories for 30 days", {"action": "change", "retention_days": 30}),
-        (
-            "you may use ramen everywhere",
-            {"action": "change_where_used", "about": "ramen", "where": "everywhere"},
-        ),
-        (
-            "ラーメンはここでも使っていいです",
-            {"action": "change_where_used", "about": "ラーメン", "where": "here"},
-        ),
-    ],
-)
+SETTINGS: list[tuple[str, str, dict[str, Any]]] = [
+    ("what do you remember about me?", "show_memories", {}),
+    ("私について何を覚えてる？", "show_memories", {}),
+    ("forget everything about me", "forget_everything", {}),
+    ("私のことを全部忘れて", "forget_everything", {}),
+    ("pause your memory for 2 hours", "pause", {"until": "2026-11-20T21:58+09:00"}),
+    ("2時間、記憶を止めて", "pause", {"until": "2026-11-20T21:58+09:00"}),
+    ("Pause your memory until Friday", "pause", {"until": "2026-11-27"}),
+    ("月曜日まで、記憶を止めて", "pause", {"until": "2026-11-23"}),
+    ("pause memory", "pause", {}),
+    ("resume your memory", "resume", {}),
+    ("don't remember this", "do_not_remember", {"scope": "this_message"}),
+    ("I love natto, but don't remember this", "do_not_remember", {"scope": "this_message"}),
+    ("納豆が大好きです。これは覚えないで", "do_not_remember", {"scope": "this_message"}),
+    ("Don't remember that", "do_not_remember", {"scope": "previous_message"}),
+    (
+        "forget everything I told you today",
+        "forget_period",
+        {"since": "2026-11-20", "until": "2026-11-21"},
+    ),
+    ("forget yesterday", "forget_period", {"since": "2026-11-19", "until": "2026-11-20"}),
+    ("forget what I said in the last hour", "forget_period", {"since": "2026-11-20T18:58+09:00"}),
+    ("このスレッドで話したことを忘れて", "forget_period", {"scope": "this_thread"}),
+    ("make this thread incognito", "incognito_on", {}),
+    ("turn incognito off", "incognito_off", {}),
+    ("be quiet in this thread", "quiet_thread", {}),
+    ("open my settings", "show_settings", {}),
+    ("show me the history of your memory", "show_history", {}),
+    ("what could you use in this conversation?", "show_preview", {}),
+    ("merge my duplicates", "show_duplicates", {}),
+    ("what can I do with my memories?", "show_help", {}),
+    ("export my memories", "export", {}),
+    ("turn notices off", "change", {"notices": False}),
+    ("turn memory on", "change", {"memory": "on"}),
+    ("言語を英語にして", "change", {"language": "en"}),
+    ("keep my memories for 30 days", "change", {"retention_days": 30}),
+    (
+        "you may use ramen everywhere",
+        "change_where_used",
+        {"about": "ramen", "where": "everywhere"},
+    ),
+    (
+        "ラーメンはここでも使っていいです",
+        "change_where_used",
+        {"about": "ラーメン", "where": "here"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "action", "more"), SETTINGS)
 async def test_memory_settings_gets_the_action_and_its_arguments(
-    client: openai.AsyncOpenAI, text: str, arguments: dict[str, Any]
+    client: openai.AsyncOpenAI, text: str, action: str, more: dict[str, Any]
 ) -> None:
     """Times are computed from the line of the prompt that says what time it is."""
-    assert calls(await ask(client, text)) == [("memory_settings", arguments)]
+    assert calls(await ask(client, text)) == [("memory_settings", {"action": action, **more})]
 
 
 async def test_every_request_of_the_table_is_one_call(client: openai.AsyncOpenAI) -> None:
