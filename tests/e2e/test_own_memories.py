@@ -21,23 +21,6 @@ def numbered(message: Json) -> list[tuple[int, str]]:
     return [(int(number), food) for number, food in found]
 
 
-def test_memories_lists_everything_wherever_it_is_typed(world: World) -> None:
-    """/memories shows all one's memories, newest first, in any conversation."""
-    ann = world.human()
-    secret, general = world.channel("private", ann), world.channel("public", ann)
-    world.remember(ann, "ramen")
-    world.remember(ann, "sushi", audience=secret)
-    world.ask(ann, "<@BOT> I love tempura", channel=general)
-    world.formed(ann)
-    world.settled()  # the notice of tempura is there: what comes now answers the command
-    for channel in ("dm", secret, general):
-        answer = world.command(ann, "/memories", channel=channel)
-        assert [number for number, _ in numbered(answer)] == [1, 2, 3]
-        assert numbered(answer)[0] == (1, "tempura")
-        assert {food for _, food in numbered(answer)} == {"ramen", "sushi", "tempura"}
-        assert say("en", "memories_all", count=3) in shown(answer)
-
-
 @pytest.mark.one_mode
 def test_memories_come_in_pages(world: World) -> None:
     """25 memories are two pages, turned by a button or by `page`; a number is a memory's."""

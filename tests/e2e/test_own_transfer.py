@@ -207,12 +207,3 @@ def test_instructions_are_ticked_one_by_one(world: World, language: Language) ->
     assert [v["content"] for v in stored if v["kind"] == "UserInstruction"] == [
         {"instruction": short}
     ]
-    # What was left unticked is offered again; ticked, it is judged, and is no wish about answers.
-    form = open_import(ann, language)
-    assert ann.submit(form, **values)["ok"]
-    again = modal(ann, say(language, "import_not_yet"))
-    assert instructions_in(again).keys() == {evil}
-    evil_ticked: Any = {instructions_in(again)[evil]: ["yes"]}
-    ann.submit(again, **evil_ticked)
-    modal(ann, say(language, "imported_refused", count=1))
-    assert len(world.memories(ann.human)) == 131

@@ -1,33 +1,12 @@
-"""Whatever Slack's API does, one whole answer; then go on."""
+"""What Slack does not take of an answer to a command is sent again."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.e2e.answers import goes_on
-from tests.e2e.messages import Human
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
-
-
-def story(world: World, human: Human) -> list[str]:
-    """Ask for the story; return the parts of the answer."""
-    return world.ask(human, "Tell me a story").parts
-
-
-@pytest.mark.one_mode
-def test_without_people_and_conversations_the_answer_comes(world: World) -> None:
-    """With users.info and conversations.info down nothing is guessed, all is answered."""
-    ann = world.human()
-    general = world.channel("public", ann)
-    world.slack_fault("users.info", error="internal_error", times=99)
-    world.slack_fault("conversations.info", error="internal_error", times=99)
-    assert "ramen" in world.ask(ann, "<@BOT> I love ramen", channel=general).text
-    assert "sushi" in world.ask(ann, "I love sushi").text
-    prefixes = {row["prefix"] for row in world.formed(ann)}
-    assert prefixes == {world.prefix(ann, general), world.prefix(ann, "dm")}
-    assert goes_on(world, ann)
 
 
 @pytest.mark.one_mode

@@ -374,6 +374,7 @@ async def test_an_instruction_is_imported_with_its_own_tick_only(app: App) -> No
     assert {memory.kind for memory in stored} == {"UserFact"}
     assert len(stored) == 12
     again = await importing.previewed(who, "en", submitted(text))
+    assert boxes(again).keys() == set(WISHES.values())
     await importing.imported(who, "en", with_ticks(text, again, WISHES["short"]))
     [kept] = [m for m in await list_memories(app.pool, who) if m.kind == "UserInstruction"]
     assert kept.content == {"instruction": WISHES["short"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, LiteralString
 
 import psycopg
@@ -19,7 +19,6 @@ from tests.frozen import frozen
 
 POLL_SECONDS = 0.05
 SECONDS = 20.0
-Work = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture

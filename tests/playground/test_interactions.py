@@ -307,7 +307,7 @@ async def test_a_view_of_somebody_of_another_workspace(
 
 
 async def test_a_stack_of_modals(driver: Driver, app: AsyncApp, connect: Connect) -> None:
-    """A submission may push, update or clear; views.push ends at three; closing is told."""
+    """A submission may push, update or clear the stack; closing is told."""
     answers: list[Json] = [
         {"response_action": "push", "view": modal("Second")},
         {"response_action": "update", "view": modal("Second, changed")},

@@ -18,6 +18,8 @@ from playground.model.journal import JOURNAL_CHARS, JOURNAL_ENTRIES, Journal
 from tests.playground_model.controls import Controls
 
 MODEL = "gpt-6-luna"
+RESPONSE = {"endpoint": "responses"}
+MESSAGE = {"type": "message", "text": "x"}
 
 
 async def texts_until_broken(client: openai.AsyncOpenAI) -> str:
@@ -283,6 +285,13 @@ def test_the_journal_is_bounded() -> None:
         ("script", {"endpoint": "chat", "output": {"texts": ""}}, "texts"),
         ("script", {"endpoint": "chat"}, "object"),
         ("script", {"endpoint": "chat", "output": {"tool_calls": [{}]}}, "name"),
+        ("faults", {**RESPONSE, "event": "failed", "error_code": "cyber_policy"}, "cyber_policy"),
+        ("faults", {**RESPONSE, "event": "failed", "nested": True}, "nested"),
+        ("faults", {**RESPONSE, "event": "incomplete", "reason": "boredom"}, "content_filter"),
+        ("faults", {**RESPONSE, "event": "failed", "reason": "content_filter"}, "reason"),
+        ("script", {**RESPONSE, "output": {"items": [{"type": "thought"}]}}, "reasoning"),
+        ("script", {**RESPONSE, "output": {"items": [], "text": "x"}}, "items"),
+        ("script", {**RESPONSE, "output": {"items": [{**MESSAGE, "phase": "y"}]}}, "phase"),
     ],
 )
 async def test_a_wrong_control_is_refused(

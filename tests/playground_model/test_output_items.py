@@ -132,26 +132,3 @@ async def test_a_parameter_can_be_unsupported(
         await client.responses.create(model=MODEL, input="hello", include=INCLUDE)  # type: ignore[arg-type]
     assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "include")
     assert (await client.responses.create(model=MODEL, input="hello")).output_text
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "words"),
-    [
-        ("faults", {"event": "failed", "error_code": "cyber_policy"}, "cyber_policy"),
-        ("faults", {"event": "failed", "nested": True}, "nested"),
-        ("faults", {"event": "incomplete", "reason": "boredom"}, "content_filter"),
-        ("faults", {"event": "failed", "reason": "content_filter"}, "reason"),
-        ("script", {"output": {"items": [{"type": "thought"}]}}, "reasoning"),
-        ("script", {"output": {"items": [], "text": "x"}}, "items"),
-        (
-            "script",
-            {"output": {"items": [{"type": "message", "text": "x", "phase": "y"}]}},
-            "phase",
-        ),
-    ],
-)
-async def test_a_wrong_control_of_items_is_refused(
-    controls: Controls, path: str, body: dict[str, Any], words: str
-) -> None:
-    """The answer is 400 and one sentence that names what is wrong."""
-    assert words in await controls.refused(path, {"endpoint": "responses", **body})
