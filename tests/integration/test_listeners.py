@@ -204,6 +204,36 @@ async def test_a_command_while_the_database_is_away(client: Client, pool: Pool) 
     assert answer["text"] == say("en", "command_failed")
 
 
+async def test_a_command_that_loses_the_database_after_its_commit_says_so(client: Client) -> None:
+    """What is committed is not called unchanged where its result cannot be read any more."""
+    user, _ = client.slack.person()
+    with psycopg.connect(client.database) as owner:
+        owner.execute(
+            "INSERT INTO person_settings (team_id, user_id, consent) VALUES (%s, %s, 'agreed')",
+            (client.slack.team_id, user),
+        )
+        owner.execute(
+            "CREATE TABLE committed ();"
+            "CREATE FUNCTION cut() RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+            " IF EXISTS (SELECT FROM committed)"
+            " THEN PERFORM pg_terminate_backend(pg_backend_pid());"
+            " END IF; RETURN true; END $$;"
+            "CREATE POLICY cut ON memory_changes AS RESTRICTIVE FOR SELECT USING (cut());"
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+            " $$ BEGIN INSERT INTO committed DEFAULT VALUES; RETURN NULL; END $$;"
+            "CREATE CONSTRAINT TRIGGER note AFTER INSERT ON memory_changes"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note()"
+        )
+    try:
+        answer = await client.command(user, "/memories", "add I love ramen")
+    finally:
+        owner_rows(client.database, "DROP FUNCTION note CASCADE")
+        owner_rows(client.database, "DROP FUNCTION cut CASCADE")
+        owner_rows(client.database, "DROP TABLE committed")
+    assert answer["text"] == say("en", "command_uncertain")
+    assert "ramen" in (await client.command(user, "/memories"))["text"]
+
+
 async def test_a_command_that_breaks_says_so(client: Client, database: str) -> None:
     """A fault of our own is answered in one sentence too, without its text."""
     user, _ = client.slack.person()
