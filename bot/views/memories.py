@@ -234,7 +234,7 @@ def memory_blocks(
     blocks = []
     for memory in memories:
         details = [
-            say(language, "used_since", day=day(memory.created_at, zone, language)),
+            say(language, "used_as_of", day=day(memory.updated_at, zone, language)),
             say(language, "used_where", where=audience_name(language, memory.namespace.audience)),
         ]
         if at := last_used.get(memory.reference):

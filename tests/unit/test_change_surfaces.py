@@ -24,8 +24,10 @@ from bot.views.changes import (
 )
 from bot.views.forgetting import forget_form
 from bot.views.history import HistoryPage, history_payload, history_view, parse_since
+from bot.views.labels import memory_line
 from bot.views.memories import (
     ReplyMemories,
+    memory_blocks,
     memory_list,
     numbered,
     other_person_view,
@@ -444,6 +446,16 @@ def test_every_list_of_memories_used_fits(
             forgotten=forgotten,
         )
         assert view_errors(reply_memories_view(language, used)) == []
+
+
+def test_a_changed_memory_has_the_day_of_its_change() -> None:
+    """Each place shows the day from which a memory has its present words, as `/memories` does."""
+    changed = dataclasses.replace(memory("I live in Kyoto"), updated_at=NOON + timedelta(days=9))
+    on = day(changed.updated_at)
+    [block] = memory_blocks("en", [changed], {}, {})
+    assert f"as of {on}" in block["text"]["text"]
+    assert day(NOON) not in block["text"]["text"]
+    assert on in memory_line("en", 1, changed)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
