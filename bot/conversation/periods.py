@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from memory import MessageKey
 
@@ -23,6 +23,13 @@ class Period:
         """Return the period from one time until another; None: without that limit."""
         return cls(
             since=since.timestamp() if since else 0.0, until=until.timestamp() if until else None
+        )
+
+    def ends(self) -> tuple[datetime | None, datetime | None]:
+        """Return its two times; None: without that limit."""
+        return (
+            datetime.fromtimestamp(self.since, UTC) if self.since else None,
+            datetime.fromtimestamp(self.until, UTC) if self.until is not None else None,
         )
 
     def value(self) -> str:

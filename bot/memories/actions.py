@@ -32,6 +32,7 @@ from bot.views.forgetting import (
     forgotten_already,
     forgotten_notice,
     nothing_to_forget,
+    period_asked,
 )
 from bot.views.memories import (
     memory_list,
@@ -281,13 +282,18 @@ class MemoryActions:
 
         One that lasts until now ends with the question: what is said later stays.
         """
+        if period.thread is not None:
+            asked = say(language, "forget_thread_ask")
+        else:
+            zone = (await self.people.settings(person)).zone
+            asked = period_asked(language, *period.ends(), zone)
         if period.thread is None and period.until is None:
             period = replace(period, until=datetime.now(UTC).timestamp())
         memories, _, messages = await self.of_period(person, period)
         if not memories and not messages:
             return ephemeral_payload(say(language, "forget_period_none"))
         found = _among(await list_memories(self.pool, person), memories)
-        return forget_period_question(language, found, messages, period.value())
+        return forget_period_question(language, found, messages, period.value(), asked)
 
     async def period_forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, time, timedelta, tzinfo
 
 from bot.locale import Language, say
 from bot.views.blocks import (
@@ -17,6 +18,7 @@ from bot.views.blocks import (
     plain_text,
     section,
 )
+from bot.views.dates import plain_day, plain_minute
 from bot.views.erasing import erase_button
 from bot.views.labels import describe_escaped, memory_line
 from bot.views.memories import Numbered
@@ -30,6 +32,7 @@ FORGET_PERIOD_ACTION = "forget_period"
 UNDO_ACTION = "undo_forget"
 FORGET_FORM = "memory_forget"
 _CONFIRM_LIMIT = 300
+_LEAST_PERIOD = timedelta(seconds=1)  # anything shorter holds one message
 
 
 def forget_question(language: Language, found: Numbered) -> Payload:
@@ -54,14 +57,40 @@ def forget_question(language: Language, found: Numbered) -> Payload:
     return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 
+def period_asked(
+    language: Language, since: datetime | None, until: datetime | None, zone: tzinfo
+) -> str:
+    """Return whether to forget what was said from `since` on and before `until`; None: no limit.
+
+    Days are named without a time if the period begins and ends at midnight in `zone`.
+    """
+    whole = all(end.astimezone(zone).time() == time() for end in (since, until) if end)
+    written = plain_day if whole else plain_minute
+    start = written(since, zone, language) if since else ""
+    if until is None:
+        return say(language, "forget_since_ask", start=start)
+    if since is None:
+        return say(language, "forget_before_ask", end=written(until, zone, language))
+    if until - since < _LEAST_PERIOD:
+        return say(language, "forget_message_ask", at=start)
+    end = written(until - timedelta(seconds=whole), zone, language)
+    if start == end:
+        return say(language, "forget_at_ask", at=start)
+    return say(language, "forget_between_ask", start=start, end=end)
+
+
 def forget_period_question(
-    language: Language, found: Numbered, messages: int, value: str
+    language: Language, found: Numbered, messages: int, value: str, asked: str
 ) -> Payload:
-    """Return what of a period would be forgotten: its memories, and how many messages."""
+    """Return what of a period would be forgotten: its memories, and how many messages.
+
+    `asked` is the question that names the period.
+    """
     shown = found[:MAX_SHOWN]
     title = say(
         language,
         "forget_period_ask",
+        question=asked,
         memories=say(language, "counted_memories", count=len(found)),
         messages=say(language, "counted_messages", count=messages),
     )

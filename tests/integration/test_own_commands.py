@@ -225,6 +225,7 @@ async def test_forgetting_today(app: App) -> None:
     await app.form(await app.ask(place, "I love sushi"))
     fresh = await app.ask(place, "I love natto")
     question = await forget(app, place, "today")
+    assert question["text"].startswith("Forget what you told me since ")
     assert "sushi" in question["text"]
     assert "ramen" not in question["text"]
     assert "sushi" in await contents(app, place)

@@ -6,7 +6,7 @@ import html
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from bot.views.forgetting import (
     forget_period_question,
     forget_question,
     forgotten_notice,
+    period_asked,
 )
 from bot.views.labels import describe, kind_title
 from bot.views.memories import PAGE_SIZE, memory_list, numbered, search_results
@@ -41,6 +42,9 @@ TEXTS = st.one_of(
 
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 UNTIL = "2026-11-27T12:00:00+00:00"
+TOKYO = timezone(timedelta(hours=9))
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LAST_WEEK = (datetime(2026, 11, 9, tzinfo=TOKYO), datetime(2026, 11, 16, tzinfo=TOKYO))
 
 
 def memory(number: int = 1, *, kind: str = FOOD, **content: Any) -> Memory:
@@ -252,12 +256,49 @@ def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) ->
     assert undo["value"] == "id.key"
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "en", "ja"),
+    [
+        (LAST_WEEK[0], None, "since Nov 9, 2026?", "2026年11月9日以降に"),
+        (*LAST_WEEK, "from Nov 9, 2026 to Nov 15, 2026?", "2026年11月9日から2026年11月15日までに"),
+        (None, LAST_WEEK[1], "before Nov 16, 2026?", "2026年11月16日より前に"),
+        (
+            LAST_WEEK[1] - timedelta(days=1),
+            LAST_WEEK[1],
+            "on Nov 15, 2026?",
+            "2026年11月15日に",
+        ),
+        (NOON, None, "since Nov 20, 2026, 9:00 PM?", "2026年11月20日 21:00以降に"),
+        (
+            NOON,
+            NOON + timedelta(microseconds=1),
+            "in your message of Nov 20, 2026, 9:00 PM?",
+            "2026年11月20日 21:00のメッセージで",
+        ),
+        (
+            NOON,
+            NOON + timedelta(hours=2),
+            "from Nov 20, 2026, 9:00 PM to Nov 20, 2026, 11:00 PM?",
+            "2026年11月20日 21:00から2026年11月20日 23:00までに",
+        ),
+    ],
+)
+def test_the_question_names_its_period(
+    since: datetime | None, until: datetime | None, en: str, ja: str
+) -> None:
+    """Whole days stand without a time, the last day included, and times in the person's zone."""
+    assert period_asked("en", since, until, TOKYO) == f"Forget what you told me {en}"
+    assert period_asked("ja", since, until, TOKYO) == f"{ja}話したことを忘れてよいですか？"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_period_of_long_memories_is_asked_about(language: Language) -> None:
     """Ten long memories with an end, and how many more there are, fit."""
     long = [memory(i, food_name="x" * 400) for i in range(12)]
     long = [replace(one, value={**one.value, "expires_at": UNTIL}) for one in long]
-    payload = forget_period_question(language, numbered(long), 40, "1 2")
+    asked = period_asked(language, *LAST_WEEK, TOKYO)
+    payload = forget_period_question(language, numbered(long), 40, "1 2", asked)
+    assert shown(payload).startswith(asked)
     assert fits(payload)
     lines = [line for line in shown(payload).splitlines() if "xxx" in line]
     assert len(lines) == 10
