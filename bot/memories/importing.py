@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
-from bot.locale import Language, say
+from bot.locale import Language, language_of, say
 from bot.slack.files import FileNotNow, FileScopeMissing, FileUnreadable, SlackFiles
 from bot.slack.messages import storable
 from bot.types import ConsentMode, PersonSettings
@@ -217,11 +217,7 @@ class Importer:
         if not entered.file:
             return storable(entered.text)
         content = await self.files.read(person.team_id, entered.file, most=MAX_BYTES)
-        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        try:
-            return storable(content.decode("utf-16" if wide else "utf-8-sig"))
-        except UnicodeDecodeError:
-            raise NotAnExport("damaged") from None
+        return storable(_decoded(content))
 
     async def _form_with_problem(
         self, person: Person, language: Language, entered: ImportInput, problem: Exception
@@ -270,6 +266,26 @@ async def batch_undone(
         return ephemeral_payload(say(language, "undo_gone"))
     key = "import_undone" if actor == "import" else "merge_undone"
     return ephemeral_payload(say(language, key, count=count, total=number))
+
+
+def _decoded(content: bytes) -> str:
+    """Return a file's text: UTF-8, UTF-16, or Japanese as Windows saves it.
+
+    What is UTF-8 as far as it goes is cut off or damaged, and not in another encoding.
+    """
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as problem:
+        if wide or not content[: problem.start].isascii():
+            raise NotAnExport("damaged") from None
+    try:
+        text = content.decode("cp932")
+    except UnicodeDecodeError:
+        raise NotAnExport("damaged") from None
+    if language_of(None, text) != "ja":
+        raise NotAnExport("damaged")
+    return text
 
 
 def _digest(text: str) -> str:

@@ -8,6 +8,7 @@ import re
 from contextlib import closing
 from http import HTTPStatus
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -190,6 +191,27 @@ async def test_what_is_no_export_is_said(app: App) -> None:
     assert view["blocks"][0]["text"]["text"] == say("en", "import_unreadable")
     for language in LANGUAGES:
         assert len({not_an_export(language, cause) for cause in CAUSES}) == len(CAUSES)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932"])
+async def test_a_text_file_is_read_as_windows_saves_it(
+    app: App, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """Each encoding of a Japanese Windows is read; what is cut off or none of them is damaged."""
+    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    text = "- 京都に住んでいます\r\n- ラーメンが好きです"
+    whole = text.encode(encoding)
+    cut_off = whole[: whole.index("好".encode(encoding)[-2:]) + 1]
+    for content, read in (
+        (whole, True),
+        (cut_off, False),
+        ("Un café à Orléans".encode("l1"), False),
+    ):
+        monkeypatch.setattr(SlackFiles, "read", AsyncMock(return_value=content))
+        view = await importing.previewed(who, "ja", submitted(file="https://example.com/a.txt"))
+        shown = json.dumps(view, ensure_ascii=False)
+        assert ("京都に住んでいます" in shown) == read
+        assert (not_an_export("ja", "damaged") in shown) == (not read)
 
 
 async def test_a_preview_fits_and_counts(app: App) -> None:
