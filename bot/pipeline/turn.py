@@ -26,7 +26,7 @@ from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
 from bot.slack.ephemeral import PayloadMaker
-from bot.slack.messages import Message, plain, typed
+from bot.slack.messages import Message, is_direct, plain, typed
 from bot.types import MemoryState
 from bot.views.reply import ReplyNote, reply_text, with_notes
 from memory import (
@@ -135,7 +135,7 @@ def create_turn(
                 if outcome == "answered" and sink.interactive and message.audience != DM:
                     await sink.show(await dependencies.hints(message, turn_row.memory_state))
             else:
-                outcome, text = "answered", await _nothing_asked(sink, files)
+                outcome, text = "answered", await _nothing_asked(sink, message, files)
                 await sink.finish(text)
         await dependencies.turns.end(
             claimed,
@@ -162,9 +162,10 @@ def _last_reply(context: TurnContext, message: Message) -> str | None:
     return earlier[-1] if earlier else None
 
 
-async def _nothing_asked(sink: ReplySink, files: Sequence[AttachedFile]) -> str:
+async def _nothing_asked(sink: ReplySink, message: Message, files: Sequence[AttachedFile]) -> str:
     text = await _with_unseen_files(sink, "", files)
-    return text or say(await sink.language(), "nothing_said")
+    key = "nothing_said_dm" if is_direct(message.channel_id) else "nothing_said"
+    return text or say(await sink.language(), key)
 
 
 async def _with_unseen_files(
