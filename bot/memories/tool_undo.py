@@ -61,6 +61,16 @@ class ToolChanges:
         """Return the changes as a button's value: about 500 of Slack's 2,000 characters."""
         return json.dumps({name: value for name, value in asdict(self).items() if value})
 
+    def withheld_value(self) -> str:
+        """Return the value of the button that deletes the withheld texts, ``""`` for none.
+
+        It says whether they are all that was changed.
+        """
+        if not self.withheld:
+            return ""
+        alone = self == ToolChanges(withheld=self.withheld)
+        return json.dumps({"alone": self.withheld} if alone else self.withheld)
+
     @classmethod
     def from_value(cls, value: str) -> ToolChanges:
         """Read a button's value."""
@@ -187,7 +197,7 @@ class UndoableChanges:
             chose_language=done.language is not None,
             quiet=done.quiet is not None,
             incognito=done.incognito["scope"] if done.incognito else None,
-            withheld=json.dumps(done.withheld) if done.withheld else "",
+            withheld=done.withheld_value(),
             undo=done.value(),
         )
 
@@ -225,13 +235,15 @@ class UndoableChanges:
 
     async def deleted(self, person: Person, language: Language, value: str) -> Payload:
         """Delete the texts of the turns that a button names, without an Undo."""
-        turns = [UUID(str(one)) for one in json.loads(value)]
+        given = json.loads(value)
+        alone = isinstance(given, dict)
+        turns = [UUID(str(one)) for one in (given["alone"] if alone else given)]
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await delete_texts(connection, person, turns)
-        # What was clicked may hold the Undo of other changes.
         done = ephemeral_payload(say(language, "withheld_deleted"))
-        return {**done, "replace_original": False}
+        # What was clicked stays where it has the Undo of other changes.
+        return done if alone else {**done, "replace_original": False}
 
 
 def _changed(pair: list[Any]) -> list[Any] | None:

@@ -789,15 +789,22 @@ async def test_delete_now_deletes_after_an_undo_too(app: App) -> None:
     assert nothing_kept(app, asked)
 
 
-async def test_delete_now_leaves_the_message_with_the_other_undo(app: App) -> None:
-    """The deletion is answered beside the message, whose Undo still takes back a pause."""
+@pytest.mark.parametrize("action", ["pause", "do_not_remember"])
+async def test_delete_now_leaves_the_message_with_the_other_undo(app: App, action: str) -> None:
+    """Beside the message, whose Undo still takes back a pause; in its place where nothing is left.
+
+    Then it would offer an Undo of what is deleted.
+    """
     place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": "pause"}))
-    asked = await app.ask(place, "pause your memory")
-    undoing = app.wiring.controls.undoing
-    turn = str(app.turn(asked)["id"])
-    done = await undoing.deleted(asked.person, "en", json.dumps([turn]))
-    assert (done["text"], done["replace_original"]) == (say("en", "withheld_deleted"), False)
+    app.script_calls(("memory_settings", {"action": action}))
+    asked = await app.ask(place, "I love natto, but don't remember this")
+    blocks = [block for one in app.shown(asked) for block in one["blocks"]]
+    elements = [e for block in blocks for e in block.get("elements", [])]
+    [value] = [e["value"] for e in elements if e.get("action_id") == DELETE_WITHHELD_ACTION]
+    done = await app.wiring.controls.undoing.deleted(asked.person, "en", value)
+    assert done["text"] == say("en", "withheld_deleted")
+    assert done.get("replace_original", True) is (action == "do_not_remember")
+    assert nothing_kept(app, asked)
 
 
 async def test_another_persons_undo_changes_nothing(app: App) -> None:
