@@ -122,7 +122,7 @@ class AudienceChanges:
         A second click returns the same.
         """
         audience, _, reference = value.partition(" ")
-        moved = await self._move(person, reference, audience, actor="command")
+        moved = await self._move(person, reference, audience, actor="question")
         if moved == "place_same":
             newest = await history(self.pool, person, limit=1, reference=reference)
             if [(one.action, one.namespace.audience) for one in newest] == [("moved", audience)]:
@@ -157,7 +157,7 @@ class AudienceChanges:
         return payload_view(language, "memory_title", changes_made_payload(language, moved))
 
     async def _move(
-        self, person: Person, reference: str, audience: str, *, actor: Literal["command", "modal"]
+        self, person: Person, reference: str, audience: str, *, actor: Literal["question", "modal"]
     ) -> list[Entry] | str:
         """Move a memory; return the change, or the key of the sentence that says why not."""
         try:

@@ -295,6 +295,7 @@ async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
     button = f"public {memory.reference}"
     first = await audiences.moved(who, "en", button)
     assert first["text"].startswith("Now used everywhere")
+    assert say("en", "by_question") in json.dumps(await memories(app, place, "history"))
     assert await audiences.moved(who, "en", button) == first
     same = await audiences.moved(who, "en", "public dm/nothing")
     assert (same["text"], same["replace_original"]) == (say("en", "memory_gone"), False)
