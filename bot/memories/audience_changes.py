@@ -69,7 +69,7 @@ class AudienceChanges:
         elsewhere = [pair for pair in found if pair[1].namespace.audience != audience]
         if not elsewhere:
             return ephemeral_payload(say(language, "place_same"))
-        return move_question(language, elsewhere, audience)
+        return move_question(language, elsewhere, audience, asked_here=where == "here")
 
     async def hints(self, message: Message, state: MemoryState) -> list[PayloadMaker]:
         """Return the hint how many memories of direct messages are not used in this channel.
@@ -110,7 +110,7 @@ class AudienceChanges:
         found = [pair for pair in memories if pair[1].namespace.audience == DM]
         if not found:
             return ephemeral_payload(say(language, "hint_none_left"))
-        return move_question(language, found, audience)
+        return move_question(language, found, audience, asked_here=True)
 
     async def _audience(self, person: Person, channel: str) -> str:
         kind = await self.audiences.kind(person.team_id, channel)

@@ -115,12 +115,19 @@ def unused_hint(language: Language, count: int, channel: str) -> Payload:
     return question_payload(say(language, "hint_unused", count=count), choose, why)
 
 
-def move_question(language: Language, found: Numbered, audience: str) -> Payload:
-    """Return which memories would be used in `audience`, each with its button."""
+def move_question(
+    language: Language, found: Numbered, audience: str, *, asked_here: bool = False
+) -> Payload:
+    """Return which memories would be used in `audience`, each with its button.
+
+    `asked_here`: it is that of the channel the person asked in, and they did not name it.
+    """
     text = say(language, _MOVE_BUTTONS.get(audience, "move_here_button"))
     title = say(language, "move_ask", where=audience_name(language, audience))
     lines = [memory_line(language, number, memory) for number, memory in found[:_MOST_SHOWN]]
     blocks: list[Block] = [section(title)]
+    if asked_here and audience == PUBLIC:
+        blocks.append(note(say(language, "move_here_public")))
     for line, (_, memory) in zip(lines, found, strict=False):
         label = f"{text}: {describe(language, memory.kind, memory.content)}"
         move = button(

@@ -175,6 +175,7 @@ async def test_the_person_chooses_what_to_use(
         )
         await click(USE_HERE_ACTION, **on_hint)
         view = await modal("udon")
+        assert say(language, "move_here_public") in json.dumps(view, ensure_ascii=False)
         for food in FOODS:
             [block] = [b for b in view["blocks"] if food in json.dumps(b) and "accessory" in b]
             assert block["accessory"]["action_id"] == MOVE_ACTION

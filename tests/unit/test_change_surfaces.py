@@ -424,9 +424,13 @@ def test_what_is_no_value_of_the_button(value: str) -> None:
 def test_every_question_where_to_use_memories_fits(language: Language, texts: list[str]) -> None:
     """However many memories there are to choose from, a message and a modal take them."""
     found = [(n, memory(text, number=n)) for n, text in enumerate(texts, start=1)]
-    payload = move_question(language, found, "C0123456789")
-    assert fits(payload)
-    assert view_errors(payload_view(language, "place_title", payload)) == []
+    public = say(language, "move_here_public")
+    for audience, asked_here in (("C0123456789", True), ("public", True), ("public", False)):
+        payload = move_question(language, found, audience, asked_here=asked_here)
+        assert fits(payload)
+        assert view_errors(payload_view(language, "place_title", payload)) == []
+        said = json.dumps(payload["blocks"], ensure_ascii=False)
+        assert (public in said) == (audience == "public" and asked_here)
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=60), st.integers(0, 3))
