@@ -123,17 +123,19 @@ def _page(
     target: str = "",
 ) -> Payload:
     pages = -(-len(found) // PAGE_SIZE)
+    missing = [say(language, "memories_no_page", page=page)] if page > pages else []
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     key = "memories_count" if pages > 1 else "memories_all"
     count = say(language, key, count=len(found), page=page, pages=pages)
     blocks: list[Block] = [
         heading,
+        *map(note, missing),
         *_groups(language, shown),
         note(count, *notes),
         *page_buttons(language, action, page, pages, target),
     ]
-    return ephemeral_payload("\n".join([title, *_lines(language, shown), count]), blocks)
+    return ephemeral_payload("\n".join([title, *missing, *_lines(language, shown), count]), blocks)
 
 
 def _lines(language: Language, found: Numbered) -> list[str]:

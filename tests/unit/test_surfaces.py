@@ -193,6 +193,7 @@ def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[st
     buttons = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
     assert [button["value"] for button in buttons] == targets
     assert f"{count} in all" in shown(payload)
+    assert ("There is no page 99: here is the last one." in shown(payload)) == (page == 99)
 
 
 @given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=15))
