@@ -114,6 +114,8 @@ def test_a_healthy_installation_has_nothing_to_mend(doctor: Doctor, tmp_path: Pa
         *("Model gpt-6-luna", f"Model {SPACE.model}", "Remembering"),
     ]
     assert "Events: come by Socket Mode." in done.out
+    kept = "Memories are kept until people delete them, conversations for 30 days."
+    assert kept in done.out
     assert (
         "NOTE  Plan: Slack does not tell Kioku the workspace's plan: check that it is a paid one,"
         " which some agent features need. Slack does not let guests use apps with agent features."

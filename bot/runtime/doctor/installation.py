@@ -112,10 +112,12 @@ def _policy(settings: Settings, own: int) -> Finding:
         else "every channel"
     )
     days = settings.retention_days
-    kept = f"kept for {days} days at most" if days else "kept until people delete it"
+    texts = min(settings.history_days, days or settings.history_days)
+    kept = f"for {days} days at most" if days else "until people delete them"
     search = "with" if settings.web_search else "without"
     others = f" {own} workspace(s) differ: `kioku policy show --team T…`." if own else ""
     return ok(
         "Policy",
-        f"{people}, in direct messages and {channels}, {search} web search, {kept}.{others}",
+        f"{people}, in direct messages and {channels}, {search} web search. Memories are kept"
+        f" {kept}, conversations for {texts} days.{others}",
     )
