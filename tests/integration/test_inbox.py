@@ -268,6 +268,28 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
 
 
+async def test_stop_leaves_what_is_held_behind_the_running_answer(
+    inbox: Inbox, database: str
+) -> None:
+    """Stop ends the running answer alone; while none runs it ends the wait of those held."""
+    asked = message(audience=None, channel_id="C1")
+    for one in (asked, following(asked, user_id="UOTHER")):
+        await inbox.store(one)
+    await inbox.postpone(await taken(inbox, asked.thread), 60.0)
+    waiting = await inbox.claim(asked.thread, not_held=True)
+    assert waiting is not None
+    await inbox.restart(waiting, held=True)
+    running = await taken(inbox, asked.thread)
+    assert running.message == asked
+    assert await inbox.interrupt(asked.thread)
+    with pytest.raises(Stopped):
+        await inbox.read_flags(running)
+    assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
+    await inbox.postpone(running, 60.0)
+    assert await inbox.interrupt(asked.thread)
+    assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, True]
+
+
 async def test_stop_counts_for_what_was_written_before_it(inbox: Inbox) -> None:
     """Delivered again, Stop does not end the answer to what was written or edited after it."""
     asked = message()
