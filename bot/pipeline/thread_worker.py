@@ -199,8 +199,12 @@ class ThreadWorker:
     async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Tell the author why there is no answer: in a channel once a day, and only to them.
 
-        Nothing of the message is stored.
+        The sentence takes the place of a waiting message, or of another unfinished reply. None of
+        the message's text is stored.
         """
+        if await self.fixed_replies.has_begun(claimed):
+            await self.fixed_replies.replace_answer(claimed, refusal, outcome="answered")
+            return
         message = claimed.message
         here = f"{refusal} {message.channel_id}"
         if message.audience == DM or (
@@ -211,9 +215,13 @@ class ThreadWorker:
         await self.inbox.skip(claimed)
 
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
-        """Tell the author once an hour, or day, which quota is used up; skip further messages."""
+        """Tell the author once an hour, or day, which quota is used up; skip further messages.
+
+        Further ones that have an unfinished reply, such as a waiting message, are told, too.
+        """
         seconds = max(used_up.seconds, 60.0)
-        if not await claim_refusal(self.pool, claimed, used_up.sentence, seconds):
+        told = not await claim_refusal(self.pool, claimed, used_up.sentence, seconds)
+        if told and not await self.fixed_replies.has_begun(claimed):
             await self._activate(claimed)
             await self.inbox.skip(claimed)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
@@ -19,7 +20,7 @@ from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from bot.views.settings import UNDO_CONTROL_ACTION
 from memory import forget, undo_forget
-from tests.integration.app import App
+from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import nothing
 from tests.integration.playground_slack import PersonThread
 
@@ -325,6 +326,45 @@ async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App)
     other = replace(waiting, id=waiting.id + 1)
     assert not await claim_refusal(app.pool, other, "quota_tokens", 300)
     assert await claim_refusal(app.pool, waiting, "quota_tokens", 300)
+
+
+@pytest.mark.parametrize(
+    ("key", "limit"),
+    [
+        ("quota_messages", {"person_messages_per_hour": 1}),
+        ("quota_tokens", {"workspace_tokens_per_day": 10**9}),
+    ],
+)
+async def test_all_who_wait_are_told_that_a_quota_is_used_up(
+    make_app: MakeApp, key: str, limit: dict[str, int]
+) -> None:
+    """The sentence takes the place of each waiting message; what comes later is passed over."""
+    app = await make_app(**limit)
+    place = app.slack.place()
+    earlier = await app.ask(place, "Hello")
+    app.fault(status=500, times=-1)
+    for number in range(FAILURES):
+        app.wiring.turn_dependencies.replier.models[0].breaker.failed(f"another {number}")
+    waiting = [await app.receive(place, text) for text in ("one", "two")]
+    for message in waiting:
+        await drain(app, message)
+        assert app.replies(message) == [WAITING]
+    back(app)
+    if key == "quota_tokens":
+        await app.wiring.quotas.spend(earlier.team_id, Counter({("a-model", "input"): 10**9}))
+    later = await app.receive(place, "three")
+    asks = len(app.prompts())
+    for message in (*waiting, later):
+        await drain(app, message)
+    sentences = [say("en", key, limit=1, count=left) for left in range(61)]
+    for message in waiting:
+        [sentence] = app.replies(message)
+        assert sentence in sentences
+        turn = app.turn(message)
+        assert (turn["status"], turn["words"]) == ("answered", "")
+    assert app.replies(later) == []
+    assert {app.event(message)["status"] for message in (*waiting, later)} == {"done"}
+    assert len(app.prompts()) == asks
 
 
 async def test_stop_ends_the_wait(app: App) -> None:

@@ -136,6 +136,23 @@ async def test_channels_that_are_not_listed_are_closed(
     nothing_is_kept(app, closed.user)
 
 
+async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp) -> None:
+    """The refusal takes the place of the waiting message, and what was said is kept no longer."""
+    app = await make_app()
+    place = app.slack.place(channel="public")
+    app.fault(status=500, times=-1)
+    asked = await app.ask(place, "<@BOT> I like ramen")
+    assert app.replies(asked) == [say("en", "held_down")]
+    closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
+    await closed.answering.drain(asked.thread)
+    assert app.replies(asked) == [say("en", "policy_person")]
+    assert not app.slack.calls("chat.postEphemeral")
+    turn = app.turn(asked)
+    assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
+    assert app.event(asked)["status"] == "done"
+    assert app.formations(asked.person) == []
+
+
 async def test_a_refusal_that_slack_refuses_ends_all_the_same(make_app: MakeApp) -> None:
     """Where the sentence cannot be shown, the message is handled and nothing is kept."""
     app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
