@@ -84,6 +84,7 @@ _EDIT: LiteralString = (
     # `message` is NULL unless it waits: then nothing else changes.
     " revision = revision + CASE WHEN message->>'text' <> %(text)s THEN 1 ELSE 0 END,"
     " edited_at = CASE WHEN message->>'text' <> %(text)s THEN now() ELSE edited_at END,"
+    " interrupted = interrupted AND COALESCE(message->>'text' = %(text)s, true),"
     " message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text))"
     f" WHERE {_MESSAGE} AND changed_ts <= %(changed)s"
 )

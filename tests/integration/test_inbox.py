@@ -308,6 +308,25 @@ async def test_stop_counts_for_what_was_written_before_it(inbox: Inbox) -> None:
         await inbox.read_flags(edited)
 
 
+async def test_an_edit_after_stop_is_answered(inbox: Inbox) -> None:
+    """What was edited after Stop is answered; the same text, a link's preview, revokes no Stop."""
+    asked = message("old")
+    await inbox.store(asked)
+    where = ("T1", asked.channel_id, asked.ts, asked.thread)
+    running = await taken(inbox, asked.thread)
+    await inbox.interrupt(asked.thread)
+    await inbox.edit(*where, "old", **change())
+    with pytest.raises(Stopped):
+        await inbox.read_flags(running)
+    await inbox.edit(*where, "new", **change())
+    with pytest.raises(Edited):
+        await inbox.read_flags(running)
+    await inbox.restart(running)
+    again = await taken(inbox, asked.thread)
+    assert again.message.text == "new"
+    assert await inbox.read_flags(again)
+
+
 async def test_an_attempt_that_was_taken_over_is_told(
     inbox: Inbox, database: str, pool: Pool
 ) -> None:
