@@ -114,7 +114,8 @@ class ThreadWorker:
         except Superseded:
             raise
         except Edited:
-            await self.inbox.restart(claimed)
+            with suppress(Withdrawn):
+                await self.inbox.restart(claimed)
         except Withdrawn:
             log.info("a message was deleted while it was answered")
         except DeliveryFailed as failed:

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.conversation.claimed_message import Edited
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.claimed_message import ClaimedMessage, Edited
+from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.conversation.unformed import MAX_CHARACTERS
 from bot.delivery.outbox import Outbox
 from bot.locale import say
@@ -299,6 +299,26 @@ async def test_an_edit_during_the_answer_begins_it_anew(app: App) -> None:
     assert (turn["question"], turn["words"]) == ("I like sushi", "I like sushi")
     assert turn["reply_ts"] == [begun]
     assert app.event(asked)["spared"] == 1
+
+
+async def test_a_deletion_right_after_an_edit_counts(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted between the end of the old answer and its restart: the answer goes at once."""
+    place = app.slack.place()
+    asked, task = await answering_slowly(app, place)
+    where, restart = (asked.team_id, asked.channel_id, asked.ts, asked.thread), Inbox.restart
+
+    async def deleted_before(inbox: Inbox, claimed: ClaimedMessage, **how: bool) -> None:
+        await inbox.withdraw(*where, changed_ts=LATER)
+        await restart(inbox, claimed, **how)
+
+    monkeypatch.setattr(Inbox, "restart", deleted_before)
+    await app.wiring.inbox.edit(*where, "I like sushi", **change())
+    await asyncio.wait_for(task, 15)
+    assert app.replies(asked) == []
+    turn = app.turn(asked)
+    assert (turn["status"], turn["question"], turn["words"]) == ("stopped", "", "")
 
 
 async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
