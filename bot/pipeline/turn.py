@@ -102,8 +102,7 @@ def create_turn(
                     tools = dependencies.tools(
                         claimed, view, turn_row, _last_reply(context, message)
                     )
-                    if turn_row.unkept and turn_row.tool_done:
-                        # The last attempt ended before it took them back, or an edit came since.
+                    if turn_row.unkept and turn_row.tool_done:  # of an attempt that ended early
                         await tools.take_back()
                 answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text

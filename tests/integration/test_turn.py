@@ -19,6 +19,7 @@ from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
 from tests.integration.app import App, MakeApp
+from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.

@@ -22,6 +22,7 @@ from bot.views.changes import (
     notable_changes,
     question_line,
 )
+from bot.views.dates import day
 from bot.views.forgetting import forget_form
 from bot.views.history import HistoryPage, history_payload, history_view, parse_since
 from bot.views.labels import memory_line
