@@ -400,7 +400,7 @@ async def test_no_prompt_is_suggested_from_memory_while_incognito(app: App) -> N
 
 
 async def test_incognito_is_one_persons_own(app: App) -> None:
-    """In a thread of two, one person's incognito changes nothing for the other."""
+    """In a thread of two, one person's incognito changes nothing for the other, and says so."""
     place = app.slack.place(channel="public")
     other, team = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
@@ -409,6 +409,8 @@ async def test_incognito_is_one_persons_own(app: App) -> None:
     theirs = PersonThread(other, team, place.channel, "", root.ts)
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
+    later = await app.ask(place, "<@BOT> hello again", thread_ts=root.ts)
+    assert "Others are remembered as usual" in footer(app, later)
 
 
 @pytest.mark.parametrize("why", ["incognito", "paused", "not to be remembered"])
