@@ -73,8 +73,12 @@ class Incognito:
         return incognito_notice(language, scope, on=on, elsewhere=elsewhere, more=off)
 
     async def ended(self, person: Person, language: Language, value: str) -> Payload:
-        """Answer the button below a reply; `value` names the switch."""
-        await self.end(person, value)
+        """Answer the button below a reply; `value` names the switch.
+
+        In a channel others see the button, too: it switches theirs off, and says so if it was off.
+        """
+        if not await self.end(person, value) and value != DIRECT:
+            return ephemeral_payload(say(language, "incognito_not_on"))
         return await self.shown(person, language, on=False, scope=value)
 
     async def in_home(self, person: Person, language: Language, chosen: str) -> None:

@@ -411,6 +411,11 @@ async def test_incognito_is_one_persons_own(app: App) -> None:
     assert app.turn(said)["words"] == "I love tempura"
     later = await app.ask(place, "<@BOT> hello again", thread_ts=root.ts)
     assert "Others are remembered as usual" in footer(app, later)
+    incognito = app.wiring.controls.incognito
+    answer = await incognito.ended(said.person, "en", root.thread)
+    assert answer["text"] == say("en", "incognito_not_on")
+    answer = await incognito.ended(root.person, "en", root.thread)
+    assert answer["text"] == say("en", "incognito_off_thread")
 
 
 @pytest.mark.parametrize("why", ["incognito", "paused", "not to be remembered"])
