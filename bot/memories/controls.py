@@ -29,6 +29,7 @@ from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.memory_state import (
     consent_question,
     memory_off_text,
+    memory_on_notice,
     paused_notice,
 )
 from bot.views.settings import (
@@ -175,18 +176,20 @@ class MemoryControls:
 
     async def resumed(self, person: Person, language: Language, *_: str) -> Payload:
         """End a pause, and say whether memory is on now."""
-        off = await self.resume(person)
-        line = memory_off_text(language, off, PersonSettings()) if off else say(language, "resumed")
-        return ephemeral_payload(line)
+        if off := await self.resume(person):
+            return ephemeral_payload(memory_off_text(language, off, PersonSettings()))
+        incognito = await self.incognito.in_direct_messages(person)
+        return memory_on_notice(language, say(language, "resumed"), incognito=incognito)
 
     async def agreed(self, person: Person, language: Language, *_: str) -> Payload:
         """Store that the person agrees, and confirm it."""
         settings = await self.agree(person)
         off = settings.off_reason(self.consent)
         text = say(language, "consent_agreed")
-        return ephemeral_payload(
-            f"{text} {memory_off_text(language, off, settings)}" if off else text
-        )
+        if off:
+            return ephemeral_payload(f"{text} {memory_off_text(language, off, settings)}")
+        incognito = await self.incognito.in_direct_messages(person)
+        return memory_on_notice(language, text, incognito=incognito)
 
     async def refused(self, person: Person, language: Language, *_: str) -> Payload:
         """Switch memory off, and confirm it."""
@@ -197,7 +200,13 @@ class MemoryControls:
         """Show the person's settings."""
         settings = await self._settings(person)
         days = await self.access.keeps(person, settings.retention_days)
-        return settings_payload(language, settings, consent=self.consent, retention_days=days)
+        return settings_payload(
+            language,
+            settings,
+            consent=self.consent,
+            retention_days=days,
+            incognito=await self.incognito.in_direct_messages(person),
+        )
 
     async def why_off(self, person: Person, language: Language) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.

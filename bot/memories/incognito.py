@@ -40,14 +40,18 @@ class Incognito:
         async with person_transaction(self.pool, person) as connection:
             return await switch_off(connection, person, scope)
 
+    async def in_direct_messages(self, person: Person) -> bool:
+        """Say whether incognito is on in the person's direct messages."""
+        async with person_transaction(self.pool, person) as connection:
+            return await is_on(connection, person, [DIRECT])
+
     async def typed(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         """Answer ``/memories incognito``: Slack does not tell a command which thread it is in."""
         on = parse_on_off(words)
         if words and on is None:
             return ephemeral_payload(say(language, "incognito_usage"))
         if on is None:
-            async with person_transaction(self.pool, person) as connection:
-                on = not await is_on(connection, person, [DIRECT])
+            on = not await self.in_direct_messages(person)
         if on:
             await self.begin(person)
         else:

@@ -34,6 +34,14 @@ def memory_off_text(language: Language, off: MemoryOffReason, settings: PersonSe
     return say(language, keys[off])
 
 
+def memory_on_notice(language: Language, text: str, *, incognito: bool) -> Payload:
+    """Return that memory is on; `incognito`: not in direct messages, with the button for that."""
+    if not incognito:
+        return ephemeral_payload(text)
+    text = f"{text} {say(language, 'incognito_still')}"
+    return question_payload(text, incognito_button(language, DIRECT))
+
+
 def not_added_notice(language: Language, off: MemoryOffReason, settings: PersonSettings) -> Payload:
     """Return why nothing was added; in a pause with the button that ends it."""
     if off == "paused":

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bot.locale import LANGUAGE_NAMES, Language, known_language, say
-from bot.types import ConsentMode, PersonSettings
+from bot.types import DIRECT, ConsentMode, PersonSettings
 from bot.views.blocks import (
     Block,
     Payload,
@@ -56,10 +56,12 @@ def settings_payload(
     *,
     consent: ConsentMode,
     retention_days: int | None,
+    incognito: bool,
 ) -> Payload:
     """Return the settings as they are, with what switches memory on and off.
 
     `retention_days` is how long memories are kept in fact: the operator may keep them for less.
+    `incognito`: it is on in direct messages.
     """
     off = settings.off_reason(consent)
     title = say(language, "settings_title")
@@ -69,10 +71,14 @@ def settings_payload(
         say(language, "settings_language", name=language_name(language, settings.language)),
         say(language, "settings_kept", period=retention_text(language, retention_days)),
     ]
+    buttons = _memory_buttons(language, off)
+    if incognito and off in (None, "paused"):
+        lines.insert(1, say(language, "incognito_still"))
+        buttons.append(incognito_button(language, DIRECT))
     text = "\n".join([f"*{title}*", *(f"• {line}" for line in lines)])
     blocks: list[Block] = [
         section(text),
-        actions(*_memory_buttons(language, off)),
+        actions(*buttons),
         note(say(language, "only_you")),
     ]
     return ephemeral_payload(text, blocks)

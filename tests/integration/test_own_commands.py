@@ -170,6 +170,25 @@ async def test_a_pause_that_replaces_another_names_its_end(app: App) -> None:
     assert "replaces" not in (await memories(app, place, "pause"))["text"]
 
 
+async def test_incognito_outlasts_a_pause(app: App) -> None:
+    """Memory that is on again, and the settings, say that incognito is still on."""
+    place = app.slack.place()
+    who, controls = person(place, app), app.wiring.controls
+    for words in ("incognito on", "pause 2h"):
+        await memories(app, place, words)
+    shown = await controls.settings_shown(who, "en")
+    assert say("en", "incognito_still") in shown["text"]
+    resumed = await memories(app, place, "resume")
+    assert resumed["text"] == f"{say('en', 'resumed')} {say('en', 'incognito_still')}"
+    assert value(resumed, "incognito_off") == "dm"
+    saved = json.dumps(await controls.settings_saved(who, "en", view=submitted("on")))
+    assert say("en", "incognito_still") in saved
+    shown = await controls.settings_shown(who, "en")
+    await controls.incognito.ended(who, "en", value(shown, "incognito_off"))
+    assert say("en", "incognito_still") not in (await controls.settings_shown(who, "en"))["text"]
+    assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
+
+
 async def test_settings_are_shown_and_switched(app: App) -> None:
     """`/memories settings` says how things are, with a button that changes each way."""
     place = app.slack.place()
