@@ -27,9 +27,11 @@ from bot.users.settings import (
 )
 from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.memory_state import (
+    agreed_in_pause_notice,
     consent_question,
     memory_off_text,
     memory_on_notice,
+    no_pause_text,
     paused_notice,
 )
 from bot.views.settings import (
@@ -133,16 +135,20 @@ class MemoryControls:
 
     async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Answer ``/memories pause``; words that are not a time open a modal."""
+        before = await self._settings(person)
+        if off := no_pause_text(language, before, self.consent):
+            return ephemeral_payload(off)
         until = None
         if words:
             until = pause_end(words, datetime.now(UTC), await self.zone(person))
             if until is None:
                 return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
-        before = await self._settings(person)
         return paused_notice(language, await self.pause(person, until), before)
 
     async def pause_form(self, person: Person, language: Language, words: str) -> SlackView:
         """Return the form for the end of a pause; `words` could not be read as a time."""
+        if off := no_pause_text(language, await self._settings(person), self.consent):
+            return sentence_view(language, "pause_title", off)
         return pause_form(language, await self.zone(person), words)
 
     async def pause_saved(
@@ -150,12 +156,15 @@ class MemoryControls:
     ) -> SlackView:
         """Pause until the time chosen in the form."""
         before = await self._settings(person)
+        if off := no_pause_text(language, before, self.consent):
+            return sentence_view(language, "pause_title", off)
         settings = await self.pause(person, read_pause_form(view))
         return payload_view(language, "pause_title", paused_notice(language, settings, before))
 
     async def pause_chosen(self, person: Person, language: Language, chosen: str) -> None:
         """Pause for as long as was chosen of `PAUSES`; Home shows the result."""
-        del language
+        if no_pause_text(language, await self._settings(person), self.consent):
+            return
         zone, now = await self.zone(person), datetime.now(UTC)
         ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
         await self.pause(person, ends.get(chosen))
@@ -185,11 +194,12 @@ class MemoryControls:
         """Store that the person agrees, and confirm it."""
         settings = await self.agree(person)
         off = settings.off_reason(self.consent)
-        text = say(language, "consent_agreed")
+        if off == "paused":
+            return agreed_in_pause_notice(language, settings)
         if off:
-            return ephemeral_payload(f"{text} {memory_off_text(language, off, settings)}")
+            return ephemeral_payload(memory_off_text(language, off, settings))
         incognito = await self.incognito.in_direct_messages(person)
-        return memory_on_notice(language, text, incognito=incognito)
+        return memory_on_notice(language, say(language, "consent_agreed"), incognito=incognito)
 
     async def refused(self, person: Person, language: Language, *_: str) -> Payload:
         """Switch memory off, and confirm it."""

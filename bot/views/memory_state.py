@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.locale import Language, say
-from bot.types import DIRECT, MemoryOffReason, PersonSettings
+from bot.types import DIRECT, ConsentMode, MemoryOffReason, PersonSettings
 from bot.views.blocks import (
     Block,
     Payload,
@@ -34,12 +34,29 @@ def memory_off_text(language: Language, off: MemoryOffReason, settings: PersonSe
     return say(language, keys[off])
 
 
+def no_pause_text(language: Language, settings: PersonSettings, consent: ConsentMode) -> str | None:
+    """Return the sentence that memory is off without a pause, which then cannot begin; or None."""
+    off = settings.off_reason(consent)
+    if off in (None, "paused"):
+        return None
+    return memory_off_text(language, off, settings)
+
+
 def memory_on_notice(language: Language, text: str, *, incognito: bool) -> Payload:
     """Return that memory is on; `incognito`: not in direct messages, with the button for that."""
     if not incognito:
         return ephemeral_payload(text)
     text = f"{text} {say(language, 'incognito_still')}"
     return question_payload(text, incognito_button(language, DIRECT))
+
+
+def agreed_in_pause_notice(language: Language, settings: PersonSettings) -> Payload:
+    """Return from when on the person is remembered who agreed during a pause, with its end."""
+    text = say(language, "consent_agreed_paused")
+    if settings.paused_until is not None:
+        until = minute(settings.paused_until, settings.zone, language)
+        text = say(language, "consent_agreed_paused_until", until=until)
+    return question_payload(text, resume_button(language))
 
 
 def not_added_notice(language: Language, off: MemoryOffReason, settings: PersonSettings) -> Payload:

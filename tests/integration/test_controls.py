@@ -619,6 +619,16 @@ async def test_resuming_does_not_undo_a_no(app: App) -> None:
     assert say("en", "off_refused") in json.dumps(app.shown(asked))
 
 
+async def test_there_is_no_pause_after_a_no(app: App) -> None:
+    """Whoever switched memory off and asks the model for a pause is shown that it is off."""
+    place = app.slack.place()
+    await app.wiring.controls.refuse(person(place, app))
+    app.script_calls(("memory_settings", {"action": "pause"}))
+    asked = await app.ask(place, "pause")
+    assert "nothing to pause" in app.outputs()[0]["error"]
+    assert say("en", "off_refused") in json.dumps(app.shown(asked))
+
+
 @pytest.mark.parametrize(
     ("until", "clock"),
     [("T18:05", "18:05"), ("T18:05+01:00", "02:05"), ("T18:05Z", "03:05"), ("", "09:00")],

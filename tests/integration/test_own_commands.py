@@ -170,6 +170,24 @@ async def test_a_pause_that_replaces_another_names_its_end(app: App) -> None:
     assert "replaces" not in (await memories(app, place, "pause"))["text"]
 
 
+async def test_no_pause_while_memory_is_off(app: App) -> None:
+    """Who switched memory off is told so and gets no pause; one from before outlasts a Yes."""
+    place = app.slack.place()
+    who, controls = person(place, app), app.wiring.controls
+    await controls.refuse(who)
+    assert (await memories(app, place, "pause 2h"))["text"] == say("en", "off_refused")
+    assert say("en", "off_refused") in json.dumps(await controls.pause_form(who, "en", "soon"))
+    assert say("en", "off_refused") in json.dumps(await controls.pause_saved(who, "en", view={}))
+    await controls.pause_chosen(who, "en", "hour")
+    assert (await controls.agreed(who, "en"))["text"] == say("en", "consent_agreed")
+    for words, said in (("2h", "once the pause is over: "), ("", "once you resume memory: ")):
+        await memories(app, place, f"pause {words}")
+        await controls.refuse(who)
+        agreed = await controls.agreed(who, "en")
+        assert said in agreed["text"]
+        assert value(agreed, "resume_memory")
+
+
 async def test_incognito_outlasts_a_pause(app: App) -> None:
     """Memory that is on again, and the settings, say that incognito is still on."""
     place = app.slack.place()

@@ -153,6 +153,10 @@ class ControlTools:
 
     async def _pause(self, given: Arguments) -> Any:
         person, until = self._message.person, None
+        off = await self._controls.off(person)
+        if off not in (None, "paused"):
+            self._show_after({"action": "pause"}, self._controls.settings_shown)
+            return _error(f"Memory is off: {off}. There is nothing to pause.")
         if given.get("until"):
             until = _moment(given["until"], await self._controls.zone(person), at=MORNING)
             if until is None or not may_end_pause(until, datetime.now(UTC)):
