@@ -239,7 +239,7 @@ def _paused(language: Language, settings: PersonSettings) -> str:
     if settings.paused_until is None:
         return say(language, "home_paused")
     until = minute(settings.paused_until, settings.zone, language)
-    return say(language, "off_paused_until", until=until)
+    return say(language, "home_paused_until", until=until)
 
 
 def _pause(language: Language) -> Block:

@@ -129,6 +129,7 @@ async def test_paused_is_no_read_and_no_write(app: App) -> None:
     assert nothing_kept(app, asked)
     assert app.turn(asked)["recalled"] == []
     assert "paused until" in footer(app, asked)
+    assert "`/memories resume` ends that" in footer(app, asked)
     before = app.model_requests()
     async with asyncio.timeout(60):
         assert len(await app.form(fresh)) == 1

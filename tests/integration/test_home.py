@@ -475,6 +475,7 @@ async def test_pause_and_resume(visit: Visit) -> None:
     await visit.open()
     await visit.click(HOME_PAUSE_ACTION, value="hour")
     assert "Memory is paused until" in await visit.text()
+    assert "`/memories resume`" not in await visit.text()  # there is a button
     await visit.click(RESUME_ACTION)
     assert "Memory is on." in await visit.text()
 

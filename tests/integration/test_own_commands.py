@@ -163,7 +163,7 @@ async def test_a_pause_that_replaces_another_names_its_end(app: App) -> None:
     """Without a time a pause becomes an endless one; the answer says that it did."""
     place = app.slack.place(tz="Asia/Tokyo")
     first = (await memories(app, place, "pause 2h"))["text"]
-    until = first.partition("paused until ")[2].partition(".")[0]
+    until = first.partition("paused until ")[2].partition(";")[0]
     replaced = (await memories(app, place, "pause"))["text"]
     assert "paused until you resume it" in replaced
     assert say("en", "paused_instead", until=until) in replaced
