@@ -145,6 +145,7 @@ async def test_resume_with_other_words_asks_first(app: App, text: str) -> None:
     await memories(app, place, "pause")
     asked = await memories(app, place, text)
     assert asked["text"].endswith(say("en", "resume_ask"))
+    assert "From then on I remember" in asked["text"]
     assert value(asked, "resume_memory")
     assert await app.wiring.controls.off(person(place, app)) == "paused"
     assert (await memories(app, place, "再開！"))["text"] == say("en", "resumed")
