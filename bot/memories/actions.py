@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from uuid import UUID
 
@@ -102,6 +102,7 @@ class MemoryActions:
             numbered(memories),
             page=int(page) if is_number(page) else 1,
             unformed=unformed,
+            zone=await self._zone(person),
         )
 
     async def numbered_one(
@@ -115,7 +116,7 @@ class MemoryActions:
         found = [pair for pair in numbered(memories) if pair[0] in numbers]
         if not found:
             return ephemeral_payload(no_such_number(language, numbers[0], len(memories)))
-        return one_memory(language, *found[0])
+        return one_memory(language, *found[0], await self._zone(person))
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
@@ -126,7 +127,8 @@ class MemoryActions:
         if similar:
             nearness = {memory.reference: place for place, memory in enumerate(hits)}
             found.sort(key=lambda pair: nearness[pair[1].reference])
-        return search_results(language, found, words, similar=similar)
+        zone = await self._zone(person)
+        return search_results(language, found, words, similar=similar, zone=zone)
 
     async def found(self, person: Person, words: str) -> tuple[list[Memory], list[Memory], bool]:
         """Return all memories, those with these words, and whether they are only the nearest."""
@@ -173,6 +175,7 @@ class MemoryActions:
             direct=kind is not None and not kind.shared and kind.audience == DM,
             why=say(language, _why(kind)),
             page=page,
+            zone=await self._zone(person),
         )
 
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
@@ -184,7 +187,7 @@ class MemoryActions:
             if missing:
                 text = no_such_number(language, min(missing), len(memories))
                 return ephemeral_payload(text)
-            return forget_question(language, found)
+            return forget_question(language, found, await self._zone(person))
         hits = matching(memories, words)
         if not hits and (sentence := sentence_in(words)):
             hits = [one for one in memories if SubjectTerms([one]).found_in(sentence)]
@@ -192,14 +195,15 @@ class MemoryActions:
         if not found:
             none = search_results(language, [], words, similar=False)
             return ephemeral_payload(f"{none['text']}\n{say(language, 'forget_forms')}")
-        return forget_question(language, found)
+        return forget_question(language, found, await self._zone(person))
 
     async def proposed(
         self, person: Person, language: Language, memories: tuple[Memory, ...]
     ) -> Payload:
         """Return the question about the memories the model proposes to forget."""
         everything = await list_memories(self.pool, person)
-        return forget_question(language, _among(everything, memories))
+        found = _among(everything, memories)
+        return forget_question(language, found, await self._zone(person))
 
     async def everything_proposed(self, person: Person, language: Language) -> Payload:
         """Return the question before everything is forgotten."""
@@ -261,9 +265,12 @@ class MemoryActions:
             return ephemeral_payload(say(language, "undone_words"))
         return ephemeral_payload(say(language, "undone", count=len(memories)))
 
+    async def _zone(self, person: Person) -> tzinfo:
+        return (await self.people.settings(person)).zone
+
     async def period_typed(self, person: Person, language: Language, words: str) -> Payload:
         """Return the question for a time in one of the formats of `past_period`."""
-        zone = (await self.people.settings(person)).zone
+        zone = await self._zone(person)
         ends = past_period(words, datetime.now(UTC), zone)
         if ends is None:
             raise ValueError("These words are none of the forms of a time.")
@@ -282,18 +289,19 @@ class MemoryActions:
 
         One that lasts until now ends with the question: what is said later stays.
         """
-        if period.thread is not None:
-            asked = say(language, "forget_thread_ask")
-        else:
-            zone = (await self.people.settings(person)).zone
-            asked = period_asked(language, *period.ends(), zone)
+        zone = await self._zone(person)
+        asked = (
+            say(language, "forget_thread_ask")
+            if period.thread is not None
+            else period_asked(language, *period.ends(), zone)
+        )
         if period.thread is None and period.until is None:
             period = replace(period, until=datetime.now(UTC).timestamp())
         memories, _, messages = await self.of_period(person, period)
         if not memories and not messages:
             return ephemeral_payload(say(language, "forget_period_none"))
         found = _among(await list_memories(self.pool, person), memories)
-        return forget_period_question(language, found, messages, period.value(), asked)
+        return forget_period_question(language, found, messages, period.value(), asked, zone)
 
     async def period_forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from bot.locale import Language, say
 from bot.views.blocks import (
@@ -35,7 +35,7 @@ _CONFIRM_LIMIT = 300
 _LEAST_PERIOD = timedelta(seconds=1)  # anything shorter holds one message
 
 
-def forget_question(language: Language, found: Numbered) -> Payload:
+def forget_question(language: Language, found: Numbered, zone: tzinfo = UTC) -> Payload:
     """Return what would be forgotten, each with its button, and one button for all of it."""
     shown = found[:MAX_SHOWN]
     title = (
@@ -43,7 +43,7 @@ def forget_question(language: Language, found: Numbered) -> Payload:
         if len(found) == 1
         else say(language, "forget_ask_many", count=len(found))
     )
-    lines = [memory_line(language, number, memory) for number, memory in shown]
+    lines = [memory_line(language, number, memory, zone) for number, memory in shown]
     blocks: list[Block] = [section(title)]
     for line, (_, memory) in zip(lines, shown, strict=True):
         blocks.append(section(line, _forget_button(language, [memory])))
@@ -80,7 +80,12 @@ def period_asked(
 
 
 def forget_period_question(
-    language: Language, found: Numbered, messages: int, value: str, asked: str
+    language: Language,
+    found: Numbered,
+    messages: int,
+    value: str,
+    asked: str,
+    zone: tzinfo = UTC,
 ) -> Payload:
     """Return what of a period would be forgotten: its memories, and how many messages.
 
@@ -94,7 +99,7 @@ def forget_period_question(
         memories=say(language, "counted_memories", count=len(found)),
         messages=say(language, "counted_messages", count=messages),
     )
-    lines = [memory_line(language, number, memory) for number, memory in shown]
+    lines = [memory_line(language, number, memory, zone) for number, memory in shown]
     blocks: list[Block] = [section(title), *map(section, joined_lines(lines))]
     if len(found) > len(shown):
         blocks.append(note(say(language, "forget_period_more", count=len(found) - len(shown))))

@@ -149,16 +149,16 @@ def last_day(language: Language, end: datetime, zone: tzinfo = UTC) -> str:
     return say(language, "change_until", day=day(end - timedelta(seconds=1), zone, language))
 
 
-def memory_line(language: Language, number: int, memory: Memory) -> str:
+def memory_line(language: Language, number: int, memory: Memory, zone: tzinfo = UTC) -> str:
     """Return a memory as a line of a numbered list."""
-    text = describe_escaped(language, memory)
-    return f"*{number}.* {text} _({day(memory.updated_at, language=language)})_"
+    text = describe_escaped(language, memory, zone)
+    return f"*{number}.* {text} _({day(memory.updated_at, zone, language)})_"
 
 
-def describe_escaped(language: Language, memory: Memory) -> str:
+def describe_escaped(language: Language, memory: Memory, zone: tzinfo = UTC) -> str:
     """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
     text = with_mentions(escaped(describe(language, memory.kind, memory.content)))
-    return f"{text} {last_day(language, memory.expires_at)}" if memory.expires_at else text
+    return f"{text} {last_day(language, memory.expires_at, zone)}" if memory.expires_at else text
 
 
 def with_mentions(text: str) -> str:

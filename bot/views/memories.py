@@ -61,6 +61,7 @@ def memory_list(
     *,
     page: int = 1,
     unformed: int = 0,
+    zone: tzinfo = UTC,
 ) -> Payload:
     """Return a page of all memories, grouped and numbered; pages start at 1.
 
@@ -71,14 +72,14 @@ def memory_list(
         return ephemeral_payload(waiting[0] if waiting else say(language, "memories_none"))
     title = say(language, "memories_title")
     notes = [*waiting, say(language, "memories_hint")]
-    return _page(language, found, page, title, header(title), notes, PAGE_ACTION)
+    return _page(language, found, page, title, header(title), notes, zone, PAGE_ACTION)
 
 
-def one_memory(language: Language, number: int, memory: Memory) -> Payload:
+def one_memory(language: Language, number: int, memory: Memory, zone: tzinfo = UTC) -> Payload:
     """Return one memory of the list as a message, with its menu."""
-    blocks = _rows(language, [(number, memory)])
+    blocks = _rows(language, [(number, memory)], zone)
     return ephemeral_payload(
-        memory_line(language, number, memory), [*blocks, note(say(language, "only_you"))]
+        memory_line(language, number, memory, zone), [*blocks, note(say(language, "only_you"))]
     )
 
 
@@ -97,6 +98,7 @@ def preview_list(
     direct: bool = False,
     why: str,
     page: int = 1,
+    zone: tzinfo = UTC,
 ) -> Payload:
     """Return what a reply in `channel` could use; `why` is the sentence that says so.
 
@@ -109,7 +111,7 @@ def preview_list(
         return ephemeral_payload(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
     # A header shows no link to a conversation.
     heading = section(f"*{title}*")
-    return _page(language, found, page, title, heading, [why], PREVIEW_ACTION, channel)
+    return _page(language, found, page, title, heading, [why], zone, PREVIEW_ACTION, channel)
 
 
 def _page(
@@ -119,6 +121,7 @@ def _page(
     title: str,
     heading: Block,
     notes: Sequence[str],
+    zone: tzinfo,
     action: str,
     target: str = "",
 ) -> Payload:
@@ -131,33 +134,37 @@ def _page(
     blocks: list[Block] = [
         heading,
         *map(note, missing),
-        *_groups(language, shown),
+        *_groups(language, shown, zone),
         note(count, *notes),
         *page_buttons(language, action, page, pages, target),
     ]
-    return ephemeral_payload("\n".join([title, *missing, *_lines(language, shown), count]), blocks)
+    return ephemeral_payload(
+        "\n".join([title, *missing, *_lines(language, shown, zone), count]), blocks
+    )
 
 
-def _lines(language: Language, found: Numbered) -> list[str]:
-    return [memory_line(language, number, memory) for number, memory in found]
+def _lines(language: Language, found: Numbered, zone: tzinfo) -> list[str]:
+    return [memory_line(language, number, memory, zone) for number, memory in found]
 
 
-def _groups(language: Language, found: Numbered) -> list[Block]:
+def _groups(language: Language, found: Numbered, zone: tzinfo) -> list[Block]:
     blocks: list[Block] = []
     for kind, members in groupby(found, key=lambda pair: pair[1].kind):
         blocks.append(section(f"*{kind_title(language, kind)}*"))
-        blocks += _rows(language, list(members))
+        blocks += _rows(language, list(members), zone)
     return blocks
 
 
-def _rows(language: Language, found: Numbered) -> list[Block]:
+def _rows(language: Language, found: Numbered, zone: tzinfo) -> list[Block]:
     return [
-        with_menu(language, memory_line(language, number, memory), memory.reference)
+        with_menu(language, memory_line(language, number, memory, zone), memory.reference)
         for number, memory in found
     ]
 
 
-def search_results(language: Language, found: Numbered, words: str, *, similar: bool) -> Payload:
+def search_results(
+    language: Language, found: Numbered, words: str, *, similar: bool, zone: tzinfo = UTC
+) -> Payload:
     """Return what a search found; that nothing is similar, where it found nothing.
 
     `similar` says that none has the words themselves; `found` is then the nearest first.
@@ -167,11 +174,11 @@ def search_results(language: Language, found: Numbered, words: str, *, similar: 
     key = "search_similar" if similar else "search_title"
     title = say(language, key, words=escaped(words[:80]))
     shown = found[:PAGE_SIZE]
-    rows = _rows(language, shown[:10]) if similar else _groups(language, shown)
+    rows = _rows(language, shown[:10], zone) if similar else _groups(language, shown, zone)
     blocks: list[Block] = [section(title), *rows]
     if len(found) > len(shown):
         blocks.append(note(say(language, "forget_more", count=len(found) - len(shown))))
-    return ephemeral_payload("\n".join([title, *_lines(language, shown)]), blocks)
+    return ephemeral_payload("\n".join([title, *_lines(language, shown, zone)]), blocks)
 
 
 def with_menu(language: Language, text: str, reference: str) -> Block:
@@ -243,6 +250,6 @@ def memory_blocks(
             details.append(say(language, "used_last", day=minute(at, zone, language)))
         if link := links.get(memory.reference):
             details.append(f"<{link}|{say(language, 'used_source')}>")
-        text = f"{describe_escaped(language, memory)}\n{' · '.join(details)}"
+        text = f"{describe_escaped(language, memory, zone)}\n{' · '.join(details)}"
         blocks.append(with_menu(language, text, memory.reference))
     return blocks

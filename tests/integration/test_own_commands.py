@@ -297,6 +297,20 @@ async def test_what_is_said_after_the_question_is_not_forgotten(app: App) -> Non
     assert app.turn(later)["words"] == "I love natto"
 
 
+async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
+    """Where Slack cannot show a date, each list has that of the person's time zone."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    await memories(app, place, "add I love ramen")
+    app.rows(
+        "UPDATE store SET updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
+        person(place, app).namespace("dm").prefix,
+    )
+    for words in ("", "1", "search ramen", "preview", "forget ramen", "forget 1", "forget today"):
+        shown = await memories(app, place, words)
+        assert "Feb 1, 2026" in shown["text"], words
+        assert "Jan 31" not in json.dumps(shown), words
+
+
 async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
     """The last hours and days hold what was said now; yesterday and last week do not."""
     place = app.slack.place(tz="Asia/Tokyo")
