@@ -259,7 +259,7 @@ def _date_line(now: datetime) -> str:
 def _line(memory: Memory) -> str:
     if memory.kind == INSTRUCTION_KIND:
         return framed(subject(memory.kind, memory.content))
-    since = memory.created_at.date().isoformat()
+    since = memory.updated_at.date().isoformat()
     return framed({"kind": memory.kind, "content": memory.content, "since": since})
 
 

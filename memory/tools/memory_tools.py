@@ -308,7 +308,7 @@ def _shown(memory: Memory) -> dict[str, Any]:
         "id": memory.key,
         "kind": memory.kind,
         "content": memory.content,
-        "since": memory.created_at.date().isoformat(),
+        "since": memory.updated_at.date().isoformat(),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -224,17 +224,14 @@ def test_another_person_cannot_leave_the_frame(attack: str, answered: bool) -> N
 
 
 def test_a_memory_shows_what_it_says_and_since_when() -> None:
-    """The model sees kind, content and date of a memory, not its key, sources or namespace."""
-    [line] = section(
-        first(compose(question="q", user_id="U1", memories=[memory("ramen", "KEY")])).removeprefix(
-            prompt.REPLY_INSTRUCTIONS
-        ),
-        "memories",
-    )
+    """The model sees kind, content and last change of a memory, not its key or sources."""
+    changed = dataclasses.replace(memory("ramen", "KEY"), updated_at=NOW + timedelta(days=2))
+    text = first(compose(question="q", user_id="U1", memories=[changed]))
+    [line] = section(text.removeprefix(prompt.REPLY_INSTRUCTIONS), "memories")
     assert json.loads(line) == {
         "kind": "UserFoodPreference",
         "content": {"food_name": "ramen"},
-        "since": "2026-11-20",
+        "since": "2026-11-22",
     }
 
 
