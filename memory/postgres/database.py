@@ -329,9 +329,9 @@ async def execute_statement(
                 raise
         except IndexError:
             # psycopg 3.3 raises it instead of the error of a commit that has failed before the
-            # pipeline was left. Nothing is committed; the next attempt raises that error.
+            # pipeline was left. Nothing is committed; another attempt raises that error.
             if not spare:
-                raise
+                raise psycopg.DatabaseError("The commit failed.") from None
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
         except psycopg.OperationalError as lost:

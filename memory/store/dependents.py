@@ -51,11 +51,12 @@ async def follow_move(
     for table, value, own in _SUPERSEDING:
         await connection.execute(
             f"UPDATE {table} SET {value} = jsonb_set({value}, '{{supersedes}}', (SELECT jsonb_agg("
-            "CASE WHEN one @> %(was)s THEN one || %(now)s ELSE one END ORDER BY number)"
+            "CASE WHEN one @> %(was)s::jsonb THEN one || %(now)s::jsonb ELSE one END"
+            " ORDER BY number)"
             f" FROM jsonb_array_elements({value}->'supersedes')"
             " WITH ORDINALITY AS entries (one, number)))"
             f" WHERE {own} AND {value} ? 'supersedes'"
-            f" AND {value}->'supersedes' @> jsonb_build_array(%(was)s)",
+            f" AND {value}->'supersedes' @> jsonb_build_array(%(was)s::jsonb)",
             {
                 **person.ids,
                 **person_range(person),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,7 +25,7 @@ KINDS = {
 
 def somebody(world: World, language: Language = "en") -> Human:
     """Return somebody who reads that language."""
-    return world.human(locale="ja-JP" if language == "ja" else "en-US")
+    return world.human(locale="ja-JP" if language == "ja" else "en-US", tz=ZONE.key)
 
 
 def remember(world: World, human: Human, *told: tuple[str, str]) -> None:
@@ -70,6 +71,7 @@ TOLD = (
     ("tech", "Go"),
     ("food", "natto"),
 )
+ZONE = ZoneInfo("Pacific/Kiritimati")
 # Grouped, the kind of the newest first, newest first within each.
 NUMBERED = ["natto", "sushi", "ramen", "Go", "Rust", "I live in Osaka"]
 
@@ -89,7 +91,7 @@ def test_memories_are_grouped_numbered_and_dated(world: World, language: Languag
     tech = [say(language, "tech", what=what) for what in ("Go", "Rust")]
 
     def dated(number: int) -> str:
-        return day(datetime(2026, 1, number, tzinfo=UTC), language=language)
+        return day(datetime(2026, 1, number, tzinfo=UTC), ZONE, language)
 
     assert lines(answer) == [
         f"*{say(language, 'kind_food')}*",

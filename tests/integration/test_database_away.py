@@ -151,6 +151,7 @@ def read_only(server: EmbeddedPostgres) -> Iterator[None]:
             owner.execute("SELECT pg_reload_conf()")
 
 
+@pytest.mark.slow
 async def test_a_server_that_takes_no_writes_is_left(
     module_database: str, postgres: EmbeddedPostgres
 ) -> None:

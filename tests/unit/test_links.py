@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.pipeline.addresses import links_in, normal
@@ -167,6 +167,7 @@ def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
     assert (links.feed(text) + links.settle() == text) is is_link
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 30), st.sampled_from(["a", "a.com/", "[a](", "漢", "a@b.c", "`"]), st.data())
 def test_a_word_of_any_length_is_shown_without_links(
     size: int, unit: str, data: st.DataObject
