@@ -176,7 +176,8 @@ def read_form(
 ) -> SubmittedForm:
     """Read ``view.state.values`` and check it by the schema, without any lookup.
 
-    `content` holds only the fields that were shown: None where one was left empty.
+    `content` holds only the fields that were shown: None where one was left empty. Raises
+    LookupError if there are none: every form has one.
     """
     content: dict[str, Any] = {}
     shown: dict[str, Field] = {}
@@ -184,6 +185,8 @@ def read_form(
         if field.block_id in state:
             shown[field.name] = field
             content[field.name] = _value(field, state[field.block_id].get("value") or {})
+    if not shown:
+        raise LookupError("A form was submitted without its fields.")
     return SubmittedForm(content=content, errors=_errors(language, schema, content, shown))
 
 

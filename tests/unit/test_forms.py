@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.listeners.malformed import MALFORMED
 from bot.locale import LANGUAGES, Language, say
 from bot.views.form_fields import MAX_FIELDS, fields_of
 from bot.views.forms import kind_name, memory_form, read_form
@@ -217,6 +218,12 @@ def test_what_was_entered_is_read() -> None:
 def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict[str, str]) -> None:
     """Each mistake is one sentence at the field that holds it, by the schema alone."""
     assert read_form("en", UserFoodPreference, state(**values)).errors == errors
+
+
+def test_a_form_without_its_fields_is_malformed() -> None:
+    """Every form has a field, so a submission without one is not read as an empty memory."""
+    with pytest.raises(MALFORMED):
+        read_form("en", UserFoodPreference, {})
 
 
 @given(
