@@ -43,7 +43,14 @@ class Book(BaseModel):
     finished: bool = False
 
 
-SCHEMAS = register_schemas([UserFoodPreference, UserTechInterest, Pastime, Book])
+class Trip(BaseModel):
+    """A kind with a field that is required and may be None."""
+
+    place: str
+    companion: str | None
+
+
+SCHEMAS = register_schemas([UserFoodPreference, UserTechInterest, Pastime, Book, Trip])
 
 
 def said(*messages: str) -> list[TypedMessage]:
@@ -289,6 +296,18 @@ async def test_a_default_is_not_what_the_person_said(
         await add_memory(pool, embedder, OWN, "Book", told, source, schemas=SCHEMAS)
     [value] = stored(person_store.database).values()
     assert value["content"] == {**told, "tags": ["sand"], "finished": True}
+
+
+async def test_none_is_not_what_the_person_said(person_store: PersonStore) -> None:
+    """Of a known thing that is said again in fewer words, no field is emptied."""
+    known = {"place": "Kyoto", "companion": "Mia"}
+    put(person_store.database, OWN, "a", {"kind": "Trip", "content": known})
+    store = await person_store.load("I went to Kyoto")
+    content = {"place": "Kyoto", "companion": None, "evidence": "I went to Kyoto"}
+    await store.aput(OWN.parts, "new", {"kind": "Trip", "content": content})
+    await person_store.commit(store)
+    [value] = stored(person_store.database).values()
+    assert value["content"] == known
 
 
 async def test_two_new_memories_of_one_thing(person_store: PersonStore) -> None:
