@@ -62,7 +62,7 @@ async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
 
 
 @pytest.mark.usefixtures("busy")
-@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("steps", range(5))
 async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, steps: int) -> None:
     """A cancelled write neither waits for a lock nor is committed when that is free."""
     write = (

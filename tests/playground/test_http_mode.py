@@ -71,8 +71,8 @@ async def test_an_event_is_posted_and_signed(driver: Driver, http_app: App) -> N
 
 async def test_a_failed_event_is_retried_three_times(driver: Driver, http_app: App) -> None:
     """Errors and silence are retried with number and reason, then Slack gives up."""
-    await driver.post("settings", ack_seconds=0.1)
-    http_app.answers = [web.Response(status=500), 0.3, web.Response(status=404), 0.3]
+    await driver.post("settings", ack_seconds=1.0)
+    http_app.answers = [web.Response(status=500), 3.0, web.Response(status=404), 3.0]
     await driver.say("hi")
     (delivery,) = await driver.settled()
     assert delivery["outcome"] == "failed"
