@@ -67,8 +67,8 @@ async def blank_texts(
     Such texts are looked for in turns that used one, under any audience, in those from its first
     message until it was formed, and in those that are being answered. None means every turn of the
     person; the turns of `period` are blanked in any case. Returns the texts for `restore_texts`,
-    with the channel and ts of each message; a message of theirs that waits and has no turn yet is
-    among them, without texts. `update_notices` is awaited first.
+    with the channel and ts of each message. If messages of the person wait without a turn,
+    the last one names them and has no texts. `update_notices` is awaited first.
     """
     await update_notices(connection, person, memories)
     meant: LiteralString = "true"

@@ -50,12 +50,13 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
             "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
             " serves into DATABASE_URL."
         )
-    server = EmbeddedPostgres(settings.data_dir.resolve())
+    folder = settings.data_dir.resolve()
+    server = EmbeddedPostgres(folder)
     addresses = Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
     if beside and await asyncio.to_thread(server.is_running):
         yield addresses
         return
-    async with embedded_server(settings.data_dir.resolve()) as server:
+    async with embedded_server(folder) as server:
         await asyncio.to_thread(server.ensure_database, "kioku")
         await asyncio.to_thread(server.ensure_login)
         yield addresses

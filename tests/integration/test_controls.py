@@ -610,23 +610,16 @@ async def test_pausing_in_plain_words(app: App) -> None:
     assert app.turn(on)["words"] == "I love udon"
 
 
-async def test_resuming_does_not_undo_a_no(app: App) -> None:
-    """Whoever switched memory off is told so when they ask to resume, and it stays off."""
+@pytest.mark.parametrize(
+    ("action", "error"), [("resume", "stays off"), ("pause", "nothing to pause")]
+)
+async def test_a_no_is_not_undone(app: App, action: str, error: str) -> None:
+    """A person who switched memory off and asks to resume or to pause reads that it is off."""
     place = app.slack.place()
     await app.wiring.controls.refuse(person(place, app))
-    app.script_calls(("memory_settings", {"action": "resume"}))
-    asked = await app.ask(place, "resume")
-    assert "stays off" in app.outputs()[0]["error"]
-    assert say("en", "off_refused") in json.dumps(app.shown(asked))
-
-
-async def test_there_is_no_pause_after_a_no(app: App) -> None:
-    """Whoever switched memory off and asks the model for a pause is shown that it is off."""
-    place = app.slack.place()
-    await app.wiring.controls.refuse(person(place, app))
-    app.script_calls(("memory_settings", {"action": "pause"}))
-    asked = await app.ask(place, "pause")
-    assert "nothing to pause" in app.outputs()[0]["error"]
+    app.script_calls(("memory_settings", {"action": action}))
+    asked = await app.ask(place, action)
+    assert error in app.outputs()[0]["error"]
     assert say("en", "off_refused") in json.dumps(app.shown(asked))
 
 

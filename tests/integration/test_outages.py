@@ -19,7 +19,7 @@ from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from bot.views.settings import UNDO_CONTROL_ACTION
-from memory import forget, undo_forget
+from memory import Forgotten, forget, undo_forget
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import nothing
 from tests.integration.playground_slack import PersonThread
@@ -45,6 +45,13 @@ def back(app: App) -> None:
     """Let the model answer again, and what is asked of it be counted anew."""
     app.stand_in.call("/_model/faults", method="DELETE")
     app.wiring.turn_dependencies.replier.models[0].breaker.answered()
+
+
+async def forget_everything(app: App, message: Message) -> Forgotten:
+    """Forget everything of a message's person, its texts too."""
+    person = message.person
+    blank = partial(blank_texts, person=person, update_notices=nothing)
+    return await forget(app.pool, person, None, blank_texts=blank)
 
 
 async def drain(app: App, message: Message) -> None:
@@ -459,12 +466,7 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: 
     app.fault(status=500, times=-1)
     asked = await app.receive(place, "I like ramen")
     await drain(app, asked)
-    await forget(
-        app.pool,
-        asked.person,
-        None,
-        blank_texts=partial(blank_texts, person=asked.person, update_notices=nothing),
-    )
+    await forget_everything(app, asked)
     back(app)
     app.script("Noted.")
     await drain(app, asked)
@@ -481,12 +483,7 @@ async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App
     place = app.slack.place()
     held = await app.receive(place, "I am allergic to peanuts")
     await drain(app, held)
-    await forget(
-        app.pool,
-        held.person,
-        None,
-        blank_texts=partial(blank_texts, person=held.person, update_notices=nothing),
-    )
+    await forget_everything(app, held)
     back(app)
     app.script("Noodles.")
     asked = await app.receive(place, "What shall I eat?")
@@ -498,15 +495,10 @@ async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App
 async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App, undone: bool) -> None:
     """It is answered and not kept; Undo brings it back before it is answered."""
     waiting = await app.receive(app.slack.place(), "I am allergic to peanuts")
-    done = await forget(
-        app.pool,
-        waiting.person,
-        None,
-        blank_texts=partial(blank_texts, person=waiting.person, update_notices=nothing),
-    )
-    assert done.undo is not None
+    undo = (await forget_everything(app, waiting)).undo
+    assert undo is not None
     if undone:
-        await undo_forget(app.pool, waiting.person, done.undo, restore_texts=restore_texts)
+        await undo_forget(app.pool, waiting.person, undo, restore_texts=restore_texts)
     app.script("Noted.")
     await drain(app, waiting)
     kept = "I am allergic to peanuts" if undone else ""
