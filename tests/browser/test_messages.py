@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import re
 from pathlib import Path
 
@@ -122,7 +123,10 @@ async def test_a_dot_stands_at_what_is_unread(show: Showcase, visit: Visit) -> N
 
 
 async def test_people_and_conversations_are_added(show: Showcase, visit: Visit) -> None:
-    """Small dialogs add a person, whom the page then is, and a conversation, which it opens."""
+    """Small dialogs add a person, whom the page then is, and a conversation, which it opens.
+
+    A second Enter adds no second one, and the dialog is closed before the conversation is loaded.
+    """
     ann = await visit(Playground(show.url), await person(show, "Ben"))
     await ann.page.get_by_role("button", name="Add a Person").click()
     dialog = ann.page.get_by_role("dialog", name="Add a Person")
@@ -136,10 +140,24 @@ async def test_people_and_conversations_are_added(show: Showcase, visit: Visit) 
     dialog = ann.page.get_by_role("dialog", name="Add a Conversation")
     await dialog.get_by_label("Kind").select_option("private")
     await dialog.get_by_label("Name").fill("secret garden")
-    await dialog.get_by_role("button", name="Add").click()
+    added, loaded = asyncio.Event(), asyncio.Event()
+
+    async def wait(event: asyncio.Event, route: Route) -> None:
+        await event.wait()
+        await route.continue_()
+
+    await ann.page.route("**/_playground/channels", functools.partial(wait, added))
+    await ann.page.route(re.compile(r"/channels/C\w+/messages"), functools.partial(wait, loaded))
+    await dialog.get_by_label("Name").press("Enter")
+    await dialog.get_by_label("Name").press("Enter")
+    added.set()
     await expect(ann.page.locator("#conversation h1")).to_have_text("secret-garden")
+    await expect(dialog).to_be_hidden()
+    loaded.set()
     await ann.say("first")
     await expect(ann.last).to_contain_text("first")
+    await expect(ann.page.get_by_role("button", name="secret-garden")).to_have_count(1)
+    await ann.page.unroute_all()
 
 
 async def test_an_answer_that_is_overtaken_takes_nothing_back(show: Showcase, visit: Visit) -> None:

@@ -10,14 +10,23 @@ import { t } from "./words.js";
 
 const CHOICES = { ja: ["ja-JP", "Asia/Tokyo"], en: ["en-US", "America/New_York"] };
 
+// `work` resolves to false when the form is to be corrected, else to what to do once the dialog has closed.
 export function form(title, rows, work, verb = t("add")) {
   const submit = make("button", { class: "primary" }, verb);
+  let working = false;
   const element = make("form", { novalidate: true, onsubmit: async (event) => {
     event.preventDefault();
+    if (working) return;
+    working = true;
     try {
-      if (await work()) shown.close();
+      const proceed = await work();
+      if (!proceed) return;
+      shown.close();
+      await proceed();
     } catch (error) {
       toast(error.message, "problem");
+    } finally {
+      working = false;
     }
   } }, make("div", { class: "dialog-body" }, rows), make("footer", { class: "dialog-foot" }, button({ class: "plain", onclick: () => shown.close() }, t("cancel")), submit));
   const shown = dialog({ title, body: element, className: "small" });
@@ -42,8 +51,7 @@ export function addPerson() {
     await Promise.all(general.map((entry) => post("channels/update", { channel: entry.id, add: [id] })));
     await loadDm(id);
     await loadWorkspace();
-    await bePerson(id);
-    return true;
+    return () => bePerson(id);
   });
 }
 
@@ -67,8 +75,7 @@ export function changePerson() {
   const guest = guestBox(is_restricted);
   form(t("changeMe"), [language.row, zone.row, guest.row], async () => {
     await changeMe({ locale: language.control.value, tz: zone.control.value, is_restricted: guest.box.checked });
-    await loadWorkspace();
-    return true;
+    return loadWorkspace;
   }, t("save"));
 }
 
@@ -95,7 +102,6 @@ export function addChannel() {
     const label = group ? [store.me, ...chosen].map((id) => people().find((person) => person.id === id).name.toLowerCase()).join("-") : text;
     const { id } = await post("channels", { kind: kind.control.value, name: label, members: [store.me, ...chosen], app: bot.checked });
     await loadWorkspace();
-    await goTo({ channel: id });
-    return true;
+    return () => goTo({ channel: id });
   });
 }

@@ -37,8 +37,7 @@ function addWorkspace() {
       return false;
     }
     const { team_id } = await post("workspaces", { name: text, like: same.checked ? store.workspace.team_id : null });
-    switchTo(team_id);
-    return true;
+    return () => switchTo(team_id);
   });
 }
 
