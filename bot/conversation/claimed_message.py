@@ -157,3 +157,12 @@ def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
         raise Edited("The person edited the message.")
     if row["status"] == "waiting" and row["interrupted"]:
         raise Stopped("The person pressed Stop.")
+
+
+def is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
+    """Return whether `row`, whose `attempts` is None after an erasure, lets the answer go on."""
+    try:
+        raise_if_changed(row if row["attempts"] is not None else None, claimed)
+    except Interrupted:
+        return False
+    return True

@@ -82,6 +82,12 @@ async def blank_texts(
         " FROM unnest(%(first)s::float8[], %(formed)s::float8[]) AS unformed (since, until))"
         " @> question_ts::numeric)"
     )
+    parameters = _of_period(person, period or Period())
+    waiting = []
+    if memories is None or period is not None:
+        # First: a turn that begins meanwhile is found by the next statement.
+        found = await connection.execute(f"{_NOT_BEGUN} AND {meant}", parameters)
+        waiting = [[row["channel_id"], row["ts"]] for row in await found.fetchall()]
     messages = {key for memory in memories or () for key in memory.source_messages}
     unformed = _until_formed(memories or ())
     found = await connection.execute(
@@ -90,7 +96,7 @@ async def blank_texts(
         f" WHERE team_id = %(team)s AND user_id = %(user)s AND {condition}"
         " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
         {
-            **_of_period(person, period or Period()),
+            **parameters,
             "channels": [channel for channel, _ in messages],
             "times": [ts for _, ts in messages],
             "keys": [memory.key for memory in memories or ()],
@@ -117,12 +123,6 @@ async def blank_texts(
         " AND (%s OR turn_id = ANY(%s::uuid[]))",
         (person.team_id, person.user_id, memories is None, [one["id"] for one in taken]),
     )
-    if memories is not None and period is None:
-        return taken
-    found = await connection.execute(
-        f"{_NOT_BEGUN} AND {meant}", _of_period(person, period or Period())
-    )
-    waiting = [[row["channel_id"], row["ts"]] for row in await found.fetchall()]
     return [*taken, {"id": None, "places": waiting}] if waiting else taken
 
 

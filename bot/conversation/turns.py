@@ -14,9 +14,8 @@ from bot.conversation.callbacks import AddNotice, RepeatNotice, ScheduleFormatio
 from bot.conversation.claimed_message import (
     STILL_OURS,
     ClaimedMessage,
-    Interrupted,
     finish,
-    raise_if_changed,
+    is_unchanged,
     superseded,
 )
 from bot.conversation.inbox import THREAD_SETTING
@@ -41,6 +40,7 @@ from memory import (
     Removed,
     count,
     credential_kinds,
+    execute_statement,
     first_memories,
     measured,
     redact,
@@ -217,7 +217,7 @@ class Turns:
             reply_ts=tuple(turn["reply_ts"]),
             since=turn["since"],
             age=turn["age"] or 0.0,
-            unchanged=_is_unchanged(row, claimed),
+            unchanged=is_unchanged(row, claimed),
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
             forgotten=forgotten,
@@ -258,19 +258,25 @@ class Turns:
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
         credential of the reply is stored, neither one that it repeats nor any other. No reply is
         stored if the person forgot the message before the turn began, or anything since: the reply
-        may repeat it.
+        may repeat it. The words of a message that was forgotten while its turn began are blanked.
         """
+        message = claimed.message
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
-        async with transaction(self.pool, _scope(claimed.message)) as connection:
+        async with transaction(self.pool, _scope(message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
             if turn_row.memory_state.is_first:
-                await note_informed(connection, claimed.message.person)
+                await note_informed(connection, message.person)
             ended = await connection.execute(
                 "UPDATE turns SET status = %s,"
+                " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
+                " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
-                " ended_at = now(), formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END,"
+                " ended_at = now(), formed_at = CASE WHEN forgotten.found OR words = ''"
+                " THEN now() ELSE formed_at END,"
                 f" tool_done = CASE WHEN NOT %s THEN {IN_NOTICE} END"
+                " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
+                " AND user_id = %s AND channel = %s AND ts = %s) AS found) AS forgotten"
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
                 " RETURNING audience, formed_at IS NULL AND withheld_at IS NULL AS unformed",
                 (
@@ -283,9 +289,8 @@ class Turns:
                     made.model if made else None,
                     made.milliseconds if made else None,
                     tools_shown,
-                    turn_row.id,
-                    claimed.message.team_id,
-                    claimed.message.user_id,
+                    *(message.team_id, message.user_id, message.channel_id, message.ts),
+                    *(turn_row.id, message.team_id, message.user_id),
                 ),
                 prepare=True,
             )
@@ -300,6 +305,18 @@ class Turns:
             if turn_row.reply_ts:
                 await self.repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
+
+
+async def has_begun(pool: Pool, message: Message) -> bool:
+    """Return whether an attempt began a reply to this message that nothing has ended yet."""
+    rows = await execute_statement(
+        pool,
+        "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
+        " AND status = 'answering'",
+        (message.team_id, message.channel_id, message.ts),
+        scope={THREAD_SETTING: message.thread},
+    )
+    return bool(rows)
 
 
 async def _read(
@@ -347,14 +364,6 @@ async def _read(
     )
     [row] = await found.fetchall()
     return row
-
-
-def _is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
-    try:
-        raise_if_changed(row if row["attempts"] is not None else None, claimed)
-    except Interrupted:
-        return False
-    return True
 
 
 def _context(row: DictRow, bot_user_id: str, *, off: bool) -> TurnContext:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import Outcome, TurnRow
 from bot.locale import say
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.turn import TurnDependencies
 from bot.slack.messages import plain, typed
-from memory import MemoryView, execute_statement
+from memory import MemoryView
 
 
 class FixedReplies:
@@ -40,18 +39,6 @@ class FixedReplies:
         """Reply that the answer takes longer; the answer will replace this message."""
         view, turn_row = await self._begin(claimed, form_words=True)
         await self._show(claimed, view, turn_row, key, {})
-
-    async def has_begun(self, claimed: ClaimedMessage) -> bool:
-        """Return whether an earlier attempt began a reply that nothing has ended yet."""
-        message = claimed.message
-        rows = await execute_statement(
-            self._dependencies.turns.pool,
-            "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
-            " AND status = 'answering'",
-            (message.team_id, message.channel_id, message.ts),
-            scope={THREAD_SETTING: message.thread},
-        )
-        return bool(rows)
 
     async def _begin(
         self, claimed: ClaimedMessage, *, form_words: bool

@@ -18,6 +18,7 @@ from langgraph.pregel import Pregel
 from bot.conversation.claimed_message import ClaimedMessage, Edited, Superseded, Withdrawn
 from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.conversation.refusal_throttle import claim_refusal
+from bot.conversation.turns import has_begun
 from bot.delivery.refusals import DeliveryFailed
 from bot.delivery.sessions import Sessions
 from bot.logs import fault, log_fields
@@ -203,7 +204,7 @@ class ThreadWorker:
         The sentence takes the place of a waiting message, or of another unfinished reply. None of
         the message's text is stored.
         """
-        if await self.fixed_replies.has_begun(claimed):
+        if await has_begun(self.pool, claimed.message):
             await self.fixed_replies.replace_answer(claimed, refusal, outcome="answered")
             return
         message = claimed.message
@@ -222,7 +223,7 @@ class ThreadWorker:
         """
         seconds = max(used_up.seconds, 60.0)
         told = not await claim_refusal(self.pool, claimed, used_up.sentence, seconds)
-        if told and not await self.fixed_replies.has_begun(claimed):
+        if told and not await has_begun(self.pool, claimed.message):
             await self._activate(claimed)
             await self.inbox.skip(claimed)
             return

@@ -10,7 +10,9 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from psycopg.rows import DictRow
 
+from bot.conversation import turns
 from bot.conversation.history import blank_texts, restore_texts
 from bot.conversation.refusal_throttle import claim_refusal
 from bot.locale import say
@@ -504,6 +506,28 @@ async def test_a_message_that_nobody_has_begun_is_forgotten_too(app: App, undone
     kept = "I am allergic to peanuts" if undone else ""
     assert (app.turn(waiting)["question"], app.turn(waiting)["words"]) == (kept, kept)
     assert len(app.formations(waiting.person)) == undone
+
+
+async def test_a_message_that_is_forgotten_while_its_turn_begins_is_not_kept(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The forgetting cannot see the turn, and the turn not the forgetting: its end decides."""
+    message = await app.receive(app.slack.place(), "I am allergic to peanuts")
+    insert = turns._insert
+
+    async def forgotten_meanwhile(*given: Any, **named: Any) -> DictRow:
+        row = await insert(*given, **named)
+        await forget_everything(app, message)
+        return row
+
+    monkeypatch.setattr(turns, "_insert", forgotten_meanwhile)
+    app.script("Noted.")
+    await drain(app, message)
+    turn = app.turn(message)
+    assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
+    assert turn["reply"] is None
+    assert turn["formed_at"] is not None
+    assert not app.formations(message.person)
 
 
 def test_words_are_tried_six_times_a_day_at_most() -> None:
