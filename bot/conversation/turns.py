@@ -80,6 +80,7 @@ _UNFORMED: LiteralString = (
     " ORDER BY question_ts DESC LIMIT 100"
 )
 
+_FORGOTTEN: LiteralString = "(forgotten.found AND withheld_at IS NULL)"
 _FORGOTTEN_SINCE: LiteralString = (
     "EXISTS (SELECT FROM forgotten f WHERE f.team_id = turns.team_id"
     " AND f.user_id = turns.user_id AND f.expires_at > now() AND f.id <> ALL(%s))"
@@ -268,11 +269,11 @@ class Turns:
                 await note_informed(connection, message.person)
             ended = await connection.execute(
                 "UPDATE turns SET status = %s,"
-                " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
-                " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
+                f" question = CASE WHEN {_FORGOTTEN} THEN '' ELSE question END,"
+                f" words = CASE WHEN {_FORGOTTEN} THEN '' ELSE words END,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
-                " ended_at = now(), formed_at = CASE WHEN forgotten.found OR words = ''"
+                f" ended_at = now(), formed_at = CASE WHEN {_FORGOTTEN} OR words = ''"
                 " THEN now() ELSE formed_at END,"
                 f" tool_done = CASE WHEN NOT %s THEN {IN_NOTICE} END"
                 " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
@@ -286,8 +287,7 @@ class Turns:
                     list(recalled),
                     removal_proposed,
                     note,
-                    made.model if made else None,
-                    made.milliseconds if made else None,
+                    *((made.model, made.milliseconds) if made else (None, None)),
                     tools_shown,
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
                     *(turn_row.id, message.team_id, message.user_id),
