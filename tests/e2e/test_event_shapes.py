@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
@@ -37,8 +38,8 @@ def envelope(world: World, name: str, number: int, user: str, channel: str) -> J
 
 
 def logged(log: str) -> list[str]:
-    """Return the lines that report an exception."""
-    return [line for line in log.splitlines() if " error " in line or "Error at" in line]
+    """Return the lines of the level error, and those that name an exception."""
+    return [line for line in log.splitlines() if re.match(r"\S+ error |.*Error at", line)]
 
 
 @pytest.mark.failed_calls("*", because="The shapes name messages that do not exist or are deleted.")
