@@ -33,7 +33,7 @@ def test_a_worker_that_was_suspended_stops_when_it_resumes(own_world: World) -> 
         other = App(world.slack, world.app.conninfo, "socket", world.app.log.parent / "other")
         other.start()
         try:
-            reply = world.reply(said)
+            reply = world.reply(said, seconds=90)
             written = sum(len(world.calls(method)) for method in _WRITES)
             os.kill(pid, signal.SIGCONT)
             world.until(
