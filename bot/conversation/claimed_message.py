@@ -160,7 +160,7 @@ def raise_if_changed(row: DictRow | None, claimed: ClaimedMessage) -> None:
 
 
 def is_unchanged(row: DictRow, claimed: ClaimedMessage) -> bool:
-    """Return whether `row`, whose `attempts` is None after an erasure, lets the answer go on."""
+    """Return whether the answer may go on; the `attempts` of an erased message are None."""
     try:
         raise_if_changed(row if row["attempts"] is not None else None, claimed)
     except Interrupted:
