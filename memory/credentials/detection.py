@@ -107,7 +107,7 @@ _FOLD: dict[int, int | str] = {
 }
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _IN_WORD = re.compile(r"(?<=[A-Za-z0-9])[A-Za-z0-9]")
-_LINE = re.compile(r"[^\r\n]+")
+_LINE = re.compile(r"[^\r\n]{7,}")  # a line with the shortest format, ://a:b@, or a longer one
 _REST = re.compile(r"[A-Za-z0-9_+/=~-]*(?:\.[A-Za-z0-9_+/=~-]+)*")
 _KEY_END = re.compile(r"-----END[A-Z0-9 ]{0,40}-----")
 _KEY_BODY = re.compile(
