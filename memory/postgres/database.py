@@ -28,6 +28,9 @@ from memory.postgres.rotation import Conninfo, connection_class
 OnChange: TypeAlias = Callable[[AsyncConnection[DictRow], Person, bool], Awaitable[None]]
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
+# Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
+# within one keeps its locks no longer than that.
+IDLE_SECONDS = 15
 
 # Connect to a server that accepts writes, detect a lost peer within seconds, and wait for one that
 # is resuming from a pause.
@@ -142,7 +145,10 @@ def is_unavailable(error: BaseException | None) -> bool:
     """Return whether an error is temporary: PostgreSQL is unreachable, full, read-only or busy."""
     if isinstance(error, psycopg.OperationalError):
         return not (error.sqlstate or "").startswith(_LASTING)
-    return isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+    return isinstance(
+        error,
+        (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout),
+    )
 
 
 @contextmanager
@@ -227,12 +233,17 @@ async def _begin_transaction(
 def begin(*scope: tuple[str, str]) -> bytes:
     """Return one message that begins a transaction and sets the application's role and `scope`.
 
-    Role and settings end with the transaction. A message without parameters may contain several
+    It also limits how long the transaction may be idle, to `IDLE_SECONDS`. Role and settings end
+    with the transaction. A message without parameters may contain several
     statements, so this takes one round trip.
     """
     settings = [
         sql.SQL("set_config({}, {}, true)").format(name, value)
-        for name, value in (("role", APP_ROLE), *scope)
+        for name, value in (
+            ("role", APP_ROLE),
+            ("idle_in_transaction_session_timeout", f"{IDLE_SECONDS}s"),
+            *scope,
+        )
     ]
     return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
 
@@ -253,7 +264,8 @@ async def transaction(
     Before and after it the connection has neither. `wait` limits, in seconds, the time from the
     wait for a connection to the end of the commit. Raises `psycopg_pool.PoolTimeout` if no
     connection is free in time, `DatabaseReadOnly`, `OutcomeUnknown`, and
-    `psycopg.OperationalError` if PostgreSQL cannot be reached.
+    `psycopg.OperationalError` if PostgreSQL cannot be reached, or has ended the transaction because
+    nothing was sent for `IDLE_SECONDS`.
     """
     wait = _patience.get() if wait is None else wait
     async with _begin_transaction(pool, scope or {}, wait) as connection:
@@ -265,6 +277,8 @@ async def transaction(
                 await connection.rollback()
             if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 raise DatabaseReadOnly("PostgreSQL currently accepts no writes.") from error
+            if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+                raise psycopg.OperationalError("The transaction was idle for too long.") from error
             raise
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -23,6 +25,10 @@ from memory.postgres.database import DatabaseReadOnly
 from tests.conftest import owner_rows
 from tests.frozen import frozen
 
+_IDLE = (
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE datname = current_database() AND state = 'idle in transaction'"
+)
 INSERT = (
     "INSERT INTO conversations VALUES ('T1', %s, 'public', false)"
     " ON CONFLICT (team_id, channel_id) DO UPDATE SET looked_up_at = now()"
@@ -118,6 +124,51 @@ async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> No
         await write(pool, "C2")
 
 
+_SUSPENDED = """
+import asyncio, os, signal, sys
+from memory import create_pool, transaction
+from memory.postgres import database
+
+database.IDLE_SECONDS = 1
+
+async def main():
+    async with create_pool(sys.argv[1], min_size=1, max_size=1) as pool:
+        try:
+            async with transaction(pool) as connection:
+                await connection.execute(sys.argv[2], ("C1",))
+                os.kill(os.getpid(), signal.SIGSTOP)
+                await connection.execute(sys.argv[2], ("C2",))
+        except Exception as error:
+            print(type(error).__name__, error)
+        async with transaction(pool) as connection:
+            await connection.execute(sys.argv[2], ("C3",))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_suspended_process_does_not_keep_its_locks(database: str) -> None:
+    """PostgreSQL ends the transaction of a process that was suspended in the middle of it."""
+    suspended = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _SUSPENDED, database, INSERT), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(30):
+            while not owner_rows(database, _IDLE):
+                await asyncio.sleep(0.05)
+            async with opened(database) as pool:
+                await write(pool, "C1")
+        suspended.send_signal(signal.SIGCONT)
+        said, _ = await asyncio.wait_for(suspended.communicate(), 60)
+        assert said.decode() == "OperationalError The transaction was idle for too long.\n"
+        assert suspended.returncode == 0
+        assert [written(database, name) for name in ("C1", "C2", "C3")] == [True, False, True]
+    finally:
+        if suspended.returncode is None:
+            suspended.kill()
+            await suspended.wait()
+
+
 async def test_only_the_outcome_of_a_write_is_unknown(database: str) -> None:
     """A connection lost during a single statement: only a write may have happened."""
     owner_rows(
@@ -181,7 +232,12 @@ async def _write_on(pool: Pool) -> None:
 def test_what_passes_by_itself_is_known() -> None:
     """Away, full and read-only pass; a mistake of ours does not."""
     errors = psycopg.errors
-    for passing in (errors.DiskFull, errors.ReadOnlySqlTransaction, errors.AdminShutdown):
+    for passing in (
+        errors.DiskFull,
+        errors.ReadOnlySqlTransaction,
+        errors.AdminShutdown,
+        errors.IdleInTransactionSessionTimeout,
+    ):
         assert is_unavailable(passing())
     assert is_unavailable(DatabaseReadOnly())
     for lasting in (
