@@ -25,10 +25,6 @@ from memory.postgres.database import DatabaseReadOnly
 from tests.conftest import owner_rows
 from tests.frozen import frozen
 
-_IDLE = (
-    "SELECT pid FROM pg_stat_activity"
-    " WHERE datname = current_database() AND state = 'idle in transaction'"
-)
 INSERT = (
     "INSERT INTO conversations VALUES ('T1', %s, 'public', false)"
     " ON CONFLICT (team_id, channel_id) DO UPDATE SET looked_up_at = now()"
@@ -136,6 +132,7 @@ async def main():
         try:
             async with transaction(pool) as connection:
                 await connection.execute(sys.argv[2], ("C1",))
+                print("suspended", flush=True)
                 os.kill(os.getpid(), signal.SIGSTOP)
                 await connection.execute(sys.argv[2], ("C2",))
         except Exception as error:
@@ -154,8 +151,8 @@ async def test_a_suspended_process_does_not_keep_its_locks(database: str) -> Non
     )
     try:
         async with asyncio.timeout(30):
-            while not owner_rows(database, _IDLE):
-                await asyncio.sleep(0.05)
+            assert suspended.stdout is not None
+            assert await suspended.stdout.readline() == b"suspended\n"
             async with opened(database) as pool:
                 await write(pool, "C1")
         suspended.send_signal(signal.SIGCONT)
