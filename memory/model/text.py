@@ -52,6 +52,8 @@ def letters(text: str) -> str:
 
     Texts that differ only in case, width, white space, punctuation or symbols give the same result.
     """
+    if text.isascii():
+        return "".join(filter(str.isalnum, text.lower()))
     return "".join(folded for folded, _, _ in lettered(text))
 
 

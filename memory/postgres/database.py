@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import select
@@ -29,8 +30,9 @@ OnChange: TypeAlias = Callable[[AsyncConnection[DictRow], Person, bool], Awaitab
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
 # Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
-# within one keeps its locks no longer than that.
+# within one keeps its locks no longer than that. A transaction with a higher limit may need it.
 IDLE_SECONDS = 15
+_IDLE_SETTING = "idle_in_transaction_session_timeout"
 
 # Connect to a server that accepts writes, detect a lost peer within seconds, and wait for one that
 # is resuming from a pause.
@@ -210,13 +212,14 @@ async def _begin_transaction(
     """Yield a connection in a transaction with the settings of `scope`; `wait` limits it."""
     loop = asyncio.get_running_loop()
     end = None if wait is None else loop.time() + wait
+    settings = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s", **scope}
     # A restart of PostgreSQL leaves dead connections in the pool, which the first BEGIN detects.
     for spare in range(pool.max_size, -1, -1):
         connection = await pool.getconn(None if end is None else max(end - loop.time(), 0.0))
         alarm = None if end is None else _Deadline(connection, end)
         try:
             try:
-                await connection.execute(begin(*scope.items()))
+                await connection.execute(begin(*settings.items()))
             except psycopg.OperationalError:
                 if spare and (end is None or loop.time() < end):
                     continue
@@ -233,17 +236,12 @@ async def _begin_transaction(
 def begin(*scope: tuple[str, str]) -> bytes:
     """Return one message that begins a transaction and sets the application's role and `scope`.
 
-    It also limits how long the transaction may be idle, to `IDLE_SECONDS`. Role and settings end
-    with the transaction. A message without parameters may contain several
+    Role and settings end with the transaction. A message without parameters may contain several
     statements, so this takes one round trip.
     """
     settings = [
         sql.SQL("set_config({}, {}, true)").format(name, value)
-        for name, value in (
-            ("role", APP_ROLE),
-            ("idle_in_transaction_session_timeout", f"{IDLE_SECONDS}s"),
-            *scope,
-        )
+        for name, value in (("role", APP_ROLE), *scope)
     ]
     return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)).as_bytes(None)
 
@@ -265,7 +263,7 @@ async def transaction(
     wait for a connection to the end of the commit. Raises `psycopg_pool.PoolTimeout` if no
     connection is free in time, `DatabaseReadOnly`, `OutcomeUnknown`, and
     `psycopg.OperationalError` if PostgreSQL cannot be reached, or has ended the transaction because
-    nothing was sent for `IDLE_SECONDS`.
+    nothing was sent for `IDLE_SECONDS`, or for `wait` where that is longer.
     """
     wait = _patience.get() if wait is None else wait
     async with _begin_transaction(pool, scope or {}, wait) as connection:

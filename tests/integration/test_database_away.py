@@ -21,6 +21,7 @@ from memory import (
     transaction,
     transaction_timeout,
 )
+from memory.postgres import database as database_module
 from memory.postgres.database import DatabaseReadOnly
 from tests.conftest import owner_rows
 from tests.frozen import frozen
@@ -142,6 +143,19 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+async def test_a_transaction_may_be_idle_for_as_long_as_it_may_take(
+    module_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with a limit of its own may compute for that long between two statements."""
+    monkeypatch.setattr(database_module, "IDLE_SECONDS", 7)
+    shown = "SELECT current_setting('idle_in_transaction_session_timeout') AS limit"
+    async with opened(module_database) as pool:
+        for wait, limit in ((None, "7s"), (2.0, "7s"), (60.0, "1min")):
+            async with transaction(pool, wait=wait) as connection:
+                found = await connection.execute(shown)
+                assert await found.fetchall() == [{"limit": limit}]
 
 
 async def test_a_suspended_process_does_not_keep_its_locks(database: str) -> None:

@@ -478,6 +478,5 @@ async def test_role_and_person_are_set_in_one_message(filled: str) -> None:
     """A transaction's beginning is one message: BEGIN, the role and the person."""
     assert begin(("kioku.person", "T1.U1")) == (
         b"BEGIN; SELECT set_config('role', 'kioku_app', true),"
-        b" set_config('idle_in_transaction_session_timeout', '15s', true),"
         b" set_config('kioku.person', 'T1.U1', true)"
     )

@@ -21,7 +21,7 @@ from memory.formation.evidence import (
     whole_message,
 )
 from memory.model.namespace import DM, Person
-from memory.model.text import letters
+from memory.model.text import lettered, letters
 from memory.store.memories import Memory
 from memory.store.words import SubjectTerms
 
@@ -195,6 +195,12 @@ def test_the_newest_message_counts_and_neighbours_give_context() -> None:
 def test_letters_are_the_same_in_every_form(one: str, other: str) -> None:
     """Width, case, composition, spaces and punctuation make no difference."""
     assert letters(one) == letters(other) != ""
+
+
+def test_letters_of_ascii_are_found_as_those_of_any_text() -> None:
+    """The way without graphemes gives the same."""
+    everything = "".join(map(chr, range(128)))
+    assert letters(everything) == "".join(kept for kept, _, _ in lettered(everything))
 
 
 @pytest.mark.parametrize(
