@@ -81,8 +81,12 @@ TABLES: tuple[LiteralString, ...] = (
     "sent_files",
     "person_requests",
 )
-# Slack delivers an event again for some minutes: what was answered is not to be answered again.
-_DELIVERED_AGAIN: LiteralString = "15 minutes"
+# Events that are deleted at once. Slack delivers an event again for some minutes, and messages of an
+# outage are read again while any are listed: what was answered is not to be answered again.
+_NOT_DELIVERED_AGAIN: LiteralString = (
+    "received_at < now() - interval '15 minutes'"
+    " AND NOT EXISTS (SELECT FROM catching_up WHERE team_id = %(team)s)"
+)
 
 
 async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
@@ -192,7 +196,7 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
         values,
     )
     conditions = dict.fromkeys(TABLES, _OF_PERSON)
-    conditions["inbox_events"] += f" AND received_at < now() - interval '{_DELIVERED_AGAIN}'"
+    conditions["inbox_events"] += f" AND {_NOT_DELIVERED_AGAIN}"
     counts |= await delete_each(connection, conditions, values)
     counts["inbox_events"] += blanked.rowcount
     await connection.execute("SELECT forget_author_of_events()")

@@ -155,6 +155,26 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(ap
     assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", message.ts) == []
 
 
+async def test_ids_stay_for_a_day_while_missed_messages_are_read(app: App) -> None:
+    """What was answered before the erasing is not read again from Slack and answered twice."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    app.rows("UPDATE inbox_events SET received_at = now() - interval '1 hour' RETURNING 1")
+    app.rows(
+        "INSERT INTO catching_up (team_id, channel_id, kind, oldest, rank)"
+        " VALUES (%s, 'C1', 'conversation', '1.0', 1) RETURNING 1",
+        message.team_id,
+    )
+    await erase_person(app.pool, message.person)
+    passed = "UPDATE inbox_events SET finished_at = finished_at - interval '23 hours' RETURNING 1"
+    app.rows(passed)
+    app.rows("SELECT * FROM clear_away(1000)")
+    assert not await app.wiring.inbox.store(message, late=True)
+    app.rows(passed)
+    app.rows("SELECT * FROM clear_away(1000)")
+    assert app.rows("SELECT 1 FROM inbox_events WHERE ts = %s", message.ts) == []
+
+
 async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     """The file with everything is deleted; messages stay unless their deletion was requested."""
     place = app.slack.place()

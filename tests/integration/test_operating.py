@@ -172,3 +172,15 @@ async def test_what_is_old_goes(
     assert bobs == (["fresh"] if installation == 30 else ["fresh", "old"])
     told = owner_rows(database, "SELECT before, after FROM memory_changes WHERE user_id = 'U1'")
     assert ("old" in str(told)) == ("old" in kept)
+
+
+async def test_retention_covers_people_of_whom_only_changes_are_left(
+    pool: Pool, database: str, embedder: Embedder
+) -> None:
+    """The content of a memory that was removed goes in time, though no memory and turn is left."""
+    await remember(pool, embedder, ANN, "undone")
+    owner_rows(database, "DELETE FROM store")
+    for days, left in ((29, 1), (31, 0)):
+        owner_rows(database, f"UPDATE memory_changes SET at = now() - interval '{days} days'")
+        await end_what_is_old(pool, 30)
+        assert len(owner_rows(database, "SELECT id FROM memory_changes")) == left
