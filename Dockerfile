@@ -37,7 +37,7 @@ ENV PATH=/opt/kioku/bin:$PATH \
 WORKDIR /opt/kioku
 USER 10001:10001
 EXPOSE 3000
-# Docker's own default, but `kioku` relies on it: it finishes what it has begun, 25 seconds at most.
+# Docker's own default, but `kioku` relies on it: replies in progress get 25 seconds to end.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["/opt/kioku/bin/python", "-I", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 3000), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]

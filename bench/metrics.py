@@ -84,7 +84,7 @@ MEANINGS = (
     Meaning(
         pattern=rf"first_(?:text|sign)_ms{_CROWD}{_P}",
         shown="`first_text_ms[_N]_p50`, `first_sign_ms[_N]_p50`, `_p95`",
-        says="Milliseconds until the first words, and until the status line, stand in Slack; a peer"
+        says="Milliseconds until the first words, and until the status line, are in Slack; a peer"
         " shows nothing before its reply is there.",
     ),
     Meaning(
@@ -158,7 +158,7 @@ MEANINGS = (
     Meaning(
         pattern=rf"{_PEER}formation_ms_(?:p50|p95)",
         shown="`[SYSTEM_]formation_ms_p50`, `_p95`",
-        says="Milliseconds of remembering: for Kioku from the moment the reply stands until the"
+        says="Milliseconds of remembering: for Kioku from the moment the reply is stored until the"
         " memory is stored, less the configured delay; for a peer from the reply's text to its"
         " return.",
     ),

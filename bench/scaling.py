@@ -18,8 +18,14 @@ Metrics: TypeAlias = Mapping[str, float]
 PAGE = ROOT / "docs" / "scaling.md"
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
 COSTS = {
-    ROOT / "docs" / "costs.md": ("Model", "messages", "people", "Prices of"),
-    ROOT / "docs" / "costs.ja.md": ("モデル", "件", "人", "価格の時点："),
+    ROOT / "docs" / "costs.md": (
+        *("Model: USD", "{:,} messages", "{:,} people"),
+        "Prices of {}; `prompt_tokens_per_message` {}",
+    ),
+    ROOT / "docs" / "costs.ja.md": (
+        *("モデル（米ドル）", "{:,}件", "{:,}人"),
+        "価格の時点：{}、`prompt_tokens_per_message`：{}",
+    ),
 }
 PRICES = ROOT / "bot" / "prices.toml"
 START, END = "<!-- worked table -->", "<!-- end -->"
@@ -197,9 +203,8 @@ def costs(metrics: Metrics, words: tuple[str, str, str, str]) -> str:
         )
         for name, price in prices["models"].items()
     ]
-    head = (f"{model}: USD", f"1,000 {messages}", *(f"{n:,} {people}" for n in CAPACITY_PEOPLE))
-    measured = f"`prompt_tokens_per_message` {number(sent)}"
-    return f"{table(head, rows)}\n\n{as_of} {prices['as_of']}; {measured}"
+    head = (model, messages.format(1_000), *(people.format(n) for n in CAPACITY_PEOPLE))
+    return f"{table(head, rows)}\n\n{as_of.format(prices['as_of'], number(sent))}"
 
 
 def page(text: str, written: str) -> str:

@@ -280,7 +280,7 @@ class Interactions:
         return complaints
 
     async def close(self, user: User, view: View) -> Delivery | None:
-        """Close a modal; the app hears of it if the view asked for that."""
+        """Close a modal; the app is notified if the view asked for that."""
         self._views.close(view)
         if not view.body.get("notify_on_close"):
             return None

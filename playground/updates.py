@@ -19,7 +19,7 @@ class Updates:
         self._listeners: dict[asyncio.Queue[Json], str] = {}
 
     def of(self, team: str) -> Self:
-        """The same listeners, of which only those of one workspace hear what is published here."""
+        """The same listeners; only those of one workspace receive what is published here."""
         part = copy.copy(self)
         part._team = team
         return part

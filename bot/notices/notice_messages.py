@@ -179,7 +179,7 @@ class NoticeMessages:
                 raise UpdatesRefused from error
             if not error_code(error):
                 raise
-            log.info("a notice could not stand below its reply: %s", error_code(error))
+            log.info("a notice could not be put below its reply: %s", error_code(error))
             return False
         return True
 

@@ -73,7 +73,7 @@ _COMMANDS = {
         "improve_command:improve",
         "let the memory model propose better prompts from shared feedback, for an admin to approve",
     ),
-    "policy": ("", "say who may use Kioku in one workspace, where, and with what"),
+    "policy": ("", "show or change who can use Kioku in a workspace, where, and with what"),
 }
 _FAILED = {
     "list": (
@@ -84,11 +84,14 @@ _FAILED = {
     "drop": ("operations:drop_failed", "delete failed jobs"),
 }
 _POLICY = {
-    "show": ("policy_command:show", "print what applies, and what is only this workspace's"),
-    "set": ("policy_command:choose", "choose for this workspace; what is not named stays"),
+    "show": (
+        "policy_command:show",
+        "show the policy in effect, and which values are set for this workspace",
+    ),
+    "set": ("policy_command:choose", "set options for this workspace; other options are unchanged"),
     "clear": (
         "policy_command:clear",
-        "choose nothing: what the settings say applies again",
+        "remove this workspace's policy, so that the settings apply",
     ),
 }
 # The others end by themselves and say what they did; only what went wrong is logged besides.
@@ -110,11 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands["doctor"])
     for name in ("usage", "audit"):
         commands[name].add_argument(
-            "--days", type=_days, default=7, help="how many days, from 1 to 60 (7 unless set)"
+            "--days", type=_days, default=7, help="how many days, from 1 to 60"
         )
     failed = _add(_verbs(commands["failed"]), _FAILED)
     for verb in ("retry", "drop"):
-        failed[verb].add_argument("ids", nargs="*", type=int, metavar="ID", help="from the list")
+        failed[verb].add_argument(
+            "ids", nargs="*", type=int, metavar="ID", help="ids printed by `kioku failed list`"
+        )
         failed[verb].add_argument(
             "--all", dest="every", action="store_true", help="every failed job"
         )
@@ -156,20 +161,20 @@ def _add_data(commands: Mapping[str, argparse.ArgumentParser]) -> None:
     export, erase, purge = (commands[name] for name in ("export", "erase", "purge"))
     export.add_argument("--out", type=Path, metavar="FILE", help="a new file; else it is printed")
     for command in (erase, purge):
-        command.add_argument("--yes", action="store_true", help="without typing the id again")
+        command.add_argument("--yes", action="store_true", help="do not ask for the id again")
     for command in (export, erase, purge):
         command.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
     for command in (export, erase):
         command.add_argument("--user", required=True, metavar="U…", help="the person's id")
     commands["reembed"].add_argument(
-        "--again", action="store_true", help="also what is of this model already"
+        "--again", action="store_true", help="include memories already embedded with this model"
     )
 
 
 def _add_backup(commands: Mapping[str, argparse.ArgumentParser]) -> None:
     backup, restore = commands["backup"], commands["restore"]
-    backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help="of the backup")
-    restore.add_argument("file", type=Path, metavar="FILE", help="that `kioku backup` wrote")
+    backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the file to write")
+    restore.add_argument("file", type=Path, metavar="FILE", help="a file written by `kioku backup`")
     listed = "a list of what exists, without texts"
     backup.add_argument("--ids", type=Path, metavar="FILE", help=f"write {listed}")
     chosen = restore.add_mutually_exclusive_group()
@@ -185,11 +190,13 @@ def _add_policy(verbs: Mapping[str, argparse.ArgumentParser]) -> None:
     for verb in verbs.values():
         verb.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
     chosen = verbs["set"]
-    chosen.add_argument("--channels", metavar="C…,C…", help="or `all`, or `default`")
-    chosen.add_argument("--people", metavar="U…,U…", help="or `all`, or `default`")
-    chosen.add_argument("--guests", choices=("on", "off", "default"))
-    chosen.add_argument("--web-search", choices=("on", "off", "default"))
-    chosen.add_argument("--retention-days", metavar="DAYS", help="or `default`")
+    more = "or `all`; or `default` (the setting)"
+    switch = ("on", "off", "default")
+    chosen.add_argument("--channels", metavar="C…,C…", help=f"ids, separated by commas; {more}")
+    chosen.add_argument("--people", metavar="U…,U…", help=f"ids, separated by commas; {more}")
+    chosen.add_argument("--guests", choices=switch, help="whether guests are answered")
+    chosen.add_argument("--web-search", choices=switch, help="whether the model may search the web")
+    chosen.add_argument("--retention-days", metavar="DAYS", help="a number of days, or `default`")
 
 
 def _add_feedback(feedback: argparse.ArgumentParser) -> None:
@@ -212,7 +219,7 @@ def _add_improve(improve: argparse.ArgumentParser) -> None:
     improve.add_argument(
         "--only", choices=("style", "formation"), help="the style of answers, or how memories form"
     )
-    improve.add_argument("--yes", action="store_true", help="begin without typing the id")
+    improve.add_argument("--yes", action="store_true", help="do not ask for the id to be typed")
     instead = improve.add_mutually_exclusive_group()
     instead.add_argument("--list", dest="listed", action="store_true", help="print the changelog")
     instead.add_argument(

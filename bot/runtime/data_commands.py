@@ -29,7 +29,7 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
     async def read(pool: Pool) -> dict[str, Any]:
         document = await export_person(pool, person, settings)
         if not any(document[name] for name in EXPORTED):
-            raise StartError(f"Nothing is stored of {user} in {team}: check both ids.")
+            raise StartError(f"Nothing is stored about {user} in {team}: check both ids.")
         count = len(document["memories"]) + len(document["conversation"])
         await _record(pool, "export", person, count)
         return document
@@ -65,7 +65,7 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     for line in _also(erased):
         tell(line)
     if any(erased.left.values()):
-        raise StartError("Something came in meanwhile: run the command again.")
+        raise StartError("New data was stored during the erasure: run the command again.")
 
 
 def _also(erased: PersonErased) -> list[str]:
@@ -77,10 +77,13 @@ def _also(erased: PersonErased) -> list[str]:
         "Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data)."
     )
     lines.append(
-        f"Stays: {erased.never_formed_messages} place(s) of messages never to be learned from"
-        " again,"
+        f"Kept: {erased.never_formed_messages} message reference(s) (channel and time), so that no"
+        " memory is formed from these messages again."
     )
-    lines.append(f"{erased.operator_actions + 1} line(s) of operator_actions, with this one.")
+    lines.append(
+        f"Kept: {erased.operator_actions + 1} entries of the audit log (`kioku audit`), including"
+        " this command."
+    )
     if erased.named_in_policy:
         lines.append("The id is in the workspace's policy: `kioku policy` changes that.")
     return lines

@@ -130,7 +130,7 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> Playground:
             line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
     if not line:
         raise StartError(
-            f"The playground did not start, as {log} says: mend what it names, or set"
+            f"The playground did not start: see {log} and fix the cause, or set"
             " KIOKU_DATA_DIR to another folder."
         )
     told = json.loads(line)

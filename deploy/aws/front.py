@@ -158,8 +158,8 @@ def _slack(body: bytes, headers: dict[str, str]) -> Response:
         return _text(200, "")
     if sent.get("type") == "event_callback":
         # Slack delivers it again.
-        return _text(503, "The event could not be handed over.\n")
-    # A command, a click or a form is delivered once: nothing was done, and the person hears so.
+        return _text(503, "The event could not be stored.\n")
+    # A command, a click or a form is delivered once: nothing was done, and the person is told.
     return _nothing_done(sent, view_id)
 
 
@@ -235,7 +235,7 @@ def _hand_over(envelope: Mapping[str, Any]) -> bool:
             Payload=json.dumps(envelope).encode(),
         )
     except (BotoCoreError, ClientError) as error:
-        log.warning("an event was not handed over: %s", type(error).__name__)
+        log.warning("an event was not sent to the queue: %s", type(error).__name__)
         return False
     return True
 

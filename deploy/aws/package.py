@@ -75,7 +75,7 @@ def only(lock: str, names: Sequence[str]) -> str:
     entries = re.findall(r"^(?:[a-z0-9].*\\\n)(?:    --hash=.*\n)+", lock, re.MULTILINE)
     found = [entry for entry in entries if entry.partition("==")[0] in names]
     if len(found) != len(names):
-        raise ValueError("requirements.lock lacks a package of the front: make it anew.")
+        raise ValueError("requirements.lock lacks a package of the front: write it again.")
     return "".join(found)
 
 

@@ -72,7 +72,7 @@ _NAMED: tuple[tuple[CredentialKind, re.Pattern[str]], ...] = (
         re.compile(
             r"(?:\bPIN(?: code| number)?\s{0,3}(?: is|[:=])|暗証番号\s?(?:は|[:：=])"
             r"|(?i:\b(?:door code|one-time (?:code|password)|OTP|verification code)"
-            r"\s{0,3}(?: is|[:=]))"
+            r"\s{0,3}(?: is|[:=]))"  # words: literal
             r"|(?:認証コード|ワンタイム(?:コード|パスワード))\s?(?:は|[:：=]))"
             r"\s{0,3}([0-9]{4,8})(?![0-9A-Za-z/.,:-]?[0-9])"
         ),

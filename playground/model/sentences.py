@@ -69,7 +69,7 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("special", 80, r"(?P<of>[^はが]+)は<x>が好き<be>|for (?P<of2>[\w ]+), I like (?P<x2>.+)", "ラーメンは味噌ラーメンが好き | For ramen, I like miso ramen"),
     ("gone", 20, r"I (?:(?:no longer|do not)(?= .+ any ?more) like|no longer like|stopped liking|am (?:sick|tired) of) <x>(?: any ?more)?", "I no longer like pasta | I don't like pasta anymore | I'm sick of pasta"),
     ("gone", 20, r"<x>(?:[はがを]嫌いになりました|には?飽きました|はもう好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "パスタは嫌いになりました | パスタには飽きました | パスタはもう好きではありません"),
-    ("dislike", 20, r"I <adv>(?:dislike|do not (?:really )?(?:like|enjoy)|(?P<much>hate|cannot stand)) <x><too>", "I don't like natto | I hate natto"),
+    ("dislike", 20, r"I <adv>(?:dislike|do not (?:really )?(?:like|enjoy)|(?P<much>hate|cannot stand)) <x><too>", "I don't like natto | I hate natto"),  # words: literal
     ("dislike", 20, r"<x>[がはも]<とても>(?:(?P<much>大?嫌い)<be>|苦手<be>|好き(?:では|じゃ)(?:ありません|ない(?:です)?))", "納豆は苦手です | 納豆が嫌いです | 納豆は好きではありません"),
     ("interest", 75, r"I am <adv>(?:interested in|curious about|(?P<more>learning|studying)) <x><too>|(?P<x2>.+?)の(?:基本的な)?(?P<more2>知識)を(?:徐々に)?深めていきたい(?:と思っています|です)", "I'm interested in AWS | I'm learning Rust | I'm learning Japanese | AWSの知識を深めていきたいです"),
     ("interest", 75, r"(?:新しく気になる技術として、)?<x>(?P<more>を活用した取り組み)?(?:にも?<とても>興味(?:があります|がある|を持つようになりました)|を(?P<more2>勉強|学習)して(?:います|いる))", "AWSに興味があります | Rustを勉強しています"),

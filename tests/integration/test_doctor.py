@@ -113,7 +113,7 @@ def test_a_healthy_installation_has_nothing_to_mend(doctor: Doctor, tmp_path: Pa
         *("Database", "pgvector", "Migration", "Roles", "Work", "Policy", "Embedding"),
         *("Model gpt-6-luna", f"Model {SPACE.model}", "Remembering"),
     ]
-    assert "Events: come by Socket Mode." in done.out
+    assert "Events: Socket Mode works." in done.out
     kept = "Memories are kept until people delete them, conversations for 30 days."
     assert kept in done.out
     assert (
@@ -168,7 +168,7 @@ def test_it_goes_on_after_each_failure(tmp_path: Path) -> None:
             "Settings: There is no setting KIOKU_REPLYMODEL: did you mean KIOKU_REPLY_MODEL?",
             "Settings: PORT has a value that cannot be used: write a port number from 0 to 65535.",
             "Bot token: Slack does not answer at http://127.0.0.1:1/api/: check the network,",
-            "Events: there is no way in: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SEC",
+            "Events: Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_S",
             "Database: kioku at 127.0.0.1:1 does not answer: start PostgreSQL there, or correct",
             "Model: no answer from http://127.0.0.1:1/v1/: check the network and OPENAI_BASE_URL.",
         ],
@@ -212,14 +212,14 @@ BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
     (
         {"SLACK_BOT_TOKEN": "xapp-playground", "SLACK_APP_TOKEN": "xoxb-playground"},
         {
-            "Bot token": "SLACK_BOT_TOKEN holds an app-level token, it has to begin with xoxb-:",
-            "Events": "SLACK_APP_TOKEN holds a bot token, it has to begin with xapp-: copy it from",
+            "Bot token": "SLACK_BOT_TOKEN contains an app-level token, but must begin with xoxb-:",
+            "Events": "SLACK_APP_TOKEN contains a bot token, but must begin with xapp-: copy it from",
         },
     ),
     (
         {"SLACK_APP_TOKEN": "", "OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""},
         {
-            "Events": "there is no way in: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_S",
+            "Events": "Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SL",
             "Model": "none is set: `kioku up` answers with the stand-in",
         },
     ),

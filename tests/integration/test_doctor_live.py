@@ -49,7 +49,7 @@ SAID = {
     " message for “Kioku's doctor: only you see this, below a message without replies.”.",
     "chat.postEphemeral in a thread with a reply": "OK Slack took it; look in the thread for"
     " “Kioku's doctor: only you see this, in a thread.”.",
-    "Cleaning up": "OK 2 messages deleted; the ephemeral ones go with a reload.",
+    "Cleaning up": "OK 2 messages deleted; reload Slack to remove the ephemeral ones.",
 }
 
 
@@ -177,7 +177,7 @@ def test_the_direct_message_may_be_given(tmp_path: Path, slack: Server, person: 
     general = next(one["id"] for one in state["channels"] if one["name"] == "general")
     public = ended(tmp_path, *live, general, **settings)
     assert findings(public)["Live"] == (
-        f"FIX {general} is no direct message: others would read along."
+        f"FIX {general} is not a direct message: other people could read the test messages."
     )
     nowhere = ended(tmp_path, *live, "D0NOWHERE", **settings)
     assert findings(nowhere)["Live"] == "FIX D0NOWHERE is no conversation of Kioku's."

@@ -222,7 +222,7 @@ def _a_broken_workspace(folder: Path) -> str:
         (_a_file, "kioku: {folder} cannot be used (File exists): set KIOKU_DATA_DIR to another"),
         (
             _a_broken_workspace,
-            "kioku: The playground did not start, as {folder}/playground.log says: mend what it",
+            "kioku: The playground did not start: see {folder}/playground.log and fix the cause",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_an_unknown_person_is_not_exported(database: str, tmp_path: Path) -> Non
     """One sentence says so, the exit code is 1, and there is no file."""
     who = ("--team", "T1", "--user", "U404", "--out", "nobody.json")
     done = ended(tmp_path, "export", *who, DATABASE_URL=database)
-    sentence = "kioku: Nothing is stored of U404 in T1: check both ids.\n"
+    sentence = "kioku: Nothing is stored about U404 in T1: check both ids.\n"
     assert (done.code, done.out, done.err) == (1, "", sentence)
     assert not (tmp_path / "nobody.json").exists()
 

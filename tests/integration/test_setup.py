@@ -148,7 +148,7 @@ def test_each_value_gets_its_own_sentence(slack: Server, page: SetupPage) -> Non
     assert answer.status == 422
     bot, app, model = found(answer.text)
     assert bot.startswith("✗ Slack refuses SLACK_BOT_TOKEN (invalid_auth): copy it again")
-    assert app.startswith("✗ SLACK_APP_TOKEN holds a bot token, it has to begin with xapp-")
+    assert app.startswith("✗ SLACK_APP_TOKEN contains a bot token, but must begin with xapp-")
     assert model == f"✓ gpt-6-luna at {slack.openai_base_url}/ answers."
     assert answer.text.count("aria-invalid") == 2
     assert say("en", "setup_look_below") in answer.text
@@ -322,8 +322,8 @@ def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) 
         pass
     os.close(own)
     assert process.wait(30) == 0, shown
-    assert "FIX  SLACK_BOT_TOKEN holds an app-level token" in shown
-    assert "OK  workspace Playground, as kioku." in shown
+    assert "FIX  SLACK_BOT_TOKEN contains an app-level token" in shown
+    assert "OK  connects to workspace Playground as kioku." in shown
     assert f"Written to {tmp_path / '.env'}. Start Kioku with `make up`" in shown
     assert "-playground" not in shown
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
@@ -381,12 +381,12 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
         ),
         (
             {BOT: "xoxp-1", APP: "xapp-1"},
-            "SLACK_BOT_TOKEN holds a user's token, it has to begin with xoxb-: copy it from your"
+            "SLACK_BOT_TOKEN contains a user's token, but must begin with xoxb-: copy it from your"
             " app's OAuth & Permissions (Bot User OAuth Token, xoxb-…).",
         ),
         (
             {BOT: "xoxb-1", APP: "secret"},
-            "SLACK_APP_TOKEN holds no such token, it has to begin with xapp-: copy it from your"
+            "SLACK_APP_TOKEN contains another value, but must begin with xapp-: copy it from your"
             " app's Basic Information, App-Level Tokens (xapp-…, with the scope"
             " connections:write).",
         ),

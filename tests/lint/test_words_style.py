@@ -1,4 +1,4 @@
-"""Docstrings, comments, pages and catalogues are in plain words: no metaphors, no riddles.
+"""Docstrings, comments, sentences, pages and catalogues are in plain words: no metaphors.
 
 A line that needs such a word literally ends with the mark ``words: literal`` in a comment.
 """
@@ -18,14 +18,16 @@ from babel.messages.pofile import read_po
 ROOT = Path(__file__).resolve().parents[2]
 ROOTS = (
     *("memory", "playground", "deploy", "bench", "examples", "bot", "docs"),
-    *("README.md", "CHANGELOG.md", "SECURITY.md"),
+    *("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "AGENTS.md"),
 )
 LEFT_OUT = ("docs/media", "docs/benchmarks.md", "docs/gallery.md", "playground/page/vendor")
 LITERAL = "words: literal"
+SENTENCE = re.compile(r"(?:\S+\s+){4}\S")  # a string with five words or more
 
 # What must not be written, and what to write instead.
 WORDS = {
     r"\bears?\b": "audience",
+    r"\bhears?\b": "receives, or is notified",
     r"\bvoices?\b": "language or tone",
     r"\bdoors?\b": "entry point, or public API",
     r"\bdesks?\b": "what it is",
@@ -68,14 +70,19 @@ def faults_in(text: str) -> Iterator[tuple[int, str]]:
 
 
 def python_faults(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the faults of the docstrings and comments of a Python file."""
+    """Yield the faults of the docstrings, comments and sentences of a Python file."""
+    marked = {n for n, line in enumerate(source.splitlines(), 1) if LITERAL in line}
+    docstrings = set()
     for node in ast.walk(ast.parse(source)):
         match node:
-            case ast.Expr(value=ast.Constant(value=str(text))):
-                for number, fault in faults_in(text):
-                    yield node.lineno + number - 1, fault
+            case ast.Expr(value=ast.Constant(value=str(text)) as docstring):
+                docstrings.add(docstring)
                 if _RIDDLE.match(text):
                     yield node.lineno, "begin with a noun or a verb: say what it is or does"
+            case ast.Constant(value=str(text)) if node in docstrings or SENTENCE.match(text):
+                if marked.isdisjoint(range(node.lineno, (node.end_lineno or 0) + 1)):
+                    for number, fault in faults_in(text):
+                        yield node.lineno + number - 1, fault
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             for _, fault in faults_in(token.string):
@@ -121,7 +128,7 @@ def files(root: str) -> list[Path]:
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_words_are_plain(root: str) -> None:
-    """No docstring, comment, page or catalogue has a word of the list."""
+    """No docstring, comment, sentence, page or catalogue has a word of the list."""
     assert files(root)
     assert [fault for path in files(root) for fault in faults(path)] == []
 
@@ -134,11 +141,12 @@ def test_words_are_plain(root: str) -> None:
         ('"""Return the memories that bear on the question."""', 1),
         ('"""The stand-in stands for a model: `ears` is a name."""', 0),
         ("rooms = 1  # the room was renamed (words: literal)", 0),
-        ('text = "the ears of the house"', 0),
+        ('text = "only for the ears of the house"', 2),
+        ('house = "ears"', 0),
     ],
 )
 def test_the_rules_find_what_they_are_for(line: str, wrong: int) -> None:
-    """Prose is read, code is not; a marked line may use a word literally."""
+    """Prose and sentences are read, code is not; a marked line may use a word literally."""
     assert len(list(python_faults(line))) == wrong
 
 

@@ -94,7 +94,9 @@ async def _given_channel(client: Client, channel: str) -> dict[str, Any]:
         raise
     found: dict[str, Any] = answer["channel"]
     if not found.get("is_im"):
-        raise NoDirectMessage(f"{channel} is no direct message: others would read along.")
+        raise NoDirectMessage(
+            f"{channel} is not a direct message: other people could read the test messages."
+        )
     return found
 
 

@@ -29,7 +29,7 @@ from bot.users.profiles import is_guest
 
 EVENT_TYPE = "kioku_doctor"
 _PART = "Live"
-_FIRST = "Kioku's doctor is trying what it needs here; this message goes in a moment."
+_FIRST = "`kioku doctor` is running a test; this message will be deleted shortly."
 _TITLE = "Kioku's doctor"
 _UNDER = "Kioku's doctor: only you see this, below a message without replies."
 _IN_THREAD = "Kioku's doctor: only you see this, in a thread."
@@ -177,7 +177,7 @@ class _Attempt:
                 f"failed ({error_code(error) or fault(error)}): delete Kioku's newest messages in"
                 f" {self.dm.channel} by hand (More actions, Delete message).",
             )
-        return ok(part, f"{len(left)} messages deleted; the ephemeral ones go with a reload.")
+        return ok(part, f"{len(left)} messages deleted; reload Slack to remove the ephemeral ones.")
 
     async def _posted(self) -> list[str]:
         """Return the messages of this run, replies first."""

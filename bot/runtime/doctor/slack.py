@@ -111,8 +111,8 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
     elif secret is None:
         yield fix(
             "Events",
-            "there is no way in: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
-            " for HTTP (both from your app's Basic Information).",
+            "Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or"
+            " SLACK_SIGNING_SECRET for HTTP (both from your app's Basic Information).",
         )
     else:
         yield ok(

@@ -62,7 +62,10 @@ def starting_page(language: Language, setup: SlackSetup, *, ready: bool) -> str:
     text = _text(language, "setup_ready" if ready else "setup_starting", team=setup.team)
     link = f'<a class="button" href="{escape(setup.app_url)}">{_text(language, "setup_open")}</a>'
     lines = "".join(
-        _result(setup.found[one.name], f"{say(language, one.label)}: ") for one in STEPS
+        _result(
+            setup.found[one.name], say(language, one.label) + ("：" if language == "ja" else ": ")
+        )
+        for one in STEPS
     )
     return _page(
         language,

@@ -129,7 +129,7 @@ function isNew(message) {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && store.channel) markRead(store.channel);
 });
-// The page hears of no connection: while the app is away, it asks.
+// The page is not notified of a connection: while there is none, it asks.
 setInterval(() => {
   if (store.online && store.workspace && !store.workspace.connections) quietly(loadWorkspace);
 }, 3000);
