@@ -213,7 +213,7 @@ BROKEN: list[tuple[dict[str, str], dict[str, str]]] = [
         {"SLACK_BOT_TOKEN": "xapp-playground", "SLACK_APP_TOKEN": "xoxb-playground"},
         {
             "Bot token": "SLACK_BOT_TOKEN contains an app-level token, but must begin with xoxb-:",
-            "Events": "SLACK_APP_TOKEN contains a bot token, but must begin with xapp-: copy it from",
+            "Events": "SLACK_APP_TOKEN contains a bot token, but must begin with xapp-: copy it",
         },
     ),
     (
