@@ -81,8 +81,8 @@ TABLES: tuple[LiteralString, ...] = (
     "sent_files",
     "person_requests",
 )
-# Events that are deleted at once. Slack delivers an event again for some minutes, and messages of an
-# outage are read again while any are listed: what was answered is not to be answered again.
+# Events that are deleted at once. Slack delivers an event again for some minutes, and messages of
+# an outage are read while any are listed: what was answered is not to be answered again.
 _NOT_DELIVERED_AGAIN: LiteralString = (
     "received_at < now() - interval '15 minutes'"
     " AND NOT EXISTS (SELECT FROM catching_up WHERE team_id = %(team)s)"
