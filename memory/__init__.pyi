@@ -175,6 +175,9 @@ from .store.backups import (
     list_existing as list_existing,
     restore as restore,
 )
+from .store.dependents import (
+    has_changes_or_questions as has_changes_or_questions,
+)
 from .store.duplicates import (
     MergeResult as MergeResult,
     SimilarMemories as SimilarMemories,
@@ -220,6 +223,11 @@ from .store.memories import (
     MessageKey as MessageKey,
     find_memory as find_memory,
     list_memories as list_memories,
+)
+from .store.origins import (
+    ComesFrom as ComesFrom,
+    StoredFrom as StoredFrom,
+    stored_from as stored_from,
 )
 from .store.pages import (
     MemoryPage as MemoryPage,

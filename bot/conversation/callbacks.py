@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -19,9 +19,10 @@ AddNotice: TypeAlias = Callable[
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 # Shows later what tools have changed in a turn, if the turn itself does not.
 ShowToolChanges: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
-# Shows the notices that name memories without them, None for all, before they are deleted.
+# Shows the notices that name memories without them, None for all, before they are deleted; and
+# those of further changes and questions: their ids.
 UpdateNotices: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Sequence[Memory] | None], Awaitable[None]
+    [AsyncConnection[DictRow], Person, Sequence[Memory] | None, Collection[UUID]], Awaitable[None]
 ]
 # Schedules formation of the unformed words of a namespace.
 ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]

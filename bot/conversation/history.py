@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any, LiteralString
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import UpdateNotices
-from bot.conversation.periods import Period
-from memory import DM, Memory, MessageKey, Person, Pool, SubjectTerms, person_transaction
+from bot.conversation.periods import Period, is_from_period
+from memory import (
+    DM,
+    ComesFrom,
+    Memory,
+    MessageKey,
+    Person,
+    Pool,
+    SubjectTerms,
+    person_transaction,
+)
 
 _TEXTS = ("question", "words", "reply")
 _IN_PERIOD: LiteralString = (
@@ -57,6 +68,7 @@ async def has_recalled(connection: AsyncConnection[DictRow], person: Person) -> 
 async def blank_texts(
     connection: AsyncConnection[DictRow],
     memories: Sequence[Memory] | None,
+    besides: Collection[UUID] = (),
     *,
     person: Person,
     period: Period | None = None,
@@ -68,9 +80,11 @@ async def blank_texts(
     message until it was formed, and in those that are being answered. None means every turn of the
     person; the turns of `period` are blanked in any case. Returns the texts for `restore_texts`,
     with the channel and ts of each message. If messages of the person wait without a turn,
-    the last one names them and has no texts. `update_notices` is awaited first.
+    the last one names them and has no texts. Comments on answers are blanked if they name one of
+    the memories or are about a text that is blanked; they are not returned. `update_notices` is
+    awaited first, with `besides`: the ids of further changes and questions that are deleted.
     """
-    await update_notices(connection, person, memories)
+    await update_notices(connection, person, memories, besides)
     meant: LiteralString = "true"
     if memories is not None:
         meant = f"({_IN_PERIOD})" if period else "false"
@@ -105,7 +119,13 @@ async def blank_texts(
         },
     )
     turns = await found.fetchall()
-    taken = await asyncio.to_thread(_taken, turns, memories, messages)
+    found = await connection.execute(
+        "SELECT turn_id, comment FROM feedback"
+        " WHERE team_id = %(team)s AND user_id = %(user)s AND comment <> ''",
+        person.ids,
+    )
+    comments = await found.fetchall()
+    taken, rated = await asyncio.to_thread(_taken, turns, comments, memories, messages)
     if taken:
         await connection.execute(
             f"UPDATE turns SET {_BLANKED} FROM unnest(%(ids)s::uuid[], %(question)s::bool[],"
@@ -117,12 +137,12 @@ async def blank_texts(
                 **{name: [name in one for one in taken] for name in _TEXTS},
             },
         )
-    # What people said of an answer may repeat it.
-    await connection.execute(
-        "UPDATE feedback SET comment = '' WHERE team_id = %s AND user_id = %s AND comment <> ''"
-        " AND (%s OR turn_id = ANY(%s::uuid[]))",
-        (person.team_id, person.user_id, memories is None, [one["id"] for one in taken]),
-    )
+    if rated:
+        await connection.execute(
+            "UPDATE feedback SET comment = '' WHERE team_id = %s AND user_id = %s"
+            " AND turn_id = ANY(%s::uuid[])",
+            (person.team_id, person.user_id, rated),
+        )
     return [*taken, {"id": None, "places": waiting}] if waiting else taken
 
 
@@ -151,16 +171,27 @@ def _of_period(person: Person, period: Period) -> dict[str, Any]:
 
 async def messages_in(
     connection: AsyncConnection[DictRow], person: Person, period: Period
-) -> tuple[set[MessageKey], int]:
-    """Return a person's messages of a period, and the number of those whose text is stored."""
+) -> tuple[set[MessageKey], set[MessageKey]]:
+    """Return a person's messages of a period, and those of them whose text is stored."""
     found = await connection.execute(
         "SELECT channel_id, question_ts, question <> '' OR words <> '' OR reply IS NOT NULL AS kept"
         f" FROM turns WHERE team_id = %(team)s AND user_id = %(user)s AND {_IN_PERIOD}",
         _of_period(person, period),
     )
     rows = await found.fetchall()
-    messages = {(row["channel_id"], row["question_ts"]) for row in rows}
-    return messages, sum(row["kept"] for row in rows)
+    messages, kept = (
+        {(row["channel_id"], row["question_ts"]) for row in those}
+        for those in (rows, [row for row in rows if row["kept"]])
+    )
+    return messages, kept
+
+
+async def origin_in(
+    connection: AsyncConnection[DictRow], *, person: Person, period: Period
+) -> ComesFrom:
+    """Return what says whether something that is stored of a person comes from a period."""
+    messages, _ = await messages_in(connection, person, period)
+    return partial(is_from_period, period=period, messages=messages)
 
 
 async def latest_thread(
@@ -178,10 +209,14 @@ async def latest_thread(
 
 def _taken(
     turns: Sequence[DictRow],
+    comments: Sequence[DictRow],
     memories: Sequence[Memory] | None,
     messages: set[MessageKey],
-) -> list[dict[str, Any]]:
-    """Return the texts of each turn that are to be blanked, with the keys of their messages."""
+) -> tuple[list[dict[str, Any]], list[UUID]]:
+    """Return the texts of each turn that are to be blanked, with the keys of their messages.
+
+    The ids are those of turns whose comment is to be blanked.
+    """
     names = SubjectTerms(memories or ())
     taken: list[dict[str, Any]] = []
     for row in turns:
@@ -192,7 +227,13 @@ def _taken(
             times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
             places = [[row["channel_id"], ts] for ts in times]
             taken.append({"id": str(row["id"]), "places": places, **gone})
-    return taken
+    blanked = {one["id"] for one in taken}
+    return taken, [
+        one["turn_id"]
+        for one in comments
+        # What people said of an answer may repeat it.
+        if memories is None or str(one["turn_id"]) in blanked or names.found_in(one["comment"])
+    ]
 
 
 async def restore_texts(

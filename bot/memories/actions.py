@@ -17,6 +17,7 @@ from bot.conversation.history import (
     has_texts,
     latest_thread,
     messages_in,
+    origin_in,
     restore_texts,
 )
 from bot.conversation.periods import Period, is_from_period
@@ -57,15 +58,16 @@ from memory import (
     UndoExpired,
     changes_named,
     forget,
+    has_changes_or_questions,
     list_memories,
     matching,
     memory_view,
-    open_questions,
     person_transaction,
     recall_memories,
     search_words,
     similar_memories,
     source_deleted,
+    stored_from,
     transaction_timeout,
     undo_changes,
     undo_forget,
@@ -208,7 +210,11 @@ class MemoryActions:
     async def everything_proposed(self, person: Person, language: Language) -> Payload:
         """Return the question before everything is forgotten."""
         memories = await list_memories(self.pool, person)
-        if not memories and not await has_texts(self.pool, person):
+        if not (
+            memories
+            or await has_texts(self.pool, person)
+            or await has_changes_or_questions(self.pool, person)
+        ):
             return nothing_to_forget(language)
         return forget_everything_question(language, len(memories))
 
@@ -297,41 +303,35 @@ class MemoryActions:
         )
         if period.thread is None and period.until is None:
             period = replace(period, until=datetime.now(UTC).timestamp())
-        memories, _, messages = await self.of_period(person, period)
-        if not memories and not messages:
+        found, messages, changes = await self.of_period(person, period)
+        if not (found or messages or changes):
             return ephemeral_payload(say(language, "forget_period_none"))
-        found = _among(await list_memories(self.pool, person), memories)
         return forget_period_question(language, found, messages, period.value(), asked, zone)
 
     async def period_forgotten(self, person: Person, language: Language, value: str) -> Payload:
         """Forget what a button names; pressing it twice does no harm."""
-        period = Period.from_value(value)
-        with transaction_timeout(FORGETTING_SECONDS):
-            memories, questions, _ = await self.of_period(person, period)
-        references = [memory.reference for memory in memories]
-        return await self.forget(person, language, references, period, questions)
+        return await self.forget(person, language, [], Period.from_value(value))
 
     async def of_period(
         self, person: Person, period: Period
-    ) -> tuple[list[Memory], list[UUID], int]:
-        """Return the memories and the ids of the questions that come from a period.
+    ) -> tuple[list[tuple[int, Memory]], int, bool]:
+        """Return what comes from a period: memories with their numbers, and a count of messages.
 
-        The number is that of its messages that are stored, in a turn or in a question.
+        These are stored, in a turn or in a question. The last value says whether the ledger has
+        anything else from there: memories that were removed, or changes that were undone.
         """
         async with person_transaction(self.pool, person) as connection:
-            messages, with_text = await messages_in(connection, person, period)
-        memories = [
-            one
-            for one in await list_memories(self.pool, person)
-            if is_from_period(one.source_messages, one.created_at, period, messages)
-        ]
-        questions = [
-            one
-            for one in await open_questions(self.pool, person, outdated=True)
-            if is_from_period(one.messages, one.at, period, messages)
-        ]
-        with_text += sum(messages.isdisjoint(one.messages) for one in questions)
-        return memories, [one.id for one in questions], with_text
+            messages, kept = await messages_in(connection, person, period)
+            comes_from = partial(is_from_period, period=period, messages=messages)
+            stored = await stored_from(connection, person, comes_from)
+        references = set(stored.references)
+        memories = numbered(await list_memories(self.pool, person))
+        asked = sum(kept.isdisjoint(said) for said in stored.questions.values())
+        return (
+            [pair for pair in memories if pair[1].reference in references],
+            len(kept) + asked,
+            bool(stored.keys or stored.entries),
+        )
 
     async def forget(
         self,
@@ -339,22 +339,18 @@ class MemoryActions:
         language: Language,
         references: list[str] | None,
         period: Period | None = None,
-        questions: Collection[UUID] = (),
     ) -> Payload:
         """Forget these memories, or with None everything; return what was, with its Undo.
 
-        `period`: what the person said in it is deleted, too, and so are these open `questions`.
+        With a `period`, what comes from it is deleted, too: what the person said, and all that was
+        stored because of it.
         """
+        origin = partial(origin_in, person=person, period=period) if period else None
+        blank = partial(
+            blank_texts, person=person, period=period, update_notices=self.update_notices
+        )
         with transaction_timeout(FORGETTING_SECONDS):
-            done = await forget(
-                self.pool,
-                person,
-                references,
-                questions=questions,
-                blank_texts=partial(
-                    blank_texts, person=person, period=period, update_notices=self.update_notices
-                ),
-            )
+            done = await forget(self.pool, person, references, origin=origin, blank_texts=blank)
         if done.undo is None:
             return forgotten_already(language, keep_message=done.just_now)
         log.info("a person forgot %d memories", len(done.memories))

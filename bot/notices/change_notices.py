@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import tzinfo
 from uuid import UUID, uuid4
 
@@ -87,19 +87,23 @@ class ChangeNotices:
         connection: AsyncConnection[DictRow],
         person: Person,
         memories: Sequence[Memory] | None,
+        besides: Collection[UUID] = (),
     ) -> None:
         """Update the notices below replies, without memories that are being forgotten.
 
-        What one person alone saw cannot be changed. With None it is all of the person's.
+        What one person alone saw cannot be changed. With None it is all of the person's. `besides`
+        are the ids of further changes and questions that are deleted.
         """
         found = await connection.execute(
             "SELECT DISTINCT ON (turn_id) id FROM change_notices WHERE team_id = %(team)s"
             " AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR changes && ARRAY("
             " SELECT c.id FROM memory_changes c WHERE c.team_id = %(team)s"
-            " AND c.user_id = %(user)s AND c.key = ANY(%(keys)s)))",
+            " AND c.user_id = %(user)s AND c.key = ANY(%(keys)s))"
+            " OR changes && %(besides)s::uuid[] OR questions && %(besides)s::uuid[])",
             {
                 **person.ids,
                 "keys": None if memories is None else [memory.key for memory in memories],
+                "besides": list(besides),
             },
         )
         who = person.ids

@@ -89,16 +89,19 @@ def forget_period_question(
 ) -> Payload:
     """Return what of a period would be forgotten: its memories, and how many messages.
 
-    `asked` is the question that names the period.
+    Without either, only the history of changes has something. `asked` is the question that names
+    the period.
     """
     shown = found[:MAX_SHOWN]
-    title = say(
-        language,
-        "forget_period_ask",
-        question=asked,
-        memories=say(language, "counted_memories", count=len(found)),
-        messages=say(language, "counted_messages", count=messages),
-    )
+    title = say(language, "forget_changes_ask", question=asked)
+    if found or messages:
+        title = say(
+            language,
+            "forget_period_ask",
+            question=asked,
+            memories=say(language, "counted_memories", count=len(found)),
+            messages=say(language, "counted_messages", count=messages),
+        )
     lines = [memory_line(language, number, memory, zone) for number, memory in shown]
     blocks: list[Block] = [section(title), *map(section, joined_lines(lines))]
     if len(found) > len(shown):

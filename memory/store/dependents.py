@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -14,8 +15,9 @@ from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
 from memory.model.schemas import thing
+from memory.postgres.database import Pool, person_statement
 from memory.store.memories import OF_PERSON, Memory, person_range, read
-from memory.store.row_copies import Table, read_lines
+from memory.store.row_copies import Table, put_lines, read_lines
 from memory.store.undo_payload import UndoPayload
 
 # By table, the condition that selects the rows of some memories by key. A ``widen`` question also
@@ -27,17 +29,20 @@ DEPENDENT_ROWS: Mapping[Table, LiteralString] = {
     " AND jsonb_path_query_array(after, '$.supersedes[*].key') ?| %(keys)s"
     " OR id = ANY(%(questions)s::uuid[]))",
 }
+SINGLE_ENTRIES = "single_entries"
+"""The rows of `UndoPayload` with ledger entries of memories that were not forgotten with them."""
 QUESTION_MESSAGES: LiteralString = "COALESCE(messages, after->'sources')"
 """The messages that a question was asked because of: a JSON array of channel and ts."""
-_OF: LiteralString = "team_id = %(team)s AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR "
+_OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
+_OF: LiteralString = f"{_OWN} AND (%(keys)s::text[] IS NULL OR "
 
 
 # Where values name the memories that they supersede, with the condition of the person's own rows.
 _SUPERSEDING: Sequence[tuple[LiteralString, LiteralString, LiteralString]] = (
     ("store", "value", OF_PERSON),
-    ("memory_changes", "before", "team_id = %(team)s AND user_id = %(user)s"),
-    ("memory_changes", "after", "team_id = %(team)s AND user_id = %(user)s"),
-    ("memory_questions", "after", "team_id = %(team)s AND user_id = %(user)s"),
+    ("memory_changes", "before", _OWN),
+    ("memory_changes", "after", _OWN),
+    ("memory_questions", "after", _OWN),
 )
 
 
@@ -139,6 +144,66 @@ async def delete_dependents(
         await connection.execute(
             f"DELETE FROM {table} WHERE {_OF}{of_keys})", _whose(person, keys, questions)
         )
+
+
+async def take_entries(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    entries: Collection[UUID],
+    payload: UndoPayload,
+) -> None:
+    """Delete ledger entries by their ids, and add them to `payload` as `SINGLE_ENTRIES`."""
+    if not entries:
+        return
+    values = {**person.ids, "entries": list(entries)}
+    taken = await read_lines(
+        connection, "memory_changes", f"{_OWN} AND id = ANY(%(entries)s::uuid[])", values
+    )
+    payload.rows[SINGLE_ENTRIES], payload.vectors[SINGLE_ENTRIES] = taken
+    await connection.execute(
+        f"DELETE FROM memory_changes WHERE {_OWN} AND id = ANY(%(entries)s::uuid[])", values
+    )
+
+
+async def put_entries_back(
+    connection: AsyncConnection[DictRow], person: Person, payload: UndoPayload
+) -> None:
+    """Insert the entries of `take_entries` again, without those of memories that are gone since.
+
+    A memory that was forgotten or has expired since has no row, and no value in the ledger.
+    """
+    lines = payload.rows.get(SINGLE_ENTRIES, [])
+    if not lines:
+        return
+    keys = await asyncio.to_thread(lambda: [str(json.loads(line)["key"]) for line in lines])
+    found = await connection.execute(
+        f"SELECT key FROM store WHERE {OF_PERSON} AND key = ANY(%(keys)s)"
+        f" UNION SELECT key FROM memory_changes WHERE {_OWN} AND key = ANY(%(keys)s)"
+        " AND (before IS NOT NULL OR after IS NOT NULL)",
+        {**person.ids, **person_range(person), "keys": keys},
+    )
+    known = {row["key"] for row in await found.fetchall()}
+    vectors = payload.vectors[SINGLE_ENTRIES]
+    kept = [
+        (line, vector)
+        for key, line, vector in zip(keys, lines, vectors, strict=True)
+        if key in known
+    ]
+    await put_lines(
+        connection, "memory_changes", [line for line, _ in kept], [one for _, one in kept]
+    )
+
+
+async def has_changes_or_questions(pool: Pool, person: Person) -> bool:
+    """Return whether the ledger has any entry of this person, or any question to them is stored."""
+    [row] = await person_statement(
+        pool,
+        person,
+        f"SELECT EXISTS (SELECT FROM memory_changes WHERE {_OWN})"
+        f" OR EXISTS (SELECT FROM memory_questions WHERE {_OWN}) AS stored",
+        person.ids,
+    )
+    return bool(row["stored"])
 
 
 def earlier_contents(

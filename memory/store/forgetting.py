@@ -24,7 +24,9 @@ from memory.store.dependents import (
     earlier_contents,
     earlier_keys,
     keys_of,
+    put_entries_back,
     read_dependents,
+    take_entries,
 )
 from memory.store.memories import (
     COLUMNS,
@@ -37,6 +39,7 @@ from memory.store.memories import (
     person_range,
     read,
 )
+from memory.store.origins import ComesFrom, StoredFrom, stored_from
 from memory.store.quotations import blank_quotes, put_quotes_back
 from memory.store.row_copies import put_lines, put_memories, read_lines
 from memory.store.undo_payload import UndoPayload, decrypt, encrypt, new_key
@@ -45,10 +48,14 @@ UNDO_MINUTES = 10
 
 # Deletes, in the same transaction, the application's texts about these memories' sources (None: all
 # texts of the person), and returns them as JSON values for Undo. `places` in such a value are the
-# (channel, ts) of the messages it is about.
+# (channel, ts) of the messages it is about. The ids are those of ledger entries and questions that
+# are deleted besides those of the memories.
 BlankTexts: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Sequence[Memory] | None], Awaitable[list[dict[str, Any]]]
+    [AsyncConnection[DictRow], Sequence[Memory] | None, Collection[UUID]],
+    Awaitable[list[dict[str, Any]]],
 ]
+# Returns, in the same transaction, what says whether something is to be forgotten.
+ReadOrigin: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[ComesFrom]]
 RestoreTexts: TypeAlias = Callable[
     [AsyncConnection[DictRow], Sequence[dict[str, Any]]], Awaitable[None]
 ]
@@ -93,6 +100,7 @@ async def forget(
     references: Sequence[str] | None,
     *,
     questions: Collection[UUID] = (),
+    origin: ReadOrigin | None = None,
     blank_texts: BlankTexts | None = None,
 ) -> Forgotten:
     """Delete memories: rows, vectors, ledger entries, questions, and the texts of `blank_texts`.
@@ -100,23 +108,33 @@ async def forget(
     `references` are `Memory.reference`s of this person; None means all memories. A memory that was
     moved since is found by its key. Unknown references and those of other people match nothing. If
     only the ledger still has a memory, its entries are deleted. `questions` are the ids of open
-    questions to delete besides those about these memories. Runs in one transaction, under a lock
-    that stops formation for this person.
+    questions to delete besides those about these memories. `origin` selects, besides, what comes
+    from some messages or from a time, as `stored_from` does: memories, those that only the ledger
+    has, questions, and single ledger entries of memories that stay. Runs in one transaction, under
+    a lock that stops formation for this person: what it has written before is selected, too.
     """
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
         await connection.execute("DELETE FROM forgotten WHERE expires_at < now()")
-        stored = await _rows(connection, person, references)
+        found = StoredFrom()
+        if origin is not None:
+            found = await stored_from(connection, person, await origin(connection))
+        wanted = None if references is None else [*references, *found.references]
+        asked = [*questions, *found.questions]
+        stored = await _rows(connection, person, wanted)
         keys = None
-        if references is not None:
-            keys = [*keys_of(references), *(row["key"] for row in stored)]
+        if wanted is not None:
+            keys = [*keys_of(wanted), *found.keys, *(row["key"] for row in stored)]
             keys += await earlier_keys(connection, person, stored)
-        payload = await read_dependents(connection, person, keys, questions)
+        payload = await read_dependents(connection, person, keys, asked)
+        await take_entries(connection, person, found.entries, payload)
         memories = [read(row) for row in stored]
         # In a thread: reading thousands of entries takes tenths of a second.
         known = memories + await asyncio.to_thread(earlier_contents, payload, memories, person)
         if blank_texts is not None:
-            payload.texts.extend(await blank_texts(connection, known if keys is not None else None))
+            about = None if keys is None else known
+            besides = [*asked, *found.entries]
+            payload.texts.extend(await blank_texts(connection, about, besides))
         if not memories and not payload.texts and not any(payload.rows.values()):
             just_now = await _forgotten_just_now(connection, person)
             return Forgotten(memories=(), undo=None, just_now=just_now)
@@ -125,7 +143,7 @@ async def forget(
         undo = await _store_undo(connection, person, stored, payload)
         # ON DELETE CASCADE deletes the vectors and expiries of the rows.
         await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
-        await delete_dependents(connection, person, keys, questions)
+        await delete_dependents(connection, person, keys, asked)
         messages = {key for memory in known for key in memory.source_messages}
         await _store_forgotten_messages(
             connection, person, undo, messages.union(*map(_message_keys, payload.texts))
@@ -147,6 +165,7 @@ async def undo_forget(
         payload = await _taken_payload(connection, person, undo)
         stored = await asyncio.to_thread(_stored, payload)
         await _restore(connection, payload, stored)
+        await put_entries_back(connection, person, payload)
         await put_quotes_back(connection, person, payload.quotes)
         await connection.execute(
             "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)

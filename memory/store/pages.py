@@ -13,16 +13,17 @@ from memory.model.schemas import LEVEL_FIELDS
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own
 
-# Rows that only hide a memory (`Memory.hides`) and expired rows are not shown.
-_HIDES: LiteralString = (
+# Rows that only hide a memory and expired rows are not shown.
+HIDES: LiteralString = (
     "COALESCE(value->'supersedes', '[]') NOT IN ('[]', 'null')"
     " AND value->'content'->(%(levels)s::jsonb->>(value->>'kind')) = '0'"
 )
+"""The condition of rows for which `Memory.hides` is true; `levels` are `LEVEL_FIELDS` as JSON."""
 _ENDED: LiteralString = (
     "CASE WHEN pg_input_is_valid(COALESCE(value->>'expires_at', ''), 'timestamptz')"
     " THEN (value->>'expires_at')::timestamptz <= now() ELSE false END"
 )
-_IS_SHOWN: LiteralString = f"({_HIDES}) IS NOT TRUE AND NOT {_ENDED}"
+_IS_SHOWN: LiteralString = f"({HIDES}) IS NOT TRUE AND NOT {_ENDED}"
 _PAGE: LiteralString = (
     "WITH mine AS (SELECT prefix, key, updated_at, COALESCE(value->>'kind', 'Memory') AS kind"
     f" FROM store WHERE {OF_PERSON} AND {_IS_SHOWN}),"

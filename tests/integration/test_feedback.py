@@ -156,6 +156,28 @@ async def test_a_comment_goes_with_what_is_forgotten(app: App, feedback: Feedbac
     assert (row["rating"], row["comment"]) == ("bad", "")
 
 
+async def test_comments_that_name_what_is_forgotten_go_with_it(
+    app: App, feedback: Feedback
+) -> None:
+    """Forgetting a memory blanks comments that name it, on any answer, and no other comment."""
+    place = app.slack.place()
+    told = await app.ask(place, "I love ramen")
+    await app.form(told)
+    for comment in ("You forgot that I love ramen.", "Too long."):
+        app.script("Hello.")
+        asked = await app.ask(place, "Good morning")
+        _, bad = values(app, asked)
+        await feedback.form(asked.person, "en", bad)
+        await feedback.explained(
+            asked.person, "en", submitted(bad.split()[1], "other", comment=comment)
+        )
+    [memory] = await app.memories(told.person)
+    named = json.dumps({"memories": [memory.reference]})
+    await app.wiring.memory_actions.forgotten(told.person, "en", named)
+    left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}
+    assert left == {("bad", ""), ("bad", "Too long.")}
+
+
 async def test_an_operator_lists_and_exports(
     app: App, feedback: Feedback, database: str, tmp_path: Path
 ) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -310,8 +310,11 @@ async def test_an_answer_ends_after_the_forgetting_that_is_under_way(data: Data)
     begun, blanked, ending = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def slowly(
-        connection: AsyncConnection[DictRow], memories: Sequence[Memory] | None
+        connection: AsyncConnection[DictRow],
+        memories: Sequence[Memory] | None,
+        besides: Collection[UUID],
     ) -> list[dict[str, Any]]:
+        del besides
         taken = await blank_texts(connection, memories, person=ALICE, update_notices=nothing)
         blanked.set()
         await ending.wait()
@@ -678,7 +681,9 @@ async def test_an_undo_and_an_erasure_wait_for_each_other(data: Data) -> None:
 
 async def _forget_at_once(database: str) -> None:
     async def impatient(
-        connection: AsyncConnection[DictRow], memories: Sequence[Any] | None
+        connection: AsyncConnection[DictRow],
+        memories: Sequence[Any] | None,
+        besides: Collection[UUID],
     ) -> list[dict[str, Any]]:
         raise AssertionError("The lock was not waited for.")
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
+from bot.conversation.periods import Period
 from memory import (
     PUBLIC,
-    Memory,
-    Person,
     Pool,
     add_memory,
     create_pool,
@@ -38,6 +35,7 @@ from memory import (
 from tests.conftest import login_of
 from tests.integration.app import App
 from tests.integration.counted import CountedConnection, count_statements
+from tests.integration.deliveries import nothing
 
 HOT = ("store", "store_vectors", "memory_changes", "memory_expiries", "memory_questions")
 _TABLE = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(HOT)})\b")
@@ -89,7 +87,7 @@ async def everything(app: App, suffix: str) -> str:
     person = message.person
     await app.wiring.formation_jobs.form(person.team_id, person.user_id, "dm")
     await app.ask(place, "what shall I eat?")
-    own = dataclasses.replace(app.wiring.memory_actions, update_notices=_nothing)
+    own = dataclasses.replace(app.wiring.memory_actions, update_notices=nothing)
     ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
     await own.listed(person, "en")
     await memory_page(app.pool, person, size=10)
@@ -121,15 +119,11 @@ async def everything(app: App, suffix: str) -> str:
     kept = json.dumps(
         {"format": "kioku-export", "version": 1, **await export_memories(app.pool, person)}
     )
+    await own.everything_proposed(person, "en")
+    await own.period_forgotten(person, "en", Period().value())
     await erase(app.pool, person)
     await import_memories(app.pool, app.embedder, person, kept)
     return person.scope
-
-
-async def _nothing(
-    connection: AsyncConnection[DictRow], person: Person, memories: Sequence[Memory] | None
-) -> None:
-    return None
 
 
 async def test_every_statement_names_one_person(app: App) -> None:

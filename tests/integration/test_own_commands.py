@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from bot.locale import LANGUAGES, Language, say
 from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
 from bot.views.subcommands import MEMORIES
-from memory import Person, edit_memory
+from memory import Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
-from tests.integration.app import App
+from tests.integration.app import App, eventually
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -279,6 +282,188 @@ async def test_forgetting_today(app: App) -> None:
     await app.wiring.memory_actions.brought_back(who, "en", value(done, UNDO_ACTION))
     assert "sushi" in await contents(app, place)
     assert app.turn(fresh)["words"] == "I love natto"
+
+
+def ledger(app: App, who: Person) -> list[str]:
+    """Return a person's ledger entries, oldest first, as PostgreSQL prints them."""
+    found = app.rows(
+        "SELECT c::text AS entry FROM memory_changes c WHERE user_id = %s ORDER BY at", who.user_id
+    )
+    return [row["entry"] for row in found]
+
+
+async def undo_newest(app: App, who: Person) -> None:
+    """Undo a person's newest change."""
+    [entry] = await history(app.pool, who, limit=1)
+    await undo_change(app.pool, app.embedder, who, entry.id)
+
+
+@pytest.mark.parametrize("words", ["today", "this thread"])
+async def test_forgetting_takes_what_was_undone(app: App, words: str) -> None:
+    """What was said then and undone leaves the history, and returns there with Undo."""
+    place = app.slack.place()
+    who, own = person(place, app), app.wiring.memory_actions
+    await app.form(await app.ask(place, "I love ramen"))
+    await undo_newest(app, who)
+    before = ledger(app, who)
+    assert len(before) == 2
+    pressed = value(await forget(app, place, words), FORGET_PERIOD_ACTION)
+    done = await own.period_forgotten(who, "en", pressed)
+    assert ledger(app, who) == []
+    assert "ramen" not in json.dumps(await memories(app, place, "history"))
+    again = await own.period_forgotten(who, "en", pressed)
+    assert again["text"] == say("en", "forgotten_already")
+    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    assert ledger(app, who) == before
+
+
+@pytest.mark.parametrize("words", ["today", "everything"])
+async def test_what_only_the_history_has_can_be_forgotten(app: App, words: str) -> None:
+    """What was added and undone is in no list and in no text, and is still offered to be forgotten.
+
+    So is an open question.
+    """
+    place = app.slack.place()
+    who, own = person(place, app), app.wiring.memory_actions
+    none = {"today": "forget_period_none", "everything": "memories_none"}
+    assert (await forget(app, place, words))["text"] == say("en", none[words])
+    await memories(app, place, "add I take aspirin")
+    await undo_newest(app, who)
+    for shown in ("Only the history of changes still has it.", "0 memories and 1 message."):
+        question = await forget(app, place, words)
+        if words == "today":
+            assert question["text"].endswith(shown)
+            pressed = value(question, FORGET_PERIOD_ACTION)
+            await own.period_forgotten(who, "en", pressed)
+        else:
+            assert question["text"] == say("en", "forget_words_ask")
+            await own.everything_forgotten(who, "en")
+        assert ledger(app, who) == []
+        assert app.rows("SELECT id FROM memory_questions WHERE user_id = %s", who.user_id) == []
+        assert (await forget(app, place, words))["text"] == say("en", none[words])
+        app.rows(
+            "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before,"
+            " after, expires_at) VALUES (gen_random_uuid(), %s, %s, 'store', 'dm', 'k', '{}', '{}',"
+            " now() + interval '1 day') RETURNING id",
+            who.team_id,
+            who.user_id,
+        )
+
+
+LONG_AGO = ("1700000000.000100", "1700000001.000100")
+
+
+async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
+    """Return a memory of long ago that was changed today, with an Undo, and the change's notice."""
+    who = person(place, app)
+    told = await app.ask(place, "I live in Osaka")
+    await app.form(told)
+    app.script("In Osaka.")
+    asked = await app.ask(place, "Where do I live?")
+    for message, ts in zip((told, asked), LONG_AGO, strict=True):
+        app.rows(
+            "UPDATE turns SET question_ts = %s WHERE question_ts = %s RETURNING id", ts, message.ts
+        )
+    ts = json.dumps(LONG_AGO[0])
+    app.rows(
+        "UPDATE store SET value = jsonb_set(value, '{sources,0,ts}', %s) WHERE prefix = %s"
+        " RETURNING key",
+        ts,
+        who.namespace("dm").prefix,
+    )
+    app.rows(
+        "UPDATE memory_changes SET after = jsonb_set(after, '{sources,0,ts}', %s)"
+        " WHERE user_id = %s RETURNING id",
+        ts,
+        who.user_id,
+    )
+    [memory] = await app.memories(who)
+    said = await app.ask(place, "I live in Tokyo")
+    source = {
+        "kind": "message",
+        "channel": said.channel_id,
+        "ts": said.ts,
+        "evidence": "I live in Tokyo",
+    }
+    change = await edit_memory(
+        app.pool, app.embedder, who, memory.reference, {"fact": "I live in Tokyo"}, source
+    )
+    await undo_change(app.pool, app.embedder, who, change.id)
+    assert len(ledger(app, who)) == 3
+    [notice] = app.rows(
+        "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)"
+        " SELECT gen_random_uuid(), team_id, user_id, id, %s, '{}' FROM turns"
+        " WHERE question_ts = %s RETURNING id",
+        [change.id],
+        said.ts,
+    )
+    app.take_jobs("show_notice")
+    return memory, str(notice["id"])
+
+
+async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> None:
+    """Of an older memory only the changes of today go; a reply from before that names it stays."""
+    place = app.slack.place()
+    who, own = person(place, app), app.wiring.memory_actions
+    memory, notice = await undone_update(app, place)
+    before = ledger(app, who)
+    pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
+    done = await own.period_forgotten(who, "en", pressed)
+    assert ledger(app, who) == before[:1]
+    assert await app.memories(who) == [memory]
+    assert [job["notice"] for job in app.take_jobs("show_notice")] == [notice]
+    [asked] = app.rows(
+        "SELECT reply FROM turns WHERE user_id = %s AND question_ts = %s", who.user_id, LONG_AGO[1]
+    )
+    assert asked["reply"] == "In Osaka."
+    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    assert ledger(app, who) == before
+
+
+async def test_an_undo_restores_no_change_of_what_was_forgotten_since(app: App) -> None:
+    """The changes of a period come back only for a memory that was not forgotten by itself."""
+    place = app.slack.place()
+    who, own = person(place, app), app.wiring.memory_actions
+    memory, _ = await undone_update(app, place)
+    pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
+    done = await own.period_forgotten(who, "en", pressed)
+    await own.forgotten(who, "en", json.dumps({"memories": [memory.reference]}))
+    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    assert ledger(app, who) == []
+
+
+async def test_what_is_stored_before_the_forgetting_has_its_lock_goes_too(app: App) -> None:
+    """Forgetting a period waits for a formation under way, and takes what it has stored."""
+    place = app.slack.place()
+    who, own = person(place, app), app.wiring.memory_actions
+    said = await app.ask(place, "I love ramen")
+    pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
+    source = {"kind": "message", "channel": said.channel_id, "ts": said.ts, "evidence": said.text}
+    content = {"food_name": "ramen", "preference": 90}
+    stored = {"kind": "UserFoodPreference", "content": content, "sources": [source]}
+
+    async def waiting() -> bool:
+        return bool(
+            app.rows(
+                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
+                " (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        )
+
+    with psycopg.connect(app.database) as forming:
+        forming.execute(
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (who.prefix,)
+        )
+        forming.execute(
+            "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', %s)",
+            (who.namespace("dm").prefix, Jsonb(stored)),
+        )
+        forgetting = asyncio.create_task(own.period_forgotten(who, "en", pressed))
+        await eventually(waiting)
+    done = await forgetting
+    assert await contents(app, place) == "[]"
+    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    assert "ramen" in await contents(app, place)
 
 
 async def test_what_is_said_after_the_question_is_not_forgotten(app: App) -> None:

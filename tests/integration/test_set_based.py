@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.history import blank_texts, restore_texts
+from bot.conversation.history import blank_texts, origin_in, restore_texts
+from bot.conversation.periods import Period
 from bot.conversation.turns import TurnContext
 from bot.memories.person_data import erase_person
 from bot.notices.change_notices import ChangeNotices
@@ -185,6 +186,45 @@ async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str)
             counts.append((forgetting, len(sent)))
         assert digests(database) == before
     assert counts[0] == counts[1]
+
+
+async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: str) -> None:
+    """As many statements forget and restore a period of 400 messages as one of two.
+
+    It holds memories, removed ones that only the ledger has, and changes of other memories.
+    """
+    fill(database, memories=1_500, turns=3_000)
+    owner_rows(database, "DELETE FROM store WHERE right(key, 1) IN ('2', '5')")
+    owner_rows(
+        database,
+        "UPDATE memory_changes SET before = jsonb_set(before, '{sources,0,ts}',"
+        " to_jsonb((1763599000 + substr(key, 2)::int) || '.000100'))"
+        " WHERE substr(key, 2)::int > 1000",
+    )
+    before = digests(database)
+    counts = []
+    for messages in (2, 400):
+        period = Period(since=1763600001, until=1763600001 + messages)
+        with counted() as sent:
+            done = await forget(
+                pool,
+                ANN,
+                [],
+                origin=partial(origin_in, person=ANN, period=period),
+                blank_texts=partial(
+                    blank_texts, person=ANN, period=period, update_notices=update_notices(pool)
+                ),
+            )
+            forgetting = len(sent)
+        assert len(done.memories) == {2: 1, 400: 320}[messages]
+        assert count(database, "memory_changes") == 1_500 - 2 * messages
+        assert done.undo is not None
+        with counted() as sent:
+            await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
+            counts.append((forgetting, len(sent)))
+        assert digests(database) == before
+    assert counts[0] == counts[1]
+    assert max(counts[0]) <= 2 * MOST
 
 
 async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str) -> None:
