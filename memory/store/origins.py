@@ -58,7 +58,7 @@ _ENTRIES: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFrom:
-    """What comes from some messages or from a time.
+    """The rows that come from some messages or from a time.
 
     `references` are those of memories. `questions` are ids, each with its messages. `keys` are of
     memories that only the ledger still has. `entries` are ids of ledger entries of other memories:

@@ -445,8 +445,8 @@ async def test_what_is_stored_before_the_forgetting_has_its_lock_goes_too(app: A
     async def waiting() -> bool:
         return bool(
             app.rows(
-                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
-                " (SELECT oid FROM pg_database WHERE datname = current_database())"
+                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
         )
 
