@@ -109,13 +109,15 @@ async def mark_formed(
 ) -> PersonSettings | None:
     """Record that memories were formed from these turns; return the person's current settings.
 
-    None if the words of one have changed: it was edited, deleted or forgotten.
+    None if the words of one have changed, because it was edited, deleted or forgotten, or if
+    memories were formed from it meanwhile.
     """
     marked = await connection.execute(
         "WITH marked AS (UPDATE turns SET formed_at = now()"
         " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
         " WHERE turns.id = taken.id AND turns.team_id = %(team)s AND turns.user_id = %(user)s"
         " AND turns.words = taken.words AND turns.withheld_at IS NULL"
+        " AND turns.formed_at IS NULL"
         f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
         " FROM (SELECT) always"
         " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",

@@ -22,7 +22,7 @@ from bot.types import ConsentMode, PersonSettings
 from bot.users.profiles import AccessControl
 from bot.users.prompt_versions import active_sections
 from bot.users.quotas import Quotas
-from bot.users.requests import begin_request, check_request
+from bot.users.requests import MessageChanged, begin_request, check_request
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.memory_state import memory_off_text, not_added_notice
@@ -160,11 +160,11 @@ class MemoryAdder:
             return _beside(say(language, "add_nothing"))
         if used_up := await self.quotas.admit(person):
             return _beside(used_up.refusal(language))
-        request = await begin_request(self.pool, person)
+        request = await begin_request(self.pool, person, channel=channel, ts=ts)
         where = await self._where(person, quoted)
         try:
             change = await self._as_fact(where.own, quoted, "command", request)
-        except (EmbeddingsUnavailable, InvalidContent, MemoryOff, _Unlearned) as problem:
+        except _PROBLEMS as problem:
             return _beside(_why_not(language, problem, quoted.text))
         log.info("a person stored what had been refused")
         return _notice_payload(language, await self._notice(person, [change]))
@@ -189,7 +189,7 @@ class MemoryAdder:
         quoted = QuotedSentence(text=words, channel=channel, ts=ts)
         try:
             stored = await self._stored(person, settings, quoted)
-        except (EmbeddingsUnavailable, InvalidContent, MemoryOff, _Unlearned) as problem:
+        except _PROBLEMS as problem:
             return ephemeral_payload(_why_not(language, problem, quoted.text))
         if stored is None:
             return ephemeral_payload(say(language, "add_nothing"))
@@ -205,7 +205,7 @@ class MemoryAdder:
     ) -> NoticeContent | RefusedProposal | None:
         """Store what is formed from the words, or the words; return why a verdict refused them."""
         ts, words = quoted.ts, quoted.text
-        request = await begin_request(self.pool, person)
+        request = await begin_request(self.pool, person, channel=quoted.channel, ts=ts)
         where = await self._where(person, quoted)
         async with transaction(self.pool) as connection:
             _, sections = await active_sections(connection, person.team_id)
@@ -292,10 +292,10 @@ class MemoryAdder:
     ) -> None:
         """Mark the message as formed, in the transaction that stores what it says.
 
-        Raises `MemoryOff`, also if the person was erased since `request` began, or `_Unlearned` if
-        it was forgotten or marked as off the record while no transaction was open.
+        Raises `MemoryOff`, also if the person was erased since `request` began, `MessageChanged` if
+        the message was edited or deleted since, or `_Unlearned` if it was forgotten or marked as
+        off the record while no transaction was open.
         """
-        await check_request(connection, person, request)
         if (await read_settings(connection, person)).off_reason(self.consent):
             raise MemoryOff("The person has switched memory off meanwhile.")
         channel, ts = quoted.channel, quoted.ts
@@ -304,6 +304,8 @@ class MemoryAdder:
             if reason := await _unlearned(connection, person, channel, ts, thread):
                 raise _Unlearned(reason)
             await mark_message_formed(connection, person, channel, ts)
+        # Last: an edit locks the turn first, and then the requests about its message.
+        await check_request(connection, person, request)
 
 
 class _Unlearned(Exception):
@@ -312,6 +314,10 @@ class _Unlearned(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
+
+
+# Why something was not stored, as `_why_not` says it.
+_PROBLEMS = (EmbeddingsUnavailable, InvalidContent, MemoryOff, MessageChanged, _Unlearned)
 
 
 async def _unlearned(
@@ -331,6 +337,8 @@ def _why_not(language: Language, problem: Exception, text: str) -> str:
             return _not_stored(language, text, problem.codes)
         case MemoryOff():
             return say(language, "off_refused")
+        case MessageChanged():
+            return say(language, "remember_changed")
         case _Unlearned():
             return say(language, problem.key)
     return say(language, "command_failed")

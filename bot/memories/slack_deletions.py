@@ -28,6 +28,7 @@ from bot.slack.client import (
     next_cursor,
     retry_after,
 )
+from bot.slack.files import SentFile
 from bot.users.offboarding import REFUSED
 from bot.users.workspaces import AWAY
 from memory import Person, Pool, transaction
@@ -86,15 +87,25 @@ async def plan_deletions(
     if messages:
         listed += [("conversation", channel, "") for channel in channels]
     if listed:
-        erasure = uuid4()
-        await connection.execute(
-            "INSERT INTO slack_erasures (id, team_id, channel_id, language, before) VALUES (%s, %s,"
-            " %s, %s, CASE WHEN %s THEN extract(epoch FROM now())::numeric(16, 6)::text END)",
-            (erasure, person.team_id, channels[0] if channels else None, language, messages),
-        )
+        channel = channels[0] if channels else None
+        erasure = await _begin(connection, person.team_id, channel, language, messages=messages)
         await _list(connection, erasure, listed)
         await _defer(connection, queue, person.team_id, erasure)
     return len(files), messages and bool(channels)
+
+
+async def plan_deletion_of_file(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    team_id: str,
+    language: Language,
+    file: SentFile,
+) -> None:
+    """List a file that was sent while its person was erased, and the message above it."""
+    erasure = await _begin(connection, team_id, file.channel, language, messages=False)
+    listed = [("file", "", file.id), ("message", file.channel, file.ts)]
+    await _list(connection, erasure, listed)
+    await _defer(connection, queue, team_id, erasure)
 
 
 async def resume_deletions(pool: Pool, queue: Queue) -> None:
@@ -279,6 +290,23 @@ def _delay(error: BaseException) -> float:
         return wait
     log.warning("what is to be deleted in Slack waits: %s", error_code(error) or fault(error))
     return _REFUSED_SECONDS if error_code(error) in REFUSED else _AGAIN_SECONDS
+
+
+async def _begin(
+    connection: AsyncConnection[DictRow],
+    team_id: str,
+    channel: str | None,
+    language: Language,
+    *,
+    messages: bool,
+) -> UUID:
+    erasure = uuid4()
+    await connection.execute(
+        "INSERT INTO slack_erasures (id, team_id, channel_id, language, before) VALUES (%s, %s, %s,"
+        " %s, CASE WHEN %s THEN extract(epoch FROM now())::numeric(16, 6)::text END)",
+        (erasure, team_id, channel, language, messages),
+    )
+    return erasure
 
 
 async def _list(

@@ -55,7 +55,7 @@ _TURNS_AT_ONCE = 20
 
 
 class _Overtaken(Exception):
-    """The words changed, or memory was switched off, while memories were formed from them."""
+    """The words changed or were formed, or memory was switched off, while the model was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from bot.slack.messages import scopes, split_thread_key, storable, typed
 from bot.types import ConsentMode
 from bot.users.incognito import is_on
 from bot.users.profiles import AccessControl
+from bot.users.requests import note_message_changed
 from bot.users.settings import read_settings
 from memory import (
     PERSON_SETTING,
@@ -123,6 +124,7 @@ class SourceUpdates:
                 narrowed = await _narrow(connection, row["id"])
                 if narrowed is not None and words and not row["formed"]:
                     await self.schedule_formation(connection, person.namespace(narrowed))
+                await note_message_changed(connection, person, channel_id, ts)
                 if row["formed"] or await is_source(connection, person, channel_id, ts):
                     if unkept and words:
                         _, _, root = split_thread_key(thread)
@@ -223,9 +225,11 @@ class SourceUpdates:
         """Schedule an update after a message without the texts of a turn was edited or deleted.
 
         Only a message that is the source of a memory is updated from: the person chose *Remember*
-        in its menu, or the texts of its turn are not stored any more.
+        in its menu, or the texts of its turn are not stored any more. While that choice is carried
+        out, the message becomes no source.
         """
         async with person_transaction(self.pool, person) as connection:
+            await note_message_changed(connection, person, channel, ts)
             if await is_source(connection, person, channel, ts):
                 await self._schedule_reading(connection, person, channel, ts, thread_ts)
 

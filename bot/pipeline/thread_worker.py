@@ -88,8 +88,9 @@ class ThreadWorker:
         except Superseded:
             log.info("a thread was taken over by another worker")
             if claimed is not None and not await self.inbox.is_waiting(claimed):
-                # It was erased: no other worker answers it.
+                # It was erased: no other worker answers it, or what waits behind it.
                 await self._activate(claimed)
+                await self.inbox.queue_again(thread)
             return
         await self.deleted_messages.clear(thread)
 

@@ -61,15 +61,19 @@ _ANNOUNCE: LiteralString = (
     "pg_notify('procrastinate_queue_v1#' || queue_name,"
     " json_build_object('type', 'job_inserted', 'job_id', 0)::text)"
 )
+# The trigger announces what is inserted. A worker that was notified of a waiting job while this
+# transaction held it has skipped it, and must be notified again.
+_IS_DUE: LiteralString = "(job.scheduled_at IS NULL OR job.scheduled_at <= now())"
 _DEFER: LiteralString = (
     f"{_ADD} {_RUN_ALONE}, scheduled_at = CASE WHEN %(reschedule)s"
     " THEN now() + make_interval(secs => %(delay)s) ELSE job.scheduled_at END"
     " RETURNING xmax = 0 AS added, job.id,"
-    f" CASE WHEN xmax <> 0 AND %(reschedule)s THEN {_ANNOUNCE} END"
+    f" CASE WHEN xmax <> 0 AND (%(reschedule)s OR {_IS_DUE}) THEN {_ANNOUNCE} END"
 )
 DEFER_FROM: LiteralString = (
     f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) SELECT {_VALUES} FROM stored"
     f" {_ON_CONFLICT} {_RUN_ALONE}"
+    f" RETURNING CASE WHEN xmax <> 0 AND {_IS_DUE} THEN {_ANNOUNCE} END"
 )
 """Adds a job as `Queue.defer` does, if the query ``stored`` of the same statement has a row."""
 _DEFER_EACH: LiteralString = (

@@ -129,7 +129,7 @@ class Application:
             self.notices.add_notice,
         )
         files = SlackFiles(slack)
-        self.exporter = Exporter(pool, files, settings)
+        self.exporter = Exporter(pool, self.queue, files, settings)
         permalinks = Permalinks(slack)
         self.prompt_reviews = PromptReviews(
             pool, self.queue, slack, self.profiles, settings.admins_of

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -43,6 +45,15 @@ _FORBIDDEN = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentFile:
+    """The id of a file, and the message in whose thread it is."""
+
+    id: str
+    channel: str
+    ts: str
+
+
 class FileScopeMissing(Exception):
     """The app was not granted the scope for files: grant it and install the app again."""
 
@@ -52,9 +63,9 @@ class FilesForbidden(Exception):
 
 
 class FileNotSent(Exception):
-    """Slack did not take the file: try again. `uncertain` says that it may be there anyway."""
+    """Slack did not take the file: try again. `uncertain` is the file if it may be there anyway."""
 
-    def __init__(self, *, uncertain: bool) -> None:
+    def __init__(self, *, uncertain: SentFile | None) -> None:
         self.uncertain = uncertain
         super().__init__("Slack did not take the file.")
 
@@ -87,14 +98,14 @@ class SlackFiles:
         text: str,
         *,
         noted: Callable[[str], Awaitable[None]],
-    ) -> None:
+    ) -> SentFile:
         """Send a file to a person's direct messages with the app, below a message with `text`.
 
-        `noted` is awaited with its id before anybody can see it. Raises `FileScopeMissing`,
-        `FilesForbidden` and `FileNotSent`.
+        `noted` is awaited with its id before anybody can see it; what it raises ends the transfer.
+        Raises `FileScopeMissing`, `FilesForbidden` and `FileNotSent`.
         """
         client = self._slack.client(person.team_id)
-        note: dict[str, str] = {}
+        sent: SentFile | None = None
         try:
             file = await _upload(client, name, content)
             await noted(file)
@@ -103,24 +114,25 @@ class SlackFiles:
                     channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
                 )
             )
-            note = {"channel": str(posted["channel"]), "ts": str(posted["ts"])}
-            await retry_on_rate_limit(
-                lambda: client.files_completeUploadExternal(
-                    files=[{"id": file, "title": name}],
-                    channel_id=note["channel"],
-                    thread_ts=note["ts"],
-                )
+            sent = SentFile(id=file, channel=str(posted["channel"]), ts=str(posted["ts"]))
+            complete = partial(
+                client.files_completeUploadExternal,
+                files=[{"id": file, "title": name}],
+                channel_id=sent.channel,
+                thread_ts=sent.ts,
             )
+            await retry_on_rate_limit(complete)
         except SLACK_FAULTS as error:
             code = error_code(error)
             log.warning("a file was not sent: %s", code or fault(error))
-            if code and note:
-                await _take_back(client, note)
+            if code and sent:
+                await _take_back(client, sent)
             if code == "missing_scope":
                 raise FileScopeMissing from error
             if code in _FORBIDDEN:
                 raise FilesForbidden from error
-            raise FileNotSent(uncertain=bool(note) and not code) from error
+            raise FileNotSent(uncertain=None if code else sent) from error
+        return sent
 
     async def may_read(self, team_id: str) -> bool:
         """Say whether the app was granted in a workspace what reading files takes."""
@@ -208,9 +220,9 @@ async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
     return str(begun["file_id"])
 
 
-async def _take_back(client: AsyncWebClient, note: dict[str, str]) -> None:
+async def _take_back(client: AsyncWebClient, sent: SentFile) -> None:
     try:
-        await client.chat_delete(channel=note["channel"], ts=note["ts"])
+        await client.chat_delete(channel=sent.channel, ts=sent.ts)
     except SLACK_FAULTS as error:
         log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
 

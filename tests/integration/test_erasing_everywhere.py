@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -11,13 +12,16 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
+from bot.memories.exporting import Exporter
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.runtime.maintenance import Maintenance
+from bot.slack import files
+from bot.users.requests import begin_request
 from bot.users.workspaces import token_accepted
 from bot.views.erasing import erase_form, erased_view
-from memory import Person, person_transaction, transaction
-from tests.integration.app import App
+from memory import Person, lock_for_forgetting, person_transaction, transaction
+from tests.integration.app import App, eventually
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -189,6 +193,79 @@ async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     assert gone == {"id": file["id"], "mode": "tombstone"}
     assert len([m for m in seen(app, place) if m["user"] == app.slack.bot_user_id]) == len(replies)
     assert app.rows("SELECT 1 FROM slack_erasures") == []
+
+
+async def test_an_export_under_way_is_not_sent_to_an_erased_person(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Erased while Slack takes the file, a person is sent none, and no row says that they were."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    upload = files._upload
+
+    async def erased(*about: Any) -> str:
+        file = await upload(*about)
+        await erase_person(app.pool, message.person)
+        app.wiring.profiles.invalidate(message.person)
+        await app.wiring.profiles.settings(message.person)  # as App Home does
+        return file
+
+    monkeypatch.setattr(files, "_upload", erased)
+    before = seen(app, place)
+    told = await app.wiring.exporter.exported(message.person, "en")
+    assert told["text"] == say("en", "export_erased")
+    assert seen(app, place) == before
+    assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
+
+
+@pytest.mark.failed_calls(
+    "files.delete: file_deleted", because="The erasing and the export both delete the file."
+)
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
+    app: App, monkeypatch: pytest.MonkeyPatch, answered: bool
+) -> None:
+    """With the message that announces it, also where Slack's answer to the upload was lost."""
+    place = app.slack.place()
+    message = await app.ask(place, "I love ramen")
+    before = [one["ts"] for one in seen(app, place)]
+    note = Exporter._note
+
+    async def erased(*about: Any) -> None:
+        await note(*about)
+        await erase_person(app.pool, message.person)
+
+    monkeypatch.setattr(Exporter, "_note", erased)
+    if not answered:
+        app.slack.control("faults", {"method": "files.completeUploadExternal", "drop": "after"})
+    told = await app.wiring.exporter.exported(message.person, "en")
+    assert told["text"] == say("en", "export_erased")
+    await deleted(app)
+    left = [one for one in seen(app, place) if one["ts"] not in before]
+    kept = [file for one in left for file in one.get("files", []) if file["mode"] != "tombstone"]
+    assert kept == []
+    assert "Everything I keep about you" not in str(left)
+    assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
+    assert app.rows("SELECT 1 FROM slack_erasures") == []
+
+
+async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
+    """An export that is asked for as everything is erased reads what is left afterwards."""
+    person = Person(app.slack.team_id, app.slack.place().user)
+
+    async def waits() -> bool:
+        return bool(
+            app.rows(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
+                " AND datname = current_database() AND query LIKE 'INSERT INTO notices%%'"
+            )
+        )
+
+    async with person_transaction(app.pool, person) as connection:
+        await lock_for_forgetting(connection, person)
+        begun = asyncio.create_task(begin_request(app.pool, person))
+        await eventually(waits)
+    await begun
 
 
 async def test_the_apps_messages_are_deleted_on_request(app: App) -> None:

@@ -593,6 +593,26 @@ async def test_words_forgotten_while_they_are_formed(
     assert len(model.requests) == 2
 
 
+async def test_words_that_another_worker_formed_meanwhile(
+    data: Data, former: Former, model: ScriptedModel
+) -> None:
+    """A formation that was suspended, and taken over, does not commit the same words again."""
+    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
+    await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
+
+    def answer(_: Shown) -> list[Call]:
+        # The other worker has formed them, and the person has pressed Undo.
+        owner_rows(data.database, "UPDATE turns SET formed_at = now() WHERE question_ts = '1.1'")
+        return [liking("ramen"), liking("sushi")]
+
+    model.answer(answer, [liking("sushi")])
+    await learning(data.pool, former).form("T1", "U1", DM)
+    names = [row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")]
+    assert names == ["sushi"]
+    assert "ramen" not in model.last.text
+    assert len(model.requests) == 2
+
+
 async def test_a_day_ends_where_the_person_is(
     data: Data, former: Former, model: ScriptedModel
 ) -> None:

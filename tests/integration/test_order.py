@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
+from bot.delivery.outbox import Outbox
+from bot.delivery.posted_messages import PostedMessages
+from bot.memories.person_data import erase_person
 from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
@@ -170,6 +173,36 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     said = [one for one in last if one["role"] == "user"]
     framed = [json.loads(one["content"].split("\n")[1]) for one in said[-6::2]]
     assert framed == [{"from": other, "text": f"number {number}"} for number in (0, 2, 4)]
+
+
+async def test_an_erasure_does_not_delay_others_in_the_thread(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another person wrote in a thread is queued where the answer before it is erased."""
+    place = app.slack.place(channel="public")
+    other, team = app.slack.person()
+    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    theirs = PersonThread(other, team, place.channel, place.ts, place.root)
+    first, second = (
+        written(app, who, "<@BOT> hello", thread_ts=place.root) for who in (place, theirs)
+    )
+    for message in (first, second):
+        await app.wiring.inbox.store(message)
+    app.take_jobs(ANSWER)
+    record_intent = Outbox.record_intent
+
+    async def erased(outbox: Outbox) -> None:
+        await erase_person(app.pool, first.person)
+        await record_intent(outbox)
+
+    with monkeypatch.context() as patch:
+        # Recorded as the answer begins, not ahead of it: no check of the flags comes between.
+        patch.setattr(PostedMessages, "prepare", lambda _: None)
+        patch.setattr(Outbox, "record_intent", erased)
+        await app.answering.drain(first.thread)
+    assert app.jobs(ANSWER) == [{"args": {"thread": first.thread}, "due_in": 0}]
+    await app.answering.drain(first.thread)
+    assert app.event(second)["status"] == "done"
 
 
 async def test_ten_messages_cost_twelve_calls(app: App) -> None:

@@ -9,10 +9,12 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 
 from bot.queue.draining import drain
 from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
-from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP, Queue
+from bot.queue.queue import BACKGROUND, DEFER_FROM, REPLIES, UPKEEP, Queue, job_values
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.conftest import login_of, owner_rows
 from tests.frozen import frozen
@@ -201,6 +203,52 @@ async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queu
     one, two = jobs(database)
     assert 490 < one["due_in"] <= 500
     assert two["due_in"] <= 1
+
+
+@pytest.mark.parametrize("by", ["defer", "statement"])
+@pytest.mark.parametrize(("delay", "announced"), [(0, 2), (500, 1)])
+async def test_a_job_that_was_held_as_it_was_announced_is_announced_again(
+    database: str, pool: Pool, queue: Queue, by: str, delay: int, announced: int
+) -> None:
+    """A worker that was notified while another transaction held the job has skipped it.
+
+    A job that is not due is announced once, as it is inserted.
+    """
+    queue.register("work", REPLIES, _nothing, waits=(1,))
+
+    async def add(connection: AsyncConnection[DictRow]) -> None:
+        if by == "defer":
+            await queue.defer(connection, "work", queue=REPLIES, lock="L1", delay=delay)
+        else:
+            values = job_values("work", queue=REPLIES, lock="L1", arguments={}, delay=delay)
+            await connection.execute(
+                f"WITH stored AS (SELECT), job AS ({DEFER_FROM}) SELECT", values
+            )
+
+    async def second() -> None:
+        async with transaction(pool) as connection:
+            await add(connection)
+
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute(f'LISTEN "procrastinate_queue_v1#{REPLIES}"'.encode())
+        async with transaction(pool) as connection:
+            await add(connection)
+            waiting = asyncio.create_task(second())
+            await until(lambda: bool(owner_rows(database, _WAITING)))
+        await waiting
+        other.execute(f"NOTIFY \"procrastinate_queue_v1#{REPLIES}\", 'end'".encode())
+        told = []
+        for one in other.notifies(timeout=SECONDS):
+            if one.payload == "end":
+                break
+            told.append(one.payload)
+    assert len(told) == announced
+    assert len(jobs(database)) == 1
+
+
+_WAITING = (
+    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 async def test_a_job_is_tried_again_after_the_waits_that_are_named(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +12,23 @@ import pytest
 
 from bot.conversation.off_record import put_off_record
 from bot.locale import say
+from bot.memories import adding
+from bot.pipeline import formation
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
 from bot.slack.messages import Message
-from memory import PUBLIC, Person, forget, open_questions, person_transaction
-from tests.integration.app import App
+from bot.users.requests import check_request
+from memory import (
+    PUBLIC,
+    MemoryView,
+    Person,
+    PersonMessage,
+    forget,
+    open_questions,
+    person_transaction,
+    undo_change,
+)
+from tests.integration.app import App, eventually
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -81,6 +95,28 @@ async def test_it_is_not_formed_a_second_time(app: App) -> None:
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
     await pointed_at(app, here, "I love ramen")
     assert app.turn(said)["formed_at"] is not None
+
+
+async def test_what_is_pointed_at_while_it_is_formed_is_not_formed_as_well(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A formation that has read the message before does not commit it: an Undo holds."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love ramen")
+    here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
+    redacted = formation._redacted
+    answers: list[str] = []
+
+    async def meanwhile(words: Sequence[PersonMessage]) -> list[PersonMessage]:
+        answers.append(await pointed_at(app, here, "I love ramen"))
+        [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
+        await undo_change(app.pool, app.embedder, said.person, change["id"])
+        return await redacted(words)
+
+    monkeypatch.setattr(formation, "_redacted", meanwhile)
+    assert await app.form(said) == []
+    [answer] = answers
+    assert answer.startswith("Remembered: ")
 
 
 @pytest.mark.parametrize(
@@ -304,4 +340,65 @@ async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_alon
     assert len(await app.memories(said.person)) == 1
     assert app.turn(said)["formed_at"] is None
     await hear(app, said, None)
+    assert await app.memories(said.person) == []
+
+
+def meanwhile(
+    app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[None]]
+) -> None:
+    """Do something once a message that is pointed at was read, before its memory is stored."""
+    audiences = app.wiring.slash_commands.adding.audiences
+    view_of = audiences.view_of
+
+    async def looked_up(*about: Any) -> MemoryView:
+        await done()
+        return await view_of(*about)
+
+    monkeypatch.setattr(audiences, "view_of", looked_up)
+
+
+@pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_changes_while_it_is_remembered_is_not_remembered(
+    app: App, monkeypatch: pytest.MonkeyPatch, text: str | None, answered: bool
+) -> None:
+    """Edited or deleted while the model reads it, a message is no source; its new words are."""
+    place = app.slack.place(text="I love ramen")
+    said = app.slack.message(place, text="I love ramen")
+    if answered:
+        said = await app.ask(place, "I love ramen")
+    here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
+    meanwhile(app, monkeypatch, lambda: hear(app, said, text))
+    assert await pointed_at(app, here, "I love ramen") == say("en", "remember_changed")
+    assert await app.memories(said.person) == []
+    if answered and text:
+        [sushi] = await app.form(said)
+        assert sushi["food_name"] == "sushi"
+
+
+@GONE
+async def test_what_is_deleted_as_it_is_stored_is_removed(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that comes while the memory is stored waits for it, and then finds it."""
+    place = app.slack.place(text="I love ramen")
+    said = app.slack.message(place, text="I love ramen")
+    told: list[asyncio.Task[None]] = []
+
+    async def checked(*about: Any) -> None:
+        await check_request(*about)
+        told.append(asyncio.create_task(hear(app, said, None)))
+        await eventually(waits)
+
+    async def waits() -> bool:
+        return bool(
+            app.rows(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database() AND query LIKE 'UPDATE notices%%'"
+            )
+        )
+
+    monkeypatch.setattr(adding, "check_request", checked)
+    assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
+    await asyncio.gather(*told)
     assert await app.memories(said.person) == []
