@@ -16,6 +16,17 @@ from psycopg.types.json import Jsonb
 
 IN_NOTICE: LiteralString = "tool_done - 'changes' - 'questions'"
 """The column after a notice was added that shows its changes of memories and its questions."""
+AFTER_TURN: LiteralString = (
+    "NULLIF(CASE WHEN %s THEN '{}' ELSE tool_done - 'changes' - 'questions' END"
+    " || jsonb_strip_nulls(jsonb_build_object("
+    "'changes', NULLIF((tool_done->'changes') - %s::text[], '[]'),"
+    " 'questions', NULLIF((tool_done->'questions') - %s::text[], '[]'))), '{}')"
+)
+"""The column after a turn has ended: what the person has not been shown, null for nothing.
+
+The parameters are whether they were shown the settings, and the ids of changes and of questions in
+the turn's notice. Others are there if Stop came while a tool's transaction was being committed.
+"""
 
 
 async def store_settings(

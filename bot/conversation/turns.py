@@ -19,7 +19,7 @@ from bot.conversation.claimed_message import (
     superseded,
 )
 from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.tool_done import IN_NOTICE, ids_of
+from bot.conversation.tool_done import AFTER_TURN, ids_of
 from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
 from bot.users.prompt_versions import ACTIVE_STYLE
@@ -251,7 +251,7 @@ class Turns:
         `removal_proposed`: the person is asked by a button whether to forget something, so the
         words themselves remove nothing. `changes` are the ids of the changes that tools made to
         memories, and `questions` those of the questions that these left open: a notice shows both,
-        and those of earlier attempts. `tools_shown`: the person was shown what else tools changed.
+        and those of earlier attempts. `tools_shown`: they were shown all else that tools changed.
         `note` is the key of a line below the reply. `made` says how the model made a reply that can
         be rated.
 
@@ -262,6 +262,9 @@ class Turns:
         may repeat it. The words of a message that was forgotten while its turn began are blanked.
         """
         message = claimed.message
+        if turn_row.tool_done:
+            changes = [*ids_of(turn_row.tool_done, "changes"), *changes]
+            questions = [*ids_of(turn_row.tool_done, "questions"), *questions]
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
         async with transaction(self.pool, _scope(message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
@@ -275,7 +278,7 @@ class Turns:
                 " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
                 f" ended_at = now(), formed_at = CASE WHEN {_FORGOTTEN} OR words = ''"
                 " THEN now() ELSE formed_at END,"
-                f" tool_done = CASE WHEN NOT %s THEN {IN_NOTICE} END"
+                f" tool_done = {AFTER_TURN}"
                 " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
                 " AND user_id = %s AND channel = %s AND ts = %s) AS found) AS forgotten"
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
@@ -288,7 +291,7 @@ class Turns:
                     removal_proposed,
                     note,
                     *((made.model, made.milliseconds) if made else (None, None)),
-                    tools_shown,
+                    *(tools_shown, [*map(str, changes)], [*map(str, questions)]),
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
                     *(turn_row.id, message.team_id, message.user_id),
                 ),
@@ -297,9 +300,6 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self.schedule_formation(connection, view.person.namespace(row["audience"]))
-            if turn_row.tool_done:
-                changes = [*ids_of(turn_row.tool_done, "changes"), *changes]
-                questions = [*ids_of(turn_row.tool_done, "questions"), *questions]
             if changes or questions:
                 await self.add_notice(connection, view.person, turn_row.id, changes, questions)
             if turn_row.reply_ts:

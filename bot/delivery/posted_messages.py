@@ -163,6 +163,10 @@ class PostedMessages:
             self._limits.note(self._message.team_id, START, error)
             self._outbox.unknown = not error_code(error)
             raise
+        except asyncio.CancelledError:
+            # Stop ends this call and not the attempt; Slack may carry it out a little later.
+            self._outbox.unknown, self._outbox.age = True, 0.0
+            raise
         begun = PostedMessage(str(answer["ts"]), text, opened_at=time.monotonic())
         self.posted.append(begun)
         # Recorded while the next words come: until then the intention serves.
@@ -171,9 +175,11 @@ class PostedMessages:
 
     async def settle(self) -> None:
         """Wait until the latest stream is recorded; raises the error of recording it."""
-        recording, self._recording = self._recording, None
-        if recording is not None:
-            await recording
+        if (recording := self._recording) is not None:
+            # A task that is awaited is cancelled with its waiter; this one is not.
+            await asyncio.wait({recording})
+            self._recording = None
+            recording.result()
 
     async def leave(self, *, replaced: bool = False) -> None:
         """Wait for recordings under way, and clear an intent whose message was never started.

@@ -8,9 +8,10 @@ from psycopg.rows import DictRow
 
 from bot.conversation.inbox import THREAD_SETTING
 from bot.delivery.outbox import messages_of_turn, replies_after
+from bot.delivery.posted_messages import SETTLED_SECONDS
 from bot.delivery.sessions import Sessions
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code
+from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code, is_passing
 from bot.slack.messages import split_thread_key
 from memory import Pool, execute_statement, measured
 
@@ -27,12 +28,17 @@ class DeletedMessageCleanup:
 
     @measured("withdrawals")
     async def clear(self, thread: str) -> None:
-        """Delete answers in `thread` to messages that were deleted while they were answered."""
+        """Delete answers in `thread` to messages that were deleted while they were answered.
+
+        The texts are deleted in any case. The turn ends when no more can be deleted in Slack: until
+        then the upkeep, which looks for turns that have not ended, calls this again each minute.
+        """
         scope = {THREAD_SETTING: thread}
         rows = await execute_statement(
             self._pool,
             "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"
             " extract(epoch FROM posting_since)::float8 AS since,"
+            " extract(epoch FROM now() - posting_since)::float8 AS age,"
             " ARRAY(SELECT unnest(other.reply_ts) FROM turns other"
             "  WHERE other.thread = turns.thread) AS recorded"
             " FROM turns JOIN inbox_events events"
@@ -44,21 +50,25 @@ class DeletedMessageCleanup:
         )
         for row in rows:
             thread_ts = split_thread_key(thread)[2]
-            times = [*row["reply_ts"], *await self._lost(row, thread_ts)]
-            for ts in times:
-                await self._delete(row["team_id"], row["channel_id"], ts)
+            lost = await self._lost(row, thread_ts)
+            complete = lost is not None
+            for ts in [*row["reply_ts"], *(lost or ())]:
+                complete &= await self._delete(row["team_id"], row["channel_id"], ts)
             # The worker that answered may have died.
             await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
             await execute_statement(
                 self._pool,
-                "UPDATE turns SET status = 'stopped', question = '', words = '', reply = NULL,"
+                "UPDATE turns SET status = %s, question = '', words = '', reply = NULL,"
                 " ended_at = now(), formed_at = now() WHERE id = %s",
-                (row["id"],),
+                ("stopped" if complete else "answering", row["id"]),
                 scope=scope,
             )
 
-    async def _lost(self, row: DictRow, thread_ts: str) -> list[str]:
-        """Return the messages that a worker may have posted and not recorded."""
+    async def _lost(self, row: DictRow, thread_ts: str) -> list[str] | None:
+        """Return the messages that a worker may have posted and not recorded.
+
+        None if that is not known yet: Slack did not answer, or a message may still appear.
+        """
         if row["since"] is None:
             return []
         try:
@@ -71,17 +81,21 @@ class DeletedMessageCleanup:
             bot_user_id = await self._slack.bot_user_id(row["team_id"])
         except SLACK_FAULTS as error:
             log.warning("a thread could not be looked at: %s", error_code(error) or fault(error))
-            return []
-        return messages_of_turn(
+            return None if is_passing(error) else []
+        lost = messages_of_turn(
             found,
             bot_user_id=bot_user_id,
             turn_id=row["id"],
             since=row["since"],
             recorded=row["recorded"],
         )
+        return lost if lost or row["age"] > SETTLED_SECONDS else None
 
-    async def _delete(self, team_id: str, channel: str, ts: str) -> None:
+    async def _delete(self, team_id: str, channel: str, ts: str) -> bool:
+        """Delete a message of the app; False where Slack may do so later."""
         try:
             await delete_message(self._slack.client(team_id), channel, ts)
         except SLACK_FAULTS as error:
             log.warning("a reply was not deleted: %s", error_code(error) or fault(error))
+            return not is_passing(error)
+        return True

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import openai
 
+from bot.cancellation import ended
 from bot.logs import fault
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import Prompt, estimated_tokens
@@ -298,8 +299,8 @@ async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Repl
                 await on_text("")
         return task.result()
     finally:
-        # Cancelled, it closes its connection to the model.
-        task.cancel()
+        # Cancelled, it closes its connection to the model; an error of that is not logged.
+        await ended(task)
         await asyncio.gather(task, return_exceptions=True)
 
 

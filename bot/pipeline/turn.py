@@ -130,7 +130,7 @@ def create_turn(
                 )
                 if outcome == "answered":
                     step_ended("reply ready", began - claimed.waited)
-                tools_shown = await sink.show(done.shown) and tools is not None
+                tools_shown = await sink.show(done.shown) and tools is not None and done.complete
                 if outcome == "answered" and sink.interactive and message.audience != DM:
                     await sink.show(await dependencies.hints(message, turn_row.memory_state))
             else:

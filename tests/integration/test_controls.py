@@ -16,7 +16,7 @@ import pytest
 from bot.conversation.periods import Period
 from bot.locale import Language, say
 from bot.memories.person_data import erase_person
-from bot.memories.tool_undo import ToolChanges
+from bot.memories.tool_undo import ToolChanges, UndoableChanges
 from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
@@ -27,6 +27,7 @@ from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, history, open_questions, person_transaction, transaction
+from memory.formation.user_store import UserStore
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
@@ -1009,6 +1010,64 @@ async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel:
     assert len(app.rows("SELECT id FROM change_notices WHERE user_id = %s", said.user_id)) == 1
     await app.wiring.unshown_changes.show(**job)
     assert len(app.slack.done(method)) == 1
+
+
+def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
+    """Let calls of a method not return once it is done; the event is set then."""
+    done, method = asyncio.Event(), getattr(owner, name)
+
+    async def held(*given: Any, **more: Any) -> None:
+        await method(*given, **more)
+        done.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(owner, name, held)
+    return done
+
+
+async def stopped_after(
+    app: App, committed: asyncio.Event, *calls: tuple[str, dict[str, Any]]
+) -> Message:
+    """Let the person press Stop as the last of these tool calls has committed."""
+    app.script(function_calls=[{"name": name, "arguments": given} for name, given in calls])
+    said = await app.receive(app.slack.place(), "I love natto")
+    task = asyncio.create_task(app.answering.drain(said.thread))
+    await asyncio.wait_for(committed.wait(), 15)
+    await app.wiring.inbox.interrupt(said.thread)
+    await asyncio.wait_for(task, 15)
+    assert app.turn(said)["status"] == "stopped"
+    return said
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["alone", "after another"])
+async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
+    app: App, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    """A job adds the notice of a change that Stop kept from being told, and repeats no Undo."""
+    to_japanese: dict[str, Any] = {"action": "change", "language": "ja"}
+    earlier = [("memory_settings", to_japanese)] if before else []
+    committed = held_after(monkeypatch, UserStore, "commit")
+    said = await stopped_after(app, committed, *earlier, REMEMBER)
+    undo = values(app.shown(said), UNDO_CONTROL_ACTION)
+    assert len(undo) == before
+    await app.wiring.unshown_changes.show(**shown_later(app, said))
+    [entry] = await history(app.pool, said.person)
+    [notice] = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", said.user_id)
+    assert notice["changes"] == [entry.id]
+    assert values(app.shown(said), UNDO_CONTROL_ACTION) == undo
+    assert app.turn(said)["tool_done"] is None
+
+
+async def test_a_setting_changed_as_the_person_stopped_gets_its_undo(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job shows the Undo of a pause whose call was ended by Stop after its commit."""
+    committed = held_after(monkeypatch, UndoableChanges, "pause")
+    said = await stopped_after(app, committed, ("memory_settings", {"action": "pause"}))
+    assert values(app.shown(said), UNDO_CONTROL_ACTION) == []
+    await app.wiring.unshown_changes.show(**shown_later(app, said))
+    [value] = values(app.shown(said), UNDO_CONTROL_ACTION)
+    await as_before(app, said, value)
 
 
 async def test_what_slack_did_not_show_is_shown_later(app: App) -> None:

@@ -138,6 +138,71 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(sender: Sender) -> 
     assert message["ts"] == ts
 
 
+async def cancelled_in_flight(sender: Sender, answer: Answering) -> None:
+    """Write first words, and cancel that while Slack begins the stream, as Stop does."""
+    writing = asyncio.create_task(answer.stream.write("Half of"))
+    async with asyncio.timeout(10):
+        while not sender.slack.calls("chat.startStream"):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+    writing.cancel()
+    await asyncio.wait({writing})
+
+
+async def test_a_stream_that_was_being_begun_at_stop_becomes_the_answer(sender: Sender) -> None:
+    """Slack carries out the call that Stop has ended: its message is found and used."""
+    place = sender.slack.place()
+    sender.slack.fault("chat.startStream", delay_ms=700)
+    async with answering(sender, place) as answer:
+        await cancelled_in_flight(sender, answer)
+        async with asyncio.timeout(10):
+            while not sender.slack.done("chat.startStream"):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.02)
+        await answer.stream.finish("Half of it. Stopped.")
+    [message] = whole(sender.slack, place, "Half of it. Stopped.")
+    assert await sender.known(place) == [message["ts"]]
+
+
+async def test_a_stream_that_appears_after_stop_is_waited_for(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that is not in the thread at first is looked for once more."""
+    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 3.0)
+    place = sender.slack.place()
+    sender.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
+    async with answering(sender, place) as answer:
+        await cancelled_in_flight(sender, answer)
+        finishing = asyncio.create_task(answer.stream.finish("Half of it. Stopped."))
+        async with asyncio.timeout(10):
+            while not sender.slack.done("conversations.replies"):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        ts = streamed_by_app(sender, place, "Half of")
+        await finishing
+    [message] = whole(sender.slack, place, "Half of it. Stopped.")
+    assert message["ts"] == ts
+
+
+async def test_stop_does_not_end_the_recording_of_a_message(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled while it waits until the stream is recorded, an answer records it all the same."""
+    monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
+    place = sender.slack.place()
+    with psycopg.connect(sender.conninfo) as owner:
+        async with answering(sender, place) as answer:
+            await answer.stream.write("Half ")
+            # The recording has not begun: nothing was waited for since the stream was.
+            owner.execute("SELECT FROM turns WHERE question_ts = %s FOR UPDATE", (place.ts,))
+            writing = asyncio.create_task(answer.stream.write("of it. "))
+            await asyncio.sleep(0.1)
+            writing.cancel()
+            await asyncio.wait({writing})
+            owner.rollback()
+            answer.stopped = True
+            await answer.stream.finish("Half of it. Stopped.")
+    [message] = whole(sender.slack, place, "Half of it. Stopped.")
+    assert await sender.known(place) == [message["ts"]]
+
+
 async def test_what_others_said_in_the_thread_is_left_alone(sender: Sender) -> None:
     """Neither another turn's answer nor a notice is taken for the lost one."""
     place = sender.slack.place()
@@ -299,6 +364,118 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -
     gone = DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions)
     await gone.clear(sender.slack.message(place).thread)
     assert sender.slack.thread(place) == []
+
+
+def withdrawn(sender: Sender, event: int) -> None:
+    """Note that a message was deleted two minutes ago."""
+    owner_rows(
+        sender.conninfo,
+        "UPDATE inbox_events SET status = 'withdrawn', finished_at = now() - interval '2 minutes'"
+        " WHERE id = %s",
+        event,
+    )
+
+
+def with_texts(sender: Sender, place: PersonThread, asked: str) -> None:
+    """Give the turn of `place` texts; it asked Slack to post a message at the time `asked`."""
+    owner_rows(
+        sender.conninfo,
+        "UPDATE turns SET question = 'q', words = 'w', reply = 'r',"
+        " posting_since = now() + %s::interval WHERE question_ts = %s",
+        asked,
+        place.ts,
+    )
+
+
+async def cleared(sender: Sender, place: PersonThread) -> str:
+    """Delete what is left of a deleted message; return its status, which says if that is done.
+
+    The upkeep finds the thread exactly as long as it is not.
+    """
+    thread = sender.slack.message(place).thread
+    await DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions).clear(thread)
+    [turn] = owner_rows(
+        sender.conninfo,
+        "SELECT status, question || words || COALESCE(reply, '') AS texts,"
+        " formed_at IS NOT NULL AS formed,"
+        " thread IN (SELECT thread FROM threads_without_a_job()) AS found"
+        " FROM turns WHERE question_ts = %s",
+        place.ts,
+    )
+    assert (turn["texts"], turn["formed"]) == ("", True)
+    assert turn["found"] is (turn["status"] == "answering")
+    return str(turn["status"])
+
+
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        ("conversations.replies", {"status": 500}),
+        ("conversations.replies", {"error": "internal_error"}),
+        ("chat.delete", {"status": 500}),
+        ("chat.delete", {"drop": "before"}),
+        ("chat.stopStream", {"error": "internal_error"}),
+    ],
+    ids=str,
+)
+async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
+    sender: Sender, method: str, fault: dict[str, Any]
+) -> None:
+    """One fault of Slack leaves the answer to a deleted message there until the next upkeep."""
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    await dies_at_its_start(sender, place)
+    with_texts(sender, place, "0")
+    withdrawn(sender, event)
+    sender.slack.fault(method, **fault)
+    assert await cleared(sender, place) == "answering"
+    assert len(sender.slack.thread(place)) == 1
+    assert await cleared(sender, place) == "stopped"
+    assert sender.slack.thread(place) == []
+
+
+async def test_what_slack_refuses_to_delete_is_left(sender: Sender) -> None:
+    """A refusal is Slack's answer: nothing is tried again."""
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    await (await sender.begin(place, event=event)).record_posted(said_by_app(sender, place, "Yes."))
+    with_texts(sender, place, "-1 hour")
+    withdrawn(sender, event)
+    sender.slack.fault("conversations.replies", error="thread_not_found")
+    sender.slack.fault("chat.delete", error="message_not_found")
+    assert await cleared(sender, place) == "stopped"
+    assert len(sender.slack.calls("conversations.replies", "chat.delete")) == 2
+
+
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
+async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
+    sender: Sender,
+) -> None:
+    """Where a message may still appear the thread is looked at again, and then no more."""
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    await (await sender.begin(place)).record_intent()
+    with_texts(sender, place, "1 minute")
+    withdrawn(sender, event)
+    assert await cleared(sender, place) == "answering"
+    streamed_by_app(sender, place, "Half of")
+    assert await cleared(sender, place) == "stopped"
+    assert sender.slack.thread(place) == []
+
+
+async def test_a_message_that_never_appeared_is_not_looked_for_again(sender: Sender) -> None:
+    """Long after Slack was asked to post a message that is not there, the turn ends."""
+    place = sender.slack.place()
+    event = stored(sender, place, attempts=1)
+    await sender.begin(place)
+    with_texts(sender, place, "-1 minute")
+    withdrawn(sender, event)
+    assert await cleared(sender, place) == "stopped"
 
 
 async def test_nothing_is_written_while_nobody_knows_who_answers(

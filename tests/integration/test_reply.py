@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import openai
 import pytest
 
 from bot.config import STAND_IN_MODEL
+from bot.conversation.claimed_message import Stopped
 from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
@@ -25,6 +27,7 @@ from tests.integration.responses_server import (
     LookTool,
     ResponsesServer,
     Shown,
+    call,
     create_replier,
     delta,
 )
@@ -333,6 +336,33 @@ async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
         with pytest.raises(ReplyFailed) as raised:
             await create_replier(client).reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_down"
+
+
+class DeafTool(LookTool):
+    """A tool whose call forgets the first cancellation, and would never end."""
+
+    async def call(self, name: str, arguments: str) -> str:
+        """Wait for nothing, twice."""
+        await super().call(name, arguments)
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        return ""
+
+
+async def test_an_answer_that_lost_its_cancellation_is_cancelled_again() -> None:
+    """What ends an answer while a tool is called ends it, also where one cancellation is lost."""
+
+    async def stop(piece: str) -> None:
+        del piece
+        raise Stopped
+
+    async with ResponsesServer([call("look", "{}"), DONE]).client() as client:
+        tool = DeafTool()
+        async with asyncio.timeout(15):
+            with pytest.raises(Stopped):
+                await create_replier(client).reply(ALICE, PROMPT, stop, tool)
+    assert tool.calls == ["{}"]
 
 
 async def test_answers_use_one_connection() -> None:

@@ -98,6 +98,7 @@ class ControlTools:
         # By action and arguments, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._done = ToolChanges.of(turn_row.tool_done)
+        self._undo_shown = False
         self.switched_off = False
         self.forgets = False
         self.forgets_everything = False
@@ -112,6 +113,11 @@ class ControlTools:
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
         return list(self._shown.values())
+
+    @property
+    def all_shown(self) -> bool:
+        """Whether `shown` has the Undo of all that was changed: not if Stop interrupted a call."""
+        return self._undo_shown or not self._done
 
     @property
     def changed(self) -> bool:
@@ -142,6 +148,7 @@ class ControlTools:
         """Show what was done at once, with one Undo for all of it; the settings if nothing was."""
         shown = partial(self._undoing.shown, done=self._done)
         self._show_after({"done": True}, shown if self._done else self._controls.settings_shown)
+        self._undo_shown = bool(self._done)
 
     def _show_after(self, given: Arguments, make_payload: PayloadMaker) -> None:
         self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = make_payload

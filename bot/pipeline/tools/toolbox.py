@@ -62,7 +62,8 @@ class ToolResults:
     `recalled` are the references of the memories that the model has looked up. `changes` are the
     changes of memories that were made already, by the ids of the ledger, and `questions` the ids of
     the questions that the words left open. `removal_proposed`: the person is asked by a button
-    whether to forget something. `shown` are the messages to show the person after the reply.
+    whether to forget something. `shown` are the messages to show the person after the reply;
+    `complete`: they have the Undo of every setting that was changed.
     """
 
     recalled: Sequence[str] = ()
@@ -70,6 +71,7 @@ class ToolResults:
     questions: Sequence[UUID] = ()
     removal_proposed: bool = False
     shown: Sequence[PayloadMaker] = ()
+    complete: bool = True
 
 
 @dataclass(eq=False)
@@ -118,6 +120,7 @@ class Toolbox:
             questions=[question.id for question in memory.questions],
             removal_proposed=bool(memory.to_forget) or controls.forgets,
             shown=[*shown, *controls.shown],
+            complete=controls.all_shown,
         )
 
     @property
