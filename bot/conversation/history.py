@@ -35,7 +35,7 @@ _NOT_BEGUN: LiteralString = (
     "SELECT channel_id, ts FROM (SELECT team_id, user_id, channel_id, ts, ts AS question_ts, thread"
     " FROM inbox_events WHERE status = 'waiting') waiting"
     " WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND NOT EXISTS (SELECT FROM turns t WHERE t.team_id = waiting.team_id"
+    " AND NOT EXISTS (SELECT FROM turns t WHERE t.team_id = %(team)s AND t.user_id = %(user)s"
     " AND t.channel_id = waiting.channel_id AND t.question_ts = waiting.ts)"
 )
 _BLANKED: LiteralString = (
