@@ -35,7 +35,7 @@ def test_a_pause_is_chosen_in_a_form(world: World) -> None:
     ann.types("pause till june")
     form = ann.modal("pause.until")
     refused = ann.submit(form, **{"pause.until": 1_000_000_000})
-    assert say("en", "pause_past") in json.dumps(refused)
+    assert say("en", "pause_past") in json.dumps(refused, ensure_ascii=False)
     later = int(time.time()) + 7_200
     assert ann.submit(form, **{"pause.until": later})["ok"]
     done = ann.modal(say("en", "paused_means"))

@@ -1,11 +1,13 @@
-"""Messages of a person to the bot, as the inbox takes them."""
+"""Messages of a person to the bot, as the inbox takes them, and sentences of what it shows."""
 
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from typing import Any
 
+from bot.locale import say
 from bot.slack.messages import Message
 from memory import DM
 
@@ -51,3 +53,8 @@ def change() -> dict[str, str]:
     """Return the id and the ts of an event that a message was edited by, later than any before."""
     number = next(_numbers)
     return {"event_id": f"EvC{number}", "changed_ts": f"18000{number:05}.000100"}
+
+
+def says(content: Any, key: str, **values: Any) -> bool:
+    """Return whether a message or view has a sentence of the English catalogue."""
+    return say("en", key, **values) in json.dumps(content, ensure_ascii=False)

@@ -29,7 +29,7 @@ from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, history, open_questions, person_transaction, transaction
 from memory.formation.user_store import UserStore
 from tests.integration.app import App, MakeApp
-from tests.integration.messages import LATER, change
+from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -264,7 +264,7 @@ async def test_incognito_covers_all_direct_messages(app: App) -> None:
     assert await app.form(await app.ask(place, "I love ramen"))
     before = await app.ask(place, "I love okonomiyaki")
     switch = await app.ask(place, "Make this thread incognito")
-    assert say("en", "incognito_on_dm") in json.dumps(app.shown(switch))
+    assert says(app.shown(switch), "incognito_on_dm")
     later = await app.ask(place, "I love tempura. What shall I eat?")
     assert "ramen" not in app.request_texts()[-1]
     assert "okonomiyaki" not in app.request_texts()[-1]
@@ -621,7 +621,7 @@ async def test_a_no_is_not_undone(app: App, action: str, error: str) -> None:
     app.script_calls(("memory_settings", {"action": action}))
     asked = await app.ask(place, action)
     assert error in app.outputs()[0]["error"]
-    assert say("en", "off_refused") in json.dumps(app.shown(asked))
+    assert says(app.shown(asked), "off_refused")
 
 
 @pytest.mark.parametrize(

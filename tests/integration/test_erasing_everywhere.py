@@ -22,6 +22,7 @@ from bot.users.workspaces import token_accepted
 from bot.views.erasing import erase_form, erased_view
 from memory import Person, lock_for_forgetting, person_transaction, transaction
 from tests.integration.app import App, eventually
+from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -324,8 +325,8 @@ async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: A
     view = await app.wiring.modals.erasing.erased(
         message.person, "en", view={"state": {"values": values}}
     )
-    assert say("en", "erased_messages") in json.dumps(view)
-    assert say("en", "erased_stays_yours") in json.dumps(view)
+    assert says(view, "erased_messages")
+    assert says(view, "erased_stays_yours")
     await deleted(app)
     assert not app.shown(message)
 

@@ -19,6 +19,7 @@ from bot.views.modal_triggers import EXAMPLE_ACTION
 from memory import PUBLIC, Memory, MemoryView, Person, import_memories, source_deleted
 from playground.blocks import view_errors
 from tests.integration.app import App, receiving
+from tests.integration.messages import says
 from tests.integration.modal_user import ModalUser
 from tests.integration.playground_slack import PersonThread
 
@@ -179,7 +180,7 @@ async def test_nobody_else_keeps_it(app: App, examples: Examples) -> None:
             await examples.form(other, "en", turn),
             await examples.saved(other, "en", filled(turn)),
         ):
-            assert say("en", "example_gone") in json.dumps(view)
+            assert says(view, "example_gone")
         assert await app.memories(other) == await app.memories(asked.person) == []
         await rated(app, asked)  # the second time its own person has found it good
 
@@ -191,7 +192,7 @@ async def test_only_a_good_answer_is_offered(app: App, examples: Examples) -> No
     assert offers(await rated(app, asked))
     assert not offers(await rated(app, asked, "bad"))
     view = await examples.saved(asked.person, "en", filled(turn))
-    assert say("en", "example_gone") in json.dumps(view)
+    assert says(view, "example_gone")
     assert await app.memories(asked.person) == []
 
 
@@ -207,7 +208,7 @@ async def test_what_is_not_to_be_remembered_is_no_example(app: App, examples: Ex
         await examples.form(person, "en", turn),
         await examples.saved(person, "en", filled(turn)),
     ):
-        assert say("en", "off_paused") in json.dumps(view)
+        assert says(view, "off_paused")
     await app.wiring.controls.resume(person)
     assert offers(await rated(app, asked))
     for change in ("withheld_at = now()", "off_record = true", "words = ''"):
@@ -222,7 +223,7 @@ async def test_what_is_not_to_be_remembered_is_no_example(app: App, examples: Ex
         *(person.team_id, person.user_id, asked.channel_id, asked.ts),
     )
     view = await examples.saved(person, "en", filled(turn))
-    assert say("en", "example_gone") in json.dumps(view)
+    assert says(view, "example_gone")
     secret = await app.ask(
         place, "How do I change my password hunter2-Xy77? password: hunter2-Xy77"
     )
@@ -251,7 +252,7 @@ async def test_what_is_forgotten_meanwhile_is_not_kept(
         with monkeypatch.context() as patch:
             patch.setattr(examples.audiences, "view_in", looked_up)
             view = await examples.saved(asked.person, "en", filled(str(app.turn(asked)["id"])))
-        assert say("en", "example_gone") in json.dumps(view)
+        assert says(view, "example_gone")
         assert await app.memories(asked.person) == []
 
 

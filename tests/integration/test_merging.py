@@ -29,6 +29,7 @@ from playground.blocks import view_errors
 from playground.guidance import view_advice
 from tests.conftest import ROOT
 from tests.integration.app import App, MakeApp, receiving
+from tests.integration.messages import says
 from tests.integration.modal_user import ModalUser
 
 # One migrated database for all of these tests; each has people of its own.
@@ -189,7 +190,7 @@ async def test_each_call_of_the_model_counts(
     asked = app.model_requests()
     view = await app.wiring.modals.merging.found(ann.person, "en")
     assert len([one for one in view["blocks"] if one["type"] == "actions"]) == 1
-    assert say("en", "merge_more") in json.dumps(view)
+    assert says(view, "merge_more")
     assert app.model_requests() == asked + 1
     view = await app.wiring.modals.merging.found(ann.person, "en")
     assert view["blocks"][0]["text"]["text"] in [
@@ -216,7 +217,7 @@ async def test_with_memory_off_it_is_not_offered(app: App) -> None:
     asked = app.model_requests()
     body = {"command": "/memories", "text": "merge"}
     view = await app.wiring.modals.content(body, ann.person, "en")
-    assert say("en", "merge_about") not in json.dumps(view)
+    assert not says(view, "merge_about")
     assert app.model_requests() == asked
 
 

@@ -16,6 +16,7 @@ from bot.views.subcommands import MEMORIES
 from memory import Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
 from tests.integration.app import App, eventually
+from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -180,8 +181,8 @@ async def test_no_pause_while_memory_is_off(app: App) -> None:
     who, controls = person(place, app), app.wiring.controls
     await controls.refuse(who)
     assert (await memories(app, place, "pause 2h"))["text"] == say("en", "off_refused")
-    assert say("en", "off_refused") in json.dumps(await controls.pause_form(who, "en", "soon"))
-    assert say("en", "off_refused") in json.dumps(await controls.pause_saved(who, "en", view={}))
+    assert says(await controls.pause_form(who, "en", "soon"), "off_refused")
+    assert says(await controls.pause_saved(who, "en", view={}), "off_refused")
     await controls.pause_chosen(who, "en", "hour")
     assert (await controls.agreed(who, "en"))["text"] == say("en", "consent_agreed")
     for words, said in (("2h", "once the pause is over: "), ("", "once you resume memory: ")):
@@ -532,7 +533,7 @@ async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
     button = f"public {memory.reference}"
     first = await audiences.moved(who, "en", button)
     assert first["text"].startswith("Now used everywhere")
-    assert say("en", "by_question") in json.dumps(await memories(app, place, "history"))
+    assert says(await memories(app, place, "history"), "by_question")
     assert await audiences.moved(who, "en", button) == first
     same = await audiences.moved(who, "en", "public dm/nothing")
     assert (same["text"], same["replace_original"]) == (say("en", "memory_gone"), False)

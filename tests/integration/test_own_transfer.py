@@ -452,6 +452,6 @@ async def test_an_import_counts_as_requests(app: App, embedder: Embedder) -> Non
     await importing.imported(who, "en", agreed)
     assert len(await list_memories(app.pool, who)) == 1
     refused = await importing.previewed(who, "en", submitted("I live in Kyoto"))
-    assert say("en", "limit_requests", limit=2, count=1)[:50] in json.dumps(refused)
+    assert say("en", "limit_requests", limit=2, count=1)[:50] in str(refused)
     await importing.imported(who, "en", agreed)
     assert len(await list_memories(app.pool, who)) == 1
