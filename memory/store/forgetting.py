@@ -40,7 +40,7 @@ from memory.store.memories import (
     read,
 )
 from memory.store.origins import ComesFrom, StoredFrom, stored_from
-from memory.store.quotations import blank_quotes, put_quotes_back
+from memory.store.quotations import blank_quotes, put_quotes_back, remove_quotes
 from memory.store.row_copies import put_lines, put_memories, read_lines
 from memory.store.undo_payload import UndoPayload, decrypt, encrypt, new_key
 
@@ -157,8 +157,9 @@ async def undo_forget(
 ) -> list[Memory]:
     """Undo a `forget`: restore the same rows, values, dates and vectors. Works once.
 
-    A memory that was formed again in the meantime stays, and a text in which something else was
-    forgotten in the meantime is not restored. Raises `UndoExpired`.
+    A memory that was formed again in the meantime stays. If something else of the same message was
+    forgotten in the meantime, neither texts nor quotes of that message are restored. Raises
+    `UndoExpired`.
     """
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
@@ -182,17 +183,28 @@ async def undo_forget(
 async def _taken_payload(
     connection: AsyncConnection[DictRow], person: Person, undo: Undo
 ) -> UndoPayload:
-    """Delete the ciphertext and return its decrypted content."""
+    """Delete the ciphertext and return its decrypted content.
+
+    It has no quotes of messages of which something was forgotten later.
+    """
     found = await connection.execute(
         "DELETE FROM forgotten WHERE id = %s AND team_id = %s AND user_id = %s"
-        " AND expires_at >= now() RETURNING ciphertext",
+        " AND expires_at >= now() RETURNING ciphertext, expires_at",
         (undo.id, person.team_id, person.user_id),
         binary=True,
     )
     row = await found.fetchone()
     if row is None:
         raise UndoExpired("The Undo has expired or was used already.")
-    return await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
+    payload = await asyncio.to_thread(decrypt, row["ciphertext"], undo.key)
+    found = await connection.execute(
+        "SELECT channel, ts FROM forgotten_sources JOIN forgotten ON id = forgotten_id"
+        " WHERE (forgotten.team_id, forgotten.user_id) = (%s, %s) AND forgotten.expires_at > %s",
+        (person.team_id, person.user_id, row["expires_at"]),
+    )
+    if later := {(one["channel"], one["ts"]) for one in await found.fetchall()}:
+        await asyncio.to_thread(remove_quotes, payload, later)
+    return payload
 
 
 def _message_keys(text: dict[str, Any]) -> set[MessageKey]:
@@ -296,7 +308,7 @@ async def _store_undo(
     ciphertext = await asyncio.to_thread(encrypt, payload, undo.key)
     await connection.execute(
         "INSERT INTO forgotten (id, team_id, user_id, ciphertext, expires_at)"
-        " VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s))",
+        " VALUES (%s, %s, %s, %s, clock_timestamp() + make_interval(mins => %s))",
         (undo.id, person.team_id, person.user_id, ciphertext, UNDO_MINUTES),
     )
     return undo

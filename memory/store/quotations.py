@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
@@ -12,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
 from memory.store.memories import OF_PERSON, Memory, MessageKey, person_range
+from memory.store.undo_payload import UndoPayload
 from memory.store.words import SubjectTerms
 
 _OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
@@ -23,6 +25,7 @@ _HOLDERS: tuple[
     ("memory_changes", "id::text", _OWN, ("before", "after")),
     ("memory_questions", "id::text", _OWN, ("before", "after")),
 )
+_VALUES = frozenset(column for *_, columns in _HOLDERS for column in columns)
 
 
 async def blank_quotes(
@@ -84,6 +87,24 @@ async def put_quotes_back(
     await _set(connection, person, blanked, old="after", new="before")
 
 
+def remove_quotes(payload: UndoPayload, messages: set[MessageKey]) -> None:
+    """Blank every quote of `messages` in what an Undo would restore, in place.
+
+    For messages of which something else was forgotten since: what that was is encrypted.
+    """
+    for lines in payload.rows.values():
+        lines[:] = [json.dumps(_unquoted(json.loads(line), messages)) for line in lines]
+    payload.quotes[:] = [
+        {**one, "before": _without(one["before"], messages, None) or one["before"]}
+        for one in payload.quotes
+    ]
+
+
+def _unquoted(row: dict[str, Any], messages: set[MessageKey]) -> dict[str, Any]:
+    values = {name: row[name] for name in _VALUES if isinstance(row.get(name), dict)}
+    return row | {name: _without(v, messages, None) or v for name, v in values.items()}
+
+
 async def _set(
     connection: AsyncConnection[DictRow],
     person: Person,
@@ -113,16 +134,16 @@ async def _set(
 
 
 def _without(
-    value: dict[str, Any], messages: set[MessageKey], names: SubjectTerms
+    value: dict[str, Any], messages: set[MessageKey], names: SubjectTerms | None
 ) -> dict[str, Any] | None:
-    """Return a stored value without those quotes; None if it has none."""
+    """Return a stored value without those quotes, all without `names`; None if it has none."""
     sources = value.get("sources")
     if not isinstance(sources, list):
         return None
     left = [
         {**source, "evidence": ""}
         if (str(source.get("channel")), str(source.get("ts"))) in messages
-        and names.found_in(str(source.get("evidence") or ""))
+        and (names is None or names.found_in(str(source.get("evidence") or "")))
         else source
         for source in sources
     ]

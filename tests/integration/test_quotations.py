@@ -15,6 +15,7 @@ from memory import (
     edit_memory,
     forget,
     history,
+    list_memories,
     undo_change,
     undo_forget,
 )
@@ -80,3 +81,42 @@ async def test_a_change_can_be_undone_after_a_forgetting(
     edit = next(e for e in await history(pool, ANN) if e.action == "updated")
     await undo_change(pool, embedder, ANN, edit.id)
     assert not [row for row in quoting(database) if SAID in row]
+
+
+@pytest.mark.parametrize("first", ["ramen", "AWS"])
+async def test_undo_of_the_first_of_two_forgettings_brings_no_quotes_back(
+    pool: Pool, embedder: Embedder, database: str, ramen: str, first: str
+) -> None:
+    """Neither the restored memory nor a third one of the message names the later subject."""
+    about = {"fact": "I follow news of the cloud"}
+    await add_memory(pool, embedder, ANN.namespace(DM), "UserFact", about, source())
+    found = await list_memories(pool, ANN)
+    by_subject = {"ramen": ramen}
+    by_subject["AWS"] = next(m.reference for m in found if m.content.get("topic") == "AWS")
+    forgotten = await forget(pool, ANN, [by_subject.pop(first)])
+    [second] = by_subject.values()
+    later = await forget(pool, ANN, [second])
+    assert forgotten.undo is not None
+    assert later.undo is not None
+    [restored] = await undo_forget(pool, ANN, forgotten.undo)
+    assert first in restored.content.values()
+    left = quoting(database)
+    assert not [row for row in left if SAID in row]
+    assert [row for row in left if "I eat ramen in Osaka" in row]
+    await undo_forget(pool, ANN, later.undo)
+
+
+async def test_undo_of_the_last_forgetting_brings_its_quotes_back(
+    pool: Pool, embedder: Embedder, database: str, ramen: str
+) -> None:
+    """What was forgotten before it does not matter: every row is as it was."""
+    shown = "1700000000.000100"
+    own = ANN.namespace(DM)
+    tea = {"food_name": "tea", "preference": 60}
+    added = await add_memory(pool, embedder, own, "UserFoodPreference", tea, source("Tea!", shown))
+    await forget(pool, ANN, [ramen])
+    before = quoting(database)
+    forgotten = await forget(pool, ANN, [added.reference])
+    assert forgotten.undo is not None
+    await undo_forget(pool, ANN, forgotten.undo)
+    assert quoting(database) == before
