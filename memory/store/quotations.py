@@ -76,7 +76,7 @@ def _blanked(
     return [
         {**where, "id": record["id"], "before": record["value"], "after": after}
         for record in records
-        if (after := _without(record["value"], messages, names)) is not None
+        if (after := _without(record["value"], messages, names)) != record["value"]
     ]
 
 
@@ -95,14 +95,14 @@ def remove_quotes(payload: UndoPayload, messages: set[MessageKey]) -> None:
     for lines in payload.rows.values():
         lines[:] = [json.dumps(_unquoted(json.loads(line), messages)) for line in lines]
     payload.quotes[:] = [
-        {**one, "before": _without(one["before"], messages, None) or one["before"]}
-        for one in payload.quotes
+        {**one, "before": _without(one["before"], messages)} for one in payload.quotes
     ]
 
 
 def _unquoted(row: dict[str, Any], messages: set[MessageKey]) -> dict[str, Any]:
-    values = {name: row[name] for name in _VALUES if isinstance(row.get(name), dict)}
-    return row | {name: _without(v, messages, None) or v for name, v in values.items()}
+    return row | {
+        name: _without(row[name], messages) for name in _VALUES if isinstance(row.get(name), dict)
+    }
 
 
 async def _set(
@@ -134,12 +134,12 @@ async def _set(
 
 
 def _without(
-    value: dict[str, Any], messages: set[MessageKey], names: SubjectTerms | None
-) -> dict[str, Any] | None:
-    """Return a stored value without those quotes, all without `names`; None if it has none."""
+    value: dict[str, Any], messages: set[MessageKey], names: SubjectTerms | None = None
+) -> dict[str, Any]:
+    """Return a stored value without quotes of `messages`: those with `names`, without it all."""
     sources = value.get("sources")
     if not isinstance(sources, list):
-        return None
+        return value
     left = [
         {**source, "evidence": ""}
         if (str(source.get("channel")), str(source.get("ts"))) in messages
@@ -147,4 +147,4 @@ def _without(
         else source
         for source in sources
     ]
-    return {**value, "sources": left} if left != sources else None
+    return {**value, "sources": left}

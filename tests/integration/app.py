@@ -225,7 +225,7 @@ Answer = TypeVar("Answer")
 async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
     """Ask until there is an answer, which is not false; return it."""
     async with asyncio.timeout(15):
-        while not (answer := await ask()):  # noqa: ASYNC110 - it tells nobody
+        while not (answer := await ask()):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
     return answer
 

@@ -130,7 +130,7 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(sender: Sender) -> 
     await (await sender.begin(place)).record_intent()
     begun = asyncio.create_task(answer_again(sender, place))
     async with asyncio.timeout(10):
-        while not sender.slack.calls("conversations.replies"):  # noqa: ASYNC110 - it tells nobody
+        while not sender.slack.calls("conversations.replies"):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
     ts = streamed_by_app(sender, place, "Half of")
     await begun
@@ -142,7 +142,7 @@ async def cancelled_in_flight(sender: Sender, answer: Answering) -> None:
     """Write first words, and cancel that while Slack begins the stream, as Stop does."""
     writing = asyncio.create_task(answer.stream.write("Half of"))
     async with asyncio.timeout(10):
-        while not sender.slack.calls("chat.startStream"):  # noqa: ASYNC110 - it tells nobody
+        while not sender.slack.calls("chat.startStream"):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
     writing.cancel()
     await asyncio.wait({writing})
@@ -155,7 +155,7 @@ async def test_a_stream_that_was_being_begun_at_stop_becomes_the_answer(sender: 
     async with answering(sender, place) as answer:
         await cancelled_in_flight(sender, answer)
         async with asyncio.timeout(10):
-            while not sender.slack.done("chat.startStream"):  # noqa: ASYNC110 - it tells nobody
+            while not sender.slack.done("chat.startStream"):  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.02)
         await answer.stream.finish("Half of it. Stopped.")
     [message] = whole(sender.slack, place, "Half of it. Stopped.")

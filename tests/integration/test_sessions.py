@@ -47,7 +47,7 @@ async def break_off(sender: Sender, place: PersonThread, error: type[BaseExcepti
 async def until(check: Callable[[], object]) -> None:
     """Wait until something is true, for fifteen seconds at most."""
     async with asyncio.timeout(15):
-        while not check():  # noqa: ASYNC110 - it tells nobody
+        while not check():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.05)
 
 

@@ -26,6 +26,7 @@ from memory import (
     DM,
     PUBLIC,
     Embedder,
+    Forgotten,
     PersonMessage,
     Pool,
     add_memory,
@@ -162,6 +163,14 @@ async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str)
     assert digests(database) == before
 
 
+async def undone(pool: Pool, done: Forgotten) -> int:
+    """Undo a forgetting, and return the number of statements."""
+    assert done.undo is not None
+    with counted() as sent:
+        await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
+        return len(sent)
+
+
 async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str) -> None:
     """As many statements forget and bring back a thousand memories as two; the bytes come back.
 
@@ -180,10 +189,7 @@ async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str)
             )
             forgetting = len(sent)
         assert len(done.memories) == len(references)
-        assert done.undo is not None
-        with counted() as sent:
-            await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
-            counts.append((forgetting, len(sent)))
+        counts.append((forgetting, await undone(pool, done)))
         assert digests(database) == before
     assert counts[0] == counts[1]
 
@@ -218,10 +224,7 @@ async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: 
             forgetting = len(sent)
         assert len(done.memories) == {2: 1, 400: 320}[messages]
         assert count(database, "memory_changes") == 1_500 - 2 * messages
-        assert done.undo is not None
-        with counted() as sent:
-            await undo_forget(pool, ANN, done.undo, restore_texts=restore_texts)
-            counts.append((forgetting, len(sent)))
+        counts.append((forgetting, await undone(pool, done)))
         assert digests(database) == before
     assert counts[0] == counts[1]
     assert max(counts[0]) <= 2 * MOST

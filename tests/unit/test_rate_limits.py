@@ -50,7 +50,7 @@ async def test_a_refused_call_is_repeated_and_others_wait_with_it() -> None:
     limits = RateLimits()
     first, second = Calls(limited(1)), Calls()
     repeated = asyncio.create_task(limits.retry("T1", UPDATE, first))
-    while not first.made:  # noqa: ASYNC110 - it tells nobody
+    while not first.made:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0)
     before = asyncio.get_running_loop().time()
     await limits.retry("T1", UPDATE, second)
