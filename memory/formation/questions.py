@@ -146,20 +146,16 @@ def _question(person: Person, record: DictRow) -> Question:
     )
 
 
-async def open_questions(pool: Pool, person: Person, *, outdated: bool = False) -> list[Question]:
-    """Return the open questions, oldest first.
-
-    Those whose memory has changed since are left out, unless `outdated`: an Undo may bring the
-    memory's earlier content back.
-    """
+async def open_questions(pool: Pool, person: Person) -> list[Question]:
+    """Return the open questions, oldest first, without those whose memory has changed since."""
     found = await person_statement(
         pool,
         person,
         f"SELECT {_COLUMNS} FROM memory_questions q WHERE team_id = %s AND user_id = %s"
-        " AND expires_at > now() AND (%s OR kind = 'store' OR EXISTS (SELECT FROM store"
+        " AND expires_at > now() AND (kind = 'store' OR EXISTS (SELECT FROM store"
         " WHERE store.prefix = %s || '.' || q.audience AND store.key = q.key"
         " AND store.value->'content' = q.before->'content')) ORDER BY at, id",
-        (person.team_id, person.user_id, outdated, person.prefix),
+        (person.team_id, person.user_id, person.prefix),
     )
     return [_question(person, record) for record in found]
 
