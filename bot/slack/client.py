@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -20,6 +20,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.messages import API_TEAM
 from memory import count
+
+_Answer = TypeVar("_Answer")
 
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
@@ -115,12 +117,7 @@ def retry_after(error: BaseException) -> float:
     """Return the seconds that Slack asks to wait, one to 600; 0.0 if it is no rate limit."""
     if not isinstance(error, SlackApiError) or error_code(error) != "ratelimited":
         return 0.0
-    return seconds_to_wait(error.response.headers or {})
-
-
-def seconds_to_wait(headers: Mapping[str, str]) -> float:
-    """Return the seconds of a ``Retry-After`` header, at least one, at most ten minutes."""
-    lower = {name.lower(): value for name, value in headers.items()}
+    lower = {name.lower(): value for name, value in (error.response.headers or {}).items()}
     try:
         seconds = float(lower.get("retry-after", 1))
     except (TypeError, ValueError):
@@ -158,10 +155,10 @@ class RateLimits:
         self,
         team_id: str,
         method: str,
-        call: Callable[[], Awaitable[AsyncSlackResponse]],
+        call: Callable[[], Awaitable[_Answer]],
         *,
         seconds: float = 60.0,
-    ) -> AsyncSlackResponse:
+    ) -> _Answer:
         """Make a call once Slack allows it; each time it is refused, wait as told and repeat it.
 
         Raises what the last attempt raised, once the waits would come to more than `seconds`.
@@ -326,8 +323,8 @@ def only(installation: Installation | None) -> FindInstallation:
 
 
 async def retry_on_rate_limit(
-    call: Callable[[], Awaitable[AsyncSlackResponse]], *, seconds: float = 60.0
-) -> AsyncSlackResponse:
+    call: Callable[[], Awaitable[_Answer]], *, seconds: float = 60.0
+) -> _Answer:
     """Make a call; each time Slack says it is rate limited, wait as told and repeat it.
 
     A rate-limited call was not carried out, so that is safe. Raises what the last attempt raised,

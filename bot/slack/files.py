@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
@@ -20,16 +18,15 @@ from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
-    NotInstalled,
     error_code,
+    is_passing,
     retry_on_rate_limit,
-    seconds_to_wait,
 )
 from memory import Person
 
 log = logging.getLogger(__name__)
 
-_SECONDS = 60.0
+_TIMEOUT = aiohttp.ClientTimeout(total=60.0)
 _CHUNK_BYTES = 65_536
 _MOST_REDIRECTS = 3
 # Where Slack keeps files. Source: `url_private` at https://docs.slack.dev/reference/objects/file-object
@@ -76,12 +73,6 @@ class FileUnreadable(Exception):
 
 class FileNotNow(FileUnreadable):
     """The file could not be read just now: Slack limits the requests, or is in trouble."""
-
-
-class _Limited(Exception):
-    def __init__(self, seconds: float) -> None:
-        super().__init__("Slack limits the requests.")
-        self.seconds = seconds
 
 
 class SlackFiles:
@@ -144,59 +135,45 @@ class SlackFiles:
         headers = {key.lower(): value for key, value in (answer.headers or {}).items()}
         return "files:read" in str(headers.get("x-oauth-scopes", "")).replace(" ", "").split(",")
 
-    async def read(
-        self, team_id: str, url: str, *, most: int, patience: float = TURN_PATIENCE_SECONDS
-    ) -> bytes:
+    async def read(self, team_id: str, url: str, *, most: int) -> bytes:
         """Return the bytes of a file of Slack's, `most` at the most.
 
-        A rate-limited request is repeated after ``Retry-After``, as long as the waits come to no
-        more than `patience` seconds. The workspace's token is sent to Slack alone. Raises
+        A rate-limited request is repeated, as long as the waits come to no more than
+        `TURN_PATIENCE_SECONDS`. The workspace's token is sent to Slack alone. Raises
         `FileScopeMissing`, `FileNotNow` and `FileUnreadable`.
         """
         client = self._slack.client(team_id)
         if not _is_slacks(client, url):
             raise FileUnreadable
+
+        async def download() -> bytes:
+            return await _download(client, await self._slack.token(team_id), url, most)
+
         try:
-            token = await self._slack.token(team_id)
-        except NotInstalled as missing:
-            raise FileUnreadable from missing
-        except TimeoutError as passing:
-            raise FileNotNow from passing
-        while True:
-            try:
-                return await _download(client, token, url, most)
-            except _Limited as limited:
-                patience -= limited.seconds
-                if patience < 0:
-                    log.warning("a file was not read: ratelimited")
-                    raise FileNotNow from limited
-                await asyncio.sleep(limited.seconds)
+            return await retry_on_rate_limit(download, seconds=TURN_PATIENCE_SECONDS)
+        except SLACK_FAULTS as error:
+            log.warning("a file was not read: %s", error_code(error) or fault(error))
+            raise FileNotNow if is_passing(error) else FileUnreadable from error
 
 
 async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> bytes:
     headers = {"Authorization": f"Bearer {token}"}
-    try:
-        for _ in range(1 + _MOST_REDIRECTS):
-            async with _session(
-                client, "GET", url, headers=headers, allow_redirects=False
-            ) as answer:
-                if not 300 <= answer.status < 400:
-                    return await _content(answer, most)
-                # In Enterprise Grid to another host of Slack's, which wants the token again.
-                url = urljoin(url, answer.headers.get("Location", ""))
-                if not _is_slacks(client, url):
-                    raise FileScopeMissing
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        log.warning("a file was not read: %s", fault(error))
-        raise FileNotNow from error
+    for _ in range(1 + _MOST_REDIRECTS):
+        async with aiohttp.request(
+            "GET", url, headers=headers, allow_redirects=False, proxy=client.proxy, timeout=_TIMEOUT
+        ) as answer:
+            if not 300 <= answer.status < 400:
+                return await _content(answer, most)
+            # In Enterprise Grid to another host of Slack's, which wants the token again.
+            url = urljoin(url, answer.headers.get("Location", ""))
+            if not _is_slacks(client, url):
+                raise FileScopeMissing
     raise FileUnreadable
 
 
 async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    if answer.status == 429:
-        raise _Limited(seconds_to_wait(answer.headers))
-    if answer.status >= 500:
-        raise FileNotNow
+    if answer.status == 429 or answer.status >= 500:
+        raise SlackApiError("Slack does not send the file now.", answer)  # type: ignore[no-untyped-call]
     # No file that is read is HTML: a token that may not read it is sent on to a page to sign in.
     signing_in = answer.status == 200 and answer.content_type == "text/html"
     if signing_in or answer.status in (401, 403):
@@ -215,7 +192,9 @@ async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
     begun = await retry_on_rate_limit(
         lambda: client.files_getUploadURLExternal(filename=name, length=len(content))
     )
-    async with _session(client, "POST", str(begun["upload_url"]), data=content) as answer:
+    async with aiohttp.request(
+        "POST", str(begun["upload_url"]), data=content, proxy=client.proxy, timeout=_TIMEOUT
+    ) as answer:
         answer.raise_for_status()
     return str(begun["file_id"])
 
@@ -232,19 +211,3 @@ def _is_slacks(client: AsyncWebClient, url: str) -> bool:
     if (target.scheme, target.netloc) == (api.scheme, api.netloc):
         return True
     return target.scheme == "https" and (target.hostname or "").endswith(_HOSTS)
-
-
-@asynccontextmanager
-async def _session(
-    client: AsyncWebClient, method: str, url: str, **more: Any
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    if client.ssl is not None:
-        more["ssl"] = client.ssl
-    async with (
-        aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=_SECONDS),
-            trust_env=client.trust_env_in_session,
-        ) as session,
-        session.request(method, url, proxy=client.proxy, **more) as answer,
-    ):
-        yield answer
