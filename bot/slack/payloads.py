@@ -7,7 +7,6 @@ counts it. Fields that are not named here may hold anything: Slack adds new ones
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    Json,
     ValidationError,
     model_validator,
 )
@@ -45,14 +45,8 @@ def _ts(text: str) -> str:
     return text
 
 
-def _address(text: str) -> str:
-    if not ADDRESS.match(text):
-        raise ValueError("An address was expected.")
-    return text
-
-
 _Ts = Annotated[str, AfterValidator(_ts)]
-_Address = Annotated[str, AfterValidator(_address)]
+_Address = Annotated[str, Field(pattern=ADDRESS.pattern)]
 
 
 class _Part(BaseModel):
@@ -79,7 +73,6 @@ class _Message(_Part):
     hidden: bool | None = None
     files: list[dict[str, Any]] | None = None
     blocks: list[dict[str, Any]] | None = None
-    attachments: list[dict[str, Any]] | None = None
 
 
 class _MessageContext(_Part):
@@ -134,14 +127,13 @@ class _Event(_Message):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        for name in _REQUIRED.get(self.type, ()):
-            if getattr(self, name) is None:
-                raise ValueError("A field is missing.")
+        _check_required(self, self.type)
         if isinstance(self.user, _User) is not (self.type == "user_change") and self.user:
             raise ValueError("Only a user_change holds a user object.")
         return self
 
 
+# The fields that events and interactions of a type hold.
 _REQUIRED: Mapping[str, Sequence[str]] = {
     "message": ("channel", "ts"),
     "app_mention": ("channel", "ts", "user"),
@@ -157,7 +149,17 @@ _REQUIRED: Mapping[str, Sequence[str]] = {
     "channel_id_changed": ("old_channel_id", "new_channel_id"),
     "user_change": ("user",),
     "tokens_revoked": ("tokens",),
+    "block_actions": ("actions",),
+    "view_submission": ("view",),
+    "view_closed": ("view",),
+    "shortcut": ("callback_id",),
+    "message_action": ("callback_id", "response_url"),
 }
+
+
+def _check_required(part: _Part, kind: str) -> None:
+    if any(getattr(part, name) is None for name in _REQUIRED.get(kind, ())):
+        raise ValueError("A field is missing.")
 
 
 class _EventCallback(_Part):
@@ -217,29 +219,15 @@ class _State(_Part):
     values: dict[str, dict[str, _Held]]
 
 
-def _object(text: str) -> str:
-    try:
-        found = json.loads(text or "{}")
-    except RecursionError:
-        found = None
-    if not isinstance(found, dict):
-        raise ValueError("An object was expected.")  # noqa: TRY004 - what pydantic takes
-    return text
-
-
 class _View(_Part):
     id: str
     type: str
     callback_id: str | None = None
     app_installed_team_id: _Id | None = None
     # Written by this app: see bot.views.views.
-    private_metadata: Annotated[str, AfterValidator(_object)] | None = None
+    private_metadata: Literal[""] | Json[dict[str, Any]] | None = None
     blocks: list[dict[str, Any]] | None = None
     state: _State | None = None
-
-
-class _SubmittedView(_View):
-    state: _State
 
 
 class _Container(_Part):
@@ -259,41 +247,16 @@ class _Interaction(_Part):
     response_url: _Address | None = None
     response_urls: list[dict[str, Any]] | None = None
     view: _View | None = None
-
-
-class _BlockActions(_Interaction):
-    actions: Annotated[list[_Action], Field(min_length=1)]
+    actions: Annotated[list[_Action], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _can_be_answered(self) -> Self:
-        if self.view is None and self.response_url is None:
+    def _is_complete(self) -> Self:
+        _check_required(self, self.type)
+        if self.type == "block_actions" and self.view is None and self.response_url is None:
             raise ValueError("A click in a message has a response_url.")
+        if self.type == "view_submission" and self.view and self.view.state is None:
+            raise ValueError("A form has a state.")
         return self
-
-
-class _Submission(_Interaction):
-    view: _SubmittedView
-
-
-class _ViewClosed(_Interaction):
-    view: _View
-
-
-class _Shortcut(_Interaction):
-    callback_id: str
-
-
-class _MessageShortcut(_Shortcut):
-    response_url: _Address
-
-
-_INTERACTIONS: Mapping[str, type[_Interaction]] = {
-    "block_actions": _BlockActions,
-    "view_submission": _Submission,
-    "view_closed": _ViewClosed,
-    "shortcut": _Shortcut,
-    "message_action": _MessageShortcut,
-}
 
 
 _SLACKS = frozenset({"type", "event", "event_id", "command", "ssl_check"})
@@ -322,7 +285,7 @@ def _model(payload: Mapping[str, Any]) -> type[_Part]:
         return _Part
     if not isinstance(kind, str) or kind == "event_callback" or "event" in payload:
         return _EventCallback
-    return _INTERACTIONS.get(kind, _Interaction)
+    return _Interaction
 
 
 class _TooDeep(Exception):
