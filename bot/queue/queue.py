@@ -19,7 +19,13 @@ from psycopg.types.json import Jsonb
 
 from bot.logs import fault
 from bot.queue.jobs import Jobs, Limits
-from bot.queue.sweep import BEHIND, free_stalled, let_the_newest_through, note_process
+from bot.queue.sweep import (
+    BEHIND,
+    STALLED_SECONDS,
+    free_stalled,
+    let_the_newest_through,
+    note_process,
+)
 from memory import Pool
 
 log = logging.getLogger(__name__)
@@ -31,7 +37,6 @@ HOMES = "homes"
 # Jobs that a person waits for.
 INTERACTIVE = [REPLIES, HOMES]
 _HEARTBEAT_SECONDS = 2.0
-_STALLED_SECONDS = 6.0
 HAND_BACK_SECONDS = 3.0
 # Jobs are announced, and a timer waits for those that are due later: only a notification that was
 # lost, or a job that a process which has ended had scheduled, is found by polling.
@@ -103,7 +108,7 @@ _ANY_JOB = '{"type": "job_inserted", "job_id": 0}'
 # How every worker runs, whether it stays or only drains.
 WORKER: Mapping[str, Any] = {
     "update_heartbeat_interval": _HEARTBEAT_SECONDS,
-    "stalled_worker_timeout": _STALLED_SECONDS,
+    "stalled_worker_timeout": STALLED_SECONDS,
     "install_signal_handlers": False,
     "delete_jobs": "successful",
 }
@@ -349,15 +354,15 @@ class Queue:
         seen, trusted = loop.time(), 0.0
         while not self._stopping.is_set():
             try:
-                found = await note_process(self.pool, self.process, _STALLED_SECONDS, REPLIES)
-                if found.late:
+                dead, late = await note_process(self.pool, self.process, REPLIES)
+                if late:
                     await let_the_newest_through(self.pool, REPLIES)
                 # While PostgreSQL was away no heartbeat could be stored: live workers get time
                 # for one.
-                if loop.time() - seen > _STALLED_SECONDS:
-                    trusted = loop.time() + _STALLED_SECONDS
+                if loop.time() - seen > STALLED_SECONDS:
+                    trusted = loop.time() + STALLED_SECONDS
                 seen = loop.time()
-                if found.dead and seen >= trusted:
+                if dead and seen >= trusted:
                     await self.free_stalled()
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
                 log.warning("waiting jobs could not be looked after: %s", fault(error))
@@ -365,7 +370,7 @@ class Queue:
 
     async def free_stalled(self) -> int:
         """Give back the jobs of workers that died; return how many there were."""
-        return await free_stalled(self.pool, _STALLED_SECONDS)
+        return await free_stalled(self.pool)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -5,15 +5,13 @@ Each worker begins it every other second; an advisory lock lets one worker at a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import LiteralString
-
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
 from memory import Pool, execute_statement, transaction
 
 LATE_SECONDS = 60
+STALLED_SECONDS = 6.0
+"""Seconds without a heartbeat after which a worker is taken for dead."""
 ALONE_AFTER_CRASHES = 2
 """Crashes of a process with this message in progress after which it runs alone."""
 MAX_LONE_CRASHES = 3
@@ -89,34 +87,29 @@ _NOTE: LiteralString = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Whether there are jobs of a worker that died, and jobs that have waited for a minute."""
+async def note_process(pool: Pool, process: str, queue: str) -> tuple[bool, bool]:
+    """Record that a process is alive; return whether there is something to look after.
 
-    dead: bool
-    late: bool
-
-
-async def note_process(pool: Pool, process: str, stalled_seconds: float, queue: str) -> Found:
-    """Record that a process is alive; return what is to be looked after."""
+    That are jobs of a worker that died, and jobs of `queue` that have waited for a minute.
+    """
     values = {
         "process": process,
-        "stalled": stalled_seconds,
+        "stalled": STALLED_SECONDS,
         "queue": queue,
         "late": LATE_SECONDS,
     }
     [row] = await execute_statement(pool, _NOTE, values)
-    return Found(dead=row["dead"], late=row["late"])
+    return row["dead"], row["late"]
 
 
-async def free_stalled(pool: Pool, stalled_seconds: float) -> int:
+async def free_stalled(pool: Pool) -> int:
     """Give back the jobs of workers that died; return how many there were.
 
     Messages they had in progress are charged with the crash first: see `count_crashes` in the
     migrations. Only one worker does so at a time: what another has just given back may run again
     already.
     """
-    parameters = {"stalled": stalled_seconds, "alone_after": ALONE_AFTER_CRASHES}
+    parameters = {"stalled": STALLED_SECONDS, "alone_after": ALONE_AFTER_CRASHES}
     async with transaction(pool) as connection:
         found = await connection.execute(
             f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK}) AND EXISTS"
@@ -149,12 +142,8 @@ async def let_the_newest_through(pool: Pool, queue: str) -> None:
     """
     parameters = {"queue": queue, "late": LATE_SECONDS, "first": _LATE_FIRST}
     async with transaction(pool) as connection:
-        if await _is_my_turn(connection):
+        lock = f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK}) AS mine"
+        row = await (await connection.execute(lock)).fetchone()
+        if row and row["mine"]:
             await connection.execute(_STEP_BACK, parameters)
             await connection.execute(_STEP_UP, parameters)
-
-
-async def _is_my_turn(connection: AsyncConnection[DictRow]) -> bool:
-    found = await connection.execute("SELECT pg_try_advisory_xact_lock(%s) AS mine", (_SWEEP_LOCK,))
-    row = await found.fetchone()
-    return bool(row and row["mine"])
