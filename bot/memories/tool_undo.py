@@ -21,7 +21,6 @@ from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import ScheduleAllFormation, ShowToolChanges
 from bot.conversation.off_record import delete_texts, end_withholding, withhold, withhold_scope
-from bot.conversation.quiet_threads import end_quiet, start_quiet
 from bot.conversation.tool_done import store_ids, store_settings
 from bot.locale import Language, say
 from bot.slack.messages import Message
@@ -148,7 +147,12 @@ class UndoableChanges:
     async def be_quiet(self, message: Message, turn: UUID, done: ToolChanges) -> None:
         """Answer in the message's thread only mentions of the app, until the next mention."""
         async with person_transaction(self.pool, message.person) as connection:
-            if await start_quiet(connection, message):
+            begun = await connection.execute(
+                "INSERT INTO quiet_threads (team_id, user_id, thread) VALUES (%s, %s, %s)"
+                " ON CONFLICT DO NOTHING",
+                (message.team_id, message.user_id, message.thread),
+            )
+            if begun.rowcount:
                 done.quiet = message.thread
                 await self._keep(connection, message.person, turn, done)
 
@@ -222,7 +226,11 @@ class UndoableChanges:
             if done.incognito:
                 parts.append(await take_back_span(connection, person, **done.incognito))
             if done.quiet:
-                parts.append(await end_quiet(connection, person, done.quiet))
+                followed = await connection.execute(
+                    "DELETE FROM quiet_threads WHERE team_id = %s AND user_id = %s AND thread = %s",
+                    (person.team_id, person.user_id, done.quiet),
+                )
+                parts.append(followed.rowcount > 0)
             turns = [UUID(one) for one in done.withheld]
             ended = await end_withholding(connection, person, turns)
             parts += [number < ended for number in range(len(turns))]
