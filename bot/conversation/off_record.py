@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from psycopg.rows import DictRow
 
 from bot.slack.messages import Message, scopes
 from bot.types import DIRECT
-from memory import DM, MessageKey, Person
+from memory import DM, Person
 
 _OFF_RECORD: LiteralString = (
     "UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,"
@@ -25,19 +24,6 @@ _IN_SCOPE: LiteralString = (
     " AND NOT off_record AND (thread = %(scope)s"
     " OR (%(scope)s = %(direct)s AND starts_with(channel_id, 'D')))"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastTurn:
-    """The id of a turn, and its message."""
-
-    id: UUID
-    message: MessageKey
-
-
-async def put_off_record(connection: AsyncConnection[DictRow], turn: UUID) -> None:
-    """Blank the texts of a turn, and never form a memory from it."""
-    await connection.execute(f"{_OFF_RECORD} WHERE id = %s", (turn,))
 
 
 def _of_scope(person: Person, scope: str, since: float) -> dict[str, Any]:
@@ -92,17 +78,17 @@ async def end_withholding(
 async def delete_texts(
     connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
 ) -> None:
-    """Blank the texts of a person's turns, withheld or not."""
+    """Blank the texts of a person's turns, withheld or not; no memory is formed from them."""
     await connection.execute(
         f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
         (list(turns), person.team_id, person.user_id),
     )
 
 
-async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> LastTurn | None:
-    """Return the author's turn before `message`: in its thread, in a direct message in any."""
+async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
+    """Return the ts of the author's message before this one: in its thread, in a DM in any."""
     found = await connection.execute(
-        "SELECT id, channel_id, question_ts FROM turns WHERE team_id = %s AND user_id = %s"
+        "SELECT question_ts FROM turns WHERE team_id = %s AND user_id = %s"
         " AND channel_id = %s AND question_ts < %s AND (thread = %s OR audience = %s)"
         " ORDER BY question_ts DESC LIMIT 1",
         (
@@ -115,9 +101,7 @@ async def last_turn(connection: AsyncConnection[DictRow], message: Message) -> L
         ),
     )
     row = await found.fetchone()
-    if row is None:
-        return None
-    return LastTurn(id=row["id"], message=(row["channel_id"], row["question_ts"]))
+    return str(row["question_ts"]) if row else None
 
 
 async def has_turn(connection: AsyncConnection[DictRow], message: Message, words: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from bot.conversation.callbacks import ScheduleAllFormation
-from bot.conversation.off_record import LastTurn, last_turn
+from bot.conversation.off_record import message_before
 from bot.conversation.unformed import discard_unformed_words
 from bot.locale import Language, say
 from bot.memories.incognito import Incognito
@@ -128,10 +128,10 @@ class MemoryControls:
         self.people.invalidate(person)
         return settings
 
-    async def message_before(self, message: Message) -> LastTurn | None:
-        """Return the author's previous message in the thread, or in all direct messages."""
+    async def message_before(self, message: Message) -> str | None:
+        """Return the ts of the author's previous message in the thread, or in all DMs."""
         async with person_transaction(self.pool, message.person) as connection:
-            return await last_turn(connection, message)
+            return await message_before(connection, message)
 
     async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Answer ``/memories pause``; words that are not a time open a modal."""

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.conversation.callbacks import AddNotice, ScheduleFormation
 from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.off_record import put_off_record
+from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, find_message
@@ -120,7 +120,7 @@ class SourceUpdates:
                 off = refused or (await read_settings(connection, person)).off_reason(self.consent)
                 unkept = off or await is_on(connection, person, scopes(channel_id, thread))
                 if unkept:
-                    await put_off_record(connection, row["id"])
+                    await delete_texts(connection, person, [row["id"]])
                 narrowed = await _narrow(connection, row["id"])
                 if narrowed is not None and words and not row["formed"]:
                     await self.schedule_formation(connection, person.namespace(narrowed))

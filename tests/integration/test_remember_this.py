@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.off_record import put_off_record
+from bot.conversation.off_record import delete_texts
 from bot.locale import say
 from bot.memories import adding
 from bot.pipeline import formation
@@ -282,7 +282,7 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             await app.wiring.memory_actions.forget(said.person, "en", [sushi[0].reference])
         case "off_record":
             async with person_transaction(app.pool, said.person) as connection:
-                await put_off_record(connection, app.turn(said)["id"])
+                await delete_texts(connection, said.person, [app.turn(said)["id"]])
     assert app.turn(said)["question"] == ""
     await hear(app, said, None)
     assert await app.memories(said.person) == []

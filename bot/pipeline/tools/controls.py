@@ -203,7 +203,7 @@ class ControlTools:
         if last is None:
             return _error("There is no message before this one.")
         self.forgets = True
-        said_at = float(last.message[1])
+        said_at = float(last)
         period = Period(since=said_at, until=said_at + _MESSAGE_SECONDS)
         self._show_after(given, partial(self._own.period_proposed, period=period))
         return {"not_remembered": which, "done": False, "proposed": True}
