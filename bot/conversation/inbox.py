@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, OperationalError
@@ -117,8 +118,6 @@ class Inbox:
             {
                 **_values(message),
                 "late": late,
-                "addressed": message.addressed,
-                "message": Jsonb(message.as_json()),
                 "traceparent": trace_context(),
                 **job_values(
                     ANSWER,
@@ -160,7 +159,7 @@ class Inbox:
         await execute_statement(
             self._pool,
             _STORE_WITHDRAWN,
-            {**_values(message), "addressed": message.addressed},
+            _values(message),
             scope={THREAD_SETTING: message.thread},
             wait=_ACK_WAIT_SECONDS,
         )
@@ -225,7 +224,7 @@ class Inbox:
                 " AND EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id"
                 " AND t.channel_id = e.channel_id AND t.question_ts = e.ts"
                 " AND t.reply_ts <> '{}') RETURNING id",
-                {**_values(message), "message": Jsonb(message.as_json()), "changed": changed_ts},
+                {**_values(message), "changed": changed_ts},
             )
             if await found.fetchone() is not None:
                 await connection.execute(COUNT_REQUEST, message.person.ids)
@@ -430,6 +429,8 @@ def _values(message: Message) -> dict[str, Any]:
         "ts": message.ts,
         "thread": message.thread,
         "audience": message.audience,
+        "addressed": message.addressed,
+        "message": Jsonb(asdict(message)),
     }
 
 

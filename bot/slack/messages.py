@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from bot.types import DIRECT
@@ -89,10 +89,6 @@ class Message:
     def opens_thread(self) -> bool:
         """Say whether the message is the first of its thread."""
         return self.ts == self.thread_ts
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `inbox_events.message` holds."""
-        return asdict(self)
 
 
 def is_direct(channel_id: str) -> bool:
@@ -234,7 +230,7 @@ def _may_be_meant(message: Message) -> bool:
 
     That is a reply in a thread that mentions nobody else and does not begin by calling a group.
     """
-    among_themselves = mentions(message.text) or calls_others(message.text)
+    among_themselves = mentions(message.text) or _GROUP_FIRST.match(message.text)
     return not (message.opens_thread or among_themselves)
 
 
@@ -259,11 +255,6 @@ def has_unlinked(text: str) -> bool:
 def mentions(text: str) -> set[str]:
     """Return the user ids mentioned in a message's text."""
     return set(_MENTION.findall(text))
-
-
-def calls_others(text: str) -> bool:
-    """Say whether a message opens by calling a group of people, or everybody there."""
-    return _GROUP_FIRST.match(text) is not None
 
 
 def plain(text: str, bot_user_id: str = "") -> str:
