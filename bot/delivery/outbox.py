@@ -17,7 +17,7 @@ from bot.conversation.turns import TurnRow
 from bot.slack.client import next_cursor, retry_on_rate_limit
 from memory import Pool, execute_statement, measured
 
-TURN_EVENT = "kioku_turn"
+_TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
 _CLOCKS_DIFFER_SECONDS = 300.0
 _NOTE_ATTEMPTS = 3
@@ -32,7 +32,7 @@ class OrphanedMessage(Superseded):
 
 def turn_metadata(turn_id: UUID, part: int = 0) -> dict[str, Any]:
     """Return what a reply's message carries. Every member of the workspace can read it."""
-    return {"event_type": TURN_EVENT, "event_payload": {"turn": str(turn_id), "part": part}}
+    return {"event_type": _TURN_EVENT, "event_payload": {"turn": str(turn_id), "part": part}}
 
 
 def messages_of_turn(
@@ -57,7 +57,7 @@ def messages_of_turn(
             continue
         metadata = message.get("metadata") or {}
         payload = metadata.get("event_payload") or {}
-        if metadata.get("event_type") == TURN_EVENT and payload.get("turn") == str(turn_id):
+        if metadata.get("event_type") == _TURN_EVENT and payload.get("turn") == str(turn_id):
             marked.append(ts)
         elif not metadata and float(ts) > since - _CLOCKS_DIFFER_SECONDS:
             bare.append(ts)
@@ -110,6 +110,7 @@ class Outbox:
         self._pool = pool
         self._claimed = claimed
         self.turn_id = turn_row.id
+        self._scope = {THREAD_SETTING: claimed.message.thread}
         self._row = (turn_row.id, claimed.message.team_id, claimed.message.user_id)
         self.times = turn_row.reply_ts
         self.unknown = turn_row.since is not None
@@ -198,7 +199,3 @@ class Outbox:
             scope=self._scope,
         )
         return frozenset(row["ts"] for row in found)
-
-    @property
-    def _scope(self) -> dict[str, str]:
-        return {THREAD_SETTING: self._claimed.message.thread}
