@@ -66,6 +66,23 @@ async def drain(app: App, message: Message) -> None:
     await app.answering.drain(message.thread)
 
 
+async def held(app: App, text: str = "Hello", place: PersonThread | None = None) -> Message:
+    """Receive a message while the model is away, and let it be held."""
+    app.fault(status=500, times=-1)
+    message = await app.receive(place or app.slack.place(), text)
+    await drain(app, message)
+    return message
+
+
+def wait_longer(app: App, message: Message, time: str) -> None:
+    """Let a held message have waited for so long more."""
+    app.rows(
+        "UPDATE inbox_events SET held_since = held_since - %s::text::interval WHERE ts = %s",
+        time,
+        message.ts,
+    )
+
+
 @pytest.mark.parametrize(
     ("how", "key"),
     [
@@ -179,10 +196,7 @@ async def test_one_prompt_that_always_fails_harms_no_other(app: App) -> None:
         other = await app.ask(others, f"Hello {number}")
         assert app.turn(other)["status"] == "answered"
     assert app.replies(asked) == [WAITING]
-    app.rows(
-        "UPDATE inbox_events SET held_since = held_since - interval '3 minutes' WHERE ts = %s",
-        asked.ts,
-    )
+    wait_longer(app, asked, "3 minutes")
     app.rows(
         "UPDATE turns SET intended_at = intended_at - interval '150 seconds',"
         " ended_at = ended_at - interval '150 seconds' WHERE user_id = %s",
@@ -217,10 +231,7 @@ async def test_what_fails_while_nothing_else_is_asked_waits_as_in_an_outage(app:
     app.rows("UPDATE turns SET intended_at = intended_at - interval '1 hour'")
     asked = await app.receive(place, POISON)
     await drain(app, asked)
-    app.rows(
-        "UPDATE inbox_events SET held_since = held_since - interval '20 minutes' WHERE ts = %s",
-        asked.ts,
-    )
+    wait_longer(app, asked, "20 minutes")
     await drain(app, asked)
     assert app.replies(asked) == [WAITING]
     assert app.event(asked)["status"] == "waiting"
@@ -242,14 +253,8 @@ async def test_each_wait_is_longer_than_the_last(app: App) -> None:
 
 async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     """After half an hour the person is told in one sentence; the operator finds it as failed."""
-    place = app.slack.place()
-    app.fault(status=500, times=-1)
-    asked = await app.receive(place, "I like ramen")
-    await drain(app, asked)
-    app.rows(
-        "UPDATE inbox_events SET held_since = held_since - interval '31 minutes' WHERE ts = %s",
-        asked.ts,
-    )
+    asked = await held(app, "I like ramen")
+    wait_longer(app, asked, "31 minutes")
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "held_too_long")]
     event = app.event(asked)
@@ -272,22 +277,16 @@ async def test_a_model_that_is_down_is_not_asked_for_every_message(app: App) -> 
 
 async def test_others_are_hurried_when_one_is_answered(app: App) -> None:
     """With the first answer nothing waits any longer than it must."""
-    places = [app.slack.place() for _ in range(3)]
-    app.fault(status=500, times=-1)
-    held = [await app.receive(place, "Hello") for place in places]
-    for message in held:
-        await drain(app, message)
+    waiting = [await held(app) for _ in range(3)]
     back(app)
     await app.ask(app.slack.place(), "Hello")
-    assert [due_in(app, message) for message in held] == [pytest.approx(0, abs=1.0)] * 3
+    assert [due_in(app, message) for message in waiting] == [pytest.approx(0, abs=1.0)] * 3
 
 
 async def test_a_thread_waits_behind_its_first_message(app: App) -> None:
     """What is written below a message that is put off is answered after it, without a job more."""
     place = app.slack.place()
-    app.fault(status=500, times=-1)
-    first = await app.receive(place, "one")
-    await drain(app, first)
+    first = await held(app, "one", place)
     second = await app.receive(place, "two", thread_ts=first.ts)
     assert (due_in(app, second) or 0) > 3
     back(app)
@@ -297,10 +296,7 @@ async def test_a_thread_waits_behind_its_first_message(app: App) -> None:
 
 async def test_an_edit_while_it_waits_is_what_is_answered(app: App) -> None:
     """A message that was edited while the model was away is answered as it reads then."""
-    place = app.slack.place()
-    app.fault(status=500, times=-1)
-    asked = await app.receive(place, "I like ramen")
-    await drain(app, asked)
+    asked = await held(app, "I like ramen")
     await app.edit(asked, "I like sushi")
     back(app)
     await drain(app, asked)
@@ -312,10 +308,7 @@ async def test_an_edit_while_it_waits_is_what_is_answered(app: App) -> None:
 
 async def test_a_message_deleted_while_it_waits_takes_the_waiting_message_along(app: App) -> None:
     """Deleting the message ends the wait at once: reply and words are gone."""
-    place = app.slack.place()
-    app.fault(status=500, times=-1)
-    asked = await app.receive(place, "I like ramen")
-    await drain(app, asked)
+    asked = await held(app, "I like ramen")
     await app.withdraw(asked)
     assert due_in(app, asked) == pytest.approx(0, abs=1.0)
     await drain(app, asked)
@@ -378,10 +371,7 @@ async def test_all_who_wait_are_told_that_a_quota_is_used_up(
 
 async def test_stop_ends_the_wait(app: App) -> None:
     """Stop pressed while the model is away: the next attempt says so and asks nothing."""
-    place = app.slack.place()
-    app.fault(status=500, times=-1)
-    asked = await app.receive(place, "Hello")
-    await drain(app, asked)
+    asked = await held(app)
     await app.wiring.inbox.interrupt(asked.thread)
     asks = len(app.prompts())
     await drain(app, asked)
@@ -464,10 +454,7 @@ async def test_a_message_that_only_looked_something_up_waits(app: App) -> None:
 
 async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: App) -> None:
     """Everything is forgotten while a message waits: its answer comes, its words do not return."""
-    place = app.slack.place()
-    app.fault(status=500, times=-1)
-    asked = await app.receive(place, "I like ramen")
-    await drain(app, asked)
+    asked = await held(app, "I like ramen")
     await forget_everything(app, asked)
     back(app)
     app.script("Noted.")
@@ -481,11 +468,8 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: 
 
 async def test_what_was_forgotten_while_it_waited_is_in_no_other_prompt(app: App) -> None:
     """A held message that was forgotten is not shown with the next one, which is answered first."""
-    app.fault(status=500, times=-1)
     place = app.slack.place()
-    held = await app.receive(place, "I am allergic to peanuts")
-    await drain(app, held)
-    await forget_everything(app, held)
+    await forget_everything(app, await held(app, "I am allergic to peanuts", place))
     back(app)
     app.script("Noodles.")
     asked = await app.receive(place, "What shall I eat?")

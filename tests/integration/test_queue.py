@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, LiteralString
 
 import psycopg
@@ -58,7 +59,7 @@ async def put(
     *,
     to: str = REPLIES,
     delay: float = 0.0,
-    limits: Limits | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - it is frozen
     **more: str,
 ) -> bool:
     """Add a job called ``work``."""
@@ -70,7 +71,7 @@ async def put(
             lock=lock,
             delay=delay,
             behind=False,
-            limits=limits or Limits(),
+            limits=limits,
             reschedule=False,
             **more,
         )
@@ -83,9 +84,20 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+class _Held:
+    """Work that runs until it is released, and the order in which it began."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended = asyncio.Semaphore(0)
+
+    async def __call__(self, label: str) -> None:
+        self.begun.append(label)
+        await self.ended.acquire()
+
+
 async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue: Queue) -> None:
     """A second job of a lock is not added, and the transaction that tried goes on."""
-    queue.register("work", REPLIES, _nothing, waits=(1,))
     async with transaction(pool) as connection:
         assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
         assert not await queue.defer(connection, "work", queue=REPLIES, lock="L1")
@@ -114,24 +126,15 @@ async def _taken(pool: Pool) -> str | None:
     return lock
 
 
-async def _nothing(**_: str) -> None:
-    """Work that does nothing."""
-
-
 async def test_a_job_lives_and_dies_with_its_transaction(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """A transaction that is rolled back leaves no job."""
-    queue.register("work", REPLIES, _nothing, waits=(1,))
-    with pytest.raises(RuntimeError):
-        await _defer_and_fail(pool, queue)
+    with suppress(RuntimeError):
+        async with transaction(pool) as connection:
+            assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
+            raise RuntimeError
     assert jobs(database) == []
-
-
-async def _defer_and_fail(pool: Pool, queue: Queue) -> None:
-    async with transaction(pool) as connection:
-        assert await queue.defer(connection, "work", queue=REPLIES, lock="L1")
-        raise RuntimeError
 
 
 async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> None:
@@ -190,7 +193,6 @@ async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_pol
 
 async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
     """Only the waiting job of the lock is set to a later time, which the other processes hear."""
-    queue.register("work", BACKGROUND, _nothing, waits=(1,))
     await put(pool, queue, "L1", delay=1, to=BACKGROUND)
     await put(pool, queue, "L2", delay=1, to=BACKGROUND)
     with psycopg.connect(database, autocommit=True) as other:
@@ -214,7 +216,6 @@ async def test_a_job_that_was_held_as_it_was_announced_is_announced_again(
 
     A job that is not due is announced once, as it is inserted.
     """
-    queue.register("work", REPLIES, _nothing, waits=(1,))
 
     async def add(connection: AsyncConnection[DictRow]) -> None:
         if by == "defer":
@@ -283,16 +284,12 @@ def leave_stalled(database: str) -> None:
 
 async def test_stalled_jobs_are_looked_for(database: str, pool: Pool, queue: Queue) -> None:
     """While the queue runs, the job of a dead worker is found and done without being asked for."""
-    done = asyncio.Event()
-
-    async def work() -> None:
-        done.set()
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
-    await put(pool, queue, "L1")
+    done: asyncio.Queue[str] = asyncio.Queue()
+    queue.register("work", REPLIES, done.put, waits=(1, 1, 1))
+    await put(pool, queue, "L1", item="one")
     leave_stalled(database)
     queue.start(replies=1, background=1)
-    await asyncio.wait_for(done.wait(), SECONDS)
+    await asyncio.wait_for(done.get(), SECONDS)
 
 
 async def test_work_goes_on_after_postgresql_cut_every_connection(
@@ -300,17 +297,13 @@ async def test_work_goes_on_after_postgresql_cut_every_connection(
 ) -> None:
     """A worker whose connections were cut starts again and does what is added then."""
     done: asyncio.Queue[str] = asyncio.Queue()
-
-    async def work(label: str) -> None:
-        await done.put(label)
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
+    queue.register("work", REPLIES, done.put, waits=(1, 1, 1))
     queue.start(replies=1, background=1)
-    await put(pool, queue, "L1", label="before")
+    await put(pool, queue, "L1", item="before")
     assert await asyncio.wait_for(done.get(), SECONDS) == "before"
     for _ in range(2):
         cut_connections(database)
-        await put(pool, queue, "L1", label="after")
+        await put(pool, queue, "L1", item="after")
         assert await asyncio.wait_for(done.get(), SECONDS) == "after"
 
 
@@ -337,33 +330,24 @@ async def test_a_worker_that_broke_starts_again(
     database: str, pool: Pool, queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where a part of the queue fails the worker ends, starts again, and goes on when it can."""
-    done = asyncio.Event()
-
-    async def work() -> None:
-        done.set()
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
+    done: asyncio.Queue[str] = asyncio.Queue()
+    queue.register("work", REPLIES, done.put, waits=(1, 1, 1))
     owner_rows(database, "ALTER TABLE procrastinate_workers RENAME TO away")
     queue.start(replies=1, background=1)
     await until(lambda: "the replies worker stopped and starts again" in caplog.text)
     await until(lambda: "waiting jobs could not be looked after" in caplog.text)
     owner_rows(database, "ALTER TABLE away RENAME TO procrastinate_workers")
-    await put(pool, queue, "L1")
-    await asyncio.wait_for(done.wait(), SECONDS)
+    await put(pool, queue, "L1", item="one")
+    await asyncio.wait_for(done.get(), SECONDS)
 
 
 async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> None:
     """Work that does not end in time is cut off and handed back, to be begun anew."""
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        begun.set()
-        await asyncio.Event().wait()
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
+    work = _Held()
+    queue.register("work", REPLIES, work.__call__, waits=(1, 1, 1))
     queue.start(replies=1, background=1, patience=0.1)
-    await put(pool, queue, "L1")
-    await asyncio.wait_for(begun.wait(), SECONDS)
+    await put(pool, queue, "L1", label="one")
+    await until(lambda: work.begun == ["one"])
     await asyncio.wait_for(queue.stop(), SECONDS)
     assert [job["status"] for job in jobs(database)] == ["todo"]
     await queue.stop()
@@ -399,24 +383,18 @@ async def test_a_formation_is_handed_back_rather_than_waited_for(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """When the queue stops a reply may end; a formation is cut off, and what waits is left."""
-    begun: asyncio.Queue[str] = asyncio.Queue()
-    finish = asyncio.Event()
-
-    async def work(label: str) -> None:
-        await begun.put(label)
-        await finish.wait()
-
-    queue.register("work", REPLIES, work, waits=(1, 1, 1))
+    work = _Held()
+    queue.register("work", REPLIES, work.__call__, waits=(1, 1, 1))
     queue.start(replies=1, background=1, patience=SECONDS)
     await put(pool, queue, "L1", label="reply")
     await put(pool, queue, "L2", to=BACKGROUND, label="formation")
-    assert {await begun.get(), await begun.get()} == {"reply", "formation"}
+    await until(lambda: sorted(work.begun) == ["formation", "reply"])
     await put(pool, queue, "L1", label="waiting")
     stopping = asyncio.create_task(queue.stop())
     await until(
         lambda: [(j["lock"], j["status"]) for j in jobs(database)].count(("L2", "todo")) == 1
     )
-    finish.set()
+    work.ended.release()
     await asyncio.wait_for(stopping, SECONDS)
     assert [(job["args"]["label"], job["status"]) for job in jobs(database)] == [
         ("formation", "todo"),
@@ -501,18 +479,6 @@ async def test_what_is_repeated_runs_at_the_end_of_a_drain(
     assert began - 3_600 <= times[0]
     assert 2 <= len(times) <= 2 + 2 * minutes
     assert jobs(database) == []
-
-
-class _Held:
-    """Work that runs until it is released, and the order in which it began."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.ended = asyncio.Semaphore(0)
-
-    async def __call__(self, label: str) -> None:
-        self.begun.append(label)
-        await self.ended.acquire()
 
 
 async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
@@ -675,24 +641,21 @@ async def test_a_drain_ends_when_nothing_is_left(
     assert jobs(database) == []
 
 
-async def hold_off(pool: Pool, queue: Queue, lock: str, *, delay: float, at_most: float) -> None:
-    """Let the job of a lock wait for quiet."""
+async def hold_off(pool: Pool, queue: Queue, lock: str) -> None:
+    """Let the job of a lock wait for 20 seconds of quiet, and a minute at most."""
     async with transaction(pool) as connection:
-        await queue.debounce(
-            connection, "work", queue=BACKGROUND, lock=lock, delay=delay, at_most=at_most
-        )
+        await queue.debounce(connection, "work", queue=BACKGROUND, lock=lock, delay=20, at_most=60)
 
 
 async def test_a_job_waits_for_quiet_but_not_for_ever(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """A job is put off again and again, to a while after it was first wanted at most."""
-    queue.register("work", BACKGROUND, _nothing, waits=(1,))
-    await hold_off(pool, queue, "L1", delay=20, at_most=60)
-    await hold_off(pool, queue, "L2", delay=20, at_most=60)
+    await hold_off(pool, queue, "L1")
+    await hold_off(pool, queue, "L2")
     for since, due in ((10, 20), (45, 15), (61, 0), (300, 0)):
         _let_pass(database, "L1", since)
-        await hold_off(pool, queue, "L1", delay=20, at_most=60)
+        await hold_off(pool, queue, "L1")
         one, two = jobs(database)
         assert due - 2 < one["due_in"] <= due, f"after {since} s"
         assert 15 < two["due_in"] <= 20
@@ -713,18 +676,16 @@ async def test_a_job_put_off_a_moment_ago_is_left_alone(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Who writes many messages does not cost a write of the queue for each."""
-    queue.register("work", BACKGROUND, _nothing, waits=(1,))
-    await hold_off(pool, queue, "L1", delay=20, at_most=60)
+    await hold_off(pool, queue, "L1")
     [before] = jobs(database)
-    await hold_off(pool, queue, "L1", delay=20, at_most=60)
+    await hold_off(pool, queue, "L1")
     assert jobs(database)[0]["scheduled_at"] == before["scheduled_at"]
 
 
 async def test_a_job_that_failed_keeps_its_time(database: str, pool: Pool, queue: Queue) -> None:
     """While a model is away more words make no more attempts, and put none off."""
-    queue.register("work", BACKGROUND, _nothing, waits=(1,))
     for lock, due in (("L1", 4), ("L2", 1000)):
-        await hold_off(pool, queue, lock, delay=20, at_most=60)
+        await hold_off(pool, queue, lock)
         owner_rows(
             database,
             "UPDATE procrastinate_jobs SET attempts = 1,"
@@ -732,7 +693,7 @@ async def test_a_job_that_failed_keeps_its_time(database: str, pool: Pool, queue
             due,
             lock,
         )
-        await hold_off(pool, queue, lock, delay=20, at_most=60)
+        await hold_off(pool, queue, lock)
         [job] = [job for job in jobs(database) if job["lock"] == lock]
         assert due - 2 < job["due_in"] <= due
 
@@ -747,7 +708,7 @@ async def test_what_is_committed_with_the_wish_is_seen(
         begun.set()
 
     queue.register("work", BACKGROUND, work, waits=(1,))
-    await hold_off(pool, queue, "L1", delay=20, at_most=60)
+    await hold_off(pool, queue, "L1")
     _let_pass(database, "L1", 300)
     async with transaction(pool) as connection:
         await queue.debounce(connection, "work", queue=BACKGROUND, lock="L1", delay=20, at_most=60)
