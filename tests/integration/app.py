@@ -73,16 +73,20 @@ class App:
         )
         return (await bolt.async_dispatch(request)).status
 
-    async def receive(self, place: PersonThread, text: str, **more: Any) -> Message:
-        """Post `text` as the person of `place` and store its event; do not answer it."""
+    def written(self, place: PersonThread, text: str, **more: Any) -> Message:
+        """Post `text` as the person of `place`; its event is still on its way."""
         said = self.slack.say(place.user, place.channel, text or "-", **more)
-        message = self.slack.message(
+        return self.slack.message(
             place,
             event_id=f"Ev{said['ts']}",
             ts=said["ts"],
             thread_ts=more.get("thread_ts", said["ts"]),
             text=text,
         )
+
+    async def receive(self, place: PersonThread, text: str, **more: Any) -> Message:
+        """Post `text` as the person of `place` and store its event; do not answer it."""
+        message = self.written(place, text, **more)
         assert await self.wiring.inbox.store(message)
         return message
 

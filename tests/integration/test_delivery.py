@@ -12,7 +12,6 @@ from slack_sdk.errors import SlackApiError
 
 from bot.conversation.claimed_message import Stopped
 from bot.delivery.refusals import DeliveryFailed
-from bot.delivery.sessions import LOADING
 from bot.delivery.splitting import open_fence
 from bot.locale import Language, say
 from bot.types import Task, TaskState
@@ -207,15 +206,6 @@ async def test_a_quick_task_waits_for_words(thread: Thread) -> None:
         assert cards(shown) == [(say("en", "task_recall"), "complete")]
         await answer.stream.finish("Hello you.")
     thread.whole("Hello you.")
-
-
-async def test_what_is_shown_while_nothing_is_there_changes(thread: Thread) -> None:
-    """Without agent sessions the status line comes, with lines that change, in their language."""
-    thread.slack.fault("agents.sessions.setStatus", error="unknown_method")
-    async with thread.answering(language="ja") as answer:
-        await answer.stream.finish("はい。")
-    [call] = thread.slack.calls("assistant.threads.setStatus")
-    assert call["args"]["loading_messages"] == [say("ja", key) for key in LOADING]
 
 
 @pytest.mark.parametrize("kind", ["public", "private", "mpim", "connect"])

@@ -15,6 +15,7 @@ from bot.slack.client import NOTICE_METADATA
 from tests.conftest import owner_rows
 from tests.integration.deliveries import Answering, Sender, answering, whole
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
 
@@ -129,9 +130,7 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(sender: Sender) -> 
     place = sender.slack.place()
     await (await sender.begin(place)).record_intent()
     begun = asyncio.create_task(answer_again(sender, place))
-    async with asyncio.timeout(10):
-        while not sender.slack.calls("conversations.replies"):  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.02)
+    await until(lambda: sender.slack.calls("conversations.replies"))
     ts = streamed_by_app(sender, place, "Half of")
     await begun
     [message] = whole(sender.slack, place, "The whole answer.")
@@ -141,9 +140,7 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(sender: Sender) -> 
 async def cancelled_in_flight(sender: Sender, answer: Answering) -> None:
     """Write first words, and cancel that while Slack begins the stream, as Stop does."""
     writing = asyncio.create_task(answer.stream.write("Half of"))
-    async with asyncio.timeout(10):
-        while not sender.slack.calls("chat.startStream"):  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.02)
+    await until(lambda: sender.slack.calls("chat.startStream"))
     writing.cancel()
     await asyncio.wait({writing})
 
@@ -154,9 +151,7 @@ async def test_a_stream_that_was_being_begun_at_stop_becomes_the_answer(sender: 
     sender.slack.fault("chat.startStream", delay_ms=700)
     async with answering(sender, place) as answer:
         await cancelled_in_flight(sender, answer)
-        async with asyncio.timeout(10):
-            while not sender.slack.done("chat.startStream"):  # noqa: ASYNC110 - there is no event to wait for
-                await asyncio.sleep(0.02)
+        await until(lambda: sender.slack.done("chat.startStream"))
         await answer.stream.finish("Half of it. Stopped.")
     [message] = whole(sender.slack, place, "Half of it. Stopped.")
     assert await sender.known(place) == [message["ts"]]
@@ -172,9 +167,7 @@ async def test_a_stream_that_appears_after_stop_is_waited_for(
     async with answering(sender, place) as answer:
         await cancelled_in_flight(sender, answer)
         finishing = asyncio.create_task(answer.stream.finish("Half of it. Stopped."))
-        async with asyncio.timeout(10):
-            while not sender.slack.done("conversations.replies"):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until(lambda: sender.slack.done("conversations.replies"))
         ts = streamed_by_app(sender, place, "Half of")
         await finishing
     [message] = whole(sender.slack, place, "Half of it. Stopped.")
@@ -295,9 +288,7 @@ async def test_what_was_made_ready_and_never_begun_is_not_intended(sender: Sende
     event = stored(sender, place, attempts=1)
     async with answering(sender, place, begun=await sender.turn(place, event=event)) as answer:
         answer.stream.expect()
-        async with asyncio.timeout(10):
-            while not sender.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
-                await asyncio.sleep(0.02)
+        await until(lambda: sender.intended(place))
     assert not sender.intended(place)
     assert sender.slack.calls(*WRITES) == []
 
@@ -320,9 +311,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
         streamed = method == "chat.startStream"
         deliver = late.stream.write if streamed else late.stream.finish
         beginning = asyncio.create_task(deliver("Half of"))
-        async with asyncio.timeout(10):
-            while not sender.intended(place):  # noqa: ASYNC110 - PostgreSQL tells nobody
-                await asyncio.sleep(0.02)
+        await until(lambda: sender.intended(place))
         taken_over(sender, event)
         with pytest.raises(Superseded):
             await _ended(beginning, late)

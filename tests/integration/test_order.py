@@ -19,21 +19,10 @@ from bot.queue.sweep import BEHIND
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
-
-
-def written(app: App, place: PersonThread, text: str, **more: Any) -> Message:
-    """Let the person of `place` write; the event is still on its way."""
-    said = app.slack.say(place.user, place.channel, text, **more)
-    return app.slack.message(
-        place,
-        event_id=f"Ev{said['ts']}",
-        ts=said["ts"],
-        thread_ts=more.get("thread_ts", said["ts"]),
-        text=text,
-    )
 
 
 def asked(app: App) -> list[str]:
@@ -71,13 +60,10 @@ def changed(message: Message, text: str | None) -> dict[str, Any]:
 async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
     """Twenty rapid messages, stored in any order, are answered as they were written."""
     place = app.slack.place()
-    first = written(app, place, "number 00")
+    first = app.written(place, "number 00")
     messages = [
         first,
-        *(
-            written(app, place, f"number {number:02}", thread_ts=first.ts)
-            for number in range(1, 20)
-        ),
+        *(app.written(place, f"number {number:02}", thread_ts=first.ts) for number in range(1, 20)),
     ]
     shuffled = random.Random(7).sample(messages, len(messages))
     assert all(await asyncio.gather(*(app.wiring.inbox.store(message) for message in shuffled)))
@@ -108,8 +94,8 @@ async def test_a_long_thread_lets_others_through(
     """
     monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 0.0)
     place = app.slack.place()
-    first = written(app, place, "one")
-    messages = [first, *(written(app, place, t, thread_ts=first.ts) for t in ("two", "three"))]
+    first = app.written(place, "one")
+    messages = [first, *(app.written(place, t, thread_ts=first.ts) for t in ("two", "three"))]
     for message in messages:
         await app.wiring.inbox.store(message)
     app.rows(
@@ -133,9 +119,9 @@ _PRIORITIES = "SELECT priority FROM procrastinate_jobs WHERE args->>'thread' = %
 async def test_an_older_message_that_comes_late_goes_next(app: App) -> None:
     """A message older than the one being answered is answered after it, before newer ones."""
     place = app.slack.place()
-    first = written(app, place, "one")
+    first = app.written(place, "one")
     older, second, third = (
-        written(app, place, text, thread_ts=first.ts) for text in ("older", "two", "three")
+        app.written(place, text, thread_ts=first.ts) for text in ("older", "two", "three")
     )
     for message in (first, second, third):
         await app.wiring.inbox.store(message)
@@ -143,9 +129,7 @@ async def test_an_older_message_that_comes_late_goes_next(app: App) -> None:
     app.script("word " * 20)
     app.stand_in.call("/_model/settings", {"first_token_ms": 700})
     task = asyncio.create_task(app.answering.drain(first.thread))
-    async with asyncio.timeout(10):
-        while app.find("turns", second) is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await until(lambda: app.find("turns", second))
     await app.wiring.inbox.store(older)
     app.stand_in.call("/_model/settings", {"first_token_ms": 0})
     await asyncio.wait_for(task, 20)
@@ -158,9 +142,9 @@ async def test_two_people_in_one_thread_are_answered_one_by_one(app: App) -> Non
     other, team = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     theirs = PersonThread(other, team, place.channel, place.ts, place.root)
-    first = written(app, place, "<@BOT> hello", thread_ts=place.root)
+    first = app.written(place, "<@BOT> hello", thread_ts=place.root)
     pairs = [
-        written(app, who, f"number {number}", thread_ts=place.root)
+        app.written(who, f"number {number}", thread_ts=place.root)
         for number, who in enumerate([theirs, place] * 3)
     ]
     await asyncio.gather(*(app.wiring.inbox.store(message) for message in (first, *pairs)))
@@ -184,7 +168,7 @@ async def test_an_erasure_does_not_delay_others_in_the_thread(
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     theirs = PersonThread(other, team, place.channel, place.ts, place.root)
     first, second = (
-        written(app, who, "<@BOT> hello", thread_ts=place.root) for who in (place, theirs)
+        app.written(who, "<@BOT> hello", thread_ts=place.root) for who in (place, theirs)
     )
     for message in (first, second):
         await app.wiring.inbox.store(message)
@@ -242,7 +226,7 @@ async def test_ok_thanks_costs_two_calls_and_writes_nothing(app: App) -> None:
 async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose deletion is delivered first is not answered when it comes."""
     place = app.slack.place()
-    message = written(app, place, "My SECRET")
+    message = app.written(place, "My SECRET")
     await app.changes.note(changed(message, None))
     assert not await app.wiring.inbox.store(message)
     await app.answering.drain(message.thread)
@@ -254,7 +238,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
 async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     """A message whose edit is delivered first is answered as edited, and once."""
     place = app.slack.place()
-    message = written(app, place, "I like ramen")
+    message = app.written(place, "I like ramen")
     edited = changed(message, "I like sushi")
     await app.changes.note(edited)
     assert not await app.wiring.inbox.store(message)
@@ -338,7 +322,7 @@ async def test_a_preview_of_a_link_does_nothing(app: App) -> None:
     """Slack reports a message as changed when it adds a preview: nothing is stored or scheduled."""
     place = app.slack.place(channel="public")
     bot = app.slack.bot_user_id
-    message = written(app, place, f"<@{bot}> see https://a.example", thread_ts=place.root)
+    message = app.written(place, f"<@{bot}> see https://a.example", thread_ts=place.root)
     message = replace(message, ts=f"{time.time() - 30:.6f}")
     await app.changes.note(changed(message, message.text))
     assert app.find("inbox_events", message) is None
@@ -374,8 +358,8 @@ async def test_changes_of_old_messages_bring_nothing_up(app: App) -> None:
 async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None:
     """People may edit and delete what they wrote to each other: nothing of it is stored."""
     place = app.slack.place(channel="public")
-    first = written(app, place, "among ourselves")
-    below = written(app, place, "more of it", thread_ts=first.ts)
+    first = app.written(place, "among ourselves")
+    below = app.written(place, "more of it", thread_ts=first.ts)
     for message in (first, below):
         for text in ("edited", None):
             await app.changes.note(changed(message, text))
@@ -385,8 +369,8 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
 async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: App) -> None:
     """What stood there before the app was called into the thread is not for it, edited or not."""
     place = app.slack.place(channel="public")
-    before = replace(written(app, place, "talk", thread_ts=place.root), addressed=False)
-    mention = written(app, place, "<@BOT> hello", thread_ts=place.root)
+    before = replace(app.written(place, "talk", thread_ts=place.root), addressed=False)
+    mention = app.written(place, "<@BOT> hello", thread_ts=place.root)
     await app.wiring.inbox.store(mention)
     await app.changes.note(changed(before, "more talk"))
     assert app.find("inbox_events", before) is None
@@ -395,9 +379,9 @@ async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: 
 async def test_a_withdrawn_mention_calls_nobody_into_a_thread(app: App) -> None:
     """Where the only mention was taken back the app takes no part in the thread."""
     place = app.slack.place(channel="public")
-    mention = written(app, place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
+    mention = app.written(place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
     await app.changes.note(changed(mention, None))
-    follow_up = replace(written(app, place, "and?", thread_ts=place.root), addressed=False)
+    follow_up = replace(app.written(place, "and?", thread_ts=place.root), addressed=False)
     assert not await app.wiring.inbox.store(follow_up)
 
 

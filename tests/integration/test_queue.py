@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, LiteralString
 
@@ -19,6 +19,7 @@ from bot.queue.queue import BACKGROUND, DEFER_FROM, REPLIES, UPKEEP, Queue, job_
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
 from tests.conftest import login_of, owner_rows
 from tests.frozen import frozen
+from tests.waiting import until
 
 POLL_SECONDS = 0.05
 SECONDS = 20.0
@@ -75,13 +76,6 @@ async def put(
             reschedule=False,
             **more,
         )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(SECONDS):
-        while not condition():  # noqa: ASYNC110 - PostgreSQL tells nobody
-            await asyncio.sleep(0.02)
 
 
 class _Held:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,8 @@ import pytest
 
 from bot.conversation.claimed_message import ClaimedMessage, Superseded, Withdrawn
 from bot.conversation.inbox import MAX_FAILURES
+from bot.delivery.sessions import LOADING
+from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
@@ -19,6 +20,7 @@ from tests.integration.app import App
 from tests.integration.deliveries import Sender, answering, whole
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.waiting import until
 
 SET, LINE = "agents.sessions.setStatus", "assistant.threads.setStatus"
 
@@ -42,13 +44,6 @@ async def break_off(sender: Sender, place: PersonThread, error: type[BaseExcepti
     async with answering(sender, place) as answer:
         await answer.stream.write("Hello ")
         raise error
-
-
-async def until(check: Callable[[], object]) -> None:
-    """Wait until something is true, for fifteen seconds at most."""
-    async with asyncio.timeout(15):
-        while not check():  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("kind", ["dm", "public", "private", "mpim", "connect"])
@@ -168,15 +163,16 @@ async def test_the_end_is_tried_again(sender: Sender, fault: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("error", ["unknown_method", "feature_disabled"])
 async def test_without_sessions_there_is_a_status_line(sender: Sender, error: str) -> None:
-    """A workspace without sessions gets the status line, and is not asked for each answer."""
+    """A workspace without sessions gets a line that changes, and is not asked for each answer."""
     sender.slack.fault(SET, error=error, times=None)
     for place in (sender.slack.place(), sender.slack.place()):
-        async with answering(sender, place) as answer:
+        async with answering(sender, place, language="ja") as answer:
             await until(partial(sender.slack.status, place))
             await answer.stream.finish("Hello.")
         assert sender.slack.status(place) == ""
     assert len(sender.slack.calls(SET)) == 1
-    assert len(sender.slack.calls(LINE)) == 2
+    shown = [call["args"]["loading_messages"] for call in sender.slack.calls(LINE)]
+    assert shown == [[say("ja", key) for key in LOADING]] * 2
 
 
 async def test_a_channel_that_has_no_sessions_says_nothing_of_the_others(sender: Sender) -> None:
@@ -230,11 +226,18 @@ async def test_a_later_attempt_ends_what_an_earlier_one_began(sender: Sender) ->
     await until(lambda: session(sender.slack, place) == "active")
 
 
+def left_processing(app: App, asked: Message) -> None:
+    """Leave the session of a message's thread `processing`, as a process does that dies."""
+    app.slack.as_app(
+        SET, channel_id=asked.channel_id, thread_ts=asked.thread_ts, status="processing"
+    )
+
+
 async def crashed(app: App, place: PersonThread) -> Message:
-    """Let a process die while it answers: the session of the thread is left `processing`."""
+    """Let a process die while it answers."""
     asked = await app.receive(place, "Hello")
     assert await app.wiring.inbox.claim(asked.thread)
-    app.slack.as_app(SET, channel_id=place.channel, thread_ts=asked.thread_ts, status="processing")
+    left_processing(app, asked)
     return asked
 
 
@@ -258,15 +261,10 @@ async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]
     place = app.slack.place()
     asked = await crashed(app, place)
     for name, value in columns.items():
-        set_column(app, asked, name, value)
+        app.rows(f"UPDATE inbox_events SET {name} = %s WHERE ts = %s", value, asked.ts)
     await app.answering.drain(asked.thread)
     assert app.event(asked)["status"] in ("done", "failed")
     assert session(app.slack, of(place, asked)) == "active"
-
-
-def set_column(app: App, message: Message, name: str, value: int) -> None:
-    """Set a column of a message's row."""
-    app.rows(f"UPDATE inbox_events SET {name} = %s WHERE ts = %s", value, message.ts)
 
 
 async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> None:
@@ -286,49 +284,34 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
     assert session(app.slack, of(place, asked)) == "active"
 
 
+async def note(app: App, kind: str, asked: Message, **event: Any) -> None:
+    """Deliver an event of the session in whose thread `asked` is."""
+    team = app.slack.team_id
+    named = {"channel": asked.channel_id, "user": asked.user_id, "thread_ts": asked.thread_ts}
+    event = {"type": kind, **named, **event}
+    await app.changes.note({"team_id": team, "authorizations": [{"team_id": team}], "event": event})
+
+
 async def test_stop_ends_a_session_without_a_turn(app: App) -> None:
     """Stop pressed where nothing is being answered sets the session to `active`."""
     place = app.slack.place()
     asked = await app.ask(place, "Hello")
-    app.slack.as_app(SET, channel_id=place.channel, thread_ts=asked.thread_ts, status="processing")
-    team = app.slack.team_id
-    stopped = {
-        "type": "agent_session_stopped",
-        "channel": place.channel,
-        "user": place.user,
-        "thread_ts": asked.thread_ts,
-        "streaming_message_ts": [],
-        "event_ts": LATER,
-    }
-    await app.changes.note(
-        {"team_id": team, "authorizations": [{"team_id": team}], "event": stopped}
-    )
+    left_processing(app, asked)
+    await note(app, "agent_session_stopped", asked, streaming_message_ts=[], event_ts=LATER)
     await until(lambda: session(app.slack, of(place, asked)) == "active")
 
 
 async def test_a_title_is_the_persons_from_then_on(app: App) -> None:
     """The event of a renamed session is kept: the app gives that session no title any more."""
-    place = app.slack.place()
-    asked = await app.receive(place, "What shall we eat?")
+    asked = await app.receive(app.slack.place(), "What shall we eat?")
     view = await app.wiring.turn_dependencies.audiences.view(asked)
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
     await app.wiring.turns.begin(waiting, view, question="", words="", bot_user_id="B")
     await app.wiring.inbox.restart(waiting)
     # Slack's answer does not name the title of this one.
-    app.slack.as_app(SET, channel_id=place.channel, thread_ts=asked.thread_ts, status="processing")
-    team = app.slack.team_id
-    renamed = {
-        "type": "agent_session_title_changed",
-        "channel": place.channel,
-        "user": place.user,
-        "team_id": team,
-        "thread_ts": asked.thread_ts,
-        "title": "Food",
-    }
-    await app.changes.note(
-        {"team_id": team, "authorizations": [{"team_id": team}], "event": renamed}
-    )
+    left_processing(app, asked)
+    await note(app, "agent_session_title_changed", asked, team_id=app.slack.team_id, title="Food")
     await app.answering.drain(asked.thread)
     await app.wiring.sessions.close()
     assert not app.slack.calls("agents.sessions.rename")

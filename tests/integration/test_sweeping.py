@@ -16,6 +16,7 @@ from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
 from bot.queue.queue import REPLIES, UPKEEP, Queue
 from bot.queue.sweep import (
     _STEP_UP,
+    BEHIND,
     LATE_SECONDS,
     free_stalled,
     let_the_newest_through,
@@ -97,14 +98,14 @@ async def test_late_jobs_of_one_person_delay_no_others(
     assert taken == ["L0", "L8", "L9", "new"]
 
 
-def backlog(database: str, person: str) -> None:
-    """Add 10,000 jobs that waited too long, of a person that is an expression of their number n."""
+def backlog(database: str, person: str = "'T1.U' || n", *, priority: int = BEHIND) -> None:
+    """Add 10,000 jobs, each of a person that is an expression of its number n."""
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
             " budget, priority) SELECT %s, 'work', 'old' || n, 'old' || n,"
-            f" {person}, 'T1.D' || n, -1 FROM generate_series(1, %s) AS n".encode(),
-            (REPLIES, BACKLOG),
+            f" {person}, 'T1.D' || n, %s FROM generate_series(1, %s) AS n".encode(),
+            (REPLIES, priority, BACKLOG),
         )
         owner.execute("ANALYZE procrastinate_jobs")
 
@@ -142,7 +143,7 @@ async def test_a_jobs_end_does_not_read_all_that_wait(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """What waited for it is found by indexes, also where nothing did."""
-    backlog(database, "'T1.U' || n")
+    backlog(database)
     async with transaction(pool) as connection:
         limits = Limits(person="T1.A", slack_limit="T1.D")
         await queue.defer(connection, "work", queue=UPKEEP, lock="other", limits=limits)
@@ -293,14 +294,7 @@ async def test_who_writes_now_does_not_wait_behind_an_outage(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Behind 10,000 that waited too long a few come first, then who writes now, then the others."""
-    owner_rows(
-        database,
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, person,"
-        " budget) SELECT %s, 'work', 'old' || n, 'old' || n, 'T1.U' || n, 'T1.D' || n"
-        " FROM generate_series(1, %s) AS n",
-        REPLIES,
-        BACKLOG,
-    )
+    backlog(database, priority=0)
     age(database, LATE_SECONDS + 1)
     async with transaction(pool) as connection:
         await queue.defer(connection, "work", queue=REPLIES, lock="caught up with", behind=True)

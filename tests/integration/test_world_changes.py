@@ -31,12 +31,12 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
     """Of somebody whose account is deactivated nothing is formed or read, until it is active."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
+    await app.form(message)
     [ramen] = await app.memories(message.person)
     await app.ask(place, "I love sushi")
     user = {"id": place.user, "deleted": True, "locale": "en-US"}
     await app.changes.note(told(app, type="user_change", user=user))
-    await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
+    await app.form(message)
     assert await app.memories(message.person) == [ramen]
     await app.ask(place, "What can I eat?")
     assert "ramen" not in json.dumps(app.prompts()[-1])
@@ -102,18 +102,23 @@ async def test_what_a_channel_is_is_asked_anew(
     assert len(app.slack.calls("conversations.info")) == 1
 
 
+async def convert(app: App, channel: str, to: str) -> None:
+    """Make a channel private or public."""
+    app.slack.control("channels/update", {"channel": channel, "private": to == "private"})
+    event = {"type": "message", "subtype": f"channel_convert_to_{to}", "channel": channel}
+    await app.changes.note(told(app, **event))
+
+
 async def test_what_was_said_in_public_stays_public(app: App) -> None:
     """A channel made private keeps what was said from then on; what was public before stays so."""
     user, team = app.slack.person()
     channel, other = app.slack.channel("public", user), app.slack.channel("public", user)
     place = PersonThread(user, team, channel, "1.0", "1.0")
     message = await app.ask(place, "I love ramen")
-    await app.wiring.formation_jobs.form(message.team_id, user, PUBLIC)
-    app.slack.control("channels/update", {"channel": channel, "private": True})
-    event = {"type": "message", "subtype": "channel_convert_to_private", "channel": channel}
-    await app.changes.note(told(app, **event))
+    await app.form(message, PUBLIC)
+    await convert(app, channel, "private")
     await app.ask(place, "I love sushi")
-    await app.wiring.formation_jobs.form(message.team_id, user, channel)
+    await app.form(message, channel)
     audiences = {
         m.content["food_name"]: m.namespace.audience for m in await app.memories(message.person)
     }
@@ -148,9 +153,7 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
     message = await app.ask(place, "I love ramen")
     if formed:
         await app.form(message, PUBLIC)
-    app.slack.control("channels/update", {"channel": channel, "private": True})
-    event = {"type": "message", "subtype": "channel_convert_to_private", "channel": channel}
-    await app.changes.note(told(app, **event))
+    await convert(app, channel, "private")
     await edit(app, message, "I love sushi")
     elsewhere = await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     assert elsewhere.channel_id == other
@@ -184,9 +187,7 @@ async def test_what_was_said_in_private_stays_there_when_it_is_answered_again(ap
     """A channel that is made public between two attempts keeps what was said before."""
     message = await app.ask(app.slack.place(channel="private"), "I love ramen")
     channel = message.channel_id
-    app.slack.control("channels/update", {"channel": channel, "private": False})
-    event = {"type": "message", "subtype": "channel_convert_to_public", "channel": channel}
-    await app.changes.note(told(app, **event))
+    await convert(app, channel, "public")
     await edit(app, message, f"<@{app.slack.bot_user_id}> I love sushi")
     await app.answering.drain(message.thread)
     assert app.turn(message)["audience"] == channel
@@ -219,7 +220,7 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     gone, leaving, back, unheard = (app.slack.place() for _ in range(4))
     for place in (gone, leaving, back, unheard):
         message = await app.ask(place, "I love ramen")
-        await app.wiring.formation_jobs.form(message.team_id, message.user_id, "dm")
+        await app.form(message)
     await gone_for(app, gone, 30.1)
     await gone_for(app, leaving, 29.9)
     await gone_for(app, back, 30.1)
