@@ -140,7 +140,7 @@ class Sessions:
         Waits for Slack two seconds at most, and not at all if the first status call still runs.
         """
         if session.active:
-            self._drop(session)
+            self.leave(session)
             return
         thread = session.message.thread
         ending = self._endings[thread] = self._start(self._end(session, replied=replied))
@@ -149,8 +149,10 @@ class Sessions:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
 
     def leave(self, session: TurnSession) -> None:
-        """Leave the session as it is: another worker answers in its thread."""
-        self._drop(session)
+        """Leave the session as it is, as when another worker answers in its thread."""
+        thread = session.message.thread
+        if self._newest.get(thread) is session:
+            del self._newest[thread]
 
     async def activate(
         self, team_id: str, channel_id: str, thread_ts: str, *, wait: bool = True
@@ -270,7 +272,7 @@ class Sessions:
             if session.method == "line" and (session.late or not replied) and newest():
                 await self._clear_line(message)
         finally:
-            self._drop(session)
+            self.leave(session)
 
     async def _activate(
         self, team_id: str, channel_id: str, thread_ts: str, wanted: Callable[[], bool]
@@ -360,8 +362,3 @@ class Sessions:
     def _ended(self, thread: str, task: asyncio.Task[None]) -> None:
         if self._endings.get(thread) is task:
             del self._endings[thread]
-
-    def _drop(self, session: TurnSession) -> None:
-        thread = session.message.thread
-        if self._newest.get(thread) is session:
-            del self._newest[thread]
