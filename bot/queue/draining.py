@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from procrastinate import exceptions
 
 from bot.queue.queue import BACKGROUND, HAND_BACK_SECONDS, INTERACTIVE, UPKEEP, WORKER, Queue
+from bot.queue.sweep import free_stalled
 from memory import execute_statement
 
 _SOON_SECONDS = 10.0
@@ -31,7 +32,7 @@ async def drain(queue: Queue, until: float, *, replies: int, background: int) ->
     # procrastinate's own clock would win or lose a race against the end of the work.
     queue.app.periodic_defaults = {"max_delay": -1.0}
     while True:
-        await queue.free_stalled()
+        await free_stalled(queue.pool)
         await _work_off(queue, INTERACTIVE, replies, until)
         await _catch_up(queue)
         await _work_off(queue, [BACKGROUND, UPKEEP], background, until)

@@ -363,14 +363,10 @@ class Queue:
                     trusted = loop.time() + STALLED_SECONDS
                 seen = loop.time()
                 if dead and seen >= trusted:
-                    await self.free_stalled()
+                    await free_stalled(self.pool)
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
                 log.warning("waiting jobs could not be looked after: %s", fault(error))
             await self._pause(_HEARTBEAT_SECONDS)
-
-    async def free_stalled(self) -> int:
-        """Give back the jobs of workers that died; return how many there were."""
-        return await free_stalled(self.pool)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -12,6 +12,7 @@ import pytest
 
 from bot.queue.migrations import QUEUE_ROLE, may_use_queue, migrations
 from bot.queue.queue import Queue
+from bot.queue.sweep import free_stalled
 from memory import (
     EmbeddedPostgres,
     Login,
@@ -75,7 +76,7 @@ async def serves(login: str) -> bool:
         await queue.open()
         async with transaction(pool) as connection:
             assert await queue.defer(connection, "work", queue="q", lock=uuid4().hex)
-        assert await queue.free_stalled() == 0
+        assert await free_stalled(pool) == 0
         queue.start(replies=1, background=1)
         await queue.stop()
     return bound
