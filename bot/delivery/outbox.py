@@ -30,7 +30,7 @@ class OrphanedMessage(Superseded):
     """Another worker took over; the message just posted is orphaned and must be deleted."""
 
 
-def turn_metadata(turn_id: UUID, part: int = 0) -> dict[str, Any]:
+def turn_metadata(turn_id: UUID, part: int) -> dict[str, Any]:
     """Return what a reply's message carries. Every member of the workspace can read it."""
     return {"event_type": _TURN_EVENT, "event_payload": {"turn": str(turn_id), "part": part}}
 

@@ -115,8 +115,8 @@ def found_message(
     team_id: str,
     channel_id: str,
     bot_user_id: str,
-    is_dm: bool = False,
-    is_shared: bool = False,
+    is_dm: bool,
+    is_shared: bool,
 ) -> Message | None:
     """Return a message of a conversation's history as `read_message` does that of an event.
 
