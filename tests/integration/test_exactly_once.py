@@ -239,13 +239,14 @@ async def test_a_turn_of_the_version_before_is_looked_up(sender: Sender) -> None
     assert message["ts"] == ts
 
 
-def stored(sender: Sender, place: PersonThread, attempts: int) -> int:
-    """Put the message of `place` into the inbox as begun so many times; return its id."""
+def stored(sender: Sender) -> tuple[PersonThread, int]:
+    """Put a message into the inbox as begun once; return its place and its id."""
+    place = sender.slack.place()
     message = sender.slack.message(place)
     with psycopg.connect(sender.conninfo) as owner:
         [[identity]] = owner.execute(
             "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, message,"
-            " attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+            " attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, 1) RETURNING id",
             (
                 message.team_id,
                 message.event_id,
@@ -254,10 +255,9 @@ def stored(sender: Sender, place: PersonThread, attempts: int) -> int:
                 message.ts,
                 message.thread,
                 Jsonb({}),
-                attempts,
             ),
         ).fetchall()
-    return int(identity)
+    return place, int(identity)
 
 
 def taken_over(sender: Sender, event: int) -> None:
@@ -269,8 +269,7 @@ def taken_over(sender: Sender, event: int) -> None:
 
 async def test_a_worker_that_was_taken_over_posts_nothing(sender: Sender) -> None:
     """A worker that was taken over before its answer began does not begin it."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     begun = await sender.turn(place, event=event)
     taken_over(sender, event)
     async with answering(sender, place, begun=begun) as answer:
@@ -284,8 +283,7 @@ async def test_a_worker_that_was_taken_over_posts_nothing(sender: Sender) -> Non
 
 async def test_what_was_made_ready_and_never_begun_is_not_intended(sender: Sender) -> None:
     """A turn that ends before its first words leaves nothing for the next one to look for."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     async with answering(sender, place, begun=await sender.turn(place, event=event)) as answer:
         answer.stream.expect()
         await until(lambda: sender.intended(place))
@@ -304,8 +302,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
     sender: Sender, method: str
 ) -> None:
     """A message that is begun in the very moment of being taken over does not stay beside."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     sender.slack.fault(method, delay_ms=400)
     async with answering(sender, place, begun=await sender.turn(place, event=event)) as late:
         streamed = method == "chat.startStream"
@@ -325,8 +322,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
 
 async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> None:
     """Where the other worker has found the message already it stays, and is that one's."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     late = await sender.begin(place, event=event)
     await late.record_intent()
     ts = streamed_by_app(sender, place, "Half of")
@@ -346,8 +342,7 @@ async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> Non
 )
 async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -> None:
     """Where the question was deleted, what nobody noted of its answer does not stay either."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     await dies_at_its_start(sender, place)
     owner_rows(sender.conninfo, "UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
     gone = DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions)
@@ -355,24 +350,23 @@ async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -
     assert sender.slack.thread(place) == []
 
 
-def withdrawn(sender: Sender, event: int) -> None:
-    """Note that a message was deleted two minutes ago."""
-    owner_rows(
-        sender.conninfo,
-        "UPDATE inbox_events SET status = 'withdrawn', finished_at = now() - interval '2 minutes'"
-        " WHERE id = %s",
-        event,
-    )
+def withdrawn(sender: Sender, place: PersonThread, event: int, asked: str) -> None:
+    """Note that a message was deleted two minutes ago.
 
-
-def with_texts(sender: Sender, place: PersonThread, asked: str) -> None:
-    """Give the turn of `place` texts; it asked Slack to post a message at the time `asked`."""
+    Its turn has texts, and asked Slack to post a message at the time `asked`.
+    """
     owner_rows(
         sender.conninfo,
         "UPDATE turns SET question = 'q', words = 'w', reply = 'r',"
         " posting_since = now() + %s::interval WHERE question_ts = %s",
         asked,
         place.ts,
+    )
+    owner_rows(
+        sender.conninfo,
+        "UPDATE inbox_events SET status = 'withdrawn', finished_at = now() - interval '2 minutes'"
+        " WHERE id = %s",
+        event,
     )
 
 
@@ -414,11 +408,9 @@ async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
     sender: Sender, method: str, fault: dict[str, Any]
 ) -> None:
     """One fault of Slack leaves the answer to a deleted message there until the next upkeep."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     await dies_at_its_start(sender, place)
-    with_texts(sender, place, "0")
-    withdrawn(sender, event)
+    withdrawn(sender, place, event, "0")
     sender.slack.fault(method, **fault)
     assert await cleared(sender, place) == "answering"
     assert len(sender.slack.thread(place)) == 1
@@ -428,11 +420,9 @@ async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
 
 async def test_what_slack_refuses_to_delete_is_left(sender: Sender) -> None:
     """A refusal is Slack's answer: nothing is tried again."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     await (await sender.begin(place, event=event)).record_posted(said_by_app(sender, place, "Yes."))
-    with_texts(sender, place, "-1 hour")
-    withdrawn(sender, event)
+    withdrawn(sender, place, event, "-1 hour")
     sender.slack.fault("conversations.replies", error="thread_not_found")
     sender.slack.fault("chat.delete", error="message_not_found")
     assert await cleared(sender, place) == "stopped"
@@ -446,11 +436,9 @@ async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
     sender: Sender,
 ) -> None:
     """Where a message may still appear the thread is looked at again, and then no more."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     await (await sender.begin(place)).record_intent()
-    with_texts(sender, place, "1 minute")
-    withdrawn(sender, event)
+    withdrawn(sender, place, event, "1 minute")
     assert await cleared(sender, place) == "answering"
     streamed_by_app(sender, place, "Half of")
     assert await cleared(sender, place) == "stopped"
@@ -459,11 +447,9 @@ async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
 
 async def test_a_message_that_never_appeared_is_not_looked_for_again(sender: Sender) -> None:
     """Long after Slack was asked to post a message that is not there, the turn ends."""
-    place = sender.slack.place()
-    event = stored(sender, place, attempts=1)
+    place, event = stored(sender)
     await sender.begin(place)
-    with_texts(sender, place, "-1 minute")
-    withdrawn(sender, event)
+    withdrawn(sender, place, event, "-1 minute")
     assert await cleared(sender, place) == "stopped"
 
 

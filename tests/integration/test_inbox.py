@@ -32,13 +32,8 @@ pytestmark = pytest.mark.one_database
 @pytest.fixture
 async def inbox(pool: Pool) -> Inbox:
     """An inbox whose jobs nobody works."""
-
-    async def nothing(**_: str) -> None:
-        raise AssertionError("nobody works in this test")
-
     queue = Queue(pool)
     await queue.open()
-    queue.register(ANSWER, REPLIES, nothing, waits=(1,))
     return Inbox(pool, queue)
 
 
@@ -62,6 +57,17 @@ async def taken(inbox: Inbox, thread: str) -> ClaimedMessage:
     waiting = await inbox.claim(thread)
     assert waiting is not None
     return waiting
+
+
+def place_of(asked: Message) -> tuple[str, str, str, str]:
+    """Return what names a message in an edit or a deletion."""
+    return asked.team_id, asked.channel_id, asked.ts, asked.thread
+
+
+async def begun(inbox: Inbox, asked: Message) -> ClaimedMessage:
+    """Store a message and take it."""
+    assert await inbox.store(asked)
+    return await taken(inbox, asked.thread)
 
 
 async def done(pool: Pool, waiting: ClaimedMessage) -> None:
@@ -114,8 +120,7 @@ async def test_an_event_that_was_answered_stays_known(
 ) -> None:
     """A late redelivery of a message that was answered is not stored again."""
     asked = message()
-    await inbox.store(asked)
-    await done(pool, await taken(inbox, asked.thread))
+    await done(pool, await begun(inbox, asked))
     assert not await inbox.store(asked)
     [row] = stored(database, asked.thread)
     assert (row["status"], row["message"]) == ("done", None)
@@ -184,8 +189,7 @@ async def test_attempts_are_counted(inbox: Inbox, database: str) -> None:
 async def test_what_is_given_up_is_not_taken_again(inbox: Inbox, database: str, pool: Pool) -> None:
     """A message given up is failed, its text is gone, and a later end changes nothing."""
     asked = message("SECRET")
-    await inbox.store(asked)
-    waiting = await taken(inbox, asked.thread)
+    waiting = await begun(inbox, asked)
     assert await inbox.is_waiting(waiting)
     await inbox.give_up(waiting)
     assert not await inbox.is_waiting(waiting)
@@ -201,20 +205,19 @@ async def test_an_edit_reaches_a_message_that_waits(
     """An edited message that waits is answered as edited; an answered one is not touched."""
     asked = message("old")
     await inbox.store(asked)
-    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "ne\x00w", **change())
+    await inbox.edit(*place_of(asked), "ne\x00w", **change())
     waiting = await taken(inbox, asked.thread)
     assert waiting.message == replace(asked, text="new")
     await done(pool, waiting)
-    await inbox.edit("T1", asked.channel_id, asked.ts, asked.thread, "newer", **change())
+    await inbox.edit(*place_of(asked), "newer", **change())
     assert stored(database, asked.thread)[0]["message"] is None
 
 
 async def test_the_same_text_is_no_edit(inbox: Inbox) -> None:
     """Slack reports a message as changed when it shows a link's preview: nothing was edited."""
     asked = message("see https://a.example")
-    await inbox.store(asked)
-    waiting = await taken(inbox, asked.thread)
-    where = ("T1", asked.channel_id, asked.ts, asked.thread)
+    waiting = await begun(inbox, asked)
+    where = place_of(asked)
     await inbox.edit(*where, "see https://a.example", **change())
     await inbox.read_flags(waiting)
     await inbox.edit(*where, "see https://b.example", **change())
@@ -225,10 +228,9 @@ async def test_the_same_text_is_no_edit(inbox: Inbox) -> None:
 async def test_a_deleted_message_is_not_answered(inbox: Inbox, database: str) -> None:
     """A message taken back is not taken up, its text is gone, and a running answer is told."""
     asked = message("SECRET")
-    await inbox.store(asked)
-    waiting = await taken(inbox, asked.thread)
+    waiting = await begun(inbox, asked)
     await inbox.read_flags(waiting)
-    await inbox.withdraw("T1", asked.channel_id, asked.ts, asked.thread, changed_ts=LATER)
+    await inbox.withdraw(*place_of(asked), changed_ts=LATER)
     with pytest.raises(Withdrawn):
         await inbox.read_flags(waiting)
     assert await inbox.claim(asked.thread) is None
@@ -293,12 +295,11 @@ async def test_stop_leaves_what_is_held_behind_the_running_answer(
 async def test_stop_counts_for_what_was_written_before_it(inbox: Inbox) -> None:
     """Delivered again, Stop does not end the answer to what was written or edited after it."""
     asked = message()
-    await inbox.store(asked)
-    running = await taken(inbox, asked.thread)
+    running = await begun(inbox, asked)
     before, after = message().ts, change()
     assert await inbox.interrupt(asked.thread, stopped_ts="1600000000.000100")
     assert await inbox.read_flags(running)
-    where = ("T1", asked.channel_id, asked.ts, asked.thread)
+    where = place_of(asked)
     await inbox.edit(*where, "edited", **after)
     edited = await taken(inbox, asked.thread)
     assert await inbox.interrupt(asked.thread, stopped_ts=before)
@@ -312,7 +313,7 @@ async def test_an_edit_after_stop_is_answered(inbox: Inbox) -> None:
     """What was edited after Stop is answered; the same text, a link's preview, revokes no Stop."""
     asked = message("old")
     await inbox.store(asked)
-    where = ("T1", asked.channel_id, asked.ts, asked.thread)
+    where = place_of(asked)
     running = await taken(inbox, asked.thread)
     await inbox.interrupt(asked.thread)
     await inbox.edit(*where, "old", **change())
@@ -355,8 +356,7 @@ async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
 async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: Pool) -> None:
     """Where the stop flag cannot be read the answer goes on, and is told that this is not sure."""
     asked = message()
-    await inbox.store(asked)
-    waiting = await taken(inbox, asked.thread)
+    waiting = await begun(inbox, asked)
     await inbox.interrupt(asked.thread)
     await pool.close()
     assert not await inbox.read_flags(waiting)

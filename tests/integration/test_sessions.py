@@ -233,17 +233,18 @@ def left_processing(app: App, asked: Message) -> None:
     )
 
 
-async def crashed(app: App, place: PersonThread) -> Message:
+async def crashed(app: App) -> Message:
     """Let a process die while it answers."""
-    asked = await app.receive(place, "Hello")
+    asked = await app.receive(app.slack.place(), "Hello")
     assert await app.wiring.inbox.claim(asked.thread)
     left_processing(app, asked)
     return asked
 
 
-def of(place: PersonThread, message: Message) -> PersonThread:
-    """Return the place of a message."""
-    return PersonThread(place.user, place.team, place.channel, message.ts, message.thread_ts)
+def session_of(app: App, asked: Message) -> str:
+    """Return the status of the agent session of a message's thread, "" where there is none."""
+    where = (asked.user_id, asked.user_team_id, asked.channel_id, asked.ts, asked.thread_ts)
+    return session(app.slack, PersonThread(*where))
 
 
 @pytest.mark.parametrize(
@@ -258,19 +259,17 @@ def of(place: PersonThread, message: Message) -> PersonThread:
 )
 async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]) -> None:
     """After a crash the session ends `active`: answered, apologised for, or given up."""
-    place = app.slack.place()
-    asked = await crashed(app, place)
+    asked = await crashed(app)
     for name, value in columns.items():
         app.rows(f"UPDATE inbox_events SET {name} = %s WHERE ts = %s", value, asked.ts)
     await app.answering.drain(asked.thread)
     assert app.event(asked)["status"] in ("done", "failed")
-    assert session(app.slack, of(place, asked)) == "active"
+    assert session_of(app, asked) == "active"
 
 
 async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> None:
     """Where the message was deleted before another worker began, the session is `active`."""
-    place = app.slack.place()
-    asked = await crashed(app, place)
+    asked = await crashed(app)
     view = await app.wiring.turn_dependencies.audiences.view(asked)
     await app.wiring.turns.begin(
         ClaimedMessage(id=-1, message=asked, attempts=0),
@@ -281,7 +280,7 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
     )
     await app.withdraw(asked)
     await app.answering.drain(asked.thread)
-    assert session(app.slack, of(place, asked)) == "active"
+    assert session_of(app, asked) == "active"
 
 
 async def note(app: App, kind: str, asked: Message, **event: Any) -> None:
@@ -294,11 +293,10 @@ async def note(app: App, kind: str, asked: Message, **event: Any) -> None:
 
 async def test_stop_ends_a_session_without_a_turn(app: App) -> None:
     """Stop pressed where nothing is being answered sets the session to `active`."""
-    place = app.slack.place()
-    asked = await app.ask(place, "Hello")
+    asked = await app.ask(app.slack.place(), "Hello")
     left_processing(app, asked)
     await note(app, "agent_session_stopped", asked, streaming_message_ts=[], event_ts=LATER)
-    await until(lambda: session(app.slack, of(place, asked)) == "active")
+    await until(lambda: session_of(app, asked) == "active")
 
 
 async def test_a_title_is_the_persons_from_then_on(app: App) -> None:

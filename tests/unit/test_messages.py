@@ -142,6 +142,23 @@ def test_authors_home_team_decides_nothing() -> None:
     assert message.user_team_id == "T7"
 
 
+def authorized(*, org: bool) -> dict[str, Any]:
+    """Return the authorization of a workspace in an organisation, which may have the app, too."""
+    return {"team_id": "T2", "enterprise_id": "E1", "is_enterprise_install": org}
+
+
+def submitted(
+    team: dict[str, str] | None, enterprise: str, *, org: bool, installed: str
+) -> dict[str, Any]:
+    """Return a form's submission: its author's team and organisation, and where the app is."""
+    return {
+        "team": team,
+        "enterprise": {"id": enterprise},
+        "is_enterprise_install": org,
+        "view": {"app_installed_team_id": installed},
+    }
+
+
 @pytest.mark.parametrize(
     ("envelope", "team"),
     [
@@ -149,54 +166,14 @@ def test_authors_home_team_decides_nothing() -> None:
         ({"team_id": "T1", "authorizations": []}, "T1"),
         ({"team_id": "T1", "authorizations": None}, "T1"),
         ({"team_id": "T1", "authorizations": [{"team_id": "T2"}]}, "T2"),
-        (
-            {
-                "team_id": "T1",
-                "authorizations": [
-                    {"team_id": "T2", "enterprise_id": "E1", "is_enterprise_install": True}
-                ],
-            },
-            "E1",
-        ),
-        (
-            {
-                "team_id": "T1",
-                "authorizations": [
-                    {"team_id": "T2", "enterprise_id": "E1", "is_enterprise_install": False}
-                ],
-            },
-            "T2",
-        ),
+        ({"team_id": "T1", "authorizations": [authorized(org=True)]}, "E1"),
+        ({"team_id": "T1", "authorizations": [authorized(org=False)]}, "T2"),
         ({"authorizations": [{"enterprise_id": "", "is_enterprise_install": True}]}, ""),
         ({"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}}, "T1"),
         ({"team": {"id": "T2"}, "view": {}}, "T2"),
-        (
-            {
-                "team": None,
-                "enterprise": {"id": "E1"},
-                "is_enterprise_install": True,
-                "view": {"app_installed_team_id": "T1"},
-            },
-            "E1",
-        ),
-        (
-            {
-                "team": {"id": "T2"},
-                "enterprise": {"id": "E2"},
-                "is_enterprise_install": True,
-                "view": {"app_installed_team_id": "E1"},
-            },
-            "E1",
-        ),
-        (
-            {
-                "team": {"id": "T2"},
-                "enterprise": {"id": "E2"},
-                "is_enterprise_install": False,
-                "view": {"app_installed_team_id": "T1"},
-            },
-            "T1",
-        ),
+        (submitted(None, "E1", org=True, installed="T1"), "E1"),
+        (submitted({"id": "T2"}, "E2", org=True, installed="E1"), "E1"),
+        (submitted({"id": "T2"}, "E2", org=False, installed="T1"), "T1"),
         ({}, ""),
     ],
 )
