@@ -90,14 +90,6 @@ Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReplyMetrics:
-    """The model of an answer, and the milliseconds until it was complete."""
-
-    model: str
-    milliseconds: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRow:
     """The stored row of a turn whose reply is about to be posted.
 
@@ -244,7 +236,8 @@ class Turns:
         questions: Sequence[UUID] = (),
         tools_shown: bool = False,
         note: str | None = None,
-        made: ReplyMetrics | None = None,
+        model: str | None = None,
+        milliseconds: int | None = None,
     ) -> None:
         """End the turn and its message, and schedule formation if there are words to form.
 
@@ -252,8 +245,8 @@ class Turns:
         words themselves remove nothing. `changes` are the ids of the changes that tools made to
         memories, and `questions` those of the questions that these left open: a notice shows both,
         and those of earlier attempts. `tools_shown`: they were shown all else that tools changed.
-        `note` is the key of a line below the reply. `made` says how the model made a reply that can
-        be rated.
+        `note` is the key of a line below the reply. `model` made it, in so many `milliseconds`, if
+        it can be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
@@ -289,8 +282,7 @@ class Turns:
                     None if reply is None or turn_row.forgotten else kept.text,
                     list(recalled),
                     removal_proposed,
-                    note,
-                    *((made.model, made.milliseconds) if made else (None, None)),
+                    *(note, model, milliseconds),
                     *(tools_shown, [*map(str, changes)], [*map(str, questions)]),
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
                     *(turn_row.id, message.team_id, message.user_id),

@@ -13,7 +13,7 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
-from bot.conversation.turns import Outcome, ReplyMetrics, TurnContext, TurnRow, Turns
+from bot.conversation.turns import Outcome, TurnContext, TurnRow, Turns
 from bot.locale import say
 from bot.logs import add_log_field
 from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines
@@ -87,7 +87,8 @@ def create_turn(
         recalled: Sequence[str] = ()
         tools, done, tools_shown = None, ToolResults(), False
         note: ReplyNote | None = None
-        made: ReplyMetrics | None = None
+        model: str | None = None
+        milliseconds: int | None = None
         async with open_reply_sink(claimed, view, turn_row) as sink:
             earlier = latest_with_files(context.exchanges, message)
             files: Sequence[AttachedFile] = ()
@@ -107,10 +108,8 @@ def create_turn(
                 answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
-                    made = ReplyMetrics(
-                        model=answered.model,
-                        milliseconds=round((time.perf_counter() - began) * 1000),
-                    )
+                    model = answered.model
+                    milliseconds = round((time.perf_counter() - began) * 1000)
                 if tools is not None:
                     done = tools.results
                     recalled = list(dict.fromkeys([*recalled, *done.recalled]))
@@ -126,7 +125,7 @@ def create_turn(
                 await sink.finish(
                     shown,
                     recalled=bool(recalled) and outcome != "failed",
-                    can_be_rated=made is not None,
+                    can_be_rated=model is not None,
                 )
                 if outcome == "answered":
                     step_ended("reply ready", began - claimed.waited)
@@ -148,7 +147,8 @@ def create_turn(
             questions=done.questions,
             tools_shown=tools_shown,
             note=note,
-            made=made,
+            model=model,
+            milliseconds=milliseconds,
         )
         return outcome
 
