@@ -15,9 +15,14 @@ from typing import Any, Literal, TypeAlias
 
 from langgraph.pregel import Pregel
 
-from bot.conversation.claimed_message import ClaimedMessage, Edited, Superseded, Withdrawn
+from bot.conversation.claimed_message import (
+    ClaimedMessage,
+    Edited,
+    Superseded,
+    Withdrawn,
+    claim_refusal,
+)
 from bot.conversation.inbox import MAX_FAILURES, Inbox
-from bot.conversation.refusal_throttle import claim_refusal
 from bot.conversation.turns import has_begun
 from bot.delivery.refusals import DeliveryFailed
 from bot.delivery.sessions import Sessions

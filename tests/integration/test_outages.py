@@ -13,8 +13,8 @@ import pytest
 from psycopg.rows import DictRow
 
 from bot.conversation import turns
+from bot.conversation.claimed_message import claim_refusal
 from bot.conversation.history import blank_texts, restore_texts
-from bot.conversation.refusal_throttle import claim_refusal
 from bot.locale import say
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import FAILURES
