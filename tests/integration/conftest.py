@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
 from tests.conftest import ROOT, Server, json_server
 from tests.integration.app import App, MakeApp, open_app
-from tests.integration.deliveries import Sender, open_sender
+from tests.integration.deliveries import Sender, Thread, open_sender
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
@@ -97,6 +97,12 @@ async def sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]
     """Everything an answer is delivered with."""
     async with open_sender(database, slack) as opened:
         yield opened
+
+
+@pytest.fixture
+def thread(sender: Sender) -> Thread:
+    """A thread in somebody's direct messages."""
+    return Thread(sender, sender.slack.place())
 
 
 @pytest.fixture

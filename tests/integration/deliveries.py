@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import TurnRow, Turns
@@ -23,7 +21,7 @@ from bot.types import MemoryState, PersonSettings
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas, read_prices
 from memory import DM, Pool, create_pool, memory_view
-from tests.conftest import login_of
+from tests.conftest import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.unit.test_slack import refused
 
@@ -50,42 +48,10 @@ class Sender:
     installations: Installations
     sessions: Sessions
 
-    async def begin(self, place: PersonThread, *, event: int = -1, attempts: int = 0) -> Outbox:
-        """Begin the turn of `place`, or begin it again; return its outbox."""
-        return Outbox(self.pool, *await self.turn(place, event=event, attempts=attempts))
-
-    async def turn(
-        self, place: PersonThread, *, event: int = -1, attempts: int = 0
-    ) -> tuple[ClaimedMessage, TurnRow]:
-        """Begin the turn of `place`, or begin it again; return its message and its row."""
-        message = self.slack.message(place)
-        waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
-        turn_row, _ = await turns_alone(self.pool).begin(
-            waiting,
-            memory_view(message.person.namespace(DM)),
-            question="",
-            words="",
-            bot_user_id="B",
-        )
-        return waiting, turn_row
-
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
         error = refused("ratelimited", 429, {"Retry-After": str(seconds)})
         assert self.installations.limits.note(self.slack.team_id, method, error)
-
-    def intended(self, place: PersonThread) -> bool:
-        """Say whether a message of the turn of `place` is noted as about to be posted."""
-        with psycopg.connect(self.conninfo) as owner:
-            found = owner.execute(
-                "SELECT FROM turns WHERE question_ts = %s AND posting_since IS NOT NULL",
-                (place.ts,),
-            )
-            return found.fetchone() is not None
-
-    async def known(self, place: PersonThread) -> list[str]:
-        """Return the times of the messages that the turn of `place` has noted."""
-        return list((await self.begin(place)).times)
 
 
 async def nothing(*_: object) -> None:
@@ -114,44 +80,6 @@ class Answering:
     sure: bool = True
 
 
-@asynccontextmanager
-async def answering(
-    sender: Sender,
-    place: PersonThread,
-    *,
-    begun: tuple[ClaimedMessage, TurnRow] | None = None,
-    language: Language = "en",
-    stand_in: bool = False,
-    informed: bool = True,
-) -> AsyncIterator[Answering]:
-    """Begin an answer in a thread; how it ends is up to the test."""
-    claimed, turn_row = begun or await sender.turn(place)
-    holder: list[Answering] = []
-
-    async def read_flags(_: ClaimedMessage) -> bool:
-        if holder[0].stopped:
-            raise Stopped
-        return holder[0].sure
-
-    settings = PersonSettings(
-        language=language, informed=informed, profile_at=datetime.now(UTC), guest=False
-    )
-    stream = ReplyStream(
-        sender.pool,
-        sender.installations,
-        sender.sessions,
-        Profiles(sender.pool, sender.installations),
-        claimed,
-        memory_view(claimed.message.person.namespace(DM)),
-        replace(turn_row, memory_state=MemoryState(settings=settings)),
-        stand_in=stand_in,
-        read_flags=read_flags,
-    )
-    holder.append(Answering(stream, turn_row.id))
-    async with stream:
-        yield holder[0]
-
-
 def markdown(message: dict[str, Any]) -> str:
     """Return the Markdown of one message."""
     return "".join(b["text"] for b in message.get("blocks", []) if b["type"] == "markdown")
@@ -161,16 +89,6 @@ def below(message: dict[str, Any]) -> list[str]:
     """Return what stands below the Markdown of one message."""
     contexts = [b for b in message.get("blocks", []) if b["type"] == "context"]
     return [element["text"] for context in contexts for element in context["elements"]]
-
-
-def whole(slack: PlaygroundSlack, place: PersonThread, text: str) -> list[dict[str, Any]]:
-    """Check that the thread shows `text` once, whole, ended and with one footer; return it."""
-    messages = slack.thread(place)
-    assert "".join(markdown(m) for m in messages) == text
-    assert not any(m.get("streaming") for m in messages)
-    assert [below(m) for m in messages] == [[]] * (len(messages) - 1) + [[FOOTER]]
-    assert all(m["text"] for m in messages)
-    return messages
 
 
 @dataclass(frozen=True)
@@ -185,21 +103,91 @@ class Thread:
         """Where it is."""
         return self.sender.slack
 
-    def answering(self, **more: Any) -> AbstractAsyncContextManager[Answering]:
-        """Begin an answer."""
-        return answering(self.sender, self.place, **more)
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Execute a statement as the database's owner; return its rows."""
+        return owner_rows(self.sender.conninfo, statement, *values)
+
+    def following(self, text: str) -> Thread:
+        """Let its person write more in it; return it as the thread of that message."""
+        place = self.place
+        said = self.slack.say(place.user, place.channel, text, thread_ts=place.root)
+        return replace(self, place=replace(place, ts=said["ts"]))
+
+    async def begin(self, *, event: int = -1, attempts: int = 0) -> Outbox:
+        """Begin the turn of its message, or begin it again; return its outbox."""
+        return Outbox(self.sender.pool, *await self.turn(event=event, attempts=attempts))
+
+    async def turn(self, *, event: int = -1, attempts: int = 0) -> tuple[ClaimedMessage, TurnRow]:
+        """Begin the turn of its message, or begin it again; return its message and its row."""
+        message = self.slack.message(self.place)
+        waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
+        turn_row, _ = await turns_alone(self.sender.pool).begin(
+            waiting,
+            memory_view(message.person.namespace(DM)),
+            question="",
+            words="",
+            bot_user_id="B",
+        )
+        return waiting, turn_row
+
+    @asynccontextmanager
+    async def answering(
+        self,
+        *,
+        begun: tuple[ClaimedMessage, TurnRow] | None = None,
+        language: Language = "en",
+        stand_in: bool = False,
+        informed: bool = True,
+    ) -> AsyncIterator[Answering]:
+        """Begin an answer; how it ends is up to the test."""
+        claimed, turn_row = begun or await self.turn()
+        holder: list[Answering] = []
+
+        async def read_flags(_: ClaimedMessage) -> bool:
+            if holder[0].stopped:
+                raise Stopped
+            return holder[0].sure
+
+        settings = PersonSettings(
+            language=language, informed=informed, profile_at=datetime.now(UTC), guest=False
+        )
+        sender = self.sender
+        stream = ReplyStream(
+            sender.pool,
+            sender.installations,
+            sender.sessions,
+            Profiles(sender.pool, sender.installations),
+            claimed,
+            memory_view(claimed.message.person.namespace(DM)),
+            replace(turn_row, memory_state=MemoryState(settings=settings)),
+            stand_in=stand_in,
+            read_flags=read_flags,
+        )
+        holder.append(Answering(stream, turn_row.id))
+        async with stream:
+            yield holder[0]
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the app's messages."""
         return self.slack.thread(self.place)
 
+    def intended(self) -> bool:
+        """Say whether a message of the turn is noted as about to be posted."""
+        statement = "SELECT 1 FROM turns WHERE question_ts = %s AND posting_since IS NOT NULL"
+        return bool(self.rows(statement, self.place.ts))
+
     async def known(self) -> list[str]:
-        """Return the times of the messages that the database knows."""
-        return await self.sender.known(self.place)
+        """Return the times of the messages that the turn has noted."""
+        return list((await self.begin()).times)
 
     def whole(self, text: str) -> list[dict[str, Any]]:
-        """Check that the messages are `text`, whole and once; return them."""
-        return whole(self.slack, self.place, text)
+        """Check that the thread shows `text` once, whole, ended and with one footer; return it."""
+        messages = self.messages()
+        assert "".join(markdown(m) for m in messages) == text
+        assert not any(m.get("streaming") for m in messages)
+        assert [below(m) for m in messages] == [[]] * (len(messages) - 1) + [[FOOTER]]
+        assert all(m["text"] for m in messages)
+        return messages
 
     async def write_until(self, answer: Answering, method: str) -> None:
         """Write on, word by word, until a method is called for it."""

@@ -43,12 +43,6 @@ async def end(answer: Answering) -> str:
     return text
 
 
-@pytest.fixture
-def thread(sender: Sender) -> Thread:
-    """A thread in somebody's direct messages."""
-    return Thread(sender, sender.slack.place())
-
-
 async def test_an_answer_is_streamed(thread: Thread) -> None:
     """An answer appears at once, grows, and ends with its footer and its turn's id."""
     async with thread.answering() as answer:
@@ -416,7 +410,7 @@ async def is_plain_text(thread: Thread) -> None:
     assert message["text"] == "Use `a &lt; b` &amp; tell &lt;!channel&gt;."
     assert not message.get("blocks")
     assert await thread.known() == [message["ts"]]
-    assert not thread.sender.intended(thread.place)
+    assert not thread.intended()
 
 
 @pytest.mark.parametrize("error", REFUSED_BLOCKS)
@@ -591,7 +585,7 @@ async def test_an_answer_that_was_complete_is_not_doubled(thread: Thread) -> Non
 )
 async def test_an_answer_begun_before_and_deleted_is_posted(thread: Thread) -> None:
     """Where the message of an earlier attempt is gone, the answer is posted."""
-    await (await thread.sender.begin(thread.place)).record_posted("1600000000.000100")
+    await (await thread.begin()).record_posted("1600000000.000100")
     await thread.posted()
 
 
@@ -670,7 +664,7 @@ async def test_nothing_runs_on_after_an_answer_broke_off(thread: Thread) -> None
     """Of an answer that ended in an error nothing runs once the sessions are closed."""
     thread.slack.fault("agents.sessions.setStatus", delay_ms=30_000)
     # The pool starts tasks of its own at its first use.
-    await thread.sender.begin(thread.place)
+    await thread.begin()
     tasks = asyncio.all_tasks()
     with pytest.raises(RuntimeError):
         await _break_off(thread)

@@ -7,14 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
 from bot.conversation.claimed_message import Superseded
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
 from bot.slack.client import NOTICE_METADATA
-from tests.conftest import owner_rows
-from tests.integration.deliveries import Answering, Sender, answering, whole
-from tests.integration.playground_slack import PersonThread
+from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until
 
 WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
@@ -31,50 +28,51 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
 
 
-def said_by_app(sender: Sender, place: PersonThread, text: str, **more: Any) -> str:
+def said_by_app(thread: Thread, text: str, **more: Any) -> str:
     """Post as the app does, outside any turn; return the ts."""
-    done = sender.slack.as_app(
-        "chat.postMessage", channel=place.channel, thread_ts=place.root, text=text, **more
+    done = thread.slack.as_app(
+        "chat.postMessage",
+        channel=thread.place.channel,
+        thread_ts=thread.place.root,
+        text=text,
+        **more,
     )
     return str(done["ts"])
 
 
-def streamed_by_app(sender: Sender, place: PersonThread, text: str) -> str:
+def streamed_by_app(thread: Thread) -> str:
     """Begin a stream as a worker does that dies before it can note its ts; return the ts."""
-    done = sender.slack.as_app(
+    done = thread.slack.as_app(
         "chat.startStream",
-        channel=place.channel,
-        thread_ts=place.root,
-        recipient_team_id=place.team,
-        recipient_user_id=place.user,
-        chunks=[{"type": "markdown_text", "text": text}],
+        channel=thread.place.channel,
+        thread_ts=thread.place.root,
+        recipient_team_id=thread.place.team,
+        recipient_user_id=thread.place.user,
+        chunks=[{"type": "markdown_text", "text": "Half of"}],
     )
     return str(done["ts"])
 
 
-async def dies_at_its_start(sender: Sender, place: PersonThread) -> str:
+async def dies_at_its_start(thread: Thread) -> str:
     """Let a worker die after its stream was begun, before its ts was stored; return the ts."""
-    await (await sender.begin(place)).record_intent()
-    return streamed_by_app(sender, place, "Half of")
+    await (await thread.begin()).record_intent()
+    return streamed_by_app(thread)
 
 
-async def answer_again(
-    sender: Sender, place: PersonThread, text: str = "The whole answer."
-) -> None:
+async def answer_again(thread: Thread, text: str = "The whole answer.") -> None:
     """Answer as the worker that continues does."""
-    sender.slack.forget_calls()
-    async with answering(sender, place) as answer:
+    thread.slack.forget_calls()
+    async with thread.answering() as answer:
         await answer.stream.write(text[:4])
         await answer.stream.finish(text)
 
 
-async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(sender: Sender) -> None:
+async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(thread: Thread) -> None:
     """Where nothing can have been posted the thread is not looked at, and the answer streams."""
-    place = sender.slack.place()
-    await sender.begin(place)
-    await answer_again(sender, place)
-    whole(sender.slack, place, "The whole answer.")
-    assert [call["method"] for call in sender.slack.calls()] == [
+    await thread.begin()
+    await answer_again(thread)
+    thread.whole("The whole answer.")
+    assert [call["method"] for call in thread.slack.calls()] == [
         "agents.sessions.setStatus",
         "chat.startStream",
         "chat.stopStream",
@@ -86,105 +84,102 @@ async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(sender:
     because="Whether a message that was found still streams is not known.",
 )
 @pytest.mark.parametrize("end", ["live", "expired", "stopped by the person", "ended"])
-async def test_a_stream_whose_ts_was_not_stored_is_finished(sender: Sender, end: str) -> None:
+async def test_a_stream_whose_ts_was_not_stored_is_finished(thread: Thread, end: str) -> None:
     """Whatever became of a stream that nobody noted, it becomes the one whole answer."""
-    place = sender.slack.place()
-    ts = await dies_at_its_start(sender, place)
+    ts = await dies_at_its_start(thread)
     if end == "expired":
-        sender.slack.control("settings", {"stream_seconds": 0.01})
+        thread.slack.control("settings", {"stream_seconds": 0.01})
     elif end == "stopped by the person":
-        person = {"user": place.user, "channel": place.channel, "thread_ts": place.root}
-        sender.slack.control("stop", person)
+        person = {
+            "user": thread.place.user,
+            "channel": thread.place.channel,
+            "thread_ts": thread.place.root,
+        }
+        thread.slack.control("stop", person)
     elif end == "ended":
-        sender.slack.as_app("chat.stopStream", channel=place.channel, ts=ts)
-    await answer_again(sender, place)
-    [message] = whole(sender.slack, place, "The whole answer.")
+        thread.slack.as_app("chat.stopStream", channel=thread.place.channel, ts=ts)
+    await answer_again(thread)
+    [message] = thread.whole("The whole answer.")
     assert message["ts"] == ts
-    assert await sender.known(place) == [ts]
-    assert len(sender.slack.calls("conversations.replies")) == 1
+    assert await thread.known() == [ts]
+    assert len(thread.slack.calls("conversations.replies")) == 1
 
 
 @pytest.mark.failed_calls(
     "chat.stopStream: message_not_in_streaming_state",
     because="Whether a message that was found still streams is not known.",
 )
-async def test_a_post_whose_ts_was_not_stored_is_finished(sender: Sender) -> None:
+async def test_a_post_whose_ts_was_not_stored_is_finished(thread: Thread) -> None:
     """A post that nobody noted is found by its metadata and set to the answer of now."""
-    place = sender.slack.place()
-    await (await sender.begin(place)).record_intent()
-    async with answering(sender, place) as lost:
+    await (await thread.begin()).record_intent()
+    async with thread.answering() as lost:
         await lost.stream.finish("The first answer.")
-    [ts] = await sender.known(place)
-    owner_rows(
-        sender.conninfo,
+    [ts] = await thread.known()
+    thread.rows(
         "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
-        place.ts,
+        thread.place.ts,
     )
-    await answer_again(sender, place)
-    [message] = whole(sender.slack, place, "The whole answer.")
+    await answer_again(thread)
+    [message] = thread.whole("The whole answer.")
     assert message["ts"] == ts
 
 
-async def test_a_call_that_is_carried_out_late_is_waited_for(sender: Sender) -> None:
+async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> None:
     """What a dying worker had under way appears after a first look, and is found all the same."""
-    place = sender.slack.place()
-    await (await sender.begin(place)).record_intent()
-    begun = asyncio.create_task(answer_again(sender, place))
-    await until(lambda: sender.slack.calls("conversations.replies"))
-    ts = streamed_by_app(sender, place, "Half of")
+    await (await thread.begin()).record_intent()
+    begun = asyncio.create_task(answer_again(thread))
+    await until(lambda: thread.slack.calls("conversations.replies"))
+    ts = streamed_by_app(thread)
     await begun
-    [message] = whole(sender.slack, place, "The whole answer.")
+    [message] = thread.whole("The whole answer.")
     assert message["ts"] == ts
 
 
-async def cancelled_in_flight(sender: Sender, answer: Answering) -> None:
+async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
     """Write first words, and cancel that while Slack begins the stream, as Stop does."""
     writing = asyncio.create_task(answer.stream.write("Half of"))
-    await until(lambda: sender.slack.calls("chat.startStream"))
+    await until(lambda: thread.slack.calls("chat.startStream"))
     writing.cancel()
     await asyncio.wait({writing})
 
 
-async def test_a_stream_that_was_being_begun_at_stop_becomes_the_answer(sender: Sender) -> None:
+async def test_a_stream_that_was_being_begun_at_stop_becomes_the_answer(thread: Thread) -> None:
     """Slack carries out the call that Stop has ended: its message is found and used."""
-    place = sender.slack.place()
-    sender.slack.fault("chat.startStream", delay_ms=700)
-    async with answering(sender, place) as answer:
-        await cancelled_in_flight(sender, answer)
-        await until(lambda: sender.slack.done("chat.startStream"))
+    thread.slack.fault("chat.startStream", delay_ms=700)
+    async with thread.answering() as answer:
+        await cancelled_in_flight(thread, answer)
+        await until(lambda: thread.slack.done("chat.startStream"))
         await answer.stream.finish("Half of it. Stopped.")
-    [message] = whole(sender.slack, place, "Half of it. Stopped.")
-    assert await sender.known(place) == [message["ts"]]
+    [message] = thread.whole("Half of it. Stopped.")
+    assert await thread.known() == [message["ts"]]
 
 
 async def test_a_stream_that_appears_after_stop_is_waited_for(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that is not in the thread at first is looked for once more."""
     monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 3.0)
-    place = sender.slack.place()
-    sender.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
-    async with answering(sender, place) as answer:
-        await cancelled_in_flight(sender, answer)
+    thread.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
+    async with thread.answering() as answer:
+        await cancelled_in_flight(thread, answer)
         finishing = asyncio.create_task(answer.stream.finish("Half of it. Stopped."))
-        await until(lambda: sender.slack.done("conversations.replies"))
-        ts = streamed_by_app(sender, place, "Half of")
+        await until(lambda: thread.slack.done("conversations.replies"))
+        ts = streamed_by_app(thread)
         await finishing
-    [message] = whole(sender.slack, place, "Half of it. Stopped.")
+    [message] = thread.whole("Half of it. Stopped.")
     assert message["ts"] == ts
 
 
 async def test_stop_does_not_end_the_recording_of_a_message(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cancelled while it waits until the stream is recorded, an answer records it all the same."""
     monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
-    place = sender.slack.place()
-    with psycopg.connect(sender.conninfo) as owner:
-        async with answering(sender, place) as answer:
+    with psycopg.connect(thread.sender.conninfo) as owner:
+        async with thread.answering() as answer:
             await answer.stream.write("Half ")
             # The recording has not begun: nothing was waited for since the stream was.
-            owner.execute("SELECT FROM turns WHERE question_ts = %s FOR UPDATE", (place.ts,))
+            owner.execute("SELECT FROM turns WHERE question_ts = %s FOR UPDATE", (thread.place.ts,))
             writing = asyncio.create_task(answer.stream.write("of it. "))
             await asyncio.sleep(0.1)
             writing.cancel()
@@ -192,22 +187,20 @@ async def test_stop_does_not_end_the_recording_of_a_message(
             owner.rollback()
             answer.stopped = True
             await answer.stream.finish("Half of it. Stopped.")
-    [message] = whole(sender.slack, place, "Half of it. Stopped.")
-    assert await sender.known(place) == [message["ts"]]
+    [message] = thread.whole("Half of it. Stopped.")
+    assert await thread.known() == [message["ts"]]
 
 
-async def test_what_others_said_in_the_thread_is_left_alone(sender: Sender) -> None:
+async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> None:
     """Neither another turn's answer nor a notice is taken for the lost one."""
-    place = sender.slack.place()
-    followed = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
-    later = PersonThread(place.user, place.team, place.channel, followed["ts"], place.root)
-    async with answering(sender, place) as first:
+    later = thread.following("And?")
+    async with thread.answering() as first:
         await first.stream.write("The first ")
         await first.stream.finish("The first answer.")
-    notice = said_by_app(sender, place, "Only so you know.", metadata=NOTICE_METADATA)
-    await (await sender.begin(later)).record_intent()
-    await answer_again(sender, later, "The second answer.")
-    messages = {m["ts"]: m["text"] for m in sender.slack.thread(place)}
+    notice = said_by_app(thread, "Only so you know.", metadata=NOTICE_METADATA)
+    await (await later.begin()).record_intent()
+    await answer_again(later, "The second answer.")
+    messages = {m["ts"]: m["text"] for m in thread.messages()}
     assert list(messages.values()) == [
         "The first answer.",
         "Only so you know.",
@@ -216,79 +209,61 @@ async def test_what_others_said_in_the_thread_is_left_alone(sender: Sender) -> N
     assert messages[notice] == "Only so you know."
 
 
-async def test_a_turn_of_the_version_before_is_looked_up(sender: Sender) -> None:
+async def test_a_turn_of_the_version_before_is_looked_up(thread: Thread) -> None:
     """A turn that an older version began, which notes no intentions, is not answered twice."""
-    place = sender.slack.place()
-    await sender.begin(place)
-    with psycopg.connect(sender.conninfo) as owner:
-        owner.execute("DELETE FROM turns WHERE question_ts = %s", (place.ts,))
-        owner.execute(
-            "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-            " question, words) VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, '', '')",
-            (
-                sender.slack.team_id,
-                place.user,
-                place.channel,
-                sender.slack.message(place).thread,
-                place.ts,
-            ),
-        )
-    ts = streamed_by_app(sender, place, "Half of")
-    await answer_again(sender, place)
-    [message] = whole(sender.slack, place, "The whole answer.")
+    await thread.begin()
+    asked = thread.slack.message(thread.place)
+    thread.rows("DELETE FROM turns WHERE question_ts = %s", asked.ts)
+    thread.rows(
+        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
+        " question, words) VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, '', '')",
+        *(asked.team_id, asked.user_id, asked.channel_id, asked.thread, asked.ts),
+    )
+    ts = streamed_by_app(thread)
+    await answer_again(thread)
+    [message] = thread.whole("The whole answer.")
     assert message["ts"] == ts
 
 
-def stored(sender: Sender) -> tuple[PersonThread, int]:
-    """Put a message into the inbox as begun once; return its place and its id."""
-    place = sender.slack.place()
-    message = sender.slack.message(place)
-    with psycopg.connect(sender.conninfo) as owner:
-        [[identity]] = owner.execute(
-            "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, message,"
-            " attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, 1) RETURNING id",
-            (
-                message.team_id,
-                message.event_id,
-                message.user_id,
-                message.channel_id,
-                message.ts,
-                message.thread,
-                Jsonb({}),
-            ),
-        ).fetchall()
-    return place, int(identity)
-
-
-def taken_over(sender: Sender, event: int) -> None:
-    """Let another worker begin a message anew."""
-    owner_rows(
-        sender.conninfo, "UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", event
+def stored(thread: Thread) -> int:
+    """Put the message of `thread` into the inbox as begun once; return its id."""
+    message = thread.slack.message(thread.place)
+    [row] = thread.rows(
+        "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, message,"
+        " attempts) VALUES (%s, %s, %s, %s, %s, %s, '{}', 1) RETURNING id",
+        *(message.team_id, message.event_id, message.user_id),
+        *(message.channel_id, message.ts, message.thread),
     )
+    return int(row["id"])
 
 
-async def test_a_worker_that_was_taken_over_posts_nothing(sender: Sender) -> None:
+def taken_over(thread: Thread, event: int) -> None:
+    """Let another worker begin a message anew."""
+    thread.rows("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", event)
+
+
+async def test_a_worker_that_was_taken_over_posts_nothing(thread: Thread) -> None:
     """A worker that was taken over before its answer began does not begin it."""
-    place, event = stored(sender)
-    begun = await sender.turn(place, event=event)
-    taken_over(sender, event)
-    async with answering(sender, place, begun=begun) as answer:
+    event = stored(thread)
+    begun = await thread.turn(event=event)
+    taken_over(thread, event)
+    async with thread.answering(begun=begun) as answer:
         with pytest.raises(Superseded):
             await answer.stream.write("Hello")
         with pytest.raises(Superseded):
             await answer.stream.finish("Hello.")
-    assert sender.slack.thread(place) == []
-    assert not sender.slack.calls("chat.startStream", "chat.postMessage")
+    assert thread.messages() == []
+    assert not thread.slack.calls("chat.startStream", "chat.postMessage")
 
 
-async def test_what_was_made_ready_and_never_begun_is_not_intended(sender: Sender) -> None:
+async def test_what_was_made_ready_and_never_begun_is_not_intended(thread: Thread) -> None:
     """A turn that ends before its first words leaves nothing for the next one to look for."""
-    place, event = stored(sender)
-    async with answering(sender, place, begun=await sender.turn(place, event=event)) as answer:
+    event = stored(thread)
+    async with thread.answering(begun=await thread.turn(event=event)) as answer:
         answer.stream.expect()
-        await until(lambda: sender.intended(place))
-    assert not sender.intended(place)
-    assert sender.slack.calls(*WRITES) == []
+        await until(lambda: thread.intended())
+    assert not thread.intended()
+    assert thread.slack.calls(*WRITES) == []
 
 
 async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
@@ -299,91 +274,93 @@ async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
 
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
 async def test_what_was_begun_as_another_took_over_is_taken_back(
-    sender: Sender, method: str
+    thread: Thread, method: str
 ) -> None:
     """A message that is begun in the very moment of being taken over does not stay beside."""
-    place, event = stored(sender)
-    sender.slack.fault(method, delay_ms=400)
-    async with answering(sender, place, begun=await sender.turn(place, event=event)) as late:
+    event = stored(thread)
+    thread.slack.fault(method, delay_ms=400)
+    async with thread.answering(begun=await thread.turn(event=event)) as late:
         streamed = method == "chat.startStream"
         deliver = late.stream.write if streamed else late.stream.finish
         beginning = asyncio.create_task(deliver("Half of"))
-        await until(lambda: sender.intended(place))
-        taken_over(sender, event)
+        await until(lambda: thread.intended())
+        taken_over(thread, event)
         with pytest.raises(Superseded):
             await _ended(beginning, late)
-    assert [call["executed"] for call in sender.slack.calls(method)] == [True]
-    assert sender.slack.thread(place) == []
-    again = await sender.turn(place, event=event, attempts=1)
-    async with answering(sender, place, begun=again) as answer:
+    assert [call["executed"] for call in thread.slack.calls(method)] == [True]
+    assert thread.messages() == []
+    again = await thread.turn(event=event, attempts=1)
+    async with thread.answering(begun=again) as answer:
         await answer.stream.finish("The whole answer.")
-    whole(sender.slack, place, "The whole answer.")
+    thread.whole("The whole answer.")
 
 
-async def test_what_another_has_adopted_is_not_taken_back(sender: Sender) -> None:
+async def test_what_another_has_adopted_is_not_taken_back(thread: Thread) -> None:
     """Where the other worker has found the message already it stays, and is that one's."""
-    place, event = stored(sender)
-    late = await sender.begin(place, event=event)
+    event = stored(thread)
+    late = await thread.begin(event=event)
     await late.record_intent()
-    ts = streamed_by_app(sender, place, "Half of")
-    taken_over(sender, event)
-    other = await sender.turn(place, event=event, attempts=1)
-    async with answering(sender, place, begun=other) as answer:
+    ts = streamed_by_app(thread)
+    taken_over(thread, event)
+    other = await thread.turn(event=event, attempts=1)
+    async with thread.answering(begun=other) as answer:
         await answer.stream.finish("The whole answer.")
     with pytest.raises(Superseded) as told:
         await late.record_posted(ts)
     assert type(told.value) is Superseded
-    [message] = whole(sender.slack, place, "The whole answer.")
+    [message] = thread.whole("The whole answer.")
     assert message["ts"] == ts
+
+
+async def clear(thread: Thread) -> None:
+    """Delete what is left of the answers to deleted messages."""
+    sender, message = thread.sender, thread.slack.message(thread.place)
+    cleanup = DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions)
+    await cleanup.clear(message.thread)
 
 
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
-async def test_a_lost_message_of_a_withdrawn_question_goes_too(sender: Sender) -> None:
+async def test_a_lost_message_of_a_withdrawn_question_goes_too(thread: Thread) -> None:
     """Where the question was deleted, what nobody noted of its answer does not stay either."""
-    place, event = stored(sender)
-    await dies_at_its_start(sender, place)
-    owner_rows(sender.conninfo, "UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
-    gone = DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions)
-    await gone.clear(sender.slack.message(place).thread)
-    assert sender.slack.thread(place) == []
+    event = stored(thread)
+    await dies_at_its_start(thread)
+    thread.rows("UPDATE inbox_events SET status = 'withdrawn' WHERE id = %s", event)
+    await clear(thread)
+    assert thread.messages() == []
 
 
-def withdrawn(sender: Sender, place: PersonThread, event: int, asked: str) -> None:
+def withdrawn(thread: Thread, event: int, asked: str) -> None:
     """Note that a message was deleted two minutes ago.
 
     Its turn has texts, and asked Slack to post a message at the time `asked`.
     """
-    owner_rows(
-        sender.conninfo,
+    thread.rows(
         "UPDATE turns SET question = 'q', words = 'w', reply = 'r',"
         " posting_since = now() + %s::interval WHERE question_ts = %s",
         asked,
-        place.ts,
+        thread.place.ts,
     )
-    owner_rows(
-        sender.conninfo,
+    thread.rows(
         "UPDATE inbox_events SET status = 'withdrawn', finished_at = now() - interval '2 minutes'"
         " WHERE id = %s",
         event,
     )
 
 
-async def cleared(sender: Sender, place: PersonThread) -> str:
+async def cleared(thread: Thread) -> str:
     """Delete what is left of a deleted message; return its status, which says if that is done.
 
     The upkeep finds the thread exactly as long as it is not.
     """
-    thread = sender.slack.message(place).thread
-    await DeletedMessageCleanup(sender.pool, sender.installations, sender.sessions).clear(thread)
-    [turn] = owner_rows(
-        sender.conninfo,
+    await clear(thread)
+    [turn] = thread.rows(
         "SELECT status, question || words || COALESCE(reply, '') AS texts,"
         " formed_at IS NOT NULL AS formed,"
         " thread IN (SELECT thread FROM threads_without_a_job()) AS found"
         " FROM turns WHERE question_ts = %s",
-        place.ts,
+        thread.place.ts,
     )
     assert (turn["texts"], turn["formed"]) == ("", True)
     assert turn["found"] is (turn["status"] == "answering")
@@ -405,72 +382,71 @@ async def cleared(sender: Sender, place: PersonThread) -> str:
     ids=str,
 )
 async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
-    sender: Sender, method: str, fault: dict[str, Any]
+    thread: Thread, method: str, fault: dict[str, Any]
 ) -> None:
     """One fault of Slack leaves the answer to a deleted message there until the next upkeep."""
-    place, event = stored(sender)
-    await dies_at_its_start(sender, place)
-    withdrawn(sender, place, event, "0")
-    sender.slack.fault(method, **fault)
-    assert await cleared(sender, place) == "answering"
-    assert len(sender.slack.thread(place)) == 1
-    assert await cleared(sender, place) == "stopped"
-    assert sender.slack.thread(place) == []
+    event = stored(thread)
+    await dies_at_its_start(thread)
+    withdrawn(thread, event, "0")
+    thread.slack.fault(method, **fault)
+    assert await cleared(thread) == "answering"
+    assert len(thread.messages()) == 1
+    assert await cleared(thread) == "stopped"
+    assert thread.messages() == []
 
 
-async def test_what_slack_refuses_to_delete_is_left(sender: Sender) -> None:
+async def test_what_slack_refuses_to_delete_is_left(thread: Thread) -> None:
     """A refusal is Slack's answer: nothing is tried again."""
-    place, event = stored(sender)
-    await (await sender.begin(place, event=event)).record_posted(said_by_app(sender, place, "Yes."))
-    withdrawn(sender, place, event, "-1 hour")
-    sender.slack.fault("conversations.replies", error="thread_not_found")
-    sender.slack.fault("chat.delete", error="message_not_found")
-    assert await cleared(sender, place) == "stopped"
-    assert len(sender.slack.calls("conversations.replies", "chat.delete")) == 2
+    event = stored(thread)
+    await (await thread.begin(event=event)).record_posted(said_by_app(thread, "Yes."))
+    withdrawn(thread, event, "-1 hour")
+    thread.slack.fault("conversations.replies", error="thread_not_found")
+    thread.slack.fault("chat.delete", error="message_not_found")
+    assert await cleared(thread) == "stopped"
+    assert len(thread.slack.calls("conversations.replies", "chat.delete")) == 2
 
 
 @pytest.mark.failed_calls(
     "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
 )
 async def test_a_stream_that_appears_after_its_question_was_deleted_goes_too(
-    sender: Sender,
+    thread: Thread,
 ) -> None:
     """Where a message may still appear the thread is looked at again, and then no more."""
-    place, event = stored(sender)
-    await (await sender.begin(place)).record_intent()
-    withdrawn(sender, place, event, "1 minute")
-    assert await cleared(sender, place) == "answering"
-    streamed_by_app(sender, place, "Half of")
-    assert await cleared(sender, place) == "stopped"
-    assert sender.slack.thread(place) == []
+    event = stored(thread)
+    await (await thread.begin()).record_intent()
+    withdrawn(thread, event, "1 minute")
+    assert await cleared(thread) == "answering"
+    streamed_by_app(thread)
+    assert await cleared(thread) == "stopped"
+    assert thread.messages() == []
 
 
-async def test_a_message_that_never_appeared_is_not_looked_for_again(sender: Sender) -> None:
+async def test_a_message_that_never_appeared_is_not_looked_for_again(thread: Thread) -> None:
     """Long after Slack was asked to post a message that is not there, the turn ends."""
-    place, event = stored(sender)
-    await sender.begin(place)
-    withdrawn(sender, place, event, "-1 minute")
-    assert await cleared(sender, place) == "stopped"
+    event = stored(thread)
+    await thread.begin()
+    withdrawn(thread, event, "-1 minute")
+    assert await cleared(thread) == "stopped"
 
 
 async def test_nothing_is_written_while_nobody_knows_who_answers(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the database out of sight for long the answer waits, and is whole when it is back."""
     monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.1)
     monkeypatch.setattr("bot.delivery.reply_stream._SURE_SECONDS", 0.3)
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.write("Hello ")
         answer.sure = False
         await asyncio.sleep(0.5)
-        before = len(sender.slack.calls(*WRITES))
+        before = len(thread.slack.calls(*WRITES))
         for _ in range(4):
             await answer.stream.write("more ")
             await asyncio.sleep(0.11)
         finishing = asyncio.create_task(answer.stream.finish(answer.stream.received_text + "end."))
         await asyncio.sleep(0.3)
-        assert len(sender.slack.calls(*WRITES)) == before
+        assert len(thread.slack.calls(*WRITES)) == before
         answer.sure = True
         await finishing
-    whole(sender.slack, place, "Hello more more more more end.")
+    thread.whole("Hello more more more more end.")

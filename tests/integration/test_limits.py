@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bot.slack.client import APPEND, START, STOP
-from tests.integration.deliveries import Sender, Thread, answering, whole
+from tests.integration.deliveries import Sender, Thread
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
@@ -59,12 +59,12 @@ async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: b
         sender.refuse(APPEND, 30)
     else:
         sender.slack.fault("chat.appendStream", error="ratelimited", retry_after=30)
-    async with answering(sender, place) as answer:
+    async with Thread(sender, place).answering() as answer:
         for number in range(8):
             await answer.stream.write(f"{number} ")
             await asyncio.sleep(0.11)
         await answer.stream.finish(answer.stream.received_text)
-    whole(sender.slack, place, "0 1 2 3 4 5 6 7 ")
+    Thread(sender, place).whole("0 1 2 3 4 5 6 7 ")
     assert len(sender.slack.calls("chat.appendStream")) == (0 if known else 1)
     assert not sender.slack.calls("chat.update", "chat.postMessage")
 
@@ -73,13 +73,13 @@ async def test_a_stream_grows_again_when_it_may(sender: Sender) -> None:
     """Held words are shown once Slack's time is over, before the answer is."""
     place = sender.slack.place()
     sender.refuse(APPEND, 1)
-    async with answering(sender, place) as answer:
+    async with Thread(sender, place).answering() as answer:
         async with asyncio.timeout(10):
             while not sender.slack.calls("chat.appendStream"):
                 await answer.stream.write("word ")
                 await asyncio.sleep(0.05)
         await answer.stream.finish(answer.stream.received_text)
-    whole(sender.slack, place, answer.stream.received_text)
+    Thread(sender, place).whole(answer.stream.received_text)
 
 
 @pytest.mark.parametrize("method", ["chat.stopStream", "chat.update", "chat.postMessage"])
@@ -89,11 +89,11 @@ async def test_a_refusal_is_waited_for_however_often(sender: Sender, method: str
     sender.slack.fault(method, error="ratelimited", retry_after=1, times=2)
     if method == "chat.update":
         sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    async with answering(sender, place) as answer:
+    async with Thread(sender, place).answering() as answer:
         if method != "chat.postMessage":
             await answer.stream.write("Hello ")
         await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
+    Thread(sender, place).whole("Hello you.")
     calls = sender.slack.calls(method)
     if method == "chat.update":
         assert len(sender.slack.calls("chat.postMessage")) == 0
@@ -142,9 +142,7 @@ async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> N
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
     await Thread(sender, place).posted()
-    said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
-    later = PersonThread(place.user, place.team, place.channel, said["ts"], place.root)
-    async with answering(sender, later) as answer:
+    async with Thread(sender, place).following("And?").answering() as answer:
         async with asyncio.timeout(10):
             while len(sender.slack.done("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

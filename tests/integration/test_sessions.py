@@ -17,7 +17,7 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.client import SESSION, START
 from bot.slack.messages import Message
 from tests.integration.app import App
-from tests.integration.deliveries import Sender, answering, whole
+from tests.integration.deliveries import Sender, Thread
 from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.waiting import until
@@ -39,9 +39,9 @@ def statuses(slack: PlaygroundSlack) -> list[str]:
     return [call["args"]["status"] for call in slack.calls(SET)]
 
 
-async def break_off(sender: Sender, place: PersonThread, error: type[BaseException]) -> None:
+async def break_off(thread: Thread, error: type[BaseException]) -> None:
     """Let an answer end in an error after its first words."""
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.write("Hello ")
         raise error
 
@@ -50,7 +50,7 @@ async def break_off(sender: Sender, place: PersonThread, error: type[BaseExcepti
 async def test_a_streamed_answer_begins_and_ends_its_session(sender: Sender, kind: str) -> None:
     """Everywhere `processing` is one call, and `active` comes with the end of the stream."""
     place = sender.slack.place() if kind == "dm" else sender.slack.place(channel=kind)
-    async with answering(sender, place) as answer:
+    async with Thread(sender, place).answering() as answer:
         await answer.stream.write("Hello ")
         assert session(sender.slack, place) == "processing"
         await answer.stream.finish("Hello you.")
@@ -62,87 +62,78 @@ async def test_a_streamed_answer_begins_and_ends_its_session(sender: Sender, kin
     assert session(sender.slack, place) == "active"
 
 
-async def test_a_posted_answer_ends_its_session(sender: Sender) -> None:
+async def test_a_posted_answer_ends_its_session(thread: Thread) -> None:
     """A post ends no session: a call of its own does."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.finish("Hello.")
-    assert statuses(sender.slack) == ["processing", "active"]
-    assert session(sender.slack, place) == "active"
+    assert statuses(thread.slack) == ["processing", "active"]
+    assert session(thread.slack, thread.place) == "active"
 
 
-async def test_a_lost_stream_ends_its_session(sender: Sender) -> None:
+async def test_a_lost_stream_ends_its_session(thread: Thread) -> None:
     """An answer whose stream was lost is updated, and its session is `active`."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.write("Hello ")
-        sender.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+        thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
         await answer.stream.finish("Hello you.")
-    whole(sender.slack, place, "Hello you.")
-    assert session(sender.slack, place) == "active"
+    thread.whole("Hello you.")
+    assert session(thread.slack, thread.place) == "active"
 
 
-async def test_an_answer_in_parts_stays_in_processing_until_its_end(sender: Sender) -> None:
+async def test_an_answer_in_parts_stays_in_processing_until_its_end(thread: Thread) -> None:
     """Only the end of the last message of an answer sets its session to `active`."""
-    place = sender.slack.place()
     text = "".join(f"Line {number} of a long answer.\n" for number in range(600))
-    async with answering(sender, place) as answer:
+    async with thread.answering() as answer:
         await answer.stream.write(text[:1_000])
         await answer.stream.finish(text)
-    stopped = [one["args"]["session_status"] for one in sender.slack.calls("chat.stopStream")]
+    stopped = [one["args"]["session_status"] for one in thread.slack.calls("chat.stopStream")]
     assert stopped == ["processing"] * (len(stopped) - 1) + ["active"]
     assert len(stopped) > 1
-    assert session(sender.slack, place) == "active"
+    assert session(thread.slack, thread.place) == "active"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError, Withdrawn])
 async def test_an_answer_that_breaks_off_ends_its_session(
-    sender: Sender, error: type[BaseException]
+    thread: Thread, error: type[BaseException]
 ) -> None:
     """After an error, and when the process is told to end, the session is `active`."""
-    place = sender.slack.place()
     with pytest.raises(error):
-        await break_off(sender, place, error)
-    assert session(sender.slack, place) == "active"
+        await break_off(thread, error)
+    assert session(thread.slack, thread.place) == "active"
 
 
-async def test_who_is_superseded_leaves_the_session(sender: Sender) -> None:
+async def test_who_is_superseded_leaves_the_session(thread: Thread) -> None:
     """A worker whose message another one answers leaves the session to that one."""
-    place = sender.slack.place()
     with pytest.raises(Superseded):
-        await break_off(sender, place, Superseded)
-    await sender.sessions.close()
-    assert statuses(sender.slack) == ["processing"]
-    assert session(sender.slack, place) == "processing"
+        await break_off(thread, Superseded)
+    await thread.sender.sessions.close()
+    assert statuses(thread.slack) == ["processing"]
+    assert session(thread.slack, thread.place) == "processing"
 
 
-async def test_a_call_that_comes_late_does_not_leave_processing(sender: Sender) -> None:
+async def test_a_call_that_comes_late_does_not_leave_processing(thread: Thread) -> None:
     """Where Slack carries `processing` out after the answer, `active` follows it."""
-    place = sender.slack.place()
-    sender.slack.fault(SET, delay_ms=2_600)
-    async with answering(sender, place) as answer:
+    thread.slack.fault(SET, delay_ms=2_600)
+    async with thread.answering() as answer:
         await answer.stream.finish("Hello.")
-    whole(sender.slack, place, "Hello.")
-    await until(lambda: len(sender.slack.done(SET)) == 2)
-    assert statuses(sender.slack) == ["processing", "active"]
-    assert session(sender.slack, place) == "active"
+    thread.whole("Hello.")
+    await until(lambda: len(thread.slack.done(SET)) == 2)
+    assert statuses(thread.slack) == ["processing", "active"]
+    assert session(thread.slack, thread.place) == "active"
 
 
-async def test_a_late_call_is_left_to_the_next_answer(sender: Sender) -> None:
+async def test_a_late_call_is_left_to_the_next_answer(thread: Thread) -> None:
     """Where the thread's next message is being answered, its session stays `processing`."""
-    place = sender.slack.place()
-    sender.slack.fault(SET, delay_ms=2_600)
-    async with answering(sender, place) as answer:
+    thread.slack.fault(SET, delay_ms=2_600)
+    async with thread.answering() as answer:
         await answer.stream.finish("Hello.")
-    said = sender.slack.say(place.user, place.channel, "And?", thread_ts=place.root)
-    later = PersonThread(place.user, place.team, place.channel, said["ts"], place.root)
-    async with answering(sender, later) as answer:
-        await until(lambda: len(sender.slack.done(SET)) == 2)
-        assert statuses(sender.slack) == ["processing", "processing"]
-        assert session(sender.slack, place) == "processing"
+    async with thread.following("And?").answering() as answer:
+        await until(lambda: len(thread.slack.done(SET)) == 2)
+        assert statuses(thread.slack) == ["processing", "processing"]
+        assert session(thread.slack, thread.place) == "processing"
         await answer.stream.finish("Hello again.")
-    assert statuses(sender.slack)[-1] == "active"
-    assert session(sender.slack, place) == "active"
+    assert statuses(thread.slack)[-1] == "active"
+    assert session(thread.slack, thread.place) == "active"
 
 
 @pytest.mark.parametrize(
@@ -150,15 +141,14 @@ async def test_a_late_call_is_left_to_the_next_answer(sender: Sender) -> None:
     [{"error": "ratelimited", "retry_after": 1}, {"status": 503}, {"drop": "before"}],
     ids=str,
 )
-async def test_the_end_is_tried_again(sender: Sender, fault: dict[str, Any]) -> None:
+async def test_the_end_is_tried_again(thread: Thread, fault: dict[str, Any]) -> None:
     """`active` that Slack did not take is set again; the answer does not wait for it."""
-    place = sender.slack.place()
-    async with answering(sender, place) as answer:
-        await until(lambda: session(sender.slack, place) == "processing")
-        sender.slack.fault(SET, **fault)
+    async with thread.answering() as answer:
+        await until(lambda: session(thread.slack, thread.place) == "processing")
+        thread.slack.fault(SET, **fault)
         await answer.stream.finish("Hello.")
-    await until(lambda: session(sender.slack, place) == "active")
-    whole(sender.slack, place, "Hello.")
+    await until(lambda: session(thread.slack, thread.place) == "active")
+    thread.whole("Hello.")
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "feature_disabled"])
@@ -166,7 +156,7 @@ async def test_without_sessions_there_is_a_status_line(sender: Sender, error: st
     """A workspace without sessions gets a line that changes, and is not asked for each answer."""
     sender.slack.fault(SET, error=error, times=None)
     for place in (sender.slack.place(), sender.slack.place()):
-        async with answering(sender, place, language="ja") as answer:
+        async with Thread(sender, place).answering(language="ja") as answer:
             await until(partial(sender.slack.status, place))
             await answer.stream.finish("Hello.")
         assert sender.slack.status(place) == ""
@@ -180,32 +170,31 @@ async def test_a_channel_that_has_no_sessions_says_nothing_of_the_others(sender:
     sender.slack.fault(SET, error="not_authorized")
     first, second = sender.slack.place(), sender.slack.place()
     for place in (first, second):
-        async with answering(sender, place) as answer:
+        async with Thread(sender, place).answering() as answer:
             await answer.stream.finish("Hello.")
     assert session(sender.slack, first) == ""
     assert len(sender.slack.calls(LINE)) == 1
     assert session(sender.slack, second) == "active"
 
 
-async def test_somebody_slack_does_not_know_has_a_session(sender: Sender) -> None:
+async def test_somebody_slack_does_not_know_has_a_session(thread: Thread) -> None:
     """Where the person cannot be named as the initiator, the session is set without them."""
-    place = sender.slack.place()
-    sender.slack.fault(SET, error="user_not_found")
-    async with answering(sender, place) as answer:
+    thread.slack.fault(SET, error="user_not_found")
+    async with thread.answering() as answer:
         await answer.stream.finish("Hello.")
-    asked, again, _ended = sender.slack.calls(SET)
+    asked, again, _ended = thread.slack.calls(SET)
     assert "initiator_user_id" in asked["args"]
     assert "initiator_user_id" not in again["args"]
-    assert session(sender.slack, place) == "active"
+    assert session(thread.slack, thread.place) == "active"
 
 
 async def test_without_streams_the_limit_is_kept_for_ends(sender: Sender) -> None:
     """While Slack refuses streams there are status lines; every session that began also ends."""
     first, second = sender.slack.place(), sender.slack.place()
-    async with answering(sender, first) as answer:
+    async with Thread(sender, first).answering() as answer:
         await until(lambda: session(sender.slack, first) == "processing")
         sender.refuse(START, 30)
-        async with answering(sender, second) as other:
+        async with Thread(sender, second).answering() as other:
             await until(lambda: sender.slack.status(second))
             await other.stream.finish("Hello.")
         before = time.monotonic()
@@ -215,15 +204,16 @@ async def test_without_streams_the_limit_is_kept_for_ends(sender: Sender) -> Non
     assert session(sender.slack, second) == ""
 
 
-async def test_a_later_attempt_ends_what_an_earlier_one_began(sender: Sender) -> None:
+async def test_a_later_attempt_ends_what_an_earlier_one_began(thread: Thread) -> None:
     """Also without a session of its own, a turn ends the one that a dead process has begun."""
-    place = sender.slack.place()
-    begun = await sender.turn(place, attempts=1)
-    sender.refuse(SESSION, 2)
-    sender.slack.as_app(SET, channel_id=place.channel, thread_ts=place.root, status="processing")
-    async with answering(sender, place, begun=begun) as answer:
+    begun = await thread.turn(attempts=1)
+    thread.sender.refuse(SESSION, 2)
+    thread.slack.as_app(
+        SET, channel_id=thread.place.channel, thread_ts=thread.place.root, status="processing"
+    )
+    async with thread.answering(begun=begun) as answer:
         await answer.stream.finish("Hello.")
-    await until(lambda: session(sender.slack, place) == "active")
+    await until(lambda: session(thread.slack, thread.place) == "active")
 
 
 def left_processing(app: App, asked: Message) -> None:
