@@ -259,9 +259,6 @@ class _Interaction(_Part):
         return self
 
 
-_SLACKS = frozenset({"type", "event", "event_id", "command", "ssl_check"})
-
-
 def cleaned(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return a payload without NULs and lone surrogates; None for a malformed one."""
     try:
@@ -270,11 +267,6 @@ def cleaned(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     except (ValidationError, _TooDeep):
         return None
     return clean
-
-
-def is_slacks(payload: Mapping[str, Any]) -> bool:
-    """Return whether a payload, however malformed, is of a kind that Slack sends."""
-    return not _SLACKS.isdisjoint(payload)
 
 
 def _model(payload: Mapping[str, Any]) -> type[_Part]:
