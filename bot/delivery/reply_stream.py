@@ -50,10 +50,6 @@ class OwnershipUnknown(Exception):
     """The database was away too long to say whether this worker may still answer."""
 
 
-class StreamLost(Exception):
-    """The stream cannot go on; the whole reply must be sent by an update or a post."""
-
-
 class ReplyStream:
     """The reply to one message, as a context manager; its exit cancels what still runs.
 
@@ -200,9 +196,8 @@ class ReplyStream:
             links_removed=has_unlinked(text),
         )
         if self._may_stream and self._messages.posted and self._complete(text):
-            with suppress(StreamLost):
-                was_set = self._session.is_set
-                await self._end_stream(footer_blocks)
+            was_set = self._session.is_set
+            if await self._end_stream(footer_blocks):
                 self._session.active = was_set
                 return
         await self._replace(split_markdown(text, PART_LIMIT), footer_blocks)
@@ -301,15 +296,14 @@ class ReplyStream:
         self._pending += text[len(received) :]
         return True
 
-    async def _end_stream(self, footer_blocks: list[Block]) -> None:
-        """Show all that is pending, and end the reply and its tasks. Raises `StreamLost`."""
+    async def _end_stream(self, footer_blocks: list[Block]) -> bool:
+        """Show all that is pending, and end the reply and its tasks; False if it cannot go on."""
         self._end_tasks(self._shown_tasks | self._tasks)
         try:
-            if not await self._flush(last=footer_blocks):
-                raise StreamLost
+            return await self._flush(last=footer_blocks)
         except (*SLACK_FAULTS, StreamsRefused) as error:
             self._lost(error)
-            raise StreamLost from error
+            return False
 
     def _add_task(self, chunk: Chunk) -> None:
         identity = str(chunk["id"])
