@@ -90,8 +90,7 @@ def test_what_is_assumed_of_aws_is_listed(page: str) -> None:
 def test_what_live_tries_is_marked(page: str) -> None:
     """Each call that `kioku doctor --live` makes to try something is in a row that says so."""
     marked = "\n".join(line for line in page.splitlines() if line.endswith("| no: `--live` |"))
-    doctor = ROOT / "bot" / "runtime" / "doctor"
-    source = "".join((doctor / f"{name}.py").read_text("utf-8") for name in ("live", "live_stream"))
+    source = (ROOT / "bot" / "runtime" / "doctor" / "live.py").read_text("utf-8")
     tried = re.findall(r'"((?:agents|assistant|chat)\.[\w.]+)', source)
     assert len(set(tried)) == 8
     for method in set(tried) - {"chat.postMessage"}:

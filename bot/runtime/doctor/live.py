@@ -21,11 +21,11 @@ from bot.runtime.doctor.direct_message import (
     attempt,
     find_direct_message,
 )
-from bot.runtime.doctor.live_stream import StreamTrial, thread
 from bot.runtime.doctor.slack import NO_GUESTS, Client, unreachable
 from bot.runtime.finding import Finding, fix, note, ok
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
 from bot.users.profiles import is_guest
+from bot.views.reply import footer, message_blocks, text_chunk
 
 EVENT_TYPE = "kioku_doctor"
 _PART = "Live"
@@ -34,6 +34,8 @@ _TITLE = "Kioku's doctor"
 _UNDER = "Kioku's doctor: only you see this, below a message without replies."
 _IN_THREAD = "Kioku's doctor: only you see this, in a thread."
 _LOOK = "Slack took it; look in the {where} for “{text}”."
+_IN_ONE_PIECE = "answers come in one piece"
+_UPDATED = "Kioku's doctor has updated this."
 
 
 async def try_live(settings: Settings, trial: Trial) -> AsyncIterator[Finding]:
@@ -81,6 +83,7 @@ class _Attempt:
     root: str = ""
     status_shown: bool = False
     processing: bool = False
+    replied: bool = False
 
     @property
     def _metadata(self) -> dict[str, Any]:
@@ -118,12 +121,88 @@ class _Attempt:
         )
         self.status_shown = shown is not None
         yield finding
-        stream = StreamTrial(client=client, dm=dm, root=self.root, metadata=self._metadata)
-        async for finding in stream.run():
+        async for finding in self._stream():
             yield finding
         yield await self._session("active", "a finished answer goes on showing as being written")
-        if stream.replied:
+        if self.replied:
             yield await self._ephemeral("in a thread with a reply", _IN_THREAD, self.root)
+
+    async def _stream(self) -> AsyncIterator[Finding]:
+        """Stream a message, update it and read it back; leave out what needs a failed call.
+
+        A stream keeps the mode it begins in, so that each call sends `chunks` and no
+        `markdown_text`: a task, then text, then text with the end.
+        """
+        finding, started = await attempt(
+            "chat.startStream with a task",
+            _IN_ONE_PIECE,
+            lambda: self.client.chat_startStream(
+                channel=self.dm.channel,
+                thread_ts=self.root,
+                recipient_team_id=self.dm.team_id,
+                recipient_user_id=self.dm.user,
+                task_display_mode="timeline",
+                chunks=[_task("in_progress")],
+            ),
+        )
+        yield finding
+        if started is None:
+            return
+        self.replied = True
+        ts = str(started["ts"])
+        finding, _ = await attempt(
+            "chat.appendStream with text after a task",
+            _IN_ONE_PIECE,
+            lambda: self.client.chat_appendStream(
+                channel=self.dm.channel,
+                ts=ts,
+                chunks=[_task("complete"), text_chunk("Kioku's doctor streams, ")],
+            ),
+        )
+        yield finding
+        finding, stopped = await attempt(
+            "chat.stopStream with a footer and metadata",
+            "a finished answer has no footer",
+            lambda: self.client.chat_stopStream(
+                channel=self.dm.channel,
+                ts=ts,
+                chunks=[text_chunk("and stops.")],
+                blocks=footer("en", stand_in=False),
+                metadata=self._metadata,
+            ),
+        )
+        yield finding
+        if stopped is not None:
+            async for finding in self._update_and_read(ts):
+                yield finding
+
+    async def _update_and_read(self, ts: str) -> AsyncIterator[Finding]:
+        finding, _ = await attempt(
+            "chat.update of what was streamed",
+            "an answer that broke off cannot be made whole",
+            lambda: self.client.chat_update(
+                channel=self.dm.channel,
+                ts=ts,
+                text=_UPDATED,
+                blocks=message_blocks(_UPDATED, footer("en", stand_in=False)),
+                metadata=self._metadata,
+            ),
+        )
+        yield finding
+        what = "Reading metadata back"
+        lost = "an answer may be posted twice after a lost connection"
+        finding, read = await attempt(what, lost, self._thread)
+        if read is not None:
+            found = [m for m in read["messages"] if m.get("ts") == ts]
+            if [m.get("metadata") for m in found] != [self._metadata]:
+                finding = fix(what, f"Slack returned it without its metadata: {lost}.")
+        yield finding
+
+    async def _thread(self) -> AsyncSlackResponse:
+        """Read the thread of the first message with its messages' metadata."""
+        return await self.client.conversations_replies(
+            channel=self.dm.channel, ts=self.root, include_all_metadata=True, limit=100
+        )
 
     async def _session(self, status: Literal["processing", "active"], otherwise: str) -> Finding:
         finding, done = await attempt(
@@ -191,7 +270,7 @@ class _Attempt:
             if not roots:
                 return []
             self.root = str(roots[0])
-        answer = await retry_on_rate_limit(lambda: thread(self.client, self.dm, self.root))
+        answer = await retry_on_rate_limit(self._thread)
         own = [m["ts"] for m in answer["messages"] if m.get("user") == self.dm.bot_user]
         return sorted(own, reverse=True)
 
@@ -208,3 +287,7 @@ def _person(user: Mapping[str, Any]) -> Finding:
     if is_guest(user):
         return note("Person", f"is a guest: {NO_GUESTS}, so what follows may fail.")
     return ok("Person", "is a member.")
+
+
+def _task(status: str) -> dict[str, Any]:
+    return {"type": "task_update", "id": "doctor", "title": "Examining streams", "status": status}
