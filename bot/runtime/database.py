@@ -26,6 +26,11 @@ class Addresses:
     owner: Conninfo
 
     @property
+    def login_dsn(self) -> str:
+        """The serving user's address as text. Raises `StartError` where no secret can be read."""
+        return self.login if isinstance(self.login, str) else self.login.current()
+
+    @property
     def owner_dsn(self) -> str:
         """The owner's address as text. Raises `StartError` where its secret cannot be read."""
         return self.owner if isinstance(self.owner, str) else self.owner.current()
@@ -111,7 +116,7 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
 
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
-    from memory import EmbeddingSpaceMismatch, Login, embedding_space, migrate
+    from memory import EmbeddingSpaceMismatch, Login, database_facts, embedding_space, migrate
 
     client = create_openai_client(settings)
     try:
@@ -139,7 +144,7 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
                 raise
             return await apply()
     except psycopg.errors.InsufficientPrivilege:
-        if not await asyncio.to_thread(_has_vector, addresses.owner_dsn):
+        if (await database_facts(addresses.owner_dsn)).pgvector != "installed":
             raise StartError(
                 "This database user may not create roles or pgvector's extension: as a superuser,"
                 " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then"
@@ -156,11 +161,3 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
         ) from None
     except psycopg.OperationalError as error:
         raise cannot_connect(error) from None
-
-
-def _has_vector(address: str) -> bool:
-    import psycopg
-
-    with psycopg.connect(address) as connection:
-        found = connection.execute("SELECT FROM pg_extension WHERE extname = 'vector'")
-        return found.rowcount == 1

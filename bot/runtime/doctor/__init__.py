@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from bot.config import Settings, SettingsError, given_values, load_settings
 from bot.runtime.doctor.database import examine_database
 from bot.runtime.doctor.direct_message import Trial
@@ -17,7 +15,7 @@ from bot.runtime.doctor.live import try_live
 from bot.runtime.doctor.models import examine_models
 from bot.runtime.doctor.slack import examine_slack
 from bot.runtime.finding import Finding, fix, note, ok
-from bot.runtime.secrets import DatabaseSecret, with_secrets
+from bot.runtime.secrets import with_secrets
 from bot.runtime.startup import StartError
 from memory import InvalidSchemas, load_schemas
 
@@ -29,12 +27,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _data_folder(settings)
     for finding in kinds_of_memory(settings):
         yield finding
-    async for finding in examine_slack(settings):
-        yield finding
-    async for finding in examine_database(settings):
-        yield finding
-    async for finding in examine_models(settings):
-        yield finding
+    for examine_part in (examine_slack, examine_database, examine_models):
+        async for finding in examine_part(settings):
+            yield finding
 
 
 async def run_doctor(trial: Trial | None, tell: Callable[[str], None]) -> int:
@@ -81,7 +76,7 @@ def _read_settings() -> tuple[Settings, list[Finding]]:
             good[name] = values[name]
     settings = load_settings(good, dotenv=None)
     try:
-        settings = _with_secrets(settings)
+        settings = with_secrets(settings)
     except StartError as problem:
         found.append(fix("Settings", str(problem)))
     if not found:
@@ -90,20 +85,12 @@ def _read_settings() -> tuple[Settings, list[Finding]]:
     return settings, found
 
 
-def _with_secrets(settings: Settings) -> Settings:
-    """Return `settings` with what the secrets of AWS hold, the database's address included."""
-    settings = with_secrets(settings)
-    if settings.database_url is None and settings.database_secret_arn is not None:
-        address = DatabaseSecret(settings.database_secret_arn).current()
-        settings = settings.model_copy(update={"database_url": SecretStr(address)})
-    return settings
-
-
 def _data_folder(settings: Settings) -> Finding:
     """Say whether the data folder can be written to, where it is needed at all."""
     part = "Data folder"
-    folder = settings.data_dir.expanduser().resolve()
-    needed = settings.database_url is None or settings.slack_bot_token is None
+    folder = settings.data_dir.resolve()
+    embedded = settings.database_url is None and settings.database_secret_arn is None
+    needed = embedded or settings.slack_bot_token is None
     there = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         if not there.is_dir():

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -15,12 +12,12 @@ from psycopg.conninfo import conninfo_to_dict
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.migrations import migrations
 from bot.runtime.connections import create_openai_client
-from bot.runtime.database import embedded_server
+from bot.runtime.database import database
 from bot.runtime.doctor.installation import judge_installation, read_installation
 from bot.runtime.finding import Finding, fix, note, ok
+from bot.runtime.startup import StartError
 from memory import (
     DatabaseFacts,
-    EmbeddedPostgres,
     EmbeddedPostgresError,
     EmbeddingSpace,
     EmbeddingsUnavailable,
@@ -33,26 +30,29 @@ OLDEST_MAJOR = 16
 _MIGRATE = "run `kioku migrate` as the owner of the database"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """The address of a database; `fresh` says that it was created for this check only."""
-
-    conninfo: str
-    name: str
-    fresh: bool = False
-
-
 async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     """Look at the database, changing nothing in it."""
+    embedded = settings.database_url is None and settings.database_secret_arn is None
+    folder = settings.data_dir.resolve()
+    name = f"embedded in {folder}"
+    fresh = embedded and not (folder / "pg").exists()
     try:
-        async with _database(settings) as place:
-            facts = await database_facts(place.conninfo, migrations())
-            installation = await read_installation(place.conninfo)
-    except EmbeddedPostgresError as problem:
+        with tempfile.TemporaryDirectory(prefix="kioku-doctor-") as trial:
+            used = settings.model_copy(update={"data_dir": Path(trial)}) if fresh else settings
+            async with database(used, beside=True) as addresses:
+                conninfo = addresses.login_dsn
+                name = name if embedded else _server(conninfo)
+                facts = await database_facts(conninfo, migrations())
+                installation = await read_installation(conninfo)
+    except (EmbeddedPostgresError, StartError) as problem:
         yield fix(PART, str(problem))
         return
     except psycopg.OperationalError as error:
-        yield fix(PART, _unreachable(settings, error))
+        if embedded:
+            log = "look into postgres.log in KIOKU_DATA_DIR"
+            yield fix(PART, f"the embedded PostgreSQL does not answer: {log}.")
+        else:
+            yield fix(PART, _unreachable(settings, name, error))
         return
     except psycopg.Error as error:
         yield fix(
@@ -61,43 +61,16 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
             " PostgreSQL's catalogs, as every user may by default.",
         )
         return
-    if place.fresh:
-        yield ok(PART, f"{place.name}, {_version(facts)}; the first `kioku up` makes it.")
+    if fresh:
+        yield ok(PART, f"{name}, {_version(facts)}; the first `kioku up` makes it.")
         return
-    for finding in judge(facts, place.name):
+    for finding in judge(facts, name):
         yield finding
     if installation is not None:
         for finding in judge_installation(settings, installation):
             yield finding
     if facts.space is not None:
         yield await _embedding(settings, facts, facts.space)
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[_Place]:
-    if settings.database_url is not None:
-        conninfo = settings.database_url.get_secret_value()
-        yield _Place(conninfo=conninfo, name=_server(conninfo))
-        return
-    folder = settings.data_dir.expanduser().resolve()
-    if not (folder / "pg").exists():
-        with tempfile.TemporaryDirectory(prefix="kioku-doctor-") as trial:
-            async with embedded_server(Path(trial)) as server:
-                yield _Place(conninfo=server.dsn(), name=f"embedded in {folder}", fresh=True)
-        return
-    server = EmbeddedPostgres(folder)
-    try:
-        # A `kioku up` may be running: its server is looked at, not started again.
-        async with await psycopg.AsyncConnection.connect(
-            server.login_dsn("kioku"), connect_timeout=5
-        ):
-            pass
-    except psycopg.OperationalError:
-        async with embedded_server(folder) as server:
-            await asyncio.to_thread(server.ensure_login)
-            yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
-    else:
-        yield _Place(conninfo=server.login_dsn("kioku"), name=f"embedded in {folder}")
 
 
 def _server(conninfo: str) -> str:
@@ -107,12 +80,9 @@ def _server(conninfo: str) -> str:
     return f"{told.get('dbname') or told.get('user') or 'PostgreSQL'} at {place}"
 
 
-def _unreachable(settings: Settings, error: psycopg.OperationalError) -> str:
+def _unreachable(settings: Settings, where: str, error: psycopg.OperationalError) -> str:
     # Its text may quote the address, so only what is known to be in it is told.
     text = str(error)
-    if settings.database_url is None:
-        return "the embedded PostgreSQL does not answer: look into postgres.log in KIOKU_DATA_DIR."
-    where = _server(settings.database_url.get_secret_value())
     arn = settings.database_secret_arn
     setting = "DATABASE_URL" if arn is None else "the secret of DATABASE_SECRET_ARN"
     if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:

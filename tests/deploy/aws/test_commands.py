@@ -27,7 +27,8 @@ def test_doctor_reads_the_secrets(deployed: Deployed, tmp_path: Path, missing: s
     found = {line[6:].partition(": ")[0]: line for line in done.out.splitlines()}
     if missing:
         assert done.code == 1
-        assert f"FIX   Settings: The secret of {missing} cannot be read" in found["Settings"]
+        part = "Database" if missing == "DATABASE_SECRET_ARN" else "Settings"
+        assert found[part].startswith(f"FIX   {part}: The secret of {missing} cannot be read")
     else:
         assert found["Database"].startswith("OK")
         assert "embedded" not in found["Database"]
