@@ -77,16 +77,14 @@ class Settings(BaseModel):
     pool_size: int = Field(12, alias="KIOKU_POOL_SIZE", ge=1, le=1000)
     port: int = Field(3000, alias="PORT", ge=0, le=65535)
     metrics_port: int = Field(0, alias="KIOKU_METRICS_PORT", ge=0, le=65535)
-    reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL", min_length=1)
+    reply_model: str = Field("gpt-6-luna", alias="KIOKU_REPLY_MODEL")
     reasoning_effort: Effort | None = Field(None, alias="KIOKU_REASONING_EFFORT")
     fallback_model: str | None = Field(None, alias="KIOKU_FALLBACK_MODEL")
     fallback_base_url: str | None = Field(None, alias="KIOKU_FALLBACK_BASE_URL")
     fallback_api_key: SecretStr | None = Field(None, alias="KIOKU_FALLBACK_API_KEY")
-    memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL", min_length=1)
+    memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL")
     memory_api: Literal["responses", "chat"] = Field("responses", alias="KIOKU_MEMORY_API")
-    embedding_model: str = Field(
-        "text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL", min_length=1
-    )
+    embedding_model: str = Field("text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL")
     verify: bool = Field(True, alias="KIOKU_VERIFY")
     verify_model: str | None = Field(None, alias="KIOKU_VERIFY_MODEL")
     sensitive: Literal["store", "ask", "never"] | None = Field(None, alias="KIOKU_SENSITIVE")
@@ -134,13 +132,6 @@ class Settings(BaseModel):
             raise ValueError("names of hosts are needed, such as docs.python.org")
         return found
 
-    @field_validator("slack_api_url")
-    @classmethod
-    def _with_slash(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("an http(s) address is needed")
-        return value.rstrip("/") + "/"
-
     @field_validator("secret_key")
     @classmethod
     def _keys(cls, value: SecretStr | None) -> SecretStr | None:
@@ -156,12 +147,12 @@ class Settings(BaseModel):
             raise ValueError("an https address is needed")
         return value and value.rstrip("/")
 
-    @field_validator("openai_base_url", "fallback_base_url", "traces_endpoint")
+    @field_validator("slack_api_url", "openai_base_url", "fallback_base_url", "traces_endpoint")
     @classmethod
-    def _address(cls, value: str | None) -> str | None:
+    def _address(cls, value: str | None, checked: ValidationInfo) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("an http(s) address is needed")
-        return value
+        return f"{value.rstrip('/')}/" if value and checked.field_name == "slack_api_url" else value
 
     @field_validator("fallback_base_url", "fallback_api_key")
     @classmethod
@@ -238,9 +229,10 @@ class Settings(BaseModel):
         return self.openai_api_key.get_secret_value() if self.openai_api_key else "none"
 
 
-_ALIASES: dict[str, str] = {
+FIELDS: dict[str, str] = {
     field.alias: name for name, field in Settings.model_fields.items() if field.alias
 }
+"""The field of `Settings` for each setting."""
 
 _RENAMED = {
     "KIOKU_CHANNELS": "KIOKU_ALLOWED_CHANNELS",
@@ -264,18 +256,11 @@ _HINTS = {
     " model into KIOKU_FALLBACK_MODEL",
     "KIOKU_FALLBACK_API_KEY": "the key of that server, and the name of the model into"
     " KIOKU_FALLBACK_MODEL",
-    "KIOKU_MEMORY_API": "responses or chat",
-    "KIOKU_VERIFY": "on or off",
     "KIOKU_SENSITIVE": "store, ask or never, or nothing for the default",
-    "KIOKU_FORMATION": "background, hot or off",
     "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
-    "KIOKU_CONSENT": "notice or ask",
-    "KIOKU_WEB_SEARCH": "on or off",
     "KIOKU_LINK_HOSTS": "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
     "KIOKU_ALLOWED_CHANNELS": "ids of channels, such as C0123ABCD, or nothing for every channel",
     "KIOKU_ALLOWED_USERS": "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
-    "KIOKU_ALLOW_GUESTS": "on or off",
-    "KIOKU_READ_FILES": "on or off",
     "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
     "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
     "KIOKU_HISTORY_DAYS": "a number of days from 1 to 36500; conversations are not kept for ever",
@@ -284,7 +269,6 @@ _HINTS = {
     "KIOKU_TRACES_ENDPOINT": "an address such as http://127.0.0.1:4318/v1/traces, or nothing",
     "KIOKU_ADMINS": "ids of people, such as U0123ABCD or T0123ABCD/U0456EFGH, or nothing",
     "KIOKU_LOG_LEVEL": "debug, info, warning or error",
-    "KIOKU_LOG_FORMAT": "text or json",
 }
 
 
@@ -300,15 +284,18 @@ def load_settings(
     for name in values:
         if name in _RENAMED:
             raise SettingsError(f"{name} is now called {_RENAMED[name]}: rename it.")
-        if name.startswith("KIOKU_") and name not in _ALIASES:
-            close = get_close_matches(name, list(_ALIASES), n=1, cutoff=0.75)
+        if name.startswith("KIOKU_") and name not in FIELDS:
+            close = get_close_matches(name, list(FIELDS), n=1, cutoff=0.75)
             hint = f"did you mean {close[0]}?" if close else "`.env.example` lists all of them."
             raise SettingsError(f"There is no setting {name}: {hint}")
     try:
-        return Settings.model_validate({k: v for k, v in values.items() if k in _ALIASES})
+        return Settings.model_validate({k: v for k, v in values.items() if k in FIELDS})
     except ValidationError as invalid:
-        name = str(invalid.errors()[0]["loc"][0])
-        hint = _HINTS.get(name, "another value")
+        wrong = invalid.errors()[0]
+        name = str(wrong["loc"][0])
+        # pydantic names the words that may be written; a setting without any is on or off.
+        words = str(wrong.get("ctx", {}).get("expected", "on or off")).replace("'", "")
+        hint = _HINTS.get(name, words)
         raise SettingsError(f"{name} has a value that cannot be used: write {hint}.") from None
 
 

@@ -261,11 +261,6 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="tests/unit/test_config.py",
-                before='    "KIOKU_LOG_FORMAT": "text",\n}',
-                text='    "KIOKU_GREETING": None,\n',
-            ),
-            Edit(
-                file="tests/unit/test_config.py",
                 before='    ("KIOKU_HISTORY_DAYS", "1", 1),\n',
                 text='    ("KIOKU_GREETING", "Hello", "Hello"),\n',
             ),

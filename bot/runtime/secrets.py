@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Any
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
-from bot.config import Settings
+from bot.config import FIELDS, Settings
 from bot.runtime.startup import StartError
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-_FIELDS = {
-    "SLACK_BOT_TOKEN": "slack_bot_token",
-    "SLACK_APP_TOKEN": "slack_app_token",
-    "SLACK_SIGNING_SECRET": "slack_signing_secret",
-    "KIOKU_API_TOKEN": "api_token",
-    "OPENAI_API_KEY": "openai_api_key",
-}
+_READ = (
+    *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+    *("KIOKU_API_TOKEN", "OPENAI_API_KEY"),
+)
 
 
 class DatabaseSecret:
@@ -74,9 +71,8 @@ def with_secrets(settings: Settings) -> Settings:
         if arn is None:
             continue
         for key, value in _secret(arn, name.upper()).items():
-            field = _FIELDS.get(key)
-            if field and value and getattr(settings, field) is None:
-                changes[field] = SecretStr(str(value))
+            if key in _READ and value and getattr(settings, FIELDS[key]) is None:
+                changes[FIELDS[key]] = SecretStr(str(value))
     return settings.model_copy(update=changes)
 
 

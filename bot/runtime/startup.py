@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.config import Settings
+from bot.config import FIELDS, Settings
 from bot.locale import Language, say
 
 if TYPE_CHECKING:
@@ -106,12 +106,6 @@ def wrong_key(settings: Settings, language: Language = "en") -> str | None:
 
 def oauth_problem(settings: Settings) -> str | None:
     """Return one sentence if the settings for several workspaces are incomplete."""
-    needed = {
-        "SLACK_CLIENT_ID": settings.slack_client_id,
-        "SLACK_CLIENT_SECRET": settings.slack_client_secret,
-        "KIOKU_SECRET_KEY": settings.secret_key,
-        "KIOKU_PUBLIC_URL": settings.public_url,
-    }
     if settings.slack_client_id is None and settings.slack_client_secret is None:
         return None
     if settings.slack_bot_token is not None:
@@ -119,9 +113,9 @@ def oauth_problem(settings: Settings) -> str | None:
             "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
             " workspace, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for several."
         )
-    for name, value in needed.items():
-        if value is None:
-            return f"To install Kioku in several workspaces {name} is needed: {_OAUTH[name]}."
+    for name, todo in _OAUTH.items():
+        if getattr(settings, FIELDS[name]) is None:
+            return f"To install Kioku in several workspaces {name} is needed: {todo}."
     for admin in sorted(settings.admins):
         if "/" not in admin:
             return (
@@ -138,10 +132,7 @@ def require_tokens(settings: Settings) -> None:
             "SLACK_CLIENT_ID is set, but `kioku up` serves one workspace: start `kioku run`, or"
             " remove SLACK_CLIENT_ID."
         )
-    tokens = {
-        "SLACK_BOT_TOKEN": settings.slack_bot_token,
-        "SLACK_APP_TOKEN": settings.slack_app_token,
-    }
+    tokens = {name: getattr(settings, FIELDS[name]) for name in _PREFIXES}
     for name, token in tokens.items():
         if token is not None and (wrong := wrong_token(name, token.get_secret_value())):
             raise StartError(wrong)

@@ -9,64 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.config import STAND_IN_MODEL, Settings, SettingsError, load_settings
+from bot.config import FIELDS, STAND_IN_MODEL, Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAMES = {field.alias: name for name, field in Settings.model_fields.items()}
 
-DEFAULTS: dict[str, Any] = {
-    "SLACK_BOT_TOKEN": None,
-    "SLACK_APP_TOKEN": None,
-    "SLACK_SIGNING_SECRET": None,
-    "SLACK_CLIENT_ID": None,
-    "SLACK_CLIENT_SECRET": None,
-    "KIOKU_SECRET_KEY": None,
-    "KIOKU_PUBLIC_URL": None,
-    "SLACK_API_URL": "https://slack.com/api/",
-    "OPENAI_API_KEY": None,
-    "OPENAI_BASE_URL": None,
-    "DATABASE_URL": None,
-    "DATABASE_OWNER_URL": None,
-    "DATABASE_SECRET_ARN": None,
-    "DATABASE_OWNER_SECRET_ARN": None,
-    "SLACK_SECRET_ARN": None,
-    "OPENAI_SECRET_ARN": None,
-    "KIOKU_POOL_SIZE": 12,
-    "PORT": 3000,
-    "KIOKU_METRICS_PORT": 0,
-    "KIOKU_REPLY_MODEL": "gpt-6-luna",
-    "KIOKU_REASONING_EFFORT": None,
-    "KIOKU_FALLBACK_MODEL": None,
-    "KIOKU_FALLBACK_BASE_URL": None,
-    "KIOKU_FALLBACK_API_KEY": None,
-    "KIOKU_MEMORY_MODEL": "gpt-6-luna",
-    "KIOKU_MEMORY_API": "responses",
-    "KIOKU_EMBEDDING_MODEL": "text-embedding-3-small",
-    "KIOKU_VERIFY": True,
-    "KIOKU_VERIFY_MODEL": None,
-    "KIOKU_SENSITIVE": None,
-    "KIOKU_SCHEMAS": None,
-    "KIOKU_FORMATION": "background",
-    "KIOKU_FORMATION_DELAY": 4.0,
-    "KIOKU_CONSENT": "notice",
-    "KIOKU_WEB_SEARCH": True,
-    "KIOKU_LINK_HOSTS": frozenset(),
-    "KIOKU_ALLOWED_CHANNELS": frozenset(),
-    "KIOKU_ALLOWED_USERS": frozenset(),
-    "KIOKU_ALLOW_GUESTS": False,
-    "KIOKU_READ_FILES": True,
-    "KIOKU_PERSON_MESSAGES_PER_HOUR": 120,
-    "KIOKU_WORKSPACE_TOKENS_PER_DAY": 0,
-    "KIOKU_API_TOKEN": None,
-    "KIOKU_HISTORY_DAYS": 30,
-    "KIOKU_RETENTION_DAYS": None,
-    "KIOKU_DATA_DIR": Path(".kioku"),
-    "KIOKU_PRICES": None,
-    "KIOKU_TRACES_ENDPOINT": None,
-    "KIOKU_ADMINS": frozenset(),
-    "KIOKU_LOG_LEVEL": "INFO",
-    "KIOKU_LOG_FORMAT": "text",
-}
 PUBLIC_URL = "an https address such as https://kioku.example.com"
 SECRET_KEY = "what `openssl rand -base64 32` prints; several keys with commas"
 HOSTS = "names of hosts, such as docs.python.org,wiki.example.com, or nothing"
@@ -103,17 +49,12 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_FALLBACK_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
     ("KIOKU_FALLBACK_API_KEY", "sk-2", SecretStr("sk-2")),
     ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),
-    ("KIOKU_MEMORY_API", "responses", "responses"),
     ("KIOKU_MEMORY_API", "chat", "chat"),
     ("KIOKU_EMBEDDING_MODEL", "text-embedding-3-large", "text-embedding-3-large"),
     ("KIOKU_VERIFY", "off", False),
-    ("KIOKU_VERIFY", "on", True),
     ("KIOKU_VERIFY_MODEL", "anthropic:x", "anthropic:x"),
-    ("KIOKU_SENSITIVE", "store", "store"),
-    ("KIOKU_SENSITIVE", "ask", "ask"),
     ("KIOKU_SENSITIVE", "never", "never"),
     ("KIOKU_SCHEMAS", "UserFact,my.models:Pet", "UserFact,my.models:Pet"),
-    ("KIOKU_FORMATION", "hot", "hot"),
     ("KIOKU_FORMATION", "off", "off"),
     ("KIOKU_FORMATION_DELAY", "0", 0.0),
     ("KIOKU_FORMATION_DELAY", "0.3", 0.3),
@@ -128,7 +69,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_TRACES_ENDPOINT", "http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
     ("KIOKU_ADMINS", "U0123,W0456", frozenset({"U0123", "W0456"})),
     ("KIOKU_ADMINS", "T0123/U0123 E0456/W0456", frozenset({"T0123/U0123", "E0456/W0456"})),
-    ("KIOKU_WEB_SEARCH", "on", True),
     ("KIOKU_WEB_SEARCH", "false", False),
     ("KIOKU_READ_FILES", "off", False),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "0", 0),
@@ -138,7 +78,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_RETENTION_DAYS", "365", 365),
     ("KIOKU_DATA_DIR", "/var/lib/kioku", Path("/var/lib/kioku")),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
-    ("KIOKU_LOG_LEVEL", "ERROR", "ERROR"),
     ("KIOKU_LOG_FORMAT", "json", "json"),
 ]
 # What a setting is refused without.
@@ -171,7 +110,6 @@ BAD: list[tuple[str, str, str]] = [
         "sk-2",
         "the key of that server, and the name of the model into KIOKU_FALLBACK_MODEL",
     ),
-    ("KIOKU_MEMORY_API", "completions", "responses or chat"),
     ("KIOKU_VERIFY", "sometimes", "on or off"),
     ("KIOKU_SENSITIVE", "off", "store, ask or never, or nothing for the default"),
     ("KIOKU_FORMATION", "later", "background, hot or off"),
@@ -179,8 +117,6 @@ BAD: list[tuple[str, str, str]] = [
     ("KIOKU_FORMATION_DELAY", "-1", "seconds of quiet from 0 to 3600"),
     ("KIOKU_FORMATION_DELAY", "3601", "seconds of quiet from 0 to 3600"),
     ("KIOKU_FORMATION_DELAY", "nan", "seconds of quiet from 0 to 3600"),
-    ("KIOKU_CONSENT", "yes", "notice or ask"),
-    ("KIOKU_WEB_SEARCH", "maybe", "on or off"),
     ("KIOKU_LINK_HOSTS", "https://docs.site/", HOSTS),
     ("KIOKU_LINK_HOSTS", "com", HOSTS),
     ("KIOKU_ALLOWED_CHANNELS", "#general", CHANNELS),
@@ -190,8 +126,6 @@ BAD: list[tuple[str, str, str]] = [
         "@ann",
         "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
     ),
-    ("KIOKU_ALLOW_GUESTS", "some", "on or off"),
-    ("KIOKU_READ_FILES", "perhaps", "on or off"),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "-1", "a number of messages; 0 for no limit"),
     ("KIOKU_WORKSPACE_TOKENS_PER_DAY", "many", "a number of tokens; 0 for no limit"),
     *(
@@ -215,16 +149,12 @@ def load(**values: str) -> Settings:
 
 def test_every_setting_is_tested() -> None:
     """No setting is missing from these tests."""
-    assert NAMES.keys() == DEFAULTS.keys()
-    assert {name for name, _, _ in GOOD} == DEFAULTS.keys()
+    assert {name for name, _, _ in GOOD} == FIELDS.keys()
 
 
-def test_defaults(subtests: pytest.Subtests) -> None:
-    """Without a value a setting has its default, and an empty value is no value."""
-    for name in DEFAULTS:
-        with subtests.test(name=name):
-            for settings in (load(), load(**{name: ""}), load(**{name: "  "})):
-                assert getattr(settings, NAMES[name]) == DEFAULTS[name]
+def test_an_empty_value_is_no_value() -> None:
+    """Each setting then has its default, which its reference page shows."""
+    assert load(**dict.fromkeys(FIELDS, "")) == load(**dict.fromkeys(FIELDS, "  ")) == load()
 
 
 def test_good_values(subtests: pytest.Subtests) -> None:
@@ -232,7 +162,7 @@ def test_good_values(subtests: pytest.Subtests) -> None:
     for name, value, read in GOOD:
         with subtests.test(name=name, value=value, read=read):
             for given in (value, f"  {value}\n"):
-                assert getattr(load(**{**NEEDED.get(name, {}), name: given}), NAMES[name]) == read
+                assert getattr(load(**{**NEEDED.get(name, {}), name: given}), FIELDS[name]) == read
 
 
 def test_bad_values(subtests: pytest.Subtests) -> None:
@@ -390,7 +320,7 @@ def test_the_example_file_lists_every_setting() -> None:
     """.env.example lists exactly the settings there are, and copied as it is it can be used."""
     example = ROOT / ".env.example"
     listed = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", example.read_text("utf-8"), re.MULTILINE)
-    assert sorted(listed) == sorted(DEFAULTS)
+    assert sorted(listed) == sorted(FIELDS)
     load_settings({}, dotenv=example)
 
 

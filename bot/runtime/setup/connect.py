@@ -16,7 +16,7 @@ import yaml
 from dotenv import set_key
 from pydantic import SecretStr
 
-from bot.config import Settings, load_settings
+from bot.config import FIELDS, Settings, load_settings
 from bot.locale import Language, say
 from bot.runtime.finding import Finding, fix, note
 from bot.runtime.manifest import manifest_path
@@ -30,7 +30,6 @@ class Step:
     """One value that is asked for: its setting, and the keys of its texts."""
 
     name: str
-    field: str
     label: str
     title: str
     text: str
@@ -40,7 +39,6 @@ class Step:
 STEPS = (
     Step(
         name=BOT_TOKEN,
-        field="slack_bot_token",
         label="setup_slack_bot_token",
         title="setup_install_title",
         text="setup_install",
@@ -48,7 +46,6 @@ STEPS = (
     ),
     Step(
         name=APP_TOKEN,
-        field="slack_app_token",
         label="setup_slack_app_token",
         title="setup_connect_title",
         text="setup_connect",
@@ -56,7 +53,6 @@ STEPS = (
     ),
     Step(
         name=OPENAI_KEY,
-        field="openai_api_key",
         label="setup_openai_api_key",
         title="setup_model_title",
         text="setup_model",
@@ -106,14 +102,14 @@ class SlackSetup:
 
     def has(self, step: Step) -> bool:
         """Say whether there is a value for `step`, given now or set before."""
-        return getattr(self.settings, step.field) is not None
+        return getattr(self.settings, FIELDS[step.name]) is not None
 
     async def check(self, step: Step, value: str, language: Language) -> Finding:
         """Check a value of `step`; an empty one is the one given before, or what is set already."""
         value = value.strip()
         if value:
             self._given[step.name] = value
-            self.settings = self.settings.model_copy(update={step.field: SecretStr(value)})
+            self.settings = self.settings.model_copy(update={FIELDS[step.name]: SecretStr(value)})
         self.found[step.name] = found = await self._check(step, language)
         return found
 
