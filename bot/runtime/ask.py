@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Self, cast
+from collections.abc import Sequence
+from typing import Self, cast
 from uuid import uuid4
 
 from aiohttp import web
-from langgraph.pregel import Pregel
 from psycopg import OperationalError
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.turns import Outcome, TurnRow
+from bot.conversation.turns import Outcome
 from bot.locale import Language, language_of
 from bot.logs import fault, log_fields
+from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
+from bot.runtime.http_routes import Handler
 from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import API_TEAM, Message
 from bot.types import Task
 from bot.users.quotas import Quotas
-from memory import DM, MemoryView, Person
+from memory import DM, Person
 
 log = logging.getLogger(__name__)
 
@@ -83,20 +84,26 @@ class AskHandler:
     A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
     """
 
-    def __init__(self, quotas: Quotas) -> None:
-        self.quotas = quotas
+    def __init__(self, dependencies: TurnDependencies, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self._turn = create_turn(dependencies, self._open_reply_sink)
         self._collected: dict[str, Collected] = {}
 
-    def open_reply_sink(
-        self, claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow
-    ) -> Collected:
-        """Return the outlet of one call."""
-        del view, turn_row
+    def _open_reply_sink(self, claimed: ClaimedMessage, *_: object) -> Collected:
         return self._collected[claimed.message.event_id]
 
-    async def ask(
-        self, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
-    ) -> tuple[Outcome, str]:
+    async def answer(self, user_id: str, prompt: str) -> tuple[int, str]:
+        """Answer one call that `read_call` read; return the HTTP status and the text."""
+        try:
+            if used_up := await self._quotas.admit(Person(API_TEAM, user_id)):
+                return 429, used_up.refusal(language_of(None, prompt)) + "\n"
+            outcome, text = await self._ask(user_id, prompt)
+        except OperationalError as error:
+            log.warning("a question over HTTP was not answered: %s", fault(error))
+            return 503, _DOWN
+        return 503 if outcome == "failed" else 200, text
+
+    async def _ask(self, user_id: str, prompt: str) -> tuple[Outcome, str]:
         """Answer `prompt` as that user's direct message; return what came of it, and the text."""
         event_id = uuid4().hex
         ts = f"{time.time():.6f}"
@@ -117,15 +124,13 @@ class AskHandler:
             # Not in the inbox: the caller waits for the answer, and asks again without one.
             claimed = ClaimedMessage(id=0, message=message, attempts=0)
             with log_fields(team=API_TEAM):
-                outcome = cast(Outcome, await turn.ainvoke(claimed))
+                outcome = cast(Outcome, await self._turn.ainvoke(claimed))
         finally:
             del self._collected[event_id]
         return outcome, collected.text
 
 
-def ask_handler(
-    asks: AskHandler, turn: Pregel[Any, Any, Any, Any], token: str
-) -> Callable[[web.Request], Awaitable[web.Response]]:
+def ask_route(asks: AskHandler, token: str) -> Handler:
     """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
 
     async def ask(request: web.Request) -> web.Response:
@@ -137,21 +142,7 @@ def ask_handler(
             call = None
         if call is None:
             return web.Response(status=400, text=WRONG_BODY)
-        status, text = await answer_call(asks, turn, *call)
+        status, text = await asks.answer(*call)
         return web.Response(status=status, text=text)
 
     return ask
-
-
-async def answer_call(
-    asks: AskHandler, turn: Pregel[Any, Any, Any, Any], user_id: str, prompt: str
-) -> tuple[int, str]:
-    """Answer one call that `read_call` read; return the HTTP status and the text."""
-    try:
-        if used_up := await asks.quotas.admit(Person(API_TEAM, user_id)):
-            return 429, used_up.refusal(language_of(None, prompt)) + "\n"
-        outcome, text = await asks.ask(turn, user_id, prompt)
-    except OperationalError as error:
-        log.warning("a question over HTTP was not answered: %s", fault(error))
-        return 503, _DOWN
-    return 503 if outcome == "failed" else 200, text

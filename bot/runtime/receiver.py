@@ -15,8 +15,7 @@ from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.pipeline.backfill.window import BackfillWindow
-from bot.pipeline.turn import create_turn
-from bot.runtime.ask import AskHandler, ask_handler
+from bot.runtime.ask import AskHandler, ask_route
 from bot.runtime.connections import retry_until_connected
 from bot.runtime.http_routes import Handler
 from bot.runtime.wiring import Application
@@ -109,10 +108,8 @@ def _ask(wiring: Application) -> Handler | None:
     token = wiring.connections.settings.api_token
     if token is None:
         return None
-    asks = AskHandler(wiring.quotas)
-    return ask_handler(
-        asks, create_turn(wiring.turn_dependencies, asks.open_reply_sink), token.get_secret_value()
-    )
+    asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
+    return ask_route(asks, token.get_secret_value())
 
 
 @asynccontextmanager

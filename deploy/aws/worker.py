@@ -24,9 +24,8 @@ from bot.listeners.malformed import MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault
 from bot.pipeline.reply import ANSWER_SECONDS
-from bot.pipeline.turn import create_turn
 from bot.queue.draining import drain
-from bot.runtime.ask import AskHandler, answer_call
+from bot.runtime.ask import AskHandler
 from bot.runtime.connections import connected
 from bot.runtime.receiver import build_app
 from bot.runtime.wiring import Application
@@ -235,7 +234,6 @@ def _request(envelope: Envelope, sent: dict[str, Any]) -> AsyncBoltRequest:
 
 
 async def _ask(wiring: Application, envelope: Envelope) -> dict[str, Any]:
-    asks = AskHandler(wiring.quotas)
-    turn = create_turn(wiring.turn_dependencies, asks.open_reply_sink)
-    status, text = await answer_call(asks, turn, envelope["user_id"], envelope["prompt"])
+    asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
+    status, text = await asks.answer(envelope["user_id"], envelope["prompt"])
     return {"statusCode": status, "body": text}

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 
 from bot.locale import LANGUAGES, say
-from bot.pipeline.turn import create_turn
-from bot.runtime.ask import AskHandler, answer_call
+from bot.runtime.ask import AskHandler
 from bot.runtime.maintenance import Maintenance
 from bot.slack.messages import Message
 from bot.users.quotas import ExhaustedQuota
@@ -333,13 +332,12 @@ async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> N
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp, limit: str) -> None:
     """A user of ``/ask`` gets 429 beyond a limit; beyond the hourly one another user does not."""
     app = await make_app(**{limit: 1})
-    asks = AskHandler(app.wiring.quotas)
-    turn = create_turn(app.wiring.turn_dependencies, asks.open_reply_sink)
-    assert (await answer_call(asks, turn, "MZ0001", "Hello"))[0] == 200
-    status, text = await answer_call(asks, turn, "MZ0001", "Hello")
+    asks = AskHandler(app.wiring.turn_dependencies, app.wiring.quotas)
+    assert (await asks.answer("MZ0001", "Hello"))[0] == 200
+    status, text = await asks.answer("MZ0001", "Hello")
     of_day = [say("en", "limit_tokens", count=hours) for hours in range(25)]
     hour = limit == "person_messages_per_hour"
     assert (status, text.strip() in (hourly(1) if hour else of_day)) == (429, True)
-    status, _ = await answer_call(asks, turn, "MZ0002", "Hello")
+    status, _ = await asks.answer("MZ0002", "Hello")
     assert status == (200 if hour else 429)
     assert len(app.prompts()) == (2 if hour else 1)
