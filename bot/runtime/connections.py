@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-INSIST_SECONDS = 60.0
+_RETRY_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
 _READY_WAIT_SECONDS = 2.0
@@ -246,15 +246,13 @@ async def _identify(client: AsyncWebClient, pool: Pool, left_after: float | None
     return installation
 
 
-async def retry_until_connected(
-    setting: str, call: Callable[[], Awaitable[T]], *, seconds: float = INSIST_SECONDS
-) -> T:
-    """Call Slack with the token of `setting`, and again for `seconds` while Slack is unavailable.
+async def retry_until_connected(setting: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Call Slack with the token of `setting`, and again for a minute while Slack is unavailable.
 
     Raises `TokenRefused` at once if Slack refuses the token, else `StartError`.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
+    end = loop.time() + _RETRY_SECONDS
     pause = _FIRST_PAUSE_SECONDS
     while True:
         try:

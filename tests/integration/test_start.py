@@ -43,12 +43,13 @@ async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     assert len(slack.calls("auth.test")) == 1
 
 
-async def test_troubles_that_stay_end_the_start() -> None:
-    """A Slack that cannot be reached is asked for as long as said, and then named."""
+async def test_troubles_that_stay_end_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Slack that cannot be reached is asked again for a limited time, and then named."""
+    monkeypatch.setattr("bot.runtime.connections._RETRY_SECONDS", 1.0)
     nowhere = create_client("xoxb-1", "http://127.0.0.1:1/api/")
     begun = time.monotonic()
     with pytest.raises(StartError, match=r"Slack could not be reached \(Client.*: check the net"):
-        await retry_until_connected("SLACK_BOT_TOKEN", nowhere.auth_test, seconds=1)
+        await retry_until_connected("SLACK_BOT_TOKEN", nowhere.auth_test)
     assert time.monotonic() - begun < 5
 
 
