@@ -153,15 +153,11 @@ async def _up(
         _welcome(adapted, port, page)
         if page is not None:
             page.ready = in_slack
-        await _either(stop, page.connected if page and not in_slack else stop)
+        if page is not None and not in_slack:
+            await _unless_stopped(stop, page.connected.wait())
+        else:
+            await stop.wait()
         tell("\nKioku is finishing what it has begun …")
-
-
-async def _either(*events: asyncio.Event) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
 
 
 async def migrate_database(settings: Settings) -> None:

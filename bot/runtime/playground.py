@@ -64,7 +64,6 @@ async def open_playground(
     does the wait.
     """
     port = settings.port if with_slack else 0
-    await await_port(port)
     command = [
         *(sys.executable, "-m", "playground", "--port", str(port), "--exit-with-parent"),
         *("--manifest", str(manifest_path()), "--native-name", "記憶"),
@@ -114,10 +113,10 @@ async def await_port(port: int) -> None:
 
 
 def _port_problem(port: int) -> OSError | None:
-    with socket.socket() as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            door.bind(("127.0.0.1", port))
+            listener.bind(("127.0.0.1", port))
         except OSError as error:
             return error
     return None
@@ -133,5 +132,5 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> Playground:
             f"The playground did not start: see {log} and fix the cause, or set"
             " KIOKU_DATA_DIR to another folder."
         )
-    told = json.loads(line)
-    return Playground(**{name: told[name] for name in Playground.__dataclass_fields__})
+    printed = json.loads(line)
+    return Playground(**{name: printed[name] for name in Playground.__dataclass_fields__})
