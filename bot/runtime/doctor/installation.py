@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection
@@ -15,6 +16,11 @@ from bot.users.workspaces import AWAY, Uninstall
 
 _LONG_SECONDS = 120.0
 _NAMED = 3
+_STATE: LiteralString = (
+    "SELECT work.*, (SELECT count(*) FROM workspace_policies) AS own_policies,"
+    " ARRAY(SELECT id FROM procrastinate_jobs WHERE status = 'failed' ORDER BY id DESC LIMIT %s)"
+    " AS newest_failed FROM work_at_hand() AS work"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +35,8 @@ class Installation:
     oldest_seconds: float | None
     failed_events: int
     failed_jobs: int
-    newest_failed: tuple[int, ...]
-    departed: tuple[Uninstall, ...]
+    newest_failed: Sequence[int]
+    departed: Sequence[Uninstall]
     own_policies: int
 
 
@@ -44,21 +50,12 @@ async def read_installation(conninfo: str) -> Installation | None:
             conninfo, connect_timeout=30, row_factory=dict_row
         ) as connection:
             await connection.execute("SET LOCAL ROLE kioku_app")
-            [work] = await (await connection.execute("SELECT * FROM work_at_hand()")).fetchall()
-            failed = await connection.execute(
-                "SELECT id FROM procrastinate_jobs WHERE status = 'failed' ORDER BY id DESC"
-                " LIMIT %s",
-                (_NAMED,),
-            )
-            newest = tuple(int(job["id"]) for job in await failed.fetchall())
+            [state] = await (await connection.execute(_STATE, (_NAMED,))).fetchall()
             departed = await connection.execute(
                 "SELECT team_id, reason, left_at, purge_at, purged_at FROM workspaces"
                 f" WHERE {AWAY} ORDER BY team_id"
             )
-            uninstalls = tuple(Uninstall(**row) for row in await departed.fetchall())
-            [own] = await (
-                await connection.execute("SELECT count(*) FROM workspace_policies")
-            ).fetchall()
+            uninstalls = [Uninstall(**row) for row in await departed.fetchall()]
     except (
         psycopg.errors.InvalidParameterValue,
         psycopg.errors.InsufficientPrivilege,
@@ -66,9 +63,7 @@ async def read_installation(conninfo: str) -> Installation | None:
         psycopg.errors.UndefinedTable,
     ):
         return None
-    return Installation(
-        **work, newest_failed=newest, departed=uninstalls, own_policies=own["count"]
-    )
+    return Installation(**state, departed=uninstalls)
 
 
 def judge_installation(settings: Settings, found: Installation) -> Iterator[Finding]:
