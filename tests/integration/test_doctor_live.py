@@ -111,6 +111,12 @@ def person(slack: Server) -> Iterator[Person]:
     slack.call("/_playground/faults", method="DELETE")
 
 
+def tried(folder: Path, slack: Server, person: Person, **changed: str) -> Ended:
+    """Run it in the person's direct message, which this opens."""
+    live = ("doctor", "--live", "--yes", "--channel", person.dm)
+    return ended(folder, *live, **{**slack.slack_settings, **changed})
+
+
 def findings(done: Ended) -> dict[str, str]:
     """Return part → level and text, in order."""
     assert done.err == ""
@@ -133,8 +139,7 @@ def test_everything_is_tried_and_taken_away(tmp_path: Path, slack: Server, perso
 
 def test_what_is_tried_is_what_kioku_needs(tmp_path: Path, slack: Server, person: Person) -> None:
     """A stream stays in chunks, a session ends active, and no ephemeral message goes unseen."""
-    live = ("doctor", "--live", "--yes", "--channel", person.dm)
-    assert ended(tmp_path, *live, **slack.slack_settings).code == 0
+    assert tried(tmp_path, slack, person).code == 0
     [root] = [args for args in person.arguments("chat.postMessage") if "thread_ts" not in args]
     streams = [
         args
@@ -156,9 +161,8 @@ def test_what_is_tried_is_what_kioku_needs(tmp_path: Path, slack: Server, person
 
 def test_a_guest_is_said_to_be_one(tmp_path: Path, slack: Server, person: Person) -> None:
     """Slack keeps guests from apps with agent features, so the trial may fail."""
-    live = ("doctor", "--live", "--yes", "--channel", person.dm)
     slack.call("/_playground/users/update", {"user": person.id, "is_restricted": True})
-    found = findings(ended(tmp_path, *live, **slack.slack_settings))
+    found = findings(tried(tmp_path, slack, person))
     assert found["Person"].startswith("NOTE is a guest: Slack does not let guests use apps with")
 
 
@@ -301,10 +305,9 @@ def test_what_does_not_work_is_said_and_nothing_stays(
     faults: dict[str, tuple[dict[str, Any], str, str]],
 ) -> None:
     """A failure names what follows from it; even a lost or unfinished message is taken away."""
-    live = ("doctor", "--live", "--yes", "--channel", person.dm)
     for method, (fault, _, _) in faults.items():
         slack.call("/_playground/faults", {"method": method, **fault})
-    done = ended(tmp_path, *live, **slack.slack_settings)
+    done = tried(tmp_path, slack, person)
     found = findings(done)
     for _, part, sentence in faults.values():
         assert found[part].startswith("FIX did not work (")
@@ -341,7 +344,6 @@ def test_metadata_that_does_not_come_back_is_said(
     tmp_path: Path, slack: Server, person: Person
 ) -> None:
     """A reply is only known again by its metadata, so its loss is a failure."""
-    live = ("doctor", "--live", "--yes", "--channel", person.dm)
 
     def strip(method: str, answer: dict[str, Any]) -> None:
         if method == "conversations.replies":
@@ -349,7 +351,7 @@ def test_metadata_that_does_not_come_back_is_said(
                 message.pop("metadata", None)
 
     with relay(slack, change=strip) as url:
-        done = ended(tmp_path, *live, **{**slack.slack_settings, "SLACK_API_URL": url})
+        done = tried(tmp_path, slack, person, SLACK_API_URL=url)
     found = findings(done)
     assert found["Reading metadata back"] == (
         "FIX Slack returned it without its metadata: an answer may be posted twice after a lost"
@@ -367,10 +369,9 @@ def test_messages_that_cannot_be_deleted_are_said(
     tmp_path: Path, slack: Server, person: Person
 ) -> None:
     """Then the person is told to delete them by hand."""
-    live = ("doctor", "--live", "--yes", "--channel", person.dm)
     refused = {"method": "chat.delete", "error": "cant_delete_message", "times": 2}
     slack.call("/_playground/faults", refused)
-    done = ended(tmp_path, *live, **slack.slack_settings)
+    done = tried(tmp_path, slack, person)
     assert findings(done)["Cleaning up"] == (
         f"FIX failed (cant_delete_message): delete Kioku's newest messages in {person.dm} by hand"
         " (More actions, Delete message)."

@@ -54,18 +54,21 @@ def ticked(*, shared: bool) -> dict[str, Any]:
     return {"selected_options": [{"value": "shared"}] if shared else []}
 
 
-async def rate(app: App, asked: Message, *, good: bool = False, shared: bool = True) -> None:
+async def rate(
+    app: App, asked: Message, *, good: bool = False, comment: str = "", shared: bool = True
+) -> None:
     """Rate an answer by its form, and share the exchange with the admin, or no longer."""
-    feedback, turn = app.wiring.modals.feedback, str(app.turn(asked)["id"])
+    feedback, rating = app.wiring.modals.feedback, "good" if good else "bad"
+    value = f"{rating} {app.turn(asked)['id']}"
     if good:
-        await feedback.clicked(asked.person, "en", f"good {turn}")
-        view = await feedback.form(asked.person, "en", f"good {turn}")
-        view = submitted(view, shared=ticked(shared=shared))
-    else:
-        view = await feedback.form(asked.person, "en", f"bad {turn}")
-        why = {"selected_options": [{"value": "length"}]}
-        view = submitted(view, reasons=why, shared=ticked(shared=shared))
-    await feedback.explained(asked.person, "en", view)
+        await feedback.clicked(asked.person, "en", value)
+    form = await feedback.form(asked.person, "en", value)
+    given: dict[str, Any] = {"shared": ticked(shared=shared)}
+    if comment:
+        given["comment"] = {"value": comment}
+    elif not good:
+        given["reasons"] = {"selected_options": [{"value": "length"}]}
+    await feedback.explained(asked.person, "en", submitted(form, **given))
 
 
 async def improved(app: App, folder: Path, *more: str, admin: str = "") -> Ended:
@@ -234,12 +237,9 @@ async def test_what_a_model_must_not_write_is_refused(
     """Of each optimizer: most before it is stored, a name before it is shown. The next one fits."""
     app = admin
     asked = await app.ask(app.slack.place(name="Length"), "hello")
-    turn = str(app.turn(asked)["id"])
-    view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {turn}")
 
     async def after(comment: str) -> Ended:
-        said = submitted(view, comment={"value": comment}, shared=ticked(shared=True))
-        await app.wiring.modals.feedback.explained(asked.person, "en", said)
+        await rate(app, asked, comment=comment)
         return await improved(app, tmp_path, "--yes", "--only", "style", "--kind", kind)
 
     for comment, key in (
@@ -407,27 +407,21 @@ async def test_a_proposal_is_refused_once_an_exchange_is_withdrawn(
     """Before it is shown, edited or approved: nothing can be checked against that exchange."""
     app = admin
     asked = await app.ask(app.slack.place(name="Wilhelmina Tell"), "hello")
-    view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {app.turn(asked)['id']}")
-
-    async def share(*, shared: bool = True) -> None:
-        said = submitted(
-            view, comment={"value": "Call me Wilhelmina"}, shared=ticked(shared=shared)
-        )
-        await app.wiring.modals.feedback.explained(asked.person, "en", said)
+    comment = "Call me Wilhelmina"
 
     async def made() -> None:
-        await share()
+        await rate(app, asked, comment=comment)
         more = "--yes", "--only", "style", "--kind", "prompt_memory"
         assert (await improved(app, tmp_path, *more)).code == 0
 
     await made()
-    await share(shared=False)
+    await rate(app, asked, comment=comment, shared=False)
     assert status(app, await review(app)) == "refused"
     assert shown(app) == []
 
     await made()
     [job] = app.take_jobs(REVIEW)
-    await share(shared=False)
+    await rate(app, asked, comment=comment, shared=False)
     refused = await press(app, "active", job["version"])
     assert refused == {
         "text": say("en", "prompt_refused"),
@@ -439,7 +433,7 @@ async def test_a_proposal_is_refused_once_an_exchange_is_withdrawn(
     await made()
     [job] = app.take_jobs(REVIEW)
     form = await app.wiring.prompt_reviews.edit_form(who(app), "en", job["version"])
-    await share(shared=False)
+    await rate(app, asked, comment=comment, shared=False)
     texts = {"style": {"value": REPLY_STYLE}, "formation": {"value": FORMATION_SECTION}}
     for key in ("prompt_refused", "prompt_late"):
         done = await app.wiring.prompt_reviews.edited(who(app), "en", submitted(form, **texts))
@@ -492,9 +486,7 @@ async def test_what_a_refused_proposal_cost_is_counted(admin: App, tmp_path: Pat
     """The command waits until its calls are written, also when it fails."""
     app = admin
     asked = await app.ask(app.slack.place(), "hello")
-    view = await app.wiring.modals.feedback.form(asked.person, "en", f"bad {app.turn(asked)['id']}")
-    said = submitted(view, comment={"value": "shorter " * 60}, shared=ticked(shared=True))
-    await app.wiring.modals.feedback.explained(asked.person, "en", said)
+    await rate(app, asked, comment="shorter " * 60)
     await app.wiring.quotas.written()
     calls = "SELECT COALESCE(sum(calls), 0)::int AS calls FROM token_use"
     [before] = app.rows(calls)

@@ -80,16 +80,6 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
     assert place.user not in text
 
 
-async def test_a_refused_call_is_counted_by_its_method(app: App) -> None:
-    """A 429 of Slack's adds to the counter of its method."""
-    place = app.slack.place()
-    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
-        app.slack.fault("chat.startStream", error="ratelimited", retry_after=1, times=1)
-        await app.ask(place, "I like ramen")
-        seen = values(await scrape(port))
-    assert seen["kioku_slack_rate_limits_total", (("method", "chat.startStream"),)] == 1
-
-
 async def test_a_call_with_a_price_costs(make_app: MakeApp, tmp_path: Path) -> None:
     """An operator's table prices each kind of token; `kioku usage` adds the days up."""
     table = tmp_path / "prices.toml"
@@ -109,12 +99,15 @@ async def test_a_call_with_a_price_costs(make_app: MakeApp, tmp_path: Path) -> N
     assert seen["kioku_model_cost_usd_total", labels[2:]] == pytest.approx(sent / 1_000)
 
 
-async def test_a_failure_is_counted_by_its_kind(app: App) -> None:
-    """A model that does not answer adds to the counter of errors."""
+async def test_failures_are_counted_by_their_kind(app: App) -> None:
+    """A 429 adds to the counter of its method of Slack's, a model that is away to the errors."""
     async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        app.slack.fault("chat.startStream", error="ratelimited", retry_after=1, times=1)
+        await app.ask(app.slack.place(), "I like ramen")
         app.fault(status=500, times=2)
         await app.ask(app.slack.place(), "I like ramen")
         seen = values(await scrape(port))
+    assert seen["kioku_slack_rate_limits_total", (("method", "chat.startStream"),)] == 1
     assert seen["kioku_errors_total", (("kind", "model_down"),)] == 1
 
 
