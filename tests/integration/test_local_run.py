@@ -193,19 +193,6 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     assert not working_in(tmp_path)
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
-    """What stands in the way of the playground is said, and PostgreSQL is stopped again."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = str(other.getsockname()[1])
-        done = ended(tmp_path, "up", PORT=port)
-    assert done == Ended(
-        1,
-        "",
-        f"kioku: Port {port} cannot be opened (Address already in use): set PORT to a free one.\n",
-    )
-    assert not working_in(tmp_path)
-
-
 def _a_file(folder: Path) -> str:
     (folder / "taken").write_text("", "utf-8")
     return "taken"
