@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.logs import fault
-from bot.runtime.doctor.slack import Client, open_client
 from bot.runtime.finding import Finding, fix, ok
-from bot.slack.client import SLACK_FAULTS, direct_message, error_code, retry_on_rate_limit
+from bot.slack.client import (
+    SLACK_FAULTS,
+    create_client,
+    direct_message,
+    error_code,
+    retry_on_rate_limit,
+)
 
 # What an error code means where it says more than that the call failed.
 # Source: https://docs.slack.dev/reference/methods/agents.sessions.setStatus#errors
@@ -47,7 +53,9 @@ class DirectMessage:
     bot_user: str
 
 
-async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client, DirectMessage]:
+async def find_direct_message(
+    settings: Settings, trial: Trial
+) -> tuple[AsyncWebClient, DirectMessage]:
     """Return a client and the direct message `trial` names.
 
     Raises `NoDirectMessage`, and what the Slack client raises.
@@ -59,7 +67,7 @@ async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client,
         raise NoDirectMessage(
             "say in whose direct message: --user U… (in Slack: your profile, ⋮, Copy member ID)."
         )
-    client = open_client(settings, token.get_secret_value())
+    client = create_client(token.get_secret_value(), settings.slack_api_url)
     me = await retry_on_rate_limit(client.auth_test)
     if trial.channel is None:
         found = await direct_message(client, str(trial.user))
@@ -85,7 +93,7 @@ async def find_direct_message(settings: Settings, trial: Trial) -> tuple[Client,
     return client, dm
 
 
-async def _given_channel(client: Client, channel: str) -> dict[str, Any]:
+async def _given_channel(client: AsyncWebClient, channel: str) -> dict[str, Any]:
     try:
         answer = await retry_on_rate_limit(lambda: client.conversations_info(channel=channel))
     except SlackApiError as error:

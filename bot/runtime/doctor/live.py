@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
@@ -21,7 +22,7 @@ from bot.runtime.doctor.direct_message import (
     attempt,
     find_direct_message,
 )
-from bot.runtime.doctor.slack import NO_GUESTS, Client, unreachable
+from bot.runtime.doctor.slack import NO_GUESTS, unreachable
 from bot.runtime.finding import Finding, fix, note, ok
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
 from bot.users.profiles import is_guest
@@ -77,7 +78,7 @@ async def _agreed(question: str) -> bool:
 class _Attempt:
     """One run: what was posted, and how to take it away again."""
 
-    client: Client
+    client: AsyncWebClient
     dm: DirectMessage
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     root: str = ""

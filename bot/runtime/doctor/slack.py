@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
 
-from slack_sdk.errors import SlackApiError, SlackRequestError
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
@@ -17,7 +15,7 @@ from bot.locale import Language, say
 from bot.runtime.finding import Finding, fix, note, ok, without_secrets
 from bot.runtime.manifest import manifest_scopes, optional_scopes
 from bot.runtime.startup import oauth_problem, where_to_copy, wrong_token
-from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
+from bot.slack.client import SLACK_FAULTS, create_client, error_code, retry_on_rate_limit
 
 # Slack's signatures are good for five minutes; a minute is more than any clock that is kept.
 SIGNATURE_SECONDS = 300
@@ -41,31 +39,8 @@ class Answered:
 
         Source: https://docs.slack.dev/authentication/installing-with-oauth
         """
-        value = _header(self.response.headers, "x-oauth-scopes")
+        value = self.response.headers.get("x-oauth-scopes")
         return None if value is None else frozenset(value.replace(" ", "").split(",")) - {""}
-
-
-def _header(headers: Mapping[str, Any], name: str) -> str | None:
-    return next((str(v) for k, v in headers.items() if k.lower() == name), None)
-
-
-class Client(AsyncWebClient):
-    """A Web API client that repeats nothing, for whom an answer that is not JSON is no answer."""
-
-    async def api_call(self, *args: Any, **kwargs: Any) -> AsyncSlackResponse:
-        """Make a call. Raises what the SDK raises, and `SlackRequestError` for such an answer."""
-        try:
-            return await super().api_call(*args, **kwargs)
-        except SlackApiError as error:
-            if isinstance(error.response.data, dict):
-                raise
-            status = error.response.status_code
-            raise SlackRequestError(f"Slack's answer is not JSON, status {status}.") from None
-
-
-def open_client(settings: Settings, token: str | None = None) -> Client:
-    """Return a client for the address in `settings`."""
-    return Client(token=token, base_url=settings.slack_api_url, timeout=30, retry_handlers=[])
 
 
 async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
@@ -152,7 +127,7 @@ async def check_bot_token(
     value = token.get_secret_value() if token else ""
     if wrong := wrong_token(_BOT, value, language):
         return [fix(part, wrong)], None
-    client = open_client(settings, value)
+    client = create_client(value, settings.slack_api_url)
     try:
         started = time.time()
         response = await retry_on_rate_limit(client.auth_test)
@@ -170,7 +145,7 @@ async def check_bot_token(
 
 def _ahead(response: AsyncSlackResponse, now: float) -> float | None:
     try:
-        return now - parsedate_to_datetime(_header(response.headers, "date") or "").timestamp()
+        return now - parsedate_to_datetime(response.headers.get("date", "")).timestamp()
     except ValueError:
         return None
 
@@ -212,7 +187,7 @@ async def check_app_token(settings: Settings, language: Language = "en") -> Find
     value = token.get_secret_value() if token else ""
     if wrong := wrong_token(_APP, value, language):
         return fix(part, wrong)
-    client = open_client(settings)
+    client = create_client(None, settings.slack_api_url)
     try:
         await retry_on_rate_limit(lambda: client.apps_connections_open(app_token=value))
     except SLACK_FAULTS as error:
