@@ -44,8 +44,8 @@ async def run(settings: Settings, *, role: Role) -> None:
             "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks"
             " the Responses API. (`kioku up` runs with a stand-in model.)"
         )
-    no_door = settings.slack_app_token is None and settings.slack_signing_secret is None
-    if no_door and role != "worker":
+    no_events = settings.slack_app_token is None and settings.slack_signing_secret is None
+    if no_events and role != "worker":
         raise StartError(
             "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
             " for HTTP, besides SLACK_BOT_TOKEN."
@@ -180,15 +180,12 @@ def _adapted(settings: Settings, playground: Playground | None, *, in_slack: boo
         changes["port"] = settings.port and settings.port + 1
     if playground is not None and not settings.has_model:
         changes |= playground.model_settings()
-        changes |= {
-            name: value
-            for name, value in {
-                "reply_model": STAND_IN_MODEL,
-                "memory_model": STAND_IN_MODEL,
-                "embedding_model": STAND_IN_EMBEDDING_MODEL,
-            }.items()
-            if name not in given
+        stand_in = {
+            "reply_model": STAND_IN_MODEL,
+            "memory_model": STAND_IN_MODEL,
+            "embedding_model": STAND_IN_EMBEDDING_MODEL,
         }
+        changes |= {name: model for name, model in stand_in.items() if name not in given}
     return settings.model_copy(update=changes)
 
 

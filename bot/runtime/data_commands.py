@@ -62,31 +62,26 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
     for table, count in sorted(erased.counts.items()):
         tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
-    for line in _also(erased):
-        tell(line)
+    _tell_what_stays(erased)
     if any(erased.left.values()):
         raise StartError("New data was stored during the erasure: run the command again.")
 
 
-def _also(erased: PersonErased) -> list[str]:
-    """Return lines about what will be deleted in Slack, and what stays under the person's id."""
-    lines = []
+def _tell_what_stays(erased: PersonErased) -> None:
+    """Print what will be deleted in Slack, and what stays under the person's id."""
     if erased.files:
-        lines.append(f"The running application deletes {erased.files} file(s) in Slack.")
-    lines.append(
-        "Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data)."
-    )
-    lines.append(
+        tell(f"The running application deletes {erased.files} file(s) in Slack.")
+    tell("Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data).")
+    tell(
         f"Kept: {erased.never_formed_messages} message reference(s) (channel and time), so that no"
         " memory is formed from these messages again."
     )
-    lines.append(
+    tell(
         f"Kept: {erased.operator_actions + 1} entries of the audit log (`kioku audit`), including"
         " this command."
     )
     if erased.named_in_policy:
-        lines.append("The id is in the workspace's policy: `kioku policy` changes that.")
-    return lines
+        tell("The id is in the workspace's policy: `kioku policy` changes that.")
 
 
 def purge(settings: Settings, *, team: str, yes: bool) -> None:

@@ -61,7 +61,7 @@ def _slack(app: CheckedApp, verifier: SignatureVerifier) -> Handler:
             app.malformed.count("of no known type", "nested too deeply")
             return web.Response()
         except ValueError:
-            return web.Response(status=400, text="Slack sends no such body.\n")
+            sent = None
         if not isinstance(sent, dict):
             return web.Response(status=400, text="Slack sends no such body.\n")
         make_request = partial(

@@ -123,20 +123,15 @@ def test_a_healthy_installation_has_nothing_to_mend(doctor: Doctor, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_guests_who_are_let_in_are_not_promised(doctor: Doctor) -> None:
-    """With KIOKU_ALLOW_GUESTS=on a note says that guests get no apps with agent features."""
-    found = doctor.found(KIOKU_ALLOW_GUESTS="on")
-    assert found == {
+def test_what_settings_cannot_promise_is_noted(doctor: Doctor) -> None:
+    """Guests get no apps with agent features; a model that would give verdicts is not asked for."""
+    assert doctor.found(
+        KIOKU_ALLOW_GUESTS="on", KIOKU_VERIFY="off", KIOKU_VERIFY_MODEL="gpt-5-none"
+    ) == {
         "Guests": "NOTE KIOKU_ALLOW_GUESTS is on, but Slack does not let guests use apps with agent"
-        " features: their messages do not arrive."
-    }
-
-
-def test_that_nothing_is_checked_is_told(doctor: Doctor) -> None:
-    """With KIOKU_VERIFY=off a note says so, and the model that would check is not asked for."""
-    assert doctor.found(KIOKU_VERIFY="off", KIOKU_VERIFY_MODEL="gpt-5-none") == {
+        " features: their messages do not arrive.",
         "Verdicts": "NOTE KIOKU_VERIFY is off: proposed memories are stored when they quote the"
-        " person; no model checks what they mean."
+        " person; no model checks what they mean.",
     }
 
 

@@ -100,21 +100,19 @@ class _Handlers:
         form = await request.post()
         if not self._knows(request, form.get("code", "")):
             return _html(code_page(language, wrong=True), 403)
-        problem = ""
         if not self._page.connected.is_set():
             await asyncio.gather(
                 *(self._setup.check(step, str(form.get(step.name, "")), language) for step in STEPS)
             )
-            if self._setup.wrong:
-                problem = say(language, "setup_look_below")
-            else:
-                try:
+            problem = ""
+            try:
+                if not self._setup.wrong:
                     self._setup.write(language)
                     self._page.connected.set()
-                except StartError as error:
-                    problem = str(error)
-        if problem:
-            return _html(setup_page(language, self._setup, self._page.code, problem), 422)
+            except StartError as error:
+                problem = str(error)
+            if not self._page.connected.is_set():
+                return _html(setup_page(language, self._setup, self._page.code, problem), 422)
         return web.Response(
             status=303, headers={"Location": f"/?{urlencode({'code': self._page.code})}"}
         )
