@@ -280,23 +280,34 @@ def load_settings(
     Raises `SettingsError` with one sentence for an unknown or renamed `KIOKU_*` name, a bad value
     or a file that cannot be read. Empty values count as not set.
     """
-    values = given_values(environment, dotenv=dotenv)
+    settings, problems = check_settings(given_values(environment, dotenv=dotenv))
+    if problems:
+        raise SettingsError(problems[0])
+    return settings
+
+
+def check_settings(values: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """Return the settings without those that are wrong, and one sentence for each of these."""
+    problems = []
     for name in values:
         if name in _RENAMED:
-            raise SettingsError(f"{name} is now called {_RENAMED[name]}: rename it.")
-        if name.startswith("KIOKU_") and name not in FIELDS:
+            problems.append(f"{name} is now called {_RENAMED[name]}: rename it.")
+        elif name.startswith("KIOKU_") and name not in FIELDS:
             close = get_close_matches(name, list(FIELDS), n=1, cutoff=0.75)
             hint = f"did you mean {close[0]}?" if close else "`.env.example` lists all of them."
-            raise SettingsError(f"There is no setting {name}: {hint}")
+            problems.append(f"There is no setting {name}: {hint}")
+    good = {name: value for name, value in values.items() if name in FIELDS}
     try:
-        return Settings.model_validate({k: v for k, v in values.items() if k in FIELDS})
+        return Settings.model_validate(good), problems
     except ValidationError as invalid:
-        wrong = invalid.errors()[0]
-        name = str(wrong["loc"][0])
-        # pydantic names the words that may be written; a setting without any is on or off.
-        words = str(wrong.get("ctx", {}).get("expected", "on or off")).replace("'", "")
-        hint = _HINTS.get(name, words)
-        raise SettingsError(f"{name} has a value that cannot be used: write {hint}.") from None
+        for wrong in invalid.errors():
+            name = str(wrong["loc"][0])
+            # pydantic names the words that may be written; a setting without any is on or off.
+            words = str(wrong.get("ctx", {}).get("expected", "on or off")).replace("'", "")
+            hint = _HINTS.get(name, words)
+            problems.append(f"{name} has a value that cannot be used: write {hint}.")
+            del good[name]
+    return Settings.model_validate(good), problems
 
 
 def given_values(

@@ -33,7 +33,7 @@ _COMMANDS = {
     ),
     "migrate": ("commands:migrate_database", "bring the database up to this version"),
     "run": ("commands:run", "run the app on a server, by Socket Mode or HTTP"),
-    "doctor": ("doctor:run", "check each part, and say what to do where one is not right"),
+    "doctor": ("", "check each part, and say what to do where one is not right"),
     "status": (
         "operations:status",
         "show versions, running processes, and counts of messages and jobs",

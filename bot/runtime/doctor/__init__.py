@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from bot.config import Settings, SettingsError, given_values, load_settings
+from bot.config import Settings, SettingsError, check_settings, given_values
 from bot.runtime.doctor.database import examine_database
 from bot.runtime.doctor.direct_message import Trial
 from bot.runtime.doctor.live import try_live
@@ -64,17 +64,8 @@ def _read_settings() -> tuple[Settings, list[Finding]]:
     except SettingsError as problem:
         found.append(fix("Settings", str(problem)))
         values = given_values(dotenv=None)
-    good: dict[str, str] = {}
-    # The other settings of the fallback need its model; no other setting needs another.
-    fallback = {name: values[name] for name in ("KIOKU_FALLBACK_MODEL",) if name in values}
-    for name in sorted(values):
-        try:
-            load_settings({**fallback, name: values[name]}, dotenv=None)
-        except SettingsError as problem:
-            found.append(fix("Settings", str(problem)))
-        else:
-            good[name] = values[name]
-    settings = load_settings(good, dotenv=None)
+    settings, problems = check_settings(values)
+    found += [fix("Settings", problem) for problem in problems]
     try:
         settings = with_secrets(settings)
     except StartError as problem:
