@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
@@ -55,25 +54,16 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
             "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
             " serves into DATABASE_URL."
         )
-    folder = settings.data_dir.resolve()
-    server = EmbeddedPostgres(folder)
+    server = EmbeddedPostgres(settings.data_dir.resolve())
     addresses = Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
     if beside and await asyncio.to_thread(server.is_running):
         yield addresses
         return
-    async with embedded_server(folder) as server:
+    await asyncio.to_thread(server.start)
+    try:
         await asyncio.to_thread(server.ensure_database, "kioku")
         await asyncio.to_thread(server.ensure_login)
         yield addresses
-
-
-@asynccontextmanager
-async def embedded_server(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """Start the embedded PostgreSQL of a data folder; stop it afterwards."""
-    server = EmbeddedPostgres(folder)
-    await asyncio.to_thread(server.start)
-    try:
-        yield server
     finally:
         await asyncio.to_thread(server.stop)
 

@@ -113,12 +113,10 @@ async def await_port(port: int) -> None:
 
 
 def _port_problem(port: int) -> OSError | None:
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            return error
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        return error
     return None
 
 
