@@ -5,19 +5,23 @@ The fork server starts it, which is cheap; a few tests take the true command lin
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -171,6 +175,35 @@ def _fresh(
         stderr=errors,
         process_group=0,
     )
+
+
+def on_terminal(
+    folder: Path, prompt: str, answers: Sequence[str], *arguments: str, **settings: str
+) -> tuple[int, str]:
+    """Run ``kioku ARGUMENTS`` on a terminal of its own, and answer each time that it prompts.
+
+    Returns the exit code, and what was shown.
+    """
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PYTHON_M_BOT, *arguments],
+        cwd=folder,
+        env=environment(settings),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=partial(fcntl.ioctl, 0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    shown, left = b"", list(answers)
+    with suppress(OSError):  # the terminal of a process that has ended
+        while piece := os.read(ours, 4096):
+            shown += piece
+            if left and shown.endswith(prompt.encode()):
+                os.write(ours, f"{left.pop(0)}\n".encode())
+    os.close(ours)
+    return process.wait(END_SECONDS), shown.decode()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:

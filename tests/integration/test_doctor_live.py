@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Server, json_server
-from tests.integration.kioku_process import (
-    PYTHON_M_BOT,
-    Ended,
-    ended,
-    environment,
-    running,
-    wait_for,
-)
+from tests.integration.kioku_process import Ended, ended, on_terminal, running, wait_for
 from tests.integration.relay import relay
 
 pytestmark = pytest.mark.slow
@@ -209,43 +198,18 @@ def test_nothing_is_tried_without_permission(tmp_path: Path, slack: Server, pers
     assert "conversations.open" not in person.calls
 
 
-def on_terminal(folder: Path, answer: str, *arguments: str, **settings: str) -> str:
-    """Run ``kioku`` on a terminal, answer its question, and return what it showed."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*PYTHON_M_BOT, *arguments],
-        cwd=folder,
-        env=environment(settings),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ):
-        os.close(theirs)
-        shown = b""
-        while select.select([ours], [], [], 30)[0]:
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:  # the other end has closed
-                break
-            if b"[y/N] " in piece:
-                os.write(ours, f"{answer}\n".encode())
-            shown += piece
-    os.close(ours)
-    return shown.decode()
-
-
-@pytest.mark.parametrize(("answer", "tried"), [("y", True), ("", False), ("n", False)])
+@pytest.mark.parametrize(("answer", "agreed"), [("y", True), ("", False), ("n", False)])
 def test_it_asks_on_a_terminal(
-    tmp_path: Path, slack: Server, person: Person, answer: str, tried: bool
+    tmp_path: Path, slack: Server, person: Person, answer: str, agreed: bool
 ) -> None:
     """It says what it is about to do, in whose conversation and workspace; only y lets it."""
     arguments = ("doctor", "--live", "--channel", person.dm)
-    shown = on_terminal(tmp_path, answer, *arguments, **slack.slack_settings)
+    _, shown = on_terminal(tmp_path, "[y/N] ", [answer], *arguments, **slack.slack_settings)
     assert (
         f"write a few messages into its direct message with {person.id} ({person.dm}, workspace"
         " Playground) and delete them. Go on? [y/N]"
     ) in shown
-    assert ("chat.postMessage" in person.calls) is tried
+    assert ("chat.postMessage" in person.calls) is agreed
     assert person.kept == []
 
 

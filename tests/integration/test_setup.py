@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
 import re
 import signal
 import socket
 import stat
 import subprocess
-import termios
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -32,6 +28,7 @@ from tests.integration.kioku_process import (
     environment,
     fetched,
     gone,
+    on_terminal,
     running,
     wait_for,
 )
@@ -282,32 +279,9 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, slack: Server) -
 def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) -> None:
     """What is typed is not shown; a wrong token is asked for again; the end is a written file."""
     (tmp_path / ".env").write_text("KIOKU_LOG_LEVEL=debug", "utf-8")
-    own, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*PYTHON_M_BOT, "setup"],
-        cwd=tmp_path,
-        env=environment(slack_settings(slack)),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=_own_terminal,
-    )
-    os.close(theirs)
     typed = [slack.info["app_token"], slack.info["bot_token"], slack.info["app_token"], ""]
-    shown = ""
-    for value in typed:
-        while not shown.endswith(": "):
-            shown += os.read(own, 1024).decode()
-        os.write(own, f"{value}\n".encode())
-        shown += "\n"
-    try:
-        while part := os.read(own, 1024):
-            shown += part.decode()
-    except OSError:  # the terminal of a process that has ended
-        pass
-    os.close(own)
-    assert process.wait(30) == 0, shown
+    code, shown = on_terminal(tmp_path, ": ", typed, "setup", **slack_settings(slack))
+    assert code == 0, shown
     assert "FIX  SLACK_BOT_TOKEN contains an app-level token" in shown
     assert "OK  connects to workspace Playground as kioku." in shown
     assert f"Written to {tmp_path / '.env'}. Start Kioku with `make up`" in shown
@@ -315,10 +289,6 @@ def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) 
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     tokens = {name: value for name, value in values(slack).items() if name != KEY}
     assert dotenv_values(tmp_path / ".env") == {"KIOKU_LOG_LEVEL": "debug", **tokens}
-
-
-def _own_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @pytest.mark.failed_calls("auth.test: invalid_auth", because="The bot token is wrong.")
