@@ -57,6 +57,11 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+UNBOUND_LOGIN = (
+    "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its address"
+    " into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run `kioku migrate`, which"
+    " creates that user"
+)
 _RETRY_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
@@ -219,11 +224,7 @@ async def _open_pool(
     except OperationalError as error:
         raise cannot_connect(error) from None
     if not bound:
-        log.warning(
-            "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its"
-            " address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run"
-            " `kioku migrate`, which creates that user"
-        )
+        log.warning(UNBOUND_LOGIN)
     return pool
 
 

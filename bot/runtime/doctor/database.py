@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.migrations import migrations
-from bot.runtime.connections import create_openai_client
+from bot.runtime.connections import UNBOUND_LOGIN, create_openai_client
 from bot.runtime.database import database
 from bot.runtime.doctor.installation import judge_installation, read_installation
 from bot.runtime.finding import Finding, fix, note, ok
@@ -74,10 +74,11 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _server(conninfo: str) -> str:
-    told = conninfo_to_dict(conninfo)
-    host = str(told.get("host") or told.get("hostaddr") or "this machine")
-    place = host if host.startswith("/") or "port" not in told else f"{host}:{told['port']}"
-    return f"{told.get('dbname') or told.get('user') or 'PostgreSQL'} at {place}"
+    """Return the database and its server, without the user's password."""
+    given = conninfo_to_dict(conninfo)
+    host = str(given.get("host") or given.get("hostaddr") or "this machine")
+    address = host if host.startswith("/") or "port" not in given else f"{host}:{given['port']}"
+    return f"{given.get('dbname') or given.get('user') or 'PostgreSQL'} at {address}"
 
 
 def _unreachable(settings: Settings, where: str, error: psycopg.OperationalError) -> str:
@@ -152,12 +153,7 @@ def _roles(facts: DatabaseFacts) -> Iterator[Finding]:
             " address of the database's owner in DATABASE_OWNER_URL.",
         )
     if facts.login_bypasses:
-        yield fix(
-            part,
-            "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write"
-            " its address into DATABASE_OWNER_URL and another user's into DATABASE_URL, then"
-            " run `kioku migrate`, which creates that user.",
-        )
+        yield fix(part, f"{UNBOUND_LOGIN}.")
     elif facts.login_inherits:
         yield note(
             part,
