@@ -12,8 +12,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cancellation import ended
 from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
-from bot.listeners.change_events import ChangeEvents
-from bot.listeners.responder import Responder
 from bot.pipeline.backfill.window import BackfillWindow
 from bot.runtime.ask import AskHandler, ask_route
 from bot.runtime.connections import retry_until_connected
@@ -48,10 +46,9 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
     Raises `StartError`.
     """
     token = wiring.connections.settings.slack_app_token
-    responder = Responder(wiring.profiles, wiring.home_publisher)
-    app = build_app(wiring, responder)
+    app = build_app(wiring)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(responder.wait_until_idle, _ANSWER_SECONDS)
+        stack.push_async_callback(wiring.responder.wait_until_idle, _ANSWER_SECONDS)
         socket = None
         if token is not None:
             socket = await stack.enter_async_context(
@@ -62,32 +59,16 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
         yield front
 
 
-def build_app(wiring: Application, responder: Responder) -> CheckedApp:
-    """Return the Bolt app; what only the person sees is sent by `responder`."""
+def build_app(wiring: Application) -> CheckedApp:
+    """Return the Bolt app; what only the person sees is sent by `wiring.responder`."""
     return create_app(
         slack=wiring.connections.slack,
         inbox=wiring.inbox,
-        changes=create_changes(wiring),
+        changes=wiring.change_events,
         workspaces=wiring.workspaces,
         slash_commands=wiring.slash_commands,
         modals=wiring.modals,
-        responder=responder,
-    )
-
-
-def create_changes(wiring: Application) -> ChangeEvents:
-    """Return what handles the events that are no person's message."""
-    return ChangeEvents(
-        inbox=wiring.inbox,
-        audiences=wiring.audiences,
-        profiles=wiring.profiles,
-        suggested_prompts=wiring.suggested_prompts,
-        viewed_channels=wiring.viewed_channels,
-        home_publisher=wiring.home_publisher,
-        offboarding=wiring.offboarding,
-        sessions=wiring.sessions,
-        source_updates=wiring.source_updates,
-        slack=wiring.connections.slack,
+        responder=wiring.responder,
     )
 
 

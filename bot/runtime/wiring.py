@@ -12,6 +12,8 @@ from bot.home.change_jobs import add_change_jobs
 from bot.home.publisher import HomePublisher
 from bot.home.queries import HomeQueries
 from bot.home.suggested_prompts import SuggestedPrompts
+from bot.listeners.change_events import ChangeEvents
+from bot.listeners.responder import Responder
 from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
 from bot.memories.audience_changes import AudienceChanges
@@ -177,6 +179,7 @@ class Application:
                 pool, self.memory_actions, permalinks, settings, self.policies, self.access
             ),
         )
+        self.responder = Responder(self.profiles, self.home_publisher)
         self.slash_commands = SlashCommands(
             own=self.memory_actions,
             controls=self.controls,
@@ -225,6 +228,18 @@ class Application:
             consent=settings.consent,
             web_search=settings.web_search and not settings.stand_in,
             access=self.access,
+        )
+        self.change_events = ChangeEvents(
+            inbox=self.inbox,
+            audiences=self.audiences,
+            profiles=self.profiles,
+            suggested_prompts=self.suggested_prompts,
+            viewed_channels=self.viewed_channels,
+            home_publisher=self.home_publisher,
+            offboarding=self.offboarding,
+            sessions=self.sessions,
+            source_updates=self.source_updates,
+            slack=slack,
         )
         self.turn_dependencies = TurnDependencies(
             pool=pool,

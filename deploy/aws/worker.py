@@ -21,7 +21,6 @@ from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.listeners.app import DEPARTURES
 from bot.listeners.malformed import MalformedRequests
-from bot.listeners.responder import Responder
 from bot.logs import fault
 from bot.pipeline.reply import ANSWER_SECONDS
 from bot.queue.draining import drain
@@ -209,8 +208,7 @@ async def _dispatch(wiring: Application, envelope: Envelope) -> None:
     sent = envelopes.read(envelope)
     if view_id := envelope.get("view_id"):
         sent[OPENED] = view_id
-    responder = Responder(wiring.profiles, wiring.home_publisher)
-    response = await build_app(wiring, responder).async_dispatch(_request(envelope, sent))
+    response = await build_app(wiring).async_dispatch(_request(envelope, sent))
     if response.status >= 500:
         # Lambda invokes this function again with the same event.
         raise RuntimeError("An event could not be stored; it is delivered again.")
@@ -221,7 +219,7 @@ async def _dispatch(wiring: Application, envelope: Envelope) -> None:
         view = sent["view"]
         client = wiring.connections.slack.client(installation_team(sent))
         await client.views_update(view_id=view["id"], view=form_with_errors(view, errors))
-    await responder.wait_until_idle(_ANSWER_SECONDS)
+    await wiring.responder.wait_until_idle(_ANSWER_SECONDS)
 
 
 def _request(envelope: Envelope, sent: dict[str, Any]) -> AsyncBoltRequest:

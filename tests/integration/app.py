@@ -16,14 +16,13 @@ from slack_bolt.async_app import AsyncBoltRequest
 from bot.config import STAND_IN_MODEL, Settings
 from bot.listeners.app import CheckedApp
 from bot.listeners.change_events import ChangeEvents
-from bot.listeners.responder import Responder
 from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.runtime.connections import Connections
 from bot.runtime.http_routes import create_web_app
-from bot.runtime.receiver import build_app, create_changes
+from bot.runtime.receiver import build_app
 from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, register_work
 from bot.slack.client import Installations, installation_from, only
@@ -67,7 +66,7 @@ class App:
             "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
             "event": event,
         }
-        bolt = build_app(self.wiring, Responder(self.wiring.profiles, self.wiring.home_publisher))
+        bolt = build_app(self.wiring)
         request = AsyncBoltRequest(
             body=json.dumps(body), headers={"content-type": ["application/json"]}
         )
@@ -282,7 +281,7 @@ async def open_app(
         wiring,
         create_answering(wiring),
         Backfill(pool, wiring.queue, wiring.missed_messages, installations),
-        create_changes(wiring),
+        wiring.change_events,
     )
 
 
@@ -294,7 +293,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[tuple[CheckedAp
         return None
 
     wiring = app.wiring
-    bolt = build_app(wiring, Responder(wiring.profiles, wiring.home_publisher))
+    bolt = build_app(wiring)
     routes = create_web_app(ready=ready, app=bolt, signing_secret=signing_secret)
     async with serving(routes) as url:
         yield bolt, f"{url}/slack/events"

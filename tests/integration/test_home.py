@@ -17,7 +17,6 @@ from slack_sdk.errors import SlackApiError
 
 from bot.home.publisher import PUBLISH
 from bot.listeners.actions import _view
-from bot.listeners.responder import Responder
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import Application
@@ -552,7 +551,7 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     await visit.remember("ramen")
     await visit.open()
     done = await visit.modal_click(await visit.chosen("forget"), FORGET_ALL_ACTION)
-    responder = Responder(visit.app.wiring.profiles, visit.app.wiring.home_publisher)
+    responder = visit.app.wiring.responder
     body = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}, "view": done}
     again = partial(
         _view, visit.app.wiring.memory_actions.everything_forgotten, None, {"value": "everything"}
