@@ -149,15 +149,13 @@ RECIPES: dict[str, Recipe] = {
         edits=(
             Edit(
                 file="bot/views/subcommands.py",
-                before='    Subcommand(\n        words=("history",',
-                text='    Subcommand(words=("tips", "ヒント"), usage="usage_tips",'
-                ' about="about_tips"),\n',
+                before='    Subcommand(words=("history",',
+                text='    Subcommand(words=("tips", "ヒント"), usage="usage_tips"),\n',
             ),
             Edit(
                 file="bot/views/subcommands.py",
-                before='"search", "history", "preview")',
-                text='"search", "tips", "history", "preview")',
-                replaces=True,
+                before='        "about_history":',
+                text='        "about_tips": (_NAMED["tips"],),\n',
             ),
             Edit(
                 file="bot/memories/commands.py",

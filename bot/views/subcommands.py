@@ -17,14 +17,13 @@ from bot.views.time_forms import past_period, pause_end
 class Subcommand:
     """One use of a command.
 
-    `words` are what people type, the English name first. `usage` and `about` are keys of the
-    catalogues: an example, and what it does. `opens_modal` says when the answer is a modal: never,
-    always, without further words (``alone``), or with words that are not a time (``no_time``).
+    `words` are what people type, the English name first. `usage` is the key of an example.
+    `opens_modal` says when the answer is a modal: never, always, without further words (``alone``),
+    or with words that are not a time (``no_time``).
     """
 
     words: tuple[str, ...]
     usage: str
-    about: str
     opens_modal: Literal["never", "always", "alone", "no_time"] = "never"
 
     @property
@@ -33,91 +32,48 @@ class Subcommand:
         return self.words[0]
 
 
-LIST = Subcommand(words=("list", "all", "show", "一覧"), usage="usage_list", about="about_list")
-ONE = Subcommand(words=("number", "番号"), usage="usage_number", about="about_number")
+LIST = Subcommand(words=("list", "all", "show", "一覧"), usage="usage_list")
+ONE = Subcommand(words=("number", "番号"), usage="usage_number")
 MEMORIES: tuple[Subcommand, ...] = (
     LIST,
     ONE,
-    Subcommand(words=("page", "ページ"), usage="usage_page", about="about_page"),
+    Subcommand(words=("page", "ページ"), usage="usage_page"),
+    Subcommand(words=("search", "find", "検索", "探す"), usage="usage_search"),
+    Subcommand(words=("add", "remember", "追加"), usage="usage_add", opens_modal="alone"),
+    Subcommand(words=("edit", "編集"), usage="usage_edit", opens_modal="always"),
     Subcommand(
-        words=("search", "find", "検索", "探す"), usage="usage_search", about="about_search"
+        words=("merge", "duplicates", "整理", "重複"), usage="usage_merge", opens_modal="always"
     ),
+    Subcommand(words=("preview", "プレビュー", "確認"), usage="usage_preview"),
+    Subcommand(words=("history", "undo", "履歴", "元に戻す"), usage="usage_history"),
+    Subcommand(words=("export", "download", "エクスポート", "書き出し"), usage="usage_export"),
     Subcommand(
-        words=("add", "remember", "追加"), usage="usage_add", about="about_add", opens_modal="alone"
-    ),
-    Subcommand(
-        words=("edit", "編集"), usage="usage_edit", about="about_edit", opens_modal="always"
-    ),
-    Subcommand(
-        words=("merge", "duplicates", "整理", "重複"),
-        usage="usage_merge",
-        about="about_merge",
-        opens_modal="always",
-    ),
-    Subcommand(
-        words=("preview", "プレビュー", "確認"), usage="usage_preview", about="about_preview"
-    ),
-    Subcommand(
-        words=("history", "undo", "履歴", "元に戻す"), usage="usage_history", about="about_history"
-    ),
-    Subcommand(
-        words=("export", "download", "エクスポート", "書き出し"),
-        usage="usage_export",
-        about="about_export",
-    ),
-    Subcommand(
-        words=("import", "インポート", "取り込み"),
-        usage="usage_import",
-        about="about_import",
-        opens_modal="always",
+        words=("import", "インポート", "取り込み"), usage="usage_import", opens_modal="always"
     ),
     Subcommand(
         words=("pause", "off", "一時停止", "停止", "オフ"),
         usage="usage_pause",
-        about="about_pause",
         opens_modal="no_time",
     ),
-    Subcommand(
-        words=("resume", "unpause", "on", "再開", "オン"),
-        usage="usage_resume",
-        about="about_resume",
-    ),
-    Subcommand(
-        words=("incognito", "シークレット"), usage="usage_incognito", about="about_incognito"
-    ),
-    Subcommand(
-        words=("settings", "設定"),
-        usage="usage_settings",
-        about="about_settings",
-        opens_modal="always",
-    ),
-    Subcommand(words=("help", "?", "ヘルプ", "使い方"), usage="usage_help", about="about_help"),
+    Subcommand(words=("resume", "unpause", "on", "再開", "オン"), usage="usage_resume"),
+    Subcommand(words=("incognito", "シークレット"), usage="usage_incognito"),
+    Subcommand(words=("settings", "設定"), usage="usage_settings", opens_modal="always"),
+    Subcommand(words=("help", "?", "ヘルプ", "使い方"), usage="usage_help"),
 )
-NUMBER = Subcommand(words=("number", "番号"), usage="usage_forget_number", about="about_forget")
-WORDS = Subcommand(words=("words", "言葉"), usage="usage_forget_words", about="about_forget")
+NUMBER = Subcommand(words=("number", "番号"), usage="usage_forget_number")
+WORDS = Subcommand(words=("words", "言葉"), usage="usage_forget_words")
 EVERYTHING = Subcommand(
-    words=("everything", "all", "すべて", "全て", "全部", "ぜんぶ"),
-    usage="usage_forget_everything",
-    about="about_forget_everything",
+    words=("everything", "all", "すべて", "全て", "全部", "ぜんぶ"), usage="usage_forget_everything"
 )
 # Any other period that `bot.views.time_forms.past_period` accepts.
-LAST_HOURS = Subcommand(
-    words=("last 2 hours", "直近2時間"), usage="usage_forget_hours", about="about_forget_period"
-)
-TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today", about="about_forget_period")
-YESTERDAY = Subcommand(
-    words=("yesterday", "昨日"), usage="usage_forget_yesterday", about="about_forget_period"
-)
-LAST_WEEK = Subcommand(
-    words=("last week", "先週"), usage="usage_forget_week", about="about_forget_period"
-)
+LAST_HOURS = Subcommand(words=("last 2 hours", "直近2時間"), usage="usage_forget_hours")
+TODAY = Subcommand(words=("today", "今日"), usage="usage_forget_today")
+YESTERDAY = Subcommand(words=("yesterday", "昨日"), usage="usage_forget_yesterday")
+LAST_WEEK = Subcommand(words=("last week", "先週"), usage="usage_forget_week")
 THREAD = Subcommand(
-    words=("this thread", "thread", "このスレッド", "スレッド"),
-    usage="usage_forget_thread",
-    about="about_forget_period",
+    words=("this thread", "thread", "このスレッド", "スレッド"), usage="usage_forget_thread"
 )
 PERIODS: tuple[Subcommand, ...] = (LAST_HOURS, TODAY, YESTERDAY, LAST_WEEK)
-FORGET: tuple[Subcommand, ...] = (NUMBER, WORDS, EVERYTHING, *PERIODS, THREAD)
 _NAMED = {use.name: use for use in MEMORIES}
 # After ``/memories`` they mean ``/forget``.
 _FORGETTING = ("forget", "delete", "remove", "erase", "忘れる", "忘れて", "削除", "消去")
@@ -128,15 +84,33 @@ _NUMBERS = re.compile(rf"{_NUMBER}(?:(?:\s*[,、と]\s*|\s+){_NUMBER})*")
 # The least ratio of `difflib` at which a name is offered for another word.
 _SIMILAR = 0.81
 _THAT = re.compile(r"that\s+", re.IGNORECASE)
-# What help shows: under each heading, the uses that share a line.
-HELP: dict[str, tuple[tuple[Subcommand, ...], ...]] = {
-    "help_see": tuple(
-        (_NAMED[name],) for name in ("list", "number", "page", "search", "history", "preview")
-    ),
-    "help_change": tuple((_NAMED[name],) for name in ("add", "edit", "merge")),
-    "help_forget": ((NUMBER, WORDS), (*PERIODS, THREAD), (EVERYTHING,)),
-    "help_control": tuple((_NAMED[name],) for name in ("pause", "resume", "incognito", "settings")),
-    "help_take": tuple((_NAMED[name],) for name in ("export", "import")),
+# What help shows under each heading: what each line says, and the uses that share it.
+HELP: dict[str, dict[str, tuple[Subcommand, ...]]] = {
+    "help_see": {
+        "about_list": (LIST,),
+        "about_number": (ONE,),
+        "about_page": (_NAMED["page"],),
+        "about_search": (_NAMED["search"],),
+        "about_history": (_NAMED["history"],),
+        "about_preview": (_NAMED["preview"],),
+    },
+    "help_change": {
+        "about_add": (_NAMED["add"],),
+        "about_edit": (_NAMED["edit"],),
+        "about_merge": (_NAMED["merge"],),
+    },
+    "help_forget": {
+        "about_forget": (NUMBER, WORDS),
+        "about_forget_period": (*PERIODS, THREAD),
+        "about_forget_everything": (EVERYTHING,),
+    },
+    "help_control": {
+        "about_pause": (_NAMED["pause"],),
+        "about_resume": (_NAMED["resume"],),
+        "about_incognito": (_NAMED["incognito"],),
+        "about_settings": (_NAMED["settings"],),
+    },
+    "help_take": {"about_export": (_NAMED["export"],), "about_import": (_NAMED["import"],)},
 }
 
 
@@ -239,14 +213,14 @@ def closest_subcommand(word: str) -> Subcommand | None:
 def help_groups(language: Language) -> list[str]:
     """Return the headings of help, each with its lines: examples, and what they do."""
     return [
-        "\n".join([say(language, title), *(_line(language, uses) for uses in lines)])
+        "\n".join([say(language, title), *(_line(language, *line) for line in lines.items())])
         for title, lines in HELP.items()
     ]
 
 
-def _line(language: Language, uses: tuple[Subcommand, ...]) -> str:
+def _line(language: Language, about: str, uses: tuple[Subcommand, ...]) -> str:
     examples = say(language, "listed").join(f"`{say(language, use.usage)}`" for use in uses)
-    return f"• {examples} – {say(language, uses[0].about)}"
+    return f"• {examples} – {say(language, about)}"
 
 
 def is_number(text: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import yaml
 
 from bot.locale import say
-from bot.views.subcommands import FORGET, MEMORIES
+from bot.views.subcommands import MEMORIES
 from tests.lint.tables import ROOT, names_a_test, rows
+from tests.unit.test_subcommands import FORGET
 
 ROWS = rows((ROOT / "docs" / "controls.md").read_text("utf-8"), "control")
 

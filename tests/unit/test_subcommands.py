@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.views.subcommands import (
-    FORGET,
+    HELP,
     MEMORIES,
     Subcommand,
     closest_subcommand,
@@ -20,6 +20,8 @@ from bot.views.subcommands import (
     parse_memories,
     sentence_in,
 )
+
+FORGET = tuple(use for uses in HELP["help_forget"].values() for use in uses)
 
 
 @pytest.mark.parametrize("uses", [MEMORIES, FORGET], ids=["memories", "forget"])
