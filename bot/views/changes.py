@@ -72,7 +72,7 @@ def _line(language: Language, entry: Entry, before: str, after: str) -> str:
             # Of what has ended nothing is kept, not even what it was; what only hides a wider
             # memory says nothing of its own.
             what = before or _subject_line(entry) or say(language, "change_nameless")
-            return say(language, "change_removed", what=what)
+            return say(language, "forgotten", what=what)
         case "moved":
             where = audience_name(language, entry.namespace.audience)
             return say(language, "change_moved", what=after, where=where)

@@ -26,7 +26,7 @@ _NAMED = {
 
 def erase_button(language: Language) -> Block:
     """Return the button that opens the question."""
-    return button(ERASE_ACTION, say(language, "erase_button"), "erase", style="danger")
+    return button(ERASE_ACTION, say(language, "erase_title"), "erase", style="danger")
 
 
 def erase_form(language: Language) -> SlackView:

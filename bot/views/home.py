@@ -191,7 +191,7 @@ def memory_state_blocks(language: Language, page: HomePage) -> list[Block]:
         answers = actions(*consent_buttons(language), more)
         return [section(say(language, "consent_ask")), answers]
     if off is None:
-        add = button(ADD_ACTION, say(language, "home_add"), "add", style="primary")
+        add = button(ADD_ACTION, say(language, "form_add_title"), "add", style="primary")
         text = f"*{say(language, 'settings_on')}* {say(language, 'home_on_means')}"
         blocks = [section(text), actions(add, _pause(language), more)]
     elif off == "paused":

@@ -39,9 +39,9 @@ Numbered = Sequence[tuple[int, Memory]]
 MemoryMenuAction: TypeAlias = Literal["edit", "forget", "place", "history"]
 _MENU: Mapping[MemoryMenuAction, str] = {
     "edit": "menu_edit",
-    "forget": "menu_forget",
-    "place": "menu_place",
-    "history": "menu_history",
+    "forget": "forget_button",
+    "place": "place_title",
+    "history": "history_modal_title",
 }
 
 

@@ -75,7 +75,7 @@ def credentials_named(language: Language, kinds: Sequence[CredentialKind]) -> st
     *others, last = (say(language, _CREDENTIALS[kind]) for kind in kinds)
     if not others:
         return last
-    return say(language, "list_and", others=say(language, "list_comma").join(others), last=last)
+    return say(language, "list_and", others=say(language, "listed").join(others), last=last)
 
 
 def late_line(language: Language, ts: str, time_zone: str | None) -> str:
@@ -195,7 +195,7 @@ def reply_memories_button(language: Language, turn: UUID) -> Block:
     """Return the button below a reply that memories were recalled for."""
     return button(
         USED_ACTION,
-        say(language, "used_button"),
+        say(language, "used_title"),
         str(turn),
         accessibility_label=say(language, "used_label"),
     )

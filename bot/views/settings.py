@@ -110,7 +110,7 @@ def settings_form(
     blocks = [
         input_block(
             "memory",
-            say(language, "settings_memory"),
+            say(language, "memory_title"),
             _choice("radio_buttons", memory, current),
         ),
         input_block(

@@ -29,13 +29,13 @@ FIELDS: dict[str, tuple[int, str]] = {
     ),
     "a button": (
         75,
-        "memories_next memories_previous home_add home_show_all home_all_changes forget_button"
-        " forget_all_button forget_period_button forget_everything_button erase_button"
+        "memories_next memories_previous form_add_title home_show_all home_all_changes"
+        " forget_button forget_all_button forget_period_button forget_everything_button erase_title"
         " export_button import_title undo_button resume_button consent_agree consent_refuse"
         " incognito_on_button incognito_off_button"
         " hint_choose_button move_dm_button move_public_button move_here_button ask_replace"
         " ask_keep_both ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store"
-        " ask_widen ask_keep_narrow details_button history_newest history_older used_button"
+        " ask_widen ask_keep_narrow details_button history_newest history_older used_title"
         " settings_turn_off settings_turn_on settings_change tour_skip"
         " retention_button feedback_good feedback_bad import_see_all import_undo"
         " merge_title merge_undo example_button"
@@ -51,9 +51,9 @@ FIELDS: dict[str, tuple[int, str]] = {
     "a dialogue's text": (300, "forget_confirm_text"),
     "an option": (
         75,
-        "menu_edit menu_forget menu_place menu_history forget_everything_button export_title"
-        " import_title settings_change incognito_on_button incognito_off_button step_little"
-        " step_quite step_very step_disliked step_liked step_loved form_yes form_no"
+        "menu_edit forget_button place_title history_modal_title forget_everything_button"
+        " export_title import_title settings_change incognito_on_button incognito_off_button"
+        " step_little step_quite step_very step_disliked step_liked step_loved form_yes form_no"
         " settings_memory_on"
         " settings_memory_stay settings_memory_hour settings_memory_tomorrow settings_memory_open"
         " settings_memory_off settings_notices_yes settings_as_slack settings_kept_always"
@@ -75,7 +75,7 @@ FIELDS: dict[str, tuple[int, str]] = {
     ),
     "a label": (
         2_000,
-        "home_search settings_memory settings_notices"
+        "home_search memory_title settings_notices"
         " settings_language_label settings_retention place_where place_channel erase_type"
         " erase_messages"
         " import_text import_file feedback_why feedback_comment pause_until"
