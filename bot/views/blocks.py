@@ -117,6 +117,12 @@ def text_input(max_length: int, value: str = "") -> Block:
     return {"type": "plain_text_input", "multiline": True, "max_length": max_length, **begun}
 
 
+def checkboxes(options: Sequence[Block], ticked: Sequence[Block] = (), **more: str) -> Block:
+    """Return checkboxes, some of them `ticked`; `more` are other fields, such as ``action_id``."""
+    begun = {"initial_options": list(ticked)} if ticked else {}
+    return {"type": "checkboxes", **more, "options": list(options), **begun}
+
+
 def joined_lines(lines: Sequence[str]) -> list[str]:
     """Return `lines` as the texts of as few sections as they fit into."""
     texts: list[str] = []

@@ -10,6 +10,7 @@ from bot.views.blocks import (
     Block,
     actions,
     button,
+    checkboxes,
     escaped,
     joined_lines,
     note,
@@ -99,12 +100,7 @@ def _group(language: Language, number: int, group: Sequence[Memory]) -> list[Blo
     lines = [say(language, "place_now", where=where), say(language, "merge_keep", what=keep)]
     lines += [say(language, "merge_forget", what=what) for what in others]
     merge = option(say(language, "merge_tick", count=len(group)), "yes")
-    box = {
-        "type": "checkboxes",
-        "action_id": TICK_ACTION,
-        "options": [merge],
-        "initial_options": [merge],
-    }
+    box = checkboxes([merge], [merge], action_id=TICK_ACTION)
     # Not an input block: Slack advises no more than six of them in a modal.
     chosen = {**actions(box), "block_id": f"{_TICK}{number}"}
     return [*map(section, joined_lines(lines)), chosen]

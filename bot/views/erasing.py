@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, button, input_block, note, option, section
+from bot.views.blocks import Block, button, checkboxes, input_block, note, option, section
 from bot.views.modal_triggers import ERASE_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view
 
@@ -43,7 +43,7 @@ def erase_form(language: Language) -> SlackView:
         input_block(
             _MESSAGES,
             say(language, "erase_messages"),
-            {"type": "checkboxes", "options": [option(say(language, "erase_messages_too"), "yes")]},
+            checkboxes([option(say(language, "erase_messages_too"), "yes")]),
             optional=True,
             hint=say(language, "erase_messages_hint"),
         ),

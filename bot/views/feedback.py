@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, cast
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, input_block, note, option, text_input
+from bot.views.blocks import Block, checkboxes, input_block, note, option, text_input
 from bot.views.modal_triggers import BAD, GOOD
 from bot.views.views import SlackView, entered, form_view, language_of_view, metadata_of
 
@@ -67,18 +67,10 @@ def feedback_form(language: Language, value: str, details: FeedbackDetails) -> S
     """
     options = {reason: option(say(language, key), reason) for reason, key in REASONS.items()}
     before = [options[reason] for reason in details.reasons if reason in options]
-    reasons = {
-        "type": "checkboxes",
-        "options": list(options.values()),
-        **({"initial_options": before} if before else {}),
-    }
+    reasons = checkboxes([*options.values()], before)
     comment = text_input(COMMENT_LIMIT, details.comment)
     box = option(say(language, "feedback_share"), _SHARED)
-    share = {
-        "type": "checkboxes",
-        "options": [box],
-        **({"initial_options": [box]} if details.shared else {}),
-    }
+    share = checkboxes([box], [box] if details.shared else [])
     label, hint = say(language, "feedback_share_label"), say(language, "feedback_share_hint")
     blocks: list[Block] = [input_block(_SHARED, label, share, optional=True, hint=hint)]
     rating, _ = parse_rating(value)

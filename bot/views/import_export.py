@@ -15,6 +15,7 @@ from bot.views.blocks import (
     Payload,
     actions,
     button,
+    checkboxes,
     escaped,
     input_block,
     joined_lines,
@@ -227,7 +228,7 @@ def _instruction_checkbox(language: Language, one: PlannedMemory) -> Block:
     return input_block(
         f"{_TICK}{_instruction_id(one)}",
         _instruction(one),
-        {"type": "checkboxes", "options": [option(say(language, "import_tick"), "yes")]},
+        checkboxes([option(say(language, "import_tick"), "yes")]),
         optional=True,
         hint=say(language, "import_tick_was", was=was) if was else "",
     )

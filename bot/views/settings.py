@@ -14,6 +14,7 @@ from bot.views.blocks import (
     Payload,
     actions,
     button,
+    checkboxes,
     ephemeral_payload,
     escaped,
     input_block,
@@ -97,7 +98,6 @@ def settings_form(
     memory.append(option(say(language, "settings_memory_off"), "off"))
     current = {None: "on", "paused": "stay"}.get(off, "off")
     notices = [option(say(language, "settings_notices_yes"), "on")]
-    checked = {"initial_options": notices} if settings.notices else {}
     languages = [
         option(_capitalized(say(language, "settings_as_slack")), "slack"),
         *(option(name, code) for code, name in LANGUAGE_NAMES.items()),
@@ -116,7 +116,7 @@ def settings_form(
         input_block(
             "notices",
             say(language, "settings_notices"),
-            {"type": "checkboxes", "action_id": "chosen", "options": notices, **checked},
+            checkboxes(notices, notices if settings.notices else [], action_id="chosen"),
             optional=True,
         ),
         input_block(
