@@ -70,7 +70,7 @@ class HomeQueries:
             off=chosen.off_reason(self.settings.consent),
             incognito=incognito,
             refusal=await self.access.refuses_person(person),
-            listing=replace(listing, links=links),
+            listing=listing,
             changes=changes,
             questions=questions,
             tour=tour,

@@ -26,7 +26,6 @@ from bot.views.memories import (
     NEAREST_SHOWN,
     REPLY_MEMORIES_SHOWN,
     ReplyMemories,
-    other_person_view,
     parse_menu_value,
     reply_memories_view,
 )
@@ -194,7 +193,7 @@ class Modals:
             self.pool, self.own.embedder, self.permalinks, person, turn, others=bool(others)
         )
         if used is None:
-            return other_person_view(language)
+            return sentence_view(language, "used_title", say(language, "used_others"))
         return reply_memories_view(language, used, await self.controls.zone(person))
 
 

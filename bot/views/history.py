@@ -76,7 +76,7 @@ def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -
     title = say(language, "history_title")
     if not page.entries and not page.questions:
         return ephemeral_payload(say(language, "history_none"))
-    lines = [_line(language, entry, page, zone) for entry in page.entries]
+    lines = [entry_line(language, entry, page.links, zone) for entry in page.entries]
     blocks: list[Block] = [
         header(title),
         *_blocks(language, page, zone),
@@ -101,20 +101,19 @@ def _blocks(language: Language, page: HistoryPage, zone: tzinfo) -> list[Block]:
     if left := len(page.questions[_QUESTIONS:]):
         blocks.append(note(say(language, "history_questions", count=left)))
     for entry in page.entries:
-        line = _line(language, entry, page, zone)
+        line = entry_line(language, entry, page.links, zone)
         blocks.append(change_block(language, entry, line, page.surface))
     return blocks
 
 
-def _line(language: Language, entry: Entry, page: HistoryPage, zone: tzinfo) -> str:
-    return entry_line(language, entry, page.links.get(str(entry.id)), zone)
+def entry_line(language: Language, entry: Entry, links: Mapping[str, str], zone: tzinfo) -> str:
+    """Return a change with its moment and who made it, as two lines of mrkdwn.
 
-
-def entry_line(language: Language, entry: Entry, link: str | None, zone: tzinfo = UTC) -> str:
-    """Return a change with its moment and who made it, as two lines of mrkdwn."""
+    `links` are those of `HistoryPage`.
+    """
     key = _BY[entry.actor]
     by = say(language, key)
-    if link and key == "by_message":
+    if key == "by_message" and (link := links.get(str(entry.id))):
         by = f"<{link}|{by}>"
     return f"{change_line(language, entry, zone)}\n{minute(entry.at, zone, language)} · {by}"
 

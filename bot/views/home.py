@@ -84,8 +84,9 @@ class HomePage:
     """Everything that one person's Home shows.
 
     `state` is the installation's, for its admins, and `models` are the names of its models.
-    `links` lead to the messages that changes came from, by the id of the entry. `tour` says which
-    of the first steps the person has done; empty where they are not shown.
+    `links` lead to the messages that memories and changes came from, by the reference of the memory
+    and the id of the entry. `tour` says which of the first steps the person has done; empty where
+    they are not shown.
     """
 
     settings: PersonSettings = field(default_factory=PersonSettings)
@@ -131,7 +132,7 @@ def home_view(
         blocks.append(_DIVIDER)
     elif page.tour and not filtered and page.off is None and page.refusal is None:
         blocks += [_tour(language, page.tour), _DIVIDER]
-    blocks += [*listing_blocks(language, page.listing, zone), _DIVIDER]
+    blocks += [*listing_blocks(language, page.listing, page.links, zone), _DIVIDER]
     if page.changes or page.listing.total:
         blocks += [*_changes(language, page), _DIVIDER]
     blocks += [
@@ -173,7 +174,7 @@ def _changes(language: Language, page: HomePage) -> list[Block]:
     if page.changes:
         blocks.append(header(say(language, "home_changes")))
     for entry in page.changes[:CHANGES_SHOWN]:
-        line = entry_line(language, entry, page.links.get(str(entry.id)), zone)
+        line = entry_line(language, entry, page.links, zone)
         block = change_block(language, entry, line, HOME)
         blocks.append({**block, "block_id": f"home.change.{entry.id}"})
     every = button(VIEW_ACTION, say(language, "home_all_changes"), ALL_CHANGES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from html import unescape
 from itertools import groupby
 from typing import Any
@@ -94,8 +94,7 @@ class Listing:
     """The memories on a page of the list.
 
     `kinds` counts all of them by kind, `found` those that the kind and the words leave. `similar`:
-    none has the words, these are the nearest. `links` lead to where each was said, by its
-    reference.
+    none has the words, these are the nearest.
     """
 
     position: ListPosition = field(default_factory=ListPosition)
@@ -103,7 +102,6 @@ class Listing:
     kinds: Mapping[str, int] = field(default_factory=dict)
     found: int = 0
     similar: bool = False
-    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -111,8 +109,13 @@ class Listing:
         return sum(self.kinds.values())
 
 
-def listing_blocks(language: Language, listing: Listing, zone: tzinfo = UTC) -> list[Block]:
-    """Return the memories with what searches and filters them; an example where there are none."""
+def listing_blocks(
+    language: Language, listing: Listing, links: Mapping[str, str], zone: tzinfo
+) -> list[Block]:
+    """Return the memories with what searches and filters them; examples where there are none.
+
+    `links` lead to where each was said, by its reference.
+    """
     if not listing.total:
         return _empty_list(language)
     where = listing.position
@@ -120,11 +123,11 @@ def listing_blocks(language: Language, listing: Listing, zone: tzinfo = UTC) -> 
     if where.words:
         blocks.append(section(_title(language, listing)))
     if listing.similar:
-        blocks += memory_blocks(language, listing.memories, listing.links, {}, zone)
+        blocks += memory_blocks(language, listing.memories, links, {}, zone)
     else:
         for kind, members in groupby(listing.memories, key=lambda memory: memory.kind):
             blocks.append(section(f"*{kind_title(language, kind)}*"))
-            blocks += memory_blocks(language, list(members), listing.links, {}, zone)
+            blocks += memory_blocks(language, list(members), links, {}, zone)
     if listing.memories and not listing.similar:
         first = (where.page - 1) * HOME_PAGE_SIZE + 1
         last = first + len(listing.memories) - 1

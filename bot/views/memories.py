@@ -227,11 +227,6 @@ def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = 
     return information_view(language, "used_title", blocks)
 
 
-def other_person_view(language: Language) -> SlackView:
-    """Return what a person sees who clicked below a reply to another person."""
-    return information_view(language, "used_title", [section(say(language, "used_others"))])
-
-
 def memory_blocks(
     language: Language,
     memories: Sequence[Memory],

@@ -14,18 +14,14 @@ SlackView = dict[str, Any]
 _MAX_BLOCKS = 100
 _MAX_BANNER_BLOCKS = 12
 _BANNER_BLOCK = "home.said."
-# What an element of a form holds, as Slack sends it, and what it begins with when shown again.
+# What an element of our forms holds, as Slack sends it, and what it begins with when shown again.
 # Source: https://docs.slack.dev/reference/block-kit/block-elements
 _INITIAL_VALUES = {
     "value": "initial_value",
     "selected_option": "initial_option",
     "selected_options": "initial_options",
-    "selected_date": "initial_date",
-    "selected_time": "initial_time",
     "selected_date_time": "initial_date_time",
     "selected_conversation": "initial_conversation",
-    "selected_channel": "initial_channel",
-    "selected_user": "initial_user",
 }
 _COPIED = ("type", "callback_id", "title", "submit", "close", "private_metadata", "notify_on_close")
 

@@ -31,7 +31,6 @@ from bot.views.memories import (
     memory_blocks,
     memory_list,
     numbered,
-    other_person_view,
     parse_menu_value,
     preview_list,
     reply_memories_view,
@@ -475,7 +474,6 @@ def test_every_modal_about_one_memory_is_taken(language: Language, audience: str
     views = [
         place,
         forget_form(language, memory("x", audience)),
-        other_person_view(language),
         loading_view(),
         payload_view(language, "memory_title", changes_made_payload(language, changed)),
         payload_view(language, "memory_title", changes_made_payload(language, changed * 2)),

@@ -108,11 +108,12 @@ def fullest(text: str, words: str = "") -> HomePage:
             memories=memories,
             kinds={f"{'Kind' * 30}{number}": 1_000 for number in range(120)},
             found=1_000,
-            links={one.reference: link for one in memories},
         ),
         changes=entries,
         questions=[question(number, text) for number in range(9)],
-        links={str(one.id): link for one in entries},
+        links=dict.fromkeys(
+            [*(m.reference for m in memories), *(str(e.id) for e in entries)], link
+        ),
         handling=DataHandling(
             flows=[
                 DataFlow(purpose=purpose, model="m" * 100, host="h" * 250)
