@@ -106,9 +106,8 @@ class ChangeNotices:
                 "besides": list(besides),
             },
         )
-        who = person.ids
         notices = [row["id"] for row in await found.fetchall()]
-        jobs = {_lock(notice): {**who, "notice": str(notice)} for notice in notices}
+        jobs = {_lock(notice): {**person.ids, "notice": str(notice)} for notice in notices}
         await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
 
     async def repeat_notice(
@@ -156,7 +155,7 @@ class ChangeNotices:
         It is postponed while Slack's limits leave room for answers only.
         """
         person = Person(team, user)
-        turn = await self._messages.of_notice(person, notice)
+        turn = await self._messages.turn(person, notice)
         settings = await self._people.settings(person)
         if turn is None or not (settings.notices or turn.notice_shown):
             return
@@ -189,7 +188,7 @@ class ChangeNotices:
 
         Returns False where there is no such reply, or Slack refuses.
         """
-        turn = await self._messages.of_id(person, turn_id)
+        turn = await self._messages.turn(person, turn_id)
         if turn is None:
             return False
         below = await self.content(person, f"{REPLY} {turn.id}")

@@ -48,26 +48,44 @@ _NOWHERE = CONVERSATION_GONE | {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifiedTurn:
-    """The turn a notice belongs to; `text` is its reply where one message holds all of it.
+    """The turn a notice belongs to; `posted` are the ts of its reply's messages.
 
     `notice_shown`: the notice that it was read for has been shown.
     """
 
     id: UUID
     channel: str
-    thread_ts: str
+    thread: str
     audience: str
-    reply_ts: str
-    part: int
-    text: str | None
+    posted: list[str]
+    reply: str | None
     used_memories: bool
     has_introduction: bool
     question_ts: str
     late: bool
     note: ReplyNote | None
-    left_out: tuple[CredentialKind, ...]
+    left_out: list[CredentialKind]
     can_be_rated: bool
     notice_shown: bool
+
+    @property
+    def thread_ts(self) -> str:
+        """The ts of the thread's first message."""
+        return split_thread_key(self.thread)[2]
+
+    @property
+    def reply_ts(self) -> str:
+        """The ts of the reply's last message; empty if it has none."""
+        return self.posted[-1] if self.posted else ""
+
+    @property
+    def text(self) -> str | None:
+        """The reply, if one message holds all of it as it is stored.
+
+        Of an answer in several messages it is not known which part the last one holds; one that
+        repeated a credential is not stored as it was posted.
+        """
+        return None if len(self.posted) != 1 or is_redacted(self.reply or "") else self.reply
 
     @property
     def in_dm_reply(self) -> bool:
@@ -93,53 +111,25 @@ class NoticeMessages:
         self._limits = slack.limits
         self._stand_in = stand_in
 
-    async def of_notice(self, person: Person, notice: str) -> NotifiedTurn | None:
-        """Return the turn a notice belongs to, if it is still there."""
-        of_notice = "id = (SELECT turn_id FROM change_notices WHERE id = %(name)s)"
-        return await self._turn(person, of_notice, notice)
-
-    async def of_id(self, person: Person, turn: str) -> NotifiedTurn | None:
-        """Return a turn, if it is still there."""
-        return await self._turn(person, "id = %(name)s", turn)
-
-    async def _turn(self, person: Person, condition: str, name: str) -> NotifiedTurn | None:
+    async def turn(self, person: Person, name: str) -> NotifiedTurn | None:
+        """Return a turn, if it is still there; `name` is its id or that of one of its notices."""
         found = await execute_statement(
             self._pool,
-            "SELECT id, channel_id, thread, audience, reply_ts, reply, status, recalled,"
+            "SELECT id, channel_id AS channel, thread, audience, reply_ts AS posted, reply,"
+            " recalled <> '{}' AND status <> 'failed' AS used_memories,"
             " EXISTS (SELECT FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
             " turns.user_id AND s.told_at BETWEEN intended_at AND ended_at) AS has_introduction,"
-            " question_ts, reply_note, left_out, model IS NOT NULL AS can_be_rated,"
+            " question_ts, reply_note AS note, left_out, model IS NOT NULL AS can_be_rated,"
             " EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
             " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
             " AND e.late) AS late, EXISTS (SELECT FROM change_notices n WHERE n.id = %(name)s"
-            " AND n.shown_at IS NOT NULL) AS notice_shown FROM turns"
-            f" WHERE {condition} AND team_id = %(team)s AND user_id = %(user)s",
+            " AND n.shown_at IS NOT NULL) AS notice_shown FROM turns WHERE id ="
+            " COALESCE((SELECT turn_id FROM change_notices WHERE id = %(name)s), %(name)s)"
+            " AND team_id = %(team)s AND user_id = %(user)s",
             {"name": UUID(name), **person.ids},
             scope={PERSON_SETTING: person.scope},
         )
-        if not found:
-            return None
-        [row] = found
-        posted = row["reply_ts"]
-        return NotifiedTurn(
-            id=row["id"],
-            channel=row["channel_id"],
-            thread_ts=split_thread_key(row["thread"])[2],
-            audience=row["audience"],
-            reply_ts=posted[-1] if posted else "",
-            part=max(len(posted) - 1, 0),
-            # Of an answer in several messages it is not known which part the last one holds; one
-            # that repeated a credential is not stored as it was posted.
-            text=None if len(posted) != 1 or is_redacted(row["reply"] or "") else row["reply"],
-            used_memories=bool(row["recalled"]) and row["status"] != "failed",
-            has_introduction=row["has_introduction"],
-            question_ts=row["question_ts"],
-            late=row["late"],
-            note=row["reply_note"],
-            left_out=tuple(row["left_out"]),
-            can_be_rated=row["can_be_rated"],
-            notice_shown=row["notice_shown"],
-        )
+        return NotifiedTurn(**found[0]) if found else None
 
     async def below_reply(
         self,
@@ -170,7 +160,7 @@ class NoticeMessages:
                     ts=turn.reply_ts,
                     text=text,
                     blocks=blocks,
-                    metadata=turn_metadata(turn.id, turn.part),
+                    metadata=turn_metadata(turn.id, len(turn.posted) - 1),
                 ),
                 seconds=60.0 if waits else 0.0,
             )
