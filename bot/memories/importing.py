@@ -23,6 +23,7 @@ from bot.users.requests import begin_request, check_request
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.import_export import (
+    IMPORT_TEXT,
     ImportInput,
     any_selected,
     import_form,
@@ -96,9 +97,9 @@ class Importer:
         language = language_of_view(view)
         entered = read_import(view)
         if entered.text and entered.file:
-            return {entered.block: say(language, "import_both")}
+            return {IMPORT_TEXT: say(language, "import_both")}
         if not (entered.text or entered.file):
-            return {entered.block: say(language, "import_neither")}
+            return {IMPORT_TEXT: say(language, "import_neither")}
         return {}
 
     async def previewed(
@@ -120,7 +121,7 @@ class Importer:
         """Return a page of all changes that the file of a preview would make; it is read again."""
         file = metadata_of(view).get("file", "")
         try:
-            text = await self._text(person, ImportInput(text="", file=file, block=""))
+            text = await self._text(person, ImportInput(file=file))
             plan = await self._plan(person, text)
         except (NotAnExport, FileScopeMissing, FileUnreadable) as problem:
             return sentence_view(language, "import_title", say(language, _problem_key(problem)))

@@ -106,13 +106,7 @@ def forget_period_question(
     blocks: list[Block] = [section(title), *map(section, joined_lines(lines))]
     if len(found) > len(shown):
         blocks.append(note(say(language, "forget_period_more", count=len(found) - len(shown))))
-    forget = button(
-        FORGET_PERIOD_ACTION,
-        say(language, "forget_period_button"),
-        value,
-        style="danger",
-        confirm=_confirm(language, title, "forget_period_button"),
-    )
+    forget = _confirmed_button(language, FORGET_PERIOD_ACTION, "forget_period_button", value, title)
     blocks.append(actions(forget))
     return ephemeral_payload("\n".join([title, *lines]), blocks)
 
@@ -122,12 +116,8 @@ def forget_everything_question(language: Language, count: int) -> Payload:
     text = say(language, "forget_words_ask")
     if count:
         text = say(language, "forget_everything_ask", count=count)
-    forget = button(
-        FORGET_ALL_ACTION,
-        say(language, "forget_everything_button"),
-        "everything",
-        style="danger",
-        confirm=_confirm(language, text, "forget_everything_button"),
+    forget = _confirmed_button(
+        language, FORGET_ALL_ACTION, "forget_everything_button", "everything", text
     )
     blocks = [
         section(text),
@@ -190,14 +180,19 @@ def _forget_button(language: Language, memories: Sequence[Memory]) -> Block:
     )
 
 
-def _confirm(language: Language, what: str, key: str) -> Block:
+def _confirmed_button(
+    language: Language, action: str, key: str, value: str, question: str
+) -> Block:
+    """Return a button that opens a dialogue with the question and its own text once more."""
+    text = say(language, key)
     end = say(language, "forget_confirm_text")
     room = _CONFIRM_LIMIT - len(end) - 2
-    shown = what if len(what) <= room else what[: room - 1] + "…"
-    return {
+    shown = question if len(question) <= room else question[: room - 1] + "…"
+    confirm = {
         "title": plain_text(say(language, "forget_confirm_title")),
         "text": plain_text(f"{shown}\n{end}"),
-        "confirm": plain_text(say(language, key)),
+        "confirm": plain_text(text),
         "deny": plain_text(say(language, "forget_keep")),
         "style": "danger",
     }
+    return button(action, text, value, style="danger", confirm=confirm)

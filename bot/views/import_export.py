@@ -44,7 +44,9 @@ _INSTRUCTIONS, _INSTRUCTION_BYTES = 40, 120_000
 _WAS_LIMIT = 100
 _TICK = "import.tick."
 IMPORT_PAGE_ACTION = "import_page"
-_TEXT, _FILE = "import.text", "import.file"
+IMPORT_TEXT = "import.text"
+"""The block of the text, below which errors are shown."""
+_FILE = "import.file"
 _OUTCOMES: tuple[tuple[Literal["added", "updated", "unchanged", "similar"], str], ...] = (
     ("added", "import_added"),
     ("updated", "import_updated"),
@@ -73,11 +75,10 @@ _CAUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportInput:
-    """The input of an import: a text, or the address of a file. `block` is for errors."""
+    """The input of an import: a text, or the address of a file."""
 
-    text: str
-    file: str
-    block: str
+    text: str = ""
+    file: str = ""
 
 
 def export_offer(language: Language) -> Payload:
@@ -106,10 +107,10 @@ def import_form(
 
 def read_import(view: Mapping[str, Any]) -> ImportInput:
     """Read a submitted form or preview; looks nothing up."""
-    text = str(entered(view, _TEXT).get("value") or "").strip()
+    text = str(entered(view, IMPORT_TEXT).get("value") or "").strip()
     files = entered(view, _FILE).get("files") or []
     file = str(files[0].get("url_private_download") or files[0].get("url_private")) if files else ""
-    return ImportInput(text=text, file=file or metadata_of(view).get("file", ""), block=_TEXT)
+    return ImportInput(text=text, file=file or metadata_of(view).get("file", ""))
 
 
 def import_preview(
@@ -261,7 +262,7 @@ def _text_input(language: Language, text: str, *, required: bool) -> Block:
     element = text_input(PASTE_LIMIT, text[:PASTE_LIMIT])
     hint = say(language, "import_text_hint", count=PASTE_LIMIT)
     return input_block(
-        _TEXT, say(language, "import_text"), element, optional=not required, hint=hint
+        IMPORT_TEXT, say(language, "import_text"), element, optional=not required, hint=hint
     )
 
 

@@ -43,7 +43,7 @@ def test_a_file_of_long_japanese_texts_fits(language: Language) -> None:
         for n in range(45)
     ]
     plan = ImportPlan(planned=(*facts, *wishes))
-    preview = import_preview(language, plan, ImportInput(text="", file="F1", block=""), "digest")
+    preview = import_preview(language, plan, ImportInput(file="F1"), "digest")
     for view in (preview, import_page(language, plan, 1, "F1")):
         assert len(json.dumps(view)) < VIEW_BYTES
         assert not view_errors(view)
