@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, get_args
+from datetime import timedelta
+from typing import get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -40,77 +40,11 @@ from bot.views.notices import NoticeContent, notice_blocks, notice_payload
 from bot.views.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
 from bot.views.reply import PART_LIMIT, footer, max_notice_length_for, message_blocks, text_length
 from bot.views.views import loading_view, payload_view
-from memory import Entry, Memory, Person, Question, Reason
+from memory import Entry, Question, Reason
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors, with_ids
 from playground.rich_text import as_read
+from tests.unit.memories import LANGUAGE, NOON, PERSON, TEXTS, entry, memory, question, value
 from tests.unit.test_surfaces import fits
-
-PERSON = Person("T1", "U1")
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LANGUAGE = st.sampled_from(LANGUAGES)
-TEXTS = st.one_of(
-    st.text(max_size=400), st.sampled_from(["&" * 400, "<!channel>" * 40, "あ" * 400, "x" * 300])
-)
-
-
-def value(text: str, kind: str = "UserFact", **more: Any) -> dict[str, Any]:
-    """Return a stored value."""
-    return {"kind": kind, "content": {"fact": text}, **more}
-
-
-def entry(
-    action: Any = "remembered",
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-    *,
-    number: int = 1,
-    **more: Any,
-) -> Entry:
-    """Return a change."""
-    return Entry(
-        id=UUID(int=number),
-        namespace=more.pop("namespace", PERSON.namespace("dm")),
-        key=more.pop("key", f"key-{number}"),
-        kind="UserFact",
-        action=action,
-        actor=more.pop("actor", "formation"),
-        before=before,
-        after=after,
-        at=NOON + timedelta(seconds=number),
-        **more,
-    )
-
-
-def question(
-    asks: Literal["replace", "remove", "widen", "store"],
-    before: str = "I live in Osaka",
-    after: str | None = "I live in Tokyo",
-) -> Question:
-    """Return a question."""
-    return Question(
-        id=UUID(int=7),
-        asks=asks,
-        namespace=PERSON.namespace("public"),
-        key="key",
-        before={"kind": "UserFact", "content": {}}
-        if asks == "store"
-        else value(before, confirmed_at="2026-05-03T10:00:00+00:00"),
-        after=value(after) if after is not None else None,
-        at=NOON,
-        expires_at=NOON,
-    )
-
-
-def memory(text: str, audience: str = "dm", number: int = 1) -> Memory:
-    """Return a memory."""
-    return Memory(
-        namespace=PERSON.namespace(audience),
-        key=str(UUID(int=number)),
-        value={"kind": "UserFact", "content": {"fact": text}},
-        created_at=NOON,
-        updated_at=NOON,
-    )
-
 
 OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
 
@@ -369,7 +303,7 @@ def test_people_are_shown_by_their_names() -> None:
     ann = value("My manager is @U04ABCD12, not @you or a@U04ABCD12")
     line = "My manager is <@U04ABCD12>, not @you or a@U04ABCD12"
     assert change_line("en", entry("remembered", None, ann)) == f"Remembered: {line}"
-    assert line in memory_list("en", numbered([memory(ann["content"]["fact"])]))["text"]
+    assert line in memory_list("en", numbered([memory(**ann["content"])]))["text"]
     cut = value("x" * 228 + " @U04ABCD12EFGH")
     assert "<@" not in change_line("en", entry("remembered", None, cut))
 
@@ -423,7 +357,7 @@ def test_what_is_no_value_of_the_button(value: str) -> None:
 @given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=60))
 def test_every_question_where_to_use_memories_fits(language: Language, texts: list[str]) -> None:
     """However many memories there are to choose from, a message and a modal take them."""
-    found = [(n, memory(text, number=n)) for n, text in enumerate(texts, start=1)]
+    found = [(n, memory(n, fact=text)) for n, text in enumerate(texts, start=1)]
     public = say(language, "move_here_public")
     for audience, asked_here in (("C0123456789", True), ("public", True), ("public", False)):
         payload = move_question(language, found, audience, asked_here=asked_here)
@@ -438,7 +372,7 @@ def test_every_list_of_memories_used_fits(
     language: Language, texts: list[str], forgotten: int
 ) -> None:
     """However many memories were in view, the modal takes them or counts them."""
-    memories = tuple(memory(text, number=n) for n, text in enumerate(texts, start=1))
+    memories = tuple(memory(n, fact=text) for n, text in enumerate(texts, start=1))
     for others, shown in ((False, memories[:5]), (True, memories[5:40])):
         used = ReplyMemories(
             turn=str(uuid4()),
@@ -454,7 +388,9 @@ def test_every_list_of_memories_used_fits(
 
 def test_a_changed_memory_has_the_day_of_its_change() -> None:
     """Each place shows the day from which a memory has its present words, as `/memories` does."""
-    changed = dataclasses.replace(memory("I live in Kyoto"), updated_at=NOON + timedelta(days=9))
+    changed = dataclasses.replace(
+        memory(fact="I live in Kyoto"), updated_at=NOON + timedelta(days=9)
+    )
     on = day(changed.updated_at)
     [block] = memory_blocks("en", [changed], {}, {})
     assert f"as of {on}" in block["text"]["text"]
@@ -466,14 +402,14 @@ def test_a_changed_memory_has_the_day_of_its_change() -> None:
 @pytest.mark.parametrize("audience", ["dm", "public", "C1"])
 def test_every_modal_about_one_memory_is_taken(language: Language, audience: str) -> None:
     """Slack takes each modal, with its present audience chosen."""
-    place = audience_form(language, memory("<b> & co", audience))
+    place = audience_form(language, memory(audience=audience, fact="<b> & co"))
     chosen_now = [b["element"].get("initial_option", {}) for b in place["blocks"][1:2]]
     assert chosen_now[0]["value"] == (audience if audience in ("dm", "public") else "channel")
     nothing = notice_payload(language, NoticeContent(surface="", entries=()))
     changed = [entry("updated", OSAKA, TOKYO)]
     views = [
         place,
-        forget_form(language, memory("x", audience)),
+        forget_form(language, memory(audience=audience, fact="x")),
         loading_view(),
         payload_view(language, "memory_title", changes_made_payload(language, changed)),
         payload_view(language, "memory_title", changes_made_payload(language, changed * 2)),
@@ -493,7 +429,7 @@ def test_what_loads_is_said_in_every_language() -> None:
 @given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=45), st.integers(1, 4))
 def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -> None:
     """Every list has a menu beside each memory and fits a message, a preview too."""
-    found = numbered([memory(text, number=n) for n, text in enumerate(texts, start=1)])
+    found = numbered([memory(n, fact=text) for n, text in enumerate(texts, start=1)])
     for payload in (
         memory_list(language, found, page=page),
         preview_list(language, found, channel="C1", why="because", page=page),
@@ -510,7 +446,7 @@ def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -
 @pytest.mark.parametrize(("direct", "named"), [(False, True), (True, False)])
 def test_direct_messages_have_no_name(direct: bool, named: bool) -> None:
     """A preview names its channel; direct messages are called what they are."""
-    found = numbered([memory("ramen", number=1)])
+    found = numbered([memory(fact="ramen")])
     shown = preview_list("en", found, channel="D1", direct=direct, why="because")
     assert ("<#D1>" in shown["text"]) == named
     assert "Page" not in shown["text"]
@@ -527,8 +463,8 @@ def test_what_is_no_choice_of_the_menu() -> None:
 def test_a_memory_hidden_privately_is_shown_as_removed() -> None:
     """A row that only hides a wider memory is told as that thing's end, not as a distaste."""
     hidden = {"food_name": "soba", "preference": 0}
-    removed = entry("removed", after={"kind": "UserFoodPreference", "content": hidden})
-    line = change_line("en", dataclasses.replace(removed, kind="UserFoodPreference"))
+    stored = {"kind": "UserFoodPreference", "content": hidden}
+    line = change_line("en", entry("removed", after=stored, kind="UserFoodPreference"))
     assert "soba" in line
     assert "Does not like" not in line
     assert "0/100" not in line

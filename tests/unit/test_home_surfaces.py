@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language, say
 from bot.types import MemoryOffReason, PersonSettings, Policy
@@ -37,70 +35,20 @@ from bot.views.home_list import (
 from bot.views.memory_state import AGREE_ACTION, REFUSE_ACTION, RESUME_ACTION
 from bot.views.modal_triggers import HOME_MORE_ACTION, MENU_ACTION
 from bot.views.views import SlackView, blocks_up_to_click, home_with_banner, is_banner
-from memory import Entry, Memory, Person, Question
 from playground.blocks import view_errors
+from tests.unit.memories import LANGUAGE, NOON, TEXTS, entry, memory, question, value
 
-PERSON = Person("T1", "U1")
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LANGUAGE = st.sampled_from(LANGUAGES)
-TEXTS = st.one_of(
-    st.text(max_size=300), st.sampled_from(["&" * 400, "<!channel>" * 40, "あ" * 400, "x" * 3000])
-)
 VIEW_BYTES = 250_000
-
-
-def memory(number: int, text: str = "", *, kind: str = "UserFact", audience: str = "dm") -> Memory:
-    """Return a memory."""
-    return Memory(
-        namespace=PERSON.namespace(audience),
-        key=str(UUID(int=number)),
-        value={"kind": kind, "content": {"fact": text or f"thing {number}"}},
-        created_at=NOON,
-        updated_at=NOON,
-    )
-
-
-def value(text: str) -> dict[str, Any]:
-    """Return a stored value."""
-    return {"kind": "UserFact", "content": {"fact": text}}
-
-
-def entry(number: int, text: str) -> Entry:
-    """Return a change."""
-    return Entry(
-        id=UUID(int=number),
-        namespace=PERSON.namespace("dm"),
-        key=f"key-{number}",
-        kind="UserFact",
-        action="updated",
-        actor="formation",
-        before=value(text),
-        after=value(f"{text}!"),
-        at=NOON,
-    )
-
-
-def question(number: int, text: str) -> Question:
-    """Return a question."""
-    return Question(
-        id=UUID(int=number),
-        asks="replace",
-        namespace=PERSON.namespace("public"),
-        key=f"key-{number}",
-        before=value(text),
-        after=value(f"{text}!"),
-        at=NOON,
-        expires_at=NOON,
-    )
 
 
 def fullest(text: str, words: str = "") -> HomePage:
     """Return a Home with the most of everything, all of it about `text`."""
     memories = [
-        memory(n, text, kind=f"{'Kind' * 30}{n}", audience="C1") for n in range(HOME_PAGE_SIZE)
+        memory(n, kind=f"{'Kind' * 30}{n}", audience="C1", fact=text or "-")
+        for n in range(HOME_PAGE_SIZE)
     ]
     link = "https://example.com/archives/C1/p" + "1" * 200
-    entries = [entry(number, text) for number in range(9)]
+    entries = [entry("updated", value(text), value(f"{text}!"), number=n) for n in range(9)]
     return HomePage(
         settings=PersonSettings(time_zone="Asia/Tokyo"),
         listing=Listing(
@@ -110,7 +58,7 @@ def fullest(text: str, words: str = "") -> HomePage:
             found=1_000,
         ),
         changes=entries,
-        questions=[question(number, text) for number in range(9)],
+        questions=[question("replace", text, f"{text}!")] * 9,
         links=dict.fromkeys(
             [*(m.reference for m in memories), *(str(e.id) for e in entries)], link
         ),
@@ -250,7 +198,7 @@ def clicked(view: SlackView, action: str) -> dict[str, Any]:
 def test_what_is_said_is_shown_where_the_click_was(action: str, after: str) -> None:
     """The answer is below the clicked block, or below the nearest one above it that is left."""
     listing = Listing(memories=[memory(1)], kinds={"UserFact": 1}, found=1)
-    before = HomePage(off="paused", questions=[question(1, "x")], listing=listing)
+    before = HomePage(off="paused", questions=[question("replace")], listing=listing)
     body = clicked(home_view("en", before), action)
     below = blocks_up_to_click(body)
     # The page that follows has neither the button of the pause nor the question.
@@ -289,7 +237,7 @@ def test_at_most_eight_controls_before_the_memories(
     listing = Listing(
         position=where, memories=memories, kinds={"UserFact": count} if count else {}, found=count
     )
-    for questions in ([], [question(n, "x") for n in range(3)]):
+    for questions in ([], [question("replace")] * 3):
         tour = (True, False, False)
         page = HomePage(off=off, listing=listing, questions=questions, tour=tour)
         view = home_view(language, page)

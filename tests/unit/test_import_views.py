@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from bot.locale import LANGUAGES, Language
 from bot.views.import_export import ImportInput, import_page, import_preview, shown_instructions
-from memory import ImportPlan, Memory, Person, PlannedMemory
+from memory import ImportPlan, PlannedMemory
 from memory.store.documents import Imported
 from playground.blocks import view_errors
+from tests.unit.memories import memory
 
 # Source: Block Kit reference; the playground refuses a larger one.
 VIEW_BYTES = 250_000
-NAMESPACE = Person("T1", "U1").namespace("dm")
 
 
 def update(kind: str, field: str, now: str, then: str) -> PlannedMemory:
     """Return a change of one memory by an import."""
-    value = {"kind": kind, "content": {field: then}}
-    when = datetime(2026, 1, 1, tzinfo=UTC)
-    row = Memory(
-        namespace=NAMESPACE,
-        key=then,
-        value={"kind": kind, "content": {field: now}},
-        created_at=when,
-        updated_at=when,
-    )
-    return PlannedMemory(
-        fate="updated", memory=Imported(namespace=NAMESPACE, key=then, value=value), now=row
-    )
+    contents: list[dict[str, Any]] = [{field: now}, {field: then}]
+    before, after = (memory(kind=kind, **content) for content in contents)
+    planned = Imported(namespace=after.namespace, key=then, value=after.value)
+    return PlannedMemory(fate="updated", memory=planned, now=before)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

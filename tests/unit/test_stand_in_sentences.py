@@ -18,7 +18,7 @@ from playground.model.replies import SAY
 from playground.model.sentences import TABLE, read, statements
 from playground.model.thinking import answer_to
 from tests.conftest import ROOT
-from tests.unit.test_suggestions import remembered
+from tests.unit.memories import memory
 
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 KINDS = (
@@ -188,7 +188,7 @@ def test_no_prompt_leads_nowhere(
     language: Language, known: list[tuple[str, dict[str, Any]]], subtests: pytest.Subtests
 ) -> None:
     """Whatever is remembered, each prompt that is offered with the stand-in is answered by it."""
-    memories = [remembered(kind, **content) for kind, content in known]
+    memories = [memory(kind=kind, **content) for kind, content in known]
     nowhere = {SAY[key][language == "ja"] for key in ("unknown", "nothing", "cannot", "draft")}
     for off in (False, True):
         for prompt in suggested_prompts(language, memories, off=off, web_search=False):

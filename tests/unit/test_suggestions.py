@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.locale import LANGUAGES, Language
 from bot.views.suggestions import MAX_PROMPTS, suggested_prompts
-from memory import Memory, Person
-
-
-def remembered(kind: str, **content: Any) -> Memory:
-    """Return a memory."""
-    moment = datetime(2026, 11, 20, tzinfo=UTC)
-    return Memory(
-        namespace=Person("T1", "U1").namespace("dm"),
-        key="00000000-0000-0000-0000-000000000001",
-        value={"kind": kind, "content": content},
-        created_at=moment,
-        updated_at=moment,
-    )
-
-
-def food(name: str, preference: int = 90) -> Memory:
-    """Return a taste."""
-    return remembered("UserFoodPreference", food_name=name, preference=preference)
+from memory import Memory
+from tests.unit.memories import food, memory
 
 
 def topic(name: str, interest: int = 80) -> Memory:
     """Return an interest."""
-    return remembered("UserTechInterest", topic=name, interest_level=interest)
+    return memory(kind="UserTechInterest", topic=name, interest_level=interest)
 
 
 def said(language: Language, *memories: Memory, off: bool = False) -> str:
@@ -67,7 +48,7 @@ def test_what_is_known_is_built_on(language: Language) -> None:
 
 def test_what_is_not_liked_is_not_suggested() -> None:
     """A distaste and an interest that has ended make no prompt."""
-    text = said("en", food("natto", 10), topic("COBOL", 0))
+    text = said("en", food("natto", preference=10), topic("COBOL", 0))
     assert "natto" not in text
     assert "COBOL" not in text
 

@@ -30,33 +30,13 @@ from bot.views.labels import describe, kind_title
 from bot.views.memories import PAGE_SIZE, memory_list, numbered, search_results
 from bot.views.modal_triggers import ERASE_ACTION
 from bot.views.reply import PART_LIMIT, fallback, footer, late_line, message_blocks, reply_text
-from memory import Memory, Person
 from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors
-
-LANGUAGE = st.sampled_from(LANGUAGES)
-# What a person's words can hold that Slack reads as markup.
-TEXTS = st.one_of(
-    st.text(max_size=400), st.sampled_from(["&" * 400, "<!channel>" * 40, "`*_~" * 100, "あ" * 400])
-)
-
+from tests.unit.memories import LANGUAGE, NOON, TEXTS, food, memory
 
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 UNTIL = "2026-11-27T12:00:00+00:00"
 TOKYO = timezone(timedelta(hours=9))
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LAST_WEEK = (datetime(2026, 11, 9, tzinfo=TOKYO), datetime(2026, 11, 16, tzinfo=TOKYO))
-
-
-def memory(number: int = 1, *, kind: str = FOOD, **content: Any) -> Memory:
-    """Return a memory."""
-    moment = datetime(2026, 11, 20, tzinfo=UTC)
-    return Memory(
-        namespace=Person("T1", "U1").namespace("dm"),
-        key=f"00000000-0000-0000-0000-{number:012}",
-        value={"kind": kind, "content": content or {"food_name": f"food {number}"}},
-        created_at=moment,
-        updated_at=moment,
-    )
 
 
 def shown(payload: dict[str, Any]) -> str:
@@ -199,7 +179,7 @@ def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[st
 @given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=15))
 def test_every_question_is_taken_by_slack(language: Language, texts: list[str]) -> None:
     """Whatever would be forgotten, each shown memory has its button and all fits."""
-    found = [(i, memory(i, food_name=text)) for i, text in enumerate(texts, start=1)]
+    found = [(i, food(text, i)) for i, text in enumerate(texts, start=1)]
     payload = forget_question(language, found)
     assert fits(payload)
     buttons = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
@@ -243,14 +223,14 @@ def test_every_search_is_taken_by_slack(
     language: Language, texts: list[str], words: str, similar: bool
 ) -> None:
     """Whatever was searched and found, the answer fits Slack's limits."""
-    found = numbered([memory(i, food_name=text) for i, text in enumerate(texts)])
+    found = numbered([food(text, i) for i, text in enumerate(texts)])
     assert fits(search_results(language, found, words, similar=similar))
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=4))
 def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) -> None:
     """What was forgotten is named with its Undo, within Slack's limits."""
-    memories = [memory(i, food_name=text) for i, text in enumerate(texts)]
+    memories = [food(text, i) for i, text in enumerate(texts)]
     payload = forgotten_notice(language, memories, "id.key")
     assert fits(payload)
     [undo] = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
@@ -295,7 +275,7 @@ def test_the_question_names_its_period(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_period_of_long_memories_is_asked_about(language: Language) -> None:
     """Ten long memories with an end, and how many more there are, fit."""
-    long = [memory(i, food_name="x" * 400) for i in range(12)]
+    long = [food("x" * 400, i) for i in range(12)]
     long = [replace(one, value={**one.value, "expires_at": UNTIL}) for one in long]
     asked = period_asked(language, *LAST_WEEK, TOKYO)
     payload = forget_period_question(language, numbered(long), 40, "1 2", asked)
@@ -322,7 +302,7 @@ def test_everything_is_asked_about_twice(language: Language, count: int) -> None
 
 def test_words_of_people_are_no_markup() -> None:
     """A memory that holds markup pings nobody and links nowhere."""
-    evil = memory(food_name="<!channel> <@U2> <https://evil.example|here> &amp;")
+    evil = food("<!channel> <@U2> <https://evil.example|here> &amp;")
     for payload in (memory_list("en", [(1, evil)]), forget_question("en", [(1, evil)])):
         sections = [b["text"]["text"] for b in payload["blocks"] if b["type"] == "section"]
         assert "&lt;!channel&gt; &lt;@U2&gt;" in "".join(sections)
