@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
@@ -50,6 +49,7 @@ from memory import (
 )
 from tests.conftest import Server, owner_rows
 from tests.integration.app import App, MakeApp, eventually, receiving
+from tests.integration.modal_user import ModalUser
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.test_ledger import Ledger
 
@@ -63,21 +63,13 @@ def slack(own_playground: Server) -> PlaygroundSlack:
     return PlaygroundSlack(own_playground)
 
 
-@dataclass
-class Visit:
+class Visit(ModalUser):
     """One person and their Home; nobody works but the test."""
-
-    app: App
-    person: Person
 
     @property
     def user(self) -> str:
         """Their id."""
         return self.person.user_id
-
-    async def control(self, path: str, body: Any = None) -> Any:
-        """Make a control call while the app answers."""
-        return await asyncio.to_thread(self.app.slack.control, path, body)
 
     async def remember(self, *foods: str) -> None:
         """Let the person add likings, the last the newest."""
@@ -191,66 +183,30 @@ class Visit:
         done = await self.control("actions", click)
         assert done["ok"], done
 
-    async def click(self, action: str, **more: Any) -> dict[str, Any]:
+    async def click_home(self, action: str, **more: Any) -> dict[str, Any]:
         """Click in the Home; return it as it is then."""
         before = await self.view()
         await self.act(before, action, **more)
-        return await self.changed(self.view, before["hash"])
+
+        async def another() -> dict[str, Any] | None:
+            view = await self.view()
+            return view if view["hash"] != before["hash"] else None
+
+        return await eventually(another)
 
     async def click_first(self, action: str) -> dict[str, Any]:
         """Click on the first button of the Home with an action id; return the Home."""
         button = self.element(await self.view(), action)
-        return await self.click(action, block_id=button["block_id"], value=button["value"])
+        return await self.click_home(action, block_id=button["block_id"], value=button["value"])
 
-    async def changed(
-        self, read: Callable[[], Awaitable[dict[str, Any]]], before: str
-    ) -> dict[str, Any]:
-        """Wait until there is another view than the one with this hash; return it."""
-
-        async def another() -> dict[str, Any] | None:
-            view = await read()
-            return view if view["hash"] != before else None
-
-        return await eventually(another)
-
-    async def modal(self) -> dict[str, Any]:
-        """Return the open modal, once it is filled."""
-
-        async def filled() -> dict[str, Any] | None:
-            views = (await self.control(f"views?as={self.user}"))["views"]
-            loading = say("en", "modal_loading") in json.dumps(views[-1:], ensure_ascii=False)
-            return dict(views[-1]) if views and not loading else None
-
-        return await eventually(filled)
-
-    async def submit(self, modal: dict[str, Any], **values: Any) -> None:
-        """Submit a modal."""
-        given = {"user": self.user, "view_id": modal["id"], "values": values}
-        done = await self.control("views/submit", given)
-        assert done["ok"], done
-
-    async def chosen(self, value: str) -> dict[str, Any]:
-        """Choose in the menu of the Home; return the modal that opens."""
+    async def chosen(self, value: str, key: str, **values: Any) -> dict[str, Any]:
+        """Choose in the menu of the Home; return the modal that shows a sentence."""
         await self.act(await self.view(), HOME_MORE_ACTION, value=value)
-        return await self.modal()
-
-    async def modal_click(self, modal: dict[str, Any], action: str) -> dict[str, Any]:
-        """Click in a modal; return the modal on top as it is then."""
-        clicked = self.element(modal, action)
-        before = (await self.modal())["hash"]
-        await self.act(modal, action, block_id=clicked["block_id"], value=clicked["value"])
-        return await self.changed(self.modal, before)
+        return await self.modal(key, **values)
 
     async def as_owner(self, statement: LiteralString, *parameters: object) -> list[dict[str, Any]]:
         """Change something as the database's owner, while the app may still hold a lock on it."""
         return await asyncio.to_thread(owner_rows, self.app.database, statement, *parameters)
-
-    @asynccontextmanager
-    async def without(self, table: LiteralString) -> AsyncIterator[None]:
-        """Take a table out of the way for a while."""
-        await self.as_owner(f"ALTER TABLE {table} RENAME TO taken_away")
-        yield
-        await self.as_owner(f"ALTER TABLE taken_away RENAME TO {table}")
 
     def element(self, view: dict[str, Any], action: str) -> dict[str, Any]:
         """Return the first element with an action id, with the id of its block."""
@@ -265,9 +221,8 @@ class Visit:
 @pytest.fixture
 async def visit(app: App) -> AsyncIterator[Visit]:
     """A person whose events the playground delivers to the app."""
-    user, _ = app.slack.person()
     async with receiving(app):
-        yield Visit(app, Person(app.slack.team_id, user))
+        yield Visit(app)
 
 
 async def test_a_home_is_published_when_it_is_opened(visit: Visit) -> None:
@@ -297,9 +252,9 @@ async def test_pages_and_kinds(visit: Visit) -> None:
     view = await visit.open()
     assert "1–20 of 1000" in await visit.text()
     assert len(view["blocks"]) <= 100
-    await visit.click(f"{HOME_PAGE_ACTION}_2")
+    await visit.click_home(f"{HOME_PAGE_ACTION}_2")
     assert "21–40 of 1000" in await visit.text()
-    await visit.click(HOME_KIND_ACTION, value="UserFoodPreference")
+    await visit.click_home(HOME_KIND_ACTION, value="UserFoodPreference")
     text = await visit.text()
     assert "1–10 of 10 that match" in text
     assert "Likes thing 10" in text
@@ -307,7 +262,7 @@ async def test_pages_and_kinds(visit: Visit) -> None:
     await visit.remember("udon")
     assert await visit.work() == 1
     assert "1–11 of 11 that match" in await visit.text()
-    await visit.click(HOME_ALL_ACTION)
+    await visit.click_home(HOME_ALL_ACTION)
     assert "1–20 of 1001" in await visit.text()
 
 
@@ -317,7 +272,9 @@ async def test_search(visit: Visit) -> None:
     view = await visit.open()
     block = visit.element(view, HOME_SEARCH_ACTION)["block_id"]
     values = {block: {HOME_SEARCH_ACTION: " Ramen "}}
-    view = await visit.click(HOME_SEARCH_ACTION, block_id=block, value=" Ramen ", values=values)
+    view = await visit.click_home(
+        HOME_SEARCH_ACTION, block_id=block, value=" Ramen ", values=values
+    )
     text = await visit.text()
     assert "1–2 of 2 that match" in text
     assert "udon" not in str([b.get("text") for b in view["blocks"][:12]])
@@ -337,7 +294,7 @@ async def test_a_memory_is_forgotten_and_the_home_follows(visit: Visit) -> None:
     menu = visit.element(view, MENU_ACTION)
     option = next(o for o in menu["options"] if o["value"].startswith("forget "))
     await visit.act(view, MENU_ACTION, block_id=menu["block_id"], value=option["value"])
-    await visit.submit(await visit.modal())
+    await visit.submit(await visit.modal("forget_confirm_text"))
     await visit.some_work()
     text = await visit.text()
     assert "udon" not in text
@@ -378,7 +335,7 @@ async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None
     [shown] = changes(await visit.open())
     await visit.like("ramen", 20)
     value = shown["accessory"]["value"]
-    view = await visit.click(UNDO_CHANGE_ACTION, block_id=shown["block_id"], value=value)
+    view = await visit.click_home(UNDO_CHANGE_ACTION, block_id=shown["block_id"], value=value)
     newest, older = changes(view)
     assert newest["accessory"]["action_id"] == UNDO_CHANGE_ACTION
     assert older["block_id"] == shown["block_id"]
@@ -422,7 +379,7 @@ async def test_the_steps_are_skipped(visit: Visit) -> None:
     """After Skip the steps are not shown again."""
     await visit.open()
     assert say("en", "tour_title") in await visit.text()
-    await visit.click(HOME_SKIP_ACTION)
+    await visit.click_home(HOME_SKIP_ACTION)
     assert say("en", "tour_title") not in await visit.text()
     await visit.remember("ramen")
     await visit.work()
@@ -472,17 +429,17 @@ async def test_the_undo_of_an_answer_is_of_all_that_it_changed(visit: Visit) -> 
 async def test_pause_and_resume(visit: Visit) -> None:
     """The switches work at once."""
     await visit.open()
-    await visit.click(HOME_PAUSE_ACTION, value="hour")
+    await visit.click_home(HOME_PAUSE_ACTION, value="hour")
     assert "Memory is paused until" in await visit.text()
     assert "`/memories resume`" not in await visit.text()  # there is a button
-    await visit.click(RESUME_ACTION)
+    await visit.click_home(RESUME_ACTION)
     assert "Memory is on." in await visit.text()
 
 
 async def test_settings_are_chosen_in_the_menu(visit: Visit) -> None:
     """Settings opens their form; the page is in the chosen language at once."""
     await visit.open()
-    form = await visit.chosen("settings")
+    form = await visit.chosen("settings", "settings_retention_hint")
     memory, language = {"chosen": "on"}, {"chosen": "ja"}
     await visit.submit(form, memory=memory, language=language, retention="0")
     await visit.some_work()
@@ -490,18 +447,23 @@ async def test_settings_are_chosen_in_the_menu(visit: Visit) -> None:
     assert "記憶はオンです。" in await visit.text()
 
 
-async def test_export_and_import_are_in_the_menu(visit: Visit) -> None:
-    """The file is sent and said to be in a modal; importing opens its form."""
+async def test_the_menu_opens_modals(visit: Visit) -> None:
+    """The file is sent and said to be; importing opens its form.
+
+    Delete All My Data, below Forget Everything, opens its question with the typed word.
+    """
     await visit.open()
-    assert say("en", "exported") in json.dumps(await visit.chosen("export"), ensure_ascii=False)
-    assert say("en", "import_about") in json.dumps(await visit.chosen("import"), ensure_ascii=False)
+    await visit.chosen("export", "exported")
+    await visit.chosen("import", "import_about")
+    await visit.click(await visit.chosen("forget", "erase_note"), ERASE_ACTION)
+    await visit.modal("erase_ask")
 
 
 async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     """Home says whether it is on and where, switches it, and follows a change made elsewhere."""
     await visit.open()
     assert say("en", "incognito_on_button") in await visit.text()
-    await visit.click(HOME_MORE_ACTION, value="on")
+    await visit.click_home(HOME_MORE_ACTION, value="on")
     where = say("en", "home_incognito_dm")
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     controls = visit.app.wiring.controls
@@ -510,7 +472,7 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     await visit.work()
     where += say("en", "listed") + say("en", "home_incognito_threads", count=1)
     assert say("en", "home_incognito_on", where=where) in await visit.text()
-    await visit.click(HOME_MORE_ACTION, value="off")
+    await visit.click_home(HOME_MORE_ACTION, value="off")
     assert say("en", "incognito_on_button") in await visit.text()
     assert not await controls.incognito.end(visit.person, EVERYWHERE)
 
@@ -518,7 +480,7 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
 async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:
     """The page that tells of a pause is published anew when it is over."""
     await visit.open()
-    await visit.click(HOME_PAUSE_ACTION, value="hour")
+    await visit.click_home(HOME_PAUSE_ACTION, value="hour")
     name = f"home_end:{visit.person.scope}"
     [job] = visit.app.rows(
         "SELECT args, extract(epoch FROM scheduled_at - now())::float AS due_in"
@@ -535,13 +497,13 @@ async def test_forget_everything_and_undo(visit: Visit) -> None:
     """It is asked, done and undone in a modal; the page follows."""
     await visit.remember("ramen", "udon")
     await visit.open()
-    asked = await visit.chosen("forget")
-    assert say("en", "forget_everything_ask", count=2) in str(asked)
-    done = await visit.modal_click(asked, FORGET_ALL_ACTION)
-    assert "Forgotten: 2 memories." in str(done)
+    asked = await visit.chosen("forget", "forget_everything_ask", count=2)
+    await visit.click(asked, FORGET_ALL_ACTION)
+    done = await visit.modal("forgotten_many", count=2)
     await visit.some_work()
     assert say("en", "home_none") in await visit.text()
-    assert "Restored: 2 memories." in str(await visit.modal_click(done, UNDO_ACTION))
+    await visit.click(done, UNDO_ACTION)
+    await visit.modal("undone", count=2)
     await visit.some_work()
     assert "Likes ramen" in await visit.text()
 
@@ -550,16 +512,16 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     """A second click before the first is answered finds nothing, and the Undo stays."""
     await visit.remember("ramen")
     await visit.open()
-    done = await visit.modal_click(await visit.chosen("forget"), FORGET_ALL_ACTION)
+    asked = await visit.chosen("forget", "forget_everything_ask", count=1)
+    await visit.click(asked, FORGET_ALL_ACTION)
+    done = await visit.modal("forgotten", what="Likes ramen")
     responder = visit.app.wiring.responder
     body = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}, "view": done}
     again = partial(
         _view, visit.app.wiring.memory_actions.everything_forgotten, None, {"value": "everything"}
     )
     await responder.fill(body, visit.app.slack.client(), done["id"], again)
-    shown = await visit.modal()
-    assert say("en", "forgotten", what="Likes ramen") in str(shown)
-    await visit.modal_click(shown, UNDO_ACTION)
+    await visit.click(await visit.modal("forgotten", what="Likes ramen"), UNDO_ACTION)
     await visit.some_work()
     assert "Likes ramen" in await visit.text()
 
@@ -618,7 +580,7 @@ async def test_another_replica_publishes(visit: Visit) -> None:
     connections = visit.app.wiring.connections
     other = Application(connections)
     await other.profiles.settings(visit.person)
-    await visit.click(HOME_PAUSE_ACTION, value="open")
+    await visit.click_home(HOME_PAUSE_ACTION, value="open")
     await other.home_publisher.publish(visit.person.team_id, visit.user)
     assert say("en", "home_paused") in await visit.text()
 
@@ -627,11 +589,10 @@ async def test_another_persons_click(visit: Visit) -> None:
     """Nobody can click in, or see, another person's Home."""
     await visit.remember("natto")
     view = await visit.open()
-    other, _ = visit.app.slack.person()
+    theirs = Visit(visit.app)
     with pytest.raises(Exception, match="403"):
-        await visit.act(view, ADD_ACTION, user=other)
-    assert (await visit.control(f"home?as={other}"))["view"] is None
-    theirs = Visit(visit.app, Person(visit.person.team_id, other))
+        await visit.act(view, ADD_ACTION, user=theirs.user)
+    assert (await visit.control(f"home?as={theirs.user}"))["view"] is None
     await theirs.open()
     assert "natto" not in await theirs.text()
 
@@ -651,7 +612,7 @@ async def test_erased_while_it_is_open(visit: Visit) -> None:
     for table in ("home_views", "person_settings"):
         assert not visit.app.rows(f"SELECT 1 FROM {table} WHERE user_id = %s", visit.user)
     await visit.act(await visit.view(), ADD_ACTION)
-    await visit.modal()
+    await visit.modal("form_add_title")
     await visit.remember("udon")
     await visit.work()
     assert "udon" in await visit.text()
@@ -675,15 +636,16 @@ async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
     """Where the page cannot be made, the one that is there stays, with a sentence at the click."""
     await visit.remember("natto")
     await visit.open()
-    async with visit.without("store"):
-        view = await visit.click(HOME_KIND_ACTION, value=ALL_KINDS)
+    await visit.as_owner("ALTER TABLE store RENAME TO taken_away")
+    view = await visit.click_home(HOME_KIND_ACTION, value=ALL_KINDS)
+    await visit.as_owner("ALTER TABLE taken_away RENAME TO store")
     clicked = visit.element(view, HOME_KIND_ACTION)["block_id"]
     ids = [block["block_id"] for block in view["blocks"]]
     said = view["blocks"][ids.index(clicked) + 1]
     assert said["text"]["text"] == say("en", "command_broke")
     assert "natto" in await visit.text()
     # What was said is no part of the page: the next one is without it.
-    await visit.click(HOME_KIND_ACTION, value=ALL_KINDS)
+    await visit.click_home(HOME_KIND_ACTION, value=ALL_KINDS)
     assert say("en", "command_broke") not in await visit.text()
 
 
@@ -691,12 +653,12 @@ async def test_what_a_click_has_done_is_said_where_the_page_cannot_be_made(visit
     """A click that was carried out is not said to have changed nothing."""
     await visit.open()
     async with locked(visit, "store"):
-        view = await visit.click(HOME_PAUSE_ACTION, value="hour")
+        view = await visit.click_home(HOME_PAUSE_ACTION, value="hour")
         assert say("en", "command_uncertain") in json.dumps(view, ensure_ascii=False)
     await visit.some_work()
     assert "Memory is paused until" in await visit.text()
     async with locked(visit, "store"):
-        view = await visit.click(RESUME_ACTION)
+        view = await visit.click_home(RESUME_ACTION)
         assert say("en", "resumed") in json.dumps(view, ensure_ascii=False)
 
 
@@ -721,14 +683,6 @@ async def test_opened_anew(visit: Visit) -> None:
     assert len(visit.app.slack.calls("views.publish")) == 1
 
 
-async def test_erase_is_asked_in_a_modal(visit: Visit) -> None:
-    """Delete All My Data, below Forget Everything, opens its question with the typed word."""
-    await visit.open()
-    asked = await visit.chosen("forget")
-    question = await visit.modal_click(asked, ERASE_ACTION)
-    assert say("en", "erase_title") in str(question["title"])
-
-
 async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -> None:
     """A click on what this version does not have shows the page as it is now."""
     await visit.remember("ramen")
@@ -742,7 +696,7 @@ async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -
     old = {"type": "home", "blocks": [{"type": "actions", "elements": [button]}]}
     await visit.app.slack.client().views_publish(user_id=visit.user, view=old)
     assert "ramen" not in await visit.text()
-    await visit.click("home_language", value="ja")
+    await visit.click_home("home_language", value="ja")
     assert "ramen" in await visit.text()
 
 
