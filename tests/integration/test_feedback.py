@@ -49,13 +49,21 @@ def stored(app: App, person: Person) -> list[dict[str, Any]]:
     return app.rows("SELECT * FROM feedback WHERE user_id = %s", person.user_id)
 
 
-def submitted(turn: str, *reasons: str, comment: str = "") -> dict[str, Any]:
-    """Return a submitted form."""
+def submitted(value: str, *reasons: str, comment: str = "") -> dict[str, Any]:
+    """Return the submitted form of a button with `value`."""
     state = {
         "reasons": {"value": {"selected_options": [{"value": one} for one in reasons]}},
         "comment": {"value": {"value": comment}},
     }
-    return {**feedback_form("en", f"bad {turn}", FeedbackDetails()), "state": {"values": state}}
+    return {**feedback_form("en", value, FeedbackDetails()), "state": {"values": state}}
+
+
+async def commented(app: App, feedback: Feedback, asked: Message, comment: str) -> str:
+    """Let a person rate an answer as bad, with a comment; return the value of the button."""
+    _, bad = values(app, asked)
+    await feedback.form(asked.person, "en", bad)
+    await feedback.explained(asked.person, "en", submitted(bad, "other", comment=comment))
+    return bad
 
 
 async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Feedback) -> None:
@@ -76,9 +84,7 @@ async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Fe
 
     form = await feedback.form(who, "en", bad)
     assert form["callback_id"] == "feedback_form"
-    done = await feedback.explained(
-        who, "en", submitted(str(turn["id"]), "forgot", comment="I said ramen.")
-    )
+    done = await feedback.explained(who, "en", submitted(bad, "forgot", comment="I said ramen."))
     assert says(done, "feedback_thanks")
     [row] = stored(app, who)
     assert (row["rating"], row["reasons"], row["comment"]) == ("bad", ["forgot"], "I said ramen.")
@@ -91,13 +97,12 @@ async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Fe
 
 async def test_only_who_asked_can_rate(app: App, feedback: Feedback) -> None:
     """Somebody else who clicks is told so, and nothing is stored, of either button."""
-    place = app.slack.place()
-    asked = await app.ask(place, "hello")
+    asked = await app.ask(app.slack.place(), "hello")
     good, bad = values(app, asked)
     other = Person(asked.team_id, app.slack.person()[0])
     answer = await feedback.clicked(other, "en", good)
     view = await feedback.form(other, "en", bad)
-    await feedback.explained(other, "en", submitted(bad.split()[1], "wrong"))
+    await feedback.explained(other, "en", submitted(bad, "wrong"))
     assert answer["text"] == say("en", "feedback_others")
     assert says(view, "feedback_others")
     assert stored(app, other) == stored(app, asked.person) == []
@@ -124,15 +129,13 @@ async def test_feedback_is_taken_along_and_erased(app: App, feedback: Feedback) 
     """A person's export holds their ratings; erasing takes them, as does the end of their turn."""
     place = app.slack.place()
     asked = await app.ask(place, "hello")
-    _, bad = values(app, asked)
-    await feedback.form(asked.person, "en", bad)
-    await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="No."))
+    bad = await commented(app, feedback, asked, "No.")
     document = await export_person(app.pool, asked.person, app.wiring.connections.settings)
     [one] = document["feedback"]
     assert (one["ts"], one["rating"], one["comment"]) == (asked.ts, "bad", "No.")
     erased = await erase_person(app.pool, asked.person)
     assert (erased.counts["feedback"], erased.left["feedback"]) == (1, 0)
-    late = await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="x"))
+    late = await feedback.explained(asked.person, "en", submitted(bad, comment="x"))
     assert says(late, "feedback_too_late")
     again = await app.ask(place, "hello again")
     await feedback.clicked(again.person, "en", values(app, again)[0])
@@ -147,11 +150,8 @@ async def test_feedback_is_taken_along_and_erased(app: App, feedback: Feedback) 
 
 async def test_a_comment_goes_with_what_is_forgotten(app: App, feedback: Feedback) -> None:
     """Forgetting everything takes the words people wrote about answers along."""
-    place = app.slack.place()
-    asked = await app.ask(place, "I love ramen")
-    _, bad = values(app, asked)
-    await feedback.form(asked.person, "en", bad)
-    await feedback.explained(asked.person, "en", submitted(bad.split()[1], comment="ramen!"))
+    asked = await app.ask(app.slack.place(), "I love ramen")
+    await commented(app, feedback, asked, "ramen!")
     await app.wiring.memory_actions.everything_forgotten(asked.person, "en")
     [row] = stored(app, asked.person)
     assert (row["rating"], row["comment"]) == ("bad", "")
@@ -166,12 +166,7 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(
     await app.form(told)
     for comment in ("You forgot that I love ramen.", "Too long."):
         app.script("Hello.")
-        asked = await app.ask(place, "Good morning")
-        _, bad = values(app, asked)
-        await feedback.form(asked.person, "en", bad)
-        await feedback.explained(
-            asked.person, "en", submitted(bad.split()[1], "other", comment=comment)
-        )
+        await commented(app, feedback, await app.ask(place, "Good morning"), comment)
     [memory] = await app.memories(told.person)
     named = json.dumps({"memories": [memory.reference]})
     await app.wiring.memory_actions.forgotten(told.person, "en", named)

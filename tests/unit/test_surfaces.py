@@ -67,6 +67,7 @@ def fits(payload: dict[str, Any]) -> bool:
 
 WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
 WEEKLY |= {"description": "every week"}
+STORY = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
 
 
 @pytest.mark.parametrize(
@@ -123,22 +124,33 @@ WEEKLY |= {"description": "every week"}
         ("en", "Pet", {"name": "Taro"}, "Taro"),
         ("en", FOOD, WEEKLY, "Likes ramen very much (Japanese): every week"),
         ("ja", FOOD, WEEKLY, "ramenが大好き（Japanese）：every week"),
+        ("en", "Pet", {"name": "a\n*2.* b"}, "a *2.* b"),
+        ("en", "Pet", {"name": "x" * 400}, "x" * (LINE_LIMIT - 1) + "…"),
+        (
+            "en",
+            "SideProject",
+            {"name": "Rewrite", "client": "Acme", "done_by": None, "people_on_it": 3},
+            "Rewrite (client: Acme, people on it: 3)",
+        ),
+        ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
+        ("en", "Episode", {**STORY, "result": None}, "builds were slow → a cache"),
     ],
 )
 def test_describe(language: Language, kind: str, content: dict[str, Any], line: str) -> None:
     """A memory is one plain line: what, how much, and what was said beside it.
 
-    Japanese has brackets and colons of its own.
+    Japanese has brackets and colons of its own. A long memory is cut with an ellipsis. An own kind
+    says all its fields beside the subject. Of an example, situation, attempt and outcome are listed
+    in order, without what was not told.
     """
     assert describe(language, kind, content) == line
 
 
-def test_long_memories_are_cut() -> None:
-    """A long memory is cut with an ellipsis, and stays one line."""
-    assert describe("en", "Pet", {"name": "a\n*2.* b"}) == "a *2.* b"
-    line = describe("en", "Pet", {"name": "x" * 400})
-    assert len(line) == LINE_LIMIT
-    assert line.endswith("…")
+def test_titles_of_kinds() -> None:
+    """A built-in kind has a title in each language, an operator's own goes by its name."""
+    assert kind_title("en", "Episode") == "Your Experiences and Examples"
+    assert kind_title("en", "SideProject") == "Side Project"
+    assert kind_title("ja", "Memory") == "その他"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -380,24 +392,6 @@ def test_todays_date_goes_without_saying() -> None:
     """What was written today, where the person is, is named by its time alone."""
     line = late_line("ja", f"{datetime.now(UTC).timestamp():.6f}", "Asia/Tokyo")
     assert re.match(r"_\d{1,2}:\d\dにいただいた", line)
-
-
-def test_kinds_of_an_operator_are_told_whole() -> None:
-    """An own kind goes by its name, and says all its fields beside the subject."""
-    content = {"name": "Rewrite", "client": "Acme", "done_by": None, "people_on_it": 3}
-    assert describe("en", "SideProject", {"name": "Rewrite"}) == "Rewrite"
-    line = describe("en", "SideProject", content)
-    assert line == "Rewrite (client: Acme, people on it: 3)"
-    assert kind_title("en", "SideProject") == "Side Project"
-    assert kind_title("ja", "Memory") == "その他"
-
-
-def test_an_episode_is_told_as_a_story() -> None:
-    """Situation, attempt and outcome stand in order; what was not told is left out."""
-    told = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
-    assert describe("en", "Episode", told) == "builds were slow → a cache → twice as fast"
-    assert describe("en", "Episode", {**told, "result": None}) == "builds were slow → a cache"
-    assert kind_title("en", "Episode") == "Your Experiences and Examples"
 
 
 @given(st.text(f"ab <&> {chr(12354)}", max_size=600), st.integers(10, 300))
