@@ -46,7 +46,10 @@ async def suggested(app: App, place: PersonThread) -> list[dict[str, Any]]:
 
 
 async def test_prompts_follow_what_is_remembered(app: App) -> None:
-    """The next time the tab is opened the prompts build on what was said, in the whole tab."""
+    """The next time the tab is opened the prompts build on what was said, in the whole tab.
+
+    While memory is paused nothing of it is suggested.
+    """
     place = app.slack.place(locale="ja-JP")
     [first] = await opened(app, place)
     assert first["channel_id"] == place.channel
@@ -58,16 +61,10 @@ async def test_prompts_follow_what_is_remembered(app: App) -> None:
     [second] = await opened(app, place)
     assert "ramen" in json.dumps(second, ensure_ascii=False)
     assert "title" not in second, "they know each other"
-
-
-async def test_a_pause_holds_for_prompts(app: App) -> None:
-    """While memory is paused nothing of it is suggested."""
-    place = app.slack.place()
-    await app.form(await app.ask(place, "I love ramen"))
-    await app.wiring.controls.pause(Person(app.slack.team_id, place.user), None)
-    [shown] = await opened(app, place)
-    assert "ramen" not in json.dumps(shown)
-    assert "title" not in shown
+    await app.wiring.controls.pause(message.person, None)
+    [paused] = await opened(app, place)
+    assert "ramen" not in json.dumps(paused)
+    assert "title" not in paused
 
 
 async def test_nothing_is_posted_unasked(app: App) -> None:
