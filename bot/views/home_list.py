@@ -67,26 +67,24 @@ def position_of(view: Mapping[str, Any]) -> ListPosition:
 
 def position_after(view: Mapping[str, Any], action: Mapping[str, Any]) -> ListPosition:
     """Return the position to show after a search, a choice or a click in the list of `view`."""
-    position = position_of(view)
     match action["action_id"]:
         case "home_search":
-            return replace(position, page=1, words=searched_words(view, position.words))
+            return replace(position_of(view), page=1, words=searched_words(view))
         case "home_kind":
             kind = str(action["selected_option"]["value"])
-            words = searched_words(view, position.words)
-            return ListPosition(kind="" if kind == ALL_KINDS else kind, words=words)
+            return ListPosition(kind="" if kind == ALL_KINDS else kind, words=searched_words(view))
         case "home_all":
             return ListPosition()
-    return replace(position, page=int(action["value"]))
+    return replace(position_of(view), page=int(action["value"]))
 
 
-def searched_words(view: Mapping[str, Any], otherwise: str) -> str:
-    """Return the text in the search of `view`, entered or only typed; else `otherwise`."""
+def searched_words(view: Mapping[str, Any]) -> str:
+    """Return the text in the search of `view`, entered or only typed; else the words it shows."""
     for elements in ((view.get("state") or {}).get("values") or {}).values():
         if HOME_SEARCH_ACTION in elements:
             words = storable(str(elements[HOME_SEARCH_ACTION].get("value") or ""))
             return " ".join(words.split())[:WORDS_LIMIT]
-    return otherwise
+    return position_of(view).words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

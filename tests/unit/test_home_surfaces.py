@@ -174,10 +174,11 @@ def test_the_way_back_from_a_filter() -> None:
 def test_what_was_typed_counts() -> None:
     """What stands in the search counts, entered or not; where there is no search, what was kept."""
     state = {"values": {"b": {HOME_SEARCH_ACTION: {"type": "plain_text_input", "value": " a  b "}}}}
-    assert searched_words({"state": state}, "kept") == "a b"
+    view = {"private_metadata": ListPosition(words="kept").metadata("en")}
+    assert searched_words({**view, "state": state}) == "a b"
     state["values"]["b"][HOME_SEARCH_ACTION] = {"type": "plain_text_input", "value": None}  # type: ignore[dict-item]
-    assert searched_words({"state": state}, "kept") == ""
-    assert searched_words({}, "kept") == "kept"
+    assert searched_words({**view, "state": state}) == ""
+    assert searched_words(view) == "kept"
 
 
 def clicked(view: SlackView, action: str) -> dict[str, Any]:
