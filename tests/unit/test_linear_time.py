@@ -222,6 +222,7 @@ def typed_message(text: str) -> TypedMessage:
 
 PATTERNS, FUNCTIONS = patterns(), functions()
 CREDENTIALS = "memory.credentials.detection.find_credentials"
+TYPED = "bot.slack.messages.typed"
 
 
 def test_all_are_found() -> None:
@@ -236,7 +237,7 @@ def test_all_are_found() -> None:
         assert part in names
     assert {
         CREDENTIALS,
-        "bot.slack.messages.typed",
+        TYPED,
         "memory.model.text.letters",
         "memory.model.text.clean",
     } <= set(FUNCTIONS)
@@ -258,10 +259,15 @@ def test_a_pattern_takes_linear_time(subtests: pytest.Subtests) -> None:
             assert slow(partial(search, pattern), sorted(words)[:6]) is None
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name != TYPED])
 def test_a_text_function_takes_linear_time(name: str) -> None:
     """A text function takes time in proportion to its text."""
     assert slow(FUNCTIONS[name], HOSTILE if name == CREDENTIALS else []) is None
+
+
+def test_the_typed_words_of_a_message_are_found_in_linear_time() -> None:
+    """White space at the ends of what was typed is tried once, not from each of its characters."""
+    assert slow(FUNCTIONS[TYPED], []) is None
 
 
 def test_a_megabyte_without_a_space_is_read_at_once() -> None:
