@@ -19,15 +19,14 @@ class _Frame:
     below: dict[str, _Frame] = field(default_factory=dict)
 
 
-def flame_graph(stacks: Mapping[str, int], *, title: str, skip: int = 0) -> str:
+def flame_graph(stacks: Mapping[str, int], *, title: str) -> str:
     """Return an SVG of `stacks`, frames joined by ``;`` with how often each was found.
 
-    The outermost `skip` frames, which all have in common, are left out. Each frame's tooltip says
-    its name and share.
+    Each frame's tooltip says its name and share.
     """
     root = _Frame("all")
     for stack, count in stacks.items():
-        _add(root, stack.split(";")[skip:], count)
+        _add(root, stack.split(";"), count)
     depth = _depth(root)
     height = _TOP + (depth + 1) * _ROW + 10
     boxes: list[str] = []

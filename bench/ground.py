@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ MODEL = "gpt-6-luna"
 SPACE = EmbeddingSpace("text-embedding-3-small", 1536)
 FIRST_TOKEN_MS, EMBEDDING_MS = 300, 80
 FORMATION_DELAY_SECONDS = 1
-APP = ("-m", "bot", "run")
 _READY_SECONDS = 60.0
 _KEPT_OUT = ("KIOKU_", "SLACK_", "OPENAI_", "DATABASE_", "MEM0_", "LANG")
 _WAITING = (
@@ -114,15 +113,20 @@ class Ground:
 
     @asynccontextmanager
     async def app(
-        self, address: str, *, replicas: int = 1, **more: str
+        self,
+        address: str,
+        *,
+        replicas: int = 1,
+        command: Sequence[str] = ("-m", "bot", "run"),
+        **more: str,
     ) -> AsyncIterator[list[Running]]:
-        """Run the app on a database, as many processes as `replicas`."""
+        """Run the app on a database, as many processes of `command` as `replicas`."""
         settings = self.app_settings(address, **more)
         started: list[Running] = []
         try:
             for number in range(replicas):
                 log = self.folder / f"app-{number}.log"
-                started.append(await start(*APP, settings=settings, log=log))
+                started.append(await start(*command, settings=settings, log=log))
             for process in started:
                 await process.line()
             yield started

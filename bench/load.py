@@ -21,7 +21,7 @@ _OFFERED = 52.0
 _SHARE_OFFERED = 0.75
 _HELD_BY = 2
 # What people say is remembered once they pause, as it is unless an operator sets it otherwise.
-_DEFAULT_DELAY = "4"
+DEFAULT_DELAY = "4"
 
 
 class Crowd:
@@ -122,7 +122,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
     for done, replicas in enumerate(plan.replicas):
         address = ground.app_database(f"load_{replicas}")
         async with (
-            ground.app(address, replicas=replicas, KIOKU_FORMATION_DELAY=_DEFAULT_DELAY) as app,
+            ground.app(address, replicas=replicas, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as app,
             crowd(ground, max(plan.writers)) as people,
         ):
             rates = []
@@ -145,7 +145,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         progress(done + 1, len(plan.replicas) + 1)
     address = ground.app_database(f"load_{_HELD_BY}")
     async with (
-        ground.app(address, replicas=_HELD_BY, KIOKU_FORMATION_DELAY=_DEFAULT_DELAY),
+        ground.app(address, replicas=_HELD_BY, KIOKU_FORMATION_DELAY=DEFAULT_DELAY),
         crowd(ground, max(plan.writers)) as people,
     ):
         rate = await people.steadily(max(_OFFERED, best * _SHARE_OFFERED), plan.sustained_seconds)

@@ -11,9 +11,7 @@ import json
 import os
 import signal
 import statistics
-import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,18 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from bench.flame import flame_graph
+from bench.ground import ROOT, open_ground
+from bench.load import DEFAULT_DELAY
+from bench.replies import Replies
 from bench.results import quantile
-from bench.stack import ROOT, Stack, running_app
+from bench.systems import QUESTION
+from bot.runtime.output import ProgressBar
 from memory import Span
 
 PICTURE = ROOT / "docs" / "media" / "turn-profile.svg"
 TURNS = 60
-_QUESTION = "おすすめの技術トピックを3つ挙げて簡潔にまとめて！"
-_TIMEOUT_SECONDS = 30.0
-_LAST_CALLS = ("chat.stopStream", "chat.postMessage", "chat.update")
 _PEOPLE = 6
 _FIRST_TOKEN_MS = 100
-_SETTLED_SECONDS = 2.0
 # What every stack begins with: the interpreter, the command, asyncio's loop.
 _LOOP = "asyncio.base_events.BaseEventLoop._run_once"
 
@@ -97,57 +95,39 @@ def _place(those: Sequence[Span], spans: Sequence[Span]) -> float:
     return statistics.median(after)
 
 
-async def _reply_ready(stack: Stack, user: str) -> float:
-    """Return the milliseconds from a message's time to the end of the call that ends its reply.
-
-    Both are read from the playground's clock.
-    """
-    sent = await stack.control(
-        "/_playground/messages", {"user": user, "channel": "dm", "text": _QUESTION}
-    )
-    deadline = time.monotonic() + _TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
-        for call in (await stack.control("/_playground/calls"))["calls"]:
-            about = call["args"].get("channel") == sent["channel"]
-            ended = call["time"] + call["ms"] / 1000
-            done = call["method"] in _LAST_CALLS and call["outcome"] == "ok"
-            if about and done and ended > float(sent["ts"]):
-                return float((ended - float(sent["ts"])) * 1000)
-    raise TimeoutError("A reply did not come in time.")
-
-
-async def _person(stack: Stack, name: str) -> str:
-    """Add a person to the playground; return the id."""
-    made = await stack.control("/_playground/users", {"name": name})
-    return str(made["id"])
-
-
 async def run(turns: int = TURNS) -> dict[str, Any]:
     """Answer `turns` messages one after the other; return what was counted, and `reply_ready_ms`.
 
     They are of people the app knows already, as most messages are.
     """
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(prefix="kb-") as name:
         told = Path(name) / "profile.json"
-        app = ("-m", "bench.profiled", str(told), "run")
-        async with running_app(Path(name), first_token_ms=_FIRST_TOKEN_MS, run=app) as stack:
-            people = [await _person(stack, f"P{number}") for number in range(_PEOPLE)]
-            for one in people:
-                await _reply_ready(stack, one)
-            await asyncio.sleep(_SETTLED_SECONDS)
-            os.kill(stack.app_pid, signal.SIGUSR1)
-            ready = await _ask(stack, people, turns)
+        command = ("-m", "bench.profiled", str(told), "run")
+        async with open_ground(Path(name)) as ground:
+            await ground.pace(first_token_ms=_FIRST_TOKEN_MS, embedding_ms=0)
+            address = ground.app_database("profile")
+            async with ground.app(
+                address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY
+            ) as [app]:
+                replies = await Replies.from_now(ground)
+                people = [await ground.person(f"P{number}") for number in range(_PEOPLE)]
+                await _ask(replies, people)
+                await ground.formed(address)
+                app.process.send_signal(signal.SIGUSR1)
+                ready = await _ask(replies, [people[n % _PEOPLE] for n in range(turns)])
         counted: dict[str, Any] = json.loads(told.read_text("utf-8"))
     return {**counted, "reply_ready_ms": ready, "turns": turns}
 
 
-async def _ask(stack: Stack, people: Sequence[str], turns: int) -> list[float]:
+async def _ask(replies: Replies, people: Sequence[str]) -> list[float]:
+    """Let people ask one after the other; return the milliseconds until each has their reply."""
+    bar = ProgressBar("turns")
     ready = []
-    for number in range(turns):
-        ready.append(await _reply_ready(stack, people[number % len(people)]))
-        print(f"\r{number + 1} of {turns} turns", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+    for number, one in enumerate(people):
+        [reply] = await replies.of([await replies.ask(one, QUESTION)])
+        ready.append(reply.ready or 0.0)
+        bar.show(number + 1, len(people))
+    bar.end()
     return ready
 
 
