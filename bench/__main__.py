@@ -33,7 +33,7 @@ from bench import (
 from bench.ground import ROOT, Ground, open_ground
 from bench.mem0_venv import Mem0Unavailable
 from bench.plan import Plan
-from bench.retrieval import part as retrieval
+from bench.retrieval import measure as retrieval
 from bench.search import measure as search
 from bench.side_by_side import Progress
 from bench.systems import NotRecalled
@@ -42,10 +42,6 @@ from bot.runtime.output import ProgressBar
 _TROUBLE = (TimeoutError, OSError, RuntimeError, aiohttp.ClientError, psycopg.Error)
 
 Part = Callable[[Ground, Plan, Progress], Awaitable[dict[str, float]]]
-
-
-async def _front(_ground: Ground, _plan: Plan, _progress: Progress) -> dict[str, float]:
-    return (await asyncio.to_thread(front_import.measure)).metrics()
 
 
 PARTS: dict[str, Part] = dict(
@@ -59,7 +55,7 @@ PARTS: dict[str, Part] = dict(
             retrieval.measure,
             load.measure,
             starts.measure,
-            _front,
+            front_import.measure,
             observed.measure,
         ),
         strict=True,

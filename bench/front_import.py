@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from bench.ground import ROOT, Ground
+from bench.plan import Plan
+from bench.side_by_side import Progress
+
 _ROUNDS = 5
 # Seconds from before the import until after it, without the interpreter's own start; the memory is
 # the whole process's, at its peak. On Linux `ru_maxrss` (KiB) outlives exec and would tell of the
@@ -29,39 +31,20 @@ print(json.dumps([seconds, peak / 1e6]))
 """
 
 
-@dataclass(slots=True)
-class Imports:
-    """Seconds and peak memory (MB) of each import."""
-
-    seconds: list[float] = field(default_factory=list)
-    megabytes: list[float] = field(default_factory=list)
-
-    def metrics(self) -> dict[str, float]:
-        """Return the median of both."""
-        return {
-            "front_import_s": round(statistics.median(self.seconds), 3),
-            "front_import_mb": round(statistics.median(self.megabytes), 1),
-        }
+async def measure(_ground: Ground, _plan: Plan, _progress: Progress) -> dict[str, float]:
+    """Import the front in fresh processes; return the medians of seconds and peak memory (MB)."""
+    imports = [await asyncio.to_thread(imported) for _ in range(_ROUNDS)]
+    seconds, megabytes = (statistics.median(values) for values in zip(*imports, strict=True))
+    return {"front_import_s": round(seconds, 3), "front_import_mb": round(megabytes, 1)}
 
 
-def measure(rounds: int = _ROUNDS) -> Imports:
-    """Import the front in `rounds` fresh processes; raises `CalledProcessError`."""
-    imports = Imports()
-    for _ in range(rounds):
-        told = subprocess.run(
-            [sys.executable, "-c", _CODE], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout
-        seconds, megabytes = json.loads(told)
-        imports.seconds.append(float(seconds))
-        imports.megabytes.append(float(megabytes))
-    return imports
+def imported() -> tuple[float, float]:
+    """Import the front in a fresh process; return its seconds and peak memory in MB.
 
-
-def main() -> None:
-    """Print both metrics."""
-    for name, value in measure().metrics().items():
-        print(f"{name:28} {value:10.2f}")
-
-
-if __name__ == "__main__":
-    main()
+    Raises `CalledProcessError`.
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", _CODE], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    seconds, megabytes = json.loads(told)
+    return float(seconds), float(megabytes)

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.ground import open_ground
-from bench.retrieval.part import ask, real_settings
+from bench.retrieval.measure import ask
 from bench.retrieval.questions import Someone, locomo_people, our_people
 from bot.runtime.output import ProgressBar
+
+
+def real_settings() -> dict[str, str] | None:
+    """Return what leads to a real model's embeddings, where a key is set."""
+    names = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+    given = {name: value for name in names if (value := os.environ.get(name))}
+    return given if "OPENAI_API_KEY" in given else None
 
 
 async def run(people: Sequence[Someone]) -> dict[str, float]:

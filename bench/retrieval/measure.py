@@ -1,15 +1,20 @@
-"""Quality metrics of the orders."""
+"""The questions, asked of the app's own recall, and quality metrics of the orders."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
+import openai
+
+from bench.ground import SPACE, Ground
+from bench.plan import Plan
 from bench.results import quantile
 from bench.retrieval.orders import ORDERS, ranked
-from bench.retrieval.questions import ASKS, Question, Someone
-from memory import Embedder, Pool
+from bench.retrieval.questions import ASKS, Question, Someone, our_people
+from bench.side_by_side import Progress
+from memory import Embedder, Pool, create_pool
 
 _ALL = 1_000
 
@@ -32,11 +37,27 @@ def reciprocal_rank(found: Sequence[Found]) -> float:
     )
 
 
-async def measure_orders(
-    pool: Pool,
-    embedder: Embedder,
-    people: Sequence[Someone],
-    progress: Callable[[int, int], None],
+async def measure(ground: Ground, _plan: Plan, progress: Progress) -> dict[str, float]:
+    """Return the metrics of the set that comes with the bench, by the stand-in's embeddings."""
+    return await ask(ground, our_people(), progress, settings=ground.model_settings())
+
+
+async def ask(
+    ground: Ground, people: Sequence[Someone], progress: Progress, *, settings: dict[str, str]
+) -> dict[str, float]:
+    """Return the metrics of some people; `settings` lead to the embeddings, as an operator's do."""
+    await ground.pace(embedding_ms=0)
+    address = ground.app_database("retrieval")
+    client = openai.AsyncOpenAI(
+        api_key=settings["OPENAI_API_KEY"], base_url=settings.get("OPENAI_BASE_URL")
+    )
+    async with client, create_pool(address, min_size=1, max_size=4, timeout=60) as pool:
+        embedder = Embedder(client, SPACE, cache_size=20_000)
+        return await _measure_orders(pool, embedder, people, progress)
+
+
+async def _measure_orders(
+    pool: Pool, embedder: Embedder, people: Sequence[Someone], progress: Progress
 ) -> dict[str, float]:
     """Return the metrics of each order: of all questions, by what is asked, and by language.
 

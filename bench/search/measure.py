@@ -6,7 +6,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -17,11 +17,9 @@ from bench.plan import Plan
 from bench.results import quantile
 from bench.search import rows
 from bench.search.systems import Search, make_hnsw_store, open_mem0, open_ours, open_store
+from bench.side_by_side import Progress
 from bot.queue.migrations import migrations
 from memory import EmbeddingSpace, migrate
-
-Progress = Callable[[int, int], None]
-Owner = psycopg.Connection[tuple[object, ...]]
 
 NEARBY = EmbeddingSpace("kioku-stand-in-embedding", 256)
 FULL_SIZE = EmbeddingSpace("text-embedding-3-small", 1_536)
@@ -143,7 +141,7 @@ async def _ask(
         }
         if indexed:
             ways["hnsw_"] = await enter(open_store(tables.hnsw, tables.space, kind="hnsw"))
-            ways["mem0_"] = await enter(open_mem0(tables.mem0, tables.space))
+            ways["mem0_"] = await enter(open_mem0(tables.mem0))
         found = {(way, user): Found() for way in ways for user in rows.OWNERS}
         mine = {
             user: [one for one in rows.made(0, 7_000) if one.user == user] for user in rows.OWNERS

@@ -97,7 +97,7 @@ def make_hnsw_store(address: str, space: EmbeddingSpace) -> None:
 
 
 @asynccontextmanager
-async def open_mem0(address: str, _space: EmbeddingSpace) -> AsyncIterator[Search]:
+async def open_mem0(address: str) -> AsyncIterator[Search]:
     """Search by the statement that mem0ai 2.2.1 sends; its further work is left out."""
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
 

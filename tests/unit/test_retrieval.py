@@ -10,8 +10,8 @@ import pytest
 
 from bench.finding import finding
 from bench.metrics import undocumented
-from bench.retrieval.lexical import Lexical, terms
 from bench.retrieval.measure import recall_at, reciprocal_rank
+from bench.retrieval.orders import Lexical, terms
 from bench.retrieval.questions import ASKS, Question, locomo_people, our_people
 from bench.search.rows import OWNERS, Vectors, made
 from memory import SCHEMAS
