@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from bench import figures
 from bench.figures import Bar
 from bench.ground import ROOT
+from bench.metrics import Metrics
 
 FIGURES = ROOT / "docs" / "media" / "bench"
 NAMES = {"": "Kioku", "articles_": "the articles' design", "mem0_": "mem0"}
-
-Metrics = Mapping[str, float]
-
-
-def draw(metrics: Metrics, folder: Path = FIGURES) -> None:
-    """Write the figures."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in drawn(metrics).items():
-        (folder / name).write_text(figure, "utf-8")
 
 
 def drawn(metrics: Metrics) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,6 @@ from bench.plan import Plan
 from bench.results import spread
 from bench.side_by_side import Progress, prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
-from bench.tokens import tokens
 from bench.wire import Said, counted
 from playground.model.prompt import from_chat, from_responses
 
@@ -28,8 +28,10 @@ TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "Gr
 _DELAY_SECONDS = 3
 BURST = 10
 _TABLES = {"app": "store", "articles": "store", "mem0": "mem0"}
-# The app's maintenance job runs once in it, wherever in a minute it begins.
-_QUIET_SECONDS = 60.0
+# The app's maintenance job begins with each minute: it has ended by the first of these seconds of a
+# minute, and the next one begins after the last. It runs once in the minute from the first on.
+_BETWEEN_JOBS = (10.0, 55.0)
+_PIECE = re.compile(r"[A-Za-z0-9_]+|[!-/:-@\[-^`{-~]+|[぀-ヿ㐀-鿿々〆ー]+|\S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,22 @@ async def asked(ground: Ground) -> Asked:
         characters=sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
         requests=len(entries),
     )
+
+
+def tokens(text: str) -> int:
+    """Return about how many tokens a text has, for prompts of every system alike.
+
+    One for four Latin letters of a word, a run of ASCII marks, any other character; of Japanese,
+    two for three characters. It is an estimate of its own: what budgets count, in the app or a
+    peer, is not measured by itself.
+    """
+    return sum(map(_tokens_of, _PIECE.findall(text)))
+
+
+def _tokens_of(piece: str) -> int:
+    if piece.isascii():
+        return (len(piece) + 3) // 4 if piece[0].isalnum() else 1
+    return -(-len(piece) * 2 // 3)
 
 
 def prompt_tokens(entry: dict[str, Any]) -> int:
@@ -98,8 +116,9 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
         )
         await systems.warm(1)
         found: dict[str, float] = {}
+        rest = await _at_rest(said)
         for done, name in enumerate(SYSTEMS):
-            counting = _Counting(systems, name, said[name])
+            counting = _Counting(systems, name, said[name], rest[name])
             found |= await counting.by_message(plan.counted)
             found |= await counting.formation(plan.counted // 2)
             found |= await counting.first_messages()
@@ -110,21 +129,39 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What a system says to PostgreSQL with nothing to do."""
+
+    in_a_minute: Said
+    messages_a_second: float  # without the job of each minute
+
+
+async def _at_rest(said: Mapping[str, Said]) -> dict[str, _Rest]:
+    first, last = _BETWEEN_JOBS
+    await asyncio.sleep((first - time.time()) % 60)
+    before = {name: one.copy() for name, one in said.items()}
+    await asyncio.sleep(last - first)
+    between = {name: one.since(before[name]).round_trips for name, one in said.items()}
+    await asyncio.sleep(60 - (last - first))
+    return {
+        name: _Rest(one.since(before[name]), between[name] / (last - first))
+        for name, one in said.items()
+    }
+
+
 class _Counting:
-    def __init__(self, systems: Systems, name: str, said: Said) -> None:
+    def __init__(self, systems: Systems, name: str, said: Said, rest: _Rest) -> None:
         self._systems = systems
         self._ground = systems.ground
         self._name = name
         self._said = said
+        self._rest = rest
         self._person = systems.people[0]
         self._prefix = prefix(name)
 
     async def by_message(self, count: int) -> dict[str, float]:
         """Count for messages that come one by one, with the formation of each before the next."""
-        idle_began, before = time.monotonic(), self._said.copy()
-        await asyncio.sleep(_QUIET_SECONDS)
-        idle = self._said.since(before)
-        idle_seconds = time.monotonic() - idle_began
         began, before = time.monotonic(), self._said.copy()
         await asked(self._ground)
         for text in work(count):
@@ -132,10 +169,10 @@ class _Counting:
         seconds, used = time.monotonic() - began, self._said.since(before)
         model = await asked(self._ground)
 
-        def each(total: float, at_rest: float = 0.0) -> float:
-            return round(max(0.0, total - at_rest / idle_seconds * seconds) / count, 2)
+        def each(total: float, in_a_minute: float = 0.0) -> float:
+            return round(max(0.0, total - in_a_minute / 60 * seconds) / count, 2)
 
-        at_rest = idle.statements / idle_seconds
+        idle = self._rest.in_a_minute
         return self._named(
             model_calls_per_message=each(model.model_calls),
             embedding_calls_per_message=each(model.embedding_calls),
@@ -143,7 +180,7 @@ class _Counting:
             sql_statements_per_message=each(used.statements, idle.statements),
             sql_round_trips_per_message=each(used.round_trips, idle.round_trips),
             sql_connections_per_message=each(used.connections, idle.connections),
-            sql_statements_per_second_idle=round(at_rest, 2),
+            sql_statements_per_second_idle=round(self._rest.messages_a_second, 2),
         )
 
     async def first_messages(self) -> dict[str, float]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
-
 from bench.markdown import number, table
-
-Metrics: TypeAlias = Mapping[str, float]
+from bench.metrics import Metrics
 
 _SIZES = {"10k": "10,000", "100k": "100,000", "1m": "1,000,000", "20k_1536d": "20,000"}
 _OWN = (10, 100, 1_000, 5_000)

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from bench.costs import asked
+from bench.costs import asked, tokens
 from bench.ground import SPACE, Ground
 from bench.plan import Plan
 from bench.replies import Replies
 from bench.results import quantile, spread
 from bench.side_by_side import Progress, prefix
 from bench.systems import PEERS, QUESTION, open_systems
-from bench.tokens import tokens
 from playground.model.embeddings import embed
 
 HOME_MEMORIES = 1_000

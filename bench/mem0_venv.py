@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 import sys
 import venv
-from pathlib import Path
 
 from bench.ground import ROOT
 
@@ -18,17 +17,17 @@ class Mem0Unavailable(Exception):
     """mem0 could not be installed: check that pip reaches its package index."""
 
 
-def python(folder: Path = FOLDER) -> str:
+def python() -> str:
     """Return the interpreter of mem0's environment, which is created when the lock changes.
 
     Raises `Mem0Unavailable`.
     """
-    made = folder / "made-from"
-    interpreter = folder / "bin" / "python"
+    made = FOLDER / "made-from"
+    interpreter = FOLDER / "bin" / "python"
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest() + sys.version
     if made.exists() and made.read_text("utf-8") == digest:
         return str(interpreter)
-    venv.create(folder, clear=True, with_pip=True)
+    venv.create(FOLDER, clear=True, with_pip=True)
     command = (
         *(str(interpreter), "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
         *("--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Kind = Literal["most", "least"]
+Metrics: TypeAlias = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,9 @@ MEANINGS = (
     Meaning(
         pattern=rf"{_PEER}sql_statements_per_second_idle",
         shown="`[SYSTEM_]sql_statements_per_second_idle`",
-        says="Statements a second with nothing to do: a queue is looked at.",
+        says="Messages to PostgreSQL a second with nothing to do, as"
+        " `tests/integration/test_statements_sent.py` counts them: without the job of each minute,"
+        " and what is sent in one message, such as the role before a statement, is one.",
     ),
     Meaning(
         pattern=rf"{_PEER}model_calls_burst_10",
@@ -269,6 +272,6 @@ def meaning(metric: str) -> Meaning | None:
     return next((one for one in MEANINGS if re.fullmatch(one.pattern, metric)), None)
 
 
-def undocumented(metrics: Mapping[str, float]) -> list[str]:
+def undocumented(metrics: Metrics) -> list[str]:
     """Return the metrics that nothing is said of."""
     return [name for name in metrics if meaning(name) is None]

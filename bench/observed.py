@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from statistics import median
 
 import aiohttp
 from aiohttp import web
@@ -13,7 +14,6 @@ from aiohttp import web
 from bench.ground import Ground, free_port
 from bench.plan import Plan
 from bench.replies import Replies
-from bench.results import quantile
 from bench.side_by_side import Progress
 from bench.systems import QUESTION
 
@@ -56,21 +56,17 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
                     cpu[observed].append((app.cpu_seconds() - before) * 1000 / _CROWD)
             progress(number + 1, rounds)
     return {
-        "observed_reply_ready_ratio": round(_median(ready[True]) / _median(ready[False]), 3),
-        "observed_reply_ready_ms_p50": round(_median(ready[True]), 2),
-        "unobserved_reply_ready_ms_p50": round(_median(ready[False]), 2),
-        "observed_cpu_ms_per_message": round(_median(cpu[True]), 2),
-        "unobserved_cpu_ms_per_message": round(_median(cpu[False]), 2),
+        "observed_reply_ready_ratio": round(median(ready[True]) / median(ready[False]), 3),
+        "observed_reply_ready_ms_p50": round(median(ready[True]), 2),
+        "unobserved_reply_ready_ms_p50": round(median(ready[False]), 2),
+        "observed_cpu_ms_per_message": round(median(cpu[True]), 2),
+        "unobserved_cpu_ms_per_message": round(median(cpu[False]), 2),
     }
 
 
 async def _asked(replies: Replies, people: list[str]) -> list[float]:
     asked = await asyncio.gather(*(replies.ask(who, QUESTION) for who in people))
-    return [one.ready for one in await replies.of(list(asked)) if one.ready is not None]
-
-
-def _median(values: list[float]) -> float:
-    return quantile(values, 0.5)
+    return [one.ready for one in await replies.of(asked) if one.ready is not None]
 
 
 @asynccontextmanager

@@ -89,9 +89,8 @@ FULL = Plan(
 )
 
 
-def chosen(environment: Mapping[str, str] | None = None) -> Plan:
+def chosen(environment: Mapping[str, str] = os.environ) -> Plan:
     """Return the plan that `QUICK` or `FULL` asks for."""
-    environment = os.environ if environment is None else environment
     if environment.get("QUICK"):
         return QUICK
     return FULL if environment.get("FULL") else USUAL

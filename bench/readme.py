@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.ground import FIRST_TOKEN_MS, ROOT
+from bench.markdown import replaced
 
-BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+MARKS = ("<!-- measured -->", "<!-- /measured -->")
 TEXTS = ROOT / "bench" / "readme.toml"
 PATHS = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
 
@@ -31,16 +32,6 @@ def lines(result: Mapping[str, Any], language: str) -> str:
     return "\n".join([texts["head"], "", *told])
 
 
-def section(text: str) -> str:
-    """Return the text between the marks of a README."""
-    return text.partition(BEGIN)[2].partition(END)[0].strip()
-
-
-def write(result: Mapping[str, Any], paths: Mapping[str, Path] | None = None) -> None:
-    """Put the lines into both READMEs."""
-    for language, path in (paths or PATHS).items():
-        text = path.read_text("utf-8")
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        new = f"{before}{BEGIN}\n{lines(result, language)}\n{END}{after}"
-        path.write_text(new, "utf-8")
+def pages(result: Mapping[str, Any]) -> dict[Path, str]:
+    """Return both READMEs with their lines."""
+    return {path: replaced(path, MARKS, lines(result, name)) for name, path in PATHS.items()}

@@ -41,7 +41,7 @@ class Statement:
     connection: int
     caller: str
     by_the_clock: bool
-    each_minute: bool = False
+    each_minute: bool
 
 
 @dataclass(slots=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.ground import Ground, Json
 
 _POLL_SECONDS = 0.05
 _TIMEOUT_SECONDS = 180.0
-
-MessageKey = tuple[str, str]
-"""Conversation and the ts of the message asked."""
 
 # What shows, before there are words, that a reply is on its way.
 _SIGNS = ("agents.sessions.setStatus", "assistant.threads.setStatus")
@@ -29,17 +28,11 @@ class Reply:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A message that somebody wrote."""
+class Asked(NamedTuple):
+    """A message that somebody wrote; its reply is posted in the thread of this ts."""
 
     channel: str
     ts: str
-
-    @property
-    def place(self) -> MessageKey:
-        """The channel and ts of its thread, where the reply is posted."""
-        return (self.channel, self.ts)
 
 
 class Replies:
@@ -48,8 +41,8 @@ class Replies:
     def __init__(self, ground: Ground, since: int) -> None:
         self._ground = ground
         self._since = since
-        self._streams: dict[MessageKey, MessageKey] = {}
-        self._found: dict[MessageKey, Reply] = {}
+        self._streams: dict[tuple[str, str], Asked] = {}
+        self._found: dict[Asked, Reply] = {}
 
     @classmethod
     async def from_now(cls, ground: Ground) -> Replies:
@@ -57,16 +50,14 @@ class Replies:
         last = (await ground.slack("calls?since=999999999"))["last"]
         return cls(ground, last)
 
-    async def ask(self, person: str, text: str, *, channel: str = "dm") -> Asked:
-        """Let somebody write."""
-        sent = await self._ground.slack(
-            "messages", {"user": person, "channel": channel, "text": text}
-        )
+    async def ask(self, person: str, text: str) -> Asked:
+        """Let somebody write in their DM."""
+        sent = await self._ground.slack("messages", {"user": person, "channel": "dm", "text": text})
         return Asked(sent["channel"], sent["ts"])
 
-    async def of(self, asked: list[Asked], *, seconds: float = _TIMEOUT_SECONDS) -> list[Reply]:
+    async def of(self, asked: Sequence[Asked]) -> list[Reply]:
         """Return the replies to these; raises `TimeoutError` where one does not come."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while any(self.reply(one).ready is None for one in asked):
             if time.monotonic() > deadline:
                 raise TimeoutError("A reply did not come in time.")
@@ -76,7 +67,7 @@ class Replies:
 
     def reply(self, asked: Asked) -> Reply:
         """Return what is known of one reply."""
-        return self._found.setdefault(asked.place, Reply())
+        return self._found.setdefault(asked, Reply())
 
     async def read(self) -> None:
         """Read on."""
@@ -92,15 +83,15 @@ class Replies:
     def _take(self, call: Json) -> None:
         method, args = call["method"], call["args"]
         channel = str(args.get("channel") or args.get("channel_id") or "")
-        place = (channel, str(args.get("thread_ts") or ""))
+        asked = Asked(channel, str(args.get("thread_ts") or ""))
         if method == "chat.startStream":
-            self._streams[channel, str(call["result"]["ts"])] = place
+            self._streams[channel, str(call["result"]["ts"])] = asked
         elif method in ("chat.appendStream", "chat.stopStream"):
-            place = self._streams.get((channel, str(args["ts"])), place)
+            asked = self._streams.get((channel, str(args["ts"])), asked)
         elif method != "chat.postMessage" and method not in _SIGNS:
             return
-        reply = self._found.setdefault(place, Reply())
-        passed = (call["time"] + call["ms"] / 1000 - float(place[1] or 0)) * 1000
+        reply = self._found.setdefault(asked, Reply())
+        passed = (call["time"] + call["ms"] / 1000 - float(asked.ts or 0)) * 1000
         if method in _SIGNS:
             reply.sign = reply.sign or passed
             return

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import readme, scaling
-from bench.charts import NAMES, Metrics, draw, drawn
+from bench import charts, readme, scaling
+from bench.charts import NAMES, drawn
 from bench.finding import finding
 from bench.ground import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 from bench.markdown import number, table
-from bench.metrics import GOALS, MEANINGS
+from bench.metrics import GOALS, MEANINGS, Metrics
 from bench.peers.articles import DEVIATIONS as ARTICLES_DEVIATIONS
 from bench.peers.mem0_peer import DEVIATIONS as MEM0_DEVIATIONS
 from bench.results import LATEST
@@ -79,9 +79,9 @@ _OWN = (
 )
 
 
-def reasons(path: Path = REASONS) -> dict[str, str]:
+def reasons() -> dict[str, str]:
     """Return what was written about missed goals and leading peers."""
-    return {name: str(text) for name, text in tomllib.loads(path.read_text("utf-8")).items()}
+    return {name: str(text) for name, text in tomllib.loads(REASONS.read_text("utf-8")).items()}
 
 
 def reason_for(metric: str, written: Mapping[str, str]) -> str | None:
@@ -136,7 +136,7 @@ def goals_table(metrics: Metrics) -> list[tuple[str, str, str, str]]:
 def page(result: Mapping[str, Any]) -> str:
     """Return ``docs/benchmarks.md``."""
     metrics: Metrics = result["metrics"]
-    written = reasons()
+    explained = reasons()
     machine = result["machine"]
     figures_there = drawn(metrics)
     parts = [
@@ -152,7 +152,7 @@ def page(result: Mapping[str, Any]) -> str:
         table(("Metric", "Goal", "Measured", ""), _code_first(goals_table(metrics))),
     ]
     if absent := missed(metrics):
-        parts += ["Why a goal is missed:", _because(absent, written)]
+        parts += ["Why a goal is missed:", _because(absent, explained)]
     parts += [
         "## Side by side",
         "The same messages from the same people, told the same before, in shuffled order;"
@@ -165,7 +165,7 @@ def page(result: Mapping[str, Any]) -> str:
         _compared(metrics, _COSTS),
     ]
     if ahead := [name for name in led(metrics) if name not in absent]:
-        parts += ["Where a peer leads:", _because(ahead, written)]
+        parts += ["Where a peer leads:", _because(ahead, explained)]
     parts += [
         *(["## Load"] if "sustained_msgs_per_s" in metrics else []),
         *_figure(figures_there, "load.svg", "Replies a second by people and processes"),
@@ -275,19 +275,23 @@ def _code_first(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [(f"`{row[0]}`", *row[1:]) for row in rows]
 
 
-def latest(path: Path = LATEST) -> dict[str, Any]:
-    """Return the newest results."""
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+def written(result: Mapping[str, Any]) -> dict[Path, str]:
+    """Return all that is written from a result: the page, its figures, the lines of others."""
+    metrics: Metrics = result["metrics"]
+    return {
+        PAGE: page(result),
+        **{charts.FIGURES / name: figure for name, figure in drawn(metrics).items()},
+        **readme.pages(result),
+        **scaling.pages(metrics),
+    }
 
 
 def write() -> None:
     """Write the page, its figures and the READMEs' lines from the newest results."""
-    result = latest()
-    draw(result["metrics"])
-    PAGE.write_text(page(result), "utf-8")
-    readme.write(result)
-    scaling.write(result["metrics"])
+    result = json.loads(LATEST.read_text("utf-8"))
+    charts.FIGURES.mkdir(parents=True, exist_ok=True)
+    for path, text in written(result).items():
+        path.write_text(text, "utf-8")
 
 
 def told(metrics: Metrics) -> str:

@@ -7,7 +7,7 @@ import os
 import platform
 import random
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,19 +29,15 @@ def spread(name: str, values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def interval(
-    rounds: Sequence[Sequence[float]],
-    of: Callable[[Sequence[float]], float] = statistics.median,
-    *,
-    seed: int = 1,
-) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of a statistic.
+def interval(rounds: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the median.
 
     Whole rounds are drawn, with replacement: what disturbs the machine disturbs a round.
     """
-    draw = random.Random(seed)
+    draw = random.Random(1)
     found = sorted(
-        of([value for _ in rounds for value in draw.choice(rounds)]) for _ in range(_RESAMPLES)
+        statistics.median([value for _ in rounds for value in draw.choice(rounds)])
+        for _ in range(_RESAMPLES)
     )
     return found[int(0.025 * _RESAMPLES)], found[int(0.975 * _RESAMPLES)]
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from bench.ground import ROOT
-from bench.markdown import number, table
+from bench.markdown import number, replaced, table
+from bench.metrics import Metrics
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
-
-Metrics: TypeAlias = Mapping[str, float]
 
 PAGE = ROOT / "docs" / "scaling.md"
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
@@ -28,7 +26,7 @@ COSTS = {
     ),
 }
 PRICES = ROOT / "bot" / "prices.toml"
-START, END = "<!-- worked table -->", "<!-- end -->"
+MARKS = ("<!-- worked table -->", "<!-- end -->")
 PEOPLE = (1_000, 100_000, 10_000_000)
 CAPACITY_PEOPLE = (100, 1_000, 10_000)
 MESSAGES_A_DAY = 10
@@ -207,24 +205,11 @@ def costs(metrics: Metrics, words: tuple[str, str, str, str]) -> str:
     return f"{table(head, rows)}\n\n{as_of.format(prices['as_of'], number(sent))}"
 
 
-def page(text: str, written: str) -> str:
-    """Return a page with its table replaced."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{written}\n{END}{after}"
-
-
 def pages(metrics: Metrics) -> dict[Path, str]:
     """Return each page with its table made from `metrics`."""
-    capacity = worked(metrics, CAPACITY_LINES, CAPACITY_PEOPLE)
-    return {
-        **{path: page(path.read_text("utf-8"), costs(metrics, it)) for path, it in COSTS.items()},
-        PAGE: page(PAGE.read_text("utf-8"), worked(metrics)),
-        CAPACITY: page(CAPACITY.read_text("utf-8"), capacity),
+    tables = {
+        **{path: costs(metrics, words) for path, words in COSTS.items()},
+        PAGE: worked(metrics),
+        CAPACITY: worked(metrics, CAPACITY_LINES, CAPACITY_PEOPLE),
     }
-
-
-def write(metrics: Metrics) -> None:
-    """Write the tables into the pages."""
-    for path, text in pages(metrics).items():
-        path.write_text(text, "utf-8")
+    return {path: replaced(path, MARKS, written) for path, written in tables.items()}

@@ -71,7 +71,7 @@ class Systems:
 
     async def _in_slack(self, turns: Sequence[tuple[str, str]]) -> list[Reply]:
         asked = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
-        return await self.replies.of(list(asked))
+        return await self.replies.of(asked)
 
     async def warm(self, people: int) -> None:
         """Add people, let each tell every system the same, and see that all of them recall it.

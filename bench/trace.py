@@ -54,7 +54,7 @@ class Cases:
         self._database = database
         self._take = take
 
-    async def play(self, *, rest_seconds: float = REST_SECONDS) -> Traced:
+    async def play(self) -> Traced:
         """Let somebody write each message, and return what the app did for it."""
         user = (await self._control("users", {"name": "Aoi"}))["id"]
         for known in ("I like sushi", "I am learning Rust", "I live in Osaka"):
@@ -69,7 +69,7 @@ class Cases:
         teaching = await self._settled()
         await self._say(other, channel["id"], "Fine with me", thread=root["ts"], settle=False)
         unrelated = await self._settled()
-        await asyncio.sleep(rest_seconds)
+        await asyncio.sleep(REST_SECONDS)
         return Traced(
             plain=plain,
             plain_formation=formation,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from pydantic import BaseModel, Field
 
-from bench import scaling
 from docs.reference import generate
 from docs.reference.slack_reasons import EVENTS, SCOPES
 from tests.lint.tables import ROOT
@@ -19,13 +16,6 @@ PAGES = {str(path.relative_to(ROOT)): text for path, text in generate.pages().it
 def test_the_page_is_what_the_code_says(name: str) -> None:
     """After a change of the code run ``make docs-reference``."""
     assert (ROOT / name).read_text("utf-8") == PAGES[name], "run make docs-reference"
-
-
-def test_the_worked_tables_are_what_was_measured() -> None:
-    """After a change of their lines run ``make docs-reference``."""
-    measured = json.loads((ROOT / "bench/results/latest.json").read_text("utf-8"))
-    for path, text in scaling.pages(measured["metrics"]).items():
-        assert path.read_text("utf-8") == text, "run make docs-reference"
 
 
 def test_every_part_is_on_one_page() -> None:
