@@ -8,9 +8,8 @@ import os
 import select
 import sys
 import tempfile
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,6 +42,7 @@ from tests import fork_server
 from tests.conformance import plugin
 from tests.conformance.traffic import TRAFFIC
 from tests.fork_server import Process
+from tests.loopback import call
 from tests.payloads import PAYLOADS
 from tests.run import SLOW_FOLDERS
 from tests.temporary import MEMORY, use_memory
@@ -60,6 +60,14 @@ def _read_certificates_once() -> None:
     httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 
 
+def remove_settings() -> None:
+    """Remove the settings of the shell from the environment."""
+    prefixes = ("KIOKU_", "SLACK_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PG")
+    for name in list(os.environ):
+        if name.startswith(prefixes) or name in ("DATABASE_URL", "PORT"):
+            del os.environ[name]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Check the traffic of models, and keep the settings of the shell out of the tests."""
     use_memory()
@@ -69,11 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile("kioku", deadline=None, suppress_health_check=slow)
     hypothesis.settings.load_profile("kioku")
-    for name in list(os.environ):
-        if name.startswith(("KIOKU_", "SLACK_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PG")) or (
-            name in ("DATABASE_URL", "PORT")
-        ):
-            del os.environ[name]
+    remove_settings()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -150,15 +154,7 @@ class Server:
 
     def call(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Make a control call and return its JSON; raises `urllib.error.HTTPError`."""
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"content-type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            text = answer.read().decode()
-        return json.loads(text) if text else None
+        return call(f"{self.url}{path}", body, method)
 
 
 def read_line(output: IO[str] | None, seconds: float = _READY_SECONDS) -> str:
@@ -178,6 +174,11 @@ def oauth_playground(folder: Path, **settings: bool) -> Iterator[Server]:
     manifest.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
     with json_server("playground", "--manifest", str(manifest), "--no-model") as one:
         yield one
+
+
+def open_playground(*options: str) -> AbstractContextManager[Server]:
+    """Run a playground with the app's manifest."""
+    return json_server("playground", "--manifest", str(ROOT / "manifest.yml"), *options)
 
 
 @contextmanager

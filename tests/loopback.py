@@ -1,11 +1,15 @@
-"""Ports and servers of the loopback interface."""
+"""Ports, servers and requests of the loopback interface."""
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -18,6 +22,34 @@ def free_port() -> int:
     """Return a port that nothing listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def call(url: str, body: Any = None, method: str | None = None, *, token: str | None = None) -> Any:
+    """Send JSON, and return that of the answer; raises `urllib.error.HTTPError`."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"content-type": "application/json; charset=utf-8"}
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(url, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        text = answer.read().decode()
+    return json.loads(text) if text else None
+
+
+def fetched(
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    method: str | None = None,
+) -> tuple[int, Message, bytes]:
+    """Return the status, the headers and the body of an answer, whatever its status."""
+    request = urllib.request.Request(url, body, dict(headers or {}), method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.headers, refused.read()
 
 
 @asynccontextmanager

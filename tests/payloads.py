@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+
+from tests.loopback import call
 
 CALLS, EXPECTED, VIOLATIONS = "slack_calls", "slack_failures", "slack_violations"
 _KINDS = ("violations", "failures")
@@ -34,7 +34,7 @@ class Payloads:
             if alive():
                 for kind in _KINDS:
                     self._left[kind] += self._new(url, kind)
-                made = _get(f"{url}/_playground/calls?since=999999999")["last"]
+                made = call(f"{url}/_playground/calls?since=999999999")["last"]
                 self.counts[CALLS] += int(made)
             del self._seen[url], self._alive[url]
             self._processing = {one for one in self._processing if one[0] != url}
@@ -65,7 +65,7 @@ class Payloads:
 
     def _new(self, url: str, kind: str) -> list[str]:
         since = self._seen[url]
-        told = _get(f"{url}/_playground/{kind}?since={since[kind]}")
+        told = call(f"{url}/_playground/{kind}?since={since[kind]}")
         since[kind] = told["last"]
         found = [_sentence(one) for one in told[kind]]
         return found if kind == "failures" else found + self._left_processing(url)
@@ -77,7 +77,7 @@ class Payloads:
         """
         known = [ts for where, _, ts in self._processing if where == url]
         asked = {"seconds": _SETTLE_SECONDS, "known": known}
-        told = _post(f"{url}/_playground/sessions/settle", asked)
+        told = call(f"{url}/_playground/sessions/settle", asked)
         new = {(url, one["channel"], one["thread_ts"]) for one in told["left_processing"]}
         self._processing |= new
         return [f"agents.sessions.setStatus: {one[1:]} was left in processing" for one in new]
@@ -103,19 +103,6 @@ def _sentence(one: dict[str, Any]) -> str:
     if "error" not in one:
         return f"{one['where']}: {one['what']}"
     return " ".join([f"{one['method']}: {one['error']}", *one["messages"]])
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=20) as answer:
-        return json.loads(answer.read())
-
-
-def _post(url: str, body: Any) -> Any:
-    request = urllib.request.Request(
-        url, data=json.dumps(body).encode(), headers={"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read())
 
 
 PAYLOADS = Payloads()

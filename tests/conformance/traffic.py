@@ -8,7 +8,6 @@ since the last one is validated.
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from aiohttp.typedefs import Handler
 from tests.conformance.openai_schemas import PATH, bodies
 from tests.conformance.shape import Shapes
 from tests.conformance.validator import Schemas, openai_schemas
+from tests.loopback import call
 
 COUNTED: Final = ("requests", "events", "objects", "errors", "violations")
 _PATH_OF: Final = {
@@ -79,7 +79,7 @@ class Traffic:
     @contextmanager
     def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
         """Record the traffic of the stand-in at `url` meanwhile; `alive`: whether it still runs."""
-        _call(f"{url}/_model/settings", {"record_traffic": True})
+        call(f"{url}/_model/settings", {"record_traffic": True})
         self._taken[url], self._alive[url] = 0, alive
         try:
             yield
@@ -117,7 +117,7 @@ class Traffic:
 
     def _take(self, url: str) -> None:
         if self._alive[url]():
-            told = _call(f"{url}/_model/traffic?since={self._taken[url]}")
+            told = call(f"{url}/_model/traffic?since={self._taken[url]}")
             self._taken[url] = told["last"]
             self.take(told)
 
@@ -143,9 +143,3 @@ async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse
         if request.method == "POST" and request.path.endswith(path):
             TRAFFIC.add("request", path, json.loads(await request.read()))
     return await handler(request)
-
-
-def _call(url: str, body: Any = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=20) as answer:
-        return json.loads(answer.read())

@@ -6,16 +6,24 @@ import os
 import re
 import signal
 import subprocess
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from memory import EmbeddedPostgres
 from tests import fork_server
-from tests.conftest import HOSTILE, ROOT, Server, json_server, login_of
+from tests.conftest import (
+    HOSTILE,
+    ROOT,
+    Server,
+    fresh_database,
+    json_server,
+    login_of,
+    open_playground,
+)
 from tests.fork_server import Process
+from tests.loopback import fetched
 
 Mode: TypeAlias = Literal["socket", "http"]
 
@@ -89,12 +97,12 @@ class App:
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of a page of its own HTTP server."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as got:
-                return got.status, got.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+        return self.post(path, None, {})
+
+    def post(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, str]:
+        """Send a body to its own HTTP server; return status and text."""
+        status, _, text = fetched(f"http://127.0.0.1:{self.port}{path}", body, headers)
+        return status, text.decode()
 
     def kill(self) -> None:
         """End it as a crash would: it cannot finish anything."""
@@ -119,6 +127,24 @@ def running(slack: Server, conninfo: str, mode: Mode, log: Path, **settings: str
             proxy = json_server("tests.hostile.model", slack.openai_base_url)
             app.hostile = stack.enter_context(proxy)
         yield from _started(app, settings)
+
+
+@contextmanager
+def own_app(
+    postgres: EmbeddedPostgres,
+    log: Path,
+    mode: Mode = "socket",
+    *,
+    retry_delays: str = "0.2,1,3,5",
+    **settings: str,
+) -> Iterator[App]:
+    """Run the app with a playground and a database of its own."""
+    with (
+        open_playground("--retry-delays", retry_delays) as slack,
+        fresh_database(postgres) as conninfo,
+        running(slack, conninfo, mode, log, **settings) as app,
+    ):
+        yield app
 
 
 def _started(app: App, settings: dict[str, str]) -> Iterator[App]:

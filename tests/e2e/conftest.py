@@ -12,12 +12,11 @@ from typing import Any, cast
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import HOSTILE, ROOT, Server, fresh_database, json_server
-from tests.e2e.app import App, Mode, running
+from tests.conftest import HOSTILE, Server
+from tests.e2e.app import App, Mode, own_app
 from tests.e2e.world import World
 from tests.hostile.invariants import plant, violations
 
-PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"))
 _MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
 _IN_BOTH_MODES = frozenset(
     {
@@ -29,7 +28,6 @@ _IN_BOTH_MODES = frozenset(
     }
 )
 _HOSTILE_RUN = bool(os.environ.get(HOSTILE))
-_RETRIES = ("--retry-delays", "0.2,1,3,5")
 
 AppOf = Callable[[Mode], App]
 Record = Callable[[str, object], None]
@@ -46,10 +44,8 @@ def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 
         def get(mode: Mode) -> App:
             if mode not in apps:
-                slack = stack.enter_context(json_server(*PLAYGROUND, *_RETRIES))
-                conninfo = stack.enter_context(fresh_database(postgres))
                 log = tmp_path_factory.mktemp(f"app-{mode}") / "log"
-                apps[mode] = stack.enter_context(running(slack, conninfo, mode, log, **_MORE[mode]))
+                apps[mode] = stack.enter_context(own_app(postgres, log, mode, **_MORE[mode]))
             return apps[mode]
 
         yield get
@@ -58,7 +54,7 @@ def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 @contextmanager
 def _lived_in(app: App, record: Record) -> Iterator[World]:
     """A world that is calm before and after, and whose log quotes nobody."""
-    with closing(World(app.slack, app)) as world:
+    with closing(World(app)) as world:
         world.calm()
         if app.hostile:
             yield from _attacked(world, app.hostile, record)
@@ -148,9 +144,7 @@ def own_world(
     """An app, a playground and a database to be broken; the parameter holds the app's settings."""
     settings: dict[str, str] = getattr(request, "param", {})
     with (
-        json_server(*PLAYGROUND, *_RETRIES) as slack,
-        fresh_database(postgres) as conninfo,
-        running(slack, conninfo, "socket", tmp_path / "log", **settings) as app,
+        own_app(postgres, tmp_path / "log", "socket", **settings) as app,
         _lived_in(app, record_property) as lived_in,
     ):
         yield lived_in

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from email.message import Message
 
-from tests.loopback import Handler, ThreadServer
+from tests.loopback import Handler, ThreadServer, fetched
 
 
 class Gateway:
@@ -26,10 +25,8 @@ class Gateway:
         self.seen(body.decode())
         self.open.wait()
         passed = {name: headers[name] for name in ("content-type", "authorization")}
-        url = f"{self.upstream.removesuffix('/v1')}{path}"
-        request = urllib.request.Request(url, body, passed)
-        with urllib.request.urlopen(request, timeout=60) as got:
-            return got.status, got.headers["content-type"], got.read()
+        status, answered, text = fetched(f"{self.upstream.removesuffix('/v1')}{path}", body, passed)
+        return status, answered["content-type"], text
 
 
 @contextmanager

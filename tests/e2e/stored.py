@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, LiteralString
-from uuid import uuid4
+from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 from psycopg.rows import dict_row
@@ -85,23 +85,23 @@ class Stored:
         )
 
     def remember(self, human: Human, *foods: str, audience: str = "dm") -> None:
-        """Give a person memories, each a second newer than the one before."""
+        """Give a person memories of foods, each a second newer than the one before."""
+        first = datetime.now(UTC) - timedelta(days=1)
         for number, food in enumerate(foods):
-            value: dict[str, Any] = {
-                "kind": "UserFoodPreference",
-                "content": {"food_name": food, "preference": 80},
-                "sources": [],
-            }
-            key = str(uuid4())
-            self.rows(
-                "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
-                " SELECT %s, %s, %s, at, at FROM (SELECT now() - interval '1 day'"
-                " + %s * interval '1 second' AS at) t RETURNING prefix, key)"
-                " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-                " SELECT prefix, key, 'content', %s FROM made RETURNING key",
-                self.prefix(human, audience),
-                key,
-                json.dumps(value),
-                number,
-                VECTOR,
-            )
+            content = {"food_name": food, "preference": 80}
+            at = first + timedelta(seconds=number)
+            self.store(human, "UserFoodPreference", content, at, audience)
+
+    def store(
+        self, human: Human, kind: str, content: Json, at: datetime, audience: str = "dm"
+    ) -> None:
+        """Give a person a memory that was learned at a moment."""
+        self.rows(
+            "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
+            " VALUES (%s, gen_random_uuid()::text, %s, %s, %s) RETURNING prefix, key)"
+            " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+            " SELECT prefix, key, 'content', %s FROM made RETURNING key",
+            self.prefix(human, audience),
+            json.dumps({"kind": kind, "content": content, "sources": []}),
+            *(at, at, VECTOR),
+        )

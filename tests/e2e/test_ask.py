@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -12,8 +10,7 @@ from typing import Any
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, json_server
-from tests.e2e.app import App, running
+from tests.e2e.app import App, own_app
 from tests.e2e.messages import Json, error_sentences, told
 from tests.e2e.signed import JSON
 from tests.e2e.world import World
@@ -39,17 +36,10 @@ class Caller:
         self, body: bytes, *, token: bytes | None = b"Bearer " + TOKEN.encode(), kind: str = JSON
     ) -> tuple[int, str]:
         """Post a body; returns status and text."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.world.app.port}/ask", data=body, headers={"content-type": kind}
-        )
+        headers = {"content-type": kind}
         if token is not None:
-            request.add_header("authorization", token.decode("latin-1"))
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+            headers["authorization"] = token.decode("latin-1")
+        return self.world.app.post("/ask", body, headers)
 
     def ask(self, user_id: str, prompt: str) -> str:
         """Ask as the article does; returns the text of the answer."""
@@ -89,18 +79,14 @@ def asking_app(
 ) -> Iterator[App]:
     """An app with `/ask`, in a workspace and with a database of its own."""
     log = tmp_path_factory.mktemp("asking") / "log"
-    with (
-        json_server("playground", "--manifest", str(ROOT / "manifest.yml")) as slack,
-        fresh_database(postgres) as conninfo,
-        running(slack, conninfo, "socket", log, KIOKU_API_TOKEN=TOKEN) as app,
-    ):
+    with own_app(postgres, log, KIOKU_API_TOKEN=TOKEN) as app:
         yield app
 
 
 @pytest.fixture
 def caller(asking_app: App) -> Iterator[Caller]:
     """Somebody with curl and the token; nothing they say is logged."""
-    with closing(World(asking_app.slack, asking_app)) as world:
+    with closing(World(asking_app)) as world:
         world.calm()
         yield Caller(world)
         world.calm()

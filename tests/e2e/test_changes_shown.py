@@ -54,10 +54,11 @@ class PersonScreen:
 
     def modal(self, text: str) -> Json:
         """Wait until the modal on top shows `text`; return it."""
+        wanted = json.dumps(text, ensure_ascii=False)[1:-1]
 
         def there() -> Json | None:
             views = self.world.playground(f"views?as={self.human.id}")["views"]
-            return views[-1] if views and text in shown(views[-1]) else None
+            return views[-1] if views and wanted in shown(views[-1]) else None
 
         return self.world.until(there, f"a modal with {text!r}")
 

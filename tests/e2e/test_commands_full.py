@@ -13,7 +13,6 @@ from bot.locale import LANGUAGES, Language, say
 from bot.views.dates import day
 from bot.views.subcommands import help_groups
 from tests.e2e.messages import Human, Json, buttons
-from tests.e2e.stored import VECTOR
 from tests.e2e.world import World
 
 KINDS = {
@@ -32,19 +31,7 @@ def remember(world: World, human: Human, *told: tuple[str, str]) -> None:
     """Give somebody memories (of `KINDS`, and what), each a day newer than the one before."""
     for number, (name, what) in enumerate(told):
         kind, field = KINDS[name]
-        value = {"kind": kind, "content": {field: what}, "sources": []}
-        world.rows(
-            "WITH made AS (INSERT INTO store (prefix, key, value, created_at, updated_at)"
-            " SELECT %s, gen_random_uuid()::text, %s, at, at FROM"
-            " (SELECT timestamptz '2026-01-01' + %s * interval '1 day' AS at) t"
-            " RETURNING prefix, key)"
-            " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-            " SELECT prefix, key, 'content', %s FROM made RETURNING key",
-            world.prefix(human, "dm"),
-            json.dumps(value),
-            number,
-            VECTOR,
-        )
+        world.store(human, kind, {field: what}, datetime(2026, 1, 1 + number, tzinfo=UTC))
 
 
 def shown(message: Json) -> str:

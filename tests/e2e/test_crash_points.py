@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, json_server
-from tests.e2e.app import running
+from tests.e2e.app import own_app
 from tests.e2e.holding import Holding
 from tests.e2e.messages import Said
 from tests.e2e.world import World
@@ -151,15 +150,11 @@ def crashed(
     """A world in which the app was killed with a person at each crash point, and started again."""
     log = tmp_path_factory.mktemp("app-crashed") / "log"
     with (
-        json_server(
-            "playground", "--manifest", str(ROOT / "manifest.yml"), "--retry-delays", "0.2,1,3,5,9"
-        ) as slack,
-        fresh_database(postgres) as conninfo,
-        running(slack, conninfo, "socket", log) as app,
-        closing(World(slack, app)) as world,
+        own_app(postgres, log, retry_delays="0.2,1,3,5,9") as app,
+        closing(World(app)) as world,
     ):
         world.calm()
-        with Holding(conninfo) as holding:
+        with Holding(app.conninfo) as holding:
             scene = _Scene(world, holding)
             stood = _play(scene)
         world.calm()

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import LiteralString
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from bot.locale import say
 from bot.queue.sweep import ALONE_AFTER_CRASHES, MAX_LONE_CRASHES
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, json_server
+from tests.conftest import fresh_database, open_playground
 from tests.e2e.gateway import Gateway, gateway
-from tests.e2e.messages import Json, Said, markdown
+from tests.e2e.messages import Said, markdown
+from tests.e2e.stored import Stored
 from tests.soak.replicas import Fleet, Replica, forked, running
-from tests.soak.workspace import Workspace
+from tests.soak.workspace import Workspace, until
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +35,7 @@ class Stage:
     workspace: Workspace
     fleet: Fleet
     gateways: list[Gateway]
-    conninfo: str
+    stored: Stored
 
     @property
     def workers(self) -> list[Replica]:
@@ -49,33 +47,19 @@ class Stage:
         people = self.workspace.people(MANY)
         return [self.workspace.say(one, f"Hello from {one.name}") for one in people]
 
-    def rows(self, said: Said) -> Json:
-        """Return what the inbox holds of a message."""
-        with psycopg.connect(self.conninfo, row_factory=dict_row) as owner:
-            [row] = owner.execute(
-                "SELECT * FROM inbox_events WHERE channel_id = %s AND ts = %s",
-                (said.channel, said.ts),
-            ).fetchall()
-        return row
+    def status(self, said: Said) -> str:
+        """Return the status of a message in the inbox."""
+        [row] = self.stored.inbox(said)
+        return str(row["status"])
 
-    def count(self, condition: str) -> int:
-        """Return how many messages fulfil a condition."""
-        with psycopg.connect(self.conninfo) as owner:
-            [[count]] = owner.execute(
-                f"SELECT count(*) FROM inbox_events WHERE {condition}".encode()
-            ).fetchall()
-        return int(count)
+    def wait(self, seconds: float) -> None:
+        """Wait until no message waits any more."""
+        waiting: LiteralString = "SELECT 1 FROM inbox_events WHERE status = 'waiting'"
+        until(lambda: not self.stored.rows(waiting), "an end", seconds)
 
     def shown(self, said: Said) -> list[str]:
         """Return the app's messages to the author of `said`."""
         return [markdown(message) for message in self.workspace.answers([said])]
-
-    def until(self, check: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-        """Wait until a condition is true."""
-        end = time.monotonic() + seconds
-        while not check():
-            assert time.monotonic() < end, f"There was not {what} within {seconds:g} seconds."
-            threading.Event().wait(0.05)
 
 
 @contextmanager
@@ -83,7 +67,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
     """Open a playground with the app in it; processes that end are started again."""
     with ExitStack() as stack:
         enter = stack.enter_context
-        slack = enter(json_server("playground", "--manifest", str(ROOT / "manifest.yml")))
+        slack = enter(open_playground())
         conninfo = enter(fresh_database(postgres))
         usual = {
             **slack.slack_settings,
@@ -101,7 +85,8 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
             replicas.append(Replica(name, ("run", "--role", "worker"), settings, folder))
         fleet = enter(running(replicas, forked))
         fleet.begin("")
-        yield Stage(Workspace(slack), fleet, gateways, conninfo)
+        stored = enter(closing(Stored(conninfo, str(slack.info["team_id"]))))
+        yield Stage(Workspace(slack), fleet, gateways, stored)
 
 
 @pytest.mark.timeout(900)
@@ -116,13 +101,13 @@ def test_five_kills_fail_no_message(postgres: EmbeddedPostgres, tmp_path: Path) 
         for kill in range(5):
             # All at once; after two crashes one at a time.
             least = MANY if kill < ALONE_AFTER_CRASHES else 1
-            staged.until(lambda least=least: len(prompts) >= least, "prompts")  # type: ignore[misc]
+            until(lambda least=least: len(prompts) >= least, "prompts", 60)  # type: ignore[misc]
             staged.fleet.kill(worker)
             prompts.clear()
-            staged.until(lambda: worker.look() == "runs", "a worker that runs again")
+            until(lambda: worker.look() == "runs", "a worker that runs again", 60)
         passing.open.set()
-        staged.until(lambda: staged.count("status = 'waiting'") == 0, "an end", 150)
-        assert [staged.rows(one)["status"] for one in said] == ["done"] * MANY
+        staged.wait(150)
+        assert [staged.status(one) for one in said] == ["done"] * MANY
         for one in said:
             [answer] = staged.shown(one)
             assert answer != APOLOGY
@@ -144,10 +129,10 @@ def test_what_ends_its_process_each_time_gets_the_apology_alone(
         [eve] = staged.workspace.people(1)
         poison = staged.workspace.say(eve, f"Tell me {POISON}")
         said = staged.say_many()
-        staged.until(lambda: staged.count("status = 'waiting'") == 0, "an end", 200)
+        staged.wait(200)
         assert staged.shown(poison) == [APOLOGY]
-        assert staged.rows(poison)["status"] == "failed"
-        assert [staged.rows(one)["status"] for one in said] == ["done"] * MANY
+        assert staged.status(poison) == "failed"
+        assert [staged.status(one) for one in said] == ["done"] * MANY
         assert APOLOGY not in [text for one in said for text in staged.shown(one)]
         kills = staged.fleet.happened["kill -9"]
         assert MAX_LONE_CRASHES <= kills <= ALONE_AFTER_CRASHES + MAX_LONE_CRASHES + 1

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, json_server
-from tests.e2e.app import App, running
-from tests.e2e.conftest import PLAYGROUND
+from tests.e2e.app import App, own_app
 from tests.e2e.world import World
 from tests.integration.kioku_process import ended
 
@@ -24,11 +22,7 @@ TURNS = 60_000
 @pytest.fixture
 def app(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[App]:
     """An app, a playground and a database of one test."""
-    with (
-        json_server(*PLAYGROUND) as slack,
-        fresh_database(postgres) as conninfo,
-        running(slack, conninfo, "http", tmp_path / "log") as started,
-    ):
+    with own_app(postgres, tmp_path / "log", "http") as started:
         yield started
 
 
@@ -57,7 +51,7 @@ def remembers(world: World) -> bool:
 @pytest.mark.failed_calls("auth.test: account_inactive", because="The app is uninstalled.")
 def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> None:
     """Each row of the workspace is deleted though the app is killed; it can be installed again."""
-    with closing(World(app.slack, app)) as world:
+    with closing(World(app)) as world:
         assert remembers(world)
         for team in (world.team, OTHER):
             world.rows(
@@ -94,7 +88,7 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
 )
 def test_an_uninstalled_workspace_is_not_ready(app: App) -> None:
     """While it runs, /readyz says so; Slack sends nothing more, and nothing is kept."""
-    with closing(World(app.slack, app)) as world:
+    with closing(World(app)) as world:
         assert remembers(world)
         world.playground("uninstall", {"events": ["app_uninstalled", "tokens_revoked"]})
         world.until(lambda: left_of(world, world.team) == {}, "the purge")

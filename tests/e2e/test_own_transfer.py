@@ -23,22 +23,10 @@ def new_person(world: World, language: Language) -> PersonScreen:
     return PersonScreen(world, world.human(locale="ja-JP" if language == "ja" else "en-US"))
 
 
-def modal(ann: PersonScreen, text: str, **found: str) -> Json:
-    """Wait until the modal on top shows a text of the catalogues, without JSON's escapes."""
-    wanted = json.dumps(text, ensure_ascii=False)[1:-1]
-
-    def there() -> Json | None:
-        views = ann.world.playground(f"views?as={ann.human.id}")["views"]
-        seen = json.dumps(views[-1], ensure_ascii=False) if views else ""
-        return views[-1] if wanted in seen else None
-
-    return ann.world.until(there, f"a modal with {text!r}")
-
-
 def open_import(ann: PersonScreen, language: Language) -> Json:
     """Type the command; return the form."""
     ann.types(say(language, "usage_import").removeprefix("/memories "))
-    return modal(ann, say(language, "import_about"))
+    return ann.modal(say(language, "import_about"))
 
 
 def received(world: World, human: Human) -> list[tuple[Json, Json]]:
@@ -95,12 +83,12 @@ def test_export_erase_import(world: World, language: Language) -> None:
     forget = say(language, "usage_forget_everything").removeprefix("/forget ")
     asked = world.command(ann.human, "/forget", forget)
     ann.click(asked, **button(asked, "erase_everything"))
-    form = modal(ann, say(language, "erase_stays"))
+    form = ann.modal(say(language, "erase_stays"))
     wrong = ann.submit(form, **{"erase.word": "erase it"})
     assert wrong["ack"]["errors"].keys() == {"erase.word"}
     assert rows(world, ann.human) == before
     assert ann.submit(form, **{"erase.word": say(language, "erase_word")})["ok"]
-    receipt = modal(ann, say(language, "erased_none_left"))
+    receipt = ann.modal(say(language, "erased_none_left"))
     assert say(language, "counted_memories", count=2) in shown(receipt)
     assert rows(world, ann.human) == []
     # Brought back from the file.
@@ -108,12 +96,12 @@ def test_export_erase_import(world: World, language: Language) -> None:
     file = choose(world, ann.human, "kioku.json", json.dumps(document))
     values: Any = {"import.file": [file]}
     assert ann.submit(form, **values)["ok"]
-    preview = modal(ann, say(language, "import_not_yet"))
+    preview = ann.modal(say(language, "import_not_yet"))
     assert say(language, "import_added", count=2) in shown(preview)
     assert say(language, "import_line_added", what="X").partition("X")[0] in shown(preview)
     assert rows(world, ann.human) == []
     assert ann.submit(preview)["ok"]
-    modal(ann, say(language, "imported", added=2, updated=0, known=0))
+    ann.modal(say(language, "imported", added=2, updated=0, known=0))
     assert rows(world, ann.human) == before
 
 
@@ -126,14 +114,14 @@ def test_lines_of_another_assistant(world: World) -> None:
     assert refused["ack"]["errors"] == {"import.text": say("en", "import_neither")}
     pasted: Any = {"import.text": "- I live in Osaka\n- my password is hunter2XY99!"}
     ann.submit(form, **pasted)
-    preview = modal(ann, say("en", "import_refused_secret", count=1))
+    preview = ann.modal(say("en", "import_refused_secret", count=1))
     assert say("en", "import_added", count=1) in shown(preview)
     changed: Any = {"import.text": "- I live in Osaka\n- I work as a nurse"}
     ann.submit(preview, **changed)
-    again = modal(ann, say("en", "import_added", count=2))
+    again = ann.modal(say("en", "import_added", count=2))
     assert world.memories(ann.human) == []
     ann.submit(again)
-    done = modal(ann, say("en", "imported", added=2, updated=0, known=0))
+    done = ann.modal(say("en", "imported", added=2, updated=0, known=0))
     facts = {row["value"]["content"]["fact"] for row in world.memories(ann.human)}
     assert facts == {"I live in Osaka", "I work as a nurse"}
     answer = world.command(ann.human, "/memories", "history")
@@ -141,7 +129,7 @@ def test_lines_of_another_assistant(world: World) -> None:
     assert any(one["action_id"] == "undo_change" for one in buttons(answer))
     # One button undoes all of it.
     ann.click(done, **button(done, "undo_import"))
-    modal(ann, say("en", "import_undone", count=2, total=2))
+    ann.modal(say("en", "import_undone", count=2, total=2))
     assert world.memories(ann.human) == []
 
 
@@ -186,22 +174,22 @@ def test_instructions_are_ticked_one_by_one(world: World, language: Language) ->
     form = open_import(ann, language)
     values: Any = {"import.file": [choose(world, ann.human, "e.json", json.dumps(document))]}
     assert ann.submit(form, **values)["ok"]
-    preview = modal(ann, say(language, "import_not_yet"))
+    preview = ann.modal(say(language, "import_not_yet"))
     assert say(language, "import_more", count=110) in shown(preview)
     found = instructions_in(preview)
     assert found.keys() == {short, evil}
     ann.click(preview, **button(preview, "import_see_all"))
-    page = modal(ann, say(language, "import_page", page=1, pages=3))
+    page = ann.modal(say(language, "import_page", page=1, pages=3))
     assert "I own book number 49" in shown(page)
     for number, last in ((2, 99), (3, 129)):
         ann.click(page, **button(page, f"import_page_{number}"))
-        page = modal(ann, say(language, "import_page", page=number, pages=3))
+        page = ann.modal(say(language, "import_page", page=number, pages=3))
         assert f"I own book number {last}" in shown(page)
     assert world.memories(ann.human) == []
     world.playground("views/close", {"view_id": page["id"], "user": ann.human.id})
     ticks: Any = {found[short]: ["yes"]}
-    assert ann.submit(modal(ann, say(language, "import_not_yet")), **ticks)["ok"]
-    modal(ann, say(language, "imported", added=131, updated=0, known=0))
+    assert ann.submit(ann.modal(say(language, "import_not_yet")), **ticks)["ok"]
+    ann.modal(say(language, "imported", added=131, updated=0, known=0))
     stored = [row["value"] for row in world.memories(ann.human)]
     assert len(stored) == 131
     assert [v["content"] for v in stored if v["kind"] == "UserInstruction"] == [

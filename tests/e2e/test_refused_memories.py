@@ -6,22 +6,11 @@ import pytest
 
 from bot.locale import say
 from bot.views.refusals import STORE_ACTION
-from tests.e2e.messages import Json
+from tests.e2e.test_changes_shown import button
 from tests.e2e.world import World
 
 LEAVE = "Sarah is on leave"
 CONTENT = {"fact": LEAVE}
-
-
-def button(message: Json, action: str) -> Json:
-    """Return the button of a message, with the id of its block."""
-    [found] = [
-        {**element, "block_id": block["block_id"]}
-        for block in message["blocks"]
-        for element in [*block.get("elements", []), block.get("accessory", {})]
-        if element.get("action_id") == action
-    ]
-    return found
 
 
 def refuse(world: World) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, json_server, login_of
+from tests.conftest import ROOT, fresh_database, login_of, open_playground
 from tests.e2e.app import running
-from tests.e2e.conftest import PLAYGROUND
 from tests.e2e.messages import buttons
 from tests.e2e.world import World
 from tests.integration.kioku_process import ended
@@ -40,11 +39,11 @@ def test_a_second_process_serves_what_was_restored(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     """What was forgotten after the backup stays so, the rest is known; nothing is repeated."""
-    with json_server(*PLAYGROUND) as slack:
+    with open_playground() as slack:
         with (
             fresh_database(postgres) as lost,
             running(slack, lost, "socket", tmp_path / "first.log") as app,
-            closing(World(slack, app)) as world,
+            closing(World(app)) as world,
         ):
             ann = world.human()
             said = [world.say(ann, text) for text in ("I love ramen", "I love tempura")]
@@ -62,7 +61,7 @@ def test_a_second_process_serves_what_was_restored(
             run(tmp_path, new, "restore", "kioku.dump", "--ids", "kioku.list")
             with (
                 running(slack, new, "socket", tmp_path / "second.log") as app,
-                closing(World(slack, app)) as world,
+                closing(World(app)) as world,
             ):
                 assert [one["food_name"] for one in world.formed_contents(ann)] == ["tempura"]
                 answer = world.ask(ann, "What shall I eat?")

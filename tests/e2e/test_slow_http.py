@@ -13,9 +13,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import fresh_database, json_server
-from tests.e2e.app import App, running
-from tests.e2e.conftest import PLAYGROUND
+from tests.e2e.app import App, own_app
 from tests.e2e.signed import signed_headers
 from tests.e2e.world import World
 
@@ -33,11 +31,7 @@ SILENT = b""
 def served(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """An app over HTTP with the usual limit of file descriptors."""
     log = tmp_path_factory.mktemp("slow") / "log"
-    with (
-        json_server(*PLAYGROUND, "--retry-delays", "0.2,1,3,5") as slack,
-        fresh_database(postgres) as conninfo,
-        running(slack, conninfo, "http", log) as app,
-    ):
+    with own_app(postgres, log, "http") as app:
         _, most = resource.prlimit(app.process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(app.process.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, most))
         yield app
@@ -46,7 +40,7 @@ def served(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def world(served: App) -> Iterator[World]:
     """The workspace of that app."""
-    with closing(World(served.slack, served)) as lived_in:
+    with closing(World(served)) as lived_in:
         lived_in.calm()
         yield lived_in
 

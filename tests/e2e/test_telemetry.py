@@ -14,9 +14,8 @@ import pytest
 
 from memory import EmbeddedPostgres
 from tests.collector import TRUE_NAMES, Collector
-from tests.conftest import ROOT, Server, fresh_database, json_server
+from tests.conftest import ROOT, Server, fresh_database, open_playground
 from tests.e2e.app import App, running
-from tests.e2e.conftest import PLAYGROUND
 from tests.e2e.world import World
 from tests.fork_server import Process
 from tests.integration.kioku_process import running_fresh
@@ -34,15 +33,15 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Server]:
     """A playground for this module's apps, one after the other."""
-    with json_server(*PLAYGROUND, "--retry-delays", "0.2,1,3,5") as slack:
+    with open_playground("--retry-delays", "0.2,1,3,5") as slack:
         yield slack
 
 
-def live(slack: Server, app: App, text: str = "I love ramen") -> None:
+def live(app: App) -> None:
     """Let a person be answered, and a memory be formed."""
-    with closing(World(slack, app)) as world:
+    with closing(World(app)) as world:
         ann = world.human()
-        world.ask(ann, text)
+        world.ask(ann, "I love ramen")
         assert len(world.formed(ann)) == 1
 
 
@@ -61,7 +60,7 @@ def test_no_name_switches_tracing_on(
         settings = collector.settings(*names)
         log = tmp_path / "log"
         with running(workspace, conninfo, "socket", log, **settings) as app:
-            live(workspace, app)
+            live(app)
             # LangSmith's client sends what is left when its process ends.
             assert app.terminate() == 0
     assert collector.requests == []
@@ -119,7 +118,7 @@ def test_the_app_connects_to_configured_hosts_only(
         fresh_database(postgres) as conninfo,
         recorded_app(workspace, conninfo, tmp_path, **settings) as app,
     ):
-        live(workspace, app)
+        live(app)
     recorded = (tmp_path / "recorded").read_text().splitlines()
     allowed = {
         urlsplit(str(workspace.info[name])).port for name in ("slack_api_url", "openai_base_url")

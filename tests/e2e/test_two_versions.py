@@ -13,9 +13,8 @@ from psycopg.conninfo import make_conninfo
 
 from bot.queue.migrations import migrations
 from memory import EmbeddedPostgres, Migration, migrate
-from tests.conftest import ROOT, SPACE, fresh_database, json_server
+from tests.conftest import ROOT, SPACE, fresh_database, open_playground
 from tests.e2e.app import running
-from tests.e2e.conftest import PLAYGROUND
 from tests.e2e.world import World
 from tests.integration.kioku_process import running_fresh, wait_for
 
@@ -70,12 +69,12 @@ def test_every_message_is_answered_once_by_two_versions(
 ) -> None:
     """An old and a new front and worker at once share the work; nothing is lost or doubled."""
     with (
-        json_server(*PLAYGROUND) as slack,
+        open_playground() as slack,
         fresh_database(postgres) as conninfo,
         running(
             slack, make_conninfo(conninfo, application_name="old"), "socket", tmp_path / "log"
         ) as app,
-        closing(World(slack, app)) as world,
+        closing(World(app)) as world,
     ):
         ann = world.human()
         world.ask(ann, "I love ramen")

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from tests.conftest import Server
 from tests.e2e.app import App
 from tests.e2e.messages import Human, Json, Reply, Said, asked, footers, is_notice
 from tests.e2e.stored import Stored
@@ -24,11 +23,10 @@ _numbers = itertools.count(1)
 class World(Stored):
     """The workspace of one test. All waiting is for the thing, with a deadline."""
 
-    def __init__(self, slack: Server, app: App) -> None:
-        super().__init__(app.conninfo, str(slack.info["team_id"]))
-        self.slack = slack
-        self.app = app
-        self.bot = str(slack.info["bot_user_id"])
+    def __init__(self, app: App) -> None:
+        self.slack, self.app = app.slack, app
+        super().__init__(app.conninfo, str(self.slack.info["team_id"]))
+        self.bot = str(self.slack.info["bot_user_id"])
         self.spoken: list[str] = []
         self.typed: list[
             tuple[str, str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import openai
@@ -11,7 +10,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 
 from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
-from tests.conftest import ROOT, Server, json_server
+from tests.conftest import Server, open_playground
 from tests.integration.app import App, MakeApp, open_app
 from tests.integration.deliveries import Sender, Thread, open_sender
 from tests.integration.playground_slack import PlaygroundSlack
@@ -44,24 +43,17 @@ def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former
     return Former(pool, model_embedder, chat, verifier=Verifier(chat))
 
 
-@contextmanager
-def _playground() -> Iterator[Server]:
-    manifest = str(ROOT / "manifest.yml")
-    with json_server("playground", "--manifest", manifest, "--no-model") as server:
-        yield server
-
-
 @pytest.fixture(scope="session")
 def playground_process() -> Iterator[Server]:
     """A playground without a model, as a process of its own."""
-    with _playground() as server:
+    with open_playground("--no-model") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def own_playground() -> Iterator[Server]:
     """A playground of one module alone: it has nothing to send from other tests."""
-    with _playground() as server:
+    with open_playground("--no-model") as server:
         yield server
 
 

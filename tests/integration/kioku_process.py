@@ -16,8 +16,6 @@ import tempfile
 import termios
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +25,7 @@ from typing import IO, TypeAlias
 
 import psutil  # type: ignore[import-untyped]
 
-from tests import fork_server
+from tests import fork_server, loopback
 from tests.conftest import ROOT
 from tests.fork_server import Process
 
@@ -224,9 +222,5 @@ def gone(process: psutil.Process) -> bool:
 
 def fetched(url: str) -> tuple[int, str]:
     """Return the status and the text at `url`."""
-    try:
-        with urllib.request.urlopen(url, timeout=15) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, refused.read().decode()
+    status, _, text = loopback.fetched(url)
+    return status, text.decode()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +12,7 @@ from bot.slack.client import Installation, Installations, create_client
 from bot.slack.messages import Message
 from memory import DM
 from tests.conftest import Server
+from tests.loopback import call
 
 _numbers = itertools.count(1)
 
@@ -74,16 +73,8 @@ class PlaygroundSlack:
 
     def as_app(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call a Web API method with the app's token; it succeeds."""
-        request = urllib.request.Request(
-            f"{self.info['slack_api_url']}{method}",
-            data=json.dumps(arguments).encode(),
-            headers={
-                "content-type": "application/json; charset=utf-8",
-                "authorization": f"Bearer {self.info['bot_token']}",
-            },
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            done: dict[str, Any] = json.load(answer)
+        url = f"{self.info['slack_api_url']}{method}"
+        done: dict[str, Any] = call(url, arguments, token=self.info["bot_token"])
         assert done["ok"], done
         return done
 

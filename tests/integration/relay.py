@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from email.utils import format_datetime
 from typing import Any, TypeAlias
 
 from tests.conftest import Server
-from tests.loopback import Handler, ThreadServer
+from tests.loopback import Handler, ThreadServer, fetched
 
 Change: TypeAlias = Callable[[str, dict[str, Any]], None]
 
@@ -32,12 +31,8 @@ def relay(slack: Server, *, behind: int = 0, change: Change = _nothing) -> Itera
             body = None if self.command == "GET" else self.body()
             kept = ("authorization", "content-type")
             headers = {k: v for k, v in self.headers.items() if k.lower() in kept}
-            request = urllib.request.Request(
-                f"{slack.url}{self.path}", data=body, headers=headers, method=self.command
-            )
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                content = json.load(answer)
-                scopes = answer.headers["x-oauth-scopes"]
+            _, answered, told = fetched(f"{slack.url}{self.path}", body, headers, self.command)
+            content, scopes = json.loads(told), answered["x-oauth-scopes"]
             change(self.path.removeprefix("/api/").partition("?")[0], content)
             text = json.dumps(content).encode()
             self.send_response_only(200)

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 from bot.queue.migrations import QUEUE_ROLE, migrations
 from memory import EmbeddedPostgres, Login, migrate
 from tests import fork_server
-from tests.conftest import ROOT, SPACE, json_server
+from tests.conftest import SPACE, open_playground, remove_settings
 from tests.e2e.app import running
 from tests.soak import load
 from tests.soak.fuzz import SETTINGS, Fuzz
@@ -33,7 +33,6 @@ from tests.soak.replicas import fresh
 from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
-from tests.soak.workspace import Workspace
 
 TROUBLE = Plan(
     people=50, messages=1050, writing=300.0, kills=24, restarts=6, settling=120.0, quiet=8.0
@@ -106,20 +105,11 @@ class Runs:
         (self._folder / "fuzz").mkdir(exist_ok=True)
         log = self._folder / "fuzz" / "app.log"
         with (
-            json_server("playground", "--manifest", str(ROOT / "manifest.yml")) as slack,
+            open_playground() as slack,
             running(slack, conninfo, "http", log, **SETTINGS) as app,
         ):
             self.table.part("Fuzz: mutated payloads at every entry point")
-            fuzz = Fuzz(
-                workspace=Workspace(slack),
-                address=f"http://127.0.0.1:{app.port}",
-                secret=str(slack.info["signing_secret"]),
-                database=conninfo,
-                log=app.said,
-                alive=app.pause,
-                seed=self._seed,
-            )
-            fuzz.run(self.table, round(20_000 * self._scale))
+            Fuzz(app, self._seed).run(self.table, round(20_000 * self._scale))
 
     @contextmanager
     def _stage(self, name: str, **settings: str) -> Iterator[Stage]:
@@ -129,14 +119,6 @@ class Runs:
         migrate(conninfo, SPACE, migrations())
         with stage(self._postgres, conninfo, self._folder / name, fresh, **settings) as staged:
             yield staged
-
-
-def _without_settings() -> None:
-    """Keep the settings of whoever runs this out of it."""
-    prefixes = ("KIOKU_", "SLACK_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PG")
-    for name in list(os.environ):
-        if name.startswith(prefixes) or name in ("DATABASE_URL", "PORT"):
-            del os.environ[name]
 
 
 def _end(*_: Any) -> NoReturn:
@@ -149,7 +131,7 @@ def main(parts: Sequence[str]) -> int:
     scale = float(os.environ.get("SOAK_SCALE") or 1)
     keep = os.environ.get("SOAK_LOGS")
     signal.signal(signal.SIGTERM, _end)
-    _without_settings()
+    remove_settings()
     tell(f"SOAK_SEED={seed}")
     with tempfile.TemporaryDirectory(prefix="kioku-soak-") as name:
         folder = Path(name)

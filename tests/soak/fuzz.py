@@ -17,11 +17,10 @@ import re
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -30,8 +29,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from playground.http_delivery import sign
+from tests.e2e.app import App
 from tests.e2e.messages import Human, Json
-from tests.loopback import Handler, ThreadServer
+from tests.loopback import Handler, ThreadServer, fetched
 from tests.soak.table import Table, tell
 from tests.soak.workspace import Workspace
 
@@ -81,14 +81,8 @@ class Relay:
                 body = self.body()
                 sent.append(Sent(self.path, self.headers["content-type"], body))
                 headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-                request = urllib.request.Request(target, body, headers)
-                try:
-                    with urllib.request.urlopen(request, timeout=20) as answer:
-                        status, text = answer.status, answer.read()
-                        answered = answer.headers.get("content-type", "text/plain")
-                except urllib.error.HTTPError as error:
-                    status, text, answered = error.code, error.read(), "text/plain"
-                self.answer(status, answered, text)
+                status, answered, text = fetched(target, body, headers)
+                self.answer(status, answered.get("content-type", "text/plain"), text)
 
         server = ThreadServer(Relaying)
         self.url = f"{server.url}/slack/events"
@@ -282,19 +276,17 @@ def _places(payload: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(value)
 
 
-@dataclass
 class Fuzz:
-    """One run against a process that serves `address` and logs what `log` returns."""
+    """One run against an app that is served over HTTP."""
 
-    workspace: Workspace
-    address: str
-    secret: str
-    database: str
-    log: Callable[[], str]
-    alive: Callable[[], bool]
-    seed: int
-    answers: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
+    def __init__(self, app: App, seed: int) -> None:
+        self.app = app
+        self.seed = seed
+        self.workspace = Workspace(app.slack)
+        self.address = f"http://127.0.0.1:{app.port}"
+        self.secret = str(app.slack.info["signing_secret"])
+        self.answers = Counter[str]()
+        self.failures: list[str] = []
 
     def run(self, table: Table, count: int) -> None:
         """Record, send `count` mutated requests, and say what was found."""
@@ -306,7 +298,7 @@ class Fuzz:
         tell(f"     {len(seeds)} requests of {len(names)} kinds recorded")
         self._settle()
         theirs = self._rows_of(bystander)
-        begin, logged = time.monotonic(), len(self.log())
+        begin, logged = time.monotonic(), len(self.app.said())
         kinds = sorted(names)
         by_kind = {kind: [one for one in seeds if _name(one) == kind] for kind in kinds}
         requests = (
@@ -318,9 +310,11 @@ class Fuzz:
         table.fact("answers", dict(self.answers.most_common()))
         table.check("answers of 500 and more, or none", self.failures)
         self._settle()
-        errors = Counter(_where(line) for line in self.log()[logged:].splitlines() if _bad(line))
+        errors = Counter(
+            _where(line) for line in self.app.said()[logged:].splitlines() if _bad(line)
+        )
         table.check("errors logged", [f"{n} × {line}" for line, n in errors.most_common()])
-        table.check("an end of the process", [] if self.alive() else ["it ended"])
+        table.check("an end of the process", [] if self.app.pause() else ["it ended"])
         table.check("rows of somebody who sent nothing", self._changed_rows(bystander, theirs))
         table.check("an ordinary message unanswered", self._unanswered())
 
@@ -375,7 +369,7 @@ class Fuzz:
 
     def _settle(self) -> None:
         end = time.monotonic() + SETTLE_SECONDS
-        with psycopg.connect(self.database, autocommit=True) as owner:
+        with psycopg.connect(self.app.conninfo, autocommit=True) as owner:
             while time.monotonic() < end:
                 row = owner.execute(
                     "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
@@ -386,7 +380,7 @@ class Fuzz:
                 threading.Event().wait(0.5)
 
     def _rows_of(self, human: Human) -> dict[str, list[Any]]:
-        with psycopg.connect(self.database, row_factory=dict_row) as owner:
+        with psycopg.connect(self.app.conninfo, row_factory=dict_row) as owner:
             turns = owner.execute(
                 "SELECT question, reply, status FROM turns WHERE user_id = %s", (human.id,)
             ).fetchall()
@@ -398,7 +392,7 @@ class Fuzz:
     def _changed_rows(self, human: Human, before: dict[str, list[Any]]) -> list[str]:
         now = self._rows_of(human)
         found = [f"{table} changed" for table in now if now[table] != before[table]]
-        with psycopg.connect(self.database) as owner:
+        with psycopg.connect(self.app.conninfo) as owner:
             others = owner.execute(
                 "SELECT count(*) FROM turns t WHERE strpos(t::text, %s) > 0 AND user_id <> %s",
                 (SECRET_WORD, human.id),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, json_server
+from tests.conftest import open_playground
 from tests.loopback import free_port
 from tests.soak.dashboard import recording
 from tests.soak.replicas import Fleet, Replica, Start, running
@@ -34,8 +34,7 @@ def stage(
 ) -> Iterator[Stage]:
     """Open a playground for an app that has not been started: `Fleet.begin` does it."""
     folder.mkdir(exist_ok=True)
-    playground = ("playground", "--manifest", str(ROOT / "manifest.yml"))
-    with json_server(*playground, "--retry-delays", RETRY_DELAYS) as slack:
+    with open_playground("--retry-delays", RETRY_DELAYS) as slack:
         port = free_port()
         usual = {
             **slack.slack_settings,

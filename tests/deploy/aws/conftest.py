@@ -18,12 +18,11 @@ from moto.server import ThreadedMotoServer
 from psycopg.conninfo import conninfo_to_dict
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, Server, fresh_database, json_server, login_of
+from tests.conftest import Server, fresh_database, login_of, open_playground
 from tests.deploy.aws.cloud import Cloud, Function
 from tests.e2e.app import App
 from tests.e2e.world import World
 
-_PLAYGROUND = ("playground", "--manifest", str(ROOT / "manifest.yml"), "--retry-delays", "0.2,1,3")
 _GROUP = "kioku"
 API_TOKEN = "t0ken-of-the-callers"
 WORKER_SECONDS = 60.0
@@ -147,7 +146,7 @@ def deployed(
     """The functions, their secrets and their workspace."""
     folder = tmp_path_factory.mktemp("aws")
     with ExitStack() as stack:
-        slack = stack.enter_context(json_server(*_PLAYGROUND))
+        slack = stack.enter_context(open_playground("--retry-delays", "0.2,1,3"))
         conninfo = stack.enter_context(fresh_database(postgres))
         session = boto3.Session(
             aws_access_key_id="testing", aws_secret_access_key="testing", region_name=_REGION
@@ -170,7 +169,7 @@ def aws(deployed: Deployed) -> Iterator[Aws]:
     slack.call("/_playground/delivery", {"mode": "http", "url": url, "verify": True})
     write_database_secret(deployed.secrets, login_of(deployed.app.conninfo))
     deployed.cloud.functions["worker"].end_idle()
-    with closing(World(slack, deployed.app)) as world:
+    with closing(World(deployed.app)) as world:
         world.calm()
         lived_in = Aws(world, deployed.cloud, deployed.secrets, deployed.scheduler)
         yield lived_in
