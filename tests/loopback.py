@@ -8,7 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -66,6 +66,24 @@ async def serving(application: web.Application, **options: Any) -> AsyncIterator
             yield f"http://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
+
+
+def pass_on(client: socket.socket, unix_socket: str) -> None:
+    """Connect a client with a Unix socket, both ways, until one of them ends."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(unix_socket)
+        back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+        back.start()
+        _pump(client, server)
+        back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
 
 
 class Handler(BaseHTTPRequestHandler):

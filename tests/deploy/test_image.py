@@ -5,11 +5,10 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import jsonschema
@@ -18,13 +17,13 @@ import pytest
 import yaml
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, json_server, login_of
+from tests.conftest import ROOT, fresh_database, login_of, open_playground
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
 from tests.e2e.messages import Json, Said, markdown
-from tests.loopback import free_port
+from tests.loopback import free_port, pass_on
 from tests.soak.workspace import Workspace, until
 
 PACKAGES = ("bot", "memory", "playground")
@@ -225,12 +224,7 @@ def postgres_port(conninfo: str) -> Iterator[int]:
 
     class Forward(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with socket.socket(socket.AF_UNIX) as inside:
-                inside.connect(unix_socket)
-                back = threading.Thread(target=pump, args=(inside, self.request))
-                back.start()
-                pump(self.request, inside)
-                back.join()
+            pass_on(self.request, unix_socket)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forward) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,)).start()
@@ -238,15 +232,6 @@ def postgres_port(conninfo: str) -> Iterator[int]:
             yield server.server_address[1]
         finally:
             server.shutdown()
-
-
-def pump(source: socket.socket, target: socket.socket) -> None:
-    """Hand over what comes until it ends, then say so."""
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
 
 
 def check_contents(image: Image, files: list[str]) -> None:
@@ -331,7 +316,7 @@ def use(image: Image, owner: str) -> None:
     kioku = image.config["Entrypoint"]
     with (
         postgres_port(owner) as port,
-        json_server("playground", "--manifest", "manifest.yml") as slack,
+        open_playground() as slack,
     ):
         settings = {
             **slack.slack_settings,

@@ -17,7 +17,7 @@ import pytest
 
 from memory import EmbeddedPostgres
 from memory.postgres.embedded.programs import find_binaries
-from tests.conftest import ROOT, json_server, login_of
+from tests.conftest import ROOT, login_of, open_playground
 from tests.deploy.test_image import context_files, postgres_port
 from tests.e2e.messages import Json, markdown
 from tests.loopback import free_port
@@ -134,7 +134,7 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
     port = str(free_port())
     with (
         server(tmp_path, port) as (machine, postgres),
-        json_server("playground", "--manifest", "manifest.yml") as slack,
+        open_playground() as slack,
     ):
         own = {
             **slack.socket_settings,

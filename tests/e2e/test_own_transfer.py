@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
@@ -31,13 +29,11 @@ def open_import(ann: PersonScreen, language: Language) -> Json:
 
 def received(world: World, human: Human) -> list[tuple[Json, Json]]:
     """Return the files in a person's DM: the message, and what it holds."""
-    found = []
-    for message in world.seen(human):
-        for file in message.get("files", []):
-            url = f"{world.slack.info['url']}/_playground/files/{file['id']}?as={human.id}"
-            with urllib.request.urlopen(url, timeout=20) as answer:
-                found.append((message, json.load(answer)))
-    return found
+    return [
+        (message, world.playground(f"files/{file['id']}?as={human.id}"))
+        for message in world.seen(human)
+        for file in message.get("files", [])
+    ]
 
 
 def choose(world: World, human: Human, name: str, content: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.examples import test_examples
 from tests.examples.test_examples import run_example
 from tests.integration.kioku_process import running_fresh, wait_for
 from tests.lint.test_pages import blocks, text
+from tests.loopback import call
 
 OWN_KIND = "docs/tutorials/own-kind.md"
 LISTINGS = ("docs/tutorials/langmem-in-production.md", "docs/tutorial-memory-library.md")
@@ -81,13 +81,7 @@ class Ben:
 
     def call(self, path: str, **body: Any) -> Any:
         """GET from the control API; with a body, POST to it."""
-        request = urllib.request.Request(
-            f"{self._url}/_playground/{path}",
-            data=json.dumps(body).encode() if body else None,
-            headers={"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read())
+        return call(f"{self._url}/_playground/{path}", body or None)
 
     def say(self, words: str) -> str:
         """Send a direct message; return the answer, once it is whole."""

@@ -1,17 +1,55 @@
-"""manifest.yml: valid by Slack's schema, and honest about itself."""
+"""manifest.yml: valid by Slack's schema, honest, and what the code registers and calls."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-ROOT = Path(__file__).parents[2]
+from bot.listeners.app import EVENTS
+from bot.listeners.commands import register
+from bot.runtime.manifest import manifest_scopes, optional_scopes
+from docs.reference.generate import called_methods
+from playground.web_api.methods import load_methods
+from tests.lint.tables import ROOT
+
 SCHEMA = ROOT / "tests" / "data" / "manifest.schema.1.0.0.json"
+# Called with the app-level token, which has scopes of its own.
+APP_LEVEL = {"apps.connections.open"}
+# What an event needs, one of these scopes. Source: Events API reference.
+EVENT_SCOPES: dict[str, set[str]] = {
+    "agent_session_stopped": {"chat:write"},
+    "agent_session_title_changed": {"chat:write"},
+    "app_home_opened": set(),
+    "app_uninstalled": set(),
+    "tokens_revoked": set(),
+    "app_context_changed": {"assistant:write"},
+    "app_mention": {"app_mentions:read"},
+    "channel_archive": {"channels:read"},
+    "channel_id_changed": {"channels:read", "groups:read"},
+    "channel_left": {"channels:read"},
+    "channel_shared": {"channels:read", "groups:read"},
+    "channel_unarchive": {"channels:read"},
+    "channel_unshared": {"channels:read", "groups:read"},
+    "group_left": {"groups:read"},
+    "message.channels": {"channels:history"},
+    "message.groups": {"groups:history"},
+    "message.im": {"im:history"},
+    "message.mpim": {"mpim:history"},
+    "user_change": {"users:read"},
+}
+# What a feature of the manifest needs. Source: Slack's guide to agents, and to slash commands.
+FEATURE_SCOPES = {
+    "agent_view": {"assistant:write"},
+    "shortcuts": {"commands"},
+    "slash_commands": {"commands"},
+}
+# What an element of a form needs. Source: Block Kit reference, file input element.
+ELEMENT_SCOPES = {"files:read"}
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +113,124 @@ def test_commands_are_described(manifest: dict[str, Any]) -> None:
     escaped = {name for name, entry in commands.items() if entry["should_escape"]}
     assert escaped == {"/memories"}
     assert all(entry["description"] and entry["usage_hint"] for entry in commands.values())
+
+
+@pytest.fixture(scope="module")
+def called() -> set[str]:
+    """The Web API methods that the code calls, by Slack's names."""
+    return called_methods()
+
+
+def bot_events(manifest: dict[str, Any]) -> list[str]:
+    """Return the subscribed events."""
+    return list(manifest["settings"]["event_subscriptions"]["bot_events"])
+
+
+def all_scopes(manifest: dict[str, Any]) -> set[str]:
+    """Return the scopes that are asked for, the optional ones too."""
+    return set(manifest["oauth_config"]["scopes"]["bot"])
+
+
+def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: set[str]) -> None:
+    """A workspace that grants no optional scope loses what is done with files, nothing else."""
+    required = all_scopes(manifest) - set(manifest["oauth_config"]["scopes"]["bot_optional"])
+    methods = load_methods()
+    lost = {
+        name
+        for name in called - APP_LEVEL
+        if methods[name].scopes and not required & set(methods[name].scopes)
+    }
+    assert lost == {
+        "files.getUploadURLExternal",
+        "files.completeUploadExternal",
+        "files.info",
+        "files.delete",
+    }
+
+
+def test_optional_scopes_are_asked_for_too(manifest: dict[str, Any]) -> None:
+    """Every optional scope is also in `bot`, as Slack's manifest reference demands."""
+    # https://docs.slack.dev/reference/app-manifest#oauth
+    scopes = manifest["oauth_config"]["scopes"]
+    assert scopes["bot_optional"] == ["files:read", "files:write"]
+    assert set(scopes["bot_optional"]) <= set(scopes["bot"])
+    assert manifest_scopes() | optional_scopes() == set(scopes["bot"])
+    assert not manifest_scopes() & optional_scopes()
+
+
+def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
+    manifest: dict[str, Any],
+) -> None:
+    """Every subscribed event has a listener, and every listener a subscribed event."""
+    heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
+    assert heard == set(EVENTS)
+    assert len(EVENTS) == len(set(EVENTS))
+
+
+def registered(kind: str) -> list[str]:
+    """Return the names for which the listeners of commands and shortcuts are registered."""
+    app = MagicMock()
+    register(app, commands=MagicMock(), modals=MagicMock(), responder=MagicMock())
+    return [call.args[0] for call in getattr(app, kind).call_args_list]
+
+
+def test_every_event_is_known_and_granted(manifest: dict[str, Any]) -> None:
+    """Each subscribed event exists, which Slack's schema does not check, and has its scope."""
+    assert set(bot_events(manifest)) == EVENT_SCOPES.keys()
+    scopes = all_scopes(manifest)
+    assert [event for event, one in EVENT_SCOPES.items() if one and not one & scopes] == []
+
+
+def test_commands_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
+    """Every declared command is registered, and every registered one declared."""
+    declared = [entry["command"] for entry in manifest["features"]["slash_commands"]]
+    assert sorted(declared) == sorted(registered("command"))
+
+
+def test_shortcuts_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
+    """Every declared shortcut is registered with its kind, and every registered one declared."""
+    shortcuts = manifest["features"]["shortcuts"]
+    for kind in ("message", "global"):
+        declared = [one["callback_id"] for one in shortcuts if one["type"] == kind]
+        assert declared == registered(f"{kind}_shortcut")
+
+
+def test_the_search_finds_the_calls(called: set[str]) -> None:
+    """The search of the code sees the calls that a turn certainly makes."""
+    assert {
+        "chat.startStream",
+        "chat.postMessage",
+        "users.info",
+        "conversations.info",
+        "assistant.threads.setStatus",
+        "auth.test",
+    } <= called
+
+
+def test_every_called_method_is_allowed(manifest: dict[str, Any], called: set[str]) -> None:
+    """Each Web API method the code calls exists, and one of its scopes is asked for."""
+    methods = load_methods()
+    assert called <= methods.keys()
+    scopes = all_scopes(manifest)
+    refused = {
+        name
+        for name in called - APP_LEVEL
+        if methods[name].scopes and not scopes & set(methods[name].scopes)
+    }
+    assert refused == set()
+
+
+def test_no_scope_is_asked_for_in_vain(manifest: dict[str, Any], called: set[str]) -> None:
+    """Each scope is needed by a method that is called, an event or a feature."""
+    methods = load_methods()
+    needed = set[str]().union(
+        *(methods[name].scopes for name in called - APP_LEVEL),
+        *(EVENT_SCOPES[event] for event in bot_events(manifest)),
+        *(FEATURE_SCOPES.get(feature, set()) for feature in manifest["features"]),
+    )
+    assert all_scopes(manifest) - needed - ELEMENT_SCOPES == set()
+
+
+def test_socket_mode_needs_only_its_own_token(called: set[str]) -> None:
+    """Of the methods for app-level tokens only the opening of a connection is called."""
+    assert {name for name in called if name.startswith("apps.")} <= APP_LEVEL

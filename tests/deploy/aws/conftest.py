@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.conftest import Server, fresh_database, login_of, open_playground
 from tests.deploy.aws.cloud import Cloud, Function
 from tests.e2e.app import App
 from tests.e2e.world import World
+from tests.loopback import pass_on
 
 _GROUP = "kioku"
 API_TOKEN = "t0ken-of-the-callers"
@@ -236,56 +237,43 @@ def _deploy(slack: Server, moto_url: str, log: Path) -> Cloud:
 
 
 @contextmanager
+def before_the_first(conninfo: str, folder: Path, act: Callable[[], object]) -> Iterator[str]:
+    """Yield a way to the database that calls `act` before it lets the first connection through."""
+    parts = conninfo_to_dict(conninfo)
+    target = f"{parts['host']}/.s.PGSQL.{parts['port']}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / f".s.PGSQL.{parts['port']}"))
+        listener.listen(64)
+
+        def through(connection: socket.socket) -> None:
+            with connection:
+                pass_on(connection, target)
+
+        def serve() -> None:
+            first = True
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                if first:
+                    act()
+                first = False
+                threading.Thread(target=through, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield psycopg.conninfo.make_conninfo(conninfo, host=str(folder))
+
+
+@contextmanager
 def asleep(conninfo: str, folder: Path, seconds: float) -> Iterator[str]:
-    """Stand before a database as Aurora does while it resumes; yields the way through.
+    """Yield a way to a database that resumes as Aurora does.
 
     Connections are taken at once, and answered when `seconds` are over since the first.
     """
-    parts = conninfo_to_dict(conninfo)
-    target = f"{parts['host']}/.s.PGSQL.{parts['port']}"
     resumed = threading.Event()
-    first = threading.Event()
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(str(folder / f".s.PGSQL.{parts['port']}"))
-        door.listen(64)
-
-        def wake() -> None:
-            first.wait()
-            resumed.wait(seconds)
-            resumed.set()
-
-        def serve() -> None:
-            threading.Thread(target=wake, daemon=True).start()
-            while True:
-                try:
-                    connection, _ = door.accept()
-                except OSError:
-                    return
-                first.set()
-                threading.Thread(target=through, args=(connection,), daemon=True).start()
-
-        def through(connection: socket.socket) -> None:
-            resumed.wait()
-            with connection, socket.socket(socket.AF_UNIX) as server:
-                server.connect(target)
-                back = threading.Thread(target=pump, args=(server, connection), daemon=True)
-                back.start()
-                pump(connection, server)
-                back.join()
-
-        threading.Thread(target=serve, daemon=True).start()
+    with before_the_first(conninfo, folder, lambda: resumed.wait(seconds)) as through:
         try:
-            yield psycopg.conninfo.make_conninfo(conninfo, host=str(folder))
+            yield through
         finally:
             resumed.set()
-            first.set()
-
-
-def pump(source: socket.socket, target: socket.socket) -> None:
-    """Copy what `source` sends to `target` until it ends."""
-    try:
-        while data := source.recv(65_536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        return

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,11 +13,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from tests.collector import Collector
 from tests.deploy.aws.cloud import Function
-from tests.deploy.aws.conftest import Deployed, database_secret, pump
+from tests.deploy.aws.conftest import Deployed, before_the_first, database_secret
 
 
 @contextmanager
@@ -50,39 +48,6 @@ def owner_with_password(conninfo: str) -> Iterator[tuple[str, str, Callable[[str
                 if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).rowcount:
                     run("DROP OWNED BY {}", sql.Identifier(role))
                     run("DROP ROLE {}", sql.Identifier(role))
-
-
-@contextmanager
-def before_the_first(conninfo: str, folder: Path, act: Callable[[], None]) -> Iterator[str]:
-    """Yield a way to the database that calls `act` before it lets the first connection through."""
-    parts = conninfo_to_dict(conninfo)
-    target = f"{parts['host']}/.s.PGSQL.{parts['port']}"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / f".s.PGSQL.{parts['port']}"))
-        listener.listen(8)
-
-        def through(connection: socket.socket) -> None:
-            with connection, socket.socket(socket.AF_UNIX) as server:
-                server.connect(target)
-                back = threading.Thread(target=pump, args=(server, connection), daemon=True)
-                back.start()
-                pump(connection, server)
-                back.join()
-
-        def serve() -> None:
-            first = True
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                if first:
-                    act()
-                first = False
-                threading.Thread(target=through, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield make_conninfo(conninfo, host=str(folder))
 
 
 def migrate(deployed: Deployed, secrets: dict[str, str]) -> dict[str, Any]:
