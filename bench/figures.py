@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from bench.markdown import number
+
 WIDTH = 720
 _LEFT, _RIGHT = 150, 96
 _ROW, _GAP = 22, 18
@@ -62,7 +64,7 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], *, unit: str) 
                 )
                 end = max(end, right)
             parts.append(
-                f'<text x="{end + 6:.1f}" y="{middle + 4:.1f}">{_number(bar.value)} {unit}</text>'
+                f'<text x="{end + 6:.1f}" y="{middle + 4:.1f}">{number(bar.value)} {unit}</text>'
             )
             top += _ROW
         top += 8
@@ -89,18 +91,18 @@ def lines(
         f'<text class="quiet" x="{WIDTH - right}" y="{bottom + 32}" text-anchor="end">'
         f"{escape(x_name)}</text>",
     ]
-    for number in range(1, round(most_y / step) + 1):
-        value = step * number
+    for mark in range(1, round(most_y / step) + 1):
+        value = step * mark
         y = bottom - value * up
         parts.append(
             f'<path class="line" d="M{left} {y:.1f}H{WIDTH - right}" stroke-dasharray="2 4"/>'
             f'<text class="quiet" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">'
-            f"{_number(value)}</text>"
+            f"{number(value)}</text>"
         )
     for x in sorted({x for x, _ in points}):
         parts += [
             f'<text class="quiet" x="{left + x * across:.1f}" y="{bottom + 16}"'
-            f' text-anchor="middle">{_number(x)}</text>'
+            f' text-anchor="middle">{number(x)}</text>'
         ]
     for place, (name, line) in enumerate(series):
         colour = f"c{(place + 1) % 4}"
@@ -132,7 +134,3 @@ def _svg(title: str, parts: Sequence[str], height: float) -> str:
         f' aria-label="{escape(title)}">\n{_STYLE}\n'
         f'<text class="head" x="0" y="18">{escape(title)}</text>\n{body}\n</svg>\n'
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

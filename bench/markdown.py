@@ -10,9 +10,7 @@ _WHOLE_SIZE = 100
 
 def number(value: float) -> str:
     """Return a figure as it is printed."""
-    if abs(value) >= _WHOLE_SIZE:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value else "0"
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_SIZE else f"{value:.3g}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
