@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -48,6 +48,33 @@ _OF_NAMESPACES = ("store", "store_vectors", "memory_expiries")
 THREAD = "T1.C1.1700000000.000100"
 
 
+# One row of each table for a person.
+ROWS: tuple[LiteralString, ...] = (
+    "INSERT INTO store (prefix, key, value) VALUES (%(prefix)s, 'k', %(value)s)",
+    "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+    " VALUES (%(prefix)s, 'k', 'content.text', %(vector)s)",
+    "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts, question,"
+    " words) VALUES (gen_random_uuid(), %(team)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0',"
+    " 'q', 'w')",
+    "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
+    " VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, '1.0', %(thread)s)",
+    "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
+    "INSERT INTO home_views (team_id, user_id) VALUES (%(team)s, %(user)s)",
+    "INSERT INTO incognito_threads (team_id, user_id, thread)"
+    " VALUES (%(team)s, %(user)s, %(thread)s)",
+    "INSERT INTO memory_expiries VALUES (%(prefix)s, 'k', now() + interval '1 hour')",
+    "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor) VALUES"
+    " (gen_random_uuid(), %(team)s, %(user)s, 'dm', 'k', 'UserFact', 'remembered', 'formation')",
+    "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before, expires_at)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'remove', 'dm', 'k', '{}',"
+    " now() + interval '1 hour')",
+    "INSERT INTO forgotten VALUES"
+    " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
+    "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
+)
+
+
 class TakenBackError(Exception):
     """Ends a transaction without its changes."""
 
@@ -66,55 +93,12 @@ def filled(database: str) -> str:
     with psycopg.connect(database) as owner:
         for number, person in enumerate(PEOPLE):
             prefix = person.namespace("dm").prefix
-            owner.execute(
-                "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', %s)",
-                (prefix, Jsonb({"kind": "UserFoodPreference", "content": {"food_name": prefix}})),
-            )
-            owner.execute(
-                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-                " VALUES (%s, 'k', 'content.text', %s)",
-                (prefix, vector),
-            )
-            thread = f"{person.team_id}.D{number}.1.0"
-            owner.execute(
-                "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience,"
-                " question_ts, question, words)"
-                " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', '1.0', 'q', 'w')",
-                (person.team_id, person.user_id, f"D{number}", thread),
-            )
-            owner.execute(
-                "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
-                " VALUES (%s, %s, %s, %s, '1.0', %s)",
-                (person.team_id, f"Ev{number}", person.user_id, f"D{number}", thread),
-            )
-            owner.execute(
-                "INSERT INTO person_settings (team_id, user_id) VALUES (%s, %s)",
-                (person.team_id, person.user_id),
-            )
-            owner.execute(
-                "INSERT INTO home_views (team_id, user_id) VALUES (%s, %s)",
-                (person.team_id, person.user_id),
-            )
-            owner.execute(
-                "INSERT INTO incognito_threads (team_id, user_id, thread) VALUES (%s, %s, %s)",
-                (person.team_id, person.user_id, thread),
-            )
-            owner.execute(
-                "INSERT INTO memory_expiries VALUES (%s, 'k', now() + interval '1 hour')", (prefix,)
-            )
-            for statement in (
-                "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action,"
-                " actor) VALUES (gen_random_uuid(), %s, %s, 'dm', 'k', 'UserFact', 'remembered',"
-                " 'formation')",
-                "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before,"
-                " expires_at) VALUES (gen_random_uuid(), %s, %s, 'remove', 'dm', 'k', '{}',"
-                " now() + interval '1 hour')",
-                "INSERT INTO forgotten VALUES"
-                " (gen_random_uuid(), %s, %s, '', now() + interval '1 hour')",
-                "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-                " VALUES (gen_random_uuid(), %s, %s, 'D1', '1.0')",
-            ):
-                owner.execute(statement, (person.team_id, person.user_id))
+            content = {"kind": "UserFoodPreference", "content": {"food_name": prefix}}
+            values = {"prefix": prefix, "vector": vector, "value": Jsonb(content)}
+            values |= {"team": person.team_id, "user": person.user_id, "channel": f"D{number}"}
+            values |= {"thread": f"{person.team_id}.D{number}.1.0", "event": f"Ev{number}"}
+            for statement in ROWS:
+                owner.execute(statement, values)
     return database
 
 
