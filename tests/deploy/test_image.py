@@ -23,8 +23,8 @@ from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
 from tests.e2e.messages import Json, Said, markdown
+from tests.e2e.workspace import Workspace, until
 from tests.loopback import free_port, pass_on
-from tests.soak.workspace import Workspace, until
 
 PACKAGES = ("bot", "memory", "playground")
 LOGIN = "kioku_served"
@@ -356,7 +356,7 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
     [ann] = workspace.people(1)
 
     def answered(said: Said) -> Json | None:
-        found = [m for m in workspace.answers([said]) if m.get("thread_ts") == said.thread_ts]
+        found = [m for m in workspace.app_messages([said]) if m.get("thread_ts") == said.thread_ts]
         return found[0] if found and not found[0].get("streaming") else None
 
     assert image.run(*health, **first)[0] != 0, "It was healthy before it ran."
@@ -370,7 +370,9 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
         )
         workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 500})
         story = workspace.say(ann, "Tell me a story")
-        until(lambda: [m for m in workspace.answers([story]) if m.get("streaming")], "a stream")
+        until(
+            lambda: [m for m in workspace.app_messages([story]) if m.get("streaming")], "a stream"
+        )
         with image.serving(second) as other:
             deliver(workspace, second)
             assert answered(story) is None, "The answer had ended before SIGTERM was sent."
@@ -383,10 +385,10 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
             assert image.run(*health, **second) == (0, "")
             image.ask_to_end(other)
             assert ended(other) == FINISHING
-    assert len(workspace.answers([ramen])) == 3, "Each message was answered exactly once."
+    assert len(workspace.app_messages([ramen])) == 3, "Each message was answered exactly once."
 
 
 def deliver(workspace: Workspace, settings: dict[str, str]) -> None:
     """Let Slack post its events to the process with these settings."""
     url = f"http://127.0.0.1:{settings['PORT']}/slack/events"
-    workspace.post("delivery", {"mode": "http", "url": url, "verify": True})
+    workspace.playground("delivery", {"mode": "http", "url": url, "verify": True})

@@ -20,8 +20,8 @@ from memory.postgres.embedded.programs import find_binaries
 from tests.conftest import ROOT, login_of, open_playground
 from tests.deploy.test_image import context_files, postgres_port
 from tests.e2e.messages import Json, markdown
+from tests.e2e.workspace import Workspace, until
 from tests.loopback import free_port
-from tests.soak.workspace import Workspace, until
 
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
 UNINSTALL = ROOT / "docs" / "how-to" / "uninstall.md"
@@ -222,7 +222,7 @@ def answered(workspace: Workspace, food: str) -> None:
     said = workspace.say(human, f"I love {food}")
 
     def answer() -> Json | None:
-        found = [one for one in workspace.answers([said]) if not one.get("streaming")]
+        found = [one for one in workspace.app_messages([said]) if not one.get("streaming")]
         return found[0] if found else None
 
     assert food in markdown(until(answer, "an answer", SECONDS))

@@ -6,15 +6,10 @@ import pytest
 
 from bot.locale import say
 from tests.e2e.answers import STORY, live, slowly
-from tests.e2e.messages import Json, Said, asked
+from tests.e2e.messages import Said, asked
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
-
-
-def place(said: Said) -> Json:
-    """Return what names a message in the control API."""
-    return {"user": said.human.id, "channel": said.channel, "ts": said.ts}
 
 
 def press_stop(world: World, said: Said) -> None:
@@ -49,7 +44,7 @@ def test_a_message_edited_during_its_answer_is_answered_anew(world: World) -> No
     slowly(world)
     said = world.say(ann, "I love ramen")
     shown = live(world, said)
-    world.playground("messages/edit", {**place(said), "text": "I love sushi"})
+    world.edit(said, "I love sushi")
     reply = world.reply(said)
     assert [message["ts"] for message in reply.messages] == [shown["ts"]]
     assert "sushi" in reply.text
@@ -68,8 +63,7 @@ def test_a_message_edited_after_its_answer_is_answered_anew(world: World) -> Non
     said = world.say(ann, "I love ramen")
     first = world.reply(said)
     assert [c["food_name"] for c in world.formed_contents(ann)] == ["ramen"]
-    edit = {**place(said), "text": "I love sushi"}
-    world.playground("messages/edit", edit)
+    world.edit(said, "I love sushi")
     world.until(lambda: "sushi" in world.answers(said)[-1]["blocks"][0]["text"], "another answer")
     world.settled()
     reply = world.reply(said)
@@ -81,7 +75,7 @@ def test_a_message_edited_after_its_answer_is_answered_anew(world: World) -> Non
     assert say("en", "notice_changed", count=2) in str(last["blocks"])
     assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
     assert [turn["status"] for turn in world.turns(said)] == ["answered"]
-    world.playground("messages/edit", edit)
+    world.edit(said, "I love sushi")
     world.all_delivered()
     assert world.handled(said)["status"] == "done"
     assert len(world.journal("reply", "responses")) == 2

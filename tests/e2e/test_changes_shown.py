@@ -11,7 +11,7 @@ import pytest
 from bot.config import Settings
 from bot.locale import say
 from tests.e2e.messages import Human, Json, Said, buttons, markdown, shown
-from tests.e2e.world import World
+from tests.e2e.world import World, place
 
 pytestmark = pytest.mark.slow
 
@@ -170,14 +170,13 @@ def test_memories_follow_their_message(world: World) -> None:
     said = world.say(ann.human, "I love ramen")
     world.reply(said)
     ann.below(said, "Remembered: Likes ramen")
-    where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
-    world.playground("messages/edit", {**where, "text": "I love udon"})
+    world.edit(said, "I love udon")
     changed = ann.below(said, say("en", "notice_changed", count=2))
     ann.click(changed, **button(changed, "view_changes"))
     details = ann.modal("Remembered: Likes udon")
     assert "Forgotten: Likes ramen" in shown(details)
     assert [c["food_name"] for c in world.formed_contents(ann.human)] == ["udon"]
-    world.playground("messages/delete", where)
+    world.playground("messages/delete", place(said))
     world.until(lambda: not world.memories(ann.human) or None, "an empty memory")
     gone = ann.below(said, say("en", "notice_changed", count=2))
     assert "Remembered" not in shown(gone)
@@ -202,8 +201,7 @@ def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     [answer] = world.answers(said)
     assert markdown(answer) == text
     assert say("en", "footer") in shown(answer)
-    where = {"user": ann.human.id, "channel": said.channel, "ts": said.ts}
-    world.playground("messages/edit", {**where, "text": "I love ramen so much"})
+    world.edit(said, "I love ramen so much")
     world.settled()
     assert world.memories(ann.human) == []
 

@@ -18,8 +18,8 @@ from tests.conftest import fresh_database, open_playground
 from tests.e2e.gateway import Gateway, gateway
 from tests.e2e.messages import Said, markdown
 from tests.e2e.stored import Stored
+from tests.e2e.workspace import Workspace, until
 from tests.soak.replicas import Fleet, Replica, forked, running
-from tests.soak.workspace import Workspace, until
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ class Stage:
 
     def shown(self, said: Said) -> list[str]:
         """Return the app's messages to the author of `said`."""
-        return [markdown(message) for message in self.workspace.answers([said])]
+        return [markdown(message) for message in self.workspace.app_messages([said])]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def refuse(world: World) -> None:
     verdict |= {"valid_until": None, "conflict": "none", "sensitive": "none"}
     call = {"name": "MemoryVerdicts", "arguments": {"verdicts": [verdict]}}
     script = {"endpoint": "responses", "kind": "verdict", "output": {"function_calls": [call]}}
-    world._model("script", script)
+    world.model("script", script)
 
 
 @pytest.mark.one_mode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -13,40 +12,28 @@ import psycopg
 from tests.e2e.app import App
 from tests.e2e.messages import Human, Json, Reply, Said, asked, footers, is_notice
 from tests.e2e.stored import Stored
+from tests.e2e.workspace import Workspace
 
 T = TypeVar("T")
 
 SECONDS = 30.0
-_numbers = itertools.count(1)
 
 
-class World(Stored):
+class World(Workspace, Stored):
     """The workspace of one test. All waiting is for the thing, with a deadline."""
 
     def __init__(self, app: App) -> None:
-        self.slack, self.app = app.slack, app
-        super().__init__(app.conninfo, str(self.slack.info["team_id"]))
-        self.bot = str(self.slack.info["bot_user_id"])
+        Workspace.__init__(self, app.slack)
+        Stored.__init__(self, app.conninfo, str(app.slack.info["team_id"]))
+        self.app = app
         self.spoken: list[str] = []
-        self.typed: list[
-            tuple[str, str]
-        ] = []  # who, and what; of an edit and a raw event the text alone
-        self._journal_start = int(self._model("journal")["last"])
+        # Who typed what; of an edit and a raw event the text alone.
+        self.typed: list[tuple[str, str]] = []
+        self._journal_start = int(self.model("journal")["last"])
         self._log_start = app.log.stat().st_size
         self._calls_start = int(self.playground("calls?since=999999999")["last"])
 
     # What can be controlled
-
-    def playground(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
-        """Make a call of the playground's control API."""
-        if path == "messages/edit" and body:
-            self.typed.append(("", str(body["text"])))
-        answer: Json = self.slack.call(f"/_playground/{path}", body, method)
-        return answer
-
-    def _model(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
-        answer: Json = self.slack.call(f"/_model/{path}", body, method)
-        return answer
 
     def slack_fault(self, method: str, **fault: Any) -> None:
         """Let the next calls of a Web API method fail."""
@@ -56,19 +43,19 @@ class World(Stored):
         """Let the next requests of a model endpoint fail; of responses, those for replies."""
         if endpoint == "responses":
             fault.setdefault("kind", "reply")
-        self._model("faults", {"endpoint": endpoint, **fault})
+        self.model("faults", {"endpoint": endpoint, **fault})
 
     def script(self, text: str, **where: Any) -> None:
         """Say what the model replies next."""
         where.setdefault("kind", "reply")
-        self._model("script", {"endpoint": "responses", "output": {"text": text}, **where})
+        self.model("script", {"endpoint": "responses", "output": {"text": text}, **where})
 
     def script_calls(self, match: str, *rounds: list[tuple[str, Json | str]], text: str) -> None:
         """Say which tools the model calls, round by round, when asked `match`, and what it says."""
         for calls in rounds:
             made = [{"name": name, "arguments": arguments} for name, arguments in calls]
             output = {"function_calls": made}
-            self._model(
+            self.model(
                 "script",
                 {"endpoint": "responses", "kind": "reply", "match": match, "output": output},
             )
@@ -82,49 +69,27 @@ class World(Stored):
 
     def pace(self, **settings: float) -> None:
         """Say how fast the model is."""
-        self._model("settings", settings)
+        self.model("settings", settings)
 
     def calm(self) -> None:
         """Let everything work again, at once."""
-        self.playground("faults", method="DELETE")
-        self._model("faults", method="DELETE")
-        self._model("script", method="DELETE")
+        super().calm()
+        self.model("script", method="DELETE")
         self.pace(first_token_ms=0, token_ms=0, embedding_ms=0, chunk_chars=12)
         self.playground("settings", {"stream_seconds": 300, "rate_limits": False})
-        self.playground("delivery", {"deliveries": 1, "jitter_ms": 0})
 
     # What people do
 
-    def human(self, name: str = "Ann", **profile: Any) -> Human:
-        """Somebody new."""
-        made = self.playground("users", {"name": f"{name}{next(_numbers)}", **profile})
-        return Human(made["id"], made["name"])
-
-    def channel(self, kind: str, *members: Human, **more: Any) -> str:
-        """A new conversation; the app is in it."""
-        made = self.playground(
-            "channels", {"kind": kind, "members": [member.id for member in members], **more}
-        )
-        return str(made["id"])
-
-    def say(
-        self,
-        human: Human,
-        text: str,
-        *,
-        channel: str = "dm",
-        under: Said | None = None,
-        **parts: Any,
-    ) -> Said:
-        """Somebody writes, in the thread of `under` if given; ``<@BOT>`` mentions the app."""
+    def say(self, human: Human, text: str, **where: Any) -> Said:
+        """Let somebody write, and remember what was said: it must not be logged."""
         self.spoken.append(text.replace("<@BOT>", "").strip())
         self.typed.append((human.id, text))
-        place = {"channel": channel}
-        if under is not None:
-            place = {"channel": under.channel, "thread_ts": under.thread_ts}
-        made = self.playground("messages", {"user": human.id, "text": text, **place, **parts})
-        thread_ts = under.thread_ts if under else made["ts"]
-        return Said(human, made["channel"], made["ts"], thread_ts, text)
+        return super().say(human, text, **where)
+
+    def edit(self, said: Said, text: str) -> None:
+        """Let the author of a message edit it."""
+        self.typed.append(("", text))
+        self.playground("messages/edit", {**place(said), "text": text})
 
     def ask(self, human: Human, text: str, **where: Any) -> Reply:
         """Somebody writes, and waits for the whole answer."""
@@ -195,14 +160,6 @@ class World(Stored):
         except psycopg.OperationalError:  # PostgreSQL is being restarted by the test
             return None
 
-    def seen(self, human: Human, channel: str = "dm") -> list[Json]:
-        """Return a conversation as one person sees it."""
-        messages: list[Json] = self._channel(human, channel)["messages"]
-        return messages
-
-    def _channel(self, human: Human, channel: str) -> Json:
-        return self.playground(f"channels/{channel}/messages?as={human.id}")
-
     def answers(self, said: Said) -> list[Json]:
         """Return the bot's messages in the thread of `said` that came after it."""
         return [
@@ -233,7 +190,7 @@ class World(Stored):
     def reply(self, said: Said, seconds: float = SECONDS) -> Reply:
         """Wait until `said` has been handled; return the answer: one, whole and at rest."""
         self.handled(said, seconds)
-        found = self._channel(said.human, said.channel)
+        found = self.playground(f"channels/{said.channel}/messages?as={said.human.id}")
         messages = self.answers(said)
         assert messages, "There was no reply."
         assert not [m for m in messages if m.get("streaming")], "A reply still streams."
@@ -279,7 +236,7 @@ class World(Stored):
 
     def journal(self, kind: str = "", endpoint: str = "") -> list[Json]:
         """Return what this test asked of the models, oldest first."""
-        entries: list[Json] = self._model(f"journal?since={self._journal_start}")["entries"]
+        entries: list[Json] = self.model(f"journal?since={self._journal_start}")["entries"]
         return [e for e in entries if kind in ("", e["kind"]) and endpoint in ("", e["endpoint"])]
 
     def prompts(self, question: str) -> list[Json]:
@@ -324,6 +281,11 @@ class World(Stored):
             *(str(value) for row in self.rows("SELECT value FROM store") for value in _texts(row)),
         ]
         return [piece for text in texts for piece in _pieces(text) if _in(piece, log)]
+
+
+def place(said: Said) -> Json:
+    """Return what names a message in the control API."""
+    return {"user": said.human.id, "channel": said.channel, "ts": said.ts}
 
 
 def _texts(value: Any) -> list[str]:

@@ -31,9 +31,9 @@ from psycopg.rows import dict_row
 from playground.http_delivery import sign
 from tests.e2e.app import App
 from tests.e2e.messages import Human, Json
+from tests.e2e.workspace import Workspace
 from tests.loopback import Handler, ThreadServer, fetched
 from tests.soak.table import Table, tell
-from tests.soak.workspace import Workspace
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -101,7 +101,7 @@ class Visit:
         """Write, command, click and submit."""
         for text in ("I love ramen", "what do you remember about me?", "remember that I like tea"):
             self._workspace.say(self._human, text)
-        channel = self._workspace.channel("public", [self._human])
+        channel = self._workspace.channel("public", self._human)
         root = self._workspace.say(self._human, "<@BOT> hello", channel=channel)
         self._workspace.say(self._human, "and again", under=root)
         self._act("messages/edit", {"channel": channel, "ts": root.ts, "text": "<@BOT> edited"})
@@ -121,18 +121,18 @@ class Visit:
 
     def _act(self, path: str, body: Json) -> None:
         try:
-            self._workspace.post(path, {"user": self._human.id, **body})
+            self._workspace.playground(path, {"user": self._human.id, **body})
         except urllib.error.HTTPError as refused:
             refused.close()
 
     def _settle(self) -> None:
         end = time.monotonic() + 20
-        while self._workspace.post("state")["deliveries_waiting"] and time.monotonic() < end:
+        while self._workspace.playground("state")["deliveries_waiting"] and time.monotonic() < end:
             threading.Event().wait(0.05)
         threading.Event().wait(0.3)
 
     def _get(self, path: str) -> Json:
-        return self._workspace.post(f"{path}?as={self._human.id}")
+        return self._workspace.playground(f"{path}?as={self._human.id}")
 
     def _click_all(self) -> None:
         for message in self._get("channels/dm/messages")["messages"]:
@@ -321,10 +321,10 @@ class Fuzz:
     def _seeds(self) -> list[Sent]:
         with closing(Relay(f"{self.address}/slack/events")) as relay:
             before = {"mode": "http", "url": f"{self.address}/slack/events"}
-            self.workspace.post("delivery", {"mode": "http", "url": relay.url})
+            self.workspace.playground("delivery", {"mode": "http", "url": relay.url})
             [human] = self.workspace.people(1)
             Visit(self.workspace, human).all()
-            self.workspace.post("delivery", before)
+            self.workspace.playground("delivery", before)
             seeds = list(relay.sent)
         challenge = {"type": "url_verification", "challenge": "c", "token": "t"}
         seeds.append(Sent("/slack/events", JSON, json.dumps(challenge).encode()))
@@ -405,7 +405,7 @@ class Fuzz:
         end = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < end:
             path = f"channels/{said.channel}/messages?as={human.id}"
-            found = self.workspace.post(path)["messages"]
+            found = self.workspace.playground(path)["messages"]
             if any(m.get("thread_ts") == said.ts and not m.get("streaming") for m in found):
                 return []
             threading.Event().wait(0.2)

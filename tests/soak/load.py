@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e.messages import Human, Json, Said, markdown
+from tests.e2e.workspace import until
 from tests.soak.judge import judge, out_of_order
 from tests.soak.questions import MARKER, Question, answer, markers, question, scripts
+from tests.soak.record import Record
 from tests.soak.replicas import Replica, cpu_seconds
 from tests.soak.stage import Stage
 from tests.soak.table import Table, percentiles, tell
-from tests.soak.workspace import Record, until
 
 PEOPLE = 200
 MODEL_MS = 300
@@ -63,7 +64,7 @@ class Crowd:
 
     def messages(self) -> list[Json]:
         """Return what the app answered."""
-        return self.workspace.answers([one.said for one in self.questions])
+        return self.workspace.app_messages([one.said for one in self.questions])
 
     def wait(self, seconds: float, step: Callable[[], None] = lambda: None) -> bool:
         """Wait until every question has its whole answer; False when it takes too long."""
@@ -118,7 +119,7 @@ def order(stage: Stage, table: Table) -> None:
     """
     table.part(f"Order: {RAPID} rapid messages in one thread")
     crowd = Crowd(stage, parts=2, first_token_ms=MODEL_MS)
-    stage.workspace.post("delivery", {"deliveries": [1, 4], "jitter_ms": 0})
+    stage.workspace.playground("delivery", {"deliveries": [1, 4], "jitter_ms": 0})
     [human] = stage.workspace.people(1)
     first = crowd.ask(human)
     until(crowd.record.read, "a call for the first message")
@@ -140,8 +141,8 @@ def load(
     workspace = stage.workspace
     people = workspace.people(PEOPLE)
     places = ["dm"] * 9 + [""]
-    channels = [workspace.channel("public", people[n::10]) for n in range(10)]
-    workspace.post("settings", {"rate_limits": limits})
+    channels = [workspace.channel("public", *people[n::10]) for n in range(10)]
+    workspace.playground("settings", {"rate_limits": limits})
     begin, count = time.monotonic(), round(a_second * seconds)
     processor = _Processor(stage)
     with ThreadPoolExecutor(SENDERS) as pool:
@@ -154,7 +155,7 @@ def load(
     tell(f"     sent {count} in {sent - begin:.0f} s")
     drained = crowd.wait(settling)
     ended = time.monotonic()
-    workspace.post("settings", {"rate_limits": False})
+    workspace.playground("settings", {"rate_limits": False})
     messages = crowd.messages()
     delays = crowd.delays(messages)
     last = max(float(one.said.ts) for one in crowd.questions)
@@ -277,7 +278,7 @@ def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
         done = [pool.submit(talk, human) for human in people for _ in range(THREADS_EACH)]
         for one in done:
             one.result()
-    while workspace.post("state")["deliveries_waiting"]:
+    while workspace.playground("state")["deliveries_waiting"]:
         threading.Event().wait(0.5)
     table.fact("seconds to store them", f"{time.monotonic() - begin:.0f}")
     tell(f"     stored in {time.monotonic() - begin:.0f} s")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from memory import EmbeddedPostgres
 from tests.conftest import open_playground
+from tests.e2e.workspace import Workspace
 from tests.loopback import free_port
 from tests.soak.dashboard import recording
 from tests.soak.replicas import Fleet, Replica, Start, running
-from tests.soak.workspace import Workspace
 
 RETRY_DELAYS = "0.2,1,2,4,6,8,10,15,20,30"
 
@@ -59,5 +59,5 @@ def stage(
         recorded = recording(Path(figures) if figures else None, folder.name, ports)
         with running(replicas, start) as fleet, recorded:
             workspace = Workspace(slack)
-            workspace.post("delivery", {"mode": "both", "urls": [url]})
+            workspace.playground("delivery", {"mode": "both", "urls": [url]})
             yield Stage(workspace, fleet, postgres, conninfo)

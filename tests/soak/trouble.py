@@ -13,11 +13,12 @@ import psycopg
 
 from bot.pipeline.formation import FORM_MEMORIES
 from tests.e2e.messages import Human, Json, Said
+from tests.e2e.workspace import Workspace
 from tests.soak.judge import foreign_words, judge, judge_memories
 from tests.soak.questions import MARKER, Question, answer, markers, question, scripts, statement
+from tests.soak.record import Record
 from tests.soak.stage import Stage
 from tests.soak.table import Table, tell
-from tests.soak.workspace import Record, Workspace
 
 PARTS = 12
 SLACK_FAULTS: tuple[Json, ...] = (
@@ -76,8 +77,8 @@ class Writers:
         self._markers = markers()
         self.people = workspace.people(people)
         self._some = self.people[: people // 3]
-        self._channels = {workspace.channel("public", self.people): self.people for _ in range(3)}
-        self._channels[workspace.channel("private", self._some)] = self._some
+        self._channels = {workspace.channel("public", *self.people): self.people for _ in range(3)}
+        self._channels[workspace.channel("private", *self._some)] = self._some
         self.questions: list[Question] = []
         self.unmentioned = 0
 
@@ -120,7 +121,7 @@ class Writers:
 
     def messages(self) -> list[Json]:
         """Return what the app answered."""
-        return self._workspace.answers([one.said for one in list(self.questions)])
+        return self._workspace.app_messages([one.said for one in list(self.questions)])
 
 
 def _acknowledged(deliveries: Sequence[Json]) -> set[str]:
@@ -156,8 +157,8 @@ class Trouble:
         for fault in MODEL_FAULTS:
             workspace.model("faults", fault)
         for fault in SLACK_FAULTS:
-            workspace.post("faults", fault)
-        workspace.post("delivery", {"deliveries": [1, 4], "jitter_ms": 800})
+            workspace.playground("faults", fault)
+        workspace.playground("delivery", {"deliveries": [1, 4], "jitter_ms": 800})
         begin = time.monotonic()
         with ThreadPoolExecutor(1) as pool:
             try:
@@ -199,7 +200,7 @@ class Trouble:
         quiet_since = time.monotonic()
         end, waiting = quiet_since + self._plan.settling, 0
         while time.monotonic() < end:
-            waiting = self._stage.workspace.post("state")["deliveries_waiting"]
+            waiting = self._stage.workspace.playground("state")["deliveries_waiting"]
             if self._step(begin) or waiting:
                 quiet_since = time.monotonic()
             if time.monotonic() - quiet_since > self._plan.quiet and self._all_answered():
@@ -232,7 +233,7 @@ class Trouble:
         record.read()
         questions = self._writers.questions
         messages = self._writers.messages()
-        deliveries = self._stage.workspace.post("deliveries?since=0")["deliveries"]
+        deliveries = self._stage.workspace.playground("deliveries?since=0")["deliveries"]
         given_up = sum(one["outcome"] == "failed" for one in deliveries)
         requests = sum(record.model.values())
         slack_share, model_share = (
@@ -283,11 +284,11 @@ class Trouble:
         """Ask everybody's `/memories`, until nothing is missing or time is over."""
         workspace = self._stage.workspace
         end = time.monotonic() + self._plan.settling
-        shown = {human: workspace.memories(human) for human in self._writers.people}
+        shown = {human: workspace.listed_memories(human) for human in self._writers.people}
         while (found := judge_memories(questions, shown)).lost and time.monotonic() < end:
             owners = {one.marker: one.said.human for one in questions}
             for human in {owners[marker] for marker in found.lost}:
-                shown[human] = workspace.memories(human)
+                shown[human] = workspace.listed_memories(human)
         table.fact("memories stated", sum(one.states for one in questions))
         waiting = self._unformed() & set(found.lost)
         table.fact("  of them waiting for another attempt at formation", len(waiting))

@@ -1,0 +1,83 @@
+"""What a playground has recorded of the app's calls and of model requests."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.e2e.messages import Json, asked, told
+from tests.e2e.workspace import Workspace
+
+ORDERED = frozenset(
+    {
+        "ratelimited",
+        "internal_error",
+        "message_not_in_streaming_state",
+        "status 500",
+        "dropped before",
+        "dropped after",
+    }
+)
+_WRITES = ("chat.postMessage", "chat.update", "chat.appendStream", "chat.stopStream")
+_ENDS = ("chat.postMessage", "chat.stopStream")
+
+
+class Record:
+    """What the playground has recorded so far of calls and model requests."""
+
+    def __init__(self, workspace: Workspace, *, prompts: bool = False) -> None:
+        self._workspace = workspace
+        self._prompts = prompts
+        self._calls = int(workspace.playground("calls?since=999999999")["last"])
+        self._requests = int(workspace.model("journal?since=999999999")["last"])
+        self.outcomes: Counter[str] = Counter()
+        self.done: Counter[str] = Counter()
+        self.limited: Counter[str] = Counter()
+        self.model: Counter[str] = Counter()
+        self.asked: list[tuple[str, str]] = []
+        self.newest: list[str] = []
+        self.ended: set[tuple[str, str]] = set()
+        self._stands: dict[tuple[str, str], float] = {}
+
+    def read(self) -> int:
+        """Read on; returns how many calls of Slack were new."""
+        calls = self._workspace.playground(f"calls?since={self._calls}")
+        self._calls = calls["last"]
+        if calls["calls"]:
+            self.newest = [call["method"] for call in calls["calls"]]
+        for call in calls["calls"]:
+            self.outcomes[str(call["outcome"])] += 1
+            self.done[call["method"]] += bool(call["executed"])
+            self.limited[call["method"]] += call["outcome"] == "ratelimited"
+            if call["executed"] and call["method"] in _WRITES:
+                place = call["result"] or {}
+                ts = place.get("ts") or call["args"].get("ts")
+                channel = place.get("channel") or call["args"].get("channel")
+                self._stands[channel, ts] = call["time"] + call["ms"] / 1000
+                if call["method"] in _ENDS:
+                    self.ended.add((channel, ts))
+        if self._prompts:
+            self._read_prompts()
+        return len(calls["calls"])
+
+    def _read_prompts(self) -> None:
+        journal = self._workspace.model(f"journal?since={self._requests}")
+        self._requests = journal["last"]
+        for entry in journal["entries"]:
+            self.model["good" if entry["status"] == 200 else "failed"] += 1
+            # A process that was killed may have sent the beginning of a request only.
+            if entry["kind"] == "reply" and entry["endpoint"] == "responses" and entry["body"]:
+                self.asked.append((asked(entry), told(entry)))
+
+    def ready(self, message: Json) -> float:
+        """Return when a message of the app stood whole, in seconds since 1970."""
+        return self._stands.get((message["channel"], message["ts"]), float(message["ts"]))
+
+    @property
+    def refused(self) -> int:
+        """How many calls failed on order."""
+        return sum(n for outcome, n in self.outcomes.items() if outcome in ORDERED)
+
+    @property
+    def made(self) -> int:
+        """How many calls there were."""
+        return sum(self.outcomes.values())
