@@ -225,10 +225,10 @@ MEANINGS = (
         says="Milliseconds from opening the Home tab, with 1,000 memories, to its publication.",
     ),
     Meaning(
-        pattern=r"(?:store_|hnsw_|mem0_)?search_(?:recall_at_\d+|ms_p(?:50|95))_\d+[km]_\d+(?:_1536d)?",
-        shown="`search_recall_at_K_SIZE_OWN`, `search_ms_p50_SIZE_OWN`, `store_search_…`,"
+        pattern=r"(?:store_|hnsw_|mem0_)?search_(?:recall_at_10|ms_p(?:50|95))_\d+[km]_\d+(?:_1536d)?",
+        shown="`search_recall_at_10_SIZE_OWN`, `search_ms_p50_SIZE_OWN`, `store_search_…`,"
         " `hnsw_search_…`, `mem0_search_…`",
-        says="Share of the K truly nearest memories that a search returns among its first K, and"
+        says="Share of the ten truly nearest memories among a search's first ten, and"
         " its milliseconds, for somebody with OWN memories among SIZE: the app's own recall, from"
         " taking a connection to giving it back; LangGraph's `store.search` without an index"
         " (`store_`) and with its default one (`hnsw_`); the statement and index of mem0. Vectors"
@@ -247,12 +247,11 @@ MEANINGS = (
         " would hide if it hid nine in ten of the questions to which nothing is known.",
     ),
     Meaning(
-        pattern=r"retrieval_(?:cosine|lexical|blend)_(?:recall_at_(?:5|10)|mrr)(?:_[a-z]+)?",
-        shown="`retrieval_ORDER_recall_at_K[_KIND]`, `retrieval_ORDER_mrr[_KIND]`",
-        says="Mean share of the answering memories among the first K of a person's sixty, and mean"
-        " of 1/rank of the first, in the app's own order (`cosine`), by BM25 (`lexical`), by both"
-        " (`blend`); by what is asked and by language. The embeddings are the stand-in's, which"
-        " know shared words only.",
+        pattern=r"retrieval_(?:cosine|lexical|blend)_recall_at_(?:5|10)(?:_[a-z]+)?",
+        shown="`retrieval_ORDER_recall_at_K[_KIND]`",
+        says="Mean share of the answering memories among the first K of a person's sixty, in the"
+        " app's own order (`cosine`), by BM25 (`lexical`), by both (`blend`); by what is asked and"
+        " by language. The embeddings are the stand-in's, which know shared words only.",
     ),
     Meaning(
         pattern=r"front_import_(?:s|mb)",

@@ -29,14 +29,6 @@ def recall_at(count: int, found: Sequence[Found]) -> float:
     )
 
 
-def reciprocal_rank(found: Sequence[Found]) -> float:
-    """Return the mean of 1/rank of the first answering memory, 0 where there is none."""
-    return statistics.fmean(
-        next((1 / rank for rank, name in enumerate(best, 1) if name in question.answers), 0.0)
-        for question, best in found
-    )
-
-
 async def measure(ground: Ground, _plan: Plan, progress: Progress) -> dict[str, float]:
     """Return the metrics of the set that comes with the bench, by the stand-in's embeddings."""
     return await ask(ground, our_people(), progress, settings=ground.model_settings())
@@ -101,5 +93,4 @@ def _metrics(name: str, found: Sequence[Found]) -> dict[str, float]:
         if group:
             metrics[f"{name}_recall_at_5{suffix}"] = round(recall_at(5, group), 3)
             metrics[f"{name}_recall_at_10{suffix}"] = round(recall_at(10, group), 3)
-            metrics[f"{name}_mrr{suffix}"] = round(reciprocal_rank(group), 3)
     return metrics

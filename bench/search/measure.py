@@ -6,7 +6,6 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -23,7 +22,7 @@ from memory import EmbeddingSpace, migrate
 
 NEARBY = EmbeddingSpace("kioku-stand-in-embedding", 256)
 FULL_SIZE = EmbeddingSpace("text-embedding-3-small", 1_536)
-_WANTED = (5, 10)
+_WANTED = 10
 _NAMES = {10_000: "10k", 100_000: "100k", 1_000_000: "1m"}
 
 
@@ -56,7 +55,7 @@ class Found:
     """The milliseconds of some searches, and the share of the truly nearest that each found."""
 
     ms: list[float] = field(default_factory=list)
-    shares: dict[int, list[float]] = field(default_factory=lambda: {k: [] for k in _WANTED})
+    shares: list[float] = field(default_factory=list)
 
 
 async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
@@ -149,22 +148,21 @@ async def _ask(
         asked = [(way, user, n) for way in ways for user in rows.OWNERS for n in range(questions)]
         random.Random(count).shuffle(asked)
         for way, user in found:
-            await ways[way](user, tables.vectors.asked(-1), max(_WANTED))
+            await ways[way](user, tables.vectors.asked(-1), _WANTED)
         truth = {
-            (user, n): tables.vectors.nearest(tables.vectors.asked(n), mine[user], max(_WANTED))
+            (user, n): tables.vectors.nearest(tables.vectors.asked(n), mine[user], _WANTED)
             for user in rows.OWNERS
             for n in range(questions)
         }
         for way, user, number in asked:
             vector = tables.vectors.asked(number)
             began = time.perf_counter()
-            keys = await ways[way](user, vector, max(_WANTED))
+            keys = await ways[way](user, vector, _WANTED)
             found[way, user].ms.append((time.perf_counter() - began) * 1000)
-            for wanted, shares in found[way, user].shares.items():
-                true = truth[user, number][:wanted]
-                # What comes whole, unordered, holds them all; else the first so many count.
-                seen = keys if len(keys) == rows.OWNERS[user] else keys[:wanted]
-                shares.append(len(set(true) & set(seen)) / len(true))
+            true = truth[user, number]
+            # What comes whole, unordered, holds them all; else the first so many count.
+            seen = keys if len(keys) == rows.OWNERS[user] else keys[:_WANTED]
+            found[way, user].shares.append(len(set(true) & set(seen)) / len(true))
     return _metrics(found, _size(count), suffix)
 
 
@@ -174,10 +172,6 @@ def _metrics(found: dict[tuple[str, str], Found], size: str, suffix: str) -> dic
         name = f"{size}_{rows.OWNERS[user]}{suffix}"
         metrics[f"{way}search_ms_p50_{name}"] = round(statistics.median(measured.ms), 2)
         metrics[f"{way}search_ms_p95_{name}"] = round(quantile(measured.ms, 0.95), 2)
-        for wanted, shares in measured.shares.items():
-            metrics[f"{way}search_recall_at_{wanted}_{name}"] = _mean(shares)
+        recall = round(statistics.fmean(measured.shares), 3)
+        metrics[f"{way}search_recall_at_{_WANTED}_{name}"] = recall
     return metrics
-
-
-def _mean(values: Sequence[float]) -> float:
-    return round(statistics.fmean(values), 3)

@@ -118,6 +118,10 @@ def _kill(fleet: Fleet, worker: Replica, body: str) -> None:
         fleet.kill(worker)
 
 
+@pytest.mark.failed_calls(
+    "chat.update: streaming_state_conflict",
+    because="A worker that was killed leaves a stream of another message live.",
+)
 @pytest.mark.timeout(900)
 def test_what_ends_its_process_each_time_gets_the_apology_alone(
     postgres: EmbeddedPostgres, tmp_path: Path

@@ -1,4 +1,4 @@
-"""The list of decisions names each of them; decision 31 says what import-linter checks."""
+"""The list of decisions; decision 31 and import-linter; decision 44 and the long modules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import tomllib
 from tests.conftest import ROOT
 
 DECISIONS = ROOT / "docs" / "decisions"
+TREES = ("bench", "bot", "deploy", "evals", "examples", "memory", "playground")
+LIMIT, MOST = 300, 450
 
 
 def test_every_decision_is_listed_with_its_title() -> None:
@@ -31,3 +33,17 @@ def test_the_layers_are_written_as_they_are_checked() -> None:
     assert f"`{' → '.join(layers)}`" in " ".join(decision.split())
     table = re.findall(r"`bot/(\w+)(?:\.py)?`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
     assert set(table) >= set(re.findall(r"\w+", " ".join(layers)))
+
+
+def test_each_long_module_has_a_reason() -> None:
+    """A longer module has a row, a row names a longer module, and none is longer than 450 lines."""
+    modules = (module for tree in TREES for module in (ROOT / tree).rglob("*.py"))
+    lines = {
+        module.relative_to(ROOT).as_posix(): len(module.read_text("utf-8").splitlines())
+        for module in modules
+    }
+    long = {module: count for module, count in lines.items() if count > LIMIT}
+    page = DECISIONS / "0044-module-sizes.md"
+    rows = re.findall(r"^\| `(.+\.py)` \| \S.*\. \|$", page.read_text("utf-8"), re.M)
+    assert rows == sorted(long)
+    assert {module: count for module, count in long.items() if count > MOST} == {}
