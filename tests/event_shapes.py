@@ -22,7 +22,7 @@ TEAM, GONE, USER, CHANNEL = "T0SHAPE0001", "T0GONE00001", "U0SHAPE0001", "C0SHAP
 WORDS = "I collect xylophone records"
 _DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 _OF_BOTS = ("bot_id", "bot_profile", "app_id", "username")
-_DEEP = "@deep@"
+DEEP = "@deep@"
 _NESTED = "[" * 100_000 + "]" * 100_000
 _TYPES: tuple[Any, ...] = (True, 0, -1, 2**63, 1e308, [], {}, [[]], [None], {"": None}, ["x"])
 _TEXTS = ("", " ", "\x00", "\ud800", "../..", "<@U1>", "x" * 100_000, "ア" * 30_000)
@@ -92,11 +92,11 @@ def mutations(count: int, seed: int, *kinds: str) -> Iterator[tuple[str, bytes]]
             # The event itself is what the app reads.
             part = payload if chance.random() < 0.3 else payload.get("event")
             _mutate(part if isinstance(part, dict) and part else payload, chance)
-        yield name, json.dumps(payload).replace(json.dumps(_DEEP), _NESTED).encode()
+        yield name, encoded(payload)
 
 
 def _mutate(payload: dict[str, Any], chance: random.Random) -> None:
-    holder, key = chance.choice(list(_places(payload)))
+    holder, key = chance.choice(list(places(payload)))
     match chance.randrange(7):
         case 0:
             del holder[key]
@@ -111,20 +111,26 @@ def _mutate(payload: dict[str, Any], chance: random.Random) -> None:
         case 5:
             holder[key] = [holder[key]] if chance.random() < 0.5 else {"value": holder[key]}
         case _:
-            deep: Any = _DEEP
+            deep: Any = DEEP
             if chance.random() < 0.7:
                 for _ in range(chance.choice((10, 70, 300))):
                     deep = [deep] if chance.random() < 0.5 else {"x": deep}
-                deep = json.loads(json.dumps(deep).replace(json.dumps(_DEEP), '"x"'))
+                deep = json.loads(json.dumps(deep).replace(json.dumps(DEEP), '"x"'))
             holder[key] = deep
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+def encoded(payload: Any) -> bytes:
+    """Return a payload as JSON, with 100,000 lists in each other for `DEEP`."""
+    return json.dumps(payload).replace(json.dumps(DEEP), _NESTED).encode()
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each object or list in a value with each of its keys or indexes."""
     if isinstance(value, dict):
         for key, one in value.items():
             yield value, key
-            yield from _places(one)
+            yield from places(one)
     elif isinstance(value, list):
         for index, one in enumerate(value):
             yield value, index
-            yield from _places(one)
+            yield from places(one)

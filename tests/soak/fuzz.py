@@ -32,6 +32,7 @@ from playground.http_delivery import sign
 from tests.e2e.app import App
 from tests.e2e.messages import Human, Json
 from tests.e2e.workspace import Workspace
+from tests.event_shapes import DEEP, encoded, places
 from tests.loopback import Handler, ThreadServer, fetched
 from tests.soak.table import Table, tell
 
@@ -43,8 +44,6 @@ SECRET_WORD = "xylophone"
 SENDERS = 4
 RETRIES = 4
 SETTLE_SECONDS = 120.0
-DEEP = "@deep@"
-_NESTED = "[" * 100_000 + "]" * 100_000
 _COMMANDS = (
     *("/memories", "/memories add I love ramen", "/memories add  ", "/memories search ramen"),
     *("/memories pause 1h", "/memories resume", "/memories settings", "/memories history"),
@@ -191,20 +190,18 @@ def mutated(seed: Sent, chance: random.Random) -> Sent:
 
 def _opened(seed: Sent) -> tuple[Any, Callable[[Any], bytes]]:
     if not seed.kind.startswith(FORM):
-        return json.loads(seed.body), _json
+        return json.loads(seed.body), encoded
     form = dict(parse_qsl(seed.body.decode(), keep_blank_values=True))
     if "payload" in form:
-        return json.loads(form["payload"]), lambda one: urlencode({"payload": _json(one)}).encode()
+        return json.loads(form["payload"]), lambda one: urlencode(
+            {"payload": encoded(one)}
+        ).encode()
     return form, _form
-
-
-def _json(payload: Any) -> bytes:
-    return json.dumps(payload).replace(json.dumps(DEEP), _NESTED).encode()
 
 
 def _form(payload: Any) -> bytes:
     if not isinstance(payload, dict):
-        return _json(payload)
+        return encoded(payload)
     return urlencode(
         {str(k).encode(errors="surrogatepass"): _text(v) for k, v in payload.items()}
     ).encode()
@@ -241,10 +238,10 @@ def _broken(seed: Sent, chance: random.Random) -> Sent:
 
 
 def _changed(payload: Any, chance: random.Random) -> Any:
-    places = list(_places(payload))
-    if not places:
+    found = list(places(payload))
+    if not found:
         return copy.deepcopy(chance.choice(_WRONG))
-    holder, key = chance.choice(places)
+    holder, key = chance.choice(found)
     match chance.randrange(8):
         case 0:
             del holder[key]
@@ -257,23 +254,12 @@ def _changed(payload: Any, chance: random.Random) -> Any:
         case 4 if isinstance(holder[key], str):
             holder[key] += chance.choice(("\x00", "\ud800", "x" * 3_000, " everything", "-1"))
         case 5:
-            other, name = chance.choice(places)
+            other, name = chance.choice(found)
             holder[key] = json.loads(json.dumps(other[name]))
         case _:
             # A copy: a later change would alter the list of wrong values, or nest it in itself.
             holder[key] = copy.deepcopy(chance.choice(_WRONG))
     return payload
-
-
-def _places(payload: Any) -> Iterator[tuple[Any, Any]]:
-    if isinstance(payload, dict):
-        for key, value in payload.items():
-            yield payload, key
-            yield from _places(value)
-    elif isinstance(payload, list):
-        for index, value in enumerate(payload):
-            yield payload, index
-            yield from _places(value)
 
 
 class Fuzz:

@@ -41,9 +41,9 @@ class Verdict:
         ]
 
     @property
-    def good(self) -> bool:
-        """Whether nothing at all was found."""
-        return not any(found for _, found in self.rows())
+    def complete(self) -> bool:
+        """Whether every question has an answer, and each is whole."""
+        return not self.lost and not self.cut_short
 
 
 def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:

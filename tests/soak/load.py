@@ -76,14 +76,11 @@ class Crowd:
             if time.monotonic() - told > 10:
                 told = time.monotonic()
                 tell(f"     {len(self.record.ended)} answered of {len(self.questions)}")
-            if len(self.record.ended) >= len(self.questions) and self._all_answered():
+            answered = len(self.record.ended) >= len(self.questions)
+            if answered and judge(self.questions, self.messages()).complete:
                 return True
             threading.Event().wait(0.5)
         return False
-
-    def _all_answered(self) -> bool:
-        verdict = judge(self.questions, self.messages())
-        return not verdict.lost and not verdict.cut_short
 
     def judge(
         self, table: Table, messages: Sequence[Json], *, ordered: bool, over: bool = True

@@ -197,19 +197,18 @@ class Trouble:
 
     def _settle(self, begin: float) -> None:
         """Wait until every question has its answer and nothing has happened for a while."""
-        quiet_since = time.monotonic()
+        quiet_since, writers = time.monotonic(), self._writers
         end, waiting = quiet_since + self._plan.settling, 0
         while time.monotonic() < end:
             waiting = self._stage.workspace.playground("state")["deliveries_waiting"]
             if self._step(begin) or waiting:
                 quiet_since = time.monotonic()
-            if time.monotonic() - quiet_since > self._plan.quiet and self._all_answered():
+            if (
+                time.monotonic() - quiet_since > self._plan.quiet
+                and judge(writers.questions, writers.messages()).complete
+            ):
                 return
         self._busy = [f"{waiting} events not acknowledged", f"{self._record.newest[-3:]}"]
-
-    def _all_answered(self) -> bool:
-        verdict = judge(self._writers.questions, self._writers.messages())
-        return not verdict.lost and not verdict.cut_short
 
     def _step(self, begin: float) -> int:
         self._stop.wait(0.2)
