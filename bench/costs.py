@@ -131,7 +131,7 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What a system says to PostgreSQL with nothing to do."""
+    """Messages and statements that a system sends to PostgreSQL with nothing to do."""
 
     in_a_minute: Said
     messages_a_second: float  # without the job of each minute
