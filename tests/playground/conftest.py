@@ -20,14 +20,19 @@ from tests.playground.driver import Driver
 from tests.playground.shapes import unpublished
 
 ROOT = Path(__file__).parents[2]
-MORE_SCOPES = {"im:write", "mpim:write", "reactions:write", "channels:join", "team:read"}
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
 
 @pytest.fixture
-def manifest() -> Manifest:
-    """The repository's own manifest."""
-    return read_manifest(ROOT / "manifest.yml")
+def manifest(request: pytest.FixtureRequest) -> Manifest:
+    """The repository's own manifest, with the changes that the marker `manifest` names."""
+    own = read_manifest(ROOT / "manifest.yml")
+    marker = request.node.get_closest_marker("manifest")
+    changes = dict(marker.kwargs) if marker else {}
+    for name, value in changes.items():
+        if isinstance(value, set):
+            changes[name] = getattr(own, name) | value
+    return dataclasses.replace(own, **changes)
 
 
 @pytest.fixture
@@ -37,15 +42,6 @@ async def slack(manifest: Manifest) -> AsyncIterator[Slack]:
     All it sends has the fields and types that Slack publishes.
     """
     async with serve(manifest, with_model=False, retry_delays=(0.0, 0.05, 0.1)) as running:
-        yield running
-        assert unpublished(running) == []
-
-
-@pytest.fixture
-async def generous(manifest: Manifest) -> AsyncIterator[Slack]:
-    """A playground that grants more scopes, with the Home tab on."""
-    more = dataclasses.replace(manifest, scopes=manifest.scopes | MORE_SCOPES, home_tab=True)
-    async with serve(more, with_model=False) as running:
         yield running
         assert unpublished(running) == []
 

@@ -38,6 +38,10 @@ ADDITIONS = {
         f"{_SAMPLES}/events/MessagePayload.json"
     ),
     "event message/file_share event.team: unknown": f"{_SAMPLES}/events/MessagePayload.json",
+    "event message/file_share event.bot_*: unknown": f"{_SAMPLES}/events/MessagePayload.json",
+    "event app_home_opened event.view.blocks: unknown": (
+        f"{_DOCS}/reference/events/app_home_opened"
+    ),
     "event message* *app_id: unknown": f"{_SAMPLES}/api/chat.postMessage.json",
     "event message* *message.reply_users: unknown": f"{_SAMPLES}/api/conversations.replies.json",
     "event message* *metadata.event_payload: unknown": f"{_DOCS}/messaging/message-metadata",
@@ -58,6 +62,12 @@ ADDITIONS = {
     ),
     "payload view_submission response_urls: unknown": (
         f"{_DOCS}/reference/interaction-payloads/view-interactions-payload"
+    ),
+    "payload message_action *: unknown": (
+        f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
+    ),
+    "payload shortcut: no published shape": (
+        f"{_DOCS}/reference/interaction-payloads/shortcuts-interaction-payload"
     ),
     "payload command is_enterprise_install: string, not boolean": (
         f"{_DOCS}/interactivity/implementing-slash-commands"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,8 +11,6 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Manifest
-from playground.server import serve
 from playground.slack import Slack
 from tests.playground.driver import Driver, Json
 
@@ -335,26 +332,20 @@ async def test_the_page_is_notified_of_changes(
     assert update == {"changed": "messages", "channel": said["channel"], "ts": said["ts"]}
 
 
-async def test_what_somebody_looks_at(manifest: Manifest) -> None:
+async def test_what_somebody_looks_at(slack: Slack, driver: Driver) -> None:
     """An app that asked for it hears which conversation or message a person looks at."""
-    events = manifest.events | {"app_context_changed"}
-    async with (
-        serve(dataclasses.replace(manifest, events=events), with_model=False) as slack,
-        aiohttp.ClientSession() as session,
-    ):
-        driver = Driver(slack.url, session)
-        aya, general = await driver.user(), await driver.channel()
-        said = await driver.say("hello", channel=general)
-        assert await driver.post("context", user=aya, channel=general) == {"sent": True}
-        await driver.post("context", user=aya, channel=general, ts=said["ts"])
-        sent = [one["body"]["event"] for one in await driver.deliveries("app_context_changed")]
-        team = slack.workspace.identity.team_id
-        place = {"type": "slack#/types/channel_id", "value": general, "team_id": team}
-        message = {"channel_id": general, "message_ts": said["ts"]}
-        assert [one["context"]["entities"] for one in sent] == [
-            [place],
-            [{"type": "slack#/types/message_context", "value": message, "team_id": team}, place],
-        ]
-        assert {one["user"] for one in sent} == {aya}
-        tea, chika = await driver.channel("tea-room"), await driver.user("Chika")
-        assert (await driver.try_post("context", user=chika, channel=tea))[0] == 400
+    aya, general = await driver.user(), await driver.channel()
+    said = await driver.say("hello", channel=general)
+    assert await driver.post("context", user=aya, channel=general) == {"sent": True}
+    await driver.post("context", user=aya, channel=general, ts=said["ts"])
+    sent = [one["body"]["event"] for one in await driver.deliveries("app_context_changed")]
+    team = slack.workspace.identity.team_id
+    place = {"type": "slack#/types/channel_id", "value": general, "team_id": team}
+    message = {"channel_id": general, "message_ts": said["ts"]}
+    assert [one["context"]["entities"] for one in sent] == [
+        [place],
+        [{"type": "slack#/types/message_context", "value": message, "team_id": team}, place],
+    ]
+    assert {one["user"] for one in sent} == {aya}
+    tea, chika = await driver.channel("tea-room"), await driver.user("Chika")
+    assert (await driver.try_post("context", user=chika, channel=tea))[0] == 400

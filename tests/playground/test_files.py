@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 from typing import Any
 
 import aiohttp
@@ -12,12 +11,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.manifest import Manifest
-from playground.server import serve
-from playground.slack import BOT_TOKEN
-from tests.playground.conftest import web_client
-from tests.playground.driver import Driver
+from playground.slack import BOT_TOKEN, Slack
+from tests.playground.driver import Driver, Json
 
 TEXT = "記憶\n".encode()
+CONTENT = base64.b64encode(TEXT).decode()
+BEARER = {"Authorization": f"Bearer {BOT_TOKEN}"}
 FORM: dict[str, Any] = {
     "type": "modal",
     "title": {"type": "plain_text", "text": "Import"},
@@ -48,157 +47,137 @@ async def upload(client: AsyncWebClient, content: bytes, *, announced: int) -> t
         return str(begun["file_id"]), answer.status
 
 
-@pytest.fixture
-def granted(manifest: Manifest) -> Manifest:
-    """The manifest with both scopes for files."""
-    return dataclasses.replace(manifest, scopes=manifest.scopes | {"files:read", "files:write"})
+async def shown(driver: Driver, name: str) -> Json:
+    """Send a file of Aya's with a message; return the message's file object."""
+    made = await driver.post("files", user=await driver.user(), name=name, content=CONTENT)
+    await driver.say("look", file_ids=[made["id"]])
+    [message] = await driver.messages()
+    assert (message["subtype"], message["text"]) == ("file_share", "look")
+    [file] = message["files"]
+    return dict(file)
 
 
-async def test_a_file_is_uploaded_shared_and_downloaded(granted: Manifest) -> None:
+async def test_a_file_is_uploaded_shared_and_downloaded(
+    slack: Slack, driver: Driver, client: AsyncWebClient, session: aiohttp.ClientSession
+) -> None:
     """It stands in one message, who is there can download it, and nobody else."""
-    async with serve(granted) as slack, aiohttp.ClientSession() as session:
-        driver, client = Driver(slack.url, session), web_client(slack)
-        aya, ben = await driver.user("Aya"), await driver.user("Ben")
-        said = await driver.say("hello")
-        file, status = await upload(client, TEXT, announced=len(TEXT))
-        assert status == 200
-        done = await client.files_completeUploadExternal(
-            files=[{"id": file, "title": "A file"}],
-            channel_id=said["channel"],
-            thread_ts=said["ts"],
-            initial_comment="Here",
-        )
-        message = (await driver.messages())[-1]
-        assert (message["subtype"], message["text"], message["thread_ts"]) == (
-            "file_share",
-            "Here",
-            said["ts"],
-        )
-        assert message["files"] == done["files"]
-        assert (message["files"][0]["title"], message["files"][0]["size"]) == ("A file", len(TEXT))
-        statuses: list[int] = []
-        for user in (aya, ben, "U0NOBODY"):
-            async with session.get(f"{slack.url}/_playground/files/{file}?as={user}") as answer:
-                statuses.append(answer.status)
-                if answer.status == 200:
-                    assert await answer.read() == TEXT
-                    assert answer.headers["Content-Disposition"].startswith("attachment")
-        assert statuses == [200, 403, 404]
-        with pytest.raises(SlackApiError, match="file_not_found"):
-            await client.files_completeUploadExternal(
-                files=[{"id": file}], channel_id=said["channel"]
-            )
+    aya, ben = await driver.user("Aya"), await driver.user("Ben")
+    said = await driver.say("hello")
+    file, status = await upload(client, TEXT, announced=len(TEXT))
+    assert status == 200
+    done = await client.files_completeUploadExternal(
+        files=[{"id": file, "title": "A file"}],
+        channel_id=said["channel"],
+        thread_ts=said["ts"],
+        initial_comment="Here",
+    )
+    message = (await driver.messages())[-1]
+    assert (message["subtype"], message["text"], message["thread_ts"]) == (
+        "file_share",
+        "Here",
+        said["ts"],
+    )
+    assert message["files"] == done["files"]
+    assert (message["files"][0]["title"], message["files"][0]["size"]) == ("A file", len(TEXT))
+    statuses: list[int] = []
+    for user in (aya, ben, "U0NOBODY"):
+        async with session.get(f"{slack.url}/_playground/files/{file}?as={user}") as answer:
+            statuses.append(answer.status)
+            if answer.status == 200:
+                assert await answer.read() == TEXT
+                assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert statuses == [200, 403, 404]
+    with pytest.raises(SlackApiError, match="file_not_found"):
+        await client.files_completeUploadExternal(files=[{"id": file}], channel_id=said["channel"])
 
 
-async def test_an_upload_is_as_it_was_announced(granted: Manifest) -> None:
+async def test_an_upload_is_as_it_was_announced(client: AsyncWebClient) -> None:
     """Other bytes than announced are refused, and what is not there cannot be shared."""
-    async with serve(granted) as slack:
-        client = web_client(slack)
-        file, status = await upload(client, TEXT, announced=len(TEXT) + 1)
-        assert status == 400
-        with pytest.raises(SlackApiError, match="file_not_found"):
-            await client.files_completeUploadExternal(files=[{"id": file}])
-        with pytest.raises(SlackApiError, match="missing_argument"):
-            await client.files_getUploadURLExternal(filename="a.txt", length=0)
+    file, status = await upload(client, TEXT, announced=len(TEXT) + 1)
+    assert status == 400
+    with pytest.raises(SlackApiError, match="file_not_found"):
+        await client.files_completeUploadExternal(files=[{"id": file}])
+    with pytest.raises(SlackApiError, match="missing_argument"):
+        await client.files_getUploadURLExternal(filename="a.txt", length=0)
 
 
-async def test_files_need_their_scopes(manifest: Manifest) -> None:
+async def test_files_need_their_scopes(
+    slack: Slack, manifest: Manifest, driver: Driver, client: AsyncWebClient
+) -> None:
     """An app whose optional file scopes were declined can neither upload nor ask for a file."""
-    async with serve(manifest) as slack, aiohttp.ClientSession() as session:
-        driver, client = Driver(slack.url, session), web_client(slack)
-        await driver.post("install", declined=["files:read", "files:write"])
-        granted = (await client.auth_test()).headers["x-oauth-scopes"].split(",")
-        assert set(granted) == manifest.scopes - {"files:read", "files:write"}
-        with pytest.raises(SlackApiError, match="missing_scope"):
-            await client.files_getUploadURLExternal(filename="a.txt", length=1)
-        trigger = slack.interactions._trigger(slack.workspace.user(await driver.user()))
-        with pytest.raises(SlackApiError, match="missing_scope"):
-            await client.views_open(trigger_id=trigger, view=FORM)
-        async with session.get(f"{slack.url}/files-pri/T-F/a", allow_redirects=False) as answer:
-            assert answer.status == 302
+    await driver.post("install", declined=["files:read", "files:write"])
+    granted = (await client.auth_test()).headers["x-oauth-scopes"].split(",")
+    assert set(granted) == manifest.scopes - {"files:read", "files:write"}
+    with pytest.raises(SlackApiError, match="missing_scope"):
+        await client.files_getUploadURLExternal(filename="a.txt", length=1)
+    trigger = slack.interactions._trigger(slack.workspace.user(await driver.user()))
+    with pytest.raises(SlackApiError, match="missing_scope"):
+        await client.views_open(trigger_id=trigger, view=FORM)
+    url = f"{slack.url}/files-pri/T-F/a"
+    async with driver.session.get(url, allow_redirects=False) as answer:
+        assert answer.status == 302
 
 
-async def test_a_form_hands_a_file_over(granted: Manifest) -> None:
+async def test_a_form_hands_a_file_over(
+    slack: Slack, driver: Driver, session: aiohttp.ClientSession
+) -> None:
     """The app is told of a chosen file and downloads it with its token; another kind is refused."""
-    async with serve(granted) as slack, aiohttp.ClientSession() as session:
-        driver = Driver(slack.url, session)
-        aya, ben = await driver.user("Aya"), await driver.user("Ben")
-        content = base64.b64encode(TEXT).decode()
-        file = await driver.post("files", user=aya, name="a.txt", content=content)
-        other = await driver.post("files", user=aya, name="a.png", content=content)
-        foreign = await driver.post("files", user=ben, name="b.txt", content=content)
-        view = slack.views.open(aya, FORM)
-        for wrong in ([other["id"]], [foreign["id"]], [file["id"], file["id"]], []):
-            status, _ = await driver.try_post(
-                "views/submit", view_id=view.id, values={"file": wrong}
-            )
-            assert status == 400
-        await driver.try_post("views/submit", view_id=view.id, values={"file": [file["id"]]})
-        sent = (await driver.deliveries())[-1]["body"]["view"]["state"]["values"]
-        [told] = sent["file"]["value"]["files"]
-        assert (told["name"], told["size"]) == ("a.txt", len(TEXT))
-        bearer = {"Authorization": f"Bearer {BOT_TOKEN}"}
-        async with session.get(told["url_private_download"], headers=bearer) as answer:
-            assert await answer.read() == TEXT
-        url = told["url_private_download"]
-        async with session.get(url, allow_redirects=False) as answer:
-            assert answer.status == 302
-        status, _ = await driver.try_post("files", user=aya, name="a.txt", content="%")
+    aya, ben = await driver.user("Aya"), await driver.user("Ben")
+    file = await driver.post("files", user=aya, name="a.txt", content=CONTENT)
+    other = await driver.post("files", user=aya, name="a.png", content=CONTENT)
+    foreign = await driver.post("files", user=ben, name="b.txt", content=CONTENT)
+    view = slack.views.open(aya, FORM)
+    for wrong in ([other["id"]], [foreign["id"]], [file["id"], file["id"]], []):
+        status, _ = await driver.try_post("views/submit", view_id=view.id, values={"file": wrong})
         assert status == 400
+    await driver.try_post("views/submit", view_id=view.id, values={"file": [file["id"]]})
+    sent = (await driver.deliveries())[-1]["body"]["view"]["state"]["values"]
+    [told] = sent["file"]["value"]["files"]
+    assert (told["name"], told["size"]) == ("a.txt", len(TEXT))
+    url = told["url_private_download"]
+    async with session.get(url, headers=BEARER) as answer:
+        assert await answer.read() == TEXT
+    async with session.get(url, allow_redirects=False) as answer:
+        assert answer.status == 302
+    status, _ = await driver.try_post("files", user=aya, name="a.txt", content="%")
+    assert status == 400
 
 
-async def test_a_download_can_have_two_hops(granted: Manifest) -> None:
+async def test_a_download_can_have_two_hops(
+    slack: Slack, driver: Driver, session: aiohttp.ClientSession
+) -> None:
     """As in Enterprise Grid: the address that a download is sent on to needs the token again."""
-    async with serve(granted) as slack, aiohttp.ClientSession() as session:
-        driver = Driver(slack.url, session)
-        content = base64.b64encode(TEXT).decode()
-        made = await driver.post("files", user=await driver.user(), name="a.txt", content=content)
-        await driver.say("look", file_ids=[made["id"]])
-        [file] = (await driver.messages())[0]["files"]
-        await driver.post("faults", method="url_private", status=302)
-        bearer = {"Authorization": f"Bearer {BOT_TOKEN}"}
-        first = file["url_private_download"]
-        async with session.get(first, headers=bearer, allow_redirects=False) as answer:
-            target = f"{slack.url}{answer.headers['Location']}"
-        assert (answer.status, target != first) == (302, True)
-        async with session.get(target, allow_redirects=False) as answer:
-            assert (answer.status, answer.headers["Location"]) == (302, "/")
-        async with session.get(target, headers=bearer, allow_redirects=False) as answer:
-            assert await answer.read() == TEXT
+    first = (await shown(driver, "a.txt"))["url_private_download"]
+    await driver.post("faults", method="url_private", status=302)
+    async with session.get(first, headers=BEARER, allow_redirects=False) as answer:
+        target = f"{slack.url}{answer.headers['Location']}"
+    assert (answer.status, target != first) == (302, True)
+    async with session.get(target, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, "/")
+    async with session.get(target, headers=BEARER, allow_redirects=False) as answer:
+        assert await answer.read() == TEXT
 
 
-async def test_a_file_is_sent_with_a_message(granted: Manifest) -> None:
+async def test_a_file_is_sent_with_a_message(
+    driver: Driver, session: aiohttp.ClientSession
+) -> None:
     """It comes with the message's event, the app downloads it, and it can be sent once."""
-    async with serve(granted) as slack, aiohttp.ClientSession() as session:
-        driver = Driver(slack.url, session)
-        aya = await driver.user()
-        content = base64.b64encode(TEXT).decode()
-        made = await driver.post("files", user=aya, name="a.png", content=content)
-        await driver.say("look", file_ids=[made["id"]])
-        [message] = await driver.messages()
-        assert (message["subtype"], message["text"]) == ("file_share", "look")
-        [file] = message["files"]
-        assert (file["mimetype"], file["size"]) == ("image/png", len(TEXT))
-        headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
-        async with session.get(file["url_private_download"], headers=headers) as answer:
-            assert await answer.read() == TEXT
-        body = {"user": aya, "channel": "dm", "text": "again", "file_ids": [made["id"]]}
-        assert (await driver.try_post("messages", **body))[0] == 400
-        ben = {**body, "user": await driver.user("Ben")}
-        assert (await driver.try_post("messages", **ben))[0] == 400
+    file = await shown(driver, "a.png")
+    assert (file["mimetype"], file["size"]) == ("image/png", len(TEXT))
+    async with session.get(file["url_private_download"], headers=BEARER) as answer:
+        assert await answer.read() == TEXT
+    for name in ("Aya", "Ben"):
+        again = {"user": await driver.user(name), "channel": "dm", "file_ids": [file["id"]]}
+        assert (await driver.try_post("messages", **again))[0] == 400
 
 
-async def test_what_is_known_of_a_file(granted: Manifest) -> None:
+async def test_what_is_known_of_a_file(driver: Driver, client: AsyncWebClient) -> None:
     """`files.info` tells of a file the app can see, and of no other."""
-    async with serve(granted) as slack, aiohttp.ClientSession() as session:
-        driver, client = Driver(slack.url, session), web_client(slack)
-        aya = await driver.user()
-        content = base64.b64encode(TEXT).decode()
-        made = await driver.post("files", user=aya, name="a.png", content=content)
-        with pytest.raises(SlackApiError, match="not_visible"):
-            await client.files_info(file=made["id"])
-        await driver.say("look", file_ids=[made["id"]])
-        found = await client.files_info(file=made["id"])
-        assert found["file"]["mimetype"] == "image/png"
-        with pytest.raises(SlackApiError, match="file_not_found"):
-            await client.files_info(file="F0")
+    hidden = await driver.post("files", user=await driver.user(), name="a.png", content=CONTENT)
+    with pytest.raises(SlackApiError, match="not_visible"):
+        await client.files_info(file=hidden["id"])
+    file = await shown(driver, "a.png")
+    found = await client.files_info(file=file["id"])
+    assert found["file"]["mimetype"] == "image/png"
+    with pytest.raises(SlackApiError, match="file_not_found"):
+        await client.files_info(file="F0")

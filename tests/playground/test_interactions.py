@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -13,10 +11,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground import interactions
-from playground.manifest import Manifest, Shortcut
-from playground.server import serve
 from playground.slack import Slack
-from tests.playground.conftest import Connect, web_client
+from tests.playground.conftest import Connect
 from tests.playground.driver import Driver, Json
 
 FORGET: Json = {
@@ -421,48 +417,29 @@ async def test_a_fourth_modal_is_one_too_many(
     assert pushed == ["push_limit_reached"]
 
 
-@pytest.fixture
-async def with_shortcuts(manifest: Manifest) -> AsyncIterator[Slack]:
-    """A playground whose app has two shortcuts and a Home tab."""
-    shortcuts = {
-        "note": Shortcut(callback_id="note", kind="message", name="Note"),
-        "list": Shortcut(callback_id="list", kind="global", name="List"),
-    }
-    more = dataclasses.replace(manifest, shortcuts=shortcuts, home_tab=True)
-    async with serve(more, with_model=False) as running:
-        yield running
-
-
-async def test_shortcuts(
-    with_shortcuts: Slack, session: aiohttp.ClientSession, connect: Connect
-) -> None:
+async def test_shortcuts(driver: Driver, app: AsyncApp, connect: Connect) -> None:
     """A global shortcut brings a trigger, one on a message the message too."""
-    driver = Driver(with_shortcuts.url, session)
-    app = AsyncApp(client=web_client(with_shortcuts), process_before_response=True)
     bodies: list[Json] = []
 
     async def keep(ack: Any, body: Json) -> None:
         await ack()
         bodies.append(body)
 
-    app.shortcut("list")(keep)
-    app.message_shortcut("note")(keep)
+    app.shortcut("my_memories")(keep)
+    app.message_shortcut("remember_this")(keep)
     await connect(app)
     aya = await driver.user()
     said = await driver.say("note this")
-    await driver.post("shortcuts", user=aya, callback_id="list")
-    await driver.post("shortcuts", user=aya, callback_id="note", channel="dm", ts=said["ts"])
+    await driver.post("shortcuts", user=aya, callback_id="my_memories")
+    on = {"channel": "dm", "ts": said["ts"]}
+    await driver.post("shortcuts", user=aya, callback_id="remember_this", **on)
     assert [body["type"] for body in bodies] == ["shortcut", "message_action"]
     assert bodies[1]["message"]["text"] == "note this"
     assert (await driver.try_post("shortcuts", user=aya, callback_id="none"))[0] == 400
 
 
-async def test_the_home_tab(
-    with_shortcuts: Slack, session: aiohttp.ClientSession, connect: Connect
-) -> None:
+async def test_the_home_tab(driver: Driver, app: AsyncApp, connect: Connect) -> None:
     """Opening the Home tab tells the app, whose published view that person alone sees."""
-    driver, client = Driver(with_shortcuts.url, session), web_client(with_shortcuts)
-    app = AsyncApp(client=client, process_before_response=True)
 
     @app.event("app_home_opened")
     async def publish(event: Json, client: AsyncWebClient) -> None:
@@ -485,11 +462,9 @@ async def test_the_home_tab(
 
 
 async def test_a_click_in_a_view_that_was_just_replaced(
-    with_shortcuts: Slack, session: aiohttp.ClientSession, connect: Connect
+    driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """What a person saw can be clicked, though the app has published anew meanwhile."""
-    driver, client = Driver(with_shortcuts.url, session), web_client(with_shortcuts)
-    app = AsyncApp(client=client, process_before_response=True)
     clicked: list[Json] = []
 
     @app.action("forget")
@@ -501,12 +476,12 @@ async def test_a_click_in_a_view_that_was_just_replaced(
     aya = await driver.user()
     unnamed = {name: part for name, part in FORGET.items() if name != "block_id"}
     for _ in range(2):
-        await client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
+        await app.client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
     seen = (await driver.get("home", **{"as": aya}))["view"]
     for number in range(5):
         block = seen["blocks"][0]["block_id"]
         act_on = {"user": aya, "view_id": seen["id"], "action_id": "forget", "block_id": block}
         status, _ = await driver.try_post("actions", **act_on)
         assert status == (200 if number <= 3 else 400)
-        await client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
+        await app.client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
     assert clicked == [seen["blocks"][0]["block_id"]] * 4

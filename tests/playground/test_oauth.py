@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -28,9 +26,9 @@ from playground.slack import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET
 from tests.loopback import serving
 from tests.playground.conftest import Connect, web_client
 from tests.playground.driver import Driver, Json
-from tests.playground.shapes import unpublished
 
 REDIRECT = "http://127.0.0.1:1/slack/oauth_redirect"
+ROTATING = pytest.mark.manifest(token_rotation=True)
 SCOPES = "app_mentions:read,channels:history,chat:write,files:read,im:history,users:read"
 
 
@@ -111,9 +109,9 @@ class Team(Driver):
             return response.status, answer
 
 
-@asynccontextmanager
-async def app_served(slack: Slack, folder: Path) -> AsyncIterator[App]:
-    """The app on a port of its own; the playground delivers to it."""
+@pytest.fixture
+async def app_by_oauth(slack: Slack, driver: Driver, tmp_path: Path) -> AsyncIterator[App]:
+    """An app on a port of its own that knows no token until somebody installs it."""
     apps: list[App] = []
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -129,27 +127,15 @@ async def app_served(slack: Slack, folder: Path) -> AsyncIterator[App]:
     application = web.Application()
     application.router.add_route("*", "/slack/{path}", handle)
     async with serving(application, shutdown_timeout=0.1) as url:
-        apps.append(App(slack, folder, url))
-        async with aiohttp.ClientSession() as session:
-            driver = Driver(slack.url, session)
-            await driver.post("delivery", mode="http", url=f"{url}/slack/events")
+        apps.append(App(slack, tmp_path, url))
+        await driver.post("delivery", mode="http", url=f"{url}/slack/events")
         yield apps[0]
 
 
 @pytest.fixture
-async def app_by_oauth(slack: Slack, tmp_path: Path) -> AsyncIterator[App]:
-    """An app that knows no token until somebody installs it."""
-    async with app_served(slack, tmp_path) as app:
-        yield app
-
-
-@pytest.fixture
-async def rotating(manifest: Manifest) -> AsyncIterator[Slack]:
-    """A playground whose app has token rotation."""
-    rotation = dataclasses.replace(manifest, token_rotation=True)
-    async with serve(rotation, with_model=False) as running:
-        yield running
-        assert unpublished(running) == []
+def anyone(slack: Slack) -> AsyncWebClient:
+    """A client without a token, for the methods that need none."""
+    return web_client(slack, "")
 
 
 async def second(driver: Driver, name: str = "Second", **more: Any) -> Team:
@@ -264,11 +250,10 @@ async def test_socket_mode_brings_the_events_of_all(
     assert sorted(heard) == sorted([(await driver.state())["team_id"], other.team])
 
 
-async def test_what_the_app_is_told(driver: Driver, slack: Slack) -> None:
+async def test_what_the_app_is_told(driver: Driver, anyone: AsyncWebClient) -> None:
     """oauth.v2.access answers with the documented fields, for the code's workspace and person."""
     other = await second(driver)
-    client = web_client(slack, "")
-    answer = await access(client, code=await code(driver, other.team), redirect_uri=REDIRECT)
+    answer = await access(anyone, code=await code(driver, other.team), redirect_uri=REDIRECT)
     state = await other.state()
     assert answer.pop("access_token").startswith("xoxb-")
     assert answer == {
@@ -296,32 +281,32 @@ async def test_cancel(driver: Driver, app_by_oauth: App) -> None:
     assert (await other.state())["installed"] is False
 
 
-async def test_a_code_is_good_once_and_for_ten_minutes(driver: Driver, slack: Slack) -> None:
+async def test_a_code_is_good_once_and_for_ten_minutes(
+    driver: Driver, anyone: AsyncWebClient
+) -> None:
     """Used, too old or made up, a code is invalid_code; a wrong redirect_uri leaves it be."""
-    client = web_client(slack, "")
     good = await code(driver)
     other_uri = f"{REDIRECT}/other"
-    assert await access_error(client, code=good, redirect_uri=other_uri) == "bad_redirect_uri"
-    assert await access_error(client, code=good) == "bad_redirect_uri"
-    await access(client, code=good, redirect_uri=REDIRECT)
-    assert await access_error(client, code=good, redirect_uri=REDIRECT) == "invalid_code"
-    assert await access_error(client, code="1.2.3", redirect_uri=REDIRECT) == "invalid_code"
-    assert await access_error(client, redirect_uri=REDIRECT) == "invalid_code"
+    assert await access_error(anyone, code=good, redirect_uri=other_uri) == "bad_redirect_uri"
+    assert await access_error(anyone, code=good) == "bad_redirect_uri"
+    await access(anyone, code=good, redirect_uri=REDIRECT)
+    assert await access_error(anyone, code=good, redirect_uri=REDIRECT) == "invalid_code"
+    assert await access_error(anyone, code="1.2.3", redirect_uri=REDIRECT) == "invalid_code"
+    assert await access_error(anyone, redirect_uri=REDIRECT) == "invalid_code"
     late = await code(driver)
     await driver.post("settings", code_seconds=0)
-    assert await access_error(client, code=late, redirect_uri=REDIRECT) == "invalid_code"
+    assert await access_error(anyone, code=late, redirect_uri=REDIRECT) == "invalid_code"
 
 
-async def test_the_client_is_checked(driver: Driver, slack: Slack) -> None:
+async def test_the_client_is_checked(driver: Driver, anyone: AsyncWebClient) -> None:
     """A wrong client is refused before the code is looked at; both ways of sending it work."""
-    client = web_client(slack, "")
     given = {"code": await code(driver), "redirect_uri": REDIRECT}
-    assert await access_error(client, **given, client_secret="wrong") == "bad_client_secret"
-    assert await access_error(client, **given, client_id="1.2") == "invalid_client_id"
-    assert await access_error(client, **given, grant_type="password") == "invalid_grant_type"
-    assert await refused(client, "oauth.v2.access", **given) == "invalid_client_id"
+    assert await access_error(anyone, **given, client_secret="wrong") == "bad_client_secret"
+    assert await access_error(anyone, **given, client_id="1.2") == "invalid_client_id"
+    assert await access_error(anyone, **given, grant_type="password") == "invalid_grant_type"
+    assert await refused(anyone, "oauth.v2.access", **given) == "invalid_client_id"
     named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    assert (await client.api_call("oauth.v2.access", params={**given, **named}))["ok"]
+    assert (await anyone.api_call("oauth.v2.access", params={**given, **named}))["ok"]
 
 
 @pytest.mark.parametrize(
@@ -348,19 +333,17 @@ async def test_a_wrong_request_for_consent(driver: Driver, change: Json, error: 
     assert (status, answer["error"].split(":")[0]) == (400, error)
 
 
-async def test_redirect_urls_of_the_manifest(manifest: Manifest) -> None:
+@pytest.mark.manifest(redirect_urls=("https://kioku.example/slack/back",))
+async def test_redirect_urls_of_the_manifest(driver: Driver) -> None:
     """With redirect URLs in the manifest, the address must be one of them or below it."""
-    listed = dataclasses.replace(manifest, redirect_urls=("https://kioku.example/slack/back",))
-    async with serve(listed, with_model=False) as running, aiohttp.ClientSession() as session:
-        driver = Driver(running.url, session)
-        asked = {"client_id": CLIENT_ID, "scope": SCOPES}
-        for path, good in (("/slack/back", True), ("/slack/back/x", True), ("/slack/backs", False)):
-            query = {**asked, "redirect_uri": f"http://127.0.0.1:1{path}"}
-            url = f"{running.url}/_playground/authorization"
-            async with session.get(url, params=query) as response:
-                assert response.status == (200 if good else 400), path
-        status, _ = await driver.try_post("authorization", query=asked, allow=False)
-        assert status == 400
+    asked = {"client_id": CLIENT_ID, "scope": SCOPES}
+    for path, good in (("/slack/back", True), ("/slack/back/x", True), ("/slack/backs", False)):
+        query = {**asked, "redirect_uri": f"http://127.0.0.1:1{path}"}
+        url = f"{driver.url}/_playground/authorization"
+        async with driver.session.get(url, params=query) as response:
+            assert response.status == (200 if good else 400), path
+    status, _ = await driver.try_post("authorization", query=asked, allow=False)
+    assert status == 400
 
 
 async def test_optional_scopes_can_be_declined(driver: Driver, slack: Slack) -> None:
@@ -372,21 +355,20 @@ async def test_optional_scopes_can_be_declined(driver: Driver, slack: Slack) -> 
     given = {"query": query, "allow": True, "team": other.team, "user": await other.user()}
     assert (await driver.try_post("authorization", **given, declined=["chat:write"]))[0] == 400
     back = (await driver.post("authorization", **given, declined=["files:read"]))["redirect"]
-    answer = await access(
-        web_client(slack, ""), code=parse_qs(urlsplit(back).query)["code"][0], redirect_uri=REDIRECT
-    )
+    given_code = parse_qs(urlsplit(back).query)["code"][0]
+    answer = await access(web_client(slack, ""), code=given_code, redirect_uri=REDIRECT)
     assert "files:read" not in answer["scope"].split(",")
     called = await web_client(slack, answer["access_token"]).auth_test()
     assert "files:read" not in called.headers["x-oauth-scopes"].split(",")
 
 
-async def test_scopes_add_up(driver: Driver, slack: Slack) -> None:
+async def test_scopes_add_up(driver: Driver, anyone: AsyncWebClient) -> None:
     """A second installation adds its scopes; without token rotation the token stays."""
-    other, client = await second(driver), web_client(slack, "")
+    other = await second(driver)
     tokens = []
     for scope in ("chat:write", "im:history"):
         one = await code(driver, other.team, scope=scope)
-        tokens.append(await access(client, code=one, redirect_uri=REDIRECT))
+        tokens.append(await access(anyone, code=one, redirect_uri=REDIRECT))
     assert [one["scope"] for one in tokens] == ["chat:write", "chat:write,im:history"]
     assert tokens[0]["access_token"] == tokens[1]["access_token"]
 
@@ -407,109 +389,96 @@ async def test_a_token_sees_only_its_workspace(driver: Driver, slack: Slack) -> 
     assert (await web_client(slack, token).auth_test())["team_id"] == other.team
 
 
-async def installed(driver: Driver, slack: Slack) -> tuple[Json, AsyncWebClient]:
-    """Install by OAuth; return the answer, and a client without a token."""
-    client = web_client(slack, "")
-    return await access(client, code=await code(driver), redirect_uri=REDIRECT), client
+async def installed(driver: Driver, anyone: AsyncWebClient) -> Json:
+    """Install by OAuth; return the answer."""
+    return await access(anyone, code=await code(driver), redirect_uri=REDIRECT)
 
 
-async def test_token_rotation(rotating: Slack, session: aiohttp.ClientSession) -> None:
+@ROTATING
+async def test_token_rotation(slack: Slack, driver: Driver, anyone: AsyncWebClient) -> None:
     """A refresh token gives a new pair; the token before works on; two work at most."""
-    driver = Driver(rotating.url, session)
-    answer, client = await installed(driver, rotating)
+    answer = await installed(driver, anyone)
     assert answer["access_token"].startswith("xoxe.xoxb-1-")
     assert answer["refresh_token"].startswith("xoxe-1-")
     assert answer["expires_in"] == 43200
     pairs = [answer]
     for _ in range(2):
         pair = await access(
-            client, grant_type="refresh_token", refresh_token=pairs[-1]["refresh_token"]
+            anyone, grant_type="refresh_token", refresh_token=pairs[-1]["refresh_token"]
         )
         pairs.append(pair)
         assert pair["token_type"] == "bot"
         assert "authed_user" not in pair
-    oldest, *working = [web_client(rotating, pair["access_token"]) for pair in pairs]
+    oldest, *working = [web_client(slack, pair["access_token"]) for pair in pairs]
     assert await refused(oldest, "auth.test") == "token_revoked"
     for one in working:
         assert (await one.auth_test())["ok"]
 
 
+@ROTATING
 async def test_a_refresh_token_is_good_once(
-    rotating: Slack, session: aiohttp.ClientSession
+    slack: Slack, driver: Driver, anyone: AsyncWebClient
 ) -> None:
     """After its grace period, a used refresh token is refused, as is one that is none."""
-    driver = Driver(rotating.url, session)
     await driver.post("settings", refresh_grace_seconds=0)
-    answer, client = await installed(driver, rotating)
+    answer = await installed(driver, anyone)
     refresh = {"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]}
-    await access(client, **refresh)
+    await access(anyone, **refresh)
     for value in (answer["refresh_token"], answer["access_token"], "xoxe-1-none"):
         wrong = {**refresh, "refresh_token": value}
-        assert await access_error(client, **wrong) == "invalid_refresh_token"
-    assert await refused(web_client(rotating, answer["refresh_token"]), "auth.test") == (
-        "not_allowed_token_type"
-    )
+        assert await access_error(anyone, **wrong) == "invalid_refresh_token"
+    as_bot = web_client(slack, answer["refresh_token"])
+    assert await refused(as_bot, "auth.test") == "not_allowed_token_type"
 
 
-async def test_an_expired_token(rotating: Slack, session: aiohttp.ClientSession) -> None:
+@ROTATING
+async def test_an_expired_token(slack: Slack, driver: Driver, anyone: AsyncWebClient) -> None:
     """When its time is over a token is token_expired; its refresh token still works."""
-    driver = Driver(rotating.url, session)
     await driver.post("settings", token_seconds=0)
-    answer, client = await installed(driver, rotating)
-    assert await refused(web_client(rotating, answer["access_token"]), "auth.test") == (
-        "token_expired"
-    )
+    answer = await installed(driver, anyone)
+    expired = web_client(slack, answer["access_token"])
+    assert await refused(expired, "auth.test") == "token_expired"
     await driver.post("settings", token_seconds=60)
-    fresh = await access(client, grant_type="refresh_token", refresh_token=answer["refresh_token"])
-    assert (await web_client(rotating, fresh["access_token"]).auth_test())["ok"]
+    fresh = await access(anyone, grant_type="refresh_token", refresh_token=answer["refresh_token"])
+    assert (await web_client(slack, fresh["access_token"]).auth_test())["ok"]
 
 
-async def test_exchange(rotating: Slack) -> None:
+@ROTATING
+async def test_exchange(slack: Slack, client: AsyncWebClient, anyone: AsyncWebClient) -> None:
     """A token from before rotation is exchanged once, and ends with the first refresh."""
-    before = web_client(rotating)
     named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    answer = (await before.api_call("oauth.v2.exchange", params=named)).data
+    answer = (await client.api_call("oauth.v2.exchange", params=named)).data
     assert isinstance(answer, dict)
-    assert (await before.auth_test())["ok"]
-    assert await refused(before, "oauth.v2.exchange", **named) == "token_already_exchanged"
-    assert (
-        await refused(web_client(rotating, "xoxb-none"), "oauth.v2.exchange", **named)
-        == "invalid_token"
-    )
-    client = web_client(rotating, "")
-    await access(client, grant_type="refresh_token", refresh_token=answer["refresh_token"])
-    assert await refused(before, "auth.test") == "token_revoked"
+    assert (await client.auth_test())["ok"]
+    assert await refused(client, "oauth.v2.exchange", **named) == "token_already_exchanged"
+    stolen = web_client(slack, "xoxb-none")
+    assert await refused(stolen, "oauth.v2.exchange", **named) == "invalid_token"
+    await access(anyone, grant_type="refresh_token", refresh_token=answer["refresh_token"])
+    assert await refused(client, "auth.test") == "token_revoked"
 
 
-async def test_exchange_needs_rotation(slack: Slack) -> None:
+async def test_exchange_needs_rotation(client: AsyncWebClient) -> None:
     """Without token rotation there is nothing to exchange for."""
     named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    assert await refused(web_client(slack), "oauth.v2.exchange", **named) == (
-        "token_rotation_not_enabled"
-    )
+    assert await refused(client, "oauth.v2.exchange", **named) == "token_rotation_not_enabled"
 
 
-async def test_bolt_rotates_tokens(
-    rotating: Slack, session: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+@ROTATING
+async def test_bolt_rotates_tokens(driver: Driver, app_by_oauth: App) -> None:
     """Bolt refreshes a token that is about to expire before it hands it to a listener."""
-    driver = Driver(rotating.url, session)
     await driver.post("settings", token_seconds=60)
-    async with app_served(rotating, tmp_path) as app:
-        team = (await driver.state())["team_id"]
-        await app.install(driver, team)
-        stored = app.store.find_installation(enterprise_id=None, team_id=team)
-        assert stored is not None
-        await driver.say("hi")
-        await driver.settled()
-        ((_, token, _),) = app.heard
-        assert token != stored.bot_token
-        refreshed = [
-            call
-            for call in await driver.calls("oauth.v2.access")
-            if "refresh_token" in call["args"]
-        ]
-        assert refreshed[0]["outcome"] == "ok"
+    team = (await driver.state())["team_id"]
+    await app_by_oauth.install(driver, team)
+    stored = app_by_oauth.store.find_installation(enterprise_id=None, team_id=team)
+    assert stored is not None
+    await driver.say("hi")
+    await driver.settled()
+    ((_, token, _),) = app_by_oauth.heard
+    assert token != stored.bot_token
+    refreshed = [
+        call for call in await driver.calls("oauth.v2.access") if "refresh_token" in call["args"]
+    ]
+    assert refreshed[0]["outcome"] == "ok"
 
 
 @pytest.mark.parametrize("by", ["a person", "apps.uninstall"])
@@ -565,9 +534,8 @@ async def test_an_app_that_is_gone_cannot_be_used(driver: Driver) -> None:
     assert await driver.deliveries() == []
 
 
-async def test_auth_revoke(driver: Driver, slack: Slack) -> None:
+async def test_auth_revoke(driver: Driver, client: AsyncWebClient) -> None:
     """Without rotation the token is the authorization: it ends, and the app hears of it."""
-    client = web_client(slack)
     assert (await client.auth_revoke(test=True))["revoked"] is False
     assert (await client.auth_test())["ok"]
     assert (await client.auth_revoke())["revoked"] is True
@@ -580,22 +548,20 @@ async def test_auth_revoke(driver: Driver, slack: Slack) -> None:
     }
 
 
-async def test_auth_revoke_with_rotation(rotating: Slack, session: aiohttp.ClientSession) -> None:
+@ROTATING
+async def test_auth_revoke_with_rotation(
+    slack: Slack, driver: Driver, anyone: AsyncWebClient
+) -> None:
     """With rotation one token ends, and the installation does not."""
-    driver = Driver(rotating.url, session)
-    answer, client = await installed(driver, rotating)
-    token = web_client(rotating, answer["access_token"])
+    answer = await installed(driver, anyone)
+    token = web_client(slack, answer["access_token"])
     await token.auth_revoke()
     assert await refused(token, "auth.test") == "token_revoked"
     assert (await driver.state())["installed"] is True
     assert await driver.deliveries() == []
-    await web_client(rotating, answer["refresh_token"]).auth_revoke()
-    assert (
-        await access_error(
-            client, grant_type="refresh_token", refresh_token=answer["refresh_token"]
-        )
-        == "invalid_refresh_token"
-    )
+    await web_client(slack, answer["refresh_token"]).auth_revoke()
+    refresh = {"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]}
+    assert await access_error(anyone, **refresh) == "invalid_refresh_token"
 
 
 async def test_files_and_response_urls_are_of_their_workspace(driver: Driver, slack: Slack) -> None:
@@ -667,58 +633,51 @@ def test_oauth_in_a_manifest() -> None:
     assert (found.token_rotation, found.org_deploy) == (True, True)
 
 
-async def test_the_whole_organisation(
-    manifest: Manifest, session: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+@pytest.mark.manifest(org_deploy=True)
+async def test_the_whole_organisation(slack: Slack, driver: Driver, app_by_oauth: App) -> None:
     """Installed once, the app is in every workspace of the organisation, with one token."""
-    wide = dataclasses.replace(manifest, org_deploy=True)
-    async with serve(wide, with_model=False) as running, app_served(running, tmp_path) as app:
-        driver = Driver(running.url, session)
-        one, two = [
-            Team(
-                driver, (await driver.post("workspaces", name=name, organisation="Acme"))["team_id"]
-            )
-            for name in ("One", "Two")
+    one, two = [
+        Team(driver, (await driver.post("workspaces", name=name, organisation="Acme"))["team_id"])
+        for name in ("One", "Two")
+    ]
+    enterprise = (await one.state())["enterprise_id"]
+    assert (await app_by_oauth.install(driver, two.team))["status"] == 200
+    stored = app_by_oauth.store.find_installation(
+        enterprise_id=enterprise, team_id=None, is_enterprise_install=True
+    )
+    assert stored is not None
+    assert (stored.is_enterprise_install, stored.enterprise_name) == (True, "Acme")
+    client = web_client(slack, stored.bot_token or "")
+    listed = (await client.auth_teams_list())["teams"]
+    assert [team["id"] for team in listed] == [one.team, two.team]
+    for team in (one, two):
+        await team.say("hi")
+        users = (await client.users_list(team_id=team.team))["members"]
+        assert await team.user() in {user["id"] for user in users}
+    sent = [entry for entry in await driver.settled() if entry["kind"] == "events_api"]
+    assert {entry["body"]["team_id"] for entry in sent} == {one.team, two.team}
+    for entry in sent:
+        assert entry["body"]["authorizations"] == [
+            {
+                "enterprise_id": enterprise,
+                "team_id": None,
+                "user_id": (await one.state())["bot_user_id"],
+                "is_bot": True,
+                "is_enterprise_install": True,
+            }
         ]
-        enterprise = (await one.state())["enterprise_id"]
-        assert (await app.install(driver, two.team))["status"] == 200
-        stored = app.store.find_installation(
-            enterprise_id=enterprise, team_id=None, is_enterprise_install=True
-        )
-        assert stored is not None
-        assert (stored.is_enterprise_install, stored.enterprise_name) == (True, "Acme")
-        client = web_client(running, stored.bot_token or "")
-        listed = (await client.auth_teams_list())["teams"]
-        assert [team["id"] for team in listed] == [one.team, two.team]
-        for team in (one, two):
-            await team.say("hi")
-            users = (await client.users_list(team_id=team.team))["members"]
-            assert await team.user() in {user["id"] for user in users}
-        sent = [entry for entry in await driver.settled() if entry["kind"] == "events_api"]
-        assert {entry["body"]["team_id"] for entry in sent} == {one.team, two.team}
-        for entry in sent:
-            assert entry["body"]["authorizations"] == [
-                {
-                    "enterprise_id": enterprise,
-                    "team_id": None,
-                    "user_id": (await one.state())["bot_user_id"],
-                    "is_bot": True,
-                    "is_enterprise_install": True,
-                }
-            ]
-        assert {token for _, token, _ in app.heard} == {stored.bot_token}
-        for team in (one, two):
-            texts = [message["text"] for message in await team.messages()]
-            assert texts == ["hi", "Hello from None"]
-        await two.post("uninstall")
-        await driver.settled()
-        assert await refused(client, "auth.test") == "account_inactive"
-        assert [team["installed"] for team in (await driver.state())["workspaces"]] == [
-            True,
-            False,
-            False,
-        ]
-        assert unpublished(running) == []
+    assert {token for _, token, _ in app_by_oauth.heard} == {stored.bot_token}
+    for team in (one, two):
+        texts = [message["text"] for message in await team.messages()]
+        assert texts == ["hi", "Hello from None"]
+    await two.post("uninstall")
+    await driver.settled()
+    assert await refused(client, "auth.test") == "account_inactive"
+    assert [team["installed"] for team in (await driver.state())["workspaces"]] == [
+        True,
+        False,
+        False,
+    ]
 
 
 async def test_an_organisation_needs_the_manifest(driver: Driver) -> None:

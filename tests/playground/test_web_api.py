@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import tomllib
 from typing import Any
@@ -12,12 +11,10 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Manifest
-from playground.server import serve
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from playground.web_api import WebApi
 from playground.web_api.methods import load_methods
-from tests.playground.conftest import ROOT, web_client
+from tests.playground.conftest import ROOT
 from tests.playground.driver import Driver, Json
 
 
@@ -177,14 +174,13 @@ async def test_what_slack_refuses_is_refused(
     assert recorded == errors
 
 
-async def test_a_home_tab_is_published_where_there_is_one(manifest: Manifest) -> None:
+@pytest.mark.manifest(home_tab=False)
+async def test_a_home_tab_is_published_where_there_is_one(
+    driver: Driver, client: AsyncWebClient
+) -> None:
     """An app whose manifest has no Home tab is told that it is not enabled."""
-    without = dataclasses.replace(manifest, home_tab=False)
-    async with serve(without, with_model=False) as running:
-        view = {"type": "home", "blocks": []}
-        user = running.workspace.add_user("Aya").id
-        arguments = {"user_id": user, "view": view}
-        assert await error_of(web_client(running), "views.publish", arguments) == "not_enabled"
+    arguments = {"user_id": await driver.user(), "view": {"type": "home", "blocks": []}}
+    assert await error_of(client, "views.publish", arguments) == "not_enabled"
 
 
 async def test_an_error_says_where(client: AsyncWebClient, names: dict[str, str]) -> None:
@@ -408,9 +404,11 @@ async def test_who_and_where(slack: Slack, driver: Driver, client: AsyncWebClien
     assert link["permalink"].startswith("https://playground.slack.com/archives/C")
 
 
-async def test_more_scopes_do_more(generous: Slack, session: aiohttp.ClientSession) -> None:
+@pytest.mark.manifest(
+    scopes={"im:write", "mpim:write", "reactions:write", "channels:join", "team:read"}
+)
+async def test_more_scopes_do_more(driver: Driver, client: AsyncWebClient) -> None:
     """With the scopes granted, DMs are opened, channels joined and reactions made."""
-    driver, client = Driver(generous.url, session), web_client(generous)
     aya, ben = await driver.user(), await driver.user("Ben")
     opened = await client.conversations_open(users=aya, return_im=True)
     assert opened["channel"]["user"] == aya
@@ -420,16 +418,12 @@ async def test_more_scopes_do_more(generous: Slack, session: aiohttp.ClientSessi
     outside = (await driver.post("channels", kind="public", members=[aya], app=False))["id"]
     await client.conversations_join(channel=outside)
     said = await driver.say("hello", channel=outside)
-    await client.reactions_add(channel=outside, name="eyes", timestamp=said["ts"])
-    assert (
-        await error_of(
-            client, "reactions.add", {"channel": outside, "name": "eyes", "timestamp": said["ts"]}
-        )
-        == "already_reacted"
-    )
+    eyes = {"channel": outside, "name": "eyes", "timestamp": said["ts"]}
+    await client.reactions_add(**eyes)
+    assert await error_of(client, "reactions.add", eyes) == "already_reacted"
     reacted = (await driver.messages(outside))[-1]
     assert reacted["reactions"][0]["count"] == 1
-    await client.reactions_remove(channel=outside, name="eyes", timestamp=said["ts"])
+    await client.reactions_remove(**eyes)
     assert "reactions" not in (await driver.messages(outside))[-1]
     assert (await client.team_info())["team"]["domain"] == "playground"
 
