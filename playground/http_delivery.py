@@ -33,26 +33,19 @@ class HttpDelivery:
         self.urls: Sequence[str] = ()
 
     async def send(
-        self, kind: Kind, body: Json, *, retry_num: int, retry_reason: str, patience: float
-    ) -> Answer:
-        """Post once, signed, and read the answer."""
-        if not self.urls:
-            return Answer(ok=False, reason="connection_failed")
-        url = random.choice(self.urls)  # noqa: S311
-        return await self._post(
-            url, kind, body, retry_num=retry_num, retry_reason=retry_reason, patience=patience
-        )
-
-    async def _post(
         self,
-        url: str,
         kind: Kind,
         body: Json,
         *,
-        retry_num: int,
-        retry_reason: str,
+        retry_num: int = 0,
+        retry_reason: str = "",
         patience: float,
+        url: str = "",
     ) -> Answer:
+        """Post once, signed, to `url` or one of `urls`, and read the answer."""
+        if not (url or self.urls):
+            return Answer(ok=False, reason="connection_failed")
+        url = url or random.choice(self.urls)  # noqa: S311
         headers = {
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
             "Accept": "*/*",
@@ -99,16 +92,10 @@ class HttpDelivery:
 
     async def challenge(self, url: str, token: str) -> bool:
         """Ask a URL to answer a url_verification challenge, as Slack does when it is entered."""
-        body = {"token": token, "challenge": hashlib.sha256(token.encode()).hexdigest()[:40]}
-        answer = await self._post(
-            url,
-            "events_api",
-            {**body, "type": "url_verification"},
-            retry_num=0,
-            retry_reason="",
-            patience=3.0,
-        )
-        return answer.ok and body["challenge"] in str(answer.detail.get("body"))
+        challenge = hashlib.sha256(token.encode()).hexdigest()[:40]
+        body = {"token": token, "challenge": challenge, "type": "url_verification"}
+        answer = await self.send("events_api", body, patience=3.0, url=url)
+        return answer.ok and challenge in str(answer.detail.get("body"))
 
     async def close(self) -> None:
         """Close the client."""
