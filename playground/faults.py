@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from aiohttp import web
+
 
 @dataclass(kw_only=True)
 class Fault:
@@ -22,6 +24,11 @@ class Fault:
     times: int | None = 1
     retry_after: int | None = None
     chance: float = 1.0
+
+    def response(self) -> web.Response:
+        """The HTTP answer of a fault with a `status`."""
+        headers = {"Retry-After": str(self.retry_after)} if self.retry_after else None
+        return web.Response(status=self.status, text="a fault on order", headers=headers)
 
 
 class Faults:

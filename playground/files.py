@@ -126,8 +126,7 @@ class FileRoutes:
             file_and_path = request.path.removeprefix("/").partition("/")[2]
             raise web.HTTPFound(f"/{_ORIGIN}/{file_and_path}")
         if fault is not None and fault.status:
-            after = {"Retry-After": str(fault.retry_after)} if fault.retry_after else None
-            return web.Response(status=fault.status, text="a fault on order", headers=after)
+            return fault.response()
         file = slack.workspace.files.get(file_id)
         bot = slack.workspace.identity.bot_user_id
         if file is None or not (file.shown_to_app or may_see(slack.workspace, bot, file)):

@@ -53,8 +53,7 @@ class ResponseUrls:
             record.outcome, record.status = f"status {fault.status}", fault.status
             record.ordered = True
             slack.calls.finish(record)
-            after = {"Retry-After": str(fault.retry_after)} if fault.retry_after else None
-            return web.Response(status=fault.status, text="a fault on order", headers=after)
+            return fault.response()
         error, status = _respond(slack, request.path.lstrip("/"), body)
         record.outcome, record.status, record.executed = error or "ok", status, not error
         slack.calls.finish(record)

@@ -97,8 +97,7 @@ class WebApi:
             return _drop(request)
         if fault.status:
             record.status, record.outcome = fault.status, f"status {fault.status}"
-            headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after else None
-            return web.Response(status=fault.status, text="a fault on order", headers=headers)
+            return fault.response()
         if fault.error:
             limited = fault.error in ("ratelimited", "rate_limited")
             record.status, record.outcome = (429 if limited else 200), fault.error
