@@ -7,17 +7,11 @@ from typing import Any
 from playground.delivery import Deliveries
 from playground.installation import Installation
 from playground.manifest import Manifest
-from playground.records import Channel, Identity, Json, User, new_id
+from playground.records import SCOPE_PREFIXES, Channel, Identity, Json, User, new_id
 from playground.rich_text import as_read
 from playground.workspace import Workspace
 
 VERIFICATION_TOKEN = "playground-verification-token"  # noqa: S105
-MESSAGE_SUBSCRIPTIONS = {
-    "channel": "message.channels",
-    "group": "message.groups",
-    "im": "message.im",
-    "mpim": "message.mpim",
-}
 
 
 class Events:
@@ -78,8 +72,8 @@ class Events:
         if not self._installation.installed:
             return False
         subscription = str(event["type"])
-        if subscription == "message":
-            subscription = MESSAGE_SUBSCRIPTIONS[str(event["channel_type"])]
+        if subscription == "message" and channel is not None:
+            subscription = f"message.{SCOPE_PREFIXES[channel.kind]}"
         if subscription not in self._manifest.events:
             return False
         if channel is not None and self._workspace.identity.bot_user_id not in channel.members:
@@ -106,51 +100,38 @@ class Events:
 
     def message_changed(self, channel: Channel, now: Json, before: Json) -> None:
         """A `message` event with subtype message_changed."""
-        ts = self._workspace.next_ts()
-        self.emit(
-            {
-                "type": "message",
-                "subtype": "message_changed",
-                "message": as_read(now),
-                "previous_message": as_read(before),
-                "channel": channel.id,
-                "hidden": True,
-                "ts": ts,
-                "event_ts": ts,
-                "channel_type": channel.channel_type,
-            },
-            channel,
-        )
+        self._hidden(channel, "message_changed", before, message=as_read(now))
 
     def message_deleted(self, channel: Channel, before: Json) -> None:
         """A `message` event with subtype message_deleted."""
+        self._hidden(channel, "message_deleted", before, deleted_ts=before["ts"])
+
+    def _hidden(self, channel: Channel, subtype: str, before: Json, **extra: Any) -> None:
         ts = self._workspace.next_ts()
-        self.emit(
-            {
-                "type": "message",
-                "subtype": "message_deleted",
-                "previous_message": as_read(before),
-                "channel": channel.id,
-                "hidden": True,
-                "deleted_ts": before["ts"],
-                "ts": ts,
-                "event_ts": ts,
-                "channel_type": channel.channel_type,
-            },
+        event = {
+            "type": "message",
+            "subtype": subtype,
+            **extra,
+            "previous_message": as_read(before),
+            "channel": channel.id,
+            "hidden": True,
+            "ts": ts,
+            "event_ts": ts,
+            "channel_type": channel.channel_type,
+        }
+        self.emit(event, channel)
+
+    def member(self, channel: Channel, user: User, event: str) -> None:
+        """A `member_joined_channel` or `member_left_channel` event."""
+        self.notice(
             channel,
+            event,
+            user=user.id,
+            channel_type="G" if channel.is_private else "C",
+            team=user.team,
         )
 
-    def member_joined(self, channel: Channel, user: User) -> None:
-        """A `member_joined_channel` event."""
+    def notice(self, channel: Channel, event: str, **extra: str) -> None:
+        """An event of this type about a conversation."""
         ts = self._workspace.next_ts()
-        self.emit(
-            {
-                "type": "member_joined_channel",
-                "user": user.id,
-                "channel": channel.id,
-                "channel_type": "C" if channel.kind == "public" else "G",
-                "team": user.team,
-                "event_ts": ts,
-            },
-            channel,
-        )
+        self.emit({"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel)

@@ -261,14 +261,13 @@ class Posting:
         for user in users:
             channel.members.append(user.id)
             self._workspace.save(channel)
-            self._events.member_joined(channel, user)
+            self._events.member(channel, user, "member_joined_channel")
             if channel.kind in ("public", "private"):
-                ts = self._workspace.next_ts()
-                body: Json = {
-                    "type": "message",
-                    "subtype": "channel_join",
-                    "user": user.id,
-                    "text": f"<@{user.id}> has joined the channel",
-                    "ts": ts,
-                }
-                self.add(channel, Message(channel=channel.id, ts=ts, body=body))
+                text = f"<@{user.id}> has joined the channel"
+                self.system(channel, "channel_join", user.id, text)
+
+    def system(self, channel: Channel, subtype: str, user: str, text: str) -> None:
+        """Post Slack's own message about what a person did with a conversation."""
+        ts = self._workspace.next_ts()
+        body = {"type": "message", "subtype": subtype, "user": user, "text": text, "ts": ts}
+        self.add(channel, Message(channel=channel.id, ts=ts, body=body))

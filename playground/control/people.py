@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Awaitable, Callable
 
 from playground.control.input import BadRequestError, Input
-from playground.records import Channel, Json, Kind, Message, User, new_id
+from playground.records import Json, Kind, User, new_id
 from playground.slack import Slack
 from playground.web_api.people import is_external, user_object
 
@@ -110,55 +110,27 @@ class People:
         leaving = [user for user in self._people(given, "remove") if user.id in channel.members]
         private = given.flag("private", default=channel.kind == "private")
         if channel.kind in ("public", "private") and private != (channel.kind == "private"):
-            self._convert(channel, private=private)
+            channel.kind = "private" if private else "public"
+            done = f"channel_convert_to_{channel.kind}"
+            text = f"made this channel *{channel.kind}*."
+            self._slack.posting.system(channel, done, channel.members[0], text)
         archived = given.flag("archived", default=channel.archived)
         if archived != channel.archived:
             channel.archived = archived
-            self._notify(channel, "channel_archive" if archived else "channel_unarchive")
+            events.notice(channel, "channel_archive" if archived else "channel_unarchive")
         shared = given.flag("shared", default=channel.shared)
         if shared != channel.shared:
             channel.shared = shared
             other = {"connected_team_id" if shared else "previously_connected_team_id": new_id("T")}
-            self._notify(channel, "channel_shared" if shared else "channel_unshared", **other)
+            events.notice(channel, "channel_shared" if shared else "channel_unshared", **other)
         workspace.save(channel)
         self._slack.posting.join(channel, joining)
         for user in leaving:
-            ts = workspace.next_ts()
             if user.id == workspace.identity.bot_user_id:
                 left = "channel_left" if channel.kind == "public" else "group_left"
-                self._notify(channel, left, actor_id=workspace.identity.bot_user_id)
-            events.emit(
-                {
-                    "type": "member_left_channel",
-                    "user": user.id,
-                    "channel": channel.id,
-                    "channel_type": "G" if channel.is_private else "C",
-                    "team": user.team,
-                    "event_ts": ts,
-                },
-                channel,
-            )
+                events.notice(channel, left, actor_id=user.id)
+            events.member(channel, user, "member_left_channel")
             channel.members.remove(user.id)
             workspace.save(channel)
         self._changed()
         return {"id": channel.id}
-
-    def _convert(self, channel: Channel, *, private: bool) -> None:
-        """Convert a channel, with the message that Slack posts in it."""
-        channel.kind = "private" if private else "public"
-        kind = "private" if private else "public"
-        ts = self._slack.workspace.next_ts()
-        body: Json = {
-            "type": "message",
-            "subtype": f"channel_convert_to_{kind}",
-            "user": next(iter(channel.members)),
-            "text": f"made this channel *{kind}*.",
-            "ts": ts,
-        }
-        self._slack.posting.add(channel, Message(channel=channel.id, ts=ts, body=body))
-
-    def _notify(self, channel: Channel, event: str, **extra: str) -> None:
-        ts = self._slack.workspace.next_ts()
-        self._slack.events.emit(
-            {"type": event, "channel": channel.id, "event_ts": ts, **extra}, channel
-        )
