@@ -235,9 +235,13 @@ class Posting:
         if not thread.session:
             thread.session_title, thread.session_initiator = title, initiator
         thread.session, thread.session_set = status, time.time()
-        self._workspace.save(thread)
-        self._updates.publish({"changed": "messages", "channel": channel.id, "ts": thread_ts})
+        self.set_thread(thread)
         return thread
+
+    def set_thread(self, thread: Thread) -> None:
+        """Save a changed thread and tell the page."""
+        self._workspace.save(thread)
+        self._updates.publish({"changed": "messages", "channel": thread.channel, "ts": thread.ts})
 
     def delete(self, message: Message) -> None:
         """Delete a message; a parent with replies becomes a tombstone, as in Slack."""

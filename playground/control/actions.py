@@ -252,8 +252,7 @@ class Actions:
         if not thread.session:
             raise BadRequestError("The app has made no session in that thread.")
         previous, thread.session_title = thread.session_title, title
-        slack.workspace.save(thread)
-        slack.updates.publish({"changed": "messages", "channel": channel.id, "ts": thread_ts})
+        slack.posting.set_thread(thread)
         event = {
             "type": "agent_session_title_changed",
             "channel": channel.id,

@@ -20,11 +20,6 @@ def _thread(call: Call, channel: Channel) -> Thread:
     return call.slack.workspace.thread(channel.id, thread_ts)
 
 
-def _save(call: Call, thread: Thread) -> None:
-    call.slack.workspace.save(thread)
-    call.slack.updates.publish({"changed": "messages", "channel": thread.channel, "ts": thread.ts})
-
-
 def _check(check: Check, value: Any, pointer: str) -> None:
     errors: list[str] = []
     check(value, pointer, errors)
@@ -42,7 +37,7 @@ def set_status(call: Call) -> Json:
     thread.status = call.text("status")
     thread.loading_messages = list(loading) if thread.status else []
     thread.status_set = time.time()
-    _save(call, thread)
+    call.slack.posting.set_thread(thread)
     return {}
 
 
@@ -50,7 +45,7 @@ def set_title(call: Call) -> Json:
     """assistant.threads.setTitle."""
     thread = _thread(call, call.channel("channel_id"))
     thread.title = call.text("title")
-    _save(call, thread)
+    call.slack.posting.set_thread(thread)
     return {}
 
 
@@ -61,7 +56,7 @@ def set_suggested_prompts(call: Call) -> Json:
     thread = _thread(call, call.channel("channel_id"))
     thread.prompts = prompts
     thread.prompts_title = call.text("title")
-    _save(call, thread)
+    call.slack.posting.set_thread(thread)
     return {}
 
 
@@ -113,7 +108,7 @@ def rename(call: Call) -> Json:
     if not thread.session:
         raise SlackError("session_not_found")
     thread.session_title = call.text("title")
-    _save(call, thread)
+    call.slack.posting.set_thread(thread)
     return {"title": thread.session_title}
 
 
