@@ -34,7 +34,7 @@ def view_errors(view: Any) -> Errors:
     if not errors:
         _check_layout(view["blocks"], "/view/blocks", errors)
         asks = any(block["type"] == "input" for block in view["blocks"])
-        focused = sum(bool(e.get("focus_on_load")) for b in view["blocks"] for e in _elements(b))
+        focused = sum(bool(e.get("focus_on_load")) for b in view["blocks"] for e in elements_of(b))
         if focused > 1:
             fail(errors, "only one element can have focus_on_load", "/view/blocks")
         if asks and view["type"] == "modal" and "submit" not in view:
@@ -53,7 +53,7 @@ def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
             fail(errors, "missing required field: text", place)
         if block["type"] == "image" and not ("image_url" in block or "slack_file" in block):
             fail(errors, "missing required field: image_url", place)
-        elements = _elements(block)
+        elements = elements_of(block)
         actions = [element["action_id"] for element in elements if "action_id" in element]
         if len(actions) != len(set(actions)):
             fail(errors, "action_id must be unique", place)
@@ -61,7 +61,8 @@ def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
             _check_options(element, place, errors)
 
 
-def _elements(block: Json) -> list[Json]:
+def elements_of(block: Json) -> list[Json]:
+    """The elements of a block, but for those of rich text."""
     found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
     return [*found, *(block[key] for key in ("accessory", "element") if key in block)]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from playground.blocks import elements_of
 from playground.records import Json
 
 _SELECTS = {
@@ -26,13 +27,7 @@ _MULTI = {
     "multi_channels_select": "channels",
 }
 _TEXTS = {"plain_text_input", "email_text_input", "url_text_input", "number_input"}
-
-
-def elements_of(block: Json) -> list[Json]:
-    """The interactive elements of a block."""
-    found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
-    found += [block[key] for key in ("accessory", "element") if key in block]
-    return [element for element in found if "action_id" in element]
+_HOLDING = {*_TEXTS, *_SELECTS, *_MULTI, "rich_text_input", "file_input"} - {"overflow"}
 
 
 def element_in(
@@ -43,7 +38,7 @@ def element_in(
         if block_id not in (None, block.get("block_id")):
             continue
         for element in elements_of(block):
-            if element["action_id"] == action_id:
+            if element.get("action_id") == action_id:
                 return block, _action(element, value)
     raise ValueError(f"There is no element {action_id!r} to click there.")
 
@@ -135,16 +130,9 @@ def state_of(
     state: Json = {}
     used: set[str] = set()
     for block in blocks:
-        elements = elements_of(block)
+        elements = [element for element in elements_of(block) if element["type"] in _HOLDING]
         for element in elements:
             kind, action_id = element["type"], element["action_id"]
-            if kind not in _TEXTS | _SELECTS.keys() | _MULTI.keys() | {
-                "rich_text_input",
-                "file_input",
-            }:
-                continue
-            if kind == "overflow":
-                continue
             block_id = block["block_id"]
             value = values.get(block_id, values.get(action_id))
             used |= {block_id, action_id} & values.keys()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from playground.block_checks import Errors, fail
+from playground.blocks import elements_of
 from playground.records import Json
 
 MOST_INPUTS = 6
@@ -39,7 +40,7 @@ def block_advice(blocks: list[Json], pointer: str) -> Errors:
     errors: Errors = []
     for index, block in enumerate(blocks):
         place = f"{pointer}/{index}"
-        for element in _interactive(block):
+        for element in elements_of(block):
             _check_element(element, block, place, errors)
         for image in _images(block):
             if not str(image.get("alt_text", "")).strip():
@@ -57,11 +58,6 @@ def _check_element(element: Json, block: Json, place: str, errors: Errors) -> No
         for side in ("positive_button", "negative_button"):
             if not _speaks(element[side]):
                 fail(errors, "a button without words needs an accessibility_label", place)
-
-
-def _interactive(block: Json) -> Iterator[Json]:
-    parts = block.get("elements", []) if block["type"] in ("actions", "context_actions") else []
-    yield from (*parts, *(block[key] for key in ("accessory", "element") if key in block))
 
 
 def _speaks(button: Json) -> bool:
