@@ -41,10 +41,6 @@ class Settings:
     unsupported_parameters: list[str] = field(default_factory=list)
     record_traffic: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """All of them by name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
-
     def update(self, changes: Any) -> None:
         """Take over `changes`, or raise `ControlError` and change nothing."""
         known = known_fields(changes, {one.name for one in fields(self)}, "setting")

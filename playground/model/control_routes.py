@@ -32,7 +32,7 @@ class ControlRoutes:
 
     async def get_settings(self, _request: web.Request) -> web.Response:
         """`GET /_model/settings`."""
-        return web.json_response(self._control.settings.as_json())
+        return web.json_response(vars(self._control.settings))
 
     async def post_settings(self, request: web.Request) -> web.Response:
         """`POST /_model/settings`."""

@@ -19,7 +19,7 @@ JOURNAL_CHARS: Final = 32_000_000
 class Entry:
     """One request and what was answered to it."""
 
-    number: int
+    n: int
     endpoint: Endpoint
     kind: Kind
     time: float
@@ -34,16 +34,7 @@ class Entry:
             body = json.loads(self.body) if self.body else None
         except ValueError:
             body = self.body
-        return {
-            "n": self.number,
-            "endpoint": self.endpoint,
-            "kind": self.kind,
-            "time": self.time,
-            "ms": round(self.ms, 3),
-            "status": self.status,
-            "body": body,
-            "answer": self.answer,
-        }
+        return {**vars(self), "body": body}
 
 
 class Journal:
@@ -75,11 +66,11 @@ class Journal:
         ms = (time.perf_counter() - started) * 1000
         self._entries.append(
             Entry(
-                number=self._last,
+                n=self._last,
                 endpoint=endpoint,
                 kind=kind,
                 time=time.time() - ms / 1000,
-                ms=ms,
+                ms=round(ms, 3),
                 status=status,
                 body=body,
                 answer=answer,
@@ -93,7 +84,7 @@ class Journal:
 
     def since(self, number: int) -> list[dict[str, Any]]:
         """The entries after `number`, oldest first."""
-        return [entry.as_json() for entry in self._entries if entry.number > number]
+        return [entry.as_json() for entry in self._entries if entry.n > number]
 
     @property
     def last(self) -> int:
