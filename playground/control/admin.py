@@ -111,14 +111,13 @@ class Admin:
         known = {*vars(settings), "retry_delays", "ack_seconds"}
         if unknown := sorted(given.content.keys() - known):
             raise BadRequestError(f"There is no setting {unknown[0]!r}; there are {sorted(known)}.")
-        settings.rate_limits = given.flag("rate_limits", default=settings.rate_limits)
-        settings.reading_limits = given.flag("reading_limits", default=settings.reading_limits)
-        settings.stream_seconds = given.number("stream_seconds", default=settings.stream_seconds)
-        settings.stream_characters = given.integer(
-            "stream_characters", default=settings.stream_characters
-        )
-        for name in ("code_seconds", "token_seconds", "refresh_grace_seconds"):
-            setattr(settings, name, given.number(name, default=getattr(settings, name)))
+        read: dict[type, Callable[..., object]] = {
+            bool: given.flag,
+            int: given.integer,
+            float: given.number,
+        }
+        for name, value in vars(settings).items():
+            setattr(settings, name, read[type(value)](name, default=value))
         deliveries.patience = given.number("ack_seconds", default=deliveries.patience)
         if "retry_delays" in given.content:
             deliveries.retry_delays = given.numbers("retry_delays")
