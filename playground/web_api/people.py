@@ -3,6 +3,7 @@
 import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from playground.records import Json, User
 from playground.slack import Slack
@@ -146,17 +147,8 @@ def team_info(call: Call) -> Json:
     }
 
 
-def reaction_add(call: Call) -> Json:
-    """reactions.add."""
-    return _react(call, add=True)
-
-
-def reaction_remove(call: Call) -> Json:
-    """reactions.remove."""
-    return _react(call, add=False)
-
-
-def _react(call: Call, *, add: bool) -> Json:
+def react(call: Call, *, add: bool) -> Json:
+    """reactions.add, or reactions.remove."""
     name = call.text("name").strip(":")
     if not name:
         raise SlackError("invalid_name")
@@ -200,6 +192,6 @@ HANDLERS: dict[str, Callable[[Call], Json]] = {
     "users.list": users_list,
     "bots.info": bots_info,
     "team.info": team_info,
-    "reactions.add": reaction_add,
-    "reactions.remove": reaction_remove,
+    "reactions.add": partial(react, add=True),
+    "reactions.remove": partial(react, add=False),
 }
