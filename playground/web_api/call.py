@@ -29,6 +29,13 @@ class SlackError(Exception):
         return body
 
 
+def need_scope(slack: Slack, scope: str) -> None:
+    """Raise SlackError("missing_scope") unless this scope was granted."""
+    if scope not in slack.granted:
+        provided = ",".join(sorted(slack.granted))
+        raise SlackError("missing_scope", needed=scope, provided=provided)
+
+
 @dataclass(kw_only=True)
 class Call:
     """A checked call: every argument is known, present if required, and of its type.
@@ -51,14 +58,6 @@ class Call:
         """A string argument."""
         return str(self.args.get(name, default))
 
-    def need_scope(self, *any_of: str) -> None:
-        """Refuse with missing_scope unless one of these scopes was granted."""
-        granted = self.slack.granted
-        if not granted.intersection(any_of):
-            raise SlackError(
-                "missing_scope", needed=",".join(any_of), provided=",".join(sorted(granted))
-            )
-
     def channel(self, name: str = "channel", *, scope: str = "", member: bool = True) -> Channel:
         """The conversation an argument names.
 
@@ -72,7 +71,7 @@ class Call:
         if not inside and channel.is_private:
             raise SlackError("channel_not_found")
         if scope:
-            self.need_scope(f"{SCOPE_PREFIXES[channel.kind]}:{scope}")
+            need_scope(self.slack, f"{SCOPE_PREFIXES[channel.kind]}:{scope}")
         if member and not inside:
             raise SlackError("not_in_channel")
         return channel
@@ -83,6 +82,14 @@ class Call:
             return self.slack.workspace.message(channel.id, self.text(name))
         except NotFoundError:
             raise SlackError("message_not_found") from None
+
+    def own_message(self, channel: Channel, error: str) -> Message:
+        """The message of the app that `ts` names; `error` is that of anybody else's."""
+        message = self.message(channel)
+        if message.body.get("user") != self.bot.id:
+            raise SlackError(error)
+        self.slack.posting.settle(message, self.slack.settings.stream_seconds)
+        return message
 
     def thread(self, channel: Channel, *, missing: str) -> str | None:
         """The thread_ts argument: None without one; it must be a message with no parent.

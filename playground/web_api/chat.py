@@ -5,7 +5,7 @@ from collections.abc import Callable
 from playground.records import Channel, Json, Message
 from playground.rich_text import as_read
 from playground.violations import UNSEEN
-from playground.web_api.call import Call, SlackError
+from playground.web_api.call import Call, SlackError, need_scope
 from playground.web_api.content import read_content, read_metadata
 
 _CUSTOM = ("username", "icon_emoji", "icon_url")
@@ -14,7 +14,7 @@ _CUSTOM = ("username", "icon_emoji", "icon_url")
 def need_customize(call: Call) -> None:
     """A name or icon of its own needs chat:write.customize."""
     if any(call.args.get(name) for name in _CUSTOM):
-        call.need_scope("chat:write.customize")
+        need_scope(call.slack, "chat:write.customize")
 
 
 def _target(call: Call) -> Channel:
@@ -80,10 +80,7 @@ def post_ephemeral(call: Call) -> Json:
 def update(call: Call) -> Json:
     """chat.update: a text without blocks removes the blocks; other parts not mentioned stay."""
     channel = call.channel(member=False)
-    message = call.message(channel)
-    if message.body.get("user") != call.bot.id:
-        raise SlackError("cant_update_message")
-    call.slack.posting.settle(message, call.slack.settings.stream_seconds)
+    message = call.own_message(channel, "cant_update_message")
     if message.stream == "live":
         raise SlackError("streaming_state_conflict")
     content = read_content(call)
@@ -105,10 +102,7 @@ def update(call: Call) -> Json:
 def delete(call: Call) -> Json:
     """chat.delete; a live stream has to be stopped first."""
     channel = call.channel(member=False)
-    message = call.message(channel)
-    if message.body.get("user") != call.bot.id:
-        raise SlackError("cant_delete_message")
-    call.slack.posting.settle(message, call.slack.settings.stream_seconds)
+    message = call.own_message(channel, "cant_delete_message")
     if message.stream == "live":
         raise SlackError("cant_delete_message")
     call.slack.posting.delete(message)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playground.records import SCOPE_PREFIXES, Channel, Json, Message
 from playground.rich_text import as_read
-from playground.web_api.call import Call, SlackError
+from playground.web_api.call import Call, SlackError, need_scope
 from playground.workspace import Workspace
 
 _TYPES = {"public_channel": "public", "private_channel": "private", "mpim": "mpim", "im": "im"}
@@ -72,7 +72,7 @@ def _listed(call: Call, channels: list[Channel]) -> Json:
     kinds = {_TYPES[kind] for kind in wanted}
     for kind, prefix in SCOPE_PREFIXES.items():
         if kind in kinds:
-            call.need_scope(f"{prefix}:read")
+            need_scope(call.slack, f"{prefix}:read")
     found = [
         channel
         for channel in channels
@@ -124,7 +124,7 @@ def open_(call: Call) -> Json:
         raise SlackError("user_not_found")
     if any(workspace.users[user].deleted for user in ids):
         raise SlackError("user_disabled")
-    call.need_scope("im:write" if len(ids) == 1 else "mpim:write")
+    need_scope(call.slack, "im:write" if len(ids) == 1 else "mpim:write")
     if len(ids) == 1:
         channel = workspace.open_dm(ids[0])
     else:

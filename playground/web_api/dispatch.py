@@ -17,7 +17,7 @@ from playground.records import Json
 from playground.slack import APP_TOKEN, Slack
 from playground.web_api import agents, chat, conversations, files, oauth, people, streams, views
 from playground.web_api.arguments import check_arguments, read_arguments
-from playground.web_api.call import Call, SlackError
+from playground.web_api.call import Call, SlackError, need_scope
 from playground.web_api.methods import Method, load_methods
 
 Handler = Callable[[Call], Json]
@@ -185,13 +185,8 @@ class WebApi:
             raise SlackError("not_allowed_token_type")
         if known.error:
             raise SlackError(known.error)
-        granted = slack.granted
-        if len(method.scopes) == 1 and method.scopes[0] not in granted:
-            raise SlackError(
-                "missing_scope",
-                needed=method.scopes[0],
-                provided=",".join(sorted(granted)),
-            )
+        if len(method.scopes) == 1:
+            need_scope(slack, method.scopes[0])
 
 
 def _advice(method: str, args: dict[str, Any]) -> list[str]:

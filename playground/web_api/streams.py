@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from playground.block_checks import anything, array, fields, one_of, string, typed
 from playground.block_kit import MARKDOWN_CHARACTERS
-from playground.records import Channel, Json, Message
+from playground.records import Json, Message
+from playground.web_api.agents import STATUSES
 from playground.web_api.call import Call, SlackError
 from playground.web_api.chat import check_open, need_customize, shown
 from playground.web_api.content import (
@@ -17,7 +18,6 @@ from playground.web_api.content import (
 _MOST_CHUNKS = 1000
 # Source: https://microsoft.github.io/Agents-for-js, TaskUpdateChunk and PlanUpdateChunk
 _TASK_CHARACTERS = 256
-_SESSION_STATUSES = ("active", "processing", "suspended", "closed")
 _CHUNK = typed(
     {
         "markdown_text": fields({"text": string(least=0)}),
@@ -118,18 +118,10 @@ def _check_length(call: Call, text: str) -> None:
         raise SlackError("msg_too_long")
 
 
-def _streaming(call: Call, channel: Channel) -> Message:
-    message = call.message(channel)
-    if message.body.get("user") != call.bot.id:
-        raise SlackError("message_not_owned_by_app")
-    call.slack.posting.settle(message, call.slack.settings.stream_seconds)
-    return message
-
-
 def append(call: Call) -> Json:
     """chat.appendStream."""
     channel = call.channel()
-    message = _streaming(call, channel)
+    message = call.own_message(channel, "message_not_owned_by_app")
     if message.stream == "stopped_by_user":
         raise SlackError("stopped_by_user")
     if message.stream != "live":
@@ -150,7 +142,7 @@ def stop(call: Call) -> Json:
     more text.
     """
     channel = call.channel()
-    message = _streaming(call, channel)
+    message = call.own_message(channel, "message_not_owned_by_app")
     text, chunks = _pieces(call)
     if message.stream == "stopped_by_user":
         if text or chunks:
@@ -159,8 +151,8 @@ def stop(call: Call) -> Json:
         raise SlackError("message_not_in_streaming_state")
     _mode(call, message.stream_mode)
     status = call.args.get("session_status")
-    if status is not None and status not in _SESSION_STATUSES:
-        raise SlackError("invalid_arguments", f"must be one of: {', '.join(_SESSION_STATUSES)}")
+    if status is not None and status not in STATUSES:
+        raise SlackError("invalid_arguments", f"must be one of: {', '.join(STATUSES)}")
     blocks: list[Json] = []
     if "blocks" in call.args:
         blocks = read_blocks(call, too_many="msg_blocks_too_many")

@@ -9,7 +9,7 @@ from playground.blocks import view_errors
 from playground.interactions import TRIGGER_SECONDS, Trigger
 from playground.records import Json, View
 from playground.views import STACK
-from playground.web_api.call import Call, SlackError
+from playground.web_api.call import Call, SlackError, need_scope
 
 _VIEW_BYTES = 250_000
 
@@ -22,7 +22,7 @@ def read_view(call: Call, kind: str) -> Json:
     if view["type"] != kind:
         raise SlackError("invalid_arguments", f"must be {kind} [json-pointer:/view/type]")
     if any(block.get("element", {}).get("type") == "file_input" for block in view["blocks"]):
-        call.need_scope("files:read")
+        need_scope(call.slack, "files:read")
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
     external = view.get("external_id")
