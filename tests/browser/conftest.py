@@ -118,6 +118,12 @@ async def show() -> AsyncIterator[Showcase]:
         assert started.slack.violations.since(0) == []
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def ben(show: Showcase, visit: Visit) -> Visitor:
+    """Ben, who reads English, in front of that playground."""
+    return await visit(show.playground, show.person("Ben"))
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Where screenshots go."""

@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from playground.manifest import Command, Shortcut, read_manifest
 from playground.server import serve
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
+from tests.browser.visitor import Playground
 from tests.conftest import ROOT
 
 Json = dict[str, Any]
@@ -274,6 +275,15 @@ class Showcase:
         return self.slack.url
 
     @property
+    def playground(self) -> Playground:
+        """The playground as a visitor uses it."""
+        return Playground(self.url)
+
+    def person(self, name: str) -> str:
+        """Return somebody's id."""
+        return next(user.id for user in self.slack.workspace.users.values() if user.name == name)
+
+    @property
     def client(self) -> AsyncWebClient:
         """The app's Web API client."""
         return AsyncWebClient(token=BOT_TOKEN, base_url=f"{self.slack.url}/api/", retry_handlers=[])
@@ -285,9 +295,6 @@ async def showcase() -> AsyncIterator[Showcase]:
     manifest = read_manifest(ROOT / "manifest.yml")
     manifest = dataclasses.replace(
         manifest,
-        home_tab=True,
-        scopes=manifest.scopes | {"files:read"},
-        events=manifest.events | {"app_context_changed"},
         commands={
             "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
             "/show": Command(name="/show", description="Show all blocks"),

@@ -10,8 +10,6 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
-from tests.browser.test_messages import person
-from tests.browser.visitor import Playground
 
 _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
@@ -39,14 +37,24 @@ async def findings(page: Page) -> list[str]:
 async def test_conversations(
     show: Showcase, visit: Visit, theme: str, phone: bool, name: str
 ) -> None:
-    """A conversation with every block in it, and the panes around it."""
-    user = await person(show, name)
-    one = await visit(Playground(show.url), user, phone=phone, theme=theme, reduced_motion="reduce")
+    """A conversation with every block in it, inside its window, and the panes around it."""
+    user = show.person(name)
+    one = await visit(show.playground, user, phone=phone, theme=theme, reduced_motion="reduce")
     await one.say("hello")
     await one.say("/show")
     await expect(one.messages).to_have_count(3)
     await one.last.scroll_into_view_if_needed()
     assert await findings(one.page) == []
+    ground = await one.page.locator("#conversation").evaluate(
+        "element => getComputedStyle(element).backgroundColor"
+    )
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(24, 27, 33)"}[theme]
+    overflowing = await one.page.evaluate(
+        """() => [...document.querySelectorAll("#conversation, .message, .composer, .block")]
+          .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
+          .map((element) => element.className)"""
+    )
+    assert overflowing == []
     if phone:
         await one.page.locator("#conversation .back").click()
         assert await findings(one.page) == []
@@ -55,9 +63,7 @@ async def test_conversations(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_dialogs_and_panels(show: Showcase, visit: Visit, theme: str) -> None:
     """A modal with errors, a menu, the completion, a thread, what was sent, the Home tab."""
-    ben = await visit(
-        Playground(show.url), await person(show, "Ben"), theme=theme, reduced_motion="reduce"
-    )
+    ben = await visit(show.playground, show.person("Ben"), theme=theme, reduced_motion="reduce")
     await ben.say("/form")
     await ben.page.get_by_role("button", name="Save").click()
     await expect(ben.page.locator(".field-error").first).to_be_visible()

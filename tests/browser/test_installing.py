@@ -11,8 +11,7 @@ from playground.slack import CLIENT_ID
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
 from tests.browser.test_accessibility import findings
-from tests.browser.test_messages import person
-from tests.browser.visitor import Playground, Visitor
+from tests.browser.visitor import Visitor
 
 
 async def consent(show: Showcase, visitor: Visitor, **query: str) -> Page:
@@ -52,8 +51,8 @@ async def test_cancel(
     show: Showcase, visit: Visit, theme: str, phone: bool, name: str, heading: str, cancel: str
 ) -> None:
     """The page of consent speaks the person's language; Cancel goes back with access_denied."""
-    user = await person(show, name)
-    one = await visit(Playground(show.url), user, phone=phone, theme=theme, reduced_motion="reduce")
+    user = show.person(name)
+    one = await visit(show.playground, user, phone=phone, theme=theme, reduced_motion="reduce")
     page = await consent(show, one)
     await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     assert await findings(page) == []
@@ -68,8 +67,8 @@ async def test_cancel(
 async def test_allow_by_keyboard(show: Showcase, visit: Visit) -> None:
     """An optional scope is unchecked, and consent given for the chosen workspace, without mouse."""
     other = show.slack.workspaces.add("Acme", like=show.slack)
-    ben = await person(show, "Ben")
-    one = await visit(Playground(show.url), ben)
+    ben = show.person("Ben")
+    one = await visit(show.playground, ben)
     page = await consent(show, one)
     await page.keyboard.press("Tab")
     await expect(page.get_by_label("Workspace")).to_be_focused()
@@ -93,10 +92,9 @@ async def test_allow_by_keyboard(show: Showcase, visit: Visit) -> None:
     assert given.scopes == {"chat:write", "im:history"}
 
 
-async def test_a_wrong_link(show: Showcase, visit: Visit) -> None:
+async def test_a_wrong_link(show: Showcase, ben: Visitor) -> None:
     """What Slack would refuse is an error, with nothing to allow."""
-    one = await visit(Playground(show.url), await person(show, "Ben"))
-    page = await consent(show, one, client_id="1.2")
+    page = await consent(show, ben, client_id="1.2")
     await expect(page.get_by_role("alert")).to_contain_text("invalid_client_id")
     await expect(page.get_by_role("button")).to_have_count(0)
     assert await findings(page) == []
@@ -105,7 +103,7 @@ async def test_a_wrong_link(show: Showcase, visit: Visit) -> None:
 async def test_another_workspace(show: Showcase, visit: Visit) -> None:
     """A workspace is added with the same ids, shown apart, left and uninstalled from."""
     show.slack.workspaces.install_url = "http://127.0.0.1:9/slack/install"
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
+    ben = await visit(show.playground, show.person("Ben"))
     page = ben.page
     await ben.go("general")
     await ben.say("only in the first workspace")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.showcase import Showcase
-from tests.browser.test_messages import person
-from tests.browser.visitor import Playground
+from tests.browser.visitor import Playground, Visitor
 
 _FOCUSED = """() => {
   const { activeElement: element } = document;
@@ -55,9 +53,8 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
     await expect(ann.last).to_contain_text("Forgotten")
 
 
-async def test_moving_through_the_page(show: Showcase, visit: Visit) -> None:
+async def test_moving_through_the_page(ben: Visitor) -> None:
     """Arrows move through conversations and messages, letters act, shortcuts are listed at `?`."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
     keyboard = ben.page.keyboard
     await ben.say("first")
     await ben.say("second")
@@ -94,9 +91,8 @@ async def test_moving_through_the_page(show: Showcase, visit: Visit) -> None:
     await expect(ben.page.get_by_role("complementary")).to_have_count(0)
 
 
-async def test_a_dialog_keeps_the_focus(show: Showcase, visit: Visit) -> None:
+async def test_a_dialog_keeps_the_focus(ben: Visitor) -> None:
     """Tab stays inside a modal, and its errors are tied to their fields."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
     await ben.say("/form")
     dialog = ben.page.get_by_role("dialog", name="New Memory")
     await expect(dialog).to_be_visible()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import re
 from pathlib import Path
@@ -22,7 +21,7 @@ from tests.conftest import ROOT
 
 async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
     """What was typed stands there before the server has it; a failure offers another try."""
-    ann = await visit(Playground(show.url), locale="ja-JP")
+    ann = await visit(show.playground, locale="ja-JP")
     await ann.page.route("**/_playground/messages", lambda route: route.abort())
     await ann.say("こんにちは")
     pending = ann.page.locator(".message.pending")
@@ -35,35 +34,29 @@ async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
     await expect(ann.messages).to_have_count(1)
 
 
-async def test_editing_and_deleting(show: Showcase, visit: Visit) -> None:
+async def test_editing_and_deleting(ben: Visitor) -> None:
     """One's own message is edited in place and deleted after a question; others' are not."""
-    ann = await visit(Playground(show.url), await person(show, "Ben"))
-    await ann.say("a <typo> & @Kioku")
-    await ann.last.hover()
-    await ann.last.get_by_role("button", name="Edit").click()
-    editor = ann.page.get_by_role("textbox", name="Edit")
+    await ben.say("a <typo> & @Kioku")
+    await ben.last.hover()
+    await ben.last.get_by_role("button", name="Edit").click()
+    editor = ben.page.get_by_role("textbox", name="Edit")
     await expect(editor).to_have_value("a <typo> & @Kioku")
     await editor.fill("no typo")
     await editor.press("Enter")
-    await expect(ann.last).to_contain_text("no typo")
-    await expect(ann.last).to_contain_text("(edited)")
-    await ann.say("/show")
-    await expect(ann.messages).to_have_count(3)
-    await expect(ann.last.get_by_role("button", name="Edit")).to_have_count(0)
-    await ann.messages.first.hover()
-    await ann.messages.first.get_by_role("button", name="Delete").click()
-    await ann.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    await expect(ann.page.get_by_text("no typo")).to_have_count(0)
-
-
-async def person(show: Showcase, name: str) -> str:
-    """Return somebody's id."""
-    return next(user.id for user in show.slack.workspace.users.values() if user.name == name)
+    await expect(ben.last).to_contain_text("no typo")
+    await expect(ben.last).to_contain_text("(edited)")
+    await ben.say("/show")
+    await expect(ben.messages).to_have_count(3)
+    await expect(ben.last.get_by_role("button", name="Edit")).to_have_count(0)
+    await ben.messages.first.hover()
+    await ben.messages.first.get_by_role("button", name="Delete").click()
+    await ben.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(ben.page.get_by_text("no typo")).to_have_count(0)
 
 
 async def test_composing_japanese_sends_nothing(show: Showcase, visit: Visit) -> None:
     """The Enter that ends a composition is not the Enter that sends."""
-    ann = await visit(Playground(show.url), locale="ja-JP")
+    ann = await visit(show.playground, locale="ja-JP")
     await ann.box.focus()
     session = await ann.page.context.new_cdp_session(ann.page)
     await session.send(
@@ -82,36 +75,33 @@ async def test_composing_japanese_sends_nothing(show: Showcase, visit: Visit) ->
     await expect(ann.messages).to_have_count(1)
 
 
-async def test_each_place_keeps_its_draft(show: Showcase, visit: Visit) -> None:
+async def test_each_place_keeps_its_draft(ben: Visitor) -> None:
     """What was begun in one conversation is there again when one comes back, also later."""
-    ann = await visit(Playground(show.url), await person(show, "Ben"))
-    await ann.box.fill("begun here")
-    await ann.go("general")
-    await expect(ann.box).to_have_value("")
-    await ann.go("Kioku")
-    await expect(ann.box).to_have_value("begun here")
-    await ann.page.reload()
-    await expect(ann.box).to_have_value("begun here")
+    await ben.box.fill("begun here")
+    await ben.go("general")
+    await expect(ben.box).to_have_value("")
+    await ben.go("Kioku")
+    await expect(ben.box).to_have_value("begun here")
+    await ben.page.reload()
+    await expect(ben.box).to_have_value("begun here")
 
 
-async def test_commands_are_completed(show: Showcase, visit: Visit) -> None:
+async def test_commands_are_completed(ben: Visitor) -> None:
     """A slash lists the manifest's commands with their hints; an unknown one is explained."""
-    ann = await visit(Playground(show.url), await person(show, "Ben"))
-    await ann.box.press_sequentially("/f")
-    options = ann.page.get_by_role("option")
+    await ben.box.press_sequentially("/f")
+    options = ben.page.get_by_role("option")
     await expect(options).to_have_count(1)
     await expect(options).to_contain_text("Open a form")
-    await ann.box.press("Tab")
-    await expect(ann.box).to_have_value("/form ")
-    await ann.say("/nonsense")
-    await expect(ann.page.get_by_role("alert")).to_contain_text("/form, /show")
-    await expect(ann.box).to_have_value("/nonsense")
+    await ben.box.press("Tab")
+    await expect(ben.box).to_have_value("/form ")
+    await ben.say("/nonsense")
+    await expect(ben.page.get_by_role("alert")).to_contain_text("/form, /show")
+    await expect(ben.box).to_have_value("/nonsense")
 
 
-async def test_a_dot_stands_at_what_is_unread(show: Showcase, visit: Visit) -> None:
+async def test_a_dot_stands_at_what_is_unread(show: Showcase, visit: Visit, ben: Visitor) -> None:
     """A message elsewhere puts a dot at its conversation until that is opened."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
-    aya = await visit(Playground(show.url), await person(show, "Aya"))
+    aya = await visit(show.playground, show.person("Aya"))
     await aya.go("general")
     await aya.say("news")
     place = ben.page.locator(".place", has_text="general")
@@ -122,22 +112,21 @@ async def test_a_dot_stands_at_what_is_unread(show: Showcase, visit: Visit) -> N
     await expect(place).not_to_contain_text("unread")
 
 
-async def test_people_and_conversations_are_added(show: Showcase, visit: Visit) -> None:
+async def test_people_and_conversations_are_added(ben: Visitor) -> None:
     """Small dialogs add a person, whom the page then is, and a conversation, which it opens.
 
     A second Enter adds no second one, and the dialog is closed before the conversation is loaded.
     """
-    ann = await visit(Playground(show.url), await person(show, "Ben"))
-    await ann.page.get_by_role("button", name="Add a Person").click()
-    dialog = ann.page.get_by_role("dialog", name="Add a Person")
+    await ben.page.get_by_role("button", name="Add a Person").click()
+    dialog = ben.page.get_by_role("dialog", name="Add a Person")
     await dialog.get_by_role("button", name="Add").click()
     await expect(dialog).to_contain_text("Write a name.")
     await dialog.get_by_label("Name").fill("Dana")
     await dialog.get_by_label("Language").select_option("en")
     await dialog.get_by_role("button", name="Add").click()
-    await expect(ann.page.locator(".you")).to_contain_text("You are Dana")
-    await ann.page.get_by_role("button", name="Add a Conversation").click()
-    dialog = ann.page.get_by_role("dialog", name="Add a Conversation")
+    await expect(ben.page.locator(".you")).to_contain_text("You are Dana")
+    await ben.page.get_by_role("button", name="Add a Conversation").click()
+    dialog = ben.page.get_by_role("dialog", name="Add a Conversation")
     await dialog.get_by_label("Kind").select_option("private")
     await dialog.get_by_label("Name").fill("secret garden")
     added, loaded = asyncio.Event(), asyncio.Event()
@@ -146,23 +135,22 @@ async def test_people_and_conversations_are_added(show: Showcase, visit: Visit) 
         await event.wait()
         await route.continue_()
 
-    await ann.page.route("**/_playground/channels", functools.partial(wait, added))
-    await ann.page.route(re.compile(r"/channels/C\w+/messages"), functools.partial(wait, loaded))
+    await ben.page.route("**/_playground/channels", functools.partial(wait, added))
+    await ben.page.route(re.compile(r"/channels/C\w+/messages"), functools.partial(wait, loaded))
     await dialog.get_by_label("Name").press("Enter")
     await dialog.get_by_label("Name").press("Enter")
     added.set()
-    await expect(ann.page.locator("#conversation h1")).to_have_text("secret-garden")
+    await expect(ben.page.locator("#conversation h1")).to_have_text("secret-garden")
     await expect(dialog).to_be_hidden()
     loaded.set()
-    await ann.say("first")
-    await expect(ann.last).to_contain_text("first")
-    await expect(ann.page.get_by_role("button", name="secret-garden")).to_have_count(1)
-    await ann.page.unroute_all()
+    await ben.say("first")
+    await expect(ben.last).to_contain_text("first")
+    await expect(ben.page.get_by_role("button", name="secret-garden")).to_have_count(1)
+    await ben.page.unroute_all()
 
 
-async def test_an_answer_that_is_overtaken_takes_nothing_back(show: Showcase, visit: Visit) -> None:
+async def test_an_answer_that_is_overtaken_takes_nothing_back(ben: Visitor) -> None:
     """What was said stays when an older state of the conversation arrives after it."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
     asked: asyncio.Queue[asyncio.Event] = asyncio.Queue()
 
     async def hold(route: Route) -> None:
@@ -192,13 +180,13 @@ async def test_an_answer_that_is_overtaken_takes_nothing_back(show: Showcase, vi
 
 async def test_a_thousand_messages_stay_quick(show: Showcase, visit: Visit) -> None:
     """Of a thousand messages the newest are shown first, older ones when one scrolls up."""
-    ben = await person(show, "Ben")
+    ben = show.person("Ben")
     general = next(c for c in show.slack.workspace.channels.values() if c.name == "general")
     for number in range(1000):
         ts = show.slack.workspace.next_ts()
         body = {"type": "message", "user": ben, "ts": ts, "text": f"message number {number}"}
         show.slack.workspace.add_message(Message(channel=general.id, ts=ts, body=body))
-    ann = await visit(Playground(show.url), ben)
+    ann = await visit(show.playground, ben)
     await ann.go("general")
     await expect(ann.last).to_contain_text("number 999")
     assert await ann.messages.count() < 200
@@ -210,7 +198,7 @@ async def test_a_thousand_messages_stay_quick(show: Showcase, visit: Visit) -> N
 
 async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit) -> None:
     """While the server is away the page says so; when it is back, what happened is there."""
-    manifest = dataclasses.replace(read_manifest(ROOT / "manifest.yml"), home_tab=True)
+    manifest = read_manifest(ROOT / "manifest.yml")
     async with serve(manifest, with_model=False, data_dir=tmp_path) as slack:
         port = int(slack.url.rsplit(":", 1)[1])
         ann = await visit(Playground(slack.url), locale="ja-JP")
@@ -230,7 +218,7 @@ async def test_the_page_speaks_the_persons_language(
     show: Showcase, visit: Visit, name: str
 ) -> None:
     """Its own words are English for Ben and Japanese for Aya."""
-    ann: Visitor = await visit(Playground(show.url), await person(show, name))
+    ann: Visitor = await visit(show.playground, show.person(name))
     words = {"Ben": ("en", "Message Kioku"), "Aya": ("ja", "Kiokuへのメッセージ")}[name]
     assert await ann.page.locator("html").get_attribute("lang") == words[0]
     await expect(ann.box).to_have_attribute("placeholder", words[1])
@@ -243,7 +231,7 @@ async def test_the_first_visit_is_as_somebody_who_reads_the_browsers_language(
     show: Showcase, visit: Visit, locale: str, name: str
 ) -> None:
     """A browser in Japanese opens the page as Aya, any other as Ben; later visits as before."""
-    ann: Visitor = await visit(Playground(show.url), locale=locale)
+    ann: Visitor = await visit(show.playground, locale=locale)
     await expect(ann.page.locator(".you")).to_contain_text(name)
     await ann.page.keyboard.press("Alt+3")
     await expect(ann.page.locator(".you")).to_contain_text("Chika")

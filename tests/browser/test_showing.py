@@ -6,21 +6,19 @@ from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
-from tests.browser.test_messages import person
-from tests.browser.visitor import Playground, Visitor
+from tests.browser.visitor import Visitor
 
 
-async def shown(show: Showcase, visit: Visit) -> tuple[Visitor, Locator, Locator]:
-    """Ben, the message in Markdown and the message with every block."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
+async def shown(ben: Visitor) -> tuple[Locator, Locator]:
+    """The message in Markdown and the message with every block."""
     await ben.say("/show")
     await expect(ben.messages).to_have_count(2)
-    return ben, ben.messages.first, ben.messages.last
+    return ben.messages.first, ben.messages.last
 
 
-async def test_markdown_is_rendered_and_harmless(show: Showcase, visit: Visit) -> None:
+async def test_markdown_is_rendered_and_harmless(ben: Visitor) -> None:
     """Tables, lists, code and links are shown; scripts, images and odd addresses are text."""
-    ben, markdown, _ = await shown(show, visit)
+    markdown, _ = await shown(ben)
     await expect(markdown.locator("table tbody tr")).to_have_count(2)
     await expect(markdown.locator("ol > li")).to_have_count(3)
     await expect(markdown.locator("pre code")).to_contain_text("async def recall")
@@ -32,9 +30,9 @@ async def test_markdown_is_rendered_and_harmless(show: Showcase, visit: Visit) -
     assert await ben.page.locator("a[href^=javascript]").count() == 0
 
 
-async def test_blocks_are_shown(show: Showcase, visit: Visit) -> None:
+async def test_blocks_are_shown(ben: Visitor) -> None:
     """Slack's markup, tables, images from elsewhere and blocks of tomorrow have their look."""
-    _, _, blocks = await shown(show, visit)
+    _, blocks = await shown(ben)
     await expect(blocks.locator("strong", has_text="Bold")).to_be_visible()
     await expect(blocks.locator("blockquote")).to_have_text("quoted <b>")
     await expect(blocks.locator("em time")).to_have_text("Nov 19, 2026 7:00 PM")
@@ -45,9 +43,9 @@ async def test_blocks_are_shown(show: Showcase, visit: Visit) -> None:
     await expect(blocks.get_by_text("“card” block")).to_be_visible()
 
 
-async def test_every_element_tells_the_app(show: Showcase, visit: Visit) -> None:
+async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None:
     """Buttons, menus, selects, checkboxes, dates and feedback reach the app with their values."""
-    ben, _, blocks = await shown(show, visit)
+    _, blocks = await shown(ben)
     await blocks.get_by_role("button", name="Plain").click()
     await blocks.get_by_role("combobox", name="A city").select_option("lima")
     await blocks.locator(".overflow").click()
@@ -77,9 +75,8 @@ async def test_every_element_tells_the_app(show: Showcase, visit: Visit) -> None
     assert ben.page.url.startswith(show.url)
 
 
-async def test_a_modal_with_an_error(show: Showcase, visit: Visit) -> None:
+async def test_a_modal_with_an_error(show: Showcase, ben: Visitor) -> None:
     """What is missing and what the app refuses is said at the field; then the form is taken."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
     await ben.say("/form")
     dialog = ben.page.get_by_role("dialog", name="New Memory")
     what = dialog.get_by_label("What", exact=True)
@@ -102,9 +99,8 @@ async def test_a_modal_with_an_error(show: Showcase, visit: Visit) -> None:
     assert values["where"]["where"]["selected_option"]["value"] == "all"
 
 
-async def test_modals_are_a_stack(show: Showcase, visit: Visit) -> None:
+async def test_modals_are_a_stack(show: Showcase, ben: Visitor) -> None:
     """A pushed modal lies on top; below it, what was typed is still there; Escape closes one."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
     await ben.say("/form")
     dialog = ben.page.get_by_role("dialog", name="New Memory")
     await dialog.get_by_label("What", exact=True).fill("half a thought")
@@ -119,38 +115,29 @@ async def test_modals_are_a_stack(show: Showcase, visit: Visit) -> None:
     assert len(show.closed) == 1
 
 
-async def test_shortcuts(show: Showcase, visit: Visit) -> None:
-    """A message's menu has the app's message shortcuts, the slash menu its global ones."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
+async def test_shortcuts(show: Showcase, ben: Visitor) -> None:
+    """A message's menu has the app's message shortcuts; the bolt and the slash its global ones."""
     await ben.say("I like soba")
     await ben.last.hover()
     await ben.last.get_by_role("button", name="More actions").click()
     await ben.page.get_by_role("menuitem", name="Remember This").click()
     dialog = ben.page.get_by_role("dialog", name="New Memory")
     await dialog.get_by_role("button", name="Cancel").click()
+    await ben.page.get_by_role("button", name="Shortcuts of apps").first.click()
+    await ben.page.get_by_role("menuitem", name="My Memories").click()
+    await dialog.get_by_role("button", name="Cancel").click()
     await expect(dialog).to_have_count(0)
     await ben.box.press_sequentially("/my")
     await ben.box.press("Enter")
     await expect(dialog).to_be_visible()
-    assert [one["callback_id"] for one in show.actions] == ["keep", "mine"]
+    assert [one["callback_id"] for one in show.actions] == ["keep", "mine", "mine"]
+    assert [one["type"] for one in show.actions] == ["message_action", "shortcut", "shortcut"]
     assert show.actions[0]["message"]["text"] == "I like soba"
 
 
-async def test_the_home_tab(show: Showcase, visit: Visit) -> None:
-    """The Home tab shows what the app publishes when it is opened."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
-    await ben.page.get_by_role("tab", name="Home").click()
-    page = ben.page.locator(".page")
-    await expect(page.get_by_text("Everything Slack can show")).to_be_visible()
-    await page.get_by_role("button", name="Plain").click()
-    await ben.page.get_by_role("tab", name="About").click()
-    await expect(page.get_by_text("/form")).to_be_visible()
-
-
-async def test_streamed_tasks_and_text(show: Showcase, visit: Visit) -> None:
+async def test_streamed_tasks_and_text(show: Showcase, ben: Visitor) -> None:
     """A stream's tasks and text grow while one watches; loading lines change; then it is done."""
-    ben = await visit(Playground(show.url), user := await person(show, "Ben"))
-    dm = show.slack.workspace.open_dm(user).id
+    dm = show.slack.workspace.open_dm(show.person("Ben")).id
     await ben.say("go")
     await expect(ben.messages).to_have_count(1)
     ts = str(await ben.last.get_attribute("data-key"))
@@ -185,11 +172,8 @@ async def test_streamed_tasks_and_text(show: Showcase, visit: Visit) -> None:
 
 async def test_what_was_sent(show: Showcase, visit: Visit) -> None:
     """The side panel shows the events and Slack calls of each turn, newest first, with copies."""
-    ben = await visit(
-        Playground(show.url),
-        await person(show, "Ben"),
-        permissions=["clipboard-read", "clipboard-write"],
-    )
+    allowed = ["clipboard-read", "clipboard-write"]
+    ben = await visit(show.playground, show.person("Ben"), permissions=allowed)
     await ben.say("hello")
     await ben.say("/show")
     await expect(ben.messages).to_have_count(3)

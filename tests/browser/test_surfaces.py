@@ -1,4 +1,4 @@
-"""What the page offers around an agent: Home with fields, files, shortcuts, titles, profile."""
+"""What the page offers around an agent: Home with fields, files, titles, profile."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
 from tests.browser.test_accessibility import findings
-from tests.browser.test_messages import person
-from tests.browser.visitor import Playground
+from tests.browser.visitor import Visitor
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
@@ -18,9 +17,8 @@ PIXEL = bytes.fromhex(
 )
 
 
-async def test_the_home_tab_has_fields(show: Showcase, visit: Visit) -> None:
+async def test_the_home_tab_has_fields(show: Showcase, ben: Visitor) -> None:
     """Enter in a field that asks for it tells the app; what was typed and the focus stay."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
     await ben.page.get_by_role("tab", name="Home").click()
     search = ben.page.get_by_role("textbox", name="Search")
     await search.fill("soba")
@@ -31,9 +29,8 @@ async def test_the_home_tab_has_fields(show: Showcase, visit: Visit) -> None:
     await expect(search).to_be_focused()
 
 
-async def test_files_and_shortcuts(show: Showcase, visit: Visit, tmp_path: Path) -> None:
-    """A picture is chosen, can be taken out, is sent and shown; the app's shortcuts stand ready."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
+async def test_files(ben: Visitor, tmp_path: Path) -> None:
+    """A picture is chosen, can be taken out, is sent and shown."""
     picker = ben.page.locator("#conversation input[type=file]")
     for name in ("cat.png", "notes.pdf"):
         (tmp_path / name).write_bytes(PIXEL)
@@ -47,24 +44,13 @@ async def test_files_and_shortcuts(show: Showcase, visit: Visit, tmp_path: Path)
     width = "image => image.decode().then(() => image.naturalWidth)"
     assert await picture.evaluate(width) == 1
     await expect(chosen).to_be_hidden()
-    await ben.last.hover()
-    await ben.last.get_by_role("button", name="More actions").click()
-    await ben.page.get_by_role("menuitem", name="Remember This").click()
-    dialog = ben.page.get_by_role("dialog")
-    await expect(dialog).to_be_visible()
-    await ben.page.keyboard.press("Escape")
-    await ben.page.get_by_role("button", name="Shortcuts of apps").first.click()
-    await ben.page.get_by_role("menuitem", name="My Memories").click()
-    await expect(dialog).to_be_visible()
-    assert [one["type"] for one in show.actions] == ["message_action", "shortcut"]
 
 
-async def test_titles_and_what_one_looks_at(show: Showcase, visit: Visit) -> None:
+async def test_titles_and_what_one_looks_at(show: Showcase, ben: Visitor) -> None:
     """An agent session's title stands above its thread; the app hears what is looked at."""
-    ben = await visit(Playground(show.url), await person(show, "Ben"))
     await ben.say("what shall I eat?")
     await expect(ben.last).to_contain_text("what shall I eat?")
-    [root] = show.slack.workspace.history(ben_dm(show, "Ben"))
+    [root] = show.slack.workspace.history(show.slack.workspace.open_dm(show.person("Ben")).id)
     await show.client.agents_sessions_setStatus(
         channel_id=root.channel, thread_ts=root.ts, status="active", title="Lunch"
     )
@@ -92,16 +78,10 @@ async def test_titles_and_what_one_looks_at(show: Showcase, visit: Visit) -> Non
     assert channel.name == "general"
 
 
-def ben_dm(show: Showcase, name: str) -> str:
-    """The DM of somebody with the app."""
-    users = show.slack.workspace.users.values()
-    return show.slack.workspace.open_dm(next(one.id for one in users if one.name == name)).id
-
-
 async def test_ones_own_language_and_time_zone(show: Showcase, visit: Visit) -> None:
     """The pen beside the name changes what Slack tells the app; the page follows at once."""
-    user = await person(show, "Ben")
-    ben = await visit(Playground(show.url), user, reduced_motion="reduce")
+    user = show.person("Ben")
+    ben = await visit(show.playground, user, reduced_motion="reduce")
     await ben.page.get_by_role("button", name="Change Language, Time Zone").click()
     dialog = ben.page.get_by_role("dialog")
     await dialog.get_by_label("Language").select_option("ja-JP")
