@@ -60,6 +60,11 @@ class Driver:
         messages: list[Json] = found["messages"]
         return messages
 
+    async def thread(self, ts: str) -> Json:
+        """What the app set on a thread of Aya's DM, or on the whole Messages tab for ""."""
+        found = await self.get("channels/dm/messages", **{"as": await self.user()})
+        return dict(next(one for one in found["threads"] if one["ts"] == ts))
+
     async def calls(self, method: str | None = None) -> list[Json]:
         """The recorded Web API calls."""
         found: list[Json] = (await self.get("calls"))["calls"]

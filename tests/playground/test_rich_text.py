@@ -192,6 +192,7 @@ async def test_history_deletions_and_clicks_read_rich_text(
     assert (await driver.post("actions", user=await driver.user(), **click))["ok"] is True
     assert kinds(bodies[0]["message"]) == ["rich_text", "actions"]
     await app.client.chat_delete(channel=general, ts=posted["ts"])
+    assert await driver.messages(general) == []
     event = (await driver.deliveries("message"))[-1]["body"]["event"]
-    assert event["subtype"] == "message_deleted"
+    assert (event["subtype"], event["deleted_ts"]) == ("message_deleted", posted["ts"])
     assert kinds(event["previous_message"]) == ["rich_text", "actions"]

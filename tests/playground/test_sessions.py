@@ -11,12 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from playground.slack import Slack
 from tests.payloads import Payloads
 from tests.playground.driver import Driver, Json
-
-
-async def thread(driver: Driver, said: Json) -> Json:
-    """Return what the app set on the thread of a message."""
-    found = await driver.get("channels/dm/messages", **{"as": await driver.user()})
-    return next(one for one in found["threads"] if one["ts"] == said["ts"])
+from tests.playground.test_streams import begin
 
 
 async def set_status(client: AsyncWebClient, said: Json, status: str, **more: Any) -> Any:
@@ -26,43 +21,19 @@ async def set_status(client: AsyncWebClient, said: Json, status: str, **more: An
     )
 
 
-async def begin(client: AsyncWebClient, said: Json) -> Json:
-    """Start a stream in answer to a message; the arguments of its end."""
-    started = await client.chat_startStream(
-        channel=said["channel"],
-        thread_ts=said["ts"],
-        chunks=[{"type": "markdown_text", "text": "part"}],
-    )
-    return {"channel": said["channel"], "ts": str(started["ts"])}
-
-
 async def test_a_stream_sets_the_session(driver: Driver, client: AsyncWebClient) -> None:
-    """A stream makes the session of its thread `processing`; its end makes it `active`."""
-    said = await driver.say("hi")
-    stream = await begin(client, said)
-    begun = await thread(driver, said)
-    assert (begun["session"], begun["session_initiator"]) == ("processing", await driver.user())
-    await client.chat_stopStream(**stream)
-    assert (await thread(driver, said))["session"] == "active"
-
-
-async def test_the_end_of_a_stream_may_set_another_status(
-    driver: Driver, client: AsyncWebClient
-) -> None:
-    """`session_status` of chat.stopStream is what the session is set to."""
-    said = await driver.say("hi")
-    await client.chat_stopStream(**await begin(client, said), session_status="processing")
-    assert (await thread(driver, said))["session"] == "processing"
-
-
-async def test_an_old_stream_ends_its_session(driver: Driver, client: AsyncWebClient) -> None:
-    """A stream that Slack ends after its time leaves the session `active`."""
-    said = await driver.say("hi")
-    await begin(client, said)
-    await driver.post("settings", stream_seconds=0.01)
-    async with asyncio.timeout(5):
-        while (await thread(driver, said))["session"] != "active":  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    """A stream makes its session `processing`; its end `active`, or what `session_status` says."""
+    ends: list[tuple[Json, str]] = [
+        ({}, "active"),
+        ({"session_status": "processing"}, "processing"),
+    ]
+    for end, status in ends:
+        said = await driver.say("hi")
+        stream = await begin(client, said)
+        begun = await driver.thread(said["ts"])
+        assert (begun["session"], begun["session_initiator"]) == ("processing", await driver.user())
+        await client.chat_stopStream(**stream, **end)
+        assert (await driver.thread(said["ts"]))["session"] == status
 
 
 async def test_processing_ends_after_an_hour(
@@ -72,11 +43,11 @@ async def test_processing_ends_after_an_hour(
     said = await driver.say("hi")
     await set_status(client, said, "processing")
     slack.workspace.threads[said["channel"], said["ts"]].session_set -= 3_601
-    assert (await thread(driver, said))["session"] == "active"
+    assert (await driver.thread(said["ts"]))["session"] == "active"
 
 
 async def test_a_title_is_for_a_new_session(driver: Driver, client: AsyncWebClient) -> None:
-    """Title and initiator are taken when the session is made, and left out later."""
+    """Title and initiator are taken when it is made and left out later; the app can rename it."""
     said, aya = await driver.say("hi"), await driver.user()
     made = await set_status(client, said, "processing", title="Ramen", initiator_user_id=aya)
     assert (made["status"], made["agent_status"], made["title"]) == (
@@ -86,7 +57,11 @@ async def test_a_title_is_for_a_new_session(driver: Driver, client: AsyncWebClie
     )
     later = await set_status(client, said, "active", title="Soba")
     assert later["title"] == "Ramen"
-    assert (await thread(driver, said))["session_initiator"] == aya
+    assert (await driver.thread(said["ts"]))["session_initiator"] == aya
+    renamed = await client.agents_sessions_rename(
+        channel_id=said["channel"], thread_ts=said["ts"], title="Miso"
+    )
+    assert renamed["title"] == "Miso"
 
 
 async def test_a_person_renames_a_session(driver: Driver, client: AsyncWebClient) -> None:
@@ -98,7 +73,7 @@ async def test_a_person_renames_a_session(driver: Driver, client: AsyncWebClient
     await set_status(client, said, "active")
     for title in ("Lunch", "Dinner"):
         await driver.post("sessions/rename", **{**given, "title": title})
-    assert (await thread(driver, said))["session_title"] == "Dinner"
+    assert (await driver.thread(said["ts"]))["session_title"] == "Dinner"
     told = [one["body"]["event"] for one in await driver.deliveries("agent_session_title_changed")]
     assert [one["title"] for one in told] == ["Lunch", "Dinner"]
     assert ["previous_title" in one for one in told] == [False, True]
@@ -114,7 +89,7 @@ async def test_only_processing_has_a_stop_button(driver: Driver, client: AsyncWe
     )
     assert (await driver.try_post("stop", **press))[0] == 400
     await set_status(client, said, "processing")
-    assert (await driver.try_post("stop", **press))[0] == 200
+    assert await driver.post("stop", **press) == {"streaming_message_ts": []}
     await set_status(client, said, "active")
     assert (await driver.try_post("stop", **press))[0] == 400
 

@@ -7,7 +7,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-from slack_sdk.errors import SlackApiError
 from slack_sdk.models.messages.chunk import BlocksChunk, MarkdownTextChunk, TaskUpdateChunk
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -245,12 +244,14 @@ async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncW
 
 
 async def test_a_stream_grows_old(driver: Driver, client: AsyncWebClient) -> None:
-    """A stream that lives too long is closed under the app."""
+    """A stream that lives too long is closed under the app, and so is its session."""
     await driver.post("settings", stream_seconds=0.05)
-    stream = await begin(client, await driver.say("hi"), markdown_text="slow")
+    said = await driver.say("hi")
+    stream = await begin(client, said, markdown_text="slow")
     async with asyncio.timeout(5):
         while (await driver.messages())[-1]["streaming"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    assert (await driver.thread(said["ts"]))["session"] == "active"
     error = await error_of(client, "chat.appendStream", {**stream, "markdown_text": "x"})
     assert error == "message_not_in_streaming_state"
     await client.chat_update(**stream, text="slow, but whole")
@@ -276,43 +277,18 @@ async def test_stop_ends_the_stream(driver: Driver, client: AsyncWebClient) -> N
     assert (status, "not working" in answer["error"]) == (400, True)
 
 
-async def test_stop_reaches_a_session_without_a_stream(
-    driver: Driver, client: AsyncWebClient
-) -> None:
-    """While the session is processing there is a Stop button, stream or not."""
-    said = await driver.say("hi")
-    answer = await client.agents_sessions_setStatus(
-        channel_id=said["channel"], thread_ts=said["ts"], status="processing", title="Ramen"
-    )
-    assert (answer["agent_status"], answer["title"]) == ("processing", "Ramen")
-    stopped = await driver.post(
-        "stop", user=await driver.user(), channel="dm", thread_ts=said["ts"]
-    )
-    assert stopped == {"streaming_message_ts": []}
-    renamed = await client.agents_sessions_rename(
-        channel_id=said["channel"], thread_ts=said["ts"], title="Miso"
-    )
-    assert renamed["title"] == "Miso"
-
-
 async def test_a_reply_clears_the_status_line(driver: Driver, client: AsyncWebClient) -> None:
     """The status line shows until the app replies in the thread."""
     said = await driver.say("hi")
-
-    async def status() -> str:
-        aya = await driver.user()
-        found = await driver.get(f"channels/{said['channel']}/messages", **{"as": aya})
-        return str(found["threads"][0]["status"])
-
     await client.assistant_threads_setStatus(
         channel_id=said["channel"],
         thread_ts=said["ts"],
         status="is thinking…",
         loading_messages=["Remembering…"],
     )
-    assert await status() == "is thinking…"
+    assert (await driver.thread(said["ts"]))["status"] == "is thinking…"
     await begin(client, said)
-    assert await status() == ""
+    assert (await driver.thread(said["ts"]))["status"] == ""
 
 
 async def test_titles_and_prompts_are_kept(driver: Driver, client: AsyncWebClient) -> None:
@@ -324,26 +300,5 @@ async def test_titles_and_prompts_are_kept(driver: Driver, client: AsyncWebClien
     await client.assistant_threads_setSuggestedPrompts(
         channel_id=said["channel"], prompts=[{"title": "Food", "message": "What shall I eat?"}]
     )
-    found = await driver.get("channels/dm/messages", **{"as": await driver.user()})
-    threads = {thread["ts"]: thread for thread in found["threads"]}
-    assert threads[said["ts"]]["title"] == "Ramen"
-    assert threads[""]["prompts"][0]["title"] == "Food"
-
-
-async def test_the_sdks_helper_streams_in_a_channel(
-    slack: Slack, driver: Driver, client: AsyncWebClient
-) -> None:
-    """client.chat_stream with recipient ids works in a channel, text held back until stop."""
-    general = await driver.channel()
-    said = await driver.say("@Kioku hi", channel=general)
-    stream = await client.chat_stream(
-        channel=general,
-        thread_ts=said["ts"],
-        recipient_team_id=slack.workspace.identity.team_id,
-        recipient_user_id=await driver.user(),
-    )
-    await stream.append(markdown_text="short")
-    await stream.stop()
-    assert (await driver.messages(general))[-1]["text"] == "short"
-    with pytest.raises(SlackApiError, match="message_not_in_streaming_state"):
-        await client.chat_appendStream(channel=general, ts=str(stream.ts), markdown_text="x")
+    assert (await driver.thread(said["ts"]))["title"] == "Ramen"
+    assert (await driver.thread(""))["prompts"][0]["title"] == "Food"

@@ -364,16 +364,6 @@ async def test_history_is_paged_newest_first(driver: Driver, client: AsyncWebCli
     assert [message["text"] for message in later["messages"]] == ["m2"]
 
 
-async def test_deleting_tells_the_app(driver: Driver, client: AsyncWebClient) -> None:
-    """chat.delete removes the message and sends message_deleted."""
-    general = await driver.channel()
-    posted = await client.chat_postMessage(channel=general, text="oops")
-    await client.chat_delete(channel=general, ts=posted["ts"])
-    assert await driver.messages(general) == []
-    event = (await driver.deliveries("message"))[-1]["body"]["event"]
-    assert (event["subtype"], event["deleted_ts"]) == ("message_deleted", posted["ts"])
-
-
 async def test_who_and_where(slack: Slack, driver: Driver, client: AsyncWebClient) -> None:
     """auth.test, users.info, users.list, bots.info, conversations.* tell who and what there is."""
     identity = slack.workspace.identity
