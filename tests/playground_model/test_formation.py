@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,13 +14,13 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from langgraph.store.memory import InMemoryStore
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest
 from memory.formation.former import instructions_for
 from memory.model.schemas import with_evidence
 from tests.playground_model.controls import Controls
-from tests.playground_model.loose import Loose
+from tests.playground_model.loose import Loose, stand_in
 
 with warnings.catch_warnings():
     # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
@@ -46,15 +47,7 @@ class Willing(Loose):
         return super().bind_tools(tools, tool_choice=tool_choice, **more)
 
 
-def model(url: str, kind: type[ChatOpenAI] = Willing, *, responses: bool = False) -> ChatOpenAI:
-    """LangChain's model against the stand-in: by chat completions unless `responses`."""
-    return kind(
-        model="kioku-stand-in",
-        base_url=f"{url}/v1",
-        api_key=SecretStr("x"),
-        max_retries=0,
-        use_responses_api=responses,
-    )
+model = partial(stand_in, kind=Willing)
 
 
 class Person:
@@ -372,7 +365,7 @@ async def test_a_schema_it_never_saw_is_filled(url: str) -> None:
 
 async def test_a_demanded_call_changes_nothing(url: str) -> None:
     """With LangChain's plain model LangMem demands a call; it is an empty patch."""
-    person = Person(model(url, ChatOpenAI))
+    person = Person(model(url, kind=ChatOpenAI))
     await person.says("I love ramen")
     before = await person.rows()
     await person.says("ok thanks")

@@ -6,10 +6,9 @@ import warnings
 from typing import Any, Literal, get_args
 
 import pytest
-from pydantic import SecretStr
 
 from tests.playground_model.controls import Controls
-from tests.playground_model.loose import Loose
+from tests.playground_model.loose import stand_in
 
 with warnings.catch_warnings():
     # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
@@ -29,20 +28,9 @@ TALK = [
 ]
 
 
-def model(url: str, *, responses: bool) -> Loose:
-    """LangChain's model against the stand-in."""
-    return Loose(
-        model="kioku-stand-in",
-        base_url=f"{url}/v1",
-        api_key=SecretStr("x"),
-        max_retries=0,
-        use_responses_api=responses,
-    )
-
-
 async def improved(url: str, kind: str, feedback: Any, *, responses: bool = False) -> str:
     """What an optimizer of that kind makes of `PROMPT`."""
-    optimizer = create_prompt_optimizer(model(url, responses=responses), kind=kind)
+    optimizer = create_prompt_optimizer(stand_in(url, responses=responses), kind=kind)
     return str(await optimizer.ainvoke({"trajectories": [(TALK, feedback)], "prompt": PROMPT}))
 
 
@@ -99,7 +87,7 @@ async def test_of_several_prompts_the_fitting_one_changes(
         {"name": "researcher", "prompt": "Find facts about {topic}."},
         {"name": "writer", "prompt": "Write a report.\nUse the facts."},
     ]
-    optimizer = create_multi_prompt_optimizer(model(url, responses=False), kind="metaprompt")
+    optimizer = create_multi_prompt_optimizer(stand_in(url), kind="metaprompt")
     result = await optimizer.ainvoke({"trajectories": [(TALK, feedback)], "prompts": prompts})
     assert [one["name"] for one, old in zip(result, prompts, strict=True) if one != old] == changed
     assert all(feedback in one["prompt"] for one in result if one["name"] in changed)

@@ -9,20 +9,10 @@ import pytest
 
 from playground.model.errors import RESPONSE_ERROR_CODES
 from tests.playground_model.controls import Controls
+from tests.playground_model.test_responses import events_of
 
 MODEL = "gpt-6-luna"
 INCLUDE = ["reasoning.encrypted_content"]
-
-
-async def raw_events(client: openai.AsyncOpenAI, **arguments: Any) -> list[Any]:
-    """Return every event of one streamed response, each valid by the strict type it names."""
-    stream = await client.responses.create(stream=True, model=MODEL, **arguments)
-    events: list[Any] = [event async for event in stream]
-    for event in events:
-        assert type(event).model_validate(event.to_dict()).type == event.type
-        assert type(event).__name__ != "BaseModel"
-    assert [event.sequence_number for event in events] == list(range(len(events)))
-    return events
 
 
 async def test_items_of_every_type_come_in_their_order(
@@ -38,7 +28,7 @@ async def test_items_of_every_type_come_in_their_order(
         {"type": "function_call", "name": "look", "arguments": {"a": 1}},
     ]
     await controls.post("script", {"endpoint": "responses", "output": {"items": items}})
-    events = await raw_events(client, input="When?", include=INCLUDE)
+    events = await events_of(client, input="When?", include=INCLUDE)
     output = events[-1].response.output
     assert [item.type for item in output] == [
         *("reasoning", "message", "web_search_call", "message", "message", "function_call")
@@ -75,13 +65,13 @@ async def test_a_response_fails_with_every_code(
     """`failed`, a flat and a nested `error` carry each code of the schema."""
     for fault in ({"event": "failed"}, {"event": "error"}):
         await controls.post("faults", {"endpoint": "responses", "error_code": code, **fault})
-        last = (await raw_events(client, input="hello"))[-1]
+        last = (await events_of(client, input="hello"))[-1]
         found = last.response.error if fault["event"] == "failed" else last
         assert found.code == code
     nested = {"event": "error", "nested": True, "error_code": code}
     await controls.post("faults", {"endpoint": "responses", **nested})
     with pytest.raises(openai.APIError) as raised:
-        await raw_events(client, input="hello")
+        await events_of(client, input="hello")
     assert (type(raised.value), raised.value.code) == (openai.APIError, code)
 
 
@@ -92,7 +82,7 @@ async def test_a_response_can_end_at_the_content_filter(
     fault = {"endpoint": "responses", "event": "incomplete", "reason": "content_filter"}
     for characters in (0, 4):
         await controls.post("faults", {**fault, "break_after_chars": characters})
-        last = (await raw_events(client, input="hello"))[-1]
+        last = (await events_of(client, input="hello"))[-1]
         assert last.response.incomplete_details.reason == "content_filter"
         assert len(last.response.output_text) == characters
 

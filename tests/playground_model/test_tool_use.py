@@ -63,16 +63,11 @@ def output(response: Any, value: Any) -> dict[str, Any]:
 
 
 SETTINGS: list[tuple[str, str, dict[str, Any]]] = [
-    ("what do you remember about me?", "show_memories", {}),
-    ("私について何を覚えてる？", "show_memories", {}),
-    ("forget everything about me", "forget_everything", {}),
-    ("私のことを全部忘れて", "forget_everything", {}),
     ("pause your memory for 2 hours", "pause", {"until": "2026-11-20T21:58+09:00"}),
     ("2時間、記憶を止めて", "pause", {"until": "2026-11-20T21:58+09:00"}),
     ("Pause your memory until Friday", "pause", {"until": "2026-11-27"}),
     ("月曜日まで、記憶を止めて", "pause", {"until": "2026-11-23"}),
     ("pause memory", "pause", {}),
-    ("resume your memory", "resume", {}),
     ("don't remember this", "do_not_remember", {"scope": "this_message"}),
     ("I love natto, but don't remember this", "do_not_remember", {"scope": "this_message"}),
     ("納豆が大好きです。これは覚えないで", "do_not_remember", {"scope": "this_message"}),
@@ -85,15 +80,6 @@ SETTINGS: list[tuple[str, str, dict[str, Any]]] = [
     ("forget yesterday", "forget_period", {"since": "2026-11-19", "until": "2026-11-20"}),
     ("forget what I said in the last hour", "forget_period", {"since": "2026-11-20T18:58+09:00"}),
     ("このスレッドで話したことを忘れて", "forget_period", {"scope": "this_thread"}),
-    ("make this thread incognito", "incognito_on", {}),
-    ("turn incognito off", "incognito_off", {}),
-    ("be quiet in this thread", "quiet_thread", {}),
-    ("open my settings", "show_settings", {}),
-    ("show me the history of your memory", "show_history", {}),
-    ("what could you use in this conversation?", "show_preview", {}),
-    ("merge my duplicates", "show_duplicates", {}),
-    ("what can I do with my memories?", "show_help", {}),
-    ("export my memories", "export", {}),
     ("turn notices off", "change", {"notices": False}),
     ("turn memory on", "change", {"memory": "on"}),
     ("言語を英語にして", "change", {"language": "en"}),
@@ -123,10 +109,12 @@ async def test_every_request_of_the_table_is_one_call(client: openai.AsyncOpenAI
     """Each example of a request calls the one tool that is for it, and nothing else calls any."""
     tools = {"forget": "memory_search", "view": "read_current_view", "news": "search_web"}
     for name, value, _, examples in TABLE:
-        wanted = "memory_settings" if isinstance(value, dict) else tools.get(name)
+        wanted: list[tuple[str, str | None]] = [(tools[name], None)] if name in tools else []
+        if isinstance(value, dict):
+            wanted = [("memory_settings", name)]
         for example in examples.split(" | "):
-            called = {tool for tool, _ in calls(await ask(client, example))}
-            assert called == ({wanted} if wanted else set()), example
+            made = calls(await ask(client, example))
+            assert [(tool, given.get("action")) for tool, given in made] == wanted, example
 
 
 async def test_a_search_on_the_web_is_for_the_topic(client: openai.AsyncOpenAI) -> None:
