@@ -1,6 +1,9 @@
 """The control API under /_playground/: actions of people, faults, and inspection."""
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -10,12 +13,13 @@ from playground.control.input import Input
 from playground.control.installs import Installs
 from playground.control.people import People
 from playground.control.queries import Queries
-from playground.control.sse import stream_updates
 from playground.records import Json
 from playground.slack import Slack
+from playground.updates import Updates
 from playground.workspace import NotFoundError
 
 PREFIX = "/_playground"
+_PING_SECONDS = 15.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -50,7 +54,7 @@ def add_control_routes(app: web.Application, slack: Slack, *, with_model: bool) 
         return web.json_response({"faults": 0})
 
     async def updates(request: web.Request) -> web.StreamResponse:
-        return await stream_updates(request, chosen(request).updates)
+        return await _stream(request, chosen(request).updates)
 
     for path in gets(slack):
         app.router.add_get(f"{PREFIX}/{path}", read(path))
@@ -75,3 +79,24 @@ def _answered(handler: Handler) -> Handler:
 def _refused(error: Exception) -> web.Response:
     status = 403 if isinstance(error, PermissionError) else 400
     return web.json_response({"error": str(error)}, status=status)
+
+
+async def _stream(request: web.Request, updates: Updates) -> web.StreamResponse:
+    """Send every update as one Server-Sent Event until the page disconnects or the server stops."""
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    )
+    async with updates.listen() as queue:
+        await response.prepare(request)
+        await response.write(b": listening\n\n")
+        with suppress(ConnectionError):
+            while True:
+                try:
+                    update = await asyncio.wait_for(queue.get(), _PING_SECONDS)
+                except TimeoutError:
+                    await response.write(b": still here\n\n")
+                    continue
+                if update["changed"] == "stopped":
+                    break
+                await response.write(f"data: {json.dumps(update)}\n\n".encode())
+    return response

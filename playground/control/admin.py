@@ -1,16 +1,17 @@
 """The part of the control API for faults, raw events, delivery and settings."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Literal
 
 from playground.control.input import BadRequestError, Input
 from playground.faults import Fault
 from playground.files import DOWNLOAD
-from playground.records import Json, new_id
-from playground.sessions import settle_sessions
+from playground.records import Json, Thread, new_id
 from playground.slack import Slack
 
+_LOOK_SECONDS = 0.02
 _MODES = {"socket": ("socket",), "http": ("http",), "both": ("socket", "http")}
 
 
@@ -129,10 +130,15 @@ class Admin:
         return {"settled": settled}
 
     async def settle_sessions(self, given: Input) -> Json:
-        """Wait until the app has set the sessions of all threads it answered to `active`."""
-        seconds = given.number("seconds", default=10)
+        """Wait until the app has set the sessions of all threads it answered to `active`.
+
+        Those of the threads `known` (each a ``thread_ts``) are neither waited for nor returned.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + given.number("seconds", default=10)
         known = {*given.strings("known", default=[])}
-        left = await settle_sessions(self._slack, seconds, known)
+        while (left := _left_processing(self._slack, known)) and loop.time() < end:  # noqa: ASYNC110 - calls end it
+            await asyncio.sleep(_LOOK_SECONDS)
         return {"left_processing": left}
 
     async def disconnect(self, given: Input) -> Json:
@@ -148,3 +154,35 @@ def _drop(given: Input) -> Literal["", "before", "after"]:
         case "" | "before" | "after" as drop:
             return drop
     raise BadRequestError('drop is "before" or "after".')
+
+
+def _left_processing(slack: Slack, known: Collection[str]) -> list[Json]:
+    """Return the threads whose session is `processing` though the app has ended its work there.
+
+    Those of every workspace are looked at.
+
+    The app has where it posted or updated a message, or ended a stream, after the session was set,
+    and no stream is live. Left out are the threads `known`, and those where a call that sets the
+    session to `active` was refused.
+    """
+    return [
+        {"channel": thread.channel, "thread_ts": thread.ts}
+        for workspace in (one.workspace for one in slack.workspaces.all)
+        for channel, ts in list(workspace.threads)
+        if ts not in known
+        and (thread := workspace.thread(channel, ts)).session == "processing"
+        and thread.worked > thread.session_set
+        and not any(one.stream == "live" for one in workspace.replies(channel, ts))
+        and not _was_asked(slack, thread)
+    ]
+
+
+def _was_asked(slack: Slack, thread: Thread) -> bool:
+    return any(
+        call.method == "agents.sessions.setStatus"
+        and call.args.get("channel_id") == thread.channel
+        and call.args.get("thread_ts") == thread.ts
+        and call.args.get("status") == "active"
+        and call.time >= thread.session_set
+        for call in slack.calls.since(0)
+    )
