@@ -42,6 +42,26 @@ def confirm(question: str) -> Json:
     }
 
 
+def element(kind: str, action_id: str, **more: Any) -> Json:
+    """An interactive element."""
+    return {"type": kind, "action_id": action_id, **more}
+
+
+def button(action_id: str, label: str, **more: Any) -> Json:
+    """A button."""
+    return element("button", action_id, text=text(label), **more)
+
+
+def section(words: str, **more: Any) -> Json:
+    """A section of mrkdwn."""
+    return {"type": "section", "text": text(words, "mrkdwn"), **more}
+
+
+def asking(name: str, label: str, asked: Json, **more: Any) -> Json:
+    """An input block."""
+    return {"type": "input", "block_id": name, "label": text(label), "element": asked, **more}
+
+
 MARKDOWN = """## Three things to try
 1. **Vector search** with `pgvector`, see [the docs](https://example.org/pgvector)
 2. _Agents_ that remember
@@ -65,27 +85,22 @@ async def recall(person: Person) -> list[Memory]:
 
 BLOCKS: list[Json] = [
     {"type": "header", "text": text("Everything Slack can show")},
-    {
-        "type": "section",
-        "text": text(
-            "*Bold*, _italic_, ~struck~, `code`, <https://example.org|a link>,"
-            " <mailto:a@example.org>,"
-            " :ramen: and <javascript:alert(1)|no link>"
-            " _(<!date^1795132800^{date_short} {time}|some day>)_\n"
-            "&gt; quoted &lt;b&gt;\n• one\n• two",
-            "mrkdwn",
+    section(
+        "*Bold*, _italic_, ~struck~, `code`, <https://example.org|a link>,"
+        " <mailto:a@example.org>,"
+        " :ramen: and <javascript:alert(1)|no link>"
+        " _(<!date^1795132800^{date_short} {time}|some day>)_\n"
+        "&gt; quoted &lt;b&gt;\n• one\n• two"
+    ),
+    section(
+        "Choose a *city*",
+        accessory=element(
+            "static_select",
+            "city",
+            placeholder=text("A city"),
+            options=[option("kyoto"), option("berlin"), option("lima")],
         ),
-    },
-    {
-        "type": "section",
-        "text": text("Choose a *city*", "mrkdwn"),
-        "accessory": {
-            "type": "static_select",
-            "action_id": "city",
-            "placeholder": text("A city"),
-            "options": [option("kyoto"), option("berlin"), option("lima")],
-        },
-    },
+    ),
     {
         "type": "section",
         "fields": [
@@ -95,56 +110,33 @@ BLOCKS: list[Json] = [
             text("*記憶*\n12件", "mrkdwn"),
         ],
     },
-    {
-        "type": "section",
-        "text": text("With a menu of more", "mrkdwn"),
-        "accessory": {
-            "type": "overflow",
-            "action_id": "more",
-            "options": [option("edit"), option("history"), option("forget")],
-        },
-    },
+    section(
+        "With a menu of more",
+        accessory=element(
+            "overflow", "more", options=[option("edit"), option("history"), option("forget")]
+        ),
+    ),
     {"type": "divider"},
     {
         "type": "actions",
         "elements": [
-            {"type": "button", "action_id": "plain", "text": text("Plain"), "value": "1"},
-            {
-                "type": "button",
-                "action_id": "open_form",
-                "text": text("Open Form"),
-                "style": "primary",
-            },
-            {
-                "type": "button",
-                "action_id": "danger",
-                "text": text("Danger"),
-                "style": "danger",
-                "confirm": confirm("It cannot be undone."),
-            },
-            {
-                "type": "button",
-                "action_id": "away",
-                "text": text("Link"),
-                "url": "https://example.org/away",
-            },
-            {"type": "datepicker", "action_id": "day", "initial_date": "2026-11-20"},
+            button("plain", "Plain", value="1"),
+            button("open_form", "Open Form", style="primary"),
+            button("danger", "Danger", style="danger", confirm=confirm("It cannot be undone.")),
+            button("away", "Link", url="https://example.org/away"),
+            element("datepicker", "day", initial_date="2026-11-20"),
         ],
     },
     {
         "type": "actions",
         "elements": [
-            {
-                "type": "checkboxes",
-                "action_id": "boxes",
-                "options": [option("news"), option("alerts")],
-                "initial_options": [option("news")],
-            },
-            {
-                "type": "radio_buttons",
-                "action_id": "radios",
-                "options": [option("daily"), option("weekly")],
-            },
+            element(
+                "checkboxes",
+                "boxes",
+                options=[option("news"), option("alerts")],
+                initial_options=[option("news")],
+            ),
+            element("radio_buttons", "radios", options=[option("daily"), option("weekly")]),
         ],
     },
     {
@@ -157,8 +149,8 @@ BLOCKS: list[Json] = [
         "type": "table",
         "column_settings": [{"align": "left"}, {"align": "right"}],
         "rows": [
-            [{"type": "raw_text", "text": "Food"}, {"type": "raw_text", "text": "Score"}],
-            [{"type": "raw_text", "text": "ラーメン"}, {"type": "raw_text", "text": "90"}],
+            [text("Food", "raw_text"), text("Score", "raw_text")],
+            [text("ラーメン", "raw_text"), text("90", "raw_text")],
         ],
     },
     {"type": "card", "title": "A block of tomorrow"},
@@ -172,12 +164,12 @@ BLOCKS: list[Json] = [
     {
         "type": "context_actions",
         "elements": [
-            {
-                "type": "feedback_buttons",
-                "action_id": "feedback",
-                "positive_button": {"text": text("Good Answer"), "value": "up"},
-                "negative_button": {"text": text("Bad Answer"), "value": "down"},
-            }
+            element(
+                "feedback_buttons",
+                "feedback",
+                positive_button=option("up", "Good Answer"),
+                negative_button=option("down", "Bad Answer"),
+            )
         ],
     },
 ]
@@ -190,72 +182,52 @@ FORM: Json = {
     "close": text("Cancel"),
     "notify_on_close": True,
     "blocks": [
-        {"type": "section", "text": text("What should I remember about *you*?", "mrkdwn")},
-        {
-            "type": "input",
-            "block_id": "what",
-            "label": text("What"),
-            "hint": text("In your own words"),
-            "element": {
-                "type": "plain_text_input",
-                "action_id": "what",
-                "multiline": True,
-                "max_length": 200,
-                "placeholder": text("I like …"),
-            },
-        },
-        {
-            "type": "input",
-            "block_id": "kind",
-            "label": text("Kind"),
-            "element": {
-                "type": "static_select",
-                "action_id": "kind",
-                "options": [option("food"), option("tech")],
-            },
-        },
-        {
-            "type": "input",
-            "block_id": "where",
-            "label": text("Where it may be used"),
-            "optional": True,
-            "element": {
-                "type": "radio_buttons",
-                "action_id": "where",
-                "options": [option("dm", "Direct messages"), option("all", "Everywhere")],
-            },
-        },
-        {
-            "type": "actions",
-            "block_id": "next",
-            "elements": [{"type": "button", "action_id": "deeper", "text": text("More Options")}],
-        },
+        section("What should I remember about *you*?"),
+        asking(
+            "what",
+            "What",
+            element(
+                "plain_text_input",
+                "what",
+                multiline=True,
+                max_length=200,
+                placeholder=text("I like …"),
+            ),
+            hint=text("In your own words"),
+        ),
+        asking(
+            "kind",
+            "Kind",
+            element("static_select", "kind", options=[option("food"), option("tech")]),
+        ),
+        asking(
+            "where",
+            "Where it may be used",
+            element(
+                "radio_buttons",
+                "where",
+                options=[option("dm", "Direct messages"), option("all", "Everywhere")],
+            ),
+            optional=True,
+        ),
+        {"type": "actions", "block_id": "next", "elements": [button("deeper", "More Options")]},
     ],
 }
 
-SEARCH: Json = {
-    "type": "input",
-    "block_id": "search",
-    "label": text("Search"),
-    "dispatch_action": True,
-    "optional": True,
-    "element": {"type": "plain_text_input", "action_id": "search", "placeholder": text("Words")},
-}
+SEARCH: Json = asking(
+    "search",
+    "Search",
+    element("plain_text_input", "search", placeholder=text("Words")),
+    dispatch_action=True,
+    optional=True,
+)
 
 DEEPER: Json = {
     "type": "modal",
     "callback_id": "deeper",
     "title": text("More Options"),
     "submit": text("Apply"),
-    "blocks": [
-        {
-            "type": "input",
-            "block_id": "until",
-            "label": text("Until"),
-            "optional": True,
-            "element": {"type": "datepicker", "action_id": "until"},
-        },
-    ],
+    "blocks": [asking("until", "Until", element("datepicker", "until"), optional=True)],
 }
 
 
