@@ -10,13 +10,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.manifest import Manifest, read_manifest
 from playground.server import serve
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
-from tests.playground.driver import Driver
+from tests.playground.driver import Driver, Json
 from tests.playground.shapes import unpublished
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +74,16 @@ def client(slack: Slack) -> AsyncWebClient:
 def app(slack: Slack) -> AsyncApp:
     """A real Bolt app that talks to the playground."""
     return AsyncApp(client=web_client(slack), process_before_response=True)
+
+
+def keeping(bodies: list[Json]) -> Callable[..., Awaitable[None]]:
+    """A listener that acknowledges, and keeps the bodies it gets."""
+
+    async def keep(ack: AsyncAck, body: Json) -> None:
+        await ack()
+        bodies.append(body)
+
+    return keep
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from playground.slack import SIGNING_SECRET
 from tests.loopback import serving
-from tests.playground.conftest import Connect
+from tests.playground.conftest import Connect, keeping
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
 
@@ -181,12 +181,8 @@ async def test_socket_mode_and_http_at_once(
     driver: Driver, http_app: App, app: AsyncApp, connect: Connect
 ) -> None:
     """With both, an event arrives on a connection or at a URL, once."""
-    got: list[str] = []
-
-    @app.event("message")
-    async def keep(body: Json) -> None:
-        got.append(body["event_id"])
-
+    got: list[Json] = []
+    app.event("message")(keeping(got))
     await connect(app)
     await driver.post("delivery", mode="both")
     assert (await driver.state())["delivery"] == "both"
@@ -196,5 +192,6 @@ async def test_socket_mode_and_http_at_once(
     posted = [json.loads(body)["event_id"] for _, body in http_app.got]
     assert posted
     assert got
-    assert sorted(posted + got) == sorted(one["body"]["event_id"] for one in deliveries)
+    arrived = [*posted, *(body["event_id"] for body in got)]
+    assert sorted(arrived) == sorted(one["body"]["event_id"] for one in deliveries)
     assert {one["attempts"][0]["mode"] for one in deliveries} == {"socket", "http"}

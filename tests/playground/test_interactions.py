@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from playground import interactions
 from playground.slack import Slack
-from tests.playground.conftest import Connect
+from tests.playground.conftest import Connect, keeping
 from tests.playground.driver import Driver, Json
 
 FORGET: Json = {
@@ -153,22 +153,18 @@ async def test_feedback_and_menus_carry_their_choice(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """feedback_buttons tell the side pressed, an overflow menu the option chosen."""
-    actions: list[Json] = []
-
-    async def keep(ack: Any, action: Json) -> None:
-        await ack()
-        actions.append(action)
-
-    app.action("feedback")(keep)
-    app.action("more")(keep)
+    bodies: list[Json] = []
+    app.action("feedback")(keeping(bodies))
+    app.action("more")(keeping(bodies))
     await connect(app)
     general, aya = await driver.channel(), await driver.user()
     posted = await app.client.chat_postMessage(channel=general, text="?", blocks=[FORGET, FEEDBACK])
     click = {"user": aya, "channel": general, "message_ts": posted["ts"]}
     await driver.post("actions", **click, action_id="feedback", value="negative")
     await driver.post("actions", **click, action_id="more", value="keep")
-    assert (actions[0]["type"], actions[0]["value"]) == ("feedback_buttons", "bad")
-    assert actions[1]["selected_option"]["value"] == "keep"
+    feedback, more = (body["actions"][0] for body in bodies)
+    assert (feedback["type"], feedback["value"]) == ("feedback_buttons", "bad")
+    assert more["selected_option"]["value"] == "keep"
     status, _ = await driver.try_post("actions", **click, action_id="more", value="burn")
     assert status == 400
 
@@ -177,30 +173,26 @@ async def test_a_command_answers_by_its_response_url(
     slack: Slack, driver: Driver, session: aiohttp.ClientSession, app: AsyncApp, connect: Connect
 ) -> None:
     """A response URL takes five answers, in the channel too, and then no more."""
-    urls: list[str] = []
-
-    @app.command("/memories")
-    async def list_memories(ack: Any, command: Json) -> None:
-        await ack()
-        urls.append(command["response_url"])
-
+    commands: list[Json] = []
+    app.command("/memories")(keeping(commands))
     await connect(app)
     aya, general = await driver.user(), await driver.channel()
     answer = await driver.post("commands", user=aya, channel=general, command="/memories")
     assert (answer["ok"], answer["ack"]) == (True, None)
     in_channel = {"text": "for all", "response_type": "in_channel"}
     bodies: list[Json] = [{"text": "for you"}, in_channel, in_channel, in_channel, in_channel]
+    url = commands[0]["response_url"]
     for body in bodies:
-        async with session.post(urls[0], json=body) as response:
+        async with session.post(url, json=body) as response:
             assert (response.status, await response.text()) == (200, "ok")
-    async with session.post(urls[0], json=in_channel) as response:
+    async with session.post(url, json=in_channel) as response:
         assert (response.status, (await response.json())["error"]) == (404, "used_url")
     async with session.post(f"{slack.url}/commands/T1/none", json=in_channel) as response:
         assert (await response.json())["error"] == "expired_url"
     for wrong in ({}, {"text": "x", "colour": "red"}, {"blocks": [{"type": "blink"}]}):
         other = await driver.post("commands", user=aya, channel=general, command="/memories")
         assert other["ok"] is True
-        async with session.post(urls[-1], json=wrong) as response:
+        async with session.post(commands[-1]["response_url"], json=wrong) as response:
             assert response.status == 400
     assert [message["text"] for message in await driver.messages(general, "Ben")] == ["for all"] * 4
     assert len(await driver.messages(general)) == 5
@@ -279,12 +271,8 @@ async def test_a_view_of_somebody_of_another_workspace(
         await ack(response_action="errors", errors={"words": "Again."})
         bodies.append(body)
 
-    async def closed(ack: Any, body: Json) -> None:
-        await ack()
-        bodies.append(body)
-
     app.view("edit")(seen)
-    app.view_closed("edit")(closed)
+    app.view_closed("edit")(keeping(bodies))
     await connect(app)
     bob = await driver.post("users", name="Bob", external=True)
     shared = await driver.post("channels", kind="connect", members=[bob["id"]])
@@ -357,17 +345,13 @@ async def test_a_trigger_is_used_once_and_grows_old(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A trigger_id opens one view within three seconds; views.update minds the hash."""
-    triggers: list[str] = []
-
-    @app.command("/memories")
-    async def keep(ack: Any, command: Json) -> None:
-        await ack()
-        triggers.append(command["trigger_id"])
-
+    commands: list[Json] = []
+    app.command("/memories")(keeping(commands))
     await connect(app)
     aya, client = await driver.user(), app.client
     for _ in range(2):
         await driver.post("commands", user=aya, channel="dm", command="/memories")
+    triggers = [command["trigger_id"] for command in commands]
     with pytest.raises(SlackApiError, match="invalid_arguments"):
         await client.views_open(trigger_id=triggers[0], view=modal("x" * 25))
     opened = await client.views_open(trigger_id=triggers[0], view=modal())
@@ -420,13 +404,8 @@ async def test_a_fourth_modal_is_one_too_many(
 async def test_shortcuts(driver: Driver, app: AsyncApp, connect: Connect) -> None:
     """A global shortcut brings a trigger, one on a message the message too."""
     bodies: list[Json] = []
-
-    async def keep(ack: Any, body: Json) -> None:
-        await ack()
-        bodies.append(body)
-
-    app.shortcut("my_memories")(keep)
-    app.message_shortcut("remember_this")(keep)
+    app.shortcut("my_memories")(keeping(bodies))
+    app.message_shortcut("remember_this")(keeping(bodies))
     await connect(app)
     aya = await driver.user()
     said = await driver.say("note this")
@@ -465,13 +444,8 @@ async def test_a_click_in_a_view_that_was_just_replaced(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """What a person saw can be clicked, though the app has published anew meanwhile."""
-    clicked: list[Json] = []
-
-    @app.action("forget")
-    async def act(ack: Any, body: Json) -> None:
-        await ack()
-        clicked.append(body["view"]["blocks"][0]["block_id"])
-
+    bodies: list[Json] = []
+    app.action("forget")(keeping(bodies))
     await connect(app)
     aya = await driver.user()
     unnamed = {name: part for name, part in FORGET.items() if name != "block_id"}
@@ -484,4 +458,5 @@ async def test_a_click_in_a_view_that_was_just_replaced(
         status, _ = await driver.try_post("actions", **act_on)
         assert status == (200 if number <= 3 else 400)
         await app.client.views_publish(user_id=aya, view={"type": "home", "blocks": [unnamed]})
+    clicked = [body["view"]["blocks"][0]["block_id"] for body in bodies]
     assert clicked == [seen["blocks"][0]["block_id"]] * 4

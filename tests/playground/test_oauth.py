@@ -24,7 +24,7 @@ from playground.manifest import Manifest, manifest_from
 from playground.server import facts, serve
 from playground.slack import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
 from tests.loopback import serving
-from tests.playground.conftest import Connect, web_client
+from tests.playground.conftest import Connect, keeping, web_client
 from tests.playground.driver import Driver, Json
 
 REDIRECT = "http://127.0.0.1:1/slack/oauth_redirect"
@@ -226,7 +226,7 @@ async def test_socket_mode_brings_the_events_of_all(
 ) -> None:
     """One connection gets the events of every workspace the app is installed in."""
     other = await second(driver)
-    heard: list[str] = []
+    bodies: list[Json] = []
     await other.say("nobody is listening here")
     token = (await other.post("install"))["token"]
 
@@ -238,15 +238,12 @@ async def test_socket_mode_brings_the_events_of_all(
         )
 
     app = AsyncApp(client=web_client(slack, ""), authorize=authorize, process_before_response=True)
-
-    @app.event("message")
-    async def hear(body: Json) -> None:
-        heard.append(body["authorizations"][0]["team_id"])
-
+    app.event("message")(keeping(bodies))
     await connect(app)
     for team in (Team(driver, ""), other):
         await team.say("hi")
     await driver.settled()
+    heard = [body["authorizations"][0]["team_id"] for body in bodies]
     assert sorted(heard) == sorted([(await driver.state())["team_id"], other.team])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
@@ -11,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.blocks import block_errors
 from playground.rich_text import as_read, translated
-from tests.playground.conftest import Connect
+from tests.playground.conftest import Connect, keeping
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
 
@@ -176,12 +174,7 @@ async def test_history_deletions_and_clicks_read_rich_text(
 ) -> None:
     """So do conversations.history, message_deleted, and the message of a click."""
     bodies: list[Json] = []
-
-    @app.action("forget")
-    async def forget(ack: Any, body: Json) -> None:
-        await ack()
-        bodies.append(body)
-
+    app.action("forget")(keeping(bodies))
     await connect(app)
     general = await driver.channel()
     block = {"type": "markdown", "text": "**so**"}

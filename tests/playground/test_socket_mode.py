@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.slack import APP_TOKEN, Slack
-from tests.playground.conftest import Connect, web_client
+from tests.playground.conftest import Connect, keeping, web_client
 from tests.playground.driver import Driver, Json
 
 Next = Callable[[], Awaitable[None]]
@@ -53,20 +53,14 @@ async def test_a_mention_arrives_as_message_and_as_app_mention(
     slack: Slack, driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """A mention in a channel arrives twice, under two event ids and one ts."""
-    seen: dict[str, Json] = {}
-
-    @app.event("message")
-    async def message(body: Json) -> None:
-        seen["message"] = body
-
-    @app.event("app_mention")
-    async def mention(body: Json) -> None:
-        seen["app_mention"] = body
-
+    bodies: list[Json] = []
+    for event in ("message", "app_mention"):
+        app.event(event)(keeping(bodies))
     await connect(app)
     await driver.say("@Kioku what is new?", channel=await driver.channel())
     await driver.settled()
     bot = slack.workspace.identity.bot_user_id
+    seen = {body["event"]["type"]: body for body in bodies}
     assert seen["message"]["event"]["text"] == f"<@{bot}> what is new?"
     assert seen["message"]["event"]["ts"] == seen["app_mention"]["event"]["ts"]
     assert seen["message"]["event_id"] != seen["app_mention"]["event_id"]
@@ -135,9 +129,7 @@ async def test_an_unacked_event_is_delivered_again(
             raise RuntimeError("not yet")
         await next_()
 
-    @app.event("message")
-    async def ignore() -> None:
-        """Take it."""
+    app.event("message")(keeping([]))
 
     @app.error
     async def quiet() -> None:
@@ -156,11 +148,7 @@ async def test_an_event_waits_for_a_connection(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """An event sent just before the app connects still arrives."""
-
-    @app.event("message")
-    async def ignore() -> None:
-        """Take it."""
-
+    app.event("message")(keeping([]))
     await driver.say("hi")
     await connect(app)
     (delivery,) = await driver.settled()
@@ -172,38 +160,32 @@ async def test_the_client_connects_again(
     driver: Driver, app: AsyncApp, connect: Connect, reason: str
 ) -> None:
     """After a disconnect, polite or not, the real client is back and gets the next event."""
-    texts: list[str] = []
-
-    @app.event("message")
-    async def keep(event: Json) -> None:
-        texts.append(event["text"])
-
+    bodies: list[Json] = []
+    app.event("message")(keeping(bodies))
     await connect(app)
     told = await driver.post("socket/disconnect", reason=reason)
     assert told == {"connections": 1}
     await driver.say("still there?")
     await driver.settled()
-    assert texts == ["still there?"]
+    assert [body["event"]["text"] for body in bodies] == ["still there?"]
 
 
 async def test_each_event_goes_to_one_of_several_connections(
     slack: Slack, driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
     """Two connections share the events, and no event goes to both."""
-    texts: list[str] = []
-
-    @app.event("message")
-    async def keep(event: Json) -> None:
-        texts.append(event["text"])
-
+    bodies: list[Json] = []
+    app.event("message")(keeping(bodies))
     await connect(app)
     other = AsyncApp(client=web_client(slack), process_before_response=True)
-    other.event("message")(keep)
+    other.event("message")(keeping(bodies))
     await connect(other)
     for number in range(6):
         await driver.say(f"number {number}")
     used = [entry["attempts"][0]["connection"] for entry in await driver.settled()]
-    assert sorted(texts) == [f"number {number}" for number in range(6)]
+    assert sorted(body["event"]["text"] for body in bodies) == [
+        f"number {number}" for number in range(6)
+    ]
     assert len(set(used)) == 2
 
 
@@ -211,11 +193,7 @@ async def test_a_lost_connection_gives_its_envelopes_to_another(
     slack: Slack, driver: Driver, session: aiohttp.ClientSession, app: AsyncApp, connect: Connect
 ) -> None:
     """An event on a connection that dies before its ack is sent again on one that lives."""
-
-    @app.event("message")
-    async def ignore() -> None:
-        """Take it."""
-
+    app.event("message")(keeping([]))
     answer = await web_client(slack).apps_connections_open(app_token=APP_TOKEN)
     doomed = await session.ws_connect(answer["url"])
     assert (await doomed.receive_json())["type"] == "hello"
@@ -263,10 +241,7 @@ async def test_the_apps_own_messages_come_back(
         events.append(body["event"])
         await next_()
 
-    @app.event("message")
-    async def ignore() -> None:
-        """Take it."""
-
+    app.event("message")(keeping([]))
     await connect(app)
     general = await driver.channel()
     await app.client.chat_postMessage(
