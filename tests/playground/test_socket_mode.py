@@ -234,14 +234,8 @@ async def test_the_apps_own_messages_come_back(
 ) -> None:
     """A message of the app is an event for the app too, with its bot_id and app_id."""
     app = AsyncApp(client=web_client(slack), ignoring_self_events_enabled=False)
-    events: list[Json] = []
-
-    @app.use
-    async def keep(body: Json, next_: Next) -> None:
-        events.append(body["event"])
-        await next_()
-
-    app.event("message")(keeping([]))
+    bodies: list[Json] = []
+    app.event("message")(keeping(bodies))
     await connect(app)
     general = await driver.channel()
     await app.client.chat_postMessage(
@@ -250,7 +244,7 @@ async def test_the_apps_own_messages_come_back(
         metadata={"event_type": "turn", "event_payload": {"id": "1"}},
     )
     await driver.settled()
-    (event,) = events
+    [event] = [body["event"] for body in bodies]
     assert event["bot_id"] == slack.workspace.identity.bot_id
     assert event["user"] == slack.workspace.identity.bot_user_id
     assert event["metadata"]["event_type"] == "turn"

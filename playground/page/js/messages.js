@@ -15,7 +15,7 @@ import { languageOf, sizeOf, t, timeOf, wholeTime } from "./words.js";
 export const editing = { key: null };
 
 // What was typed, from what Slack stored.
-export const typedOf = (message) => unescaped((message.text ?? "")
+const typedOf = (message) => unescaped((message.text ?? "")
   .replace(/<@([A-Z0-9]+)(?:\|[^>]*)?>/g, (_, id) => `@${nameOf(id)}`)
   .replace(/<(?:mailto:[^|>]+\|([^>]+)|((?!#)[^|>@!]+)(?:\|[^>]*)?)>/g, (_, mail, url) => mail ?? url));
 

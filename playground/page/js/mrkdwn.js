@@ -21,7 +21,7 @@ const INLINE = new RegExp([
 
 export const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
-export function inline(text) {
+function inline(text) {
   const nodes = [];
   let position = 0;
   const plain = (part) => part && nodes.push(document.createTextNode(unescaped(part)));
