@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
@@ -16,9 +16,6 @@ from tests.browser.visitor import Playground, Visitor
 from tests.conformance.traffic import TRAFFIC
 from tests.integration.kioku_process import running
 from tests.payloads import PAYLOADS
-
-# A busy machine takes longer than the five seconds that Playwright waits otherwise.
-expect.set_options(timeout=30_000)
 
 HERE = Path(__file__).parent
 Visit = Callable[..., Awaitable[Visitor]]

@@ -172,11 +172,9 @@ class Day:
 
     async def opened(self) -> Locator:
         """Wait for a dialog with its content in it."""
-        await expect(self.dialog).to_be_visible(timeout=15_000)
+        await expect(self.dialog).to_be_visible()
         await expect(self.dialog.locator(".dialog-body")).not_to_be_empty()
-        await expect(self.dialog).not_to_contain_text(
-            self.words.text("modal_loading"), timeout=15_000
-        )
+        await expect(self.dialog).not_to_contain_text(self.words.text("modal_loading"))
         return self.dialog
 
     async def first_minute(self) -> None:
@@ -196,19 +194,17 @@ class Day:
         page, one = self.one.page, self.one
         one.playground.model(first_token_ms=2500, token_ms=600, chunk_chars=6)
         await one.say(self.words.topics)
-        await expect(page.locator(".message.status")).to_be_visible(timeout=15_000)
+        await expect(page.locator(".message.status")).to_be_visible()
         await self.camera.shoot("status", one.last, page.locator(".message.status"))
         live = page.locator(".message.live")
-        await expect(live).to_be_visible(timeout=15_000)
+        await expect(live).to_be_visible()
         least = 70 if self.words.language == "en" else 35
         written = "least => document.querySelector('.live .content').textContent.length > least"
-        await page.wait_for_function(written, arg=least, timeout=30_000)
+        await page.wait_for_function(written, arg=least)
         await self.camera.shoot("streaming", live)
         await live.locator(".stop").click()
-        await expect(page.locator(".live, .message.status")).to_have_count(0, timeout=15_000)
-        await expect(one.last).to_contain_text(
-            self.words.text("stopped").strip("_"), timeout=15_000
-        )
+        await expect(page.locator(".live, .message.status")).to_have_count(0)
+        await expect(one.last).to_contain_text(self.words.text("stopped").strip("_"))
         await self.camera.shoot("stopped", one.last)
         one.playground.model(first_token_ms=0, token_ms=0, chunk_chars=12)
         await one.ask(self.words.ask)
@@ -261,7 +257,7 @@ class Day:
     async def whole(self, name: str) -> None:
         """Picture the whole Home tab, however long it is."""
         home = self.one.page.locator(".home")
-        await expect(home).to_be_visible(timeout=15_000)
+        await expect(home).to_be_visible()
         await self.one.page.wait_for_timeout(600)
         await self.camera.resize(height=2600)
         await self.camera.shoot(name, home, margin=16)
@@ -276,11 +272,11 @@ class Day:
         await search.fill(self.words.food)
         await search.press("Enter")
         menus = page.locator(".home .section .overflow")
-        await expect(menus).to_have_count(1, timeout=15_000)
+        await expect(menus).to_have_count(1)
         await self.camera.shoot("home_search", page.locator("#tab-content"))
         await search.fill("")
         await search.press("Enter")
-        await expect(menus).to_have_count(4, timeout=15_000)
+        await expect(menus).to_have_count(4)
         await self.camera.resize(**PHONE)
         await page.evaluate("() => document.querySelector('.page').scrollTo(0, 0)")
         await self.camera.shoot("phone", page.locator("#conversation"))
@@ -296,7 +292,7 @@ class Day:
         await said.locator('[data-focus^="more-"]').click()
         before = await one.messages.count()
         await one.page.get_by_role("menuitem").first.click()
-        await expect(one.messages).to_have_count(before + 1, timeout=15_000)
+        await expect(one.messages).to_have_count(before + 1)
         await self.camera.shoot("remember", one.last)
         await one.page.locator("#conversation .composer [name=shortcutsOfApps]").click()
         await one.page.get_by_role("menuitem").first.click()
@@ -322,7 +318,7 @@ class Day:
         asked = await one.command(f"/forget {self.words.food}")
         await self.camera.shoot("forget", asked)
         await self.in_last("forget_memory").click()
-        await expect(self.in_last("undo_forget")).to_be_visible(timeout=15_000)
+        await expect(self.in_last("undo_forget")).to_be_visible()
         await self.camera.shoot("forgotten", one.last)
         await self.in_last("undo_forget").click()
         await expect(one.page.locator('[data-focus^="undo_forget"]')).to_have_count(0)
@@ -339,13 +335,13 @@ class Day:
         page = self.one.page
         await self.one.say("/memories export")
         link = page.get_by_role("link", name="kioku-")
-        await expect(link).to_be_visible(timeout=15_000)
+        await expect(link).to_be_visible()
         await self.camera.shoot("export", self.one.messages.filter(has=link))
         await self.one.say("/memories import")
         await (await self.opened()).locator("textarea").fill(self.words.lines)
         await self.dialog.locator("button.primary").click()
-        await expect(self.dialog.locator("input, textarea")).to_have_count(0, timeout=15_000)
-        await expect(self.dialog.locator("button.primary")).to_be_visible(timeout=15_000)
+        await expect(self.dialog.locator("input, textarea")).to_have_count(0)
+        await expect(self.dialog.locator("button.primary")).to_be_visible()
         await self.camera.shoot("import", self.dialog)
         await self.close()
         asked = await self.one.command("/forget everything")
@@ -360,8 +356,8 @@ class Day:
         await one.say(f"@Kioku {self.words.in_channel}")
         said = one.messages.filter(has_text=self.words.in_channel)
         replies = said.locator(".replies")
-        await expect(replies).to_be_visible(timeout=15_000)
-        await expect(one.page.locator(".message.status")).to_have_count(0, timeout=15_000)
+        await expect(replies).to_be_visible()
+        await expect(one.page.locator(".message.status")).to_have_count(0)
         state = one.playground.get("_playground/state")
         general = one.playground.channel("general")
         if self.words.language == "ja":
@@ -385,10 +381,8 @@ class Day:
             await one.page.wait_for_timeout(200)
         await replies.click()
         side = one.page.locator("#side .messages")
-        await expect(side.locator(".message:not(.status):not(.only)")).to_have_count(
-            4, timeout=20_000
-        )
-        await expect(side.locator(".live, .status")).to_have_count(0, timeout=15_000)
+        await expect(side.locator(".message:not(.status):not(.only)")).to_have_count(4)
+        await expect(side.locator(".live, .status")).to_have_count(0)
         await self.camera.shoot("thread", side)
         await one.page.keyboard.press("Escape")
         await one.go("Kioku")
@@ -407,8 +401,8 @@ class Day:
         )
         before = await one.messages.count()
         await one.say(self.words.ask)
-        await expect(one.messages).to_have_count(before + 2, timeout=30_000)
-        await expect(one.page.locator(".live, .message.status")).to_have_count(0, timeout=30_000)
+        await expect(one.messages).to_have_count(before + 2)
+        await expect(one.page.locator(".live, .message.status")).to_have_count(0)
         await self.camera.shoot("unreachable", one.last)
 
     async def consent(self) -> None:

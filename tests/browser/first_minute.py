@@ -49,7 +49,7 @@ async def live_a_first_minute(browser: Browser, url: str, locale: str, folder: P
     await visitor.ask(typed)
     await camera.shoot("first_answered", body, themes=("light",))
     noticed = say(language, "notice_remembered", count=2)
-    await expect(visitor.last).to_contain_text(noticed, timeout=15_000)
+    await expect(visitor.last).to_contain_text(noticed)
     await camera.shoot("first_remembered", body, themes=("light",))
     await page.locator("#tab-home").click()
     await expect(page.locator(".home")).to_contain_text({"en": "Osaka", "ja": "大阪"}[language])

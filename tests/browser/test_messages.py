@@ -208,7 +208,7 @@ async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit)
     async with serve(manifest, with_model=False, data_dir=tmp_path, port=port) as slack:
         aya = next(user for user in slack.workspace.users.values() if user.name == "Aya")
         slack.posting.typed(aya, slack.workspace.open_dm(aya.id), "meanwhile")
-        await expect(ann.last).to_contain_text("meanwhile", timeout=15_000)
+        await expect(ann.last).to_contain_text("meanwhile")
         await ann.say("after")
         await expect(ann.last).to_contain_text("after")
 

@@ -60,18 +60,14 @@ async def test_the_way_into_ones_own_slack(slack: Server, tmp_path: Path, visit:
 
         await bot.fill(pasted[BOT])
         await page.get_by_role("button", name="Check and Start in Slack").click()
-        await expect(page.get_by_role("status")).to_contain_text(
-            "Kioku is running in Playground", timeout=30_000
-        )
+        await expect(page.get_by_role("status")).to_contain_text("Kioku is running in Playground")
         await expect(page.get_by_role("link", name="Open Kioku in Slack")).to_be_visible()
         await visitor.page.close()
 
         # The same process now serves that Slack, where a person opens it for the first time.
         own = Playground(str(slack.info["url"]))
         ann = await visit(own, own.person())
-        await expect(ann.page.get_by_role("heading", name=say("en", "greeting"))).to_be_visible(
-            timeout=15_000
-        )
+        await expect(ann.page.get_by_role("heading", name=say("en", "greeting"))).to_be_visible()
         answer = await ann.ask("I like ramen")
         assert "ramen" in answer.lower()
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600

@@ -147,7 +147,7 @@ async def test_streamed_tasks_and_text(show: Showcase, ben: Visitor) -> None:
     )
     line = ben.page.locator(".message.status")
     await expect(line).to_contain_text("Looking")
-    await expect(line).to_contain_text("Reading", timeout=10_000)
+    await expect(line).to_contain_text("Reading")
     chunks = [
         {"type": "plan_update", "title": "Finding out"},
         {"type": "task_update", "id": "1", "title": "Search", "status": "in_progress"},

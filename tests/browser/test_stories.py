@@ -18,7 +18,7 @@ async def test_a_thread_of_two_people(kioku: Playground, visit: Visit) -> None:
     await ann.box.press_sequentially("I like soba")
     await ann.box.press("Enter")
     replies = ann.messages.filter(has_text="I like soba").locator(".replies")
-    await expect(replies).to_contain_text("1 reply", timeout=15_000)
+    await expect(replies).to_contain_text("1 reply")
 
     bea = await visit(kioku, kioku.person())
     await bea.go("general")
@@ -30,7 +30,7 @@ async def test_a_thread_of_two_people(kioku: Playground, visit: Visit) -> None:
     await box.fill("me too")
     await box.press("Enter")
     await expect(side.locator(".message", has_text="me too")).to_be_visible()
-    await expect(replies).to_contain_text("replies", timeout=15_000)
+    await expect(replies).to_contain_text("replies")
     await box.fill("/memories")
     await box.press("Enter")
     await expect(side.get_by_role("alert")).to_contain_text("do not work in threads")

@@ -12,8 +12,6 @@ from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
 from tests.browser.visitor import Playground, Visitor
 
-_LONG = 15_000
-
 
 def rests(one: Visitor) -> Locator:
     """What stands while an answer is on its way."""
@@ -48,10 +46,10 @@ async def prompts_stream_and_stop(ann: Visitor) -> None:
         await ann.page.locator(".prompt", has_text="topics").click()
         await expect(ann.page.locator(".prompt")).to_have_count(0)
         live = ann.page.locator(".message.live")
-        await expect(live.locator(".caret")).to_be_visible(timeout=_LONG)
+        await expect(live.locator(".caret")).to_be_visible()
         await expect(live.locator(".content")).to_have_text(re.compile(".{12}"))
         await ann.page.get_by_role("button", name="Stop Kioku's answer").click()
-        await expect(rests(ann)).to_have_count(0, timeout=_LONG)
+        await expect(rests(ann)).to_have_count(0)
         await expect(ann.last).to_contain_text("Stopped")
         kept = await ann.last.locator(".content").inner_text()
         assert len(kept.split("Stopped")[0].strip()) > 5
@@ -69,9 +67,9 @@ async def edit_and_rate(ann: Visitor) -> None:
     editor = ann.page.get_by_role("textbox", name="Edit")
     await editor.fill("I like soba, and I'm interested in Rust")
     await editor.press("Enter")
-    await expect(ann.last).to_contain_text("Rust", timeout=_LONG)
+    await expect(ann.last).to_contain_text("Rust")
     await expect(ann.last).not_to_contain_text("ramen")
-    await expect(rests(ann)).to_have_count(0, timeout=_LONG)
+    await expect(rests(ann)).to_have_count(0)
     await expect(ann.messages).to_have_count(count)
     await ann.last.get_by_role("button", name="not good").click()
     dialog = ann.page.get_by_role("dialog")
@@ -79,7 +77,7 @@ async def edit_and_rate(ann: Visitor) -> None:
     assert await findings(ann.page) == []
     await dialog.get_by_label("In Your Own Words").fill("Rust is no food")
     await dialog.get_by_role("button", name="Send").click()
-    await expect(dialog).to_contain_text("Thank you", timeout=_LONG)
+    await expect(dialog).to_contain_text("Thank you")
     await close(ann)
     await ann.remembered("soba", "Rust", without="ramen")
 
@@ -89,29 +87,29 @@ async def home(ann: Visitor) -> None:
     page, dialog = ann.page, ann.page.get_by_role("dialog")
     await page.get_by_role("tab", name="Home").click()
     shown = page.locator(".home")
-    await expect(shown).to_contain_text("Likes soba", timeout=_LONG)
+    await expect(shown).to_contain_text("Likes soba")
     assert await findings(page) == []
     memories = shown.locator(".section", has=page.get_by_role("button", name="More actions"))
     search = shown.get_by_role("textbox", name="Search Your Memories")
     await search.fill("soba")
     await search.press("Enter")
-    await expect(memories).to_have_count(1, timeout=_LONG)
+    await expect(memories).to_have_count(1)
     await memories.get_by_role("button", name="More actions").click()
     await page.get_by_role("menuitem", name="Edit").click()
     await dialog.get_by_label("Which food or drink is it?").fill("udon")
     assert await findings(page) == []
     await dialog.get_by_role("button", name="Save").click()
-    await expect(dialog.locator("button.primary")).to_have_count(0, timeout=_LONG)
+    await expect(dialog.locator("button.primary")).to_have_count(0)
     await close(ann)
-    await expect(shown).to_contain_text("udon", timeout=_LONG)
-    await expect(shown.get_by_text("Recent Changes")).to_be_visible(timeout=_LONG)
+    await expect(shown).to_contain_text("udon")
+    await expect(shown.get_by_text("Recent Changes")).to_be_visible()
     await shown.get_by_role("button", name="Undo").first.click()
-    await expect(memories.filter(has_text="udon")).to_have_count(0, timeout=_LONG)
+    await expect(memories.filter(has_text="udon")).to_have_count(0)
     pause = shown.get_by_role("combobox", name="Pause Memory")
     await pause.select_option(label=(await pause.locator("option").nth(1).inner_text()))
-    await expect(shown.get_by_role("button", name="Resume Memory")).to_be_visible(timeout=_LONG)
+    await expect(shown.get_by_role("button", name="Resume Memory")).to_be_visible()
     await shown.get_by_role("button", name="Resume Memory").click()
-    await expect(shown.get_by_text("Memory is on.").first).to_be_visible(timeout=_LONG)
+    await expect(shown.get_by_text("Memory is on.").first).to_be_visible()
 
 
 async def choose_in_home(one: Visitor, label: str) -> None:
@@ -124,21 +122,21 @@ async def taken_along(ann: Visitor, other: Visitor, file: Path) -> None:
     """The file asked for in Home brings the memories to somebody else; then all is forgotten."""
     page, dialog = ann.page, ann.page.get_by_role("dialog")
     await choose_in_home(ann, "Export Memories")
-    await expect(dialog).to_contain_text("I sent you everything", timeout=_LONG)
+    await expect(dialog).to_contain_text("I sent you everything")
     await close(ann)
     await page.get_by_role("tab", name="Messages").click()
     link = page.get_by_role("link", name="kioku-")
-    await expect(link).to_be_visible(timeout=_LONG)
+    await expect(link).to_be_visible()
     async with page.expect_download() as started:
         await link.click()
     await (await started.value).save_as(file)
     await page.get_by_role("tab", name="Home").click()
     await choose_in_home(ann, "Forget Everything")
-    await dialog.get_by_role("button", name="Forget Everything").click(timeout=_LONG)
+    await dialog.get_by_role("button", name="Forget Everything").click()
     await dialog.last.get_by_role("button", name="Forget Everything").click()
-    await expect(dialog.get_by_role("button", name="Undo")).to_be_visible(timeout=_LONG)
+    await expect(dialog.get_by_role("button", name="Undo")).to_be_visible()
     await close(ann)
-    await expect(page.locator(".home")).to_contain_text("I remember nothing", timeout=_LONG)
+    await expect(page.locator(".home")).to_contain_text("I remember nothing")
 
     await other.page.get_by_role("tab", name="Home").click()
     await choose_in_home(other, "Import Memories")
@@ -146,9 +144,9 @@ async def taken_along(ann: Visitor, other: Visitor, file: Path) -> None:
     await dialog.locator("input[type=file]").set_input_files(file)
     await expect(dialog).to_contain_text("kB")
     await dialog.get_by_role("button", name="Preview").click()
-    await dialog.get_by_role("button", name="Import").click(timeout=_LONG)
-    await dialog.get_by_role("button", name="Close").last.click(timeout=_LONG)
-    await expect(other.page.locator(".home")).to_contain_text("Rust", timeout=_LONG)
+    await dialog.get_by_role("button", name="Import").click()
+    await dialog.get_by_role("button", name="Close").last.click()
+    await expect(other.page.locator(".home")).to_contain_text("Rust")
 
 
 @pytest.mark.parametrize(("theme", "phone"), [("dark", True)])
@@ -159,12 +157,12 @@ async def test_home_by_keyboard(kioku: Playground, visit: Visit, theme: str, pho
     await ann.page.get_by_role("tab", name="Messages").focus()
     await keyboard.press("ArrowRight")
     home = ann.page.locator(".home")
-    await expect(home).to_contain_text("I remember nothing", timeout=_LONG)
+    await expect(home).to_contain_text("I remember nothing")
     assert await findings(ann.page) == []
     await home.get_by_role("button", name="Add a Memory").focus()
     await keyboard.press("Enter")
     dialog = ann.page.get_by_role("dialog")
-    await expect(dialog.get_by_role("textbox").first).to_be_focused(timeout=_LONG)
+    await expect(dialog.get_by_role("textbox").first).to_be_focused()
     await keyboard.type("I live in Osaka")
     await keyboard.press("Tab")
     for _ in range(6):
@@ -172,4 +170,4 @@ async def test_home_by_keyboard(kioku: Playground, visit: Visit, theme: str, pho
             break
         await keyboard.press("Tab")
     await keyboard.press("Enter")
-    await expect(home).to_contain_text("Osaka", timeout=_LONG)
+    await expect(home).to_contain_text("Osaka")

@@ -10,6 +10,8 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
+# A busy machine takes longer than the five seconds that Playwright waits otherwise.
+expect.set_options(timeout=30_000)
 _numbers = itertools.count(1)
 
 
@@ -83,15 +85,15 @@ class Visitor:
         """Say something in the DM; return the app's whole answer once it has come."""
         before = await self.messages.count()
         await self.say(text)
-        await expect(self.messages).to_have_count(before + 2, timeout=15_000)
-        await expect(self.page.locator(".live, .message.status")).to_have_count(0, timeout=15_000)
+        await expect(self.messages).to_have_count(before + 2)
+        await expect(self.page.locator(".live, .message.status")).to_have_count(0)
         return await self.last.locator(".content").inner_text()
 
     async def command(self, text: str) -> Locator:
         """Give a slash command; return the answer that only this person sees."""
         before = await self.messages.count()
         await self.say(text)
-        await expect(self.messages).to_have_count(before + 1, timeout=15_000)
+        await expect(self.messages).to_have_count(before + 1)
         return self.last
 
     async def remembered(self, *words: str, without: str = "\0") -> Locator:
