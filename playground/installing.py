@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from playground.records import Json
+from playground.records import LOOPBACK, Json
 from playground.slack import CLIENT_ID, Code, Slack, Workspaces
 from playground.workspace import NotFoundError
 
 DEPARTURES = ("tokens_revoked", "app_uninstalled")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class AuthorizeError(ValueError):
@@ -65,7 +64,7 @@ def _redirect_uri(slack: Slack, given: str) -> str:
     """The address to send the person back to: on this machine, below a path of the manifest."""
     uri = given or next(iter(slack.manifest.redirect_urls), "")
     parts = urlsplit(uri)
-    if parts.hostname not in _LOOPBACK or parts.fragment:
+    if parts.hostname not in LOOPBACK or parts.fragment:
         raise AuthorizeError(
             "bad_redirect_uri: redirect_uri must be an address of this machine, without #."
         )

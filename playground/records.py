@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 Kind = Literal["public", "private", "mpim", "im"]
 Json = dict[str, Any]
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""The names of this machine, the only one that the playground talks to."""
 
 _ALPHABET = string.ascii_uppercase + string.digits
 

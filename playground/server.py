@@ -11,6 +11,7 @@ from playground.control import add_control_routes
 from playground.files import FileRoutes
 from playground.manifest import Manifest
 from playground.page_routes import AUTHORIZE, add_page_routes
+from playground.records import LOOPBACK
 from playground.response_urls import ResponseUrls
 from playground.slack import (
     APP_TOKEN,
@@ -23,7 +24,6 @@ from playground.slack import (
 )
 from playground.web_api import WebApi
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BODY_BYTES = 24 * 1024 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

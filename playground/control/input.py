@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from playground.records import Json
+from playground.records import LOOPBACK, Json
 
 _MISSING = object()
 
@@ -116,7 +116,7 @@ class Input:
     def check_loopback(url: str) -> None:
         """Refuse a URL that is not on this machine."""
         parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        if parts.scheme != "http" or parts.hostname not in LOOPBACK:
             raise BadRequestError(
                 "url must be http on 127.0.0.1: the playground sends to no other host."
             )
