@@ -78,7 +78,7 @@ class Deliveries:
         self.count = 0
 
     def send_event(
-        self, body: Json, *, copies: int | None = None, delay: float = 0.0, jitter: float = 0.0
+        self, body: Json, *, copies: int | None = None, delay: float = 0.0
     ) -> list[Delivery]:
         """Deliver an event in the background, retried until acked, `copies` times."""
         number = copies or random.randint(*self.copies)  # noqa: S311
@@ -87,7 +87,7 @@ class Deliveries:
         for copy in range(number):
             delivery = self._new("events_api", name, body)
             started.append(delivery)
-            wait = delay + random.uniform(0, jitter or self.jitter)  # noqa: S311
+            wait = delay + random.uniform(0, self.jitter)  # noqa: S311
             self._start(delivery, first_retry=copy, wait=wait)
         return started
 

@@ -159,8 +159,8 @@ class Interactions:
         *,
         block_id: str | None,
         value: Any,
-        values: Json | None = None,
-        file_of: Callable[[Any], Json] | None = None,
+        values: Json,
+        file_of: Callable[[Any], Json],
     ) -> Delivery:
         """A click on an element of a message or a view; raises ValueError if it is not there.
 
@@ -183,7 +183,7 @@ class Interactions:
             body["trigger_id"] = self._trigger(user)
         else:
             body["container"] = {"type": "view", "view_id": place.id}
-            held = state_of(blocks, values or {}, file_of=file_of)
+            held = state_of(blocks, values, file_of=file_of)
             body["view"] = {**place.body, "blocks": blocks, "state": {"values": held}}
             body["trigger_id"] = self._trigger(user, place.id)
         body["actions"] = [action]
@@ -230,12 +230,7 @@ class Interactions:
         return await self._deliveries.send_request("interactive", callback_id, body)
 
     async def submit(
-        self,
-        user: User,
-        view: View,
-        values: Json,
-        *,
-        file_of: Callable[[Any], Json] | None = None,
+        self, user: User, view: View, values: Json, *, file_of: Callable[[Any], Json]
     ) -> Delivery:
         """Submit a modal and do what the answer says with the stack.
 

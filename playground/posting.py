@@ -198,7 +198,7 @@ class Posting:
         chunks: list[Json],
         blocks: list[Json],
         *,
-        session: str = "active",
+        session: str,
     ) -> None:
         """End a stream with its last pieces and the blocks below it; set its thread's session."""
         before = copy.deepcopy(message.body)

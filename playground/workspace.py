@@ -179,9 +179,9 @@ class Workspace:
         self.save(channel)
         return channel
 
-    def open_dm(self, user: str, other: str | None = None) -> Channel:
-        """The direct message between a person and the app (or `other`), made when it is new."""
-        pair = [user, other or self.identity.bot_user_id]
+    def open_dm(self, user: str) -> Channel:
+        """The direct message between a person and the app, made when it is new."""
+        pair = [user, self.identity.bot_user_id]
         for channel in self.channels.values():
             if channel.kind == "im" and sorted(channel.members) == sorted(pair):
                 return channel

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from playground.model.errors import ApiError, missing_key, model_not_found
+from playground.model.errors import ApiError, model_not_found
 from playground.model.families import is_known
 from playground.model.prompt import Prompt
 from playground.model.tokens import count_tokens
@@ -28,7 +28,14 @@ def check_bearer(request: web.Request) -> None:
     """Raise `ApiError` for a request without a bearer token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise missing_key()
+        raise ApiError(
+            status=401,
+            message=(
+                "You didn't provide an API key. You need to provide your API key in an "
+                "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
+            ),
+            code="invalid_api_key",
+        )
 
 
 def check_model(body: dict[str, Any], *, embeddings: bool) -> None:

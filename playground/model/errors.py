@@ -100,15 +100,3 @@ def model_not_found(model: str) -> ApiError:
         message=f"The model `{model}` does not exist or you do not have access to it.",
         code="model_not_found",
     )
-
-
-def missing_key() -> ApiError:
-    """401 for a request without a bearer token."""
-    return ApiError(
-        status=401,
-        message=(
-            "You didn't provide an API key. You need to provide your API key in an "
-            "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
-        ),
-        code="invalid_api_key",
-    )
