@@ -75,6 +75,10 @@ class Driver:
         found: list[Json] = (await self.get("deliveries"))["deliveries"]
         return [entry for entry in found if name in (None, entry["name"])]
 
+    async def events(self, name: str) -> list[Json]:
+        """The events of this type that were sent to the app."""
+        return [entry["body"]["event"] for entry in await self.deliveries(name)]
+
     async def settled(self) -> list[Json]:
         """The deliveries, once none is on its way any more."""
         assert await self.post("settle", seconds=15) == {"settled": True}

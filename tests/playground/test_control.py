@@ -70,7 +70,7 @@ async def test_a_thread_tells_who_began_it(driver: Driver) -> None:
     general = await driver.channel()
     parent = await driver.say("question", channel=general)
     await driver.say("answer", name="Ben", channel=general, thread_ts=parent["ts"])
-    event = (await driver.deliveries("message"))[-1]["body"]["event"]
+    event = (await driver.events("message"))[-1]
     assert event["thread_ts"] == parent["ts"]
     assert event["parent_user_id"] == await driver.user()
     status, _ = await driver.try_post(
@@ -91,9 +91,7 @@ async def test_editing_and_deleting(driver: Driver) -> None:
     assert (await driver.try_post("messages/edit", **other, text="x"))[0] == 400
     await driver.post("messages/delete", **mine)
     assert await driver.messages() == []
-    subtypes = [
-        entry["body"]["event"].get("subtype") for entry in await driver.deliveries("message")
-    ]
+    subtypes = [event.get("subtype") for event in await driver.events("message")]
     assert subtypes == [None, "message_changed", "message_deleted"]
 
 
@@ -103,7 +101,7 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
     reply = await driver.say("answer", thread_ts=said["ts"])
     aya = await driver.user()
     await driver.post("messages/delete", user=aya, **said)
-    event = (await driver.deliveries("message"))[-1]["body"]["event"]
+    event = (await driver.events("message"))[-1]
     assert event["subtype"] == "message_changed"
     assert event["message"]["subtype"] == "tombstone"
     assert event["previous_message"]["text"] == "question"
@@ -111,9 +109,7 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
     assert texts == ["This message was deleted.", "answer"]
     await driver.post("messages/delete", user=aya, **reply)
     assert await driver.messages() == []
-    subtypes = [
-        entry["body"]["event"].get("subtype") for entry in await driver.deliveries("message")
-    ]
+    subtypes = [event.get("subtype") for event in await driver.events("message")]
     assert subtypes[-2:] == ["message_deleted", "message_deleted"]
 
 
@@ -124,7 +120,7 @@ async def test_other_bots_and_files(driver: Driver) -> None:
     await driver.post("channels/update", channel=general, add=[bot["id"]])
     await driver.say("tick", name="Ticker", channel=general)
     await driver.say("look", channel=general, files=[{"id": "F1", "name": "a.png"}])
-    events = [entry["body"]["event"] for entry in await driver.deliveries("message")]
+    events = await driver.events("message")
     joined, ticked, shared = events
     assert joined["subtype"] == "channel_join"
     assert ticked["bot_id"].startswith("B")
@@ -167,7 +163,7 @@ async def test_a_guest_from_another_workspace(
     assert body["team_id"] == slack.workspace.identity.team_id
     assert guest["team"] != body["team_id"]
     await driver.post("users/update", user=guest["id"], tz="Europe/Berlin")
-    changed = (await driver.deliveries("user_change"))[-1]["body"]["event"]["user"]
+    changed = (await driver.events("user_change"))[-1]["user"]
     told = (await client.users_info(user=guest["id"], include_locale=True))["user"]
     listed = (await client.users_list(include_locale=True))["members"]
     assert (told["tz"], "locale" in told, "locale" in changed) == ("Europe/Berlin", False, False)
@@ -181,7 +177,7 @@ async def test_changes_of_a_channel_are_told(driver: Driver) -> None:
         await driver.post("channels/update", channel=general, **change)
     names = [entry["name"] for entry in await driver.deliveries()]
     assert names == ["channel_archive", "channel_unarchive", "channel_shared", "channel_unshared"]
-    shared = (await driver.deliveries("channel_shared"))[0]["body"]["event"]
+    shared = (await driver.events("channel_shared"))[0]
     assert shared["connected_team_id"].startswith("T")
     await driver.post("channels/update", channel=general, archived=True)
     status, _ = await driver.try_post(
@@ -195,7 +191,7 @@ async def test_a_converted_channel_says_so(driver: Driver, client: AsyncWebClien
     general = await driver.channel()
     for private, kind in ((True, "group"), (False, "channel")):
         await driver.post("channels/update", channel=general, private=private)
-        event = (await driver.deliveries("message"))[-1]["body"]["event"]
+        event = (await driver.events("message"))[-1]
         told = "private" if private else "public"
         assert (event["subtype"], event["channel_type"]) == (f"channel_convert_to_{told}", kind)
         answer = await client.conversations_info(channel=general)
@@ -216,7 +212,7 @@ async def test_changes_of_a_person_are_told(driver: Driver, client: AsyncWebClie
     """A new locale is a user_change event and what users.info answers; who left cannot write."""
     aya = await driver.user()
     await driver.post("users/update", user=aya, locale="en-GB", tz="Europe/London")
-    event = (await driver.deliveries("user_change"))[0]["body"]["event"]
+    event = (await driver.events("user_change"))[0]
     assert (event["user"]["id"], event["user"]["locale"]) == (aya, "en-GB")
     answer = await client.users_info(user=aya, include_locale=True)
     assert answer["user"]["tz"] == "Europe/London"
@@ -235,7 +231,7 @@ async def test_opening_the_messages_tab(driver: Driver) -> None:
     """Opening the Messages tab is told; a tab that the app does not have cannot be opened."""
     aya = await driver.user()
     assert await driver.post("home/open", user=aya, tab="messages") == {"sent": True}
-    event = (await driver.deliveries("app_home_opened"))[0]["body"]["event"]
+    event = (await driver.events("app_home_opened"))[0]
     assert (event["tab"], event["user"]) == ("messages", aya)
     assert (await driver.try_post("home/open", user=aya, tab="about"))[0] == 400
 
@@ -338,7 +334,7 @@ async def test_what_somebody_looks_at(slack: Slack, driver: Driver) -> None:
     said = await driver.say("hello", channel=general)
     assert await driver.post("context", user=aya, channel=general) == {"sent": True}
     await driver.post("context", user=aya, channel=general, ts=said["ts"])
-    sent = [one["body"]["event"] for one in await driver.deliveries("app_context_changed")]
+    sent = await driver.events("app_context_changed")
     team = slack.workspace.identity.team_id
     place = {"type": "slack#/types/channel_id", "value": general, "team_id": team}
     message = {"channel_id": general, "message_ts": said["ts"]}

@@ -124,7 +124,7 @@ async def test_posted_markdown_is_read_as_rich_text(
     assert kinds(read_back) == ["rich_text", *below]
     [section] = read_back["blocks"][0]["elements"]
     assert section["elements"] == [{"type": "text", "text": "so", "style": {"bold": True}}]
-    event = (await driver.deliveries("message"))[-1]["body"]["event"]
+    event = (await driver.events("message"))[-1]
     assert kinds(event.get("message", event)) == ["rich_text", *below]
     page = (await driver.messages())[-1]
     assert kinds(page) == ["markdown", *below]
@@ -186,6 +186,6 @@ async def test_history_deletions_and_clicks_read_rich_text(
     assert kinds(bodies[0]["message"]) == ["rich_text", "actions"]
     await app.client.chat_delete(channel=general, ts=posted["ts"])
     assert await driver.messages(general) == []
-    event = (await driver.deliveries("message"))[-1]["body"]["event"]
+    event = (await driver.events("message"))[-1]
     assert (event["subtype"], event["deleted_ts"]) == ("message_deleted", posted["ts"])
     assert kinds(event["previous_message"]) == ["rich_text", "actions"]

@@ -74,7 +74,7 @@ async def test_a_person_renames_a_session(driver: Driver, client: AsyncWebClient
     for title in ("Lunch", "Dinner"):
         await driver.post("sessions/rename", **{**given, "title": title})
     assert (await driver.thread(said["ts"]))["session_title"] == "Dinner"
-    told = [one["body"]["event"] for one in await driver.deliveries("agent_session_title_changed")]
+    told = await driver.events("agent_session_title_changed")
     assert [one["title"] for one in told] == ["Lunch", "Dinner"]
     assert ["previous_title" in one for one in told] == [False, True]
     assert {(one["user"], one["thread_ts"]) for one in told} == {(aya, said["ts"])}

@@ -38,7 +38,7 @@ async def test_a_stream_can_be_watched(driver: Driver, client: AsyncWebClient) -
     assert (done["text"], done["streaming"]) == ("one two three", False)
     assert [block["type"] for block in done["blocks"]] == ["markdown", "divider"]
     assert done["metadata"]["event_payload"] == {"id": "1"}
-    last = (await driver.deliveries("message"))[-1]["body"]["event"]
+    last = (await driver.events("message"))[-1]
     assert (last["subtype"], last["message"]["text"]) == ("message_changed", "one two three")
 
 
@@ -266,7 +266,7 @@ async def test_stop_ends_the_stream(driver: Driver, client: AsyncWebClient) -> N
     assert stopped == {"streaming_message_ts": [stream["ts"]]}
     more = {**stream, "markdown_text": "more"}
     assert await error_of(client, "chat.appendStream", more) == "stopped_by_user"
-    event = (await driver.deliveries("agent_session_stopped"))[0]["body"]["event"]
+    event = (await driver.events("agent_session_stopped"))[0]
     assert event["streaming_message_ts"] == [stream["ts"]]
     assert (event["user"], event["thread_ts"]) == (aya, said["ts"])
     await client.chat_stopStream(**stream, session_status="active")

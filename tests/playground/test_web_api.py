@@ -324,7 +324,7 @@ async def test_update_replaces_text_and_blocks(driver: Driver, client: AsyncWebC
     shown = (await driver.messages(general))[-1]
     assert (shown["text"], "blocks" in shown, "edited" in shown) == ("after", False, True)
     assert shown["metadata"]["event_payload"] == {"id": "7"}
-    changed = (await driver.deliveries("message"))[-1]["body"]["event"]
+    changed = (await driver.events("message"))[-1]
     assert changed["subtype"] == "message_changed"
     assert changed["previous_message"]["text"] == "before"
     assert changed["message"]["text"] == "after"
