@@ -260,14 +260,7 @@ def _instead(question: Question, current: Memory) -> Step:
             **{k: v for k, v in question.after.items() if k != "supersedes"},
             "sources": [*known, *(one for one in added if one not in known)],
         }
-    return Step(
-        action="removed" if after is None else "updated",
-        actor="question",
-        namespace=question.namespace,
-        key=current.key,
-        before=current,
-        after=after,
-    )
+    return Step.on(current, "removed" if after is None else "updated", "question", after)
 
 
 async def _narrow(
@@ -288,13 +281,4 @@ async def _narrow(
         raise ChangedSince("The narrower memory has changed since the question was asked.")
     if len(current.supersedes) > 1:
         return []
-    return [
-        Step(
-            action="removed",
-            actor="question",
-            namespace=namespace,
-            key=current.key,
-            before=current,
-            after=None,
-        )
-    ]
+    return [Step.on(current, "removed", "question", None)]

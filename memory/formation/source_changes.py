@@ -170,14 +170,7 @@ def _step(
         end = ends_at(after)
         if end is not None and end <= datetime.now(UTC):
             after = None
-    return Step(
-        action="updated" if after else "removed",
-        actor="source",
-        namespace=row.namespace,
-        key=row.key,
-        before=row,
-        after=after,
-    )
+    return Step.on(row, "updated" if after else "removed", "source", after)
 
 
 def _supported(

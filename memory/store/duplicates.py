@@ -6,7 +6,7 @@ import re
 import unicodedata
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, LiteralString
@@ -21,7 +21,7 @@ from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.ledger import time_range
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own, unexpired
-from memory.store.unit_of_work import Action, Change, Step, commit_steps
+from memory.store.unit_of_work import Change, Step, commit_steps
 
 # Cosine similarity. High, because what is left out or merged by mistake is lost: with
 # text-embedding-3-small a sentence and its opposite are often at 0.8 and more.
@@ -139,7 +139,7 @@ async def merge_memories(
             members = [one for one in members if _label(one) == _label(kept[first])]
             if members:
                 steps.append(_kept(kept[first], members, vectors.get(kept[first].row_key)))
-                steps += [_step("removed", one, None) for one in members]
+                steps += [Step.on(one, "removed", "merge", None) for one in members]
         return steps
 
     made: tuple[datetime, datetime]
@@ -165,22 +165,8 @@ def _kept(memory: Memory, others: Sequence[Memory], vector: bytes | None) -> Ste
     value = {**memory.value, "sources": sources, "merged": merged}
     if supersedes:
         value["supersedes"] = [{"audience": a, "key": key} for a, key in supersedes]
-    return _step("confirmed", memory, value, vector)
-
-
-def _step(
-    action: Action, memory: Memory, after: dict[str, Any] | None, vector: bytes | None = None
-) -> Step:
-    return Step(
-        action=action,
-        actor="merge",
-        namespace=memory.namespace,
-        key=memory.key,
-        before=memory,
-        after=after,
-        dates=(memory.created_at, memory.updated_at),
-        vector=vector,
-    )
+    dates = (memory.created_at, memory.updated_at)
+    return replace(Step.on(memory, "confirmed", "merge", value), dates=dates, vector=vector)
 
 
 async def _mergeable(connection: AsyncConnection[DictRow], person: Person) -> list[Memory]:

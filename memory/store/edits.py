@@ -23,6 +23,7 @@ from memory.store.ledger import content_at
 from memory.store.memories import Memory, stored_memory
 from memory.store.rows import with_source
 from memory.store.unit_of_work import (
+    Action,
     Actor,
     AfterWrite,
     Change,
@@ -254,14 +255,8 @@ def _edited(current: Memory, content: dict[str, Any], source: Mapping[str, Any])
         "sources": with_source(current.value.get("sources") or [], dict(source)),
         "confirmed_at": _now(),
     }
-    return Step(
-        action="confirmed" if content == current.content else "updated",
-        actor=actor_of(str(source.get("kind")), "command"),
-        namespace=current.namespace,
-        key=current.key,
-        before=current,
-        after=value,
-    )
+    action: Action = "confirmed" if content == current.content else "updated"
+    return Step.on(current, action, actor_of(str(source.get("kind")), "command"), value)
 
 
 async def _one(

@@ -111,15 +111,5 @@ async def _expire(
         return []
     ended = [read(row) for row in rows]
     await delete_dependents(connection, person, [memory.key for memory in ended])
-    steps = [
-        Step(
-            action="removed",
-            actor="expiry",
-            namespace=memory.namespace,
-            key=memory.key,
-            before=memory,
-            after=None,
-        )
-        for memory in ended
-    ]
+    steps = [Step.on(memory, "removed", "expiry", None) for memory in ended]
     return await write_steps(connection, steps, {})

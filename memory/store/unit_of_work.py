@@ -95,6 +95,18 @@ class Step:
     dates: tuple[datetime, datetime] | None = None
     vector: bytes | None = None
 
+    @classmethod
+    def on(cls, row: Memory, action: Action, actor: Actor, after: dict[str, Any] | None) -> Step:
+        """Return the step that gives a row a new value, or deletes it."""
+        return cls(
+            action=action,
+            actor=actor,
+            namespace=row.namespace,
+            key=row.key,
+            before=row,
+            after=after,
+        )
+
     @property
     def kind(self) -> str:
         """The kind of the memory."""
