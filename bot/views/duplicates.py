@@ -84,7 +84,8 @@ def merged_view(language: Language, done: MergeResult) -> SlackView:
     blocks: list[Block] = []
     if done.changes:
         total = len(done.changes)
-        value = f"{done.first.isoformat()} {done.last.isoformat()} {total}"
+        first, last = done.changes[0].at, done.changes[-1].at
+        value = f"{first.isoformat()} {last.isoformat()} {total}"
         undo = button(UNDO_MERGE_ACTION, say(language, "merge_undo"), value)
         count = sum(one.after is None for one in done.changes)
         blocks.append(section(say(language, "merged", count=count), undo))

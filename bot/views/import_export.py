@@ -245,9 +245,12 @@ def imported_view(language: Language, done: ImportResult, refused: int = 0) -> S
     total = len(done.changes)
     updated = sum(1 for one in done.changes if one.before is not None)
     text = say(language, "imported", added=total - updated, updated=updated, known=done.known)
-    value = f"{done.first.isoformat()} {done.last.isoformat()} {total}"
-    undo = button(UNDO_IMPORT_ACTION, say(language, "import_undo"), value)
-    blocks = [section(text, undo if total else None), note(say(language, "imported_undo"))]
+    undo = None
+    if total:
+        first, last = done.changes[0].at, done.changes[-1].at
+        value = f"{first.isoformat()} {last.isoformat()} {total}"
+        undo = button(UNDO_IMPORT_ACTION, say(language, "import_undo"), value)
+    blocks = [section(text, undo), note(say(language, "imported_undo"))]
     if refused:
         blocks.insert(1, section(say(language, "imported_refused", count=refused)))
     return information_view(language, "import_title", blocks)

@@ -7,7 +7,6 @@ import unicodedata
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, LiteralString
 
@@ -19,7 +18,6 @@ from memory.model.namespace import Person
 from memory.model.schemas import UserFact, UserFoodPreference, UserTechInterest, searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
-from memory.store.ledger import time_range
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own, unexpired
 from memory.store.unit_of_work import Change, Step, commit_steps
 
@@ -61,15 +59,13 @@ class SimilarMemories:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeResult:
-    """The changes of a merge, made from `first` to `last`, the arguments of `undo_batch`.
+    """The changes of a merge; `undo_batch` takes the times of the first and the last one.
 
     `changed` memories were left out: they, or the one to keep, have changed since they were shown.
     """
 
     changes: list[Change]
     changed: int
-    first: datetime
-    last: datetime
 
 
 def numbers_in(content: Mapping[str, Any]) -> list[str]:
@@ -142,15 +138,9 @@ async def merge_memories(
                 steps += [Step.on(one, "removed", "merge", None) for one in members]
         return steps
 
-    made: tuple[datetime, datetime]
-
-    async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
-        nonlocal made
-        made = await time_range(connection, person, changes)
-
-    changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    changes = await commit_steps(pool, embedder, person, namespaces, decide)
     left = sum(len(group) - 1 for group in groups) - sum(one.after is None for one in changes)
-    return MergeResult(changes=changes, changed=left, first=made[0], last=made[1])
+    return MergeResult(changes=changes, changed=left)
 
 
 def _kept(memory: Memory, others: Sequence[Memory], vector: bytes | None) -> Step:

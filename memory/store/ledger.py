@@ -15,7 +15,7 @@ from memory.model.errors import ChangedSince
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import thing_of
-from memory.store.unit_of_work import Action, Actor, Change
+from memory.store.unit_of_work import Action, Actor
 
 ENTRY_COLUMNS: LiteralString = (
     "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at"
@@ -164,20 +164,3 @@ async def content_at(
     if record is None:
         raise ChangedSince("The memory has changed since it was shown.")
     return dict(record["content"])
-
-
-async def time_range(
-    connection: AsyncConnection[DictRow], person: Person, changes: Sequence[Change]
-) -> tuple[datetime, datetime]:
-    """Return the times of the first and last of `changes`, now if there are none.
-
-    `memory.store.undo.undo_batch` undoes the changes between them. To be awaited in the
-    transaction of the changes: a failure rolls them back.
-    """
-    found = await connection.execute(
-        "SELECT COALESCE(min(at), now()) AS first, COALESCE(max(at), now()) AS last"
-        " FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
-        ([one.id for one in (*changes[:1], *changes[-1:])], person.team_id, person.user_id),
-    )
-    [row] = await found.fetchall()
-    return row["first"], row["last"]

@@ -25,7 +25,6 @@ from memory.postgres.database import Pool, person_transaction
 from memory.store import documents
 from memory.store.duplicates import NEAREST, SIMILARITY, STORED
 from memory.store.import_plan import ImportPlan, PlannedMemory, plan_document
-from memory.store.ledger import time_range
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
@@ -43,15 +42,13 @@ _NEAREST: LiteralString = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """The changes of an import, made from `first` to `last`, the arguments of `undo_batch`.
+    """The changes of an import; `undo_batch` takes the times of the first and the last one.
 
     `known` counts the memories that were stored already.
     """
 
     changes: list[Change]
     known: int
-    first: datetime
-    last: datetime
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
@@ -138,7 +135,6 @@ async def import_memories(
     namespaces = list({one.namespace.prefix: one.namespace for one in found.memories}.values())
     similar = await _similar(pool, embedder, person, found)
     known = 0
-    made: tuple[datetime, datetime]
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         nonlocal known
@@ -147,14 +143,8 @@ async def import_memories(
         known = len(plan.of("unchanged")) + len(plan.of("similar"))
         return [_step(one) for one in plan.planned if one.fate in ("added", "updated")]
 
-    async def timed(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
-        nonlocal made
-        made = await time_range(connection, person, changes)
-        if in_commit is not None:
-            await in_commit(connection, changes)
-
-    changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=timed)
-    return ImportResult(changes=changes, known=known, first=made[0], last=made[1])
+    changes = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    return ImportResult(changes=changes, known=known)
 
 
 async def _similar(

@@ -107,7 +107,8 @@ class Shelf:
 
     async def undo(self, done: MergeResult) -> int:
         """Undo a merge; return how many changes that are."""
-        undone = await undo_batch(self.pool, self.embedder, ANN, "merge", done.first, done.last)
+        times = done.changes[0].at, done.changes[-1].at
+        undone = await undo_batch(self.pool, self.embedder, ANN, "merge", *times)
         return len(undone)
 
 

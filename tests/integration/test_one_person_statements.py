@@ -111,7 +111,7 @@ async def everything(app: App, suffix: str) -> str:
     [group] = (await find_similar(app.pool, person)).groups
     names = [[state_id(one) for one in group]]
     merged = await merge_memories(app.pool, app.embedder, person, names)
-    times = (merged.first, merged.last)
+    times = (merged.changes[0].at, merged.changes[-1].at)
     assert len(await undo_batch(app.pool, app.embedder, person, "merge", *times)) == 2
     gone = await forget(app.pool, person, [moved.reference])
     assert gone.undo is not None

@@ -346,12 +346,13 @@ async def test_an_import_and_its_undo_are_set_based(
             done = await import_memories(pool, embedder, ANN, text)
             writing = len(sent)
         assert (len(done.changes), done.known) == (size, 0)
+        times = done.changes[0].at, done.changes[-1].at
         with counted() as sent:
-            undone = await undo_batch(pool, embedder, ANN, "import", done.first, done.last)
+            undone = await undo_batch(pool, embedder, ANN, "import", *times)
             counts.append((writing, len(sent)))
         assert len(undone) == size
         assert digests(database)["store"] == before
-        assert await undo_batch(pool, embedder, ANN, "import", done.first, done.last) == []
+        assert await undo_batch(pool, embedder, ANN, "import", *times) == []
     assert counts[0] == counts[1] == counts[2]
     assert max(counts[0]) <= 2 * MOST
     [left] = await history(pool, ANN, reference=kept.reference)
