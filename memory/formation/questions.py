@@ -236,7 +236,7 @@ async def _stored(connection: AsyncConnection[DictRow], question: Question) -> S
     """Return the step that stores a memory; one that is now known about its subject is changed."""
     after = question.after or {}
     kind, content = str(after["kind"]), after["content"]
-    found = await rows.reread(connection, question.namespace, [kind], [])
+    found = await rows.reread(connection, question.namespace, [kind])
     known = next((one for one in found if same_thing(kind, one.content, content)), None)
     if known is None:
         return _beside(question, question.key)

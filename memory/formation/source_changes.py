@@ -111,9 +111,8 @@ async def _without(
         ]
         entries = await entries_of(connection, person, [row.key for row in said])
         wider = {key for row in said for key in row.superseded_rows}
-        current = await rows.reread(connection, said[0].namespace, [], wider) if wider else []
-        values = {row.row_key: row.value for row in current}
-        steps = [_step(row, gone, entries[row.key], values) for row in said]
+        superseded = await rows.fetch_all(connection, list(wider))
+        steps = [_step(row, gone, entries[row.key], superseded) for row in said]
         removed = [step.key for step in steps if step.after is None]
         if removed and await _ask_to_remember(connection, person, removed):
             await pool.changed(connection, person, removed=False)
@@ -160,13 +159,13 @@ def _step(
     row: Memory,
     gone: Callable[[Source], bool],
     entries: Sequence[Entry],
-    wider: Mapping[RowKey, Mapping[str, Any]],
+    superseded: Mapping[RowKey, Memory],
 ) -> Step:
     left = [source for source in row.value["sources"] if not gone(source)]
     after = None
     if left:
-        start = next((wider[key] for key in row.superseded_rows if key in wider), {})
-        after = {**_supported(row, left, entries, start), "sources": left}
+        wider = (superseded[key].value for key in row.superseded_rows if key in superseded)
+        after = {**_supported(row, left, entries, next(wider, {})), "sources": left}
         end = ends_at(after)
         if end is not None and end <= datetime.now(UTC):
             after = None

@@ -252,7 +252,7 @@ class UserStore(BaseStore):
         known = sorted(self._rows.values(), key=lambda row: row.namespace != self._view.own)
         if not self._whole and (kinds := [one.kind for one in proposals if one.target is None]):
             async with person_transaction(self._pool, self._view.person) as connection:
-                stored = await rows.reread(connection, self._view.own, kinds, [])
+                stored = await rows.reread(connection, self._view.own, kinds)
             known = [*stored, *known]
         return pair(proposals, known)
 

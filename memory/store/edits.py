@@ -130,7 +130,7 @@ async def add_memory(
     whole = validated(kind, content, schemas)
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        for one in await rows.reread(connection, namespace, [kind], []):
+        for one in await rows.reread(connection, namespace, [kind]):
             if same_thing(kind, one.content, whole):
                 return [_edited(one, _over(one.content, whole, _given(content)), source)]
         value = {
@@ -209,7 +209,7 @@ async def move_memory(
         vectors = await rows.vectors_of(connection, [current.row_key])
         if target == origin or await rows.fetch(connection, target, key):
             raise ChangedSince("The memory has this audience already.")
-        known = await rows.reread(connection, target, [current.kind], [])
+        known = await rows.reread(connection, target, [current.kind])
         if any(
             same_thing(current.kind, one.content, current.content)
             for one in known

@@ -122,35 +122,31 @@ async def nearest(
     return list({row.row_key: row for _, row in ranked}.values())[:limit]
 
 
-async def named(pool: Pool, view: MemoryView, row_keys: Iterable[RowKey]) -> list[Memory]:
-    """Return the memories with these keys."""
-    found = await person_statement(
-        pool,
-        view.person,
-        f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
-        " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
-        _columns(list(row_keys)),
-    )
-    return rows_within(found, view)
-
-
-_REREAD: LiteralString = (
-    f"SELECT {COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
-    " UNION "
+_NAMED: LiteralString = (
     f"SELECT {COLUMNS} FROM store WHERE (prefix, key) IN"
     " (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))"
 )
 
 
+async def named(pool: Pool, view: MemoryView, row_keys: Iterable[RowKey]) -> list[Memory]:
+    """Return the memories with these keys."""
+    found = await person_statement(
+        pool,
+        view.person,
+        _NAMED,
+        _columns(list(row_keys)),
+    )
+    return rows_within(found, view)
+
+
+_OF_KINDS: LiteralString = f"SELECT {COLUMNS} FROM store WHERE prefix = %(own)s AND {_READABLE}"
+
+
 async def reread(
-    connection: AsyncConnection[DictRow],
-    own: Namespace,
-    kinds: Sequence[str],
-    row_keys: Iterable[RowKey],
+    connection: AsyncConnection[DictRow], own: Namespace, kinds: Sequence[str]
 ) -> list[Memory]:
-    """Return the current rows of `kinds` in `own`, and those of `row_keys`."""
-    parameters = {"own": own.prefix, "kinds": kinds, **_columns(list(row_keys))}
-    cursor = await connection.execute(_REREAD, parameters)
+    """Return the current rows of `kinds` in `own`."""
+    cursor = await connection.execute(_OF_KINDS, {"own": own.prefix, "kinds": kinds})
     return unexpired(read(record) for record in await cursor.fetchall())
 
 
@@ -161,12 +157,12 @@ async def reread_for(
     row_keys: Iterable[RowKey],
     messages: Sequence[MessageKey],
 ) -> tuple[list[Memory], set[MessageKey]]:
-    """Return the rows of `reread`, and which of `messages` the person has forgotten."""
+    """Return the rows of `reread` and of `row_keys`, and which of `messages` are forgotten."""
     cursor = await connection.execute(
         "SELECT said.forgotten, found.* FROM (SELECT ARRAY(SELECT ARRAY[channel, ts]"
         " FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
         " AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))"
-        f")) AS said (forgotten) LEFT JOIN ({_REREAD}) AS found ON true",
+        f")) AS said (forgotten) LEFT JOIN ({_OF_KINDS} UNION {_NAMED}) AS found ON true",
         {
             **own.person.ids,
             "channels": [channel for channel, _ in messages],

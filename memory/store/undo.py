@@ -143,7 +143,7 @@ async def _undo_steps(
         thing_of(row.namespace, row.value)
         for one in origins
         if kinds
-        for row in await rows.reread(connection, one, kinds, [])
+        for row in await rows.reread(connection, one, kinds)
         if row.row_key not in row_keys
     }
     steps: dict[UUID, Step] = {}
