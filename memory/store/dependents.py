@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from memory.model.namespace import Person
 from memory.model.schemas import thing
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import OF_PERSON, Memory, person_range, read
+from memory.store.memories import OF_IDS, OF_PERSON, Memory, person_range, read
 from memory.store.row_copies import Table, put_lines, read_lines
 from memory.store.undo_payload import UndoPayload
 
@@ -33,16 +33,15 @@ SINGLE_ENTRIES = "single_entries"
 """The rows of `UndoPayload` with ledger entries of memories that were not forgotten with them."""
 QUESTION_MESSAGES: LiteralString = "COALESCE(messages, after->'sources')"
 """The messages that a question was asked because of: a JSON array of channel and ts."""
-_OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
-_OF: LiteralString = f"{_OWN} AND (%(keys)s::text[] IS NULL OR "
+_OF: LiteralString = f"{OF_IDS} AND (%(keys)s::text[] IS NULL OR "
 
 
 # Where values name the memories that they supersede, with the condition of the person's own rows.
 _SUPERSEDING: Sequence[tuple[LiteralString, LiteralString, LiteralString]] = (
     ("store", "value", OF_PERSON),
-    ("memory_changes", "before", _OWN),
-    ("memory_changes", "after", _OWN),
-    ("memory_questions", "after", _OWN),
+    ("memory_changes", "before", OF_IDS),
+    ("memory_changes", "after", OF_IDS),
+    ("memory_questions", "after", OF_IDS),
 )
 
 
@@ -63,7 +62,6 @@ async def follow_move(
             f" WHERE {own} AND {value} ? 'supersedes'"
             f" AND {value}->'supersedes' @> jsonb_build_array(%(was)s::jsonb)",
             {
-                **person.ids,
                 **person_range(person),
                 "was": Jsonb({"audience": origin, "key": key}),
                 "now": Jsonb({"audience": target}),
@@ -82,12 +80,11 @@ async def earlier_keys(
     found = await connection.execute(
         "SELECT DISTINCT key, kind, value->'content' AS content"
         " FROM memory_changes, LATERAL (VALUES (before), (after)) AS stored (value)"
-        " WHERE team_id = %(team)s AND user_id = %(user)s"
+        f" WHERE {OF_IDS}"
         " AND (kind = ANY(%(kinds)s) OR key = ANY(%(merged)s)) AND value IS NOT NULL"
         # NOT IN is hashed, whatever PostgreSQL estimates; keys are never NULL.
         f" AND key NOT IN (SELECT store.key FROM store WHERE {OF_PERSON})",
         {
-            **person.ids,
             "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
             "merged": list(merged),
             **person_range(person),
@@ -158,11 +155,11 @@ async def take_entries(
         return
     values = {**person.ids, "entries": list(entries)}
     taken = await read_lines(
-        connection, "memory_changes", f"{_OWN} AND id = ANY(%(entries)s::uuid[])", values
+        connection, "memory_changes", f"{OF_IDS} AND id = ANY(%(entries)s::uuid[])", values
     )
     payload.rows[SINGLE_ENTRIES], payload.vectors[SINGLE_ENTRIES] = taken
     await connection.execute(
-        f"DELETE FROM memory_changes WHERE {_OWN} AND id = ANY(%(entries)s::uuid[])", values
+        f"DELETE FROM memory_changes WHERE {OF_IDS} AND id = ANY(%(entries)s::uuid[])", values
     )
 
 
@@ -179,9 +176,9 @@ async def put_entries_back(
     keys = await asyncio.to_thread(lambda: [str(json.loads(line)["key"]) for line in lines])
     found = await connection.execute(
         f"SELECT key FROM store WHERE {OF_PERSON} AND key = ANY(%(keys)s)"
-        f" UNION SELECT key FROM memory_changes WHERE {_OWN} AND key = ANY(%(keys)s)"
+        f" UNION SELECT key FROM memory_changes WHERE {OF_IDS} AND key = ANY(%(keys)s)"
         " AND (before IS NOT NULL OR after IS NOT NULL)",
-        {**person.ids, **person_range(person), "keys": keys},
+        {**person_range(person), "keys": keys},
     )
     known = {row["key"] for row in await found.fetchall()}
     vectors = payload.vectors[SINGLE_ENTRIES]
@@ -200,8 +197,8 @@ async def has_changes_or_questions(pool: Pool, person: Person) -> bool:
     [row] = await person_statement(
         pool,
         person,
-        f"SELECT EXISTS (SELECT FROM memory_changes WHERE {_OWN})"
-        f" OR EXISTS (SELECT FROM memory_questions WHERE {_OWN}) AS stored",
+        f"SELECT EXISTS (SELECT FROM memory_changes WHERE {OF_IDS})"
+        f" OR EXISTS (SELECT FROM memory_questions WHERE {OF_IDS}) AS stored",
         person.ids,
     )
     return bool(row["stored"])

@@ -18,7 +18,15 @@ from memory.model.namespace import Person
 from memory.model.schemas import UserFact, UserFoodPreference, UserTechInterest, searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
-from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own, unexpired
+from memory.store.memories import (
+    COLUMNS,
+    OF_IDS,
+    OF_PERSON,
+    Memory,
+    person_range,
+    read_own,
+    unexpired,
+)
 from memory.store.unit_of_work import Change, Step, commit_steps
 
 # Cosine similarity. High, because what is left out or merged by mistake is lost: with
@@ -168,8 +176,8 @@ async def _mergeable(connection: AsyncConnection[DictRow], person: Person) -> li
     found = await connection.execute(
         f"SELECT {COLUMNS} FROM store WHERE {OF_PERSON} AND jsonb_typeof(value->'content') ="
         " 'object' AND value ? 'kind' AND NOT EXISTS (SELECT FROM memory_questions q WHERE"
-        " team_id = %(team)s AND user_id = %(user)s AND (store.key IN (q.key, q.narrow_key)))",
-        {**person_range(person), "team": person.team_id, "user": person.user_id},
+        f" {OF_IDS} AND (store.key IN (q.key, q.narrow_key)))",
+        person_range(person),
     )
     memories = read_own(await found.fetchall(), person)
     superseded = {row_key for one in memories for row_key in one.superseded_rows}

@@ -13,15 +13,14 @@ from psycopg.rows import DictRow
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_forgetting
-from memory.store.memories import OF_PERSON, person_range
+from memory.store.memories import OF_IDS, OF_PERSON, person_range
 
 # Deletes or counts rows of the application's tables in the same transaction, by table.
 Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
 
-_OF_ID: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 _TABLES: Mapping[LiteralString, LiteralString] = {
     **dict.fromkeys(("memory_expiries", "store_vectors", "store"), OF_PERSON),
-    **dict.fromkeys(("memory_changes", "memory_questions", "forgotten"), _OF_ID),
+    **dict.fromkeys(("memory_changes", "memory_questions", "forgotten"), OF_IDS),
 }
 # Ids (channel, ts) of messages that are never to be formed again.
 _PLACES: LiteralString = (
@@ -60,7 +59,7 @@ async def erase(
     that runs meanwhile of other messages waits for the same lock and then writes, unless its
     `in_commit` raises because `also` has deleted them. Idempotent.
     """
-    parameters = {**person_range(person), **person.ids}
+    parameters = person_range(person)
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
         await connection.execute(_PLACES, parameters)

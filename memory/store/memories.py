@@ -23,6 +23,8 @@ EXAMPLE_SOURCE = "feedback"
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
+# The same of a table without prefixes.
+OF_IDS: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 # The rows that `named_rows` names: each where it was named, else where it was moved.
 MOVED_SINCE: LiteralString = (
     "SELECT DISTINCT ON (number) own.prefix, own.key, number"
@@ -30,7 +32,7 @@ MOVED_SINCE: LiteralString = (
     " AS given (prefix, key, number)"
     f" JOIN (SELECT prefix, key FROM store WHERE {OF_PERSON}) AS own USING (key)"
     " WHERE own.prefix = given.prefix OR EXISTS (SELECT FROM memory_changes WHERE"
-    " team_id = %(team)s AND user_id = %(user)s AND memory_changes.key = own.key"
+    f" {OF_IDS} AND memory_changes.key = own.key"
     " AND moved_from IS NOT NULL)"
     " ORDER BY number, own.prefix <> given.prefix, own.prefix"
 )
@@ -124,8 +126,8 @@ class Memory:
 
 
 def person_range(person: Person) -> dict[str, str]:
-    """Return the parameters of `OF_PERSON`, which selects all prefixes of the person."""
-    return {"low": f"{person.prefix}.", "high": f"{person.prefix}/"}
+    """Return the parameters of `OF_PERSON`, which selects the person's prefixes, and `OF_IDS`."""
+    return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
 def named_rows(person: Person, references: Iterable[str]) -> dict[str, Any]:
@@ -136,7 +138,6 @@ def named_rows(person: Person, references: Iterable[str]) -> dict[str, Any]:
         with suppress(InvalidNamespace):
             row_keys.append((person.namespace(audience).prefix, key))
     return {
-        **person.ids,
         **person_range(person),
         "prefixes": [prefix for prefix, _ in row_keys],
         "keys": [key for _, key in row_keys],

@@ -16,13 +16,11 @@ from psycopg.types.json import Jsonb
 from memory.model.namespace import Person
 from memory.model.schemas import LEVEL_FIELDS
 from memory.store.dependents import QUESTION_MESSAGES
-from memory.store.memories import OF_PERSON, MessageKey, person_range
+from memory.store.memories import OF_IDS, OF_PERSON, MessageKey, person_range
 from memory.store.pages import HIDES
 
 # Says by its messages, or without any by its time, whether something comes from what is looked for.
 ComesFrom: TypeAlias = Callable[[Collection[MessageKey], datetime], bool]
-
-_OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
 
 
 def _array(value: LiteralString) -> LiteralString:
@@ -48,11 +46,11 @@ _ROWS: LiteralString = (
     f"SELECT prefix, key, created_at AS at, ({HIDES}) IS TRUE AS hides, {_OF_ROW} FROM store"
     f" WHERE {OF_PERSON}"
 )
-_QUESTIONS: LiteralString = f"SELECT id, at, {_OF_QUESTION} FROM memory_questions WHERE {_OWN}"
+_QUESTIONS: LiteralString = f"SELECT id, at, {_OF_QUESTION} FROM memory_questions WHERE {OF_IDS}"
 # An entry without a value is that of a memory that has expired.
 _ENTRIES: LiteralString = (
     f"SELECT id, key, at, {_OF_ENTRY} FROM memory_changes"
-    f" WHERE {_OWN} AND (before IS NOT NULL OR after IS NOT NULL)"
+    f" WHERE {OF_IDS} AND (before IS NOT NULL OR after IS NOT NULL)"
 )
 
 
@@ -79,7 +77,7 @@ async def stored_from(
     A memory that only the ledger still has is looked for with the messages of all its entries, or
     without any with the time of the first one; a single entry with its messages only.
     """
-    own = {**person.ids, **person_range(person), "levels": Jsonb(dict(LEVEL_FIELDS))}
+    own = {**person_range(person), "levels": Jsonb(dict(LEVEL_FIELDS))}
     rows, questions, entries = [
         await (await connection.execute(statement, own)).fetchall()
         for statement in (_ROWS, _QUESTIONS, _ENTRIES)

@@ -12,20 +12,19 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.model.namespace import Person
-from memory.store.memories import OF_PERSON, Memory, MessageKey, person_range
+from memory.store.memories import OF_IDS, OF_PERSON, Memory, MessageKey, person_range
 from memory.store.undo_payload import UndoPayload
 from memory.store.words import SubjectTerms
 
-_OWN: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
-# Tables with stored values: the key columns, the person's condition, the value columns.
-_HOLDERS: tuple[
-    tuple[LiteralString, LiteralString, LiteralString, tuple[LiteralString, ...]], ...
-] = (
-    ("store", "prefix || '/' || key", OF_PERSON, ("value",)),
-    ("memory_changes", "id::text", _OWN, ("before", "after")),
-    ("memory_questions", "id::text", _OWN, ("before", "after")),
+# Columns with stored values: the table, the column, the table's key, the person's condition.
+_HOLDERS: tuple[tuple[LiteralString, LiteralString, LiteralString, LiteralString], ...] = (
+    ("store", "value", "prefix || '/' || key", OF_PERSON),
+    ("memory_changes", "before", "id::text", OF_IDS),
+    ("memory_changes", "after", "id::text", OF_IDS),
+    ("memory_questions", "before", "id::text", OF_IDS),
+    ("memory_questions", "after", "id::text", OF_IDS),
 )
-_VALUES = frozenset(column for *_, columns in _HOLDERS for column in columns)
+_VALUES = frozenset(column for _, column, *_ in _HOLDERS)
 
 
 async def blank_quotes(
@@ -44,23 +43,21 @@ async def blank_quotes(
     names = await asyncio.to_thread(SubjectTerms, forgotten)
     parameters = {
         **person_range(person),
-        **person.ids,
         "keys": list(keys),
         "times": sorted({ts for _, ts in messages}),
     }
     blanked: list[dict[str, Any]] = []
-    for table, identity, whose, columns in _HOLDERS:
-        for column in columns:
-            found = await connection.execute(
-                f"SELECT {identity} AS id, {column} AS value FROM {table} WHERE {whose}"
-                f" AND NOT key = ANY(%(keys)s) AND {column} IS NOT NULL"
-                " AND EXISTS (SELECT FROM jsonb_array_elements(CASE"
-                f" jsonb_typeof({column}->'sources') WHEN 'array' THEN {column}->'sources'"
-                " ELSE '[]' END) AS said WHERE said->>'ts' = ANY(%(times)s))",
-                parameters,
-            )
-            records = await found.fetchall()
-            blanked += await asyncio.to_thread(_blanked, table, column, records, messages, names)
+    for table, column, identity, whose in _HOLDERS:
+        found = await connection.execute(
+            f"SELECT {identity} AS id, {column} AS value FROM {table} WHERE {whose}"
+            f" AND NOT key = ANY(%(keys)s) AND {column} IS NOT NULL"
+            " AND EXISTS (SELECT FROM jsonb_array_elements(CASE"
+            f" jsonb_typeof({column}->'sources') WHEN 'array' THEN {column}->'sources'"
+            " ELSE '[]' END) AS said WHERE said->>'ts' = ANY(%(times)s))",
+            parameters,
+        )
+        records = await found.fetchall()
+        blanked += await asyncio.to_thread(_blanked, table, column, records, messages, names)
     await _set(connection, person, blanked, old="before", new="after")
     return blanked
 
@@ -113,24 +110,22 @@ async def _set(
     old: str,
     new: str,
 ) -> None:
-    for table, identity, whose, columns in _HOLDERS:
-        for column in columns:
-            those = [one for one in blanked if (one["table"], one["column"]) == (table, column)]
-            if not those:
-                continue
-            # The dates stay, because the memory's content has not changed.
-            await connection.execute(
-                f"UPDATE {table} SET {column} = given.becomes FROM unnest(%(ids)s::text[],"
-                " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (row_id, was, becomes)"
-                f" WHERE {whose} AND {identity} = given.row_id AND {column} = given.was",
-                {
-                    **person_range(person),
-                    **person.ids,
-                    "ids": [one["id"] for one in those],
-                    "olds": [Jsonb(one[old]) for one in those],
-                    "news": [Jsonb(one[new]) for one in those],
-                },
-            )
+    for table, column, identity, whose in _HOLDERS:
+        changed = [one for one in blanked if (one["table"], one["column"]) == (table, column)]
+        if not changed:
+            continue
+        # The dates stay, because the memory's content has not changed.
+        await connection.execute(
+            f"UPDATE {table} SET {column} = given.becomes FROM unnest(%(ids)s::text[],"
+            " %(olds)s::jsonb[], %(news)s::jsonb[]) AS given (row_id, was, becomes)"
+            f" WHERE {whose} AND {identity} = given.row_id AND {column} = given.was",
+            {
+                **person_range(person),
+                "ids": [one["id"] for one in changed],
+                "olds": [Jsonb(one[old]) for one in changed],
+                "news": [Jsonb(one[new]) for one in changed],
+            },
+        )
 
 
 def _without(
