@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from memory.formation.proposals import ProposedWrite, Reason, RefusedProposal
 from memory.formation.verdict_rules import asks_first, end_of, refusal
@@ -20,23 +20,9 @@ from memory.model.namespace import Namespace
 from memory.model.schemas import LEVEL_FIELDS, level, subject, thing
 from memory.store.memories import Memory, MessageKey, RowKey
 from memory.store.rows import with_source
+from memory.store.unit_of_work import Action, Actor, Step
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredChange:
-    """One change in the own namespace; `row` and `value` are what is stored before and after.
-
-    `before` and `after` are the contents that the person sees. For a memory that supersedes a wider
-    one, `before` is the content of the wider one. A row that only hides a wider memory has none.
-    """
-
-    action: Literal["remembered", "updated", "confirmed", "removed"]
-    key: str
-    kind: str
-    row: Memory | None
-    value: dict[str, Any] | None
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+Content: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +44,15 @@ class NewQuestion:
 
 @dataclass(slots=True)
 class Decisions:
-    """The changes to write in the own namespace, the questions to ask, and the refusals."""
+    """The changes to write in the own namespace, the questions to ask, and the refusals.
 
-    changes: list[StoredChange] = field(default_factory=list)
+    `shown` are the contents before and after each change that the person sees, by its key. For a
+    memory that supersedes a wider one, the first is the content of the wider one. A row that only
+    hides a wider memory has none.
+    """
+
+    changes: list[Step] = field(default_factory=list)
+    shown: Mapping[str, tuple[Content | None, Content | None]] = field(default_factory=dict)
     questions: list[NewQuestion] = field(default_factory=list)
     refused: list[RefusedProposal] = field(default_factory=list)
 
@@ -71,8 +63,9 @@ def decide(
     *,
     own: Namespace,
     at: datetime,
-    sensitive: SensitivePolicy | None = None,
-    verified: bool = True,
+    actor: Actor,
+    sensitive: SensitivePolicy | None,
+    verified: bool,
 ) -> Decisions:
     """Decide what to write, given the current rows.
 
@@ -80,7 +73,7 @@ def decide(
     targets supersede. With `verified` False there are no verdicts, and every proposal that passed
     the evidence rule is stored.
     """
-    run = _Run(own, {row.row_key: row for row in rows}, at)
+    run = _Run(own, {row.row_key: row for row in rows}, at, actor)
     for proposal, verdict in judged:
         if verified:
             refused = refusal(proposal, verdict, at, sensitive)
@@ -115,8 +108,11 @@ def _messages(proposal: ProposedWrite) -> tuple[MessageKey, ...]:
 class _Run:
     """The memories of the own namespace while the proposals are applied in order."""
 
-    def __init__(self, own: Namespace, rows: dict[RowKey, Memory], at: datetime) -> None:
+    def __init__(
+        self, own: Namespace, rows: dict[RowKey, Memory], at: datetime, actor: Actor
+    ) -> None:
         self._own = own
+        self._actor = actor
         self._rows = rows
         self._confirmed_at = at.isoformat()
         self._stored = {row.key: row for row in rows.values() if row.namespace == own}
@@ -128,6 +124,7 @@ class _Run:
         }
         self._wider: dict[str, Memory] = {}
         self._said: dict[str, tuple[MessageKey, ...]] = {}
+        self._shown: dict[str, tuple[Content | None, Content | None]] = {}
         self._refused: list[RefusedProposal] = []
         self._questions: list[NewQuestion] = []
 
@@ -301,16 +298,17 @@ class _Run:
         ]
         return Decisions(
             changes=changes,
+            shown=self._shown,
             questions=[*self._questions, *self._widenings(changes)],
             refused=self._refused,
         )
 
-    def _widenings(self, changes: Sequence[StoredChange]) -> list[NewQuestion]:
+    def _widenings(self, changes: Sequence[Step]) -> list[NewQuestion]:
         return [
             NewQuestion(
                 asks="widen",
                 row=wide,
-                value=one.value if one.after else None,
+                value=one.after if self._shown[one.key][1] else None,
                 narrow=one.key,
                 messages=self._said.get(one.key, ()),
             )
@@ -318,20 +316,26 @@ class _Run:
             if (wide := self._wider.get(one.key)) and one.action != "confirmed"
         ]
 
-    def _change(self, key: str, row: Memory | None, value: dict[str, Any] | None) -> StoredChange:
+    def _change(self, key: str, row: Memory | None, value: dict[str, Any] | None) -> Step:
         kind = str((value or (row.value if row else {}))["kind"])
         wide = self._wider.get(key)
         before = row.content if row else wide.content if wide else None
         if before is not None and level(kind, before) == 0:
             before = None  # the row only hid a wider memory
         after = None if value is None else dict(value["content"])
-        action: Literal["remembered", "updated", "confirmed", "removed"]
+        action: Action
         if after is None or level(kind, after) == 0:
             action, after = "removed", None
         elif before is None:
             action = "remembered"
         else:
             action = "confirmed" if after == before and _same_end(row, value) else "updated"
-        return StoredChange(
-            action=action, key=key, kind=kind, row=row, value=value, before=before, after=after
+        self._shown[key] = before, after
+        return Step(
+            action=action,
+            actor=self._actor,
+            namespace=self._own,
+            key=key,
+            before=row,
+            after=value,
         )

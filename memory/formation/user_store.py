@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import TokenUse
-from memory.formation.decisions import Decisions, StoredChange, decide
+from memory.formation.decisions import Decisions, decide
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair, read_writes
 from memory.formation.questions import Question, ask
@@ -176,6 +176,7 @@ class UserStore(BaseStore):
         while texts are embedded. Raises `EmbeddingsUnavailable`.
         """
         own, verifier = self._view.own, self._verifier
+        origin = self._messages[0].words.origin if self._messages else "message"
         proposals = [proposal for proposal, _ in self._judged]
         decisions, formed = Decisions(), FormationResult(changes=(), refused=())
         wanted = {one.target.row_key for one in proposals if one.target}
@@ -190,6 +191,7 @@ class UserStore(BaseStore):
                 current,
                 own=own,
                 at=at,
+                actor=actor_of(origin, "formation"),
                 sensitive=verifier.sensitive if verifier else None,
                 verified=verifier is not None,
             )
@@ -206,7 +208,7 @@ class UserStore(BaseStore):
             decisions.refused += [
                 one.refused("deleted_meanwhile") for one in proposals if _message(one) in forgotten
             ]
-            return [self._step(change) for change in decisions.changes]
+            return decisions.changes
 
         async def ask_and_commit(
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
@@ -226,10 +228,7 @@ class UserStore(BaseStore):
                 await self._pool.changed(connection, own.person, removed=False)
 
         # If no row has changed since it was read, these are the texts that the transaction writes.
-        likely = [
-            self._step(change)
-            for change in decided(list(self._rows.values()), self._judged).changes
-        ]
+        likely = decided(list(self._rows.values()), self._judged).changes
         texts = list(dict.fromkeys(step.text for step in likely if step.text is not None))
         try:
             await commit_steps(
@@ -256,17 +255,6 @@ class UserStore(BaseStore):
             known = [*stored, *known]
         return pair(proposals, known)
 
-    def _step(self, change: StoredChange) -> Step:
-        origin = self._messages[0].words.origin if self._messages else "message"
-        return Step(
-            action=change.action,
-            actor=actor_of(origin, "formation"),
-            namespace=self._view.own,
-            key=change.key,
-            before=change.row,
-            after=change.value,
-        )
-
 
 def _message(proposal: ProposedWrite) -> MessageKey:
     return (proposal.evidence.words.channel, proposal.evidence.words.ts)
@@ -274,8 +262,8 @@ def _message(proposal: ProposedWrite) -> MessageKey:
 
 def _as_known(change: Change, decisions: Decisions) -> Change:
     """Return a change for display: superseding a wider memory is shown as an update of it."""
-    [known] = [one for one in decisions.changes if one.key == change.key]
-    return replace(change, before=known.before, after=known.after)
+    before, after = decisions.shown[change.key]
+    return replace(change, before=before, after=after)
 
 
 def _sentences(messages: Sequence[TypedMessage]) -> list[str]:
