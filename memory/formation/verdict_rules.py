@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from memory.formation.proposals import ProposedWrite, Reason
@@ -10,14 +9,6 @@ from memory.formation.verdicts import SensitivePolicy, Verdict
 from memory.model.dates import EARLIEST, LATEST
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND
-
-_REFUSED_MODALITIES: Mapping[str, Reason] = {
-    "past": "past",
-    "hypothetical": "hypothetical",
-    "question": "question",
-    "joke": "joke",
-    "request": "request",
-}
 
 
 def refusal(
@@ -33,7 +24,7 @@ def refusal(
     ended = proposal.removes and verdict.modality == "past"
     asked_for = wish and verdict.modality == "request"
     if verdict.modality != "asserted" and not (asked_for or ended):
-        return _REFUSED_MODALITIES[verdict.modality]
+        return verdict.modality
     if proposal.removes:
         return None
     if verdict.sensitive != "none" and sensitive == "never":
