@@ -125,37 +125,28 @@ async def test_one_request_judges_all_proposals_of_a_run(
 async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
-    """`supported` false and a missing verdict refuse; verdicts for unknown indexes are ignored."""
-    said = ["I live in Oslo.", "I play chess.", "I own a kayak."]
+    """An entry that does not fit the schema is no verdict, nor is one for an unknown index.
+
+    Optional fields may be left out, null or "", and the answer may be JSON text.
+    """
+    said = ["I live in Oslo.", "I play chess.", "I ski.", "I own a kayak.", "I row.", "I sing."]
     model.answer([fact(one, one) for one in said])
-    model.verdicts.append(
-        json.dumps(
-            {
-                "verdicts": [
-                    verdict(0, supported=False),
-                    verdict(2),
-                    verdict(7),
-                    verdict(-1),
-                ]
-            }
-        )
-    )
-    formed = await former.form(ALICE_DM, typed(*said))
-    assert await facts(database) == ["I own a kayak."]
-    assert reasons(formed) == ["unsupported", "unsupported"]
-
-
-async def test_a_missing_sensitive_means_none(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """Optional fields of a verdict may be left out, and the answer may be JSON text."""
-    given = verdict(0)
-    del given["sensitive"]
-    model.answer([fact("I play chess", "I play chess")])
-    model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': [given]})}\n```")
-    formed = await former.form(memory_view(ALICE.namespace(PUBLIC)), typed("I play chess"))
-    assert [change.action for change in formed.changes] == ["remembered"]
+    short = verdict(3)
+    del short["sensitive"]
+    entries = [
+        verdict(0, supported=False),
+        verdict(1, modality="sung"),
+        verdict(2, valid_until="2027-02-30"),
+        short,
+        verdict(4, sensitive=None, valid_until=""),
+        *(verdict(7), verdict(-1), "nonsense"),
+    ]
+    model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': entries})}\n```")
+    formed = await former.form(memory_view(ALICE.namespace(PUBLIC)), typed(*said))
+    assert await facts(database) == ["I own a kayak.", "I row."]
+    assert reasons(formed) == ["unsupported"] * 4
     assert formed.questions == ()
+    assert len(model.verdict_requests) == 1
 
 
 async def test_what_the_verdict_sees(former: Former, model: ScriptedModel) -> None:
@@ -359,33 +350,28 @@ async def test_requests_are_for_instructions(
 
 
 @pytest.mark.parametrize(
-    ("until", "ends"),
-    [("2027-01-18", "2027-01-18T15:00:00+00:00"), (None, None), ("9999-12-31", None)],
+    ("until", "ends", "refused"),
+    [
+        ("2027-01-18", ["2027-01-18T15:00:00+00:00"], []),
+        (None, [None], []),
+        ("9999-12-31", [None], []),
+        ("2020-01-03", [], ["ended"]),
+    ],
 )
 async def test_valid_until_holds_through_that_day_where_the_person_is(
     former: Former,
     model: ScriptedModel,
     database: str,
     until: str | None,
-    ends: str | None,
+    ends: list[str | None],
+    refused: list[str],
 ) -> None:
-    """The day ends at midnight in Tokyo, at 15:00 UTC; no day, no end."""
+    """The day ends at midnight in Tokyo, at 15:00 UTC; no day, no end; a day before: refused."""
     model.answer([fact("is in Osaka", "Ich bin bis Montag in Osaka")])
     model.verdicts.append({0: {"valid_until": until}})
-    await former.form(ALICE_DM, typed("Ich bin bis Montag in Osaka"))
-    (row,) = await rows(database)
-    assert row["value"].get("expires_at") == ends
-
-
-async def test_what_is_over_by_its_own_date_is_not_stored(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """A `valid_until` before today: refused."""
-    model.answer([fact("is in Osaka", "I'm in Osaka until Friday")])
-    model.verdicts.append({0: {"valid_until": "2020-01-03"}})
-    formed = await former.form(ALICE_DM, typed("I'm in Osaka until Friday"))
-    assert reasons(formed) == ["ended"]
-    assert await rows(database) == []
+    formed = await former.form(ALICE_DM, typed("Ich bin bis Montag in Osaka"))
+    assert [row["value"].get("expires_at") for row in await rows(database)] == ends
+    assert reasons(formed) == refused
 
 
 async def test_an_end_stays_until_the_fact_is_restated(
@@ -405,33 +391,26 @@ async def test_an_end_stays_until_the_fact_is_restated(
     assert "expires_at" not in row["value"]
 
 
+@pytest.mark.parametrize("conflict", ["none", "unclear"])
 async def test_the_end_of_one_fact_is_not_that_of_the_next(
-    former: Former, model: ScriptedModel, database: str
+    former: Former,
+    model: ScriptedModel,
+    database: str,
+    pool: Pool,
+    model_embedder: Embedder,
+    conflict: str,
 ) -> None:
-    """A patch that makes it another fact, without an end, drops the stored end."""
+    """A patch that makes it another fact drops the stored end, at once or after a question."""
     model.answer([fact("is in Osaka", "I'm in Osaka until Monday")])
     model.verdicts.append({0: {"valid_until": "2027-01-18"}})
     await former.form(ALICE_DM, typed("I'm in Osaka until Monday"))
     said = "I live in Osaka for good now"
     model.answer(lambda shown: [patch(shown.id_of("Osaka"), fact="lives in Osaka", evidence=said)])
-    await former.form(ALICE_DM, typed(said))
-    (row,) = await rows(database)
-    assert row["value"]["content"]["fact"] == "lives in Osaka"
-    assert "expires_at" not in row["value"]
-
-
-async def test_a_yes_to_another_fact_drops_the_end(
-    former: Former, model: ScriptedModel, database: str, pool: Pool, model_embedder: Embedder
-) -> None:
-    """Who confirms that another fact replaces one with an end keeps that fact without an end."""
-    model.answer([fact("is in Osaka", "I'm in Osaka until Monday")])
-    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
-    await former.form(ALICE_DM, typed("I'm in Osaka until Monday"))
-    said = "I live in Osaka for good"
-    model.answer(lambda shown: [patch(shown.id_of("Osaka"), fact="lives in Osaka", evidence=said)])
-    model.verdicts.append({0: {"conflict": "unclear"}})
-    (question,) = (await former.form(ALICE_DM, typed(said))).questions
-    assert await answer_question(pool, model_embedder, ALICE, question.id, "yes")
+    model.verdicts.append({0: {"conflict": conflict}})
+    questions = (await former.form(ALICE_DM, typed(said))).questions
+    assert len(questions) == (conflict == "unclear")
+    for question in questions:
+        assert await answer_question(pool, model_embedder, ALICE, question.id, "yes")
     (row,) = await rows(database)
     assert row["value"]["content"]["fact"] == "lives in Osaka"
     assert "expires_at" not in row["value"]
@@ -664,16 +643,25 @@ async def test_malformed_is_asked_once_more(
     assert await facts(database) == ["I play chess"]
 
 
-@pytest.mark.parametrize("api", ["responses", "chat"])
+@pytest.mark.parametrize(
+    ("api", "answer"), [("responses", "refusal"), ("chat", "refusal"), ("responses", 400)]
+)
 async def test_a_refusal_drops_the_proposals(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str, api: Api
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    database: str,
+    api: Api,
+    answer: str | int,
 ) -> None:
-    """A model that declines, over either of OpenAI's interfaces, is not asked again."""
+    """A model that declines, over either interface, or the provider's filter: not asked again."""
     former = verifying(pool, model_embedder, model, api)
     model.answer([fact("I play chess", "I play chess")])
-    model.verdicts.append("refusal")
+    model.verdicts.append(answer)
+    model.error_code = "content_filter"
     formed = await former.form(ALICE_DM, typed("I play chess"))
     assert reasons(formed) == ["refused_verdict"]
+    assert [one.sentence for one in formed.refused] == ["I play chess"]
     assert len(model.verdict_requests) == 1
     assert await rows(database) == []
 
@@ -682,17 +670,22 @@ async def test_a_refusal_drops_the_proposals(
 async def test_an_outage_leaves_the_words_waiting(
     former: Former, model: ScriptedModel, database: str, status: int
 ) -> None:
-    """429 and 5xx: nothing is written, `in_commit` is not called, one request was made."""
+    """429 and 5xx: one request was made and nothing is written; the extraction's tokens count."""
+    model.usage = 100
     model.answer([fact("I play chess", "I play chess")])
     model.verdicts.append(status)
     ran: list[bool] = []
+    spent: list[int] = []
 
     async def note(*_: object) -> None:
         ran.append(True)
 
+    async def spend(used: TokenUse) -> None:
+        spent.append(used.total())
+
     with pytest.raises(FormationUnavailable):
-        await former.form(ALICE_DM, typed("I play chess"), in_commit=note)
-    assert (ran, len(model.verdict_requests)) == ([], 1)
+        await former.form(ALICE_DM, typed("I play chess"), in_commit=note, spend=spend)
+    assert (ran, spent, len(model.verdict_requests)) == ([], [100], 1)
     assert await rows(database) == []
 
 
@@ -741,21 +734,6 @@ async def test_without_a_verifier_the_evidence_rule_decides_alone(
     assert model.verdict_requests == []
 
 
-async def test_one_bad_entry_spoils_nothing_else(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """An entry that does not fit the schema is no verdict; null and "" count as left out."""
-    said = ["I live in Oslo.", "I play chess.", "I own a kayak."]
-    model.answer([fact(one, one) for one in said])
-    good = verdict(2, sensitive=None, valid_until="")
-    entries = [verdict(0, modality="sung"), verdict(1, valid_until="2027-02-30"), good, "nonsense"]
-    model.verdicts.append(json.dumps({"verdicts": entries}))
-    formed = await former.form(ALICE_DM, typed(*said))
-    assert await facts(database) == ["I own a kayak."]
-    assert reasons(formed) == ["unsupported", "unsupported"]
-    assert len(model.verdict_requests) == 1
-
-
 async def test_a_new_end_of_something_known_is_a_change(
     former: Former, model: ScriptedModel, database: str
 ) -> None:
@@ -771,31 +749,3 @@ async def test_a_new_end_of_something_known_is_a_change(
     await former.form(ALICE_DM, until)
     (row,) = await rows(database)
     assert row["value"]["expires_at"] == "2027-01-18T15:00:00+00:00"
-
-
-async def test_a_request_that_will_never_be_answered_does_not_wait(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """A refusal by the provider's filter drops the proposals; the words count as formed."""
-    model.answer([fact("I play chess", "I play chess")])
-    model.verdicts.append(400)
-    model.error_code = "content_filter"
-    formed = await former.form(ALICE_DM, typed("I play chess"))
-    assert reasons(formed) == ["refused_verdict"]
-    assert [one.sentence for one in formed.refused] == ["I play chess"]
-    assert await rows(database) == []
-
-
-async def test_tokens_of_a_run_that_fails_are_counted(former: Former, model: ScriptedModel) -> None:
-    """The extraction took tokens, the verdict failed: they count against the budget."""
-    model.usage = 100
-    model.answer([fact("I play chess", "I play chess")])
-    model.verdicts.append(503)
-    spent: list[int] = []
-
-    async def spend(used: TokenUse) -> None:
-        spent.append(used.total())
-
-    with pytest.raises(FormationUnavailable):
-        await former.form(ALICE_DM, typed("I play chess"), spend=spend)
-    assert spent == [100]
