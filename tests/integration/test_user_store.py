@@ -93,6 +93,11 @@ def note(text: str, **more: Any) -> dict[str, Any]:
     return {"kind": "Pastime", "content": {"text": text}} | more
 
 
+def book(**fields: Any) -> dict[str, Any]:
+    """Return the value of a memory of a book; its other fields are at their defaults."""
+    return {"kind": "Book", "content": Book(**fields).model_dump()}
+
+
 def quoted(value: dict[str, Any], evidence: str) -> dict[str, Any]:
     """Return `value` as the memory model writes it."""
     return {"kind": value["kind"], "content": {**value["content"], "evidence": evidence}}
@@ -118,6 +123,14 @@ class PersonStore:
         await store.judge(None)
         return await store.commit(at=NOON)
 
+    async def form(
+        self, text: str, value: dict[str, Any], *, key: str = "new", own: Namespace = OWN
+    ) -> FormationResult:
+        """Write one memory with the whole message as its quote, and commit."""
+        store = await self.load(text, seen=memory_view(own))
+        await store.aput(own.parts, key, quoted(value, text))
+        return await self.commit(store)
+
 
 @pytest.fixture
 def person_store(pool: Pool, model_embedder: Embedder, database: str) -> PersonStore:
@@ -127,14 +140,9 @@ def person_store(pool: Pool, model_embedder: Embedder, database: str) -> PersonS
 
 async def test_confirmed_at(person_store: PersonStore) -> None:
     """The time of the commit is kept as ISO 8601."""
-    store = await person_store.load("I love soba")
-    await store.aput(OWN.parts, "new", quoted(food("soba"), "I love soba"))
-    formed = await person_store.commit(store)
-    (change,) = formed.changes
-    assert (
-        stored(person_store.database)[(DM, change.key)]["confirmed_at"]
-        == "2026-01-02T12:00:00+00:00"
-    )
+    (change,) = (await person_store.form("I love soba", food("soba"))).changes
+    value = stored(person_store.database)[(DM, change.key)]
+    assert value["confirmed_at"] == "2026-01-02T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -150,18 +158,15 @@ async def test_what_is_no_valid_memory_is_refused(
     person_store: PersonStore, value: dict[str, Any], reason: str
 ) -> None:
     """Fields that do not fit their kind, a thing without a name, and kinds there are not."""
-    store = await person_store.load("I love soba")
-    await store.aput(OWN.parts, "new", quoted(value, "I love soba"))
-    assert reasons(await person_store.commit(store)) == [reason]
+    assert reasons(await person_store.form("I love soba", value)) == [reason]
     assert stored(person_store.database) == {}
 
 
 async def test_a_memory_keeps_its_kind(person_store: PersonStore) -> None:
     """A memory is not changed into one of another kind."""
     put(person_store.database, OWN, "a", food("soba"))
-    store = await person_store.load("I love soba")
-    await store.aput(OWN.parts, "a", quoted(note("loves soba"), "I love soba"))
-    assert reasons(await person_store.commit(store)) == ["unknown_kind"]
+    formed = await person_store.form("I love soba", note("loves soba"), key="a")
+    assert reasons(formed) == ["unknown_kind"]
     assert stored(person_store.database) == {(DM, "a"): food("soba")}
 
 
@@ -189,9 +194,7 @@ async def test_removing_an_unknown_memory_does_nothing(person_store: PersonStore
 async def test_level_zero_of_a_known_thing(person_store: PersonStore) -> None:
     """A new memory of level 0 about a known thing removes that one."""
     put(person_store.database, OWN, "a", food("Soba"))
-    store = await person_store.load("I hate soba")
-    await store.aput(OWN.parts, "new", quoted(food("soba", 0), "I hate soba"))
-    formed = await person_store.commit(store)
+    formed = await person_store.form("I hate soba", food("soba", 0))
     assert [(c.action, c.key) for c in formed.changes] == [("removed", "a")]
     assert stored(person_store.database) == {}
 
@@ -213,10 +216,7 @@ async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
     """A new memory about something said in public stands before the public one."""
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
     own = ALICE.namespace("C1")
-    store = await person_store.load("I love soba", seen=memory_view(own))
-    await store.aput(own.parts, "new", quoted(food("soba", 90), "I love soba"))
-    formed = await person_store.commit(store)
-    (change,) = formed.changes
+    (change,) = (await person_store.form("I love soba", food("soba", 90), own=own)).changes
     assert change.action == "updated"
     assert change.before == {"food_name": "soba", "preference": 40}
     value = stored(person_store.database)[("C1", change.key)]
@@ -286,10 +286,7 @@ async def test_a_default_is_not_what_the_person_said(
     put(person_store.database, OWN, "a", {"kind": "Book", "content": known})
     told = {"title": "dune", "author": "Herbert"}
     if formed:
-        store = await person_store.load("Dune is by Herbert")
-        content = {**Book(title="dune", author="Herbert").model_dump(), "evidence": "by Herbert"}
-        await store.aput(OWN.parts, "new", {"kind": "Book", "content": content})
-        await person_store.commit(store)
+        await person_store.form("Dune is by Herbert", book(title="dune", author="Herbert"))
     else:
         source = {"kind": "command", "channel": "D1", "ts": "9.0"}
         pool, embedder = person_store.pool, person_store.embedder
@@ -302,10 +299,8 @@ async def test_none_is_not_what_the_person_said(person_store: PersonStore) -> No
     """Of a known thing that is said again in fewer words, no field is emptied."""
     known = {"place": "Kyoto", "companion": "Mia"}
     put(person_store.database, OWN, "a", {"kind": "Trip", "content": known})
-    store = await person_store.load("I went to Kyoto")
-    content = {"place": "Kyoto", "companion": None, "evidence": "I went to Kyoto"}
-    await store.aput(OWN.parts, "new", {"kind": "Trip", "content": content})
-    await person_store.commit(store)
+    said_again = {"place": "Kyoto", "companion": None}
+    await person_store.form("I went to Kyoto", {"kind": "Trip", "content": said_again})
     [value] = stored(person_store.database).values()
     assert value["content"] == known
 
@@ -313,12 +308,9 @@ async def test_none_is_not_what_the_person_said(person_store: PersonStore) -> No
 async def test_two_new_memories_of_one_thing(person_store: PersonStore) -> None:
     """Two new memories about one thing in a run are one: a default takes nothing back."""
     store = await person_store.load("I finished Dune", "Dune is by Herbert")
-    for name, said_of, text in (
-        ("new", Book(title="Dune", finished=True), "I finished Dune"),
-        ("newer", Book(title="Dune", author="Herbert"), "Dune is by Herbert"),
-    ):
-        content = {**said_of.model_dump(), "evidence": text}
-        await store.aput(OWN.parts, name, {"kind": "Book", "content": content})
+    finished, written = book(title="Dune", finished=True), book(title="Dune", author="Herbert")
+    await store.aput(OWN.parts, "new", quoted(finished, "I finished Dune"))
+    await store.aput(OWN.parts, "newer", quoted(written, "Dune is by Herbert"))
     await person_store.commit(store)
     [value] = stored(person_store.database).values()
     assert (value["content"]["author"], value["content"]["finished"]) == ("Herbert", True)
@@ -326,14 +318,10 @@ async def test_two_new_memories_of_one_thing(person_store: PersonStore) -> None:
 
 async def test_a_patch_sets_a_default(person_store: PersonStore) -> None:
     """A patch names the field: it also sets one back to its default."""
-    known = Book(title="Dune", finished=True).model_dump()
-    put(person_store.database, OWN, "a", {"kind": "Book", "content": known})
-    store = await person_store.load("I have not finished Dune")
-    content = {**known, "finished": False, "evidence": "I have not finished Dune"}
-    await store.aput(OWN.parts, "a", {"kind": "Book", "content": content})
-    await person_store.commit(store)
+    put(person_store.database, OWN, "a", book(title="Dune", finished=True))
+    await person_store.form("I have not finished Dune", book(title="Dune"), key="a")
     [value] = stored(person_store.database).values()
-    assert value["content"] == {**known, "finished": False}
+    assert value["content"] == book(title="Dune")["content"]
 
 
 async def test_kinds_without_a_level(person_store: PersonStore) -> None:
@@ -365,12 +353,8 @@ async def test_what_supersedes_a_wider_memory_is_not_asked_about(person_store: P
 
 async def test_what_no_longer_hides_anything_can_go(person_store: PersonStore) -> None:
     """A memory whose wider one is gone is removed for good."""
-    put(
-        person_store.database,
-        OWN,
-        "a",
-        food("soba", supersedes=[{"audience": "public", "key": "gone"}]),
-    )
+    gone = [{"audience": "public", "key": "gone"}]
+    put(person_store.database, OWN, "a", food("soba", supersedes=gone))
     store = await person_store.load("I hate soba")
     await store.adelete(OWN.parts, "a")
     formed = await person_store.commit(store)
@@ -381,9 +365,7 @@ async def test_what_no_longer_hides_anything_can_go(person_store: PersonStore) -
 async def test_a_subject_that_is_corrected(person_store: PersonStore) -> None:
     """A patch may give the thing its right name."""
     put(person_store.database, OWN, "a", food("raman"))
-    store = await person_store.load("I love ramen, not raman")
-    await store.aput(OWN.parts, "a", quoted(food("ramen"), "I love ramen, not raman"))
-    formed = await person_store.commit(store)
+    formed = await person_store.form("I love ramen, not raman", food("ramen"), key="a")
     assert [change.key for change in formed.changes] == ["a"]
 
 
@@ -398,9 +380,7 @@ async def test_an_update_leaves_one_vector(person_store: PersonStore) -> None:
                 " VALUES (%s, 'a', %s, %s)",
                 (OWN.prefix, field, zeros),
             )
-    store = await person_store.load("I love ramen")
-    await store.aput(OWN.parts, "a", quoted(food("ramen", 100), "I love ramen"))
-    await person_store.commit(store)
+    await person_store.form("I love ramen", food("ramen", 100), key="a")
     with psycopg.connect(person_store.database) as connection:
         fields = connection.execute("SELECT field_name FROM store_vectors").fetchall()
     assert fields == [("content",)]
@@ -425,66 +405,41 @@ async def test_a_row_deleted_during_the_commit_is_reported(person_store: PersonS
 
 
 class MeddlingEmbedder(Embedder):
-    """Changes the memory each time it is asked for a vector."""
+    """Stores the memory whenever it is asked for a vector."""
 
     database = ""
-    namespace = OWN
-    asked = 0
-    meddles = 0
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Meddle, then embed."""
-        self.asked += 1
-        if self.asked <= self.meddles:
-            value = food("ramen")
-            value["content"]["description"] = f"change {self.asked}"
-            put(self.database, self.namespace, "a", value)
+        put(self.database, OWN, "a", food("ramen"))
         return await super().embed(texts)
 
 
-@pytest.fixture
-def meddler(model_embedder: Embedder, database: str) -> MeddlingEmbedder:
-    """An embedder during whose calls the memory changes."""
-    embedder = MeddlingEmbedder(model_embedder._client, model_embedder.space)
-    embedder.database = database
-    return embedder
-
-
 async def test_a_memory_stored_during_the_embedding_becomes_a_question(
-    pool: Pool, database: str, meddler: MeddlingEmbedder
+    person_store: PersonStore,
 ) -> None:
     """What was judged as new, and is known by now, becomes a question; what is there stays."""
-    meddler.meddles = 1
-    store = await UserStore.load(
-        pool, meddler, memory_view(OWN), said("I love ramen"), schemas=SCHEMAS
-    )
-    await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
-    await store.judge(None)
-    formed = await store.commit(at=NOON)
+    meddler = MeddlingEmbedder(person_store.embedder._client, person_store.embedder.space)
+    meddler.database, person_store.embedder = person_store.database, meddler
+    formed = await person_store.form("I love ramen", food("ramen", 90))
     assert [question.asks for question in formed.questions] == ["replace"]
     assert formed.changes == ()
-    content = stored(database)[(DM, "a")]["content"]
-    assert content == {"food_name": "ramen", "preference": 80, "description": "change 1"}
+    assert stored(person_store.database) == {(DM, "a"): food("ramen")}
 
 
-async def test_a_wider_row_that_changes_meanwhile_is_asked_about(
-    pool: Pool, database: str, model_embedder: Embedder
-) -> None:
+async def test_a_wider_row_that_changes_meanwhile_is_asked_about(person_store: PersonStore) -> None:
     """What was judged beside another version of a wider memory becomes a question."""
     wide = ALICE.namespace(PUBLIC)
-    put(database, wide, "a", food("ramen"))
-    store = await UserStore.load(
-        pool, model_embedder, memory_view(OWN), said("I love ramen"), schemas=SCHEMAS
-    )
+    put(person_store.database, wide, "a", food("ramen"))
+    store = await person_store.load("I love ramen")
     await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
-    await store.judge(None)
-    put(database, wide, "a", food("ramen", 10))
-    formed = await store.commit(at=NOON)
+    put(person_store.database, wide, "a", food("ramen", 10))
+    formed = await person_store.commit(store)
     assert formed.changes == ()
     [question] = formed.questions
     assert question.after is not None
     assert question.after["supersedes"] == [{"audience": PUBLIC, "key": "a"}]
-    assert set(stored(database)) == {(PUBLIC, "a")}
+    assert set(stored(person_store.database)) == {(PUBLIC, "a")}
 
 
 @pytest.mark.parametrize(
