@@ -85,6 +85,14 @@ class Ledger:
             schemas=[UserFoodPreference, UserFact],
         )
 
+    async def propose(self, store: UserStore, change: Change, evidence: str, **fields: Any) -> None:
+        """Let a model write other fields of a memory in a run that has begun."""
+        content = {**(change.after or {}), **fields, "evidence": evidence}
+        await store.aput(
+            change.namespace.parts, change.key, {"kind": change.kind, "content": content}
+        )
+        await store.judge(None)
+
     async def say(
         self,
         text: str,
@@ -428,7 +436,10 @@ async def test_what_is_superseded_stays_so_where_it_is_moved(ledger: Ledger) -> 
 
 
 async def test_said_twice_is_one_memory(ledger: Ledger) -> None:
-    """A second message confirms, and is a second source; the same one read again does nothing."""
+    """A second message confirms, and is a second source; the same one read again does nothing.
+
+    It supports all of the memory when the first message is deleted.
+    """
     liked = await ledger.like("ramen")
     again = await ledger.say("I love ramen", ts="2.0", content=food("ramen"))
     assert [(c.action, c.key) for c in again.changes] == [("confirmed", liked.key)]
@@ -438,6 +449,9 @@ async def test_said_twice_is_one_memory(ledger: Ledger) -> None:
     assert ledger.printed() == before
     [memory] = await list_memories(ledger.pool, ALICE)
     assert [place[1] for place in memory.source_messages] == ["1.0", "2.0"]
+    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
+    [memory] = await list_memories(ledger.pool, ALICE)
+    assert (memory.content, [ts for _, ts in memory.source_messages]) == (food("ramen"), ["2.0"])
 
 
 async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
@@ -445,10 +459,7 @@ async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
     liked = await ledger.like("ramen")
     [shown] = await list_memories(ledger.pool, ALICE)
     store = await ledger.run("I love ramen with miso", ts="2.0")
-    value = {"food_name": "ramen", "preference": 80, "description": "with miso"}
-    value["evidence"] = "I love ramen with miso"
-    await store.aput(OWN.parts, liked.key, {"kind": "UserFoodPreference", "content": value})
-    await store.judge(None)
+    await ledger.propose(store, liked, "I love ramen with miso", description="with miso")
     formed, _ = await asyncio.gather(
         store.commit(at=datetime.now(UTC)),
         ledger.edit(liked.reference, food("ramen", 95), seen=shown.updated_at),
@@ -587,9 +598,7 @@ async def test_a_question_whether_to_remember_goes_with_the_memory_it_would_supe
     store = await ledger.run("I love soba a lot", ts="2.0")
     edited = {**content, "preference": 50}
     await ledger.edit(wide.reference, edited)
-    value = {**content, "preference": 95, "evidence": "I love soba a lot"}
-    await store.aput(wide.namespace.parts, wide.key, {"kind": wide.kind, "content": value})
-    await store.judge(None)
+    await ledger.propose(store, wide, "I love soba a lot", preference=95)
     [question] = (await store.commit(at=datetime.now(UTC))).questions
     assert question.asks == "store"
     await ledger.is_forgotten(wide.reference, "duck")
@@ -666,10 +675,9 @@ async def meanwhile_edited(ledger: Ledger, asks: str) -> None:
     await ledger.edit(liked.reference, food("soba", 60))
     if asks == "remove":
         await store.adelete(liked.namespace.parts, liked.key)
+        await store.judge(None)
     else:
-        value = {**food("soba", 50), "evidence": "Of soba: so so"}
-        await store.aput(liked.namespace.parts, liked.key, {"kind": liked.kind, "content": value})
-    await store.judge(None)
+        await ledger.propose(store, liked, "Of soba: so so", preference=50)
     await store.commit(at=datetime.now(UTC))
 
 
@@ -689,15 +697,6 @@ async def test_what_was_to_replace_a_memory_outlives_its_message(
     stored = await list_memories(ledger.pool, ALICE)
     assert [m.content["food_name"] for m in stored] == ([] if answer == "no" else ["udon"])
     assert all(m.source_messages == [("D1", "7.0")] for m in stored)
-
-
-async def test_what_was_said_again_stays_whole(ledger: Ledger) -> None:
-    """A message that says the same again supports all of it when the first one goes."""
-    liked = await ledger.like("ramen")
-    await ledger.say("I love ramen", ts="2.0", content=food("ramen"), key=liked.key)
-    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert (memory.content, [ts for _, ts in memory.source_messages]) == (food("ramen"), ["2.0"])
 
 
 async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) -> None:
