@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
@@ -513,20 +514,13 @@ async def test_a_message_in_which_two_things_were_said(data: Data, first_back: s
 # --- never again ---------------------------------------------------------------------------
 
 
-async def test_forgotten_words_are_not_formed(data: Data) -> None:
-    """The words of a forgotten turn are no words to form memories of."""
+async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data) -> None:
+    """The next turn is told neither the forgotten words nor the answer to them."""
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await data.forget(data.remember("ramen", "1.1"))
     _, _, words, _, _ = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
-
-
-async def test_forgotten_turns_are_not_read_as_context(data: Data) -> None:
-    """The next turn is told neither the forgotten words nor the answer to them."""
-    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
-    await data.turn("1.2", "what time is it?", "Late.")
-    await data.forget(data.remember("ramen", "1.1"))
     turns, claimed = turns_alone(data.pool), waiting_for("1.3", "hello")
     _, context = await turns.begin(
         replace(claimed, message=replace(claimed.message, thread_ts="1.1")),
@@ -535,7 +529,7 @@ async def test_forgotten_turns_are_not_read_as_context(data: Data) -> None:
         words="hello",
         bot_user_id="B",
     )
-    assert [exchange.question for exchange in context.exchanges] == ["what time is it?"]
+    assert [exchange.question for exchange in context.exchanges] == ["I love sushi"]
     assert context.recent_words == ()
     assert context.forgotten == {"1.1", "1.19"}
 
@@ -575,19 +569,20 @@ def liking(name: str) -> Call:
     return food(name, 80, f"I love {name}")
 
 
+@pytest.mark.parametrize(
+    "meanwhile", ["words = '', question = ''", "formed_at = now()"], ids=["forgotten", "formed"]
+)
 async def test_words_forgotten_while_they_are_formed(
-    data: Data, former: Former, model: ScriptedModel
+    data: Data, former: Former, model: ScriptedModel, meanwhile: LiteralString
 ) -> None:
-    """A formation that is under way when its words are forgotten writes nothing of them."""
+    """A formation writes nothing of words that were forgotten, or formed by another, meanwhile."""
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     data.remember("noodles", "1.1")
 
     def answer(shown: Shown) -> list[Call]:
-        # The model has the words in hand; now they are forgotten.
-        owner_rows(
-            data.database, "UPDATE turns SET words = '', question = '' WHERE question_ts = '1.1'"
-        )
+        # The model has read the words.
+        data.rows(f"UPDATE turns SET {meanwhile} WHERE question_ts = '1.1'")
         assert "I love ramen" in shown.text
         return [liking("ramen"), liking("sushi")]
 
@@ -595,26 +590,6 @@ async def test_words_forgotten_while_they_are_formed(
     await learning(data.pool, former).form("T1", "U1", DM)
     names = {row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")}
     assert names == {"noodles", "sushi"}
-    assert "ramen" not in model.last.text
-    assert len(model.requests) == 2
-
-
-async def test_words_that_another_worker_formed_meanwhile(
-    data: Data, former: Former, model: ScriptedModel
-) -> None:
-    """A formation that was suspended, and taken over, does not commit the same words again."""
-    await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
-    await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
-
-    def answer(_: Shown) -> list[Call]:
-        # The other worker has formed them, and the person has pressed Undo.
-        owner_rows(data.database, "UPDATE turns SET formed_at = now() WHERE question_ts = '1.1'")
-        return [liking("ramen"), liking("sushi")]
-
-    model.answer(answer, [liking("sushi")])
-    await learning(data.pool, former).form("T1", "U1", DM)
-    names = [row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")]
-    assert names == ["sushi"]
     assert "ramen" not in model.last.text
     assert len(model.requests) == 2
 
@@ -680,6 +655,15 @@ async def test_words_about_which_the_person_was_asked_remove_nothing(
     assert turn["formed_at"] is not None
 
 
+@asynccontextmanager
+async def impatient(database: str) -> AsyncIterator[Pool]:
+    """Open a pool on which waiting for a lock is an error."""
+    address = make_conninfo(database, options="-c lock_timeout=200ms")
+    async with create_pool(address, min_size=1, max_size=1) as pool:
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            yield pool
+
+
 async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> None:
     """While memories are written none is forgotten, so none can slip through."""
     data.remember("ramen")
@@ -687,8 +671,8 @@ async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> Non
         writing.execute(
             "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (ALICE.prefix,)
         )
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            await _forget_at_once(data.database)
+        async with impatient(data.database) as pool:
+            await forget(pool, ALICE, None)
     assert len(data.rows("SELECT 1 FROM store")) == 1
 
 
@@ -698,21 +682,6 @@ async def test_an_undo_and_an_erasure_wait_for_each_other(data: Data) -> None:
     assert done.undo is not None
     with psycopg.connect(data.database) as erasing:
         erasing.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (ALICE.prefix,))
-        impatient = make_conninfo(data.database, options="-c lock_timeout=200ms")
-        async with create_pool(impatient, min_size=1, max_size=1) as pool:
-            with pytest.raises(psycopg.errors.LockNotAvailable):
-                await undo_forget(pool, ALICE, done.undo, restore_texts=restore_texts)
+        async with impatient(data.database) as pool:
+            await undo_forget(pool, ALICE, done.undo, restore_texts=restore_texts)
     assert await data.undo(done) == 1
-
-
-async def _forget_at_once(database: str) -> None:
-    async def impatient(
-        connection: AsyncConnection[DictRow],
-        memories: Sequence[Any] | None,
-        besides: Collection[UUID],
-    ) -> list[dict[str, Any]]:
-        raise AssertionError("The lock was not waited for.")
-
-    impatient_too = make_conninfo(database, options="-c lock_timeout=200ms")
-    async with create_pool(impatient_too, min_size=1, max_size=1) as pool:
-        await forget(pool, ALICE, None, blank_texts=impatient)
