@@ -55,19 +55,19 @@ async def ramen(pool: Pool, embedder: Embedder) -> str:
     return await add(pool, embedder, "UserFoodPreference", food_name="ramen", preference=90)
 
 
-async def test_what_was_forgotten_is_quoted_nowhere(pool: Pool, database: str, ramen: str) -> None:
-    """Neither the other memory of the message nor the ledger says it; other messages are left."""
-    await forget(pool, ANN, [ramen])
+async def test_what_was_forgotten_is_quoted_nowhere_until_undo(
+    pool: Pool, database: str, ramen: str
+) -> None:
+    """Neither the other memory of the message nor the ledger says it; other messages are left.
+
+    Undo restores every row, byte for byte.
+    """
+    before = quoting(database)
+    forgotten = await forget(pool, ANN, [ramen])
     left = quoting(database)
     assert not [row for row in left if SAID in row]
     assert [row for row in left if "AWS it is" in row]
     assert [row for row in left if "I eat ramen in Osaka" in row]
-
-
-async def test_undo_brings_the_quotes_back(pool: Pool, database: str, ramen: str) -> None:
-    """Every row is as it was, byte for byte."""
-    before = quoting(database)
-    forgotten = await forget(pool, ANN, [ramen])
     assert forgotten.undo is not None
     await undo_forget(pool, ANN, forgotten.undo)
     assert quoting(database) == before

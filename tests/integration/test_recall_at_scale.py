@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 import sys
 from array import array
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +31,7 @@ from tests.conftest import SPACE, fresh_database, login_of
 from tests.integration.counted import CountedConnection, Sent, count_statements
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.scripted_model import vector as vector_of
+from tests.integration.test_recall import distance
 
 pytestmark = pytest.mark.slow
 
@@ -231,10 +231,3 @@ async def test_every_plan_is_made_for_its_person(
             "SELECT count(*), count(DISTINCT split_part(prefix, '.', 3)) FROM store_vectors"
         ).fetchall()
     assert (rows, people) == (100_000, PEOPLE + 1)
-
-
-def distance(one: Sequence[float], two: Sequence[float]) -> float:
-    """Return the cosine distance of two vectors."""
-    return 1 - sum(a * b for a, b in zip(one, two, strict=True)) / (
-        math.hypot(*one) * math.hypot(*two)
-    )
