@@ -219,6 +219,7 @@ from .store.ledger import (
 )
 from .store.memories import (
     EXAMPLE_SOURCE as EXAMPLE_SOURCE,
+    Keyed as Keyed,
     Memory as Memory,
     MessageKey as MessageKey,
     find_memory as find_memory,

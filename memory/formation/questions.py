@@ -20,7 +20,7 @@ from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store import rows
 from memory.store.dependents import QUESTION_MESSAGES
-from memory.store.memories import Memory, MessageKey
+from memory.store.memories import Keyed, Memory, MessageKey
 from memory.store.unit_of_work import Change, Step, commit_steps
 
 OPEN_DAYS = 14
@@ -33,7 +33,7 @@ _COLUMNS: LiteralString = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Keyed):
     """A question to the person about the memory at `namespace` and `key`; valid until `expires_at`.
 
     ``replace``: replace `before` with `after`? ``remove``: remove it? ``widen``: apply a change
@@ -44,18 +44,11 @@ class Question:
 
     id: UUID
     asks: Literal["replace", "remove", "widen", "store"]
-    namespace: Namespace
-    key: str
     before: dict[str, Any]
     after: dict[str, Any] | None
     at: datetime
     expires_at: datetime
     messages: tuple[MessageKey, ...] = ()
-
-    @property
-    def reference(self) -> str:
-        """The `Memory.reference` of the memory it is about."""
-        return f"{self.namespace.audience}/{self.key}"
 
 
 async def ask(

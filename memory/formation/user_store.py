@@ -104,7 +104,7 @@ class UserStore(BaseStore):
         if not whole:
             vectors = await embedder.embed(_sentences(messages))
             shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS)
-        wanted = {(memory.namespace.prefix, memory.key) for memory in also}
+        wanted = {memory.row_key for memory in also}
         if missing := wanted - {row.row_key for row in shown}:
             shown += await rows.named(pool, view, missing)
         return cls(

@@ -18,11 +18,11 @@ from memory.credentials.detection import holds_secret
 from memory.credentials.redaction import redact
 from memory.model.dates import DateOutOfRange, is_slack_ts, parse_timestamp
 from memory.model.errors import InvalidContent, InvalidNamespace, NotAnExport
-from memory.model.namespace import DM, Namespace, Person
+from memory.model.namespace import DM, Person
 from memory.model.schemas import INSTRUCTION_KIND, level
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.store.edits import validated
-from memory.store.memories import EXAMPLE_SOURCE, Memory
+from memory.store.memories import EXAMPLE_SOURCE, Keyed, Memory
 
 FORMAT = "kioku-export"
 VERSION = 1
@@ -47,19 +47,12 @@ _HEADING = re.compile(r"\A\s*#|[:：]\s*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class Imported(Keyed):
     """A validated memory of a document; dates are None if the document has none."""
 
-    namespace: Namespace
-    key: str
     value: dict[str, Any]
     created_at: datetime | None = None
     updated_at: datetime | None = None
-
-    @property
-    def reference(self) -> str:
-        """The `Memory.reference` under which it is stored."""
-        return f"{self.namespace.audience}/{self.key}"
 
     @property
     def is_instruction(self) -> bool:
@@ -136,7 +129,7 @@ def read(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Docum
             memories.append(one)
         else:
             refused[one] += 1
-    by_key = {(one.namespace.prefix, one.key): one for one in memories}
+    by_key = {one.row_key: one for one in memories}
     return Document(memories=tuple(by_key.values()), refused=dict(refused))
 
 

@@ -83,7 +83,7 @@ class _Planning:
 
     def add(self, one: Imported) -> None:
         """Plan the next memory of the document."""
-        stored = self._places.get((one.namespace.prefix, one.key))
+        stored = self._places.get(one.row_key)
         now = stored or self._things.get(thing_of(one.namespace, one.value))
         if now is None and (near := self._stored_similar(one)) is not None:
             self.planned.append(PlannedMemory(fate="similar", memory=one, now=near))

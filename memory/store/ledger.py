@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from memory.model.errors import ChangedSince
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import thing_of
+from memory.store.memories import Keyed, thing_of
 from memory.store.unit_of_work import Action, Actor
 
 ENTRY_COLUMNS: LiteralString = (
@@ -28,7 +28,7 @@ _WITH_SUPERSEDED: LiteralString = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Keyed):
     """One change of one memory; `before` and `after` are whole stored values or None.
 
     `moved_from` is the previous namespace of a moved memory; `undone_at` the time of its Undo.
@@ -37,8 +37,6 @@ class Entry:
     """
 
     id: UUID
-    namespace: Namespace
-    key: str
     kind: str
     action: Action
     actor: Actor
@@ -53,11 +51,6 @@ class Entry:
     def namespaces(self) -> list[Namespace]:
         """The namespaces that the change wrote to."""
         return [self.namespace, *([self.moved_from] if self.moved_from else [])]
-
-    @property
-    def reference(self) -> str:
-        """The `Memory.reference` of the memory that was changed."""
-        return f"{self.namespace.audience}/{self.key}"
 
 
 def read_entry(person: Person, record: DictRow) -> Entry:

@@ -39,11 +39,27 @@ MOVED_SINCE: LiteralString = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """One memory: a row of LangGraph's `store` table; `value` is the stored JSON."""
+class Keyed:
+    """The namespace and key of a memory: of itself, or of a change or a question about it."""
 
     namespace: Namespace
     key: str
+
+    @property
+    def row_key(self) -> RowKey:
+        """The primary key of the memory's row: prefix and key."""
+        return (self.namespace.prefix, self.key)
+
+    @property
+    def reference(self) -> str:
+        """The memory's id within the person's namespaces: ``AUDIENCE/KEY``."""
+        return f"{self.namespace.audience}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory(Keyed):
+    """One memory: a row of LangGraph's `store` table; `value` is the stored JSON."""
+
     value: dict[str, Any]
     created_at: datetime
     updated_at: datetime
@@ -101,19 +117,9 @@ class Memory:
         return ends_at(self.value)
 
     @property
-    def row_key(self) -> RowKey:
-        """Its primary key: prefix and key."""
-        return (self.namespace.prefix, self.key)
-
-    @property
     def hides(self) -> bool:
         """Whether it only hides a wider memory, which was removed for this audience."""
         return bool(self.supersedes) and level(self.kind, self.content) == 0
-
-    @property
-    def reference(self) -> str:
-        """The memory's id within the person's namespaces: ``AUDIENCE/KEY``."""
-        return f"{self.namespace.audience}/{self.key}"
 
     @property
     def source_messages(self) -> list[MessageKey]:

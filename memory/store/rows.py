@@ -20,6 +20,7 @@ from memory.postgres.database import Pool, person_statement, person_transaction
 from memory.store.memories import (
     COLUMNS,
     OF_PERSON,
+    Keyed,
     Memory,
     MessageKey,
     RowKey,
@@ -229,22 +230,15 @@ async def vectors_of(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewValue:
+class NewValue(Keyed):
     """New values of a row; `dates` are created_at and updated_at, the current time if None.
 
     `vector` is in pgvector's binary format; None keeps the stored one.
     """
 
-    namespace: Namespace
-    key: str
     value: dict[str, Any]
     vector: bytes | None
     dates: tuple[datetime, datetime] | None = None
-
-    @property
-    def row_key(self) -> RowKey:
-        """The primary key of the row: prefix and key."""
-        return (self.namespace.prefix, self.key)
 
 
 async def insert(connection: AsyncConnection[DictRow], values: Sequence[NewValue]) -> None:

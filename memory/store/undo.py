@@ -155,7 +155,7 @@ async def _undo_steps(
                 raise
             continue
         steps[entry.id] = step
-        current.pop((entry.namespace.prefix, entry.key), None)
+        current.pop(entry.row_key, None)
         if step.after is not None and step.dates is not None:
             row = Memory(
                 namespace=step.namespace,
@@ -174,7 +174,7 @@ def _undo_step(
     rows_now: Mapping[RowKey, Memory],
     known: Set[tuple[str, str, str]],
 ) -> Step:
-    current = rows_now.get((entry.namespace.prefix, entry.key))
+    current = rows_now.get(entry.row_key)
     if (current.value if current else None) != entry.after:
         raise ChangedSince("The memory has changed since.")
     namespace = entry.moved_from or entry.namespace

@@ -20,7 +20,7 @@ from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
 from memory.store.dependents import follow_move
-from memory.store.memories import EXAMPLE_SOURCE, Memory, RowKey
+from memory.store.memories import EXAMPLE_SOURCE, Keyed, Memory, RowKey
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
@@ -57,7 +57,7 @@ _BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Keyed):
     """A committed change of one memory; `id` and `at` are those of its ledger entry.
 
     `before` and `after` are contents, as stored. In a `FormationResult`, `before` of a memory that
@@ -66,21 +66,14 @@ class Change:
 
     id: UUID
     action: Action
-    namespace: Namespace
-    key: str
     kind: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     at: datetime
 
-    @property
-    def reference(self) -> str:
-        """The `Memory.reference` of the memory that was changed."""
-        return f"{self.namespace.audience}/{self.key}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Keyed):
     """One write with its ledger entry: the current row and the new value (None: delete the row).
 
     `dates` replace the current time. `vector` is in pgvector's binary format, if it is known.
@@ -88,8 +81,6 @@ class Step:
 
     action: Action
     actor: Actor
-    namespace: Namespace
-    key: str
     before: Memory | None
     after: dict[str, Any] | None
     moved_from: Namespace | None = None
