@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from memory.model.errors import ChangedSince
 from memory.model.namespace import Namespace, Person
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import Keyed, thing_of
+from memory.store.memories import OF_IDS, Keyed, person_range, thing_of
 from memory.store.unit_of_work import Action, Actor
 
 ENTRY_COLUMNS: LiteralString = (
@@ -23,7 +23,7 @@ ENTRY_COLUMNS: LiteralString = (
 # Undo needs the row as the change left it.
 _WITH_SUPERSEDED: LiteralString = (
     f"{ENTRY_COLUMNS}, after IS DISTINCT FROM (SELECT s.value FROM store s"
-    " WHERE s.prefix = %(prefix)s || audience AND s.key = memory_changes.key) AS superseded"
+    " WHERE s.prefix = %(low)s || audience AND s.key = memory_changes.key) AS superseded"
 )
 
 
@@ -89,12 +89,11 @@ async def history(
         pool,
         person,
         f"SELECT {_WITH_SUPERSEDED} FROM memory_changes"
-        " WHERE team_id = %(team)s AND user_id = %(user)s"
+        f" WHERE {OF_IDS}"
         " AND (%(before)s::timestamptz IS NULL OR at < %(before)s)"
         " AND (%(key)s::text IS NULL OR key = %(key)s) ORDER BY at DESC, id LIMIT %(limit)s",
         {
-            **person.ids,
-            "prefix": f"{person.prefix}.",
+            **person_range(person),
             "before": before,
             "key": key,
             "limit": limit,
@@ -123,8 +122,8 @@ async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list
         pool,
         person,
         f"SELECT {_WITH_SUPERSEDED} FROM memory_changes WHERE id = ANY(%(ids)s)"
-        " AND team_id = %(team)s AND user_id = %(user)s ORDER BY at, id",
-        {**person.ids, "prefix": f"{person.prefix}.", "ids": list(ids)},
+        f" AND {OF_IDS} ORDER BY at, id",
+        {**person_range(person), "ids": list(ids)},
     )
     return [read_entry(person, record) for record in found]
 

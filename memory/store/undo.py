@@ -28,11 +28,13 @@ async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id:
     Raises `ChangeGone` (forgotten, erased, expired or undone already), `ChangedSince` (the memory
     was changed after it) and, only after a change of the embedding model, `EmbeddingsUnavailable`.
     """
-    done = await _undo(pool, embedder, person, [change_id], every=True)
-    if not done:
-        raise ChangedSince("The memory is gone.")
-    [entry] = await changes_named(pool, person, [done[0].id])
-    return entry
+    done = await undo_changes(pool, embedder, person, [change_id])
+    entries = await changes_named(pool, person, [change_id, *(one.id for one in done)])
+    if done:
+        return entries[-1]
+    if any(map(_can_be_undone, entries)):
+        raise ChangedSince("The memory has changed since.")
+    raise ChangeGone("The change was forgotten or undone already, or the memory has expired.")
 
 
 async def undo_changes(
@@ -43,7 +45,20 @@ async def undo_changes(
     Changes that cannot be undone are skipped. The number of statements does not depend on the
     number of changes. Raises `EmbeddingsUnavailable` as `undo_change` does.
     """
-    return await _undo(pool, embedder, person, ids, every=False)
+    async with person_transaction(pool, person) as connection:
+        found = await _undoable(connection, person, ids)
+    namespaces = {namespace for entry, _ in found for namespace in entry.namespaces}
+
+    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
+        steps = await _undo_steps(connection, await _undoable(connection, person, ids))
+        await connection.execute(
+            "UPDATE memory_changes SET undone_at = now()"
+            " WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
+            (list(steps), person.team_id, person.user_id),
+        )
+        return list(steps.values())
+
+    return await commit_steps(pool, embedder, person, list(namespaces), decide) if found else []
 
 
 async def undo_batch(
@@ -82,30 +97,10 @@ async def count_undone(
     return int(row["undone"])
 
 
-async def _undo(
-    pool: Pool, embedder: Embedder, person: Person, ids: Sequence[UUID], *, every: bool
-) -> list[Change]:
-    async with person_transaction(pool, person) as connection:
-        found = await _undoable(connection, person, ids, every=every)
-    namespaces = {namespace for entry, _ in found for namespace in entry.namespaces}
-
-    async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        found = await _undoable(connection, person, ids, every=every)
-        steps = await _undo_steps(connection, found, every=every)
-        await connection.execute(
-            "UPDATE memory_changes SET undone_at = now()"
-            " WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
-            (list(steps), person.team_id, person.user_id),
-        )
-        return list(steps.values())
-
-    return await commit_steps(pool, embedder, person, list(namespaces), decide) if found else []
-
-
 async def _undoable(
-    connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID], *, every: bool
+    connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID]
 ) -> list[tuple[Entry, DictRow]]:
-    """Return the entries that can be undone, newest first; with `every`, raise if one cannot."""
+    """Return the entries that can be undone, newest first."""
     found = await connection.execute(
         f"SELECT {ENTRY_COLUMNS}, created_at, updated_at, vector_send(vector) AS vector"
         " FROM memory_changes WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
@@ -113,10 +108,7 @@ async def _undoable(
         (list(ids), person.team_id, person.user_id),
     )
     records = [(read_entry(person, record), record) for record in await found.fetchall()]
-    undoable = [(entry, record) for entry, record in records if _can_be_undone(entry)]
-    if every and len(undoable) < len(ids):
-        raise ChangeGone("The change was forgotten or undone already, or the memory has expired.")
-    return undoable
+    return [(entry, record) for entry, record in records if _can_be_undone(entry)]
 
 
 def _can_be_undone(entry: Entry) -> bool:
@@ -129,7 +121,7 @@ def _can_be_undone(entry: Entry) -> bool:
 
 
 async def _undo_steps(
-    connection: AsyncConnection[DictRow], found: Sequence[tuple[Entry, DictRow]], *, every: bool
+    connection: AsyncConnection[DictRow], found: Sequence[tuple[Entry, DictRow]]
 ) -> dict[UUID, Step]:
     """Return the step that undoes each entry, without entries whose memory has changed since."""
     origins = {entry.moved_from or entry.namespace for entry, _ in found}
@@ -148,11 +140,8 @@ async def _undo_steps(
     }
     steps: dict[UUID, Step] = {}
     for entry, record in found:
-        try:
-            step = _undo_step(entry, record, current, known)
-        except ChangedSince:
-            if every:
-                raise
+        step = _undo_step(entry, record, current, known)
+        if step is None:
             continue
         steps[entry.id] = step
         current.pop(entry.row_key, None)
@@ -173,15 +162,16 @@ def _undo_step(
     record: DictRow,
     rows_now: Mapping[RowKey, Memory],
     known: Set[tuple[str, str, str]],
-) -> Step:
+) -> Step | None:
+    """Return the step that undoes an entry; None if the memory has changed since."""
     current = rows_now.get(entry.row_key)
     if (current.value if current else None) != entry.after:
-        raise ChangedSince("The memory has changed since.")
+        return None
     namespace = entry.moved_from or entry.namespace
     if entry.moved_from and (namespace.prefix, entry.key) in rows_now:
-        raise ChangedSince("Another memory has its key.")
+        return None  # another memory has its key
     if current is None and entry.before and thing_of(namespace, entry.before) in known:
-        raise ChangedSince("The same fact was remembered again.")
+        return None  # the same was remembered again
     return Step(
         action="restored" if entry.before else "removed",
         actor="undo",
