@@ -63,15 +63,12 @@ def test_who_is_known_already_is_not_shown_the_first_steps(empty_database: str) 
     steps = migrations()
     place = next(n for n, step in enumerate(steps) if step.name.endswith("0035_tour"))
     migrate(empty_database, SPACE, steps[:place])
-    with psycopg.connect(empty_database) as owner:
-        owner.execute("INSERT INTO person_settings (team_id, user_id) VALUES ('T1', 'U1')")
+    insert = "INSERT INTO person_settings (team_id, user_id) VALUES ('T1', %s)"
+    owner_rows(empty_database, insert, "U1")
     assert migrate(empty_database, SPACE, steps)[0] == steps[place].name
-    with psycopg.connect(empty_database) as owner:
-        owner.execute("INSERT INTO person_settings (team_id, user_id) VALUES ('T1', 'U2')")
-        found = owner.execute(
-            "SELECT toured_at IS NOT NULL FROM person_settings ORDER BY user_id"
-        ).fetchall()
-    assert found == [(True,), (False,)]
+    owner_rows(empty_database, insert, "U2")
+    toured = "SELECT toured_at IS NOT NULL AS toured FROM person_settings ORDER BY user_id"
+    assert [row["toured"] for row in owner_rows(empty_database, toured)] == [True, False]
 
 
 def test_eight_at_once_migrate_once(empty_database: str) -> None:
@@ -86,18 +83,19 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
 def test_a_vector_stands_in_its_row(empty_database: str) -> None:
     """A search reads 1,536 dimensions with their row, not from a table beside it."""
     migrate(empty_database, EmbeddingSpace("text-embedding-3-small", 1_536), migrations())
-    with psycopg.connect(empty_database) as owner:
-        owner.execute("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'k', '{}')")
-        owner.execute(
-            "INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT"
-            " 'chat.T1.U1.dm', 'k', 'content', array_agg(random())::vector"
-            " FROM generate_series(1, 1536)"
-        )
-        beside = owner.execute(
-            "SELECT pg_relation_size(reltoastrelid) FROM pg_class"
-            " WHERE oid = 'store_vectors'::regclass"
-        ).fetchone()
-        assert beside == (0,)
+    owner_rows(
+        empty_database,
+        "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'k', '{}');"
+        " INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT"
+        " 'chat.T1.U1.dm', 'k', 'content', array_agg(random())::vector"
+        " FROM generate_series(1, 1536)",
+    )
+    [beside] = owner_rows(
+        empty_database,
+        "SELECT pg_relation_size(reltoastrelid) AS size FROM pg_class"
+        " WHERE oid = 'store_vectors'::regclass",
+    )
+    assert beside["size"] == 0
 
 
 def test_a_step_that_fails_leaves_nothing(database: str) -> None:
@@ -105,8 +103,7 @@ def test_a_step_that_fails_leaves_nothing(database: str) -> None:
     broken = Migration("bot/9999_broken", "CREATE TABLE half (x int); SELECT 1/0;")
     with pytest.raises(psycopg.errors.DivisionByZero):
         migrate(database, SPACE, [*migrations(), broken])
-    with psycopg.connect(database) as connection:
-        assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
+    assert owner_rows(database, "SELECT to_regclass('half') AS half") == [{"half": None}]
     mended = Migration("bot/9999_broken", "CREATE TABLE half (x int)")
     assert migrate(database, SPACE, [*migrations(), mended]) == ["bot/9999_broken"]
 

@@ -48,9 +48,8 @@ async def write(pool: Pool, channel: str) -> None:
 
 def written(conninfo: str, channel: str) -> bool:
     """Say whether the row is there."""
-    with psycopg.connect(conninfo) as owner:
-        found = owner.execute("SELECT FROM conversations WHERE channel_id = %s", (channel,))
-        return found.fetchone() is not None
+    found = owner_rows(conninfo, "SELECT 1 FROM conversations WHERE channel_id = %s", channel)
+    return bool(found)
 
 
 async def test_a_transaction_with_a_deadline_fails_in_time(
@@ -105,15 +104,13 @@ async def test_a_transaction_without_a_deadline_continues_after_a_pause(
 
 async def test_a_commit_without_an_answer_is_called_unknown(database: str) -> None:
     """A connection lost during the commit is told apart from one lost before it."""
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
-            " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
-        )
-        owner.execute(
-            "CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON conversations"
-            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()"
-        )
+    owner_rows(
+        database,
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;"
+        " CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON conversations"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()",
+    )
     async with opened(database) as pool:
         with pytest.raises(OutcomeUnknown):
             await write(pool, "C1")

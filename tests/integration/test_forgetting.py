@@ -24,7 +24,6 @@ from bot.conversation.history import blank_texts, has_texts, restore_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
-from bot.slack.messages import Message
 from bot.users.quotas import Quotas, read_prices
 from bot.users.settings import note_profile
 from memory import (
@@ -49,6 +48,7 @@ from memory import (
 )
 from tests.conftest import owner_rows, printed
 from tests.integration.deliveries import nothing, turns_alone
+from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, asked_text, food, remove
 
 ALICE = Person("T1", "U1")
@@ -170,19 +170,9 @@ class Data:
 
 def waiting_for(ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
     """Return a direct message."""
-    message = Message(
-        event_id=f"Ev{ts}{person.user_id}",
-        team_id=person.team_id,
-        user_id=person.user_id,
-        user_team_id=person.team_id,
-        channel_id="D1" if person == ALICE else "D2",
-        ts=ts,
-        thread_ts=ts,
-        text=text,
-        audience=DM,
-        addressed=True,
-    )
-    return ClaimedMessage(id=0, message=message, attempts=0)
+    channel = "D1" if person == ALICE else "D2"
+    said = message(text, user_id=person.user_id, channel_id=channel, ts=ts, thread_ts=ts)
+    return ClaimedMessage(id=0, message=said, attempts=0)
 
 
 @pytest.fixture

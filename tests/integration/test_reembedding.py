@@ -72,11 +72,6 @@ class Small(Embedder):
         return [[float(len(text) % 7 + 1), *[0.5] * (self.space.dimensions - 1)] for text in texts]
 
 
-def rows(database: str, statement: str) -> list[dict[str, Any]]:
-    """Ask the database as its owner."""
-    return owner_rows(database, statement)
-
-
 def silent(done: int, total: int) -> None:
     """Show no bar."""
     assert 0 < done <= total
@@ -93,10 +88,10 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
 ) -> None:
     """Afterwards the database is of that model, recall is whole, and each sees their own only."""
     small = Small(model_client)
-    before = rows(database, TABLE)
+    before = owner_rows(database, TABLE)
     assert await reembed(database, small, progress=silent) == COUNT
     await check_database(remembered, OTHER)
-    [found] = rows(
+    [found] = owner_rows(
         database, "SELECT count(*) AS n, min(vector_dims(embedding)) AS d FROM store_vectors"
     )
     assert (found["n"], found["d"]) == (COUNT, OTHER.dimensions)
@@ -108,7 +103,7 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
     assert await reembed(database, small, progress=silent, again=True) == COUNT
     assert [row["policyname"] for row in before] == ["own_vectors"]
     assert before[0]["reloptions"] == ["toast_tuple_target=8160"]
-    assert rows(database, TABLE) == before
+    assert owner_rows(database, TABLE) == before
 
 
 async def test_what_happens_meanwhile_counts(
@@ -124,7 +119,7 @@ async def test_what_happens_meanwhile_counts(
 
     small.meanwhile = [live]
     await reembed(database, small, progress=silent)
-    stored = rows(
+    stored = owner_rows(
         database,
         "SELECT s.key, v.key AS vector FROM store s FULL JOIN store_vectors v"
         " ON v.prefix = s.prefix AND v.key = s.key",

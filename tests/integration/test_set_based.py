@@ -21,7 +21,6 @@ from bot.memories.person_data import erase_person
 from bot.notices.change_notices import ChangeNotices
 from bot.queue.queue import Queue
 from bot.slack.client import Installations
-from bot.slack.messages import Message
 from memory import (
     DM,
     PUBLIC,
@@ -48,6 +47,7 @@ from memory.model.namespace import Person
 from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
 from tests.integration.deliveries import nothing, turns_alone
+from tests.integration.messages import message
 
 pytestmark = pytest.mark.slow
 
@@ -126,9 +126,8 @@ def digests(database: str) -> dict[str, str]:
 
 def count(database: str, table: str) -> int:
     """Count rows as the owner."""
-    with psycopg.connect(database) as owner:
-        [row] = owner.execute(f"SELECT count(*) FROM {table}".encode()).fetchall()
-        return int(row[0])
+    [row] = owner_rows(database, f"SELECT count(*) FROM {table}")
+    return int(row["count"])
 
 
 def update_notices(pool: Pool) -> Any:
@@ -245,19 +244,9 @@ async def test_a_person_is_erased_in_a_few_statements(pool: Pool, database: str)
 
 async def begin(pool: Pool, audience: str) -> TurnContext:
     """Begin a turn of Ann in a thread of D1 whose first message is her turn number `TURNS` - 10."""
-    message = Message(
-        event_id=f"Ev.{audience}",
-        team_id=ANN.team_id,
-        user_id=ANN.user_id,
-        user_team_id=ANN.team_id,
-        channel_id="D1",
-        ts=ts_of(TURNS + 1),
-        thread_ts=ts_of(TURNS - 10),
-        text="",
-        audience=audience,
-        addressed=True,
-    )
-    claimed = ClaimedMessage(id=0, message=message, attempts=0)
+    times = {"ts": ts_of(TURNS + 1), "thread_ts": ts_of(TURNS - 10)}
+    said = message("", user_id=ANN.user_id, channel_id="D1", audience=audience, **times)
+    claimed = ClaimedMessage(id=0, message=said, attempts=0)
     view = memory_view(ANN.namespace(audience))
     _, context = await turns_alone(pool).begin(
         claimed, view, question="", words="", bot_user_id="B"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
@@ -75,9 +74,8 @@ def put(database: str, namespace: Namespace, key: str, value: dict[str, Any]) ->
 
 def stored(database: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return every row, by audience and key."""
-    with psycopg.connect(database) as connection:
-        rows = connection.execute("SELECT prefix, key, value FROM store").fetchall()
-    return {(Namespace.from_prefix(prefix).audience, key): value for prefix, key, value in rows}
+    rows = owner_rows(database, "SELECT prefix, key, value FROM store")
+    return {(Namespace.from_prefix(r["prefix"]).audience, r["key"]): r["value"] for r in rows}
 
 
 def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
@@ -373,17 +371,15 @@ async def test_an_update_leaves_one_vector(person_store: PersonStore) -> None:
     """An update leaves one vector, whatever other fields were embedded before."""
     put(person_store.database, OWN, "a", food("ramen"))
     zeros = "[" + ",".join(["0"] * 256) + "]"
-    with psycopg.connect(person_store.database) as connection:
-        for field in ("content.food_name", "$"):
-            connection.execute(
-                "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-                " VALUES (%s, 'a', %s, %s)",
-                (OWN.prefix, field, zeros),
-            )
+    owner_rows(
+        person_store.database,
+        "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+        " VALUES (%s, 'a', 'content.food_name', %s), (%s, 'a', '$', %s)",
+        *(OWN.prefix, zeros, OWN.prefix, zeros),
+    )
     await person_store.form("I love ramen", food("ramen", 100), key="a")
-    with psycopg.connect(person_store.database) as connection:
-        fields = connection.execute("SELECT field_name FROM store_vectors").fetchall()
-    assert fields == [("content",)]
+    fields = owner_rows(person_store.database, "SELECT field_name FROM store_vectors")
+    assert fields == [{"field_name": "content"}]
 
 
 async def test_a_row_deleted_during_the_commit_is_reported(person_store: PersonStore) -> None:
@@ -391,17 +387,13 @@ async def test_a_row_deleted_during_the_commit_is_reported(person_store: PersonS
     put(person_store.database, OWN, "a", food("ramen"))
     store = await person_store.load("I love ramen")
     await store.aput(OWN.parts, "a", quoted(food("ramen", 100), "I love ramen"))
-    with psycopg.connect(person_store.database) as connection:
-        connection.execute(
-            "CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RETURN NULL; END $$"
-        )
-        connection.execute(
-            "CREATE TRIGGER vanish BEFORE UPDATE ON store FOR EACH ROW EXECUTE FUNCTION vanish()"
-        )
+    owner_rows(
+        person_store.database,
+        "CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+        " CREATE TRIGGER vanish BEFORE UPDATE ON store FOR EACH ROW EXECUTE FUNCTION vanish()",
+    )
     assert reasons(await person_store.commit(store)) == ["deleted_meanwhile"]
-    with psycopg.connect(person_store.database) as connection:
-        assert connection.execute("SELECT count(*) FROM store_vectors").fetchone() == (0,)
+    assert owner_rows(person_store.database, "SELECT key FROM store_vectors") == []
 
 
 class MeddlingEmbedder(Embedder):
