@@ -17,7 +17,7 @@ from memory.model.namespace import Person
 from memory.model.schemas import thing
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import OF_IDS, OF_PERSON, Memory, person_range, read
-from memory.store.row_copies import Table, put_lines, read_lines
+from memory.store.row_copies import Table, put_rows, read_rows
 from memory.store.undo_payload import UndoPayload
 
 # By table, the condition that selects the rows of some memories by key. A ``widen`` question also
@@ -122,12 +122,9 @@ async def read_dependents(
     """
     payload = UndoPayload()
     for table, of_keys in DEPENDENT_ROWS.items():
-        lines, vectors = await read_lines(
+        payload.rows[table] = await read_rows(
             connection, table, f"{_OF}{of_keys})", _whose(person, keys, questions)
         )
-        payload.rows[table] = lines
-        if vectors:
-            payload.vectors[table] = vectors
     return payload
 
 
@@ -154,10 +151,9 @@ async def take_entries(
     if not entries:
         return
     values = {**person.ids, "entries": list(entries)}
-    taken = await read_lines(
+    payload.rows[SINGLE_ENTRIES] = await read_rows(
         connection, "memory_changes", f"{OF_IDS} AND id = ANY(%(entries)s::uuid[])", values
     )
-    payload.rows[SINGLE_ENTRIES], payload.vectors[SINGLE_ENTRIES] = taken
     await connection.execute(
         f"DELETE FROM memory_changes WHERE {OF_IDS} AND id = ANY(%(entries)s::uuid[])", values
     )
@@ -170,10 +166,10 @@ async def put_entries_back(
 
     A memory that was forgotten or has expired since has no row, and no value in the ledger.
     """
-    lines = payload.rows.get(SINGLE_ENTRIES, [])
-    if not lines:
+    rows = payload.rows.get(SINGLE_ENTRIES, [])
+    if not rows:
         return
-    keys = await asyncio.to_thread(lambda: [str(json.loads(line)["key"]) for line in lines])
+    keys = await asyncio.to_thread(lambda: [str(json.loads(line)["key"]) for line, _ in rows])
     found = await connection.execute(
         f"SELECT key FROM store WHERE {OF_PERSON} AND key = ANY(%(keys)s)"
         f" UNION SELECT key FROM memory_changes WHERE {OF_IDS} AND key = ANY(%(keys)s)"
@@ -181,15 +177,8 @@ async def put_entries_back(
         {**person_range(person), "keys": keys},
     )
     known = {row["key"] for row in await found.fetchall()}
-    vectors = payload.vectors[SINGLE_ENTRIES]
-    kept = [
-        (line, vector)
-        for key, line, vector in zip(keys, lines, vectors, strict=True)
-        if key in known
-    ]
-    await put_lines(
-        connection, "memory_changes", [line for line, _ in kept], [one for _, one in kept]
-    )
+    kept = [row for key, row in zip(keys, rows, strict=True) if key in known]
+    await put_rows(connection, "memory_changes", kept)
 
 
 async def has_changes_or_questions(pool: Pool, person: Person) -> bool:
@@ -209,7 +198,7 @@ def earlier_contents(
 ) -> list[Memory]:
     """Return earlier contents of memories, from ledger entries, that are not current."""
     earlier: list[Memory] = []
-    for line in payload.rows["memory_changes"]:
+    for line, _ in payload.rows["memory_changes"]:
         entry = json.loads(line)
         at = datetime.fromisoformat(entry["at"])
         for value in filter(None, (entry["before"], entry["after"])):

@@ -41,7 +41,7 @@ from memory.store.memories import (
 )
 from memory.store.origins import ComesFrom, StoredFrom, stored_from
 from memory.store.quotations import blank_quotes, put_quotes_back, remove_quotes
-from memory.store.row_copies import put_lines, put_memories, read_lines
+from memory.store.row_copies import RowCopy, put_memories, put_rows, read_rows
 from memory.store.undo_payload import UndoPayload, decrypt, encrypt, new_key
 
 UNDO_MINUTES = 10
@@ -296,9 +296,9 @@ async def _store_undo(
     stored: Sequence[DictRow],
     payload: UndoPayload,
 ) -> Undo:
-    payload.rows["store"] = [row["line"] for row in stored]
+    payload.rows["store"] = [(row["line"], None) for row in stored]
     if stored:
-        payload.rows["store_vectors"], payload.vectors["store_vectors"] = await read_lines(
+        payload.rows["store_vectors"] = await read_rows(
             connection,
             "store_vectors",
             "(t.prefix, t.key) IN (SELECT * FROM unnest(%(prefixes)s::text[], %(keys)s::text[]))",
@@ -321,7 +321,7 @@ def _stored(payload: UndoPayload) -> list[DictRow]:
             **row,
             **{name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")},
         }
-        for row in map(json.loads, payload.rows.get("store", ()))
+        for row in (json.loads(line) for line, _ in payload.rows.get("store", ()))
     ]
 
 
@@ -332,26 +332,14 @@ async def _restore(
     restored = await put_memories(connection, payload.rows.get("store", ()))
     values = {(row["prefix"], row["key"]): row["value"] for row in stored}
     await rows.set_expiries(connection, {key: values[key] for key in restored})
-    vectors = [
-        (line, vector)
-        for line, vector in zip(
-            payload.rows.get("store_vectors", ()),
-            payload.vectors.get("store_vectors", ()),
-            strict=True,
-        )
-        if _row_key(line) in restored
-    ]
-    await put_lines(
-        connection, "store_vectors", [line for line, _ in vectors], [one for _, one in vectors]
-    )
+    vectors = [row for row in payload.rows.get("store_vectors", ()) if _row_key(row) in restored]
+    await put_rows(connection, "store_vectors", vectors)
     for table in DEPENDENT_ROWS:
-        await put_lines(
-            connection, table, payload.rows.get(table, ()), payload.vectors.get(table, ())
-        )
+        await put_rows(connection, table, payload.rows.get(table, ()))
 
 
-def _row_key(line: str) -> RowKey:
-    row = json.loads(line)
+def _row_key(copy: RowCopy) -> RowKey:
+    row = json.loads(copy[0])
     return (row["prefix"], row["key"])
 
 

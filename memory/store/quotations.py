@@ -89,8 +89,10 @@ def remove_quotes(payload: UndoPayload, messages: set[MessageKey]) -> None:
 
     For messages of which something else was forgotten since: what that was is encrypted.
     """
-    for lines in payload.rows.values():
-        lines[:] = [json.dumps(_unquoted(json.loads(line), messages)) for line in lines]
+    for rows in payload.rows.values():
+        rows[:] = [
+            (json.dumps(_unquoted(json.loads(line), messages)), vector) for line, vector in rows
+        ]
     payload.quotes[:] = [
         {**one, "before": _without(one["before"], messages)} for one in payload.quotes
     ]

@@ -13,6 +13,8 @@ from memory.embeddings.vectors import vector_array
 from memory.store.memories import RowKey
 
 Table: TypeAlias = Literal["store", "store_vectors", "memory_changes", "memory_questions"]
+RowCopy: TypeAlias = tuple[str, bytes | None]
+"""A row as a line of PostgreSQL's JSON, and its vector, if any, in pgvector's binary format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +74,38 @@ _SELECT: Mapping[Table, LiteralString] = {table: _select(table) for table in SHA
 _INSERT: Mapping[Table, LiteralString] = {table: _insert(table) for table in SHAPES}
 
 
-async def read_lines(
+async def read_rows(
     connection: AsyncConnection[DictRow],
     table: Table,
     condition: LiteralString,
     parameters: Mapping[str, Any],
-) -> tuple[list[str], list[bytes | None]]:
-    """Return rows of `table` (alias ``t`` in `condition`) and their vectors, if it has any."""
+) -> list[RowCopy]:
+    """Return rows of `table`, whose alias is ``t`` in `condition`."""
     found = await connection.execute(
         f"{_SELECT[table]} WHERE {condition}", dict(parameters), binary=True
     )
-    records = await found.fetchall()
-    lines = [str(record["line"]) for record in records]
-    return lines, [record["vector"] for record in records] if SHAPES[table].vector else []
+    return [(str(record["line"]), record.get("vector")) for record in await found.fetchall()]
 
 
-async def put_lines(
-    connection: AsyncConnection[DictRow],
-    table: Table,
-    lines: Sequence[str],
-    vectors: Sequence[bytes | None],
+async def put_rows(
+    connection: AsyncConnection[DictRow], table: Table, rows: Sequence[RowCopy]
 ) -> None:
-    """Insert rows from `read_lines`; existing rows stay unchanged."""
-    if not lines:
+    """Insert rows from `read_rows`; existing rows stay unchanged."""
+    if not rows:
         return
-    parameters: dict[str, Any] = {"lines": list(lines)}
+    parameters: dict[str, Any] = {"lines": [line for line, _ in rows]}
     if SHAPES[table].vector:
-        parameters["vectors"] = await vector_array(connection, vectors)
+        parameters["vectors"] = await vector_array(connection, [vector for _, vector in rows])
     await connection.execute(_INSERT[table], parameters)
 
 
-async def put_memories(connection: AsyncConnection[DictRow], lines: Sequence[str]) -> set[RowKey]:
+async def put_memories(
+    connection: AsyncConnection[DictRow], rows: Sequence[RowCopy]
+) -> set[RowKey]:
     """Insert rows of ``store``; return the keys of those that did not exist."""
-    if not lines:
+    if not rows:
         return set()
     found = await connection.execute(
-        f"{_INSERT['store']} RETURNING prefix, key", {"lines": list(lines)}
+        f"{_INSERT['store']} RETURNING prefix, key", {"lines": [line for line, _ in rows]}
     )
     return {(record["prefix"], record["key"]) for record in await found.fetchall()}

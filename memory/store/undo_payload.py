@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from memory.model.errors import UndoExpired
+from memory.store.row_copies import RowCopy
 
 _KEY_BITS = 256
 _NONCE_BYTES = 12
@@ -29,15 +30,13 @@ _LEVEL = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoPayload:
-    """Deleted rows of each table as lines of PostgreSQL's JSON, without their vectors.
+    """Deleted rows of each table.
 
-    `vectors` are those of the rows of a table, in pgvector's binary format, in the same order.
     `texts` and `quotes` are JSON values of `memory.store.forgetting.BlankTexts` and
     `memory.store.quotations`.
     """
 
-    rows: dict[str, list[str]] = field(default_factory=dict)
-    vectors: dict[str, list[bytes | None]] = field(default_factory=dict)
+    rows: dict[str, list[RowCopy]] = field(default_factory=dict)
     texts: list[dict[str, Any]] = field(default_factory=list)
     quotes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -55,9 +54,7 @@ def encrypt(payload: UndoPayload, key: str) -> bytearray:
     compressor = zlib.compressobj(_LEVEL)
     parts = [compressor.compress(line.encode() + b"\n") for line in _lines(payload)]
     parts.append(compressor.flush())
-    vectors = (
-        vector for table in payload.vectors.values() for vector in table if vector is not None
-    )
+    vectors = (vector for rows in payload.rows.values() for _, vector in rows if vector)
     ciphertext = bytearray(os.urandom(_NONCE_BYTES))
     encryptor = Cipher(AES(urlsafe_b64decode(key)), GCM(bytes(ciphertext))).encryptor()
     for piece in chain([_SIZE.pack(sum(map(len, parts)))], parts, vectors):
@@ -84,22 +81,17 @@ def decrypt(ciphertext: bytes | bytearray, key: str) -> UndoPayload:
         elif section == "quote":
             payload.quotes.append(json.loads(text))
         else:
-            payload.rows.setdefault(section, []).append(text)
-            if length:
-                end = start + max(int(length), 0)
-                vector = bytes(plain[start:end]) if end > start else None
-                payload.vectors.setdefault(section, []).append(vector)
-                start = end
+            end = start + int(length or 0)
+            payload.rows.setdefault(section, []).append((text, bytes(plain[start:end]) or None))
+            start = end
     return payload
 
 
 def _lines(payload: UndoPayload) -> Iterator[str]:
     """Yield one line per value: its table, the length of its vector, its JSON."""
     for table, rows in payload.rows.items():
-        vectors = payload.vectors.get(table)
-        for number, row in enumerate(rows):
-            length = "" if vectors is None else str(len(vectors[number] or b""))
-            yield f"{table} {length} {row}"
+        for line, vector in rows:
+            yield f"{table} {len(vector or b'')} {line}"
     for section, values in (("text", payload.texts), ("quote", payload.quotes)):
         for value in values:
             yield f"{section}  {json.dumps(value, default=str)}"

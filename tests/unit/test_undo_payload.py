@@ -17,10 +17,12 @@ def payload(count: int) -> UndoPayload:
     """Return so many memories with their vectors; one has none."""
     return UndoPayload(
         rows={
-            "store": [f'{{"key": "k{number}"}}' for number in range(count)],
-            "store_vectors": [f'{{"key": "k{number}"}}' for number in range(count)],
+            "store": [(f'{{"key": "k{number}"}}', None) for number in range(count)],
+            "store_vectors": [
+                (f'{{"key": "k{number}"}}', os.urandom(_VECTOR_BYTES) if number else None)
+                for number in range(count)
+            ],
         },
-        vectors={"store_vectors": [None, *(os.urandom(_VECTOR_BYTES) for _ in range(count - 1))]},
         texts=[{"words": "覚えて"}],
         quotes=[{"key": "k0"}],
     )
