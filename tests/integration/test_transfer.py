@@ -170,26 +170,23 @@ async def test_a_document_reaches_nobody_else(shelf: Shelf) -> None:
     assert len(await list_memories(shelf.pool, BOB)) == len(await list_memories(shelf.pool, ALICE))
 
 
-BAD: dict[str, dict[str, Any]] = {
-    "no object": {"memories": ["ramen"]},
-    "another's namespace": {"memories": [{"audience": "dm.U2"}]},
-    "no audience": {"memories": [{"audience": None}]},
-    "a key with dots": {"memories": [{"key": "a.b/c"}]},
-    "a kind nobody knows": {"memories": [{"kind": "UserPassword"}]},
-    "a field nobody knows": {"memories": [{"content": {"fact": "x y z", "prefix": "chat"}}]},
-    "no content": {"memories": [{"content": None}]},
-    "a secret": {"memories": [{"content": {"fact": "my key is sk-proj-abcdefghijklmnop123456"}}]},
+SECRET = "my key is sk-proj-abcdefghijklmnop123456"
+BAD: dict[str, Any] = {
+    "no object": "ramen",
+    "another's namespace": {"audience": "dm.U2"},
+    "no audience": {"audience": None},
+    "a key with dots": {"key": "a.b/c"},
+    "a kind nobody knows": {"kind": "UserPassword"},
+    "a field nobody knows": {"content": {"fact": "x y z", "prefix": "chat"}},
+    "no content": {"content": None},
+    "a secret": {"content": {"fact": SECRET}},
     "a secret that hides a memory": {
-        "memories": [
-            {
-                "kind": "UserFoodPreference",
-                "content": {"food_name": "sk-proj-abcdefghijklmnop123456", "preference": 0},
-                "supersedes": [{"audience": "public", "key": "k-3"}],
-            }
-        ]
+        "kind": "UserFoodPreference",
+        "content": {"food_name": SECRET, "preference": 0},
+        "supersedes": [{"audience": "public", "key": "k-3"}],
     },
-    "a date that is none": {"memories": [{"created_at": "yesterday"}]},
-    "what has ended": {"memories": [{"expires_at": "2020-01-01T00:00:00+00:00"}]},
+    "a date that is none": {"created_at": "yesterday"},
+    "what has ended": {"expires_at": "2020-01-01T00:00:00+00:00"},
 }
 
 
@@ -197,7 +194,7 @@ BAD: dict[str, dict[str, Any]] = {
 async def test_what_cannot_be_taken_is_counted(shelf: Shelf, case: str) -> None:
     """An entry that is not one is refused and told, and the good one beside it comes in."""
     good = {"audience": "dm", "key": "k-1", "kind": "UserFact", "content": {"fact": "I have a cat"}}
-    [bad] = BAD[case]["memories"]
+    bad = BAD[case]
     entry = {**good, "key": "k-2", **bad} if isinstance(bad, dict) else bad
     document = json.dumps({"format": "kioku-export", "version": 1, "memories": [entry, good]})
     plan = await plan_import(shelf.pool, shelf.embedder, ALICE, document)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 from langchain_core.language_models import BaseChatModel
 
@@ -416,7 +415,10 @@ async def test_the_end_of_one_fact_is_not_that_of_the_next(
     assert "expires_at" not in row["value"]
 
 
-@pytest.mark.parametrize("ends", [(None, "2027-01-18"), ("2027-01-18", None)])
+@pytest.mark.parametrize(
+    ("ends", "over"),
+    [((None, "2027-01-18"), False), (("2027-01-18", None), False), (("2027-01-18", None), True)],
+)
 async def test_a_deleted_message_takes_its_end_along(
     former: Former,
     model: ScriptedModel,
@@ -424,37 +426,29 @@ async def test_a_deleted_message_takes_its_end_along(
     pool: Pool,
     model_embedder: Embedder,
     ends: tuple[str | None, str | None],
+    over: bool,
 ) -> None:
-    """The end that a message gave or took away is as before once the message is deleted."""
+    """The end that a message gave or took away is as before once the message is deleted.
+
+    A memory whose remaining message said an end that has passed is removed.
+    """
     said = typed("I like soup", "Soup is what I like")
     for message, end in zip(said, ends, strict=True):
         model.answer([food("soup", 80, message.text)])
         model.verdicts.append({0: {"valid_until": end}})
         await former.form(ALICE_DM, [message])
-    await source_deleted(pool, model_embedder, ALICE, "D1", said[1].ts)
-    (row,) = await rows(database)
-    assert row["value"].get("expires_at") == (ends[0] and "2027-01-18T15:00:00+00:00")
+    if over:
+        owner_rows(
+            database,
+            "UPDATE memory_changes SET before = replace(before::text, '2027-', '2020-')::jsonb,"
+            " after = replace(after::text, '2027-', '2020-')::jsonb",
+        )
+    [change] = await source_deleted(pool, model_embedder, ALICE, "D1", said[1].ts)
+    assert change.action == ("removed" if over else "updated")
+    left = [row["value"].get("expires_at") for row in await rows(database)]
+    assert left == ([] if over else [ends[0] and "2027-01-18T15:00:00+00:00"])
     expiries = owner_rows(database, "SELECT key FROM memory_expiries")
-    assert len(expiries) == (ends[0] is not None)
-
-
-async def test_an_end_that_is_over_removes_what_is_left(
-    former: Former, model: ScriptedModel, database: str, pool: Pool, model_embedder: Embedder
-) -> None:
-    """A memory whose remaining message said an end that has passed is removed."""
-    said = typed("I like soup", "Soup is what I like")
-    for message, end in zip(said, ("2027-01-18", None), strict=True):
-        model.answer([food("soup", 80, message.text)])
-        model.verdicts.append({0: {"valid_until": end}})
-        await former.form(ALICE_DM, [message])
-    owner_rows(
-        database,
-        "UPDATE memory_changes SET before = replace(before::text, '2027-', '2020-')::jsonb,"
-        " after = replace(after::text, '2027-', '2020-')::jsonb",
-    )
-    changes = await source_deleted(pool, model_embedder, ALICE, "D1", said[1].ts)
-    assert [one.action for one in changes] == ["removed"]
-    assert await rows(database) == []
+    assert len(expiries) == (ends[0] is not None and not over)
 
 
 @pytest.mark.parametrize("conflict", ["none", "unclear"])
@@ -552,8 +546,7 @@ async def test_the_answer_to_whether_to_store(
         model.answer([fact("has diabetes", "I have diabetes")])
         model.verdicts.append({0: {"sensitive": "health"}})
         formed = await former.form(ALICE_DM, typed("I have diabetes"))
-    with psycopg.connect(database) as owner:
-        assert owner.execute("SELECT count(*) FROM memory_questions").fetchone() == (1,)
+    assert len(owner_rows(database, "SELECT id FROM memory_questions")) == 1
     (question,) = formed.questions
     changes = await answer_question(pool, model_embedder, ALICE, question.id, answer)
     assert len(changes) == len(stored)
