@@ -52,7 +52,7 @@ class Decisions:
     """
 
     changes: list[Step] = field(default_factory=list)
-    shown: Mapping[str, tuple[Content | None, Content | None]] = field(default_factory=dict)
+    shown: dict[str, tuple[Content | None, Content | None]] = field(default_factory=dict)
     questions: list[NewQuestion] = field(default_factory=list)
     refused: list[RefusedProposal] = field(default_factory=list)
 
@@ -124,12 +124,10 @@ class _Run:
         }
         self._wider: dict[str, Memory] = {}
         self._said: dict[str, tuple[MessageKey, ...]] = {}
-        self._shown: dict[str, tuple[Content | None, Content | None]] = {}
-        self._refused: list[RefusedProposal] = []
-        self._questions: list[NewQuestion] = []
+        self._decisions = Decisions()
 
     def refuse(self, proposal: ProposedWrite, reason: Reason) -> None:
-        self._refused.append(proposal.refused(reason))
+        self._decisions.refused.append(proposal.refused(reason))
 
     def take(self, proposal: ProposedWrite, verdict: Verdict | None, asks: bool) -> None:
         target = proposal.target
@@ -240,7 +238,9 @@ class _Run:
             value["supersedes"] = [_entry(supersedes)]
         asks: Literal["replace", "store"] = "replace" if row else "store"
         messages = _messages(proposal)
-        self._questions.append(NewQuestion(asks=asks, row=row, value=value, messages=messages))
+        self._decisions.questions.append(
+            NewQuestion(asks=asks, row=row, value=value, messages=messages)
+        )
 
     def _supersede(
         self, proposal: ProposedWrite, verdict: Verdict | None, row: Memory, asks: bool
@@ -279,7 +279,7 @@ class _Run:
         # If a row that supersedes a wider memory were deleted, that one would be visible again.
         if asks and not superseded:
             messages = _messages(proposal)
-            self._questions.append(
+            self._decisions.questions.append(
                 NewQuestion(asks="remove", row=row, value=None, messages=messages)
             )
         elif not superseded:
@@ -296,19 +296,16 @@ class _Run:
             for key, value in self._values.items()
             if value is not (self._stored[key].value if key in self._stored else None)
         ]
-        return Decisions(
-            changes=changes,
-            shown=self._shown,
-            questions=[*self._questions, *self._widenings(changes)],
-            refused=self._refused,
-        )
+        self._decisions.changes = changes
+        self._decisions.questions += self._widenings(changes)
+        return self._decisions
 
     def _widenings(self, changes: Sequence[Step]) -> list[NewQuestion]:
         return [
             NewQuestion(
                 asks="widen",
                 row=wide,
-                value=one.after if self._shown[one.key][1] else None,
+                value=None if one.action == "removed" else one.after,
                 narrow=one.key,
                 messages=self._said.get(one.key, ()),
             )
@@ -330,7 +327,7 @@ class _Run:
             action = "remembered"
         else:
             action = "confirmed" if after == before and _same_end(row, value) else "updated"
-        self._shown[key] = before, after
+        self._decisions.shown[key] = before, after
         return Step(
             action=action,
             actor=self._actor,
