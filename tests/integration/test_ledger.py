@@ -149,13 +149,17 @@ class Ledger:
         assert forgotten.undo is not None
         await undo_forget(self.pool, ALICE, forgotten.undo)
 
-    async def is_forgotten(self, reference: str, word: str) -> None:
-        """Forget a memory: no table has the word any more, and Undo brings back every byte."""
+    async def is_forgotten(self, reference: str, word: str) -> list[str]:
+        """Forget a memory: no table has the word any more, and Undo brings back every byte.
+
+        Returns the references of what was forgotten.
+        """
         before = self.printed()
         forgotten = await forget(self.pool, ALICE, [reference])
         assert word not in str(self.printed())
         await self.bring_back(forgotten)
         assert self.printed() == before
+        return [memory.reference for memory in forgotten.memories]
 
 
 @pytest.fixture
@@ -418,18 +422,16 @@ async def test_a_memory_is_not_moved_beside_one_about_the_same(ledger: Ledger) -
 
 async def test_what_is_superseded_stays_so_where_it_is_moved(ledger: Ledger) -> None:
     """A superseded memory that is moved is not current again; each change can still be undone."""
-    public, mine = memory_view(ALICE.namespace(PUBLIC)), memory_view(OWN)
-    [wide] = (
-        await ledger.say("I love ramen", ts="1.0", content=food("ramen", 90), seen=public)
-    ).changes
-    [narrow] = (await ledger.say("Ramen is so-so", ts="2.0", content=food("ramen", 50))).changes
+    mine = memory_view(OWN)
+    wide = await ledger.change("I love ramen", ts="1.0", content=food("ramen", 90), seen=WIDE)
+    narrow = await ledger.change("Ramen is so-so", ts="2.0", content=food("ramen", 50))
     before = ledger.printed("store", "store_vectors")
-    moved = await move_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, "C1")
+    moved = await ledger.move(wide.reference, "C1")
     [current] = (await recall_memories(ledger.pool, ledger.embedder, mine, "?")).memories
     assert (current.key, current.supersedes) == (narrow.key, (("C1", wide.key),))
     await ledger.undo(moved.id)
     assert ledger.printed("store", "store_vectors") == before
-    await move_memory(ledger.pool, ledger.embedder, ALICE, wide.reference, "C1")
+    await ledger.move(wide.reference, "C1")
     await ledger.undo(narrow.id)
     [current] = (await recall_memories(ledger.pool, ledger.embedder, mine, "?")).memories
     assert current.reference == f"C1/{wide.key}"
@@ -615,12 +617,7 @@ async def test_forgetting_a_public_memory_deletes_the_row_that_hid_it_privately(
     await ledger.say("I hate soba", ts="2.0", content=food("soba", 0))
     [memory] = await list_memories(ledger.pool, ALICE)
     assert not (await recall_memories(ledger.pool, ledger.embedder, memory_view(OWN), "?")).memories
-    before = ledger.printed()
-    forgotten = await forget(ledger.pool, ALICE, [memory.reference])
-    assert [m.reference for m in forgotten.memories] == [memory.reference]
-    assert ledger.printed("store") == {"store": []}
-    await ledger.bring_back(forgotten)
-    assert ledger.printed() == before
+    assert await ledger.is_forgotten(memory.reference, "soba") == [memory.reference]
 
 
 async def test_a_deleted_message_takes_what_it_alone_said(ledger: Ledger) -> None:
