@@ -118,14 +118,12 @@ class EmbeddedPostgres:
             self._children_lock.release()
             self._run_lock.release()
 
-    def ensure_database(self, name: str) -> bool:
-        """Create the database if it is missing; True if it was created."""
+    def ensure_database(self, name: str) -> None:
+        """Create the database if it is missing."""
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-            if found.fetchone():
-                return False
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            return True
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+            if found.rowcount == 0:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def ensure_login(self) -> None:
         """Create the serving login if it is missing; `memory.migrate` grants its rights."""
