@@ -37,17 +37,13 @@ _KNOWN_DIMENSIONS = {
 }
 
 
-def clean(text: str) -> str:
-    """Return `text` without NUL bytes, which PostgreSQL refuses."""
-    return text.replace("\x00", "")
-
-
 def beginning(text: str, most: int = MAX_BYTES) -> str:
     """Return the start of `text` that is embedded: at most `most` bytes of UTF-8, whole characters.
 
-    Never empty, because the API refuses an empty text. Half a surrogate pair becomes "?".
+    Never empty, because the API refuses an empty text. NULs are removed, and half a surrogate pair
+    becomes "?".
     """
-    encoded = clean(text)[:most].encode("utf-8", "replace")
+    encoded = text.replace("\x00", "")[:most].encode("utf-8", "replace")
     return encoded[:most].decode("utf-8", "ignore") or " "
 
 

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder
-from memory.embeddings.vectors import packed, vector_array
+from memory.embeddings.vectors import vector_array
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import ReembeddingRunning
 from memory.model.schemas import searchable_text
@@ -131,8 +131,8 @@ async def _catch_up(
     while batch := await _batch(connection, after):
         texts = [searchable_text(row["value"]["content"]) for row in batch]
         # The connection is idle here, without a transaction or lock.
-        vectors = await embedder.embed(texts)
-        await _write(connection, batch, vectors)
+        vectors = await embedder.packed(texts)
+        await _write(connection, batch, [vectors[text] for text in texts])
         made += len(batch)
         after = (batch[-1]["prefix"], batch[-1]["key"])
         progress(before + made, max(total, before + made))
@@ -157,7 +157,7 @@ async def _batch(connection: AsyncConnection[DictRow], after: tuple[str, str]) -
 async def _write(
     connection: AsyncConnection[DictRow],
     batch: Sequence[DictRow],
-    vectors: Sequence[Sequence[float]],
+    vectors: Sequence[bytes],
 ) -> None:
     # Rows changed or deleted meanwhile are not written; changed ones are selected again.
     await connection.execute(
@@ -174,7 +174,7 @@ async def _write(
             "prefixes": [row["prefix"] for row in batch],
             "keys": [row["key"] for row in batch],
             "times": [row["updated_at"] for row in batch],
-            "vectors": await vector_array(connection, list(map(packed, vectors))),
+            "vectors": await vector_array(connection, vectors),
         },
     )
 
