@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -279,7 +279,7 @@ def request_text(proposals: Sequence[ProposedWrite], messages: Sequence[TypedMes
     """Return the request: the date, each proposal, and the typed text if there are removals."""
     newest = max(messages, key=lambda one: one.words.said_at).words
     today = newest.said_at.astimezone(newest.zone)
-    now = {"date": f"{today:%Y-%m-%d}", "weekday": f"{today:%A}", "zone": _zone_name(newest.zone)}
+    now = {"date": f"{today:%Y-%m-%d}", "weekday": f"{today:%A}", "zone": str(newest.zone)}
     typed: list[str] = []
     if any(one.removes for one in proposals):
         typed = _framed("typed", [one.text for one in messages if not one.words.removal_proposed])
@@ -311,7 +311,3 @@ def _framed(name: str, values: Sequence[object]) -> list[str]:
     lines = [json.dumps(value, ensure_ascii=False, default=str) for value in values]
     shut = [line.replace("<", "\\u003c").replace(">", "\\u003e") for line in lines]
     return [f"<{name}>", *(line.replace("\u2028", " ") for line in shut), f"</{name}>"]
-
-
-def _zone_name(zone: tzinfo) -> str:
-    return str(getattr(zone, "key", zone))

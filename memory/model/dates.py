@@ -10,11 +10,6 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def is_in_range(moment: datetime) -> bool:
-    """Return whether an aware datetime is in the range of dates that are stored."""
-    return EARLIEST <= moment < LATEST
-
-
 class DateOutOfRange(ValueError):
     """The date is not between 2000 and 2100."""
 
@@ -26,7 +21,7 @@ def parse_timestamp(text: str) -> datetime:
     """
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if not is_in_range(moment):
+    if not EARLIEST <= moment < LATEST:
         raise DateOutOfRange("The date is not between 2000 and 2100.")
     return moment
 
