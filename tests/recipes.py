@@ -164,7 +164,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/memories/commands.py",
-                before="    async def _help(self",
+                before="    async def forget(self",
                 text="    async def _tips(self, person: Person, language: Language, *_: str)"
                 " -> Payload:\n"
                 "        del person\n"
@@ -208,7 +208,7 @@ RECIPES: dict[str, Recipe] = {
             ),
             Edit(
                 file="bot/memories/commands.py",
-                before="    async def _help(self",
+                before="    async def forget(self",
                 text="    async def tips(self, person: Person, language: Language, *_: str)"
                 " -> Payload:\n"
                 '        """Answer ``/tips``."""\n'

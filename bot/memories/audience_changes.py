@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences
-from bot.slack.ephemeral import PayloadMaker
+from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message
 from bot.types import MemoryState
 from bot.users.settings import note_hint
@@ -83,20 +84,12 @@ class AudienceChanges:
         count = await count_memories(self.pool, person.namespace(DM))
         if not count or not await note_hint(self.pool, person, channel):
             return []
-
-        async def hint(_: Person, language: Language) -> Payload:
-            return unused_hint(language, count, channel)
-
-        return [hint]
+        return [same_for_everyone(partial(unused_hint, count=count, channel=channel))]
 
     async def choice(self, person: Person, language: Language, channel: str) -> SlackView:
         """Return the memories of direct messages, each with a button to use it in `channel`."""
         audience = await self._audience(person, channel)
         return payload_view(language, "place_title", await self._choice(person, language, audience))
-
-    async def why_unused(self, _: Person, language: Language, __: str) -> SlackView:
-        """Explain why memories of direct messages are not used elsewhere."""
-        return sentence_view(language, "hint_why_button", say(language, "hint_why"))
 
     async def moved_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Move the memory a button names; return that, with its Undo, above those still left."""

@@ -12,9 +12,11 @@ from bot.memories.adding import MemoryAdder
 from bot.memories.changes import ChangeHistory
 from bot.memories.controls import MemoryControls
 from bot.memories.exporting import Exporter
-from bot.memories.merging import DuplicateMerger
+from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
 from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section
+from bot.views.duplicates import duplicates_offer
+from bot.views.import_export import export_offer
 from bot.views.subcommands import (
     EVERYTHING,
     PERIODS,
@@ -40,7 +42,6 @@ class SlashCommands:
     adding: MemoryAdder
     changes: ChangeHistory
     exporting: Exporter
-    merging: DuplicateMerger
 
     @property
     def answers(self) -> dict[str, CommandHandler]:
@@ -57,7 +58,7 @@ class SlashCommands:
             "pause": self.controls.paused,
             "resume": self.controls.resume_typed,
             "incognito": self.controls.incognito.typed,
-            "help": self._help,
+            "help": same_for_everyone(_help),
         }
 
     @property
@@ -68,9 +69,9 @@ class SlashCommands:
             "show_settings": self.controls.settings_shown,
             "show_history": self.changes.history,
             "show_preview": self.own.previewed,
-            "show_help": self._help,
-            "export": self.exporting.offered,
-            "show_duplicates": self.merging.offered,
+            "show_help": same_for_everyone(_help),
+            "export": same_for_everyone(export_offer),
+            "show_duplicates": same_for_everyone(duplicates_offer),
         }
 
     async def memories(
@@ -93,7 +94,7 @@ class SlashCommands:
         if not search_words(text):
             return ephemeral_payload(say(language, "forget_usage"))
         if (asked := parse_memories(text)) and asked[0].name == "help" and not asked[1]:
-            return await self._help(person, language)
+            return _help(language)
         use = parse_forget(text)
         if use is EVERYTHING:
             return await self.own.everything_proposed(person, language)
@@ -103,12 +104,12 @@ class SlashCommands:
             return await self.own.period_typed(person, language, text)
         return await self.own.forget_asked(person, language, text)
 
-    async def _help(self, person: Person, language: Language, *_: str) -> Payload:
-        del person
-        title, words = say(language, "help_title"), say(language, "help_words")
-        groups = help_groups(language)
-        blocks = [section(title), *map(section, groups), note(words)]
-        return ephemeral_payload("\n".join([title, *groups, words]), blocks)
+
+def _help(language: Language) -> Payload:
+    title, words = say(language, "help_title"), say(language, "help_words")
+    groups = help_groups(language)
+    blocks = [section(title), *map(section, groups), note(words)]
+    return ephemeral_payload("\n".join([title, *groups, words]), blocks)
 
 
 def _unknown(language: Language, word: str) -> str:

@@ -28,7 +28,6 @@ from bot.users.settings import (
 from bot.views.blocks import Payload, ephemeral_payload, escaped
 from bot.views.memory_state import (
     agreed_in_pause_notice,
-    consent_question,
     memory_off_text,
     memory_on_notice,
     no_pause_text,
@@ -39,9 +38,7 @@ from bot.views.settings import (
     pause_form,
     read_pause_form,
     read_settings_form,
-    refusal_question,
     resume_question,
-    retention_question,
     settings_form,
     settings_payload,
 )
@@ -260,28 +257,11 @@ class MemoryControls:
         text = f"{say(language, 'settings_saved')}\n{shown['text']}"
         return sentence_view(language, "settings_title", text)
 
-    async def retention_proposed(
-        self, person: Person, language: Language, *, days: int | None
-    ) -> Payload:
-        """Ask whether memories are to be kept for so many days only."""
-        del person
-        return retention_question(language, days)
-
     async def retention_chosen(self, person: Person, language: Language, value: str) -> Payload:
         """Store for how many days memories are kept, 0 for no end; return the settings."""
         days = int(value)
         await self.choose(person, retention_days=days or None)
         return await self.settings_shown(person, language)
-
-    async def consent_asked(self, person: Person, language: Language) -> Payload:
-        """Ask whether the person agrees to memory."""
-        del person
-        return consent_question(language)
-
-    async def refusal_asked(self, person: Person, language: Language) -> Payload:
-        """Ask whether memory is to be switched off, and name what would be lost."""
-        del person
-        return refusal_question(language)
 
     async def resume_asked(self, person: Person, language: Language) -> Payload:
         """Ask whether the pause is to end."""

@@ -13,7 +13,7 @@ from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.slack.client import SLACK_FAULTS, Installations, direct_message, error_code
 from bot.users.profiles import Profiles
-from bot.views.erasing import erase_form, erased_view, includes_messages, typed_confirmation
+from bot.views.erasing import erased_view, includes_messages, typed_confirmation
 from bot.views.views import SlackView, language_of_view
 from memory import Person, Pool, transaction_timeout
 
@@ -38,11 +38,6 @@ class PersonEraser:
             return {}
         language = language_of_view(view)
         return {block: say(language, "erase_wrong", word=say(language, "erase_word"))}
-
-    async def form(self, person: Person, language: Language, *_: str) -> SlackView:
-        """Return the question, which is answered by typing a word."""
-        del person
-        return erase_form(language)
 
     async def erased(
         self, person: Person, language: Language, view: Mapping[str, Any]

@@ -16,7 +16,6 @@ from bot.queue.queue import Queue
 from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentFile, SlackFiles
 from bot.users.requests import begin_request, check_request
 from bot.views.blocks import Payload, ephemeral_payload
-from bot.views.import_export import export_offer
 from memory import (
     MemoryOff,
     Person,
@@ -39,11 +38,6 @@ class Exporter:
     queue: Queue
     files: SlackFiles
     settings: Settings
-
-    async def offered(self, person: Person, language: Language, *_: str) -> Payload:
-        """Offer the file, where it was asked for in plain words."""
-        del person
-        return export_offer(language)
 
     async def exported(self, person: Person, language: Language, *_: str) -> Payload:
         """Send the file, and say so; a person who is erased meanwhile gets none."""

@@ -11,11 +11,10 @@ from typing import Any
 from bot.locale import Language, say
 from bot.memories.importing import batch_undone
 from bot.users.quotas import Quotas
-from bot.views.blocks import Payload, question_payload
+from bot.views.blocks import Payload
 from bot.views.duplicates import (
     MEMORIES_SHOWN,
     chosen_groups,
-    duplicates_button,
     duplicates_view,
     merged_view,
 )
@@ -50,11 +49,6 @@ class DuplicateMerger:
     embedder: Embedder
     verifier: Verifier | None
     quotas: Quotas
-
-    async def offered(self, person: Person, language: Language, *_: str) -> Payload:
-        """Return the button that finds duplicates, for a request in plain words."""
-        del person
-        return question_payload(say(language, "merge_offer"), duplicates_button(language))
 
     async def found(self, person: Person, language: Language) -> SlackView:
         """Return the duplicates that the model confirms, to be chosen from.

@@ -20,8 +20,11 @@ from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
 from bot.memories.merging import DuplicateMerger
 from bot.notices.prompt_reviews import PromptReviews
+from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
 from bot.slack.permalinks import Permalinks
+from bot.views.audiences import unused_reason
+from bot.views.erasing import erase_form
 from bot.views.memories import (
     NEAREST_SHOWN,
     REPLY_MEMORIES_SHOWN,
@@ -119,7 +122,7 @@ class Modals:
         return {
             SETTINGS_ACTION: self.controls.settings_form,
             HOME_MORE_ACTION: self._more,
-            ERASE_ACTION: self.erasing.form,
+            ERASE_ACTION: same_for_everyone(erase_form),
             FEEDBACK_ACTION: self.feedback.form,
             SHARE_ACTION: self.feedback.form,
             EDIT_PROMPT_ACTION: self.prompts.edit_form,
@@ -131,7 +134,7 @@ class Modals:
             USED_ACTION: self._used,
             VIEW_ACTION: self.changes.notice_view,
             USE_HERE_ACTION: self.audiences.choice,
-            WHY_UNUSED_ACTION: self.audiences.why_unused,
+            WHY_UNUSED_ACTION: same_for_everyone(unused_reason),
         }
 
     async def listed(self, person: Person, language: Language, page: str = "") -> SlackView:

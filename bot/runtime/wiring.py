@@ -195,7 +195,6 @@ class Application:
             ),
             changes=self.modals.changes,
             exporting=self.exporter,
-            merging=self.modals.merging,
         )
         self.sessions = Sessions(slack, pool)
         self.viewed_channels = ViewedChannels(pool, slack, self.policies)

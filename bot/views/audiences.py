@@ -22,7 +22,7 @@ from bot.views.blocks import (
 from bot.views.labels import audience_name, describe, describe_escaped, memory_line
 from bot.views.memories import Numbered
 from bot.views.modal_triggers import USE_HERE_ACTION, WHY_UNUSED_ACTION
-from bot.views.views import SlackView, entered, form_view, language_of_view
+from bot.views.views import SlackView, entered, form_view, language_of_view, sentence_view
 from memory import DM, PUBLIC, Memory
 
 AUDIENCE_FORM = "memory_place"
@@ -113,6 +113,11 @@ def unused_hint(language: Language, count: int, channel: str) -> Payload:
     choose = button(USE_HERE_ACTION, say(language, "hint_choose_button"), channel)
     why = button(WHY_UNUSED_ACTION, say(language, "hint_why_button"), channel)
     return question_payload(say(language, "hint_unused", count=count), choose, why)
+
+
+def unused_reason(language: Language) -> SlackView:
+    """Return why memories of direct messages are not used elsewhere."""
+    return sentence_view(language, "hint_why_button", say(language, "hint_why"))
 
 
 def move_question(

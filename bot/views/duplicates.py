@@ -8,6 +8,7 @@ from typing import Any
 from bot.locale import Language, say
 from bot.views.blocks import (
     Block,
+    Payload,
     actions,
     button,
     checkboxes,
@@ -15,6 +16,7 @@ from bot.views.blocks import (
     joined_lines,
     note,
     option,
+    question_payload,
     section,
 )
 from bot.views.labels import audience_name, describe
@@ -35,6 +37,11 @@ _GROUPS, MEMORIES_SHOWN, _LINE = 40, 200, 160
 def duplicates_button(language: Language) -> Block:
     """Return the button that finds duplicates."""
     return button(DUPLICATES_ACTION, say(language, "merge_title"), "find")
+
+
+def duplicates_offer(language: Language) -> Payload:
+    """Return the offer to find duplicates, for a request in plain words."""
+    return question_payload(say(language, "merge_offer"), duplicates_button(language))
 
 
 def duplicates_view(

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from bot.locale import LANGUAGES, Language, say
 from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
+from bot.views.settings import retention_question
 from bot.views.subcommands import MEMORIES
 from memory import Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
@@ -597,13 +598,10 @@ async def test_a_period_covers_the_person_alone(app: App) -> None:
     assert "sushi" not in await contents(app, bo)
 
 
-async def test_keeping_memories_without_an_end_threatens_nothing(app: App) -> None:
+def test_keeping_memories_without_an_end_threatens_nothing() -> None:
     """That older memories are forgotten is said only where there is such a time."""
-    who, controls = person(app.slack.place(), app), app.wiring.controls
-    limited = (await controls.retention_proposed(who, "en", days=30))["text"]
-    assert "Older ones are forgotten" in limited
-    endless = (await controls.retention_proposed(who, "en", days=None))["text"]
-    assert "Older" not in endless
+    assert "Older ones are forgotten" in retention_question("en", 30)["text"]
+    assert "Older" not in retention_question("en", None)["text"]
 
 
 def submitted(memory: str, **chosen: Any) -> dict[str, Any]:

@@ -20,10 +20,12 @@ from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
 from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.ephemeral import PayloadMaker
+from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message, is_direct, scope_of
 from bot.users.settings import MAX_RETENTION_DAYS
 from bot.views.blocks import Payload
+from bot.views.memory_state import consent_question
+from bot.views.settings import refusal_question, retention_question
 from bot.views.time_forms import MORNING, may_end_pause
 from memory import DM, Person, function_tool
 
@@ -295,11 +297,12 @@ class ControlTools:
             await self._undoing.choose(person, self._turn_row.id, self._done, **chosen)
             self._show_done()
         if keeps:
-            make_payload = partial(self._controls.retention_proposed, days=days or None)
-            self._show_after({"retention_days": days}, make_payload)
-        confirmations = {"on": self._controls.consent_asked, "off": self._controls.refusal_asked}
+            question = same_for_everyone(partial(retention_question, days=days or None))
+            self._show_after({"retention_days": days}, question)
+        confirmations = {"on": consent_question, "off": refusal_question}
         if memory in ("on", "off"):
-            self._show_after({"action": "change", "memory": memory}, confirmations[memory])
+            question = same_for_everyone(confirmations[memory])
+            self._show_after({"action": "change", "memory": memory}, question)
         return {"done": list(chosen)} | (
             {"proposed": True} if keeps or memory in confirmations else {}
         )

@@ -25,10 +25,11 @@ from bot.memories.controls import MemoryControls
 from bot.pipeline.prompt import evidence_of
 from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_tools
 from bot.pipeline.viewed_channels import ViewedChannels
-from bot.slack.ephemeral import PayloadMaker
+from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message
 from bot.users.settings import read_memory_state
 from bot.views.blocks import Payload
+from bot.views.memory_state import consent_question
 from bot.views.refusals import quoted_sentence_of, refusal_payload
 from memory import (
     DM,
@@ -257,7 +258,7 @@ def open_tools(
             own,
             message,
             turn_row,
-            [controls.consent_asked] if memory_state.needs_consent_question else [],
+            [same_for_everyone(consent_question)] if memory_state.needs_consent_question else [],
             spend,
             keeps_facts=UserFact in schemas,
         )
