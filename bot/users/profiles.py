@@ -26,7 +26,6 @@ from bot.types import PersonSettings, Policy, Refusal
 from bot.users.incognito import is_on
 from bot.users.settings import (
     doubt_profile,
-    known_profile,
     note_presence,
     note_profile,
     read_settings,
@@ -138,7 +137,7 @@ class Profiles:
         async with person_transaction(self._pool, person) as connection:
             await note_presence(connection, person, gone=bool(user.get("deleted")))
             if user.get("locale"):
-                await known_profile(
+                await note_profile(
                     connection,
                     person,
                     locale=user["locale"],
@@ -221,7 +220,7 @@ class Profiles:
             with transaction_timeout(_PATIENCE_SECONDS):
                 async with person_transaction(self._pool, person) as connection:
                     await note_profile(
-                        connection, person, locale=locale, time_zone=zone, guest=guest
+                        connection, person, locale=locale, time_zone=zone, guest=guest, add=True
                     )
                     await note_presence(connection, person, gone=bool(user.get("deleted")))
                     settings = await read_settings(connection, person)

@@ -214,26 +214,11 @@ async def note_profile(
     locale: str | None,
     time_zone: str | None,
     guest: bool,
+    add: bool = False,
 ) -> None:
-    """Keep what Slack says of a person, for every replica."""
-    await connection.execute(
-        "INSERT INTO person_settings (team_id, user_id, locale, time_zone, guest, profile_at)"
-        " VALUES (%s, %s, %s, %s, %s, now()) ON CONFLICT (team_id, user_id) DO UPDATE SET"
-        " locale = excluded.locale, time_zone = excluded.time_zone, guest = excluded.guest,"
-        " profile_at = now()",
-        (person.team_id, person.user_id, locale, time_zone, guest),
-    )
-
-
-async def known_profile(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    *,
-    locale: str | None,
-    time_zone: str | None,
-    guest: bool,
-) -> None:
-    """Keep a changed profile of a person, if they are known here."""
+    """Keep what Slack says of a person who is known here, or with `add` of anyone."""
+    if add:
+        await _upsert(connection, person)
     await connection.execute(
         "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone), guest = %s,"
         " profile_at = now() WHERE team_id = %s AND user_id = %s",

@@ -595,6 +595,7 @@ async def test_a_day_ends_where_the_person_is(
             locale="en-US",
             time_zone="America/New_York",
             guest=False,
+            add=True,
         )
     # Two in the morning of the 19th in UTC: the evening of the 18th in New York.
     said_at = datetime(2099, 11, 19, 2, 0, tzinfo=UTC)
