@@ -152,19 +152,10 @@ class Profiles:
 
         An account that Slack does not know is not active.
         """
-        if self._limits.wait(person.team_id, PROFILE):
+        user = await self._user(person)
+        if user is None:
             return None
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                client = self._slack.client(person.team_id)
-                answer = await client.users_info(user=person.user_id)
-        except SLACK_FAULTS as error:
-            if error_code(error) == "user_not_found":
-                return False
-            self._limits.note(person.team_id, PROFILE, error)
-            log.info("a person could not be looked up: %s", error_code(error) or fault(error))
-            return None
-        active = not (answer.get("user") or {}).get("deleted")
+        active = bool(user) and not user.get("deleted")
         if active:
             self.invalidate(person)
             async with person_transaction(self._pool, person) as connection:
@@ -201,20 +192,28 @@ class Profiles:
             return ""
         return row["words"] if row else ""
 
-    async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
-        if person.team_id == API_TEAM:
-            return self._keep(person, settings, _TRUSTED_SECONDS)
+    async def _user(self, person: Person) -> Mapping[str, Any] | None:
+        """Return Slack's user object, empty for an unknown person; None: it did not answer."""
         if self._limits.wait(person.team_id, PROFILE):
-            return self._keep(person, settings, _FAILED_SECONDS)
+            return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 client = self._slack.client(person.team_id)
                 answer = await client.users_info(user=person.user_id, include_locale=True)
         except SLACK_FAULTS as error:
+            if error_code(error) == "user_not_found":
+                return {}
             self._limits.note(person.team_id, PROFILE, error)
-            log.info("a locale could not be looked up: %s", error_code(error) or fault(error))
+            log.info("a person could not be looked up: %s", error_code(error) or fault(error))
+            return None
+        return answer.get("user") or {}
+
+    async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
+        if person.team_id == API_TEAM:
+            return self._keep(person, settings, _TRUSTED_SECONDS)
+        user = await self._user(person)
+        if not user:
             return self._keep(person, settings, _FAILED_SECONDS)
-        user = answer.get("user") or {}
         locale, zone, guest = user.get("locale"), user.get("tz"), is_guest(user)
         try:
             with transaction_timeout(_PATIENCE_SECONDS):
