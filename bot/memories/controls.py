@@ -42,7 +42,7 @@ from bot.views.settings import (
     settings_form,
     settings_payload,
 )
-from bot.views.time_forms import may_end_pause, pause_end, tomorrow_morning
+from bot.views.time_forms import pause_end, tomorrow_morning
 from bot.views.views import SlackView, payload_view, sentence_view
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
@@ -70,12 +70,7 @@ class MemoryControls:
         return (await self.people.settings(person)).zone
 
     async def pause(self, person: Person, until: datetime | None = None) -> PersonSettings:
-        """Pause memory until a moment, None: until it is resumed.
-
-        Raises `ValueError` for a moment that is past, or more than ten years ahead.
-        """
-        if until is not None and not may_end_pause(until, datetime.now(UTC)):
-            raise ValueError("A pause ends later than now, and within ten years.")
+        """Pause memory until a moment, None: until it is resumed."""
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             await pause(connection, person, until)

@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +30,6 @@ from bot.users.profiles import Profiles
 from bot.users.settings import add_pause, choose, read_settings, take_back_pause
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.settings import settings_changed_notice
-from bot.views.time_forms import may_end_pause
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)
@@ -101,11 +100,8 @@ class UndoableChanges:
     ) -> PersonSettings:
         """Pause memory until a moment, None: until it is resumed; never for less than before.
 
-        The turn that asks for it is withheld. Raises `ValueError` for a moment that is past, or
-        more than ten years ahead.
+        The turn that asks for it is withheld.
         """
-        if until is not None and not may_end_pause(until, datetime.now(UTC)):
-            raise ValueError("A pause ends later than now, and within ten years.")
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
             earlier = done.pause["added"] if done.pause else "{}"
