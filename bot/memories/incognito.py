@@ -27,11 +27,11 @@ class Incognito:
     _: KW_ONLY
     consent: ConsentMode
 
-    async def begin(self, person: Person, scope: str = DIRECT, *, since: str | None = None) -> None:
-        """Switch incognito on, see `bot.users.incognito`; `since` is a message's ts, else now."""
+    async def begin(self, person: Person, scope: str = DIRECT) -> None:
+        """Switch incognito on from now, see `bot.users.incognito`."""
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
-            begins = await switch_on(connection, person, scope, since=since)
+            begins = await switch_on(connection, person, scope)
             await put_scope_off_record(connection, person, scope, begins)
         log.info("a person switched incognito on")
 

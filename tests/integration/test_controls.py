@@ -21,7 +21,7 @@ from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
 from bot.types import DIRECT, Incognito, PersonSettings
-from bot.users.incognito import read_incognito
+from bot.users.incognito import read_incognito, switch_on
 from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import INCOGNITO_OFF_ACTION
@@ -111,6 +111,12 @@ def begin_now(app: App, place: PersonThread) -> None:
         " WHERE user_id = %s RETURNING 1",
         place.user,
     )
+
+
+async def incognito_from_now(app: App, who: Person) -> None:
+    """Switch incognito on, not a moment early for clocks that differ."""
+    async with person_transaction(app.pool, who) as connection:
+        await switch_on(connection, who, DIRECT, since=app.slack.say(who.user_id)["ts"])
 
 
 async def test_paused_is_no_read_and_no_write(app: App) -> None:
@@ -321,7 +327,7 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
     assert await app.form(formed)
     edited = await app.receive(place, "I love soba")
     answered = await app.ask(place, "I love udon")
-    await app.wiring.controls.incognito.begin(who, since=app.slack.say(place.user)["ts"])
+    await incognito_from_now(app, who)
     queued = await app.receive(place, "I love tempura. What shall I eat?")
     for message in (edited, answered):
         where = message.team_id, message.channel_id, message.ts, message.thread
@@ -428,7 +434,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
     await app.receive(place, "I love soba")
     root = await app.ask(place, "hello")
     if why == "incognito":
-        await app.wiring.controls.incognito.begin(who, since=app.slack.say(place.user)["ts"])
+        await incognito_from_now(app, who)
     if why == "paused":
         await app.wiring.controls.pause(who)
         begin_now(app, place)
