@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -104,7 +104,7 @@ class MemoryActions:
             numbered(memories),
             page=int(page) if is_number(page) else 1,
             unformed=unformed,
-            zone=await self._zone(person),
+            zone=await self.people.zone(person),
         )
 
     async def numbered_one(
@@ -118,7 +118,7 @@ class MemoryActions:
         found = [pair for pair in numbered(memories) if pair[0] in numbers]
         if not found:
             return ephemeral_payload(no_such_number(language, numbers[0], len(memories)))
-        return one_memory(language, *found[0], await self._zone(person))
+        return one_memory(language, *found[0], await self.people.zone(person))
 
     async def searched(self, person: Person, language: Language, words: str, *_: str) -> Payload:
         """Return the memories with these words, else the nearest in meaning."""
@@ -129,7 +129,7 @@ class MemoryActions:
         if similar:
             nearness = {memory.reference: place for place, memory in enumerate(hits)}
             found.sort(key=lambda pair: nearness[pair[1].reference])
-        zone = await self._zone(person)
+        zone = await self.people.zone(person)
         return search_results(language, found, words, similar=similar, zone=zone)
 
     async def found(self, person: Person, words: str) -> tuple[list[Memory], list[Memory], bool]:
@@ -177,7 +177,7 @@ class MemoryActions:
             direct=kind is not None and not kind.shared and kind.audience == DM,
             why=say(language, _why(kind)),
             page=page,
-            zone=await self._zone(person),
+            zone=await self.people.zone(person),
         )
 
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
@@ -189,7 +189,7 @@ class MemoryActions:
             if missing:
                 text = no_such_number(language, min(missing), len(memories))
                 return ephemeral_payload(text)
-            return forget_question(language, found, await self._zone(person))
+            return forget_question(language, found, await self.people.zone(person))
         hits = matching(memories, words)
         if not hits and (sentence := sentence_in(words)):
             hits = [one for one in memories if SubjectTerms([one]).found_in(sentence)]
@@ -197,7 +197,7 @@ class MemoryActions:
         if not found:
             none = search_results(language, [], words, similar=False)
             return ephemeral_payload(f"{none['text']}\n{say(language, 'forget_forms')}")
-        return forget_question(language, found, await self._zone(person))
+        return forget_question(language, found, await self.people.zone(person))
 
     async def proposed(
         self, person: Person, language: Language, memories: tuple[Memory, ...]
@@ -205,7 +205,7 @@ class MemoryActions:
         """Return the question about the memories the model proposes to forget."""
         everything = await list_memories(self.pool, person)
         found = _among(everything, memories)
-        return forget_question(language, found, await self._zone(person))
+        return forget_question(language, found, await self.people.zone(person))
 
     async def everything_proposed(self, person: Person, language: Language) -> Payload:
         """Return the question before everything is forgotten."""
@@ -271,12 +271,9 @@ class MemoryActions:
             return ephemeral_payload(say(language, "undone_words"))
         return ephemeral_payload(say(language, "undone", count=len(memories)))
 
-    async def _zone(self, person: Person) -> tzinfo:
-        return (await self.people.settings(person)).zone
-
     async def period_typed(self, person: Person, language: Language, words: str) -> Payload:
         """Return the question for a time in one of the formats of `past_period`."""
-        zone = await self._zone(person)
+        zone = await self.people.zone(person)
         ends = past_period(words, datetime.now(UTC), zone)
         if ends is None:
             raise ValueError("These words are none of the forms of a time.")
@@ -295,7 +292,7 @@ class MemoryActions:
 
         One that lasts until now ends with the question: what is said later stays.
         """
-        zone = await self._zone(person)
+        zone = await self.people.zone(person)
         asked = (
             say(language, "forget_thread_ask")
             if period.thread is not None

@@ -11,6 +11,7 @@ from uuid import UUID
 from bot.locale import Language, say
 from bot.notices.change_notices import REPLY, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_source_message
+from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
@@ -48,6 +49,7 @@ class ChangeHistory:
     embedder: Embedder
     notices: ChangeNotices
     links: Permalinks
+    people: Profiles
 
     async def history(self, person: Person, language: Language, *_: str) -> Payload:
         """Answer ``/memories history``: the newest changes."""
@@ -55,12 +57,12 @@ class ChangeHistory:
 
     async def page(self, person: Person, language: Language, value: str) -> Payload:
         """Return a page of changes: ``SINCE REFERENCE``; without a reference those of all."""
-        page, zone = await self._page(person, value), await self.notices.zone(person)
+        page, zone = await self._page(person, value), await self.people.zone(person)
         return history_payload(language, page, zone)
 
     async def page_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
         """Return the same in a modal."""
-        page, zone = await self._page(person, value), await self.notices.zone(person)
+        page, zone = await self._page(person, value), await self.people.zone(person)
         return history_view(language, page, zone)
 
     async def notice_view(self, person: Person, language: Language, surface: str) -> SlackView:
@@ -76,7 +78,7 @@ class ChangeHistory:
             links=await self._linked(person, entries),
             notice=surface,
         )
-        return history_view(language, page, await self.notices.zone(person))
+        return history_view(language, page, await self.people.zone(person))
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload | None:
         """Undo the change that a button names: ``CHANGE SURFACE``."""
@@ -179,7 +181,7 @@ class ChangeHistory:
             entries = await changes_named(self.pool, person, _ids(rest))
             return changes_made_payload(language, entries)
         content = await self.notices.content(person, surface)
-        payload = notice_payload(language, content, await self.notices.zone(person))
+        payload = notice_payload(language, content, await self.people.zone(person))
         return {**payload, "replace_original": False} if place == REPLY else payload
 
     async def _view(

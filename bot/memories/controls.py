@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.conversation.callbacks import ScheduleAllFormation
@@ -64,10 +64,6 @@ class MemoryControls:
     _: KW_ONLY
     consent: ConsentMode
     access: AccessControl
-
-    async def zone(self, person: Person) -> tzinfo:
-        """Return the person's time zone."""
-        return (await self.people.settings(person)).zone
 
     async def pause(self, person: Person, until: datetime | None = None) -> PersonSettings:
         """Pause memory until a moment, None: until it is resumed."""
@@ -132,7 +128,7 @@ class MemoryControls:
             return ephemeral_payload(off)
         until = None
         if words:
-            until = pause_end(words, datetime.now(UTC), await self.zone(person))
+            until = pause_end(words, datetime.now(UTC), await self.people.zone(person))
             if until is None:
                 return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
         return paused_notice(language, await self.pause(person, until), before)
@@ -141,7 +137,7 @@ class MemoryControls:
         """Return the form for the end of a pause; `words` could not be read as a time."""
         if off := no_pause_text(language, await self._settings(person), self.consent):
             return sentence_view(language, "pause_title", off)
-        return pause_form(language, await self.zone(person), words)
+        return pause_form(language, await self.people.zone(person), words)
 
     async def pause_saved(
         self, person: Person, language: Language, view: Mapping[str, Any]
@@ -157,7 +153,7 @@ class MemoryControls:
         """Pause for as long as was chosen of `PAUSES`; Home shows the result."""
         if no_pause_text(language, await self._settings(person), self.consent):
             return
-        zone, now = await self.zone(person), datetime.now(UTC)
+        zone, now = await self.people.zone(person), datetime.now(UTC)
         ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
         await self.pause(person, ends.get(chosen))
 

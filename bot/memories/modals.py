@@ -197,7 +197,7 @@ class Modals:
         )
         if used is None:
             return sentence_view(language, "used_title", say(language, "used_others"))
-        return reply_memories_view(language, used, await self.controls.zone(person))
+        return reply_memories_view(language, used, await self.controls.people.zone(person))
 
 
 async def reply_memories(

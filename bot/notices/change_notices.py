@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Collection, Sequence
-from datetime import tzinfo
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, Error
@@ -194,10 +193,6 @@ class ChangeNotices:
         below = await self.content(person, f"{REPLY} {turn.id}")
         settings = await self._people.settings(person)
         return await self._messages.below_reply(person, turn, settings, below)
-
-    async def zone(self, person: Person) -> tzinfo:
-        """Return the person's time zone."""
-        return (await self._people.settings(person)).zone
 
     async def add(self, person: Person, surface: str, changes: Sequence[UUID]) -> None:
         """Add changes, made by the person's answer to a question, to the notice of a surface."""

@@ -142,7 +142,7 @@ class Application:
             exporting=self.exporter,
             editing=MemoryEditor(pool, embedder, self.memory_actions, schemas=schemas),
             audiences=AudienceChanges(pool, embedder, self.audiences),
-            changes=ChangeHistory(pool, embedder, self.notices, permalinks),
+            changes=ChangeHistory(pool, embedder, self.notices, permalinks, self.profiles),
             controls=self.controls,
             importing=Importer(
                 pool,

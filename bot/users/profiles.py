@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from datetime import tzinfo
 from typing import Any
 
 from psycopg import OperationalError
@@ -112,6 +113,10 @@ class Profiles:
             said = known[1]
             return replace(settings, locale=said.locale, time_zone=said.time_zone, guest=said.guest)
         return await asyncio.shield(self._ask(person, settings))
+
+    async def zone(self, person: Person) -> tzinfo:
+        """Return a person's time zone."""
+        return (await self.settings(person)).zone
 
     def _ask(self, person: Person, settings: PersonSettings) -> asyncio.Task[PersonSettings]:
         """Ask Slack, once for all who want to know at the same time."""

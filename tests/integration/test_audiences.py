@@ -256,7 +256,8 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
         assert not [m for m in await _seen(app, case.other) if "noticed fact" in m]
 
     where = f"notice {job['notice']}"
-    changes = ChangeHistory(app.pool, app.embedder, notices, Permalinks(app.slack.installations()))
+    links = Permalinks(app.slack.installations())
+    changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles)
     assert not await notices.content(case.bystander, where)
     payload = notice_payload("en", await notices.content(case.bystander, where))
     assert "noticed fact" not in json.dumps(payload)

@@ -167,7 +167,7 @@ class ControlTools:
             self._show_after({"action": "pause"}, self._controls.settings_shown)
             return _error(f"Memory is off: {off}. There is nothing to pause.")
         if given.get("until"):
-            until = _moment(given["until"], await self._controls.zone(person), at=MORNING)
+            until = _moment(given["until"], await self._controls.people.zone(person), at=MORNING)
             if until is None or not may_end_pause(until, datetime.now(UTC)):
                 return _error(
                     "`until` is not a time later than now: write ISO 8601, such as"
@@ -259,7 +259,7 @@ class ControlTools:
 
     async def _period(self, given: Arguments) -> Period | str:
         """Return the period, or an error message for the model."""
-        zone = await self._controls.zone(self._message.person)
+        zone = await self._controls.people.zone(self._message.person)
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():
             return (
