@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -18,7 +19,6 @@ from slack_sdk.errors import SlackApiError
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, installation_from
 from bot.users.workspaces import (
-    Due,
     Workspaces,
     awaits_token,
     begin_due_purges,
@@ -208,7 +208,7 @@ async def purge_due(pool: Pool, team_id: str | None = None) -> dict[str, float |
     """
     async with transaction(pool) as connection:
         due = await begin_due_purges(connection, team_id)
-    return {one.team_id: (await _purge(pool, one))[1] for one in due}
+    return {team_id: (await _purge(pool, team_id, before))[1] for team_id, before in due.items()}
 
 
 async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
@@ -217,24 +217,24 @@ async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
         await note_uninstalled(connection, team_id, time.time())
         due = await begin_due_purges(connection, team_id)
     counts: Counter[str] = Counter()
-    for one in due:
-        counts += (await _purge(pool, one))[0]
+    for before in due.values():
+        counts += (await _purge(pool, team_id, before))[0]
     return counts
 
 
-async def _purge(pool: Pool, due: Due) -> tuple[Counter[str], float | None]:
-    counts = await purge_rows(pool, TABLES, due.team_id, due.before, batch=_BATCH)
+async def _purge(pool: Pool, team_id: str, before: datetime) -> tuple[Counter[str], float | None]:
+    counts = await purge_rows(pool, TABLES, team_id, before, batch=_BATCH)
     # After the turns, so that no formation writes a memory from deleted words.
-    counts += await purge_memories(pool, due.team_id, due.before, batch=_BATCH)
-    counts += await _purge_jobs(pool, due.team_id, due.before)
+    counts += await purge_memories(pool, team_id, before, batch=_BATCH)
+    counts += await _purge_jobs(pool, team_id, before)
     rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
-    log.info("purged workspace %s: %s", due.team_id, rows or "nothing was left")
+    log.info("purged workspace %s: %s", team_id, rows or "nothing was left")
     async with transaction(pool) as connection:
-        again = await end_purge(connection, due.team_id, counts.total(), AGAIN_SECONDS)
+        again = await end_purge(connection, team_id, counts.total(), AGAIN_SECONDS)
     return counts, again
 
 
-async def _purge_jobs(pool: Pool, team_id: str, before: Any) -> Counter[str]:
+async def _purge_jobs(pool: Pool, team_id: str, before: datetime) -> Counter[str]:
     """Delete a workspace's jobs but the running ones and its purge."""
     removed, total = _BATCH, 0
     while removed >= _BATCH:

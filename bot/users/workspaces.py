@@ -226,21 +226,13 @@ async def note_revoked(
     return row["purge_at"] if row else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A workspace whose rows are to be deleted now, those written before a moment."""
-
-    team_id: str
-    before: datetime
-
-
 async def begin_due_purges(
     connection: AsyncConnection[DictRow], team_id: str | None = None
-) -> list[Due]:
-    """Return the workspaces whose purge is due, or this one if it is, and note its beginning.
+) -> dict[str, datetime]:
+    """Note that the purges which are due begin, or the one of this workspace if it is due.
 
-    While a workspace is not served nothing new of it is kept: `before` is now. Afterwards it is the
-    moment of its return.
+    Returns by workspace the moment before which its rows were written that are to be deleted: now
+    while it is not served, because nothing new of it is kept; else the moment of its return.
     """
     found = await connection.execute(
         "UPDATE workspaces SET purge_started_at = COALESCE(purge_started_at, now())"
@@ -248,7 +240,7 @@ async def begin_due_purges(
         " RETURNING team_id, COALESCE(returned_at, now()) AS before",
         {"team": team_id},
     )
-    return [Due(**row) for row in await found.fetchall()]
+    return {row["team_id"]: row["before"] for row in await found.fetchall()}
 
 
 _DUE: LiteralString = "left_at IS NOT NULL AND purged_at IS NULL AND purge_at <= now()"
