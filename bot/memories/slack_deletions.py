@@ -88,9 +88,9 @@ async def plan_deletions(
         listed += [("conversation", channel, "") for channel in channels]
     if listed:
         channel = channels[0] if channels else None
-        erasure = await _begin(connection, person.team_id, channel, language, messages=messages)
-        await _list(connection, erasure, listed)
-        await _defer(connection, queue, person.team_id, erasure)
+        await _begin(
+            connection, queue, person.team_id, channel, language, listed, messages=messages
+        )
     return len(files), messages and bool(channels)
 
 
@@ -102,10 +102,8 @@ async def plan_deletion_of_file(
     file: SentFile,
 ) -> None:
     """List a file that was sent while its person was erased, and the message above it."""
-    erasure = await _begin(connection, team_id, file.channel, language, messages=False)
     listed = [("file", "", file.id), ("message", file.channel, file.ts)]
-    await _list(connection, erasure, listed)
-    await _defer(connection, queue, team_id, erasure)
+    await _begin(connection, queue, team_id, file.channel, language, listed)
 
 
 async def resume_deletions(pool: Pool, queue: Queue) -> None:
@@ -294,19 +292,23 @@ def _delay(error: BaseException) -> float:
 
 async def _begin(
     connection: AsyncConnection[DictRow],
+    queue: Queue,
     team_id: str,
     channel: str | None,
     language: Language,
+    listed: list[tuple[str, str, str]],
     *,
-    messages: bool,
-) -> UUID:
+    messages: bool = False,
+) -> None:
+    """Store what is to be deleted, and add the job that deletes it."""
     erasure = uuid4()
     await connection.execute(
         "INSERT INTO slack_erasures (id, team_id, channel_id, language, before) VALUES (%s, %s, %s,"
         " %s, CASE WHEN %s THEN extract(epoch FROM now())::numeric(16, 6)::text END)",
         (erasure, team_id, channel, language, messages),
     )
-    return erasure
+    await _list(connection, erasure, listed)
+    await _defer(connection, queue, team_id, erasure)
 
 
 async def _list(

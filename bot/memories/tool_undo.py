@@ -70,13 +70,8 @@ class ToolChanges:
         return json.dumps({"alone": self.withheld} if alone else self.withheld)
 
     @classmethod
-    def from_value(cls, value: str) -> ToolChanges:
-        """Read a button's value."""
-        return cls(**json.loads(value))
-
-    @classmethod
     def of(cls, tool_done: Mapping[str, Any] | None) -> ToolChanges:
-        """Read the changes of settings that a turn has stored."""
+        """Read the changes of settings that a turn has stored, or a button's value."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: one for name, one in (tool_done or {}).items() if name in names})
 
@@ -203,7 +198,7 @@ class UndoableChanges:
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
         """Restore the earlier state of all that is still as the tool left it. Idempotent."""
-        done = ToolChanges.from_value(value)
+        done = ToolChanges.of(json.loads(value))
         parts: list[bool] = []
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
