@@ -55,7 +55,7 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
         IMPORT_PREVIEW: (_no_errors, modals.importing.imported),
         DUPLICATES_FORM: (_no_errors, modals.merging.merged),
         ERASE_FORM: (modals.erasing.errors, modals.erasing.erased),
-        EXAMPLE_FORM: (example_errors, modals.feedback.examples.saved),
+        EXAMPLE_FORM: (example_errors, modals.feedback.example_saved),
         FEEDBACK_FORM: (feedback_errors, modals.feedback.explained),
         PROMPT_FORM: (_no_errors, modals.prompts.edited),
     }

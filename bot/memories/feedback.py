@@ -1,29 +1,58 @@
-"""Ratings of replies: the `feedback` table."""
+"""Ratings of replies, the `feedback` table, and examples: requests whose answer was rated good."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from pydantic import BaseModel
+
 from bot.locale import Language, say
-from bot.memories.examples import Examples
+from bot.memories.controls import MemoryControls
+from bot.slack.audiences import Audiences
 from bot.slack.messages import storable
+from bot.users.settings import read_settings
 from bot.views.blocks import Payload, button, ephemeral_payload, question_payload
-from bot.views.examples import example_button
+from bot.views.changes import changes_made_payload
+from bot.views.examples import example_button, example_form, liked_in
 from bot.views.feedback import FeedbackDetails, feedback_form, parse_rating
 from bot.views.modal_triggers import SHARE_ACTION
-from bot.views.views import SlackView, metadata_of, sentence_view
-from memory import Person, Pool, person_transaction, redact_texts
+from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
+from memory import (
+    EPISODE_KIND,
+    EXAMPLE_SOURCE,
+    ChangeGone,
+    Embedder,
+    EmbeddingsUnavailable,
+    Episode,
+    InvalidContent,
+    Person,
+    Pool,
+    add_memory,
+    changes_named,
+    person_transaction,
+    redact_texts,
+)
+
+log = logging.getLogger(__name__)
+
+_REQUEST_LIMIT = 240  # characters, which the form of an example shows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """Ratings of replies by the people who asked; others are told that theirs do not count."""
 
     pool: Pool
-    examples: Examples
+    embedder: Embedder
+    audiences: Audiences
+    controls: MemoryControls
+    schemas: Sequence[type[BaseModel]]
 
     async def clicked(self, person: Person, language: Language, value: str) -> Payload:
         """Store what a click on a button with `value` says; return the thanks for it."""
@@ -31,7 +60,7 @@ class Feedback:
             return ephemeral_payload(say(language, "feedback_others"))
         offered = [button(SHARE_ACTION, say(language, "feedback_share_button"), value)]
         _, turn = parse_rating(value)
-        if await self.examples.can_be_kept(person, turn):
+        if not isinstance(await self._request(person, language, turn), str):
             offered.insert(0, example_button(language, turn))
         return question_payload(say(language, "feedback_thanks"), *offered)
 
@@ -93,3 +122,82 @@ class Feedback:
         if row is None:
             return None
         return FeedbackDetails(**{**row, "reasons": tuple(row["reasons"])})
+
+    async def example_form(self, person: Person, language: Language, turn: str) -> SlackView:
+        """Return the form of the example that a button offers."""
+        request = await self._request(person, language, turn)
+        if isinstance(request, str):
+            return sentence_view(language, "example_title", request)
+        return example_form(language, turn, request["words"])
+
+    async def example_saved(
+        self, person: Person, language: Language, view: Mapping[str, Any]
+    ) -> SlackView:
+        """Store the request, and what the person liked, where the request is remembered.
+
+        These are the person's own words; nothing of the answer is stored.
+        """
+        turn = metadata_of(view)["turn"]
+        request = await self._request(person, language, turn)
+        if isinstance(request, str):
+            return sentence_view(language, "example_title", request)
+        words, channel = request["words"], request["channel"]
+        where = await self.audiences.view_of(person, channel, request["ts"], request["audience"])
+
+        async def still_there(connection: AsyncConnection[DictRow], _: object) -> None:
+            off = (await read_settings(connection, person)).off_reason(self.controls.consent)
+            if off or await self._rated_well(connection, person, turn) != request:
+                raise ChangeGone("The request was forgotten, or memory switched off, meanwhile.")
+
+        try:
+            change = await add_memory(
+                self.pool,
+                self.embedder,
+                where.own,
+                EPISODE_KIND,
+                {"observation": words, "result": liked_in(view)},
+                {
+                    "kind": EXAMPLE_SOURCE,
+                    "channel": channel,
+                    "ts": request["ts"],
+                    "evidence": words,
+                },
+                schemas=self.schemas,
+                in_commit=still_there,
+            )
+        except ChangeGone:
+            return sentence_view(language, "example_title", say(language, "example_gone"))
+        except (EmbeddingsUnavailable, InvalidContent):
+            return sentence_view(language, "example_title", say(language, "command_failed"))
+        log.info("a person kept an example")
+        entries = await changes_named(self.pool, person, [change.id])
+        return payload_view(language, "memory_title", changes_made_payload(language, entries))
+
+    async def _request(self, person: Person, language: Language, turn: str) -> DictRow | str:
+        """Return the words, channel, ts and audience of a request whose answer was rated as good.
+
+        Else the sentence that says why not: memory is off, or the request was forgotten, is not to
+        be remembered, or had a credential in it.
+        """
+        if off := await self.controls.why_off(person, language):
+            return off
+        if Episode not in self.schemas:
+            return say(language, "example_gone")
+        async with person_transaction(self.pool, person) as connection:
+            found = await self._rated_well(connection, person, turn)
+        return found or say(language, "example_gone")
+
+    async def _rated_well(
+        self, connection: AsyncConnection[DictRow], person: Person, turn: str
+    ) -> DictRow | None:
+        found = await connection.execute(
+            "SELECT left(words, %(limit)s) AS words, channel_id AS channel, question_ts AS ts,"
+            " audience"
+            " FROM turns t JOIN feedback f ON f.turn_id = t.id AND f.rating = 'good'"
+            " WHERE t.id = %(turn)s AND t.team_id = %(team)s AND t.user_id = %(user)s"
+            " AND words <> '' AND left_out = '{}' AND NOT off_record AND withheld_at IS NULL"
+            " AND NOT EXISTS (SELECT FROM forgotten_sources s WHERE s.team_id = %(team)s"
+            " AND s.user_id = %(user)s AND channel = channel_id AND ts = question_ts)",
+            {"limit": _REQUEST_LIMIT, "turn": UUID(turn), **person.ids},
+        )
+        return await found.fetchone()

@@ -127,7 +127,7 @@ class Modals:
             SHARE_ACTION: self.feedback.form,
             EDIT_PROMPT_ACTION: self.prompts.edit_form,
             PROMPT_CASES_ACTION: self.prompts.cases,
-            EXAMPLE_ACTION: self.feedback.examples.form,
+            EXAMPLE_ACTION: self.feedback.example_form,
             ADD_ACTION: self._blank,
             DUPLICATES_ACTION: self._duplicates,
             MENU_ACTION: self._menu,

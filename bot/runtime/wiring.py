@@ -22,7 +22,6 @@ from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
 from bot.memories.editing import MemoryEditor
 from bot.memories.erasing import PersonEraser
-from bot.memories.examples import Examples
 from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
@@ -159,14 +158,11 @@ class Application:
             erasing=PersonEraser(pool, self.profiles, slack),
             own=self.memory_actions,
             feedback=Feedback(
-                pool,
-                Examples(
-                    pool=pool,
-                    embedder=embedder,
-                    audiences=self.audiences,
-                    controls=self.controls,
-                    schemas=schemas,
-                ),
+                pool=pool,
+                embedder=embedder,
+                audiences=self.audiences,
+                controls=self.controls,
+                schemas=schemas,
             ),
             prompts=self.prompt_reviews,
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
-from bot.memories.examples import Examples
+from bot.memories.feedback import Feedback
 from bot.memories.person_data import export_person
 from bot.slack.messages import Message
 from bot.views.examples import example_errors, example_form
@@ -32,9 +32,9 @@ LIKED = "Short, with the command first"
 
 
 @pytest.fixture
-def examples(app: App) -> Examples:
+def feedback(app: App) -> Feedback:
     """What is tested."""
-    return app.wiring.modals.feedback.examples
+    return app.wiring.modals.feedback
 
 
 async def rated(app: App, asked: Message, rating: str = "good") -> dict[str, Any]:
@@ -70,7 +70,7 @@ async def keep(app: App, place: PersonThread, text: str, liked: str = LIKED) -> 
     assert offers(await rated(app, asked))
     before = {one.key for one in await app.memories(asked.person)}
     turn = str(app.turn(asked)["id"])
-    await app.wiring.modals.feedback.examples.saved(asked.person, "en", filled(turn, liked))
+    await app.wiring.modals.feedback.example_saved(asked.person, "en", filled(turn, liked))
     [memory] = [one for one in await app.memories(asked.person) if one.key not in before]
     return memory
 
@@ -164,12 +164,12 @@ async def test_an_example_of_a_private_request_stays_private(app: App) -> None:
     app.slack.control("channels/update", {"channel": place.channel, "private": False})
     await app.wiring.turn_dependencies.audiences.invalidate(asked.team_id, place.channel)
     turn = str(app.turn(asked)["id"])
-    await app.wiring.modals.feedback.examples.saved(asked.person, "en", filled(turn))
+    await app.wiring.modals.feedback.example_saved(asked.person, "en", filled(turn))
     [memory] = await app.memories(asked.person)
     assert memory.namespace.audience == place.channel
 
 
-async def test_nobody_else_keeps_it(app: App, examples: Examples) -> None:
+async def test_nobody_else_keeps_it(app: App, feedback: Feedback) -> None:
     """Another person's click opens no form and stores nothing, also with a forged submission."""
     asked = await app.ask(app.slack.place(), REQUEST)
     turn = str(app.turn(asked)["id"])
@@ -177,26 +177,26 @@ async def test_nobody_else_keeps_it(app: App, examples: Examples) -> None:
     assert not offers(await app.wiring.modals.feedback.clicked(other, "en", f"good {turn}"))
     for _ in range(2):
         for view in (
-            await examples.form(other, "en", turn),
-            await examples.saved(other, "en", filled(turn)),
+            await feedback.example_form(other, "en", turn),
+            await feedback.example_saved(other, "en", filled(turn)),
         ):
             assert says(view, "example_gone")
         assert await app.memories(other) == await app.memories(asked.person) == []
         await rated(app, asked)  # the second time its own person has found it good
 
 
-async def test_only_a_good_answer_is_offered(app: App, examples: Examples) -> None:
+async def test_only_a_good_answer_is_offered(app: App, feedback: Feedback) -> None:
     """A bad rating, or one that has become bad, offers nothing and stores nothing."""
     asked = await app.ask(app.slack.place(), REQUEST)
     turn = str(app.turn(asked)["id"])
     assert offers(await rated(app, asked))
     assert not offers(await rated(app, asked, "bad"))
-    view = await examples.saved(asked.person, "en", filled(turn))
+    view = await feedback.example_saved(asked.person, "en", filled(turn))
     assert says(view, "example_gone")
     assert await app.memories(asked.person) == []
 
 
-async def test_what_is_not_to_be_remembered_is_no_example(app: App, examples: Examples) -> None:
+async def test_what_is_not_to_be_remembered_is_no_example(app: App, feedback: Feedback) -> None:
     """Neither while memory is off, nor off the record, nor forgotten, nor with a credential."""
     place = app.slack.place()
     asked = await app.ask(place, REQUEST)
@@ -205,8 +205,8 @@ async def test_what_is_not_to_be_remembered_is_no_example(app: App, examples: Ex
     await app.wiring.controls.pause(person)
     assert not offers(await rated(app, asked))
     for view in (
-        await examples.form(person, "en", turn),
-        await examples.saved(person, "en", filled(turn)),
+        await feedback.example_form(person, "en", turn),
+        await feedback.example_saved(person, "en", filled(turn)),
     ):
         assert says(view, "off_paused")
     await app.wiring.controls.resume(person)
@@ -222,7 +222,7 @@ async def test_what_is_not_to_be_remembered_is_no_example(app: App, examples: Ex
         " RETURNING ts",
         *(person.team_id, person.user_id, asked.channel_id, asked.ts),
     )
-    view = await examples.saved(person, "en", filled(turn))
+    view = await feedback.example_saved(person, "en", filled(turn))
     assert says(view, "example_gone")
     secret = await app.ask(
         place, "How do I change my password hunter2-Xy77? password: hunter2-Xy77"
@@ -233,10 +233,10 @@ async def test_what_is_not_to_be_remembered_is_no_example(app: App, examples: Ex
 
 
 async def test_what_is_forgotten_meanwhile_is_not_kept(
-    app: App, examples: Examples, monkeypatch: pytest.MonkeyPatch
+    app: App, feedback: Feedback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is forgotten, or said while memory is switched off, after the check is not stored."""
-    view_in = examples.audiences.view_in
+    view_in = feedback.audiences.view_in
     for ended in (
         lambda person: app.wiring.memory_actions.everything_forgotten(person, "en"),
         lambda person: app.wiring.controls.pause(person, None),
@@ -250,8 +250,10 @@ async def test_what_is_forgotten_meanwhile_is_not_kept(
             return found
 
         with monkeypatch.context() as patch:
-            patch.setattr(examples.audiences, "view_in", looked_up)
-            view = await examples.saved(asked.person, "en", filled(str(app.turn(asked)["id"])))
+            patch.setattr(feedback.audiences, "view_in", looked_up)
+            view = await feedback.example_saved(
+                asked.person, "en", filled(str(app.turn(asked)["id"]))
+            )
         assert says(view, "example_gone")
         assert await app.memories(asked.person) == []
 
