@@ -11,7 +11,7 @@ from bot.memories.actions import MemoryActions
 from bot.memories.adding import MemoryAdder
 from bot.memories.changes import ChangeHistory
 from bot.memories.controls import MemoryControls
-from bot.memories.exporting import Exporter
+from bot.memories.data_requests import Exporter
 from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
 from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section

@@ -20,9 +20,8 @@ from bot.memories.audience_changes import AudienceChanges
 from bot.memories.changes import ChangeHistory
 from bot.memories.commands import SlashCommands
 from bot.memories.controls import MemoryControls
+from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
-from bot.memories.erasing import PersonEraser
-from bot.memories.exporting import Exporter
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
 from bot.memories.incognito import Incognito

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from bot.locale import say
-from bot.memories.exporting import Exporter
+from bot.memories.data_requests import Exporter
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.runtime.maintenance import Maintenance
