@@ -54,7 +54,6 @@ from bot.views.subcommands import parse_memories
 from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
 from memory import (
     DM,
-    Embedder,
     Memory,
     Person,
     Pool,
@@ -190,71 +189,59 @@ class Modals:
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
     async def _used(self, person: Person, language: Language, value: str) -> SlackView:
+        """Return what the reply of a turn had in view, if it was one to `person`.
+
+        These are the `NEAREST_SHOWN` nearest to its question, or the others; where that cannot be
+        said, in the order of the prompt. Read from the `turns` table: nothing is written when a
+        memory is used.
+        """
         turn, _, others = value.partition(" ")
-        used = await reply_memories(
-            self.pool, self.own.embedder, self.permalinks, person, turn, others=bool(others)
-        )
-        if used is None:
+        async with person_transaction(self.pool, person) as connection:
+            found = await connection.execute(
+                "SELECT recalled, question FROM turns"
+                " WHERE id = %s AND team_id = %s AND user_id = %s",
+                (UUID(turn), person.team_id, person.user_id),
+            )
+            row = await found.fetchone()
+        if row is None:
             return sentence_view(language, "used_title", say(language, "used_others"))
+        keys = {
+            reference.partition("/")[2]: place for place, reference in enumerate(row["recalled"])
+        }
+        memories = [m for m in await list_memories(self.pool, person) if m.key in keys]
+        near: list[Memory] = []
+        if len(memories) > 1 and row["question"]:
+            everything = memory_view(person.namespace(DM))
+            near = await similar_memories(self.pool, self.own.embedder, everything, row["question"])
+        places = {memory.key: place for place, memory in enumerate(near)}
+        memories.sort(key=lambda memory: (places.get(memory.key, len(near)), keys[memory.key]))
+        begin, end = (NEAREST_SHOWN, REPLY_MEMORIES_SHOWN) if others else (0, NEAREST_SHOWN)
+        shown = memories[begin:end]
+        messages = {
+            memory.reference: memory.source_messages[-1]
+            for memory in shown
+            if memory.source_messages
+        }
+        used = ReplyMemories(
+            turn=turn,
+            memories=tuple(shown),
+            links=await self.permalinks.by_name(person.team_id, messages),
+            last_used=await self._last_used(person, shown),
+            others=bool(others),
+            more=max(len(memories) - end, 0),
+            forgotten=0 if others else len(keys) - len(memories),
+        )
         return reply_memories_view(language, used, await self.controls.people.zone(person))
 
-
-async def reply_memories(
-    pool: Pool,
-    embedder: Embedder,
-    permalinks: Permalinks,
-    person: Person,
-    turn: str,
-    *,
-    others: bool = False,
-) -> ReplyMemories | None:
-    """Return what the reply of a turn had in view; None where it was no reply to `person`.
-
-    These are the `NEAREST_SHOWN` nearest to its question, or the `others`; where that cannot be
-    said, in the order of the prompt. Read from the `turns` table: nothing is written when a memory
-    is used.
-    """
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            "SELECT recalled, question FROM turns WHERE id = %s AND team_id = %s AND user_id = %s",
-            (UUID(turn), person.team_id, person.user_id),
-        )
-        row = await found.fetchone()
-    if row is None:
-        return None
-    keys = {reference.partition("/")[2]: place for place, reference in enumerate(row["recalled"])}
-    memories = [m for m in await list_memories(pool, person) if m.key in keys]
-    near: list[Memory] = []
-    if len(memories) > 1 and row["question"]:
-        everything = memory_view(person.namespace(DM))
-        near = await similar_memories(pool, embedder, everything, row["question"])
-    places = {memory.key: place for place, memory in enumerate(near)}
-    memories.sort(key=lambda memory: (places.get(memory.key, len(near)), keys[memory.key]))
-    begin, end = (NEAREST_SHOWN, REPLY_MEMORIES_SHOWN) if others else (0, NEAREST_SHOWN)
-    shown = memories[begin:end]
-    messages = {
-        memory.reference: memory.source_messages[-1] for memory in shown if memory.source_messages
-    }
-    return ReplyMemories(
-        turn=turn,
-        memories=tuple(shown),
-        links=await permalinks.by_name(person.team_id, messages),
-        last_used=await _last_used(pool, person, shown),
-        others=others,
-        more=max(len(memories) - end, 0),
-        forgotten=0 if others else len(keys) - len(memories),
-    )
-
-
-async def _last_used(pool: Pool, person: Person, memories: list[Memory]) -> dict[str, datetime]:
-    # A memory that was moved was used under its old reference: the key stays.
-    named = {memory.key: memory.reference for memory in memories}
-    async with person_transaction(pool, person) as connection:
-        found = await connection.execute(
-            "SELECT split_part(reference, '/', 2) AS key, max(ended_at) AS at"
-            " FROM turns, unnest(recalled) AS reference"
-            " WHERE team_id = %s AND user_id = %s AND ended_at IS NOT NULL"
-            " AND split_part(reference, '/', 2) = ANY(%s) GROUP BY 1",
-            (person.team_id, person.user_id, list(named)),
-        )
-        return {named[row["key"]]: row["at"] for row in await found.fetchall()}
+    async def _last_used(self, person: Person, memories: list[Memory]) -> dict[str, datetime]:
+        # A memory that was moved was used under its old reference: the key stays.
+        named = {memory.key: memory.reference for memory in memories}
+        async with person_transaction(self.pool, person) as connection:
+            found = await connection.execute(
+                "SELECT split_part(reference, '/', 2) AS key, max(ended_at) AS at"
+                " FROM turns, unnest(recalled) AS reference"
+                " WHERE team_id = %s AND user_id = %s AND ended_at IS NOT NULL"
+                " AND split_part(reference, '/', 2) = ANY(%s) GROUP BY 1",
+                (person.team_id, person.user_id, list(named)),
+            )
+            return {named[row["key"]]: row["at"] for row in await found.fetchall()}

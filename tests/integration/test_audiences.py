@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,14 +12,15 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from bot.locale import say
 from bot.memories.changes import ChangeHistory
-from bot.memories.modals import reply_memories
 from bot.notices.change_notices import SHOW, ChangeNotices
 from bot.pipeline.prompt import NOT_IN_DM
 from bot.slack.permalinks import Permalinks
 from bot.users.profiles import Profiles
-from bot.views.memories import reply_memories_view
+from bot.views.modal_triggers import USED_ACTION
 from bot.views.notices import notice_payload
+from bot.views.views import sentence_view
 from memory import (
     MemoryTools,
     Person,
@@ -181,14 +181,12 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
 
     turn = app.turn(message)
     assert set(turn["recalled"]) == {case.references[said] for said in case.seen}
-    links = Permalinks(app.slack.installations())
     listed: set[str] = set()
-    for others in (False, True):
-        used = partial(reply_memories, app.pool, app.embedder, links, others=others)
-        view_of = await used(case.person, str(turn["id"]))
-        assert view_of is not None
-        listed |= case.shows(reply_memories_view("en", view_of))
-        assert await used(case.bystander, str(turn["id"])) is None
+    for value in (str(turn["id"]), f"{turn['id']} others"):
+        body = {"actions": [{"action_id": USED_ACTION, "value": value}]}
+        listed |= case.shows(await app.wiring.modals.content(body, case.person, "en"))
+        theirs = await app.wiring.modals.content(body, case.bystander, "en")
+        assert theirs == sentence_view("en", "used_title", say("en", "used_others"))
     assert listed == case.seen
 
     audiences, own = app.wiring.audiences, app.wiring.memory_actions
