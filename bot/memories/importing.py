@@ -86,7 +86,7 @@ class Importer:
     # Reading a large document takes seconds of processor time: one at a time in each process.
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)
 
-    async def form(self, person: Person, language: Language) -> SlackView:
+    async def form(self, person: Person, language: Language, *_: str) -> SlackView:
         """Return the form, or why there is none: the person has not agreed to memory."""
         if line := await self._refused(person, language):
             return sentence_view(language, "import_title", line)

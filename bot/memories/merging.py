@@ -50,7 +50,7 @@ class DuplicateMerger:
     verifier: Verifier | None
     quotas: Quotas
 
-    async def found(self, person: Person, language: Language) -> SlackView:
+    async def found(self, person: Person, language: Language, *_: str) -> SlackView:
         """Return the duplicates that the model confirms, to be chosen from.
 
         Each call of the model counts as a request of the person. Groups that a used-up

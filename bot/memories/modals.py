@@ -110,9 +110,9 @@ class Modals:
         return {
             "settings": self.controls.settings_form,
             "pause": self.controls.pause_form,
-            "import": self._import,
-            "merge": self._duplicates,
-            "add": self._blank,
+            "import": self._while_on("import_title", self.importing.form),
+            "merge": self._while_on("merge_title", self.merging.found),
+            "add": self._while_on("form_add_title", same_for_everyone(self.editing.blank)),
         }
 
     @property
@@ -126,8 +126,8 @@ class Modals:
             EDIT_PROMPT_ACTION: self.prompts.edit_form,
             PROMPT_CASES_ACTION: self.prompts.cases,
             EXAMPLE_ACTION: self.feedback.example_form,
-            ADD_ACTION: self._blank,
-            DUPLICATES_ACTION: self._duplicates,
+            ADD_ACTION: self._by_command["add"],
+            DUPLICATES_ACTION: self._by_command["merge"],
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,
             VIEW_ACTION: self.changes.notice_view,
@@ -148,26 +148,21 @@ class Modals:
                 return sentence_view(language, "form_add_title", off)
         return await self.editing.saved(person, language, view)
 
-    async def _import(self, person: Person, language: Language, _: str) -> SlackView:
-        if off := await self.controls.why_off(person, language):
-            return sentence_view(language, "import_title", off)
-        return await self.importing.form(person, language)
+    def _while_on(self, title: str, fill: Fill) -> Fill:
+        """Return `fill`; while memory is off it shows why, below `title`."""
 
-    async def _duplicates(self, person: Person, language: Language, _: str) -> SlackView:
-        if off := await self.controls.why_off(person, language):
-            return sentence_view(language, "merge_title", off)
-        return await self.merging.found(person, language)
+        async def filled(person: Person, language: Language, value: str) -> SlackView:
+            if off := await self.controls.why_off(person, language):
+                return sentence_view(language, title, off)
+            return await fill(person, language, value)
 
-    async def _blank(self, person: Person, language: Language, _: str) -> SlackView:
-        if off := await self.controls.why_off(person, language):
-            return sentence_view(language, "form_add_title", off)
-        return self.editing.blank(language)
+        return filled
 
     async def _more(self, person: Person, language: Language, chosen: str) -> SlackView:
         """Return what was chosen in the menu of App Home."""
         match chosen:
             case "import":
-                return await self._import(person, language, "")
+                return await self._by_command["import"](person, language, "")
             case "export":
                 payload = await self.exporting.exported(person, language)
                 return payload_view(language, "export_title", payload)
