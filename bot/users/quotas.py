@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, LiteralString, TypeAlias
+from typing import Literal, LiteralString
 
 from psycopg import OperationalError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,14 +32,12 @@ _CLOSE_SECONDS = 2.0
 # The API names the snapshot that answered, such as gpt-6-luna-2026-09-22.
 _SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}\Z")
 
-Sentence: TypeAlias = Literal["quota_messages", "quota_tokens"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExhaustedQuota:
     """A quota that is used up: which sentence says so, of what `limit`, and for how long."""
 
-    sentence: Sentence
+    sentence: Literal["quota_messages", "quota_tokens"]
     limit: int
     seconds: float
 

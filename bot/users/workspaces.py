@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString, TypeAlias
+from typing import Any, Literal, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -14,8 +14,6 @@ from psycopg.rows import DictRow
 from bot.slack.client import Installation
 from bot.slack.messages import installation_team, mentions, storable
 from memory import Pool, execute_statement
-
-Reason: TypeAlias = Literal["uninstalled", "token_revoked"]
 
 REVOKED_DAYS = 14
 # A change by another process is seen here after this time.
@@ -31,7 +29,7 @@ class Uninstall:
     """
 
     team_id: str
-    reason: Reason
+    reason: Literal["uninstalled", "token_revoked"]
     left_at: datetime
     purge_at: datetime
     purged_at: datetime | None
