@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -41,6 +41,9 @@ _PAGE = 100
 _AGAIN_SECONDS = 30.0
 _REFUSED_SECONDS = 600.0
 _GIVEN_UP_AFTER = "7 days"
+_THIS_ROW: LiteralString = (
+    "erasure = %(erasure)s AND kind = %(kind)s AND channel = %(channel)s AND ref = %(ref)s"
+)
 _GONE = frozenset({"message_not_found", "file_not_found", "file_deleted", "thread_not_found"})
 
 
@@ -145,7 +148,7 @@ class SlackDeletions:
                 if row is None or begun["over"]:
                     await self._end(client, key, begun)
                     return
-                await self._do(client, key, begun, row)
+                await self._do(client, begun, row)
             except SLACK_FAULTS as error:
                 code = error_code(error)
                 if is_passing(error) or (code in REFUSED and not begun["over"]):
@@ -155,7 +158,7 @@ class SlackDeletions:
                 if row is None:
                     await self._drop(key)
                     return
-                await self._done(key, row, failed=code not in _GONE)
+                await self._done(row, None if code in _GONE else "failed")
         await self._later(team, key, 0.0)
 
     async def _next(self, erasure: UUID) -> tuple[DictRow | None, DictRow | None]:
@@ -175,22 +178,18 @@ class SlackDeletions:
             )
             return await found.fetchone(), begun
 
-    async def _do(
-        self, client: AsyncWebClient, erasure: UUID, begun: DictRow, row: DictRow
-    ) -> None:
+    async def _do(self, client: AsyncWebClient, begun: DictRow, row: DictRow) -> None:
         channel, ref = row["channel"], row["ref"]
         if row["kind"] == "file":
             await client.files_delete(file=ref)
-            await self._done(erasure, row, files=1)
+            await self._done(row, "files")
         elif row["kind"] == "message":
             await delete_message(client, channel, ref, seconds=0.0)
-            await self._done(erasure, row, messages=1)
+            await self._done(row, "messages")
         else:
-            await self._look(client, erasure, begun, row)
+            await self._look(client, begun, row)
 
-    async def _look(
-        self, client: AsyncWebClient, erasure: UUID, begun: DictRow, row: DictRow
-    ) -> None:
+    async def _look(self, client: AsyncWebClient, begun: DictRow, row: DictRow) -> None:
         """List the app's own messages of a page, and the threads in it."""
         channel, root = row["channel"], row["ref"]
         more: dict[str, Any] = {"latest": begun["before"], "limit": _PAGE}
@@ -204,42 +203,24 @@ class SlackDeletions:
         bot_user_id = await self._slack.bot_user_id(begun["team_id"])
         listed = list(_listed(channel, root, bot_user_id, answer.get("messages") or []))
         async with transaction(self._pool) as connection:
-            await _list(connection, erasure, listed)
-            where = "WHERE erasure = %s AND kind = %s AND channel = %s AND ref = %s"
-            key = (erasure, row["kind"], channel, root)
+            await _list(connection, row["erasure"], listed)
             if cursor:
                 await connection.execute(
-                    f"UPDATE slack_deletions SET cursor = %s {where}", (cursor, *key)
+                    f"UPDATE slack_deletions SET cursor = %(next)s WHERE {_THIS_ROW}",
+                    {**row, "next": cursor},
                 )
             else:
-                await connection.execute(f"DELETE FROM slack_deletions {where}", key)
+                await connection.execute(f"DELETE FROM slack_deletions WHERE {_THIS_ROW}", row)
 
-    async def _done(
-        self,
-        erasure: UUID,
-        row: DictRow,
-        *,
-        files: int = 0,
-        messages: int = 0,
-        failed: bool = False,
-    ) -> None:
+    async def _done(self, row: DictRow, counter: LiteralString | None) -> None:
+        """Delete a row of the list; `counter` is the column that counts it, if any does."""
         async with transaction(self._pool) as connection:
-            await connection.execute(
-                "WITH gone AS (DELETE FROM slack_deletions WHERE erasure = %(id)s"
-                " AND kind = %(kind)s AND channel = %(channel)s AND ref = %(ref)s)"
-                " UPDATE slack_erasures SET files = files + %(files)s,"
-                " messages = messages + %(messages)s, failed = failed + %(failed)s"
-                " WHERE id = %(id)s",
-                {
-                    "id": erasure,
-                    "kind": row["kind"],
-                    "channel": row["channel"],
-                    "ref": row["ref"],
-                    "files": files,
-                    "messages": messages,
-                    "failed": int(failed),
-                },
-            )
+            await connection.execute(f"DELETE FROM slack_deletions WHERE {_THIS_ROW}", row)
+            if counter:
+                await connection.execute(
+                    f"UPDATE slack_erasures SET {counter} = {counter} + 1 WHERE id = %(erasure)s",
+                    row,
+                )
 
     async def _end(self, client: AsyncWebClient, erasure: UUID, begun: DictRow) -> None:
         log.info(
