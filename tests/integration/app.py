@@ -56,6 +56,10 @@ class App:
         """The application's embedder."""
         return self.wiring.turn_dependencies.embedder
 
+    def person(self, place: PersonThread) -> Person:
+        """Return who writes at a place."""
+        return Person(self.slack.team_id, place.user)
+
     async def deliver(self, event: dict[str, Any], **authorization: Any) -> int:
         """Deliver an event as Slack does; return the status of the answer."""
         team = self.slack.team_id

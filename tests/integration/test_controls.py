@@ -36,11 +36,6 @@ from tests.integration.playground_slack import PersonThread
 pytestmark = pytest.mark.one_database
 
 
-def person(place: PersonThread, app: App) -> Person:
-    """Return who writes at a place."""
-    return Person(app.slack.team_id, place.user)
-
-
 LIKES_NATTO = {
     "action": "create",
     "evidence": "I love natto",
@@ -122,7 +117,7 @@ async def incognito_from_now(app: App, who: Person) -> None:
 async def test_paused_is_no_read_and_no_write(app: App) -> None:
     """While memory is paused no memory, no history and no fresh words are in the prompt."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     formed = await app.ask(place, "I love ramen")
     assert await app.form(formed)
     fresh = await app.ask(place, "I love okonomiyaki")
@@ -148,7 +143,7 @@ async def test_paused_is_no_read_and_no_write(app: App) -> None:
 async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(app: App) -> None:
     """Resumed, words from before the pause are formed; those said while paused never are."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     before = await app.ask(place, "I love okonomiyaki")
     late = await app.receive(place, "I love sushi")
     await app.wiring.controls.pause(who)
@@ -176,7 +171,7 @@ async def test_after_a_pause_what_was_said_before_is_formed_and_nothing_of_it(ap
 async def test_a_pause_ends_by_itself(app: App) -> None:
     """When its time is over memory is on again, and what waited is formed by its own job."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     before = await app.ask(place, "I love okonomiyaki")
     await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(minutes=1))
     await app.form(before)
@@ -193,7 +188,7 @@ async def test_a_pause_ends_by_itself(app: App) -> None:
 async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
     """`/memories` right after a message says that it is still read, and forms it now."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     said = await app.ask(place, "I love pizza")
     [before] = app.formations(who)
     assert before["due_in"] > 2
@@ -210,7 +205,7 @@ async def test_the_list_has_what_waits_formed_at_once(app: App) -> None:
 async def test_the_list_forms_nothing_while_memory_is_paused(app: App) -> None:
     """What waits for the end of a pause is neither formed nor announced."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     await app.ask(place, "I love pizza")
     await app.wiring.controls.pause(who)
     shown = await app.wiring.slash_commands.memories(who, "en", "", place.channel)
@@ -222,7 +217,7 @@ async def test_the_list_forms_nothing_while_memory_is_paused(app: App) -> None:
 async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App) -> None:
     """Memory resumed while the model answers: the reply does not say that it is paused."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     await app.wiring.controls.pause(who)
     app.stand_in.call("/_model/settings", {"first_token_ms": 700})
     message = await app.receive(place, "Hello")
@@ -242,7 +237,7 @@ async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App
 async def test_a_pause_wins_over_a_formation_under_way(app: App) -> None:
     """What the model found while the person paused is thrown away, and formed after resuming."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     said = await app.ask(place, "I love okonomiyaki")
     for endpoint in ("chat", "responses"):
         app.stand_in.call(
@@ -312,7 +307,7 @@ async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
     await app.ask(place, f"{bot} What shall I eat?")
     assert "ramen" in app.request_texts()[-1]
     [switched] = set(values(app.shown(later), INCOGNITO_OFF_ACTION))
-    who = person(place, app)
+    who = app.person(place)
     payload = await app.wiring.controls.incognito.ended(who, "en", switched)
     assert say("en", "incognito_off_thread") in payload["text"]
     await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
@@ -322,7 +317,7 @@ async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
 async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: App) -> None:
     """A message that waited, and one edited meanwhile, are not remembered after it is off."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     formed = await app.ask(place, "I love ramen")
     assert await app.form(formed)
     edited = await app.receive(place, "I love soba")
@@ -349,7 +344,7 @@ async def test_what_was_said_incognito_stays_so_when_it_is_answered_later(app: A
 async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: App) -> None:
     """A row of a version that knew no end covers its whole thread until the person ends it."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     assert await app.form(await app.ask(place, "I love ramen"))
     root = await app.receive(place, "I love udon")
     async with person_transaction(app.pool, who) as connection:
@@ -371,7 +366,7 @@ async def test_a_thread_made_incognito_for_good_can_be_switched_off(app: App) ->
 async def test_the_incognito_command(app: App) -> None:
     """The command switches direct messages; typed in a channel it says so, and what to do there."""
     place, channel = app.slack.place(), app.slack.place(channel="public").channel
-    who = person(place, app)
+    who = app.person(place)
     typed = app.wiring.slash_commands.memories
     on = await typed(who, "en", "incognito", place.channel)
     assert on["text"] == say("en", "incognito_on_dm")
@@ -396,7 +391,7 @@ async def test_the_incognito_command(app: App) -> None:
 async def test_no_prompt_is_suggested_from_memory_while_incognito(app: App) -> None:
     """While incognito is on, the Messages tab suggests the same prompts as with memory off."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     assert await app.form(await app.ask(place, "I love ramen"))
     suggest = partial(app.wiring.suggested_prompts.suggest, who.team_id, who.user_id, place.channel)
     await suggest()
@@ -430,7 +425,7 @@ async def test_incognito_is_one_persons_own(app: App) -> None:
 async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: str) -> None:
     """A message that still waits and is not to be remembered is no fresh word of another thread."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     await app.receive(place, "I love soba")
     root = await app.ask(place, "hello")
     if why == "incognito":
@@ -459,7 +454,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
 async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
     """Words put in place of others while memory is paused are not formed, also not later."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     said = await app.ask(place, "I love ramen")
     await app.wiring.controls.pause(who)
     await reword(app, said, "I love natto")
@@ -471,7 +466,7 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
 async def test_settings_can_be_erased(app: App) -> None:
     """Erasing leaves no row of a person's settings, and says how many there were."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     await app.wiring.controls.pause(who)
     await app.wiring.controls.incognito.begin(who)
     erased = await erase_person(app.pool, who)
@@ -623,7 +618,7 @@ async def test_pausing_in_plain_words(app: App) -> None:
 async def test_a_no_is_not_undone(app: App, action: str, error: str) -> None:
     """A person who switched memory off and asks to resume or to pause reads that it is off."""
     place = app.slack.place()
-    await app.wiring.controls.refuse(person(place, app))
+    await app.wiring.controls.refuse(app.person(place))
     app.script_calls(("memory_settings", {"action": action}))
     asked = await app.ask(place, action)
     assert error in app.outputs()[0]["error"]
@@ -650,7 +645,7 @@ async def test_a_pause_without_an_end(app: App) -> None:
     app.script_calls(("memory_settings", {"action": "pause", "until": ""}))
     await app.ask(place, "pause your memory")
     assert app.outputs() == [{"paused": True, "until": "resumed"}]
-    assert (await app.wiring.controls.pause(person(place, app))).paused_until is None
+    assert (await app.wiring.controls.pause(app.person(place))).paused_until is None
 
 
 async def test_a_pause_that_is_not_understood_changes_nothing(app: App) -> None:
@@ -660,7 +655,7 @@ async def test_a_pause_that_is_not_understood_changes_nothing(app: App) -> None:
     asked = await app.ask(place, "pause for a while")
     assert "ISO 8601" in app.outputs()[0]["error"]
     assert app.turn(asked)["words"] == "pause for a while"
-    shown = await app.wiring.controls.paused(person(place, app), "en", "a <while>")
+    shown = await app.wiring.controls.paused(app.person(place), "en", "a <while>")
     assert shown["text"] == say("en", "pause_forms", words="a &lt;while&gt;")
 
 
@@ -681,7 +676,7 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     """With KIOKU_CONSENT=ask nothing is read or written until the person has clicked Yes."""
     app = await make_app(consent="ask")
     place = app.slack.place(channel=channel)
-    who, audience = person(place, app), "dm" if channel == "dm" else "public"
+    who, audience = app.person(place), "dm" if channel == "dm" else "public"
     mention = "" if channel == "dm" else "<@BOT> "
     first = await app.ask(place, f"{mention}I love ramen")
     assert buttons(app, first) == ["agree_to_memory", "refuse_memory"]
@@ -706,7 +701,7 @@ async def test_agreement_can_be_taken_back(make_app: MakeApp) -> None:
     """After a No what was formed is not read, and what waited is never formed."""
     app = await make_app(consent="ask")
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     await app.wiring.controls.agree(who)
     assert await app.form(await app.ask(place, "I love ramen"))
     waiting = await app.ask(place, "I love sushi")
@@ -738,7 +733,7 @@ async def begun(app: App, said: Message) -> Toolbox:
 async def test_a_tool_writes_nothing_once_memory_is_off(app: App) -> None:
     """Memory switched off while a turn runs stays unwritten: its tools are refused."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     tools = await begun(app, await app.receive(place, "Remember that I love natto"))
     await app.wiring.controls.pause(who)
     output = await tools.call("memory_change", json.dumps(LIKES_NATTO))
@@ -768,7 +763,7 @@ async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
 async def test_an_undo_leaves_what_was_changed_since(app: App) -> None:
     """A pause and a language that the person has chosen meanwhile stay; they are told so."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     calls: list[dict[str, Any]] = [
         {"action": "pause"},
         {"action": "change", "language": "ja", "notices": False},

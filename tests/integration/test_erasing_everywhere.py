@@ -59,7 +59,7 @@ def naming(app: App, person: Person) -> dict[str, int]:
 
 async def lived(app: App, place: PersonThread) -> Person:
     """Let somebody use everything that stores something about them."""
-    person = Person(app.slack.team_id, place.user)
+    person = app.person(place)
     wiring = app.wiring
     asked = await app.ask(place, "I love ramen and I live in Osaka")
     await app.form(asked)

@@ -58,7 +58,7 @@ async def tell(app: App, person: Person) -> None:
 async def test_five_and_then_the_others(app: App, language: Language) -> None:
     """The nearest is the first; a button shows all the others, each memory once."""
     place = app.slack.place()
-    await tell(app, Person(app.slack.team_id, place.user))
+    await tell(app, app.person(place))
     message = await app.ask(place, "Where is good lentil soup?")
     view = await used(app, message, language)
     nearest = foods(view)
@@ -75,7 +75,7 @@ async def test_five_and_then_the_others(app: App, language: Language) -> None:
 async def test_without_embeddings_the_order_is_that_of_the_prompt(app: App) -> None:
     """Where the nearest cannot be found, and where the question is deleted, five are shown."""
     place = app.slack.place()
-    await tell(app, Person(app.slack.team_id, place.user))
+    await tell(app, app.person(place))
     message = await app.ask(place, "Where is a good soup of beans?")
     recalled = app.turn(message)["recalled"]
     stored = {m.reference: m for m in await app.memories(message.person)}
@@ -87,7 +87,7 @@ async def test_without_embeddings_the_order_is_that_of_the_prompt(app: App) -> N
 async def test_a_failed_answer_has_no_button(app: App) -> None:
     """Neither at once, nor when a notice of what its question taught is shown below it."""
     place = app.slack.place()
-    await tell(app, Person(app.slack.team_id, place.user))
+    await tell(app, app.person(place))
     app.fault(status=400)
     message = await app.ask(place, "I love ramen")
     assert app.turn(message)["status"] == "failed"

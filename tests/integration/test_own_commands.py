@@ -24,21 +24,16 @@ from tests.integration.playground_slack import PersonThread
 pytestmark = pytest.mark.one_database
 
 
-def person(place: PersonThread, app: App) -> Person:
-    """Return who types at a place."""
-    return Person(app.slack.team_id, place.user)
-
-
 async def memories(app: App, place: PersonThread, text: str) -> dict[str, Any]:
     """Type ``/memories`` at a place; return the answer."""
     commands = app.wiring.slash_commands
-    return await commands.memories(person(place, app), "en", text, place.channel)
+    return await commands.memories(app.person(place), "en", text, place.channel)
 
 
 async def forget(app: App, place: PersonThread, text: str) -> dict[str, Any]:
     """Type ``/forget`` at a place; return the answer."""
     commands = app.wiring.slash_commands
-    return await commands.forget(person(place, app), "en", text, place.channel)
+    return await commands.forget(app.person(place), "en", text, place.channel)
 
 
 def value(payload: dict[str, Any], action: str) -> str:
@@ -54,7 +49,7 @@ def value(payload: dict[str, Any], action: str) -> str:
 
 async def contents(app: App, place: PersonThread) -> str:
     """Return all that is remembered of a person, as text."""
-    found = await app.memories(person(place, app))
+    found = await app.memories(app.person(place))
     return json.dumps([memory.content for memory in found], ensure_ascii=False)
 
 
@@ -72,7 +67,7 @@ async def test_add_forms_what_was_typed(app: App) -> None:
     assert "ramen" in answer["text"]
     assert value(answer, "view_changes")
     assert (await memories(app, place, "add I love ramen"))["text"] == say("en", "add_known")
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert memory.kind == "UserFoodPreference"
     assert memory.namespace.audience == "dm"
     assert memory.sources[0]["kind"] == "command"
@@ -92,7 +87,7 @@ async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: App) -> None:
     place = app.slack.place(channel="public")
     answer = await memories(app, place, "add My badge number ends in 7")
     assert "My badge number ends in 7" in answer["text"]
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert (memory.kind, memory.namespace.audience) == ("UserFact", "public")
 
 
@@ -103,7 +98,7 @@ async def test_add_asks_where_words_do_not_settle_a_change(app: App) -> None:
     answer = await memories(app, place, "add I live in Tokyo")
     assert "Osaka" in answer["text"]
     assert "Tokyo" in answer["text"]
-    assert len(await app.memories(person(place, app))) == 1
+    assert len(await app.memories(app.person(place))) == 1
 
 
 async def test_add_survives_a_memory_model_that_is_away(app: App) -> None:
@@ -152,7 +147,7 @@ async def test_resume_with_other_words_asks_first(app: App, text: str) -> None:
     assert asked["text"].endswith(say("en", "resume_ask"))
     assert "From then on I remember" in asked["text"]
     assert value(asked, "resume_memory")
-    assert await app.wiring.controls.off(person(place, app)) == "paused"
+    assert await app.wiring.controls.off(app.person(place)) == "paused"
     assert (await memories(app, place, "再開！"))["text"] == say("en", "resumed")
 
 
@@ -179,7 +174,7 @@ async def test_a_pause_that_replaces_another_names_its_end(app: App) -> None:
 async def test_no_pause_while_memory_is_off(app: App) -> None:
     """Who switched memory off is told so and gets no pause; one from before outlasts a Yes."""
     place = app.slack.place()
-    who, controls = person(place, app), app.wiring.controls
+    who, controls = app.person(place), app.wiring.controls
     await controls.refuse(who)
     assert (await memories(app, place, "pause 2h"))["text"] == say("en", "off_refused")
     assert says(await controls.pause_form(who, "en", "soon"), "off_refused")
@@ -197,7 +192,7 @@ async def test_no_pause_while_memory_is_off(app: App) -> None:
 async def test_incognito_outlasts_a_pause(app: App) -> None:
     """Memory that is on again, and the settings, say that incognito is still on."""
     place = app.slack.place()
-    who, controls = person(place, app), app.wiring.controls
+    who, controls = app.person(place), app.wiring.controls
     for words in ("incognito on", "pause 2h"):
         await memories(app, place, words)
     shown = await controls.settings_shown(who, "en")
@@ -216,7 +211,7 @@ async def test_incognito_outlasts_a_pause(app: App) -> None:
 async def test_settings_are_shown_and_switched(app: App) -> None:
     """`/memories settings` says how things are, with a button that changes each way."""
     place = app.slack.place()
-    who, controls = person(place, app), app.wiring.controls
+    who, controls = app.person(place), app.wiring.controls
     shown = await controls.settings_shown(who, "en")
     assert say("en", "settings_on") in shown["text"]
     assert value(shown, "refuse_memory")
@@ -253,7 +248,7 @@ async def test_forgetting_words_that_slack_has_changed(app: App, fact: str, type
 async def test_forgetting_today(app: App) -> None:
     """`/forget today` shows what it would take, and its click takes memories, words and texts."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     old = await app.ask(place, "I love ramen")
     await app.form(old)
     app.rows(
@@ -304,7 +299,7 @@ async def undo_newest(app: App, who: Person) -> None:
 async def test_forgetting_takes_what_was_undone(app: App, words: str) -> None:
     """What was said then and undone leaves the history, and returns there with Undo."""
     place = app.slack.place()
-    who, own = person(place, app), app.wiring.memory_actions
+    who, own = app.person(place), app.wiring.memory_actions
     await app.form(await app.ask(place, "I love ramen"))
     await undo_newest(app, who)
     before = ledger(app, who)
@@ -326,7 +321,7 @@ async def test_what_only_the_history_has_can_be_forgotten(app: App, words: str) 
     So is an open question.
     """
     place = app.slack.place()
-    who, own = person(place, app), app.wiring.memory_actions
+    who, own = app.person(place), app.wiring.memory_actions
     none = {"today": "forget_period_none", "everything": "memories_none"}
     assert (await forget(app, place, words))["text"] == say("en", none[words])
     await memories(app, place, "add I take aspirin")
@@ -357,7 +352,7 @@ LONG_AGO = ("1700000000.000100", "1700000001.000100")
 
 async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
     """Return a memory of long ago that was changed today, with an Undo, and the change's notice."""
-    who = person(place, app)
+    who = app.person(place)
     told = await app.ask(place, "I live in Osaka")
     await app.form(told)
     app.script("In Osaka.")
@@ -406,7 +401,7 @@ async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
 async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> None:
     """Of an older memory only the changes of today go; a reply from before that names it stays."""
     place = app.slack.place()
-    who, own = person(place, app), app.wiring.memory_actions
+    who, own = app.person(place), app.wiring.memory_actions
     memory, notice = await undone_update(app, place)
     before = ledger(app, who)
     pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
@@ -425,7 +420,7 @@ async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> Non
 async def test_an_undo_restores_no_change_of_what_was_forgotten_since(app: App) -> None:
     """The changes of a period come back only for a memory that was not forgotten by itself."""
     place = app.slack.place()
-    who, own = person(place, app), app.wiring.memory_actions
+    who, own = app.person(place), app.wiring.memory_actions
     memory, _ = await undone_update(app, place)
     pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
     done = await own.period_forgotten(who, "en", pressed)
@@ -437,7 +432,7 @@ async def test_an_undo_restores_no_change_of_what_was_forgotten_since(app: App) 
 async def test_what_is_stored_before_the_forgetting_has_its_lock_goes_too(app: App) -> None:
     """Forgetting a period waits for a formation under way, and takes what it has stored."""
     place = app.slack.place()
-    who, own = person(place, app), app.wiring.memory_actions
+    who, own = app.person(place), app.wiring.memory_actions
     said = await app.ask(place, "I love ramen")
     pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
     source = {"kind": "message", "channel": said.channel_id, "ts": said.ts, "evidence": said.text}
@@ -476,7 +471,7 @@ async def test_what_is_said_after_the_question_is_not_forgotten(app: App) -> Non
     later = await app.ask(place, "I love natto")
     await app.form(later)
     await app.wiring.memory_actions.period_forgotten(
-        person(place, app), "en", value(question, FORGET_PERIOD_ACTION)
+        app.person(place), "en", value(question, FORGET_PERIOD_ACTION)
     )
     left = await contents(app, place)
     assert "ramen" not in left
@@ -490,7 +485,7 @@ async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
     await memories(app, place, "add I love ramen")
     app.rows(
         "UPDATE store SET updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
-        person(place, app).namespace("dm").prefix,
+        app.person(place).namespace("dm").prefix,
     )
     for words in ("", "1", "search ramen", "preview", "forget ramen", "forget 1", "forget today"):
         shown = await memories(app, place, words)
@@ -512,7 +507,7 @@ async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
 async def test_a_second_click_leaves_the_answer_to_the_first(app: App) -> None:
     """An Undo that was used already is answered beside the message, which stays."""
     place = app.slack.place()
-    who, own = person(place, app), app.wiring.memory_actions
+    who, own = app.person(place), app.wiring.memory_actions
     await memories(app, place, "add I love ramen")
     question = await forget(app, place, "ramen")
     [clicked] = [
@@ -528,7 +523,7 @@ async def test_a_second_click_leaves_the_answer_to_the_first(app: App) -> None:
 async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
     """Use It Everywhere, clicked twice, says the same twice; what cannot be done is said beside."""
     place = app.slack.place()
-    who, audiences = person(place, app), app.wiring.modals.audiences
+    who, audiences = app.person(place), app.wiring.modals.audiences
     await memories(app, place, "add I love ramen")
     [memory] = await app.memories(who)
     button = f"public {memory.reference}"
@@ -543,7 +538,7 @@ async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
 async def test_forgetting_a_thread(app: App) -> None:
     """In a direct message the newest thread is meant; nothing of another thread goes."""
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     await app.form(await app.ask(place, "I love ramen"))
     root = await app.ask(place, "I love sushi")
     await app.form(await app.ask(place, "I love soba", thread_ts=root.ts))
@@ -560,7 +555,7 @@ async def test_forgetting_a_thread(app: App) -> None:
 async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None:
     """The history shows an Undo for the confirmation first, and then for the change before it."""
     place = app.slack.place()
-    who, changes = person(place, app), app.wiring.modals.changes
+    who, changes = app.person(place), app.wiring.modals.changes
     await memories(app, place, "add I live in Osaka")
     [memory] = await app.memories(who)
     for _ in range(2):
@@ -593,7 +588,7 @@ async def test_a_period_covers_the_person_alone(app: App) -> None:
     await app.form(await app.ask(bo, "I love sushi"))
     question = await forget(app, ann, "today")
     pressed = value(question, FORGET_PERIOD_ACTION)
-    await app.wiring.memory_actions.period_forgotten(person(bo, app), "en", pressed)
+    await app.wiring.memory_actions.period_forgotten(app.person(bo), "en", pressed)
     assert "ramen" in await contents(app, ann)
     assert "sushi" not in await contents(app, bo)
 
@@ -627,7 +622,7 @@ def submitted(memory: str, **chosen: Any) -> dict[str, Any]:
 async def test_the_form_holds_what_is_set_and_fits(app: App, language: Language) -> None:
     """The form shows how things are, whatever they are, and Slack would take it."""
     place = app.slack.place()
-    who, controls = person(place, app), app.wiring.controls
+    who, controls = app.person(place), app.wiring.controls
     for change in ("", "pause", "refuse"):
         if change == "pause":
             await controls.pause(who)
@@ -649,7 +644,7 @@ async def test_the_form_holds_what_is_set_and_fits(app: App, language: Language)
 async def test_the_form_is_stored_whole(app: App) -> None:
     """What is chosen in the form holds at once, each choice by itself."""
     place = app.slack.place()
-    who, controls = person(place, app), app.wiring.controls
+    who, controls = app.person(place), app.wiring.controls
 
     async def save(memory: str, **chosen: Any) -> str:
         view = await controls.settings_saved(who, "en", view=submitted(memory, **chosen))

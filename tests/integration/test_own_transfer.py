@@ -22,7 +22,6 @@ from bot.views.import_export import not_an_export
 from memory import (
     Embedder,
     NotAnExport,
-    Person,
     edit_memory,
     list_memories,
     plan_import,
@@ -40,11 +39,6 @@ CAUSES = ("large", "damaged", "foreign", "newer", "no_list", "lines", "empty")
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
-
-
-def person(place: PersonThread, app: App) -> Person:
-    """Return who writes at a place."""
-    return Person(app.slack.team_id, place.user)
 
 
 def submitted(text: str = "", file: str = "", **metadata: str) -> dict[str, Any]:
@@ -72,7 +66,7 @@ async def test_the_page_names_every_key(app: App) -> None:
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     await app.form(message)
-    await app.wiring.slash_commands.memories(person(place, app), "en", "export", place.channel)
+    await app.wiring.slash_commands.memories(app.person(place), "en", "export", place.channel)
     [file] = files_of(app, place)
     url = f"files/{file['id']}?as={place.user}"
     document = app.slack.control(url)
@@ -90,7 +84,7 @@ async def test_the_page_names_every_key(app: App) -> None:
 
 async def test_the_example_is_an_export(app: App) -> None:
     """The example of the page can be imported as it stands."""
-    plan = await plan_import(app.pool, app.embedder, person(app.slack.place(), app), EXAMPLE)
+    plan = await plan_import(app.pool, app.embedder, app.person(app.slack.place()), EXAMPLE)
     assert (len(plan.of("added")), plan.refused) == (1, {})
 
 
@@ -114,7 +108,7 @@ async def test_an_export_that_slack_does_not_take(
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
     app.slack.control("faults", fault)
-    told = await app.wiring.exporter.exported(person(place, app), "en")
+    told = await app.wiring.exporter.exported(app.person(place), "en")
     assert told["text"] == say("en", key)
     assert len(files_of(app, place)) == (key == "export_uncertain")
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
@@ -171,7 +165,7 @@ async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
 
 async def test_what_is_no_export_is_said(app: App) -> None:
     """What cannot be read comes back in the form, with the cause and what was pasted."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     for text, cause in (
         ("{", "damaged"),
         ("{}", "foreign"),
@@ -198,7 +192,7 @@ async def test_a_text_file_is_read_as_windows_saves_it(
     app: App, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     """Each encoding of a Japanese Windows is read; what is cut off or none of them is damaged."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     text = "- 京都に住んでいます\r\n- ラーメンが好きです"
     whole = text.encode(encoding)
     cut_off = whole[: whole.index("好".encode(encoding)[-2:]) + 1]
@@ -216,7 +210,7 @@ async def test_a_text_file_is_read_as_windows_saves_it(
 
 async def test_a_preview_fits_and_counts(app: App) -> None:
     """Of a pasted text every memory is shown; of nothing new there is nothing to agree to."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     lines = "\n".join(f"- I own book number {number} {'<&>' * 90}" for number in range(9, 21))
     view = await importing.previewed(who, "ja", submitted(lines[:3_000]))
     assert view_errors(view) == []
@@ -248,7 +242,7 @@ async def test_a_preview_fits_and_counts(app: App) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_the_form_has_a_prompt_to_copy(app: App, language: Language) -> None:
     """The prompt for another assistant is text that can be selected, before the field to paste."""
-    form = await app.wiring.modals.importing.form(person(app.slack.place(), app), language)
+    form = await app.wiring.modals.importing.form(app.person(app.slack.place()), language)
     assert view_errors(form) == []
     about, prompt, field, *_ = form["blocks"]
     assert about["text"]["text"] == say(language, "import_about")
@@ -261,7 +255,7 @@ async def test_what_is_known_in_other_words_is_shown_and_left_out(
     app: App, language: Language
 ) -> None:
     """The preview shows both sentences; the result counts it, and one Undo is for the others."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     known, said = "I have a brown poodle from Kyoto", "I have a poodle, brown, from Kyoto"
 
     async def take(text: str) -> dict[str, Any]:
@@ -286,7 +280,7 @@ async def test_what_is_known_in_other_words_is_shown_and_left_out(
         app.pool, app.embedder, who, new[0].reference, {"fact": "I work as a vet"}, source
     )
     value = result["accessory"]["value"]
-    other = person(app.slack.place(), app)
+    other = app.person(app.slack.place())
     assert (await importing.undone(other, language, value))["text"] == say(language, "undo_gone")
     undone = await importing.undone(who, language, value)
     assert undone["text"] == say(language, "import_undone", count=1, total=2)
@@ -299,7 +293,7 @@ async def test_what_is_known_in_other_words_is_shown_and_left_out(
 
 async def test_an_import_needs_consent_and_no_more(app: App) -> None:
     """Whoever switched memory off imports nothing, also not what was shown before."""
-    who = person(app.slack.place(), app)
+    who = app.person(app.slack.place())
     importing, controls = app.wiring.modals.importing, app.wiring.controls
     await controls.pause(who, None)
     preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
@@ -323,7 +317,7 @@ async def test_an_import_needs_consent_and_no_more(app: App) -> None:
 
 async def test_an_import_under_way_stores_nothing_of_an_erased_person(app: App) -> None:
     """Erased while the import waits for its vectors, a person has no memories afterwards."""
-    who = person(app.slack.place(), app)
+    who = app.person(app.slack.place())
     importing = app.wiring.modals.importing
     preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
     digest = json.loads(preview["private_metadata"])["digest"]
@@ -385,7 +379,7 @@ def with_ticks(text: str, view: dict[str, Any], *ticked: str) -> dict[str, Any]:
 
 async def test_an_instruction_is_imported_with_its_own_tick_only(app: App) -> None:
     """Each is shown whole with an empty box; without a tick it is not stored, facts are."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     text = exported(*map(fact, range(12)), *(wish(*one) for one in WISHES.items()))
     view = await importing.previewed(who, "en", submitted(text))
     assert view_errors(view) == []
@@ -404,7 +398,7 @@ async def test_an_instruction_is_imported_with_its_own_tick_only(app: App) -> No
 
 async def test_a_ticked_instruction_is_judged_like_a_typed_one(app: App) -> None:
     """One that is about more than how to answer is refused, and the person is told how many."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     text = exported(fact(1), *(wish(*one) for one in WISHES.items()))
     view = await importing.previewed(who, "en", submitted(text))
     done = await importing.imported(who, "en", with_ticks(text, view, *WISHES.values()))
@@ -415,7 +409,7 @@ async def test_a_ticked_instruction_is_judged_like_a_typed_one(app: App) -> None
 
 async def test_instructions_that_cannot_be_judged(app: App) -> None:
     """Without the model nothing is imported, and the person is told what to do."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     text = exported(fact(1), wish("w", WISHES["short"]))
     view = await importing.previewed(who, "en", submitted(text))
     for _ in range(9):
@@ -428,7 +422,7 @@ async def test_instructions_that_cannot_be_judged(app: App) -> None:
 
 async def test_a_preview_of_many_instructions_fits(app: App) -> None:
     """As many as fit are shown in full; a sentence counts the others, which are not imported."""
-    importing, who = app.wiring.modals.importing, person(app.slack.place(), app)
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     texts = [f"Answer in style number {number}. {'語' * 900}" for number in range(60)]
     text = exported(*(wish(f"w-{number}", one) for number, one in enumerate(texts)))
     view = await importing.previewed(who, "ja", submitted(text))
@@ -442,7 +436,7 @@ async def test_a_preview_of_many_instructions_fits(app: App) -> None:
 
 async def test_an_import_counts_as_requests(app: App, embedder: Embedder) -> None:
     """A preview and an import count against the hourly limit, and are refused beyond it."""
-    who = person(app.slack.place(), app)
+    who = app.person(app.slack.place())
     quotas = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0, prices=read_prices(None))
     importing = Importer(
         app.pool, embedder, SlackFiles(app.slack.installations()), consent="notice", quotas=quotas

@@ -75,7 +75,7 @@ async def test_a_guest_becomes_a_member(app: App) -> None:
     place = app.slack.place(is_restricted=True)
     await app.ask(place, "Hello")
     member = {"id": place.user, "locale": "en-US", "tz": "UTC", "is_restricted": False}
-    await app.wiring.profiles.changed(Person(app.slack.team_id, place.user), member)
+    await app.wiring.profiles.changed(app.person(place), member)
     assert app.turn(await app.ask(place, "Hello again"))["reply"]
 
 

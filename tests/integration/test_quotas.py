@@ -19,7 +19,7 @@ from memory import Person, TokenUse, execute_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.test_order import changed
-from tests.integration.test_own_commands import memories, person
+from tests.integration.test_own_commands import memories
 
 
 def tokens_used(tokens: int) -> TokenUse:
@@ -277,7 +277,7 @@ async def test_beyond_the_tokens_nothing_is_added(make_app: MakeApp) -> None:
     """Once the workspace's tokens are used up every way to add says so and calls no model."""
     app = await make_app(workspace_tokens_per_day=1)
     place: PersonThread = app.slack.place(text="I like tea")
-    who = person(place, app)
+    who = app.person(place)
     await app.wiring.quotas.spend(who.team_id, tokens_used(5))
     before = app.model_requests()
     adding = app.wiring.slash_commands.adding

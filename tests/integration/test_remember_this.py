@@ -21,7 +21,6 @@ from bot.users.requests import check_request
 from memory import (
     PUBLIC,
     MemoryView,
-    Person,
     PersonMessage,
     forget,
     open_questions,
@@ -38,11 +37,6 @@ GONE = pytest.mark.failed_calls(
 )
 
 
-def person(place: PersonThread, app: App) -> Person:
-    """Return who wrote at a place."""
-    return Person(app.slack.team_id, place.user)
-
-
 def message(place: PersonThread, text: str, **more: Any) -> dict[str, Any]:
     """Return a message as Slack hands it over with a shortcut."""
     return {"user": place.user, "ts": place.ts, "text": text, **more}
@@ -52,7 +46,7 @@ async def pointed_at(app: App, place: PersonThread, text: str, **more: Any) -> s
     """Use the shortcut on a message of a place; return what it says."""
     adding = app.wiring.slash_commands.adding
     answer = await adding.pointed_at(
-        person(place, app), "en", channel=place.channel, message=message(place, text, **more)
+        app.person(place), "en", channel=place.channel, message=message(place, text, **more)
     )
     return str(answer["text"])
 
@@ -61,7 +55,7 @@ async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     """The memory quotes the message, links to it, and belongs to that conversation's audience."""
     place = app.slack.place(channel="private", text="I love ramen")
     assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert memory.kind == "UserFoodPreference"
     assert memory.namespace.audience == place.channel
     assert memory.source_messages == [(place.channel, place.ts)]
@@ -74,7 +68,7 @@ async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: App) -
     """What no memory is formed of is kept as a fact, with the message as its source."""
     place = app.slack.place(text="My badge number ends in 7")
     assert "badge" in await pointed_at(app, place, "My badge number ends in 7")
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert (memory.kind, memory.source_messages) == ("UserFact", [(place.channel, place.ts)])
 
 
@@ -83,7 +77,7 @@ async def test_all_of_a_long_message_is_read(app: App) -> None:
     text = f"{'The train was late again. ' * 100}I love ramen"
     place = app.slack.place(text=text)
     assert (await pointed_at(app, place, text)).startswith("Remembered: ")
-    assert [memory.kind for memory in await app.memories(person(place, app))] == [
+    assert [memory.kind for memory in await app.memories(app.person(place))] == [
         "UserFoodPreference"
     ]
 
@@ -135,22 +129,22 @@ async def test_what_teaches_nothing_is_said(
     """Others' messages, the bot's, quotes, files and secrets are one sentence and no row."""
     place = app.slack.place(channel="public")
     assert await pointed_at(app, place, text, **more) == say("en", key, what="a password")
-    assert await app.memories(person(place, app)) == []
+    assert await app.memories(app.person(place)) == []
 
 
 async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     """A message the person had forgotten teaches nothing, also when they point at it."""
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place, "I love ramen")
-    await forget(app.pool, person(place, app), None)
+    await forget(app.pool, app.person(place), None)
     assert await pointed_at(app, place, "I love ramen") == say("en", "remember_forgotten")
-    assert await app.memories(person(place, app)) == []
+    assert await app.memories(app.person(place)) == []
 
 
 async def test_off_is_off(app: App) -> None:
     """In a pause nothing is remembered; what was said in it stays off the record afterwards."""
     place = app.slack.place()
-    controls, who = app.wiring.controls, person(place, app)
+    controls, who = app.wiring.controls, app.person(place)
     await controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
     said = app.slack.say(place.user, place.channel, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
@@ -171,14 +165,14 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
     audiences = app.wiring.turn_dependencies.audiences
     await audiences.invalidate(app.slack.team_id, place.channel)
     await pointed_at(app, place, "I love ramen")
-    [ramen] = await app.memories(person(place, app))
+    [ramen] = await app.memories(app.person(place))
     assert ramen.namespace.audience == place.channel
     later = app.slack.say(place.user, place.channel, "I love sushi")
     here = PersonThread(place.user, place.team, place.channel, later["ts"], later["ts"])
     await pointed_at(app, here, "I love sushi")
     where = {
         one.content["food_name"]: one.namespace.audience
-        for one in await app.memories(person(place, app))
+        for one in await app.memories(app.person(place))
     }
     assert where == {"ramen": place.channel, "sushi": PUBLIC}
 
@@ -187,7 +181,7 @@ async def changed(app: App, place: PersonThread, how: str, **more: Any) -> None:
     """Let the person of a place edit or delete the message; tell the app, and do what waits."""
     where = {"user": place.user, "channel": place.channel, "ts": place.ts}
     app.slack.control(f"messages/{how}", {**where, **more})
-    who = person(place, app)
+    who = app.person(place)
     await app.wiring.source_updates.message_changed(who, place.channel, place.ts, place.root)
     await followed(app, place)
 
@@ -208,9 +202,9 @@ async def test_the_memory_follows_its_message(app: App) -> None:
     place = app.slack.place(channel="public", text="I love ramen. It rains.")
     await pointed_at(app, place, "I love ramen. It rains.")
     await changed(app, place, "edit", text="I love ramen. It has stopped raining.")
-    assert len(await app.memories(person(place, app))) == 1
+    assert len(await app.memories(app.person(place))) == 1
     await changed(app, place, "edit", text="It has stopped raining.")
-    assert await app.memories(person(place, app)) == []
+    assert await app.memories(app.person(place)) == []
 
 
 @GONE
@@ -219,7 +213,7 @@ async def test_a_deleted_message_takes_its_memory_along(app: App) -> None:
     place = app.slack.place(channel="private", text="I love sushi")
     await pointed_at(app, place, "I love sushi")
     await changed(app, place, "delete")
-    assert await app.memories(person(place, app)) == []
+    assert await app.memories(app.person(place)) == []
 
 
 async def test_of_what_was_not_pointed_at_nothing_is_looked_up(app: App) -> None:

@@ -17,7 +17,7 @@ from memory import MemoryView, Person, forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.scripted_model import ScriptedModel
-from tests.integration.test_own_commands import memories, person, value
+from tests.integration.test_own_commands import memories, value
 from tests.integration.test_remember_this import changed, message
 
 # One migrated database for all of these tests; each has people of its own.
@@ -65,14 +65,14 @@ async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
 async def clicked(app: App, place: PersonThread, held: str) -> dict[str, Any]:
     """Click [Store Anyway] with the value it holds."""
     adding = app.wiring.slash_commands.adding
-    return await adding.stored_anyway(person(place, app), "en", held)
+    return await adding.stored_anyway(app.person(place), "en", held)
 
 
 async def pointed_at(app: App, place: PersonThread, text: str) -> dict[str, Any]:
     """Use Remember This on a message of a place."""
     adding = app.wiring.slash_commands.adding
     return await adding.pointed_at(
-        person(place, app), "en", channel=place.channel, message=message(place, text)
+        app.person(place), "en", channel=place.channel, message=message(place, text)
     )
 
 
@@ -102,7 +102,7 @@ async def test_add_says_why_a_verdict_refuses(
     answer = await memories(app, place, f"add {LEAVE}")
     assert answer["text"] == say("en", key, what=LEAVE)
     assert json.loads(value(answer, STORE_ACTION))["text"] == LEAVE
-    assert await app.memories(person(place, app)) == []
+    assert await app.memories(app.person(place)) == []
 
 
 async def test_what_was_refused_is_stored_by_a_click(verified: Verified) -> None:
@@ -117,13 +117,13 @@ async def test_what_was_refused_is_stored_by_a_click(verified: Verified) -> None
     assert "undo_change" in json.dumps(stored)
     assert "replace_original" not in stored
     assert len(verified.model.verdict_requests) == asked
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert (memory.kind, memory.content["fact"]) == ("UserFact", LEAVE)
     assert memory.namespace.audience == "dm"
     assert [(one["kind"], one["evidence"]) for one in memory.sources] == [("command", LEAVE)]
     assert memory.source_messages == []
     assert (await clicked(app, place, held))["text"] == say("en", "add_known")
-    assert len(await app.memories(person(place, app))) == 1
+    assert len(await app.memories(app.person(place))) == 1
 
 
 async def test_remember_this_stores_the_refused_sentence_alone(verified: Verified) -> None:
@@ -135,13 +135,13 @@ async def test_remember_this_stores_the_refused_sentence_alone(verified: Verifie
     refused = await pointed_at(app, place, text)
     assert refused["text"] == say("en", "refused_other_person", what=f"{LEAVE}.")
     await clicked(app, place, value(refused, STORE_ACTION))
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert memory.content["fact"] == f"{LEAVE}."
     assert memory.namespace.audience == place.channel
     assert memory.source_messages == [(place.channel, place.ts)]
     assert memory.sources[0]["kind"] == "command"
     await changed(app, place, "edit", text=RAINS)
-    assert await app.memories(person(place, app)) == []
+    assert await app.memories(app.person(place)) == []
 
 
 async def test_a_refused_sentence_of_a_private_channel_stays_there(verified: Verified) -> None:
@@ -154,7 +154,7 @@ async def test_a_refused_sentence_of_a_private_channel_stays_there(verified: Ver
     audiences = app.wiring.turn_dependencies.audiences
     await audiences.invalidate(app.slack.team_id, place.channel)
     await clicked(app, place, held)
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert memory.namespace.audience == place.channel
 
 
@@ -178,7 +178,7 @@ async def test_a_tool_that_is_refused_shows_the_person_the_reason(verified: Veri
     held = value(shown, STORE_ACTION)
     assert json.loads(held) == {"text": sentence, "channel": said.channel_id, "ts": said.ts}
     assert "Remembered: " in (await clicked(app, place, held))["text"]
-    [memory] = await app.memories(person(place, app))
+    [memory] = await app.memories(app.person(place))
     assert memory.namespace.audience == "public"
     assert memory.source_messages == [(said.channel_id, said.ts)]
 
@@ -255,14 +255,14 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
         held = QuotedSentence(text=secret, channel=channel, ts=ts).value
         answer = await clicked(app, place, held)
         assert (answer["text"], answer["replace_original"]) == (told, False)
-    assert await app.memories(person(place, app)) == []
+    assert await app.memories(app.person(place)) == []
 
 
 async def test_the_button_does_nothing_while_memory_is_off(verified: Verified) -> None:
     """In a pause, and of what was forgotten since, nothing is stored; the button stays."""
     app = await verified.app()
     place = app.slack.place()
-    who, controls = person(place, app), app.wiring.controls
+    who, controls = app.person(place), app.wiring.controls
     earlier = f"{float(place.ts) - 60:.6f}"
     held = QuotedSentence(text=LEAVE, channel=place.channel, ts=earlier).value
     await controls.pause(who, None)
@@ -320,7 +320,7 @@ async def test_the_tokens_of_a_run_that_ends_early_are_counted(
     assert "Remembered" in (await memories(app, app.slack.place(), f"add {LEAVE}"))["text"]
     assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 100}]
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     verified.proposes(LEAVE)
     meanwhile(app, monkeypatch, lambda: app.wiring.controls.pause(who, None))
     assert (await memories(app, place, f"add {LEAVE}"))["text"] == say("en", "off_refused")
@@ -335,7 +335,7 @@ async def test_what_is_added_while_its_person_is_erased_is_not_stored(
     app = await verified.app()
     for by_button in (False, True):
         place = app.slack.place()
-        who = person(place, app)
+        who = app.person(place)
 
         async def erased() -> None:
             await erase_person(app.pool, who)  # noqa: B023 - awaited in this round
@@ -388,7 +388,7 @@ async def test_the_settings_reach_the_verdicts(
     place = app.slack.place(channel="private")
     verified.proposes("I have asthma", sensitive="health")
     answer = await memories(app, place, "add I have asthma")
-    assert bool(await app.memories(person(place, app))) is stored
+    assert bool(await app.memories(app.person(place))) is stored
     assert bool(verified.model.verdict_requests) is settings.get("verify", True)
     if not stored:
         assert answer["text"] == say("en", "refused_sensitive", what="I have asthma")
@@ -408,7 +408,7 @@ async def test_the_person_is_asked_about_sensitive_matters(verified: Verified) -
     """With KIOKU_SENSITIVE=ask it is a question; Remember stores it, and it is no news twice."""
     app = await verified.app(sensitive="ask")
     place = app.slack.place()
-    who = person(place, app)
+    who = app.person(place)
     verified.proposes("I have asthma", sensitive="health")
     answer = await memories(app, place, "add I have asthma")
     assert answer["text"] == say("en", "ask_store_line", what="I have asthma")

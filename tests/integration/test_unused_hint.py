@@ -41,7 +41,7 @@ def person_in(
     """Return the place of a person who named these foods in direct messages."""
     place = app.slack.place(channel=kind, **person)
     for food in foods:
-        remembered(app, Person(app.slack.team_id, place.user), "dm", food)
+        remembered(app, app.person(place), "dm", food)
     return place
 
 
@@ -110,7 +110,7 @@ async def test_where_nothing_is_left_out_nothing_is_said(
 ) -> None:
     """In a direct message, without memories or with memory off, without an answer."""
     place = person_in(app, "dm" if case == "dm" else "public", () if case == "nothing" else FOODS)
-    person = Person(app.slack.team_id, place.user)
+    person = app.person(place)
     if case == "nothing":
         remembered(app, person, "public", "sushi")
         remembered(app, Person(app.slack.team_id, app.slack.person()[0]), "dm", "tempura")
