@@ -15,12 +15,11 @@ import pytest
 
 from bot.conversation.periods import Period
 from bot.locale import Language, say
-from bot.memories.person_data import erase_person
 from bot.memories.tool_undo import ToolChanges, UndoableChanges
 from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
-from bot.types import DIRECT, Incognito, PersonSettings
+from bot.types import DIRECT, Incognito
 from bot.users.incognito import read_incognito, switch_on
 from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
@@ -41,7 +40,8 @@ LIKES_NATTO = {
     "evidence": "I love natto",
     "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
 }
-"""What a model gives memory_change to remember a liking."""
+REMEMBER: tuple[str, dict[str, Any]] = ("memory_change", LIKES_NATTO)
+"""The call by which a model remembers a liking."""
 
 
 def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -463,24 +463,12 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
     assert await app.form(said) == []
 
 
-async def test_settings_can_be_erased(app: App) -> None:
-    """Erasing leaves no row of a person's settings, and says how many there were."""
-    place = app.slack.place()
-    who = app.person(place)
-    await app.wiring.controls.pause(who)
-    await app.wiring.controls.incognito.begin(who)
-    erased = await erase_person(app.pool, who)
-    assert (erased.counts["person_settings"], erased.counts["incognito_threads"]) == (1, 1)
-    async with person_transaction(app.pool, who) as connection:
-        assert await read_settings(connection, who) == PersonSettings()
-
-
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" nothing reads or forms the message, and no tool writes of it."""
     place = app.slack.place()
     app.script_calls(
         ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
-        ("memory_change", LIKES_NATTO),
+        REMEMBER,
     )
     said = await app.ask(place, "I love natto. But don't remember this.")
     done, refused = app.outputs()
@@ -500,7 +488,7 @@ async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     """A model that stores first and reads "don't remember this" later leaves no trace."""
     place = app.slack.place()
     app.script_calls(
-        ("memory_change", LIKES_NATTO),
+        REMEMBER,
         ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
     )
     said = await app.ask(place, "I love natto. But don't remember this.")
@@ -920,29 +908,13 @@ async def test_the_next_attempt_shows_the_undo_of_the_last(
 
 async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
     """A memory that a tool stored before a crash gets its notice with the answer."""
-    said = await interrupted(app, app.slack.place(), ("memory_change", LIKES_NATTO))
+    said = await interrupted(app, app.slack.place(), REMEMBER)
     app.script("Done.")
     await app.answering.drain(said.thread)
     [entry] = await history(app.pool, said.person)
     [notice] = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", said.user_id)
     assert notice["changes"] == [entry.id]
     assert app.turn(said)["tool_done"] is None
-
-
-REMEMBER: tuple[str, dict[str, Any]] = (
-    "memory_change",
-    {
-        "action": "create",
-        "evidence": "I love natto",
-        "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
-    },
-)
-
-
-async def reworded(app: App, said: Message, text: str) -> None:
-    """Let the author edit a message that has a turn."""
-    place = said.team_id, said.channel_id, said.ts, said.thread
-    await app.wiring.source_updates.reword(*place, question=text, words=text, changed_ts=LATER)
 
 
 async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
@@ -959,7 +931,7 @@ async def test_what_a_tool_stored_before_the_message_was_off_the_record_goes(app
     """After an edit during a pause the next attempt takes back what the last one stored."""
     said = await interrupted(app, app.slack.place(), REMEMBER)
     await app.wiring.controls.pause(said.person)
-    await reworded(app, said, "I love natto a lot")
+    await reword(app, said, "I love natto a lot")
     app.script("Done.")
     await app.answering.drain(said.thread)
     assert app.turn(said)["off_record"]
@@ -972,7 +944,7 @@ async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
     said = await app.ask(app.slack.place(), "I love natto")
     assert len(await app.memories(said.person)) == 1
     edited = replace(said, text="I love natto. Don't remember this.", event_id="EvEdited")
-    await reworded(app, said, edited.text)
+    await reword(app, said, edited.text)
     await app.wiring.inbox.reopen(edited, changed_ts=LATER)
     app.script_calls(("memory_settings", {"action": "do_not_remember"}))
     await app.answering.drain(said.thread)
@@ -984,7 +956,7 @@ async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
 async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel: str) -> None:
     """After the message is deleted, a job shows the Undo; while it waits for its answer, not."""
     calls = (
-        ("memory_change", LIKES_NATTO),
+        REMEMBER,
         ("memory_settings", {"action": "change", "notices": False}),
     )
     said = await interrupted(app, app.slack.place(channel=channel), *calls)

@@ -63,51 +63,9 @@ def tables(app: App) -> set[str]:
     return {row["name"] for row in found if not row["name"].startswith("procrastinate_")}
 
 
-def about(app: App, person: Person) -> dict[str, int]:
-    """Count, as the database's owner, the rows of each table that name the person at all."""
-    counts = {}
-    for table in sorted(tables(app)):
-        [row] = app.rows(
-            f"SELECT count(*) AS n FROM {table} t WHERE strpos(t::text, %s) > 0",
-            person.user_id,
-        )
-        counts[table] = int(row["n"])
-    return {table: n for table, n in counts.items() if n}
-
-
 def test_every_table_with_rows_of_people_is_erased(app: App) -> None:
     """A table that holds rows of people is among those that are erased."""
     assert tables(app) == NOBODYS | OF_MEMORY | set(TABLES)
-
-
-async def test_nothing_is_left_but_where_it_was_said(app: App, place: PersonThread) -> None:
-    """Memories, ledger, conversation, queue and settings go; the receipt says how many of each."""
-    message = await app.ask(place, "I love ramen and I live in Osaka")
-    await app.wiring.formation_jobs.form(place.team, place.user, DM)
-    await app.ask(place, "I love tempura too")
-    waiting = await app.receive(place, "what shall I eat?")
-    person = message.person
-    erased = await erase_person(app.pool, person)
-    assert not any(erased.left.values())
-    assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
-    assert erased.counts["turns"] == 2
-    assert erased.counts["memory_changes"] >= 2
-    # The message that waits: the notice of what was remembered is shown already.
-    assert erased.counts["procrastinate_jobs"] == 1
-    assert set(about(app, person)) <= {"forgotten_sources", "inbox_events"}
-    assert app.rows("SELECT 1 FROM inbox_events WHERE message IS NOT NULL") == []
-    assert app.event(waiting)["status"] == "withdrawn"
-    again = await erase_person(app.pool, person)
-    assert again.total == 0
-
-
-async def test_what_was_answered_is_not_answered_again(app: App, place: PersonThread) -> None:
-    """An event that Slack delivers once more after the erasing is known, and forms nothing."""
-    message = await app.ask(place, "I love ramen")
-    await erase_person(app.pool, message.person)
-    assert not await app.wiring.inbox.store(message)
-    await app.answering.drain(message.thread)
-    assert app.rows("SELECT 1 FROM turns") == []
 
 
 async def test_an_undo_is_erased_with_the_rest(app: App, place: PersonThread) -> None:
@@ -121,17 +79,6 @@ async def test_an_undo_is_erased_with_the_rest(app: App, place: PersonThread) ->
     with pytest.raises(UndoExpired):
         await undo_forget(app.pool, message.person, forgotten.undo)
     assert await list_memories(app.pool, message.person) == []
-
-
-async def test_nobody_else_is_touched(app: App, place: PersonThread) -> None:
-    """Somebody whose id begins the same keeps everything."""
-    message = await app.ask(place, "I love ramen")
-    await app.wiring.formation_jobs.form(place.team, place.user, DM)
-    before = about(app, message.person)
-    await erase_person(app.pool, Person(place.team, place.user[:-1]))
-    await erase_person(app.pool, Person(place.team, f"{place.user}2"))
-    await erase_person(app.pool, Person("T0", place.user))
-    assert about(app, message.person) == before
 
 
 async def test_erase_wins_against_formation_200_times(app: App) -> None:

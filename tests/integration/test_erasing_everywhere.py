@@ -127,6 +127,14 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert before.keys() >= {"turns", "inbox_events", "sent_files", "procrastinate_jobs", "store"}
     erased = await erase_person(app.pool, person)
     assert not any(erased.left.values())
+    assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
+    assert erased.counts["turns"] == 2
+    assert erased.counts["memory_changes"] >= 2
+    assert (erased.counts["person_settings"], erased.counts["incognito_threads"]) == (1, 1)
+    events = app.rows(
+        "SELECT message, status FROM inbox_events WHERE channel_id = %s ORDER BY ts", place.channel
+    )
+    assert events == [{"message": None, "status": one} for one in ("done", "done", "withdrawn")]
     left = naming(app, person)
     # Home and the suggested prompts are shown anew, once: these jobs hold the id for seconds.
     assert left.keys() <= NAMED | {"procrastinate_jobs"}
@@ -141,6 +149,21 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
     assert say("en", "erased_stays_places", count=erased.never_formed_messages) in receipt
     assert say("en", "erased_stays_operator", count=1) in receipt
+    assert (await erase_person(app.pool, person)).total == 0
+
+
+async def test_nobody_else_is_touched(app: App) -> None:
+    """Somebody whose id begins the same keeps everything."""
+    place = app.slack.place()
+    person = await lived(app, place)
+    before = naming(app, person)
+    for team, user in (
+        (place.team, place.user[:-1]),
+        (place.team, f"{place.user}2"),
+        ("T0", place.user),
+    ):
+        await erase_person(app.pool, Person(team, user))
+    assert naming(app, person) == before
 
 
 async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(app: App) -> None:
