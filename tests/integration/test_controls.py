@@ -798,9 +798,7 @@ async def test_delete_now_leaves_the_message_with_the_other_undo(app: App, actio
     place = app.slack.place()
     app.script_calls(("memory_settings", {"action": action}))
     asked = await app.ask(place, "I love natto, but don't remember this")
-    blocks = [block for one in app.shown(asked) for block in one["blocks"]]
-    elements = [e for block in blocks for e in block.get("elements", [])]
-    [value] = [e["value"] for e in elements if e.get("action_id") == DELETE_WITHHELD_ACTION]
+    [value] = values(app.shown(asked), DELETE_WITHHELD_ACTION)
     done = await app.wiring.controls.undoing.deleted(asked.person, "en", value)
     assert done["text"] == say("en", "withheld_deleted")
     assert done.get("replace_original", True) is (action == "do_not_remember")

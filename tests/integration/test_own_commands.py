@@ -101,14 +101,6 @@ async def test_add_asks_where_words_do_not_settle_a_change(app: App) -> None:
     assert len(await app.memories(app.person(place))) == 1
 
 
-async def test_add_survives_a_memory_model_that_is_away(app: App) -> None:
-    """While the memory model is away the words are kept as they are."""
-    place = app.slack.place()
-    app.fault(kind="formation", status=500, times=-1)
-    await memories(app, place, "add I love ramen")
-    assert "I love ramen" in await contents(app, place)
-
-
 @pytest.mark.parametrize(
     ("text", "key"),
     [

@@ -64,14 +64,6 @@ async def test_it_is_remembered_where_it_was_said(app: App) -> None:
     assert await pointed_at(app, place, "I love ramen") == say("en", "add_known")
 
 
-async def test_words_of_which_nothing_is_formed_are_kept_as_they_are(app: App) -> None:
-    """What no memory is formed of is kept as a fact, with the message as its source."""
-    place = app.slack.place(text="My badge number ends in 7")
-    assert "badge" in await pointed_at(app, place, "My badge number ends in 7")
-    [memory] = await app.memories(app.person(place))
-    assert (memory.kind, memory.source_messages) == ("UserFact", [(place.channel, place.ts)])
-
-
 async def test_all_of_a_long_message_is_read(app: App) -> None:
     """What is said after the first 2,000 characters is remembered, too."""
     text = f"{'The train was late again. ' * 100}I love ramen"

@@ -296,18 +296,6 @@ async def test_a_button_of_another_shape_does_nothing(verified: Verified) -> Non
     assert (await clicked(app, place, "{}"))["text"] == say("en", "command_broke")
 
 
-async def test_the_models_tokens_are_counted(verified: Verified) -> None:
-    """What forming and judging took counts against the workspace's quota, of tools as well."""
-    app = await verified.app(workspace_tokens_per_day=1_000_000)
-    place = app.slack.place()
-    verified.model.usage = 100
-    before = sum(row["tokens"] for row in app.rows("SELECT tokens FROM token_use"))
-    verified.proposes(LEAVE, about="other")
-    await memories(app, place, f"add {LEAVE}")
-    [row] = app.rows("SELECT tokens FROM token_use")
-    assert row["tokens"] - before == 200
-
-
 async def test_the_tokens_of_a_run_that_ends_early_are_counted(
     verified: Verified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
