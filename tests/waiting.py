@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
-async def until(check: Callable[[], object]) -> None:
-    """Wait until `check` returns something true, for twenty seconds at most."""
-    async with asyncio.timeout(20):
-        while not check():  # noqa: ASYNC110 - there is no event to wait for
+async def until(check: Callable[[], T]) -> T:
+    """Wait until `check` returns something true, for a minute at most; return that."""
+    async with asyncio.timeout(60):
+        while not (found := check()):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
+    return found

@@ -30,6 +30,7 @@ from memory.formation.user_store import UserStore
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -133,8 +134,7 @@ async def test_paused_is_no_read_and_no_write(app: App) -> None:
     assert "paused until" in footer(app, asked)
     assert "`/memories resume` ends that" in footer(app, asked)
     before = app.model_requests()
-    async with asyncio.timeout(60):
-        assert len(await app.form(fresh)) == 1
+    assert len(await app.form(fresh)) == 1
     assert app.model_requests() == before
     [waiting] = app.formations(who)
     assert 7_100 < waiting["due_in"] < 7_300
@@ -222,10 +222,8 @@ async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App
     app.stand_in.call("/_model/settings", {"first_token_ms": 700})
     message = await app.receive(place, "Hello")
     task = asyncio.create_task(app.answering.drain(message.thread))
-    async with asyncio.timeout(10):
-        # The model's journal has a request only once it is answered.
-        while not app.slack.calls("agents.sessions.setStatus"):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    # The model's journal has a request only once it is answered.
+    await until(lambda: app.slack.calls("agents.sessions.setStatus"))
     await app.wiring.controls.resume(who)
     await asyncio.wait_for(task, 15)
     assert app.replies(message)
@@ -246,9 +244,8 @@ async def test_a_pause_wins_over_a_formation_under_way(app: App) -> None:
         )
     before = app.model_requests()
     running = asyncio.create_task(app.form(said))
-    async with asyncio.timeout(15):  # it has read the words, and the model takes three seconds
-        while app.model_requests() == before:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    # It has read the words, and the model takes three seconds.
+    await until(lambda: app.model_requests() > before)
     await app.wiring.controls.pause(who)
     assert await running == []
     assert app.turn(said)["formed_at"] is None
@@ -855,9 +852,7 @@ async def interrupted(app: App, place: PersonThread, *calls: tuple[str, dict[str
     said = await app.receive(place, "I love natto")
     task = asyncio.create_task(app.answering.drain(said.thread))
     wanted = {"changes" if name == "memory_change" else "withheld" for name, _ in calls}
-    async with asyncio.timeout(15):
-        while not wanted <= set((app.find("turns", said) or {}).get("tool_done") or ()):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await until(lambda: wanted <= set((app.find("turns", said) or {}).get("tool_done") or ()))
     task.cancel()
     await asyncio.wait([task])
     app.stand_in.call("/_model/faults", method="DELETE")

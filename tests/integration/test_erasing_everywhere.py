@@ -21,9 +21,10 @@ from bot.users.requests import begin_request
 from bot.users.workspaces import token_accepted
 from bot.views.erasing import erase_form, erased_view
 from memory import Person, lock_for_forgetting, person_transaction, transaction
-from tests.integration.app import App, eventually
+from tests.integration.app import App
 from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -276,19 +277,14 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
 async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
     """An export that is asked for as everything is erased reads what is left afterwards."""
     person = Person(app.slack.team_id, app.slack.place().user)
-
-    async def waits() -> bool:
-        return bool(
-            app.rows(
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
-                " AND datname = current_database() AND query LIKE 'INSERT INTO notices%%'"
-            )
-        )
-
+    waits = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        " AND datname = current_database() AND query LIKE 'INSERT INTO notices%%'"
+    )
     async with person_transaction(app.pool, person) as connection:
         await lock_for_forgetting(connection, person)
         begun = asyncio.create_task(begin_request(app.pool, person))
-        await eventually(waits)
+        await until(lambda: app.rows(waits))
     await begun
 
 

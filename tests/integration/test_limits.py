@@ -10,6 +10,7 @@ import pytest
 from bot.slack.client import APPEND, START, STOP
 from tests.integration.deliveries import Sender, Thread
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has a memory of refusals of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
@@ -127,9 +128,7 @@ async def test_a_status_line_that_came_late_is_cleared(sender: Sender) -> None:
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
     await Thread(sender, place).posted()
-    async with asyncio.timeout(10):
-        while len(sender.slack.calls("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await until(lambda: len(sender.slack.calls("assistant.threads.setStatus")) >= 2)
     late, cleared = sender.slack.calls("assistant.threads.setStatus")
     assert (late["args"]["status"] != "", cleared["args"]["status"]) == (True, "")
     assert cleared["time"] > late["time"] + 2.6
@@ -143,9 +142,7 @@ async def test_a_late_status_line_is_left_to_the_next_reply(sender: Sender) -> N
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)
     await Thread(sender, place).posted()
     async with Thread(sender, place).following("And?").answering() as answer:
-        async with asyncio.timeout(10):
-            while len(sender.slack.done("assistant.threads.setStatus")) < 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(lambda: len(sender.slack.done("assistant.threads.setStatus")) >= 2)
         assert sender.slack.status(place) != ""
         await answer.stream.finish("Hello again.")
     assert sender.slack.status(place) == ""

@@ -9,7 +9,8 @@ import pytest
 
 from memory import Pool
 from tests.conftest import Server, oauth_playground, owner_rows
-from tests.integration.test_several_workspaces import Slack, remembered, running, tokens, until
+from tests.integration.test_several_workspaces import Slack, remembered, running, tokens
+from tests.waiting import until
 
 SAID = {"One": "I am interested in AWS.", "Two": "I love ramen"}
 LISTS = "users.conversations"

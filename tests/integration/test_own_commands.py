@@ -16,9 +16,10 @@ from bot.views.settings import retention_question
 from bot.views.subcommands import MEMORIES
 from memory import Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
-from tests.integration.app import App, eventually
+from tests.integration.app import App
 from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -430,15 +431,10 @@ async def test_what_is_stored_before_the_forgetting_has_its_lock_goes_too(app: A
     source = {"kind": "message", "channel": said.channel_id, "ts": said.ts, "evidence": said.text}
     content = {"food_name": "ramen", "preference": 90}
     stored = {"kind": "UserFoodPreference", "content": content, "sources": [source]}
-
-    async def waiting() -> bool:
-        return bool(
-            app.rows(
-                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            )
-        )
-
+    waiting = (
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     with psycopg.connect(app.database) as forming:
         forming.execute(
             "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (who.prefix,)
@@ -448,7 +444,7 @@ async def test_what_is_stored_before_the_forgetting_has_its_lock_goes_too(app: A
             (who.namespace("dm").prefix, Jsonb(stored)),
         )
         forgetting = asyncio.create_task(own.period_forgotten(who, "en", pressed))
-        await eventually(waiting)
+        await until(lambda: app.rows(waiting))
     done = await forgetting
     assert await contents(app, place) == "[]"
     await own.brought_back(who, "en", value(done, UNDO_ACTION))

@@ -31,6 +31,7 @@ from tests.conftest import ROOT
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.loopback import Handler, ThreadServer
+from tests.waiting import until
 
 PAGE = (ROOT / "docs" / "reference" / "export.md").read_text("utf-8")
 EXAMPLE = PAGE.partition("```json\n")[2].partition("```")[0]
@@ -325,9 +326,7 @@ async def test_an_import_under_way_stores_nothing_of_an_erased_person(app: App) 
     agreed = submitted("I live in Osaka", digest=digest)
     under_way = asyncio.create_task(importing.imported(who, "en", agreed))
     begun = "SELECT 1 FROM notices WHERE user_id = %s AND starts_with(kind, 'request')"
-    async with asyncio.timeout(15):
-        while not app.rows(begun, who.user_id):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.02)
+    await until(lambda: app.rows(begun, who.user_id))
     await erase_person(app.pool, who)
     app.wiring.profiles.invalidate(who)
     await app.wiring.profiles.settings(who)  # as App Home does, which stores what Slack says

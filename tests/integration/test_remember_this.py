@@ -27,8 +27,9 @@ from memory import (
     person_transaction,
     undo_change,
 )
-from tests.integration.app import App, eventually
+from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -370,19 +371,15 @@ async def test_what_is_deleted_as_it_is_stored_is_removed(
     place = app.slack.place(text="I love ramen")
     said = app.slack.message(place, text="I love ramen")
     told: list[asyncio.Task[None]] = []
+    waits = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND datname = current_database() AND query LIKE 'UPDATE notices%%'"
+    )
 
     async def checked(*about: Any) -> None:
         await check_request(*about)
         told.append(asyncio.create_task(hear(app, said, None)))
-        await eventually(waits)
-
-    async def waits() -> bool:
-        return bool(
-            app.rows(
-                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND datname = current_database() AND query LIKE 'UPDATE notices%%'"
-            )
-        )
+        await until(lambda: app.rows(waits))
 
     monkeypatch.setattr(adding, "check_request", checked)
     assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -34,6 +34,7 @@ from bot.users.installation_store import (
 from memory import Person, Pool, create_pool, list_memories, transaction_timeout
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
 from tests.loopback import free_port
+from tests.waiting import until
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
@@ -174,21 +175,11 @@ async def running(
             slack.call(first, "delivery", {"mode": "socket"})
 
 
-async def until(true: Callable[[], Any]) -> Any:
-    """Wait until a condition holds; return its value."""
-    end = time.monotonic() + _SECONDS
-    while not (found := true()):
-        assert time.monotonic() < end, "That did not happen in time."
-        await asyncio.sleep(0.1)
-    return found
-
-
 async def remembered(pool: Pool, team: str, user: str) -> list[str]:
     """Return a person's memories, once there are some."""
-    end = time.monotonic() + _SECONDS
-    while not (found := await list_memories(pool, Person(team, user))):
-        assert time.monotonic() < end, "Nothing was remembered in time."
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(_SECONDS):
+        while not (found := await list_memories(pool, Person(team, user))):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     return [str(memory.content) for memory in found]
 
 
