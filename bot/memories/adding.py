@@ -35,7 +35,6 @@ from bot.views.refusals import (
 )
 from bot.views.reply import credentials_named
 from memory import (
-    SCHEMAS,
     Change,
     Embedder,
     EmbeddingsUnavailable,
@@ -96,7 +95,7 @@ class MemoryAdder:
     former: Former
     audiences: Audiences
     _: KW_ONLY
-    schemas: Sequence[type[BaseModel]] = SCHEMAS
+    schemas: Sequence[type[BaseModel]]
     consent: ConsentMode
     access: AccessControl
     quotas: Quotas

@@ -37,7 +37,6 @@ from bot.views.import_export import (
 from bot.views.memory_state import memory_off_text
 from bot.views.views import SlackView, language_of_view, metadata_of, sentence_view
 from memory import (
-    SCHEMAS,
     ChangedSince,
     Embedder,
     EmbeddingsUnavailable,
@@ -79,9 +78,9 @@ class Importer:
     embedder: Embedder
     files: SlackFiles
     _: KW_ONLY
-    schemas: Sequence[type[BaseModel]] = SCHEMAS
+    schemas: Sequence[type[BaseModel]]
     consent: ConsentMode
-    verifier: Verifier | None = None
+    verifier: Verifier | None
     quotas: Quotas
     # Reading a large document takes seconds of processor time: one at a time in each process.
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from contextlib import closing
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from unittest.mock import AsyncMock
@@ -13,14 +14,12 @@ from unittest.mock import AsyncMock
 import pytest
 
 from bot.locale import LANGUAGES, Language, say
-from bot.memories.importing import Importer
 from bot.memories.person_data import erase_person
 from bot.slack.client import Installations
 from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
 from bot.users.quotas import Quotas, read_prices
 from bot.views.import_export import not_an_export
 from memory import (
-    Embedder,
     NotAnExport,
     edit_memory,
     list_memories,
@@ -224,8 +223,7 @@ async def test_a_preview_fits_and_counts(app: App) -> None:
     kinds = say("en", "import_kinds", kinds=f"{say('en', 'kind_fact')} (100)")
     assert kinds in view["blocks"][0]["text"]["text"]
     assert await list_memories(app.pool, who) == []
-    digest = json.loads(view["private_metadata"])["digest"]
-    done = await importing.imported(who, "en", submitted(text, digest=digest))
+    done = await importing.imported(who, "en", with_ticks(text, view))
     assert say("en", "imported", added=100, updated=0, known=0) in json.dumps(
         done, ensure_ascii=False
     )
@@ -261,8 +259,7 @@ async def test_what_is_known_in_other_words_is_shown_and_left_out(
 
     async def take(text: str) -> dict[str, Any]:
         preview = await importing.previewed(who, language, submitted(text))
-        digest = json.loads(preview["private_metadata"])["digest"]
-        return dict(await importing.imported(who, language, submitted(text, digest=digest)))
+        return dict(await importing.imported(who, language, with_ticks(text, preview)))
 
     first = await take(known)
     preview = await importing.previewed(who, language, submitted(said))
@@ -298,8 +295,7 @@ async def test_an_import_needs_consent_and_no_more(app: App) -> None:
     importing, controls = app.wiring.modals.importing, app.wiring.controls
     await controls.pause(who, None)
     preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
-    digest = json.loads(preview["private_metadata"])["digest"]
-    agreed = submitted("I live in Osaka", digest=digest)
+    agreed = with_ticks("I live in Osaka", preview)
     await controls.refuse(who)
     for view in (
         await importing.imported(who, "en", agreed),
@@ -321,9 +317,8 @@ async def test_an_import_under_way_stores_nothing_of_an_erased_person(app: App) 
     who = app.person(app.slack.place())
     importing = app.wiring.modals.importing
     preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
-    digest = json.loads(preview["private_metadata"])["digest"]
     app.stand_in.call("/_model/faults", {"endpoint": "embeddings", "delay_ms": 3_000})
-    agreed = submitted("I live in Osaka", digest=digest)
+    agreed = with_ticks("I live in Osaka", preview)
     under_way = asyncio.create_task(importing.imported(who, "en", agreed))
     begun = "SELECT 1 FROM notices WHERE user_id = %s AND starts_with(kind, 'request')"
     await until(lambda: app.rows(begun, who.user_id))
@@ -433,15 +428,13 @@ async def test_a_preview_of_many_instructions_fits(app: App) -> None:
     assert len(json.dumps(view)) < 250_000
 
 
-async def test_an_import_counts_as_requests(app: App, embedder: Embedder) -> None:
+async def test_an_import_counts_as_requests(app: App) -> None:
     """A preview and an import count against the hourly limit, and are refused beyond it."""
     who = app.person(app.slack.place())
     quotas = Quotas(app.pool, messages_per_hour=2, tokens_per_day=0, prices=read_prices(None))
-    importing = Importer(
-        app.pool, embedder, SlackFiles(app.slack.installations()), consent="notice", quotas=quotas
-    )
+    importing = replace(app.wiring.modals.importing, quotas=quotas)
     view = await importing.previewed(who, "en", submitted("I live in Osaka"))
-    agreed = submitted("I live in Osaka", digest=json.loads(view["private_metadata"])["digest"])
+    agreed = with_ticks("I live in Osaka", view)
     await importing.imported(who, "en", agreed)
     assert len(await list_memories(app.pool, who)) == 1
     refused = await importing.previewed(who, "en", submitted("I live in Kyoto"))
