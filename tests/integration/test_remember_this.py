@@ -21,6 +21,7 @@ from bot.users.requests import check_request
 from memory import (
     PUBLIC,
     MemoryView,
+    Person,
     PersonMessage,
     forget,
     open_questions,
@@ -331,17 +332,19 @@ async def test_a_message_deleted_before_its_edit_is_formed_takes_its_memory_alon
 
 
 def meanwhile(
-    app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[None]]
+    app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
 ) -> None:
-    """Do something once a message that is pointed at was read, before its memory is stored."""
+    """Do something once, after the first checks, while the audience is looked up."""
     audiences = app.wiring.slash_commands.adding.audiences
-    view_of = audiences.view_of
+    view_in = audiences.view_in
 
-    async def looked_up(*about: Any) -> MemoryView:
+    async def looked_up(who: Person, channel: str) -> MemoryView:
+        monkeypatch.setattr(audiences, "view_in", view_in)
+        found = await view_in(who, channel)
         await done()
-        return await view_of(*about)
+        return found
 
-    monkeypatch.setattr(audiences, "view_of", looked_up)
+    monkeypatch.setattr(audiences, "view_in", looked_up)
 
 
 @pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,12 +12,12 @@ from bot.memories.person_data import erase_person
 from bot.views.changes import ANSWER_ACTION
 from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
-from memory import MemoryView, Person, forget
+from memory import forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.test_own_commands import memories, value
-from tests.integration.test_remember_this import changed, message
+from tests.integration.test_remember_this import changed, meanwhile, message
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -74,21 +73,6 @@ async def pointed_at(app: App, place: PersonThread, text: str) -> dict[str, Any]
     return await adding.pointed_at(
         app.person(place), "en", channel=place.channel, message=message(place, text)
     )
-
-
-def meanwhile(
-    app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
-) -> None:
-    """Do something after the first checks, while the audience is looked up."""
-    audiences = app.wiring.slash_commands.adding.audiences
-    view_in = audiences.view_in
-
-    async def looked_up(who: Person, channel: str) -> MemoryView:
-        found = await view_in(who, channel)
-        await done()
-        return found
-
-    monkeypatch.setattr(audiences, "view_in", looked_up)
 
 
 @pytest.mark.parametrize(("verdict", "key"), VERDICTS)
