@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from bot.conversation.off_record import delete_texts, end_withholding, withhold,
 from bot.conversation.tool_done import store_ids, store_settings
 from bot.locale import Language, say
 from bot.slack.messages import Message
-from bot.types import ConsentMode, PersonSettings
+from bot.types import ConsentMode, PersonSettings, ToolChanges
 from bot.users.incognito import add_span, take_back_span
 from bot.users.profiles import Profiles
 from bot.users.settings import add_pause, choose, read_settings, take_back_pause
@@ -33,47 +33,6 @@ from bot.views.settings import settings_changed_notice
 from memory import Person, Pool, lock_for_forgetting, person_transaction
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class ToolChanges:
-    """Changes made by the tools of one turn, each with the earlier state.
-
-    `pause` is what was added to the person's pauses (`added`, a multirange) and a digest of the
-    pauses since (`now`). `notices` and `language` are pairs: before and now. `quiet` is the key of
-    a thread, `withheld` the ids of turns. `incognito` holds the arguments of
-    `bot.users.incognito.take_back_span`.
-    """
-
-    pause: dict[str, str] | None = None
-    notices: list[bool] | None = None
-    language: list[str | None] | None = None
-    quiet: str | None = None
-    incognito: dict[str, str] | None = None
-    withheld: list[str] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return any(asdict(self).values())
-
-    def value(self) -> str:
-        """Return the changes as a button's value: about 500 of Slack's 2,000 characters."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value})
-
-    def withheld_value(self) -> str:
-        """Return the value of the button that deletes the withheld texts, ``""`` for none.
-
-        It says whether they are all that was changed.
-        """
-        if not self.withheld:
-            return ""
-        alone = self == ToolChanges(withheld=self.withheld)
-        return json.dumps({"alone": self.withheld} if alone else self.withheld)
-
-    @classmethod
-    def of(cls, tool_done: Mapping[str, Any] | None) -> ToolChanges:
-        """Read the changes of settings that a turn has stored, or a button's value."""
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: one for name, one in (tool_done or {}).items() if name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +143,7 @@ class UndoableChanges:
         """Return a message that says what was done, with the button that takes it back."""
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
-        return settings_changed_notice(
-            language,
-            settings,
-            paused=done.pause is not None,
-            notices=done.notices is not None,
-            chose_language=done.language is not None,
-            quiet=done.quiet is not None,
-            incognito=done.incognito["scope"] if done.incognito else None,
-            withheld=done.withheld_value(),
-            undo=done.value(),
-        )
+        return settings_changed_notice(language, settings, done)
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
         """Restore the earlier state of all that is still as the tool left it. Idempotent."""

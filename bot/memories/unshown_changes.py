@@ -13,11 +13,12 @@ from slack_sdk.errors import SlackApiError
 
 from bot.conversation.callbacks import AddNotice
 from bot.conversation.tool_done import IN_NOTICE, ids_of
-from bot.memories.tool_undo import ToolChanges, UndoableChanges
+from bot.memories.tool_undo import UndoableChanges
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import CONVERSATION_GONE, Installations, error_code
 from bot.slack.ephemeral import show_privately
 from bot.slack.messages import Message, split_thread_key
+from bot.types import ToolChanges
 from bot.users.profiles import Profiles
 from memory import DM, Person, Pool, person_transaction
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bot.locale import LANGUAGE_NAMES, Language, known_language, say
-from bot.types import DIRECT, ConsentMode, PersonSettings
+from bot.types import DIRECT, ConsentMode, PersonSettings, ToolChanges
 from bot.views.blocks import (
     Block,
     Payload,
@@ -239,45 +239,32 @@ def pause_form_errors(view: Mapping[str, Any]) -> dict[str, str]:
 
 
 def settings_changed_notice(
-    language: Language,
-    settings: PersonSettings,
-    *,
-    paused: bool,
-    notices: bool,
-    chose_language: bool,
-    quiet: bool,
-    incognito: str | None,
-    withheld: str,
-    undo: str,
+    language: Language, settings: PersonSettings, done: ToolChanges
 ) -> Payload:
-    """Return what was done and its buttons.
-
-    `incognito` names the switch that is on now. `withheld` is the value of the button that deletes
-    withheld texts, ``""`` for none; `undo` that of the button that takes everything back.
-    """
+    """Return what was done, with the button that takes it back and further ones."""
     lines = []
-    if paused:
+    if done.pause:
         lines += [memory_off_text(language, "paused", settings), say(language, "paused_means")]
-    if notices:
+    if done.notices:
         key = "settings_notices_on" if settings.notices else "settings_notices_off"
         lines.append(say(language, key))
-    if chose_language:
+    if done.language:
         name = language_name(language, settings.language)
         lines.append(say(language, "settings_language", name=name))
-    if incognito is not None:
-        lines.append(incognito_notice(language, incognito, on=True)["text"])
-    if quiet:
+    if done.incognito:
+        lines.append(incognito_notice(language, done.incognito["scope"], on=True)["text"])
+    if done.quiet:
         lines.append(say(language, "quiet_done"))
-    if withheld:
+    if done.withheld:
         lines.append(say(language, "withheld_done"))
-    elements = [button(UNDO_CONTROL_ACTION, say(language, "undo_button"), undo)]
-    if paused:
+    elements = [button(UNDO_CONTROL_ACTION, say(language, "undo_button"), done.value())]
+    if done.pause:
         elements.append(resume_button(language))
-    if incognito is not None:
-        elements.append(incognito_button(language, incognito))
-    if withheld:
+    if done.incognito:
+        elements.append(incognito_button(language, done.incognito["scope"]))
+    if done.withheld:
         delete = say(language, "withheld_delete_button")
-        elements.append(button(DELETE_WITHHELD_ACTION, delete, withheld))
+        elements.append(button(DELETE_WITHHELD_ACTION, delete, done.withheld_value()))
     return question_payload("\n".join(lines), *elements)
 
 

@@ -15,11 +15,11 @@ import pytest
 
 from bot.conversation.periods import Period
 from bot.locale import Language, say
-from bot.memories.tool_undo import ToolChanges, UndoableChanges
+from bot.memories.tool_undo import UndoableChanges
 from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
-from bot.types import DIRECT, Incognito
+from bot.types import DIRECT, Incognito, ToolChanges
 from bot.users.incognito import read_incognito, switch_on
 from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION

@@ -18,10 +18,11 @@ from bot.locale import LANGUAGES, Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
-from bot.memories.tool_undo import ToolChanges, UndoableChanges
+from bot.memories.tool_undo import UndoableChanges
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message, is_direct, scope_of
+from bot.types import ToolChanges
 from bot.users.settings import MAX_RETENTION_DAYS
 from bot.views.blocks import Payload
 from bot.views.memory_state import consent_question
