@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,13 +36,21 @@ from tests.waiting import until
 pytestmark = pytest.mark.one_database
 
 
+# The name and the arguments of a tool that the model calls.
+Call: TypeAlias = tuple[str, dict[str, Any]]
+
 LIKES_NATTO = {
     "action": "create",
     "evidence": "I love natto",
     "content": {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90},
 }
-REMEMBER: tuple[str, dict[str, Any]] = ("memory_change", LIKES_NATTO)
+REMEMBER: Call = ("memory_change", LIKES_NATTO)
 """The call by which a model remembers a liking."""
+
+
+def setting(action: str, **given: Any) -> Call:
+    """Return a call by which a model changes or shows a setting."""
+    return "memory_settings", {"action": action, **given}
 
 
 def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -290,7 +298,7 @@ async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     assert await app.form(await app.ask(place, f"{bot} I love ramen"), "public")
     root = await app.ask(place, f"{bot} hello")
-    app.script_calls(("memory_settings", {"action": "incognito_on"}))
+    app.script_calls(setting("incognito_on"))
     switch = await app.ask(place, f"{bot} go incognito", thread_ts=root.ts)
     assert app.outputs() == [
         {"incognito": "on", "where": "this thread", "until": "they switch it off"}
@@ -463,10 +471,7 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
     """After "don't remember this" nothing reads or forms the message, and no tool writes of it."""
     place = app.slack.place()
-    app.script_calls(
-        ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
-        REMEMBER,
-    )
+    app.script_calls(setting("do_not_remember", scope="this_message"), REMEMBER)
     said = await app.ask(place, "I love natto. But don't remember this.")
     done, refused = app.outputs()
     assert done == {"not_remembered": "this_message", "done": True}
@@ -484,10 +489,7 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
 async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     """A model that stores first and reads "don't remember this" later leaves no trace."""
     place = app.slack.place()
-    app.script_calls(
-        REMEMBER,
-        ("memory_settings", {"action": "do_not_remember", "scope": "this_message"}),
-    )
+    app.script_calls(REMEMBER, setting("do_not_remember", scope="this_message"))
     said = await app.ask(place, "I love natto. But don't remember this.")
     stored, done = app.outputs()
     assert stored[0]["done"] == "remembered"
@@ -504,12 +506,12 @@ async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
     await app.form(said)
     [memory] = await app.memories(said.person)
 
-    def moved(city: str) -> tuple[str, dict[str, Any]]:
+    def moved(city: str) -> Call:
         content = {"kind": "UserFact", "fact": f"I live in {city}", "topic": "home"}
         given = {"action": "update", "id": memory.key, "content": content}
         return "memory_change", {**given, "evidence": f"I live in {city}"}
 
-    forget = ("memory_settings", {"action": "do_not_remember", "scope": "this_message"})
+    forget = setting("do_not_remember", scope="this_message")
     app.script_calls(moved("Tokyo"), forget)
     secret = await app.ask(place, "I live in Tokyo. But don't remember this.")
     asked, done = app.outputs()
@@ -561,9 +563,7 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
     assert await app.form(said)
-    app.script_calls(
-        ("memory_settings", {"action": "do_not_remember", "scope": "previous_message"})
-    )
+    app.script_calls(setting("do_not_remember", scope="previous_message"))
     asked = await app.ask(place, "don't remember that")
     assert app.outputs()[0]["proposed"] is True
     assert app.turn(said)["words"] == "I love natto"
@@ -579,7 +579,7 @@ async def test_pausing_in_plain_words(app: App) -> None:
     """Asked in words memory pauses at once, says until when, and does not read the asking."""
     place = app.slack.place(tz="Asia/Tokyo")
     tomorrow = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=1)).date().isoformat()
-    app.script_calls(("memory_settings", {"action": "pause", "until": tomorrow}))
+    app.script_calls(setting("pause", until=tomorrow))
     asked = await app.ask(place, "I feel ill today, so pause your memory until tomorrow")
     [output] = app.outputs()
     until = datetime.fromisoformat(output["until"])
@@ -589,7 +589,7 @@ async def test_pausing_in_plain_words(app: App) -> None:
     assert buttons(app, asked) == ["undo_control", "resume_memory", "delete_withheld"]
     later = await app.ask(place, "I love soba")
     assert nothing_kept(app, later)
-    app.script_calls(("memory_settings", {"action": "resume"}))
+    app.script_calls(setting("resume"))
     await app.ask(place, "remember things again, please")
     assert app.outputs() == [{"proposed": True, "done": False}]
     await app.wiring.controls.resume(asked.person)
@@ -604,7 +604,7 @@ async def test_a_no_is_not_undone(app: App, action: str, error: str) -> None:
     """A person who switched memory off and asks to resume or to pause reads that it is off."""
     place = app.slack.place()
     await app.wiring.controls.refuse(app.person(place))
-    app.script_calls(("memory_settings", {"action": action}))
+    app.script_calls(setting(action))
     asked = await app.ask(place, action)
     assert error in app.outputs()[0]["error"]
     assert says(app.shown(asked), "off_refused")
@@ -618,7 +618,7 @@ async def test_a_pause_ends_when_the_model_says(app: App, until: str, clock: str
     """A time without an offset is the person's; a date alone is its morning."""
     place = app.slack.place(tz="Asia/Tokyo")
     later = (datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(days=40)).date().isoformat()
-    app.script_calls(("memory_settings", {"action": "pause", "until": f"{later}{until}"}))
+    app.script_calls(setting("pause", until=f"{later}{until}"))
     await app.ask(place, "pause, please")
     [output] = app.outputs()
     assert datetime.fromisoformat(output["until"]).strftime("%H:%M") == clock
@@ -627,7 +627,7 @@ async def test_a_pause_ends_when_the_model_says(app: App, until: str, clock: str
 async def test_a_pause_without_an_end(app: App) -> None:
     """Without a moment a pause lasts until it is resumed."""
     place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": "pause", "until": ""}))
+    app.script_calls(setting("pause", until=""))
     await app.ask(place, "pause your memory")
     assert app.outputs() == [{"paused": True, "until": "resumed"}]
     assert (await app.wiring.controls.pause(app.person(place))).paused_until is None
@@ -636,7 +636,7 @@ async def test_a_pause_without_an_end(app: App) -> None:
 async def test_a_pause_that_is_not_understood_changes_nothing(app: App) -> None:
     """Words that say no moment are an error for the model, and a sentence for the person."""
     place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": "pause", "until": "a while"}))
+    app.script_calls(setting("pause", until="a while"))
     asked = await app.ask(place, "pause for a while")
     assert "ISO 8601" in app.outputs()[0]["error"]
     assert app.turn(asked)["words"] == "pause for a while"
@@ -749,11 +749,7 @@ async def test_an_undo_leaves_what_was_changed_since(app: App) -> None:
     """A pause and a language that the person has chosen meanwhile stay; they are told so."""
     place = app.slack.place()
     who = app.person(place)
-    calls: list[dict[str, Any]] = [
-        {"action": "pause"},
-        {"action": "change", "language": "ja", "notices": False},
-    ]
-    app.script_calls(*(("memory_settings", one) for one in calls))
+    app.script_calls(setting("pause"), setting("change", language="ja", notices=False))
     asked = await app.ask(place, "what is the weather?")
     await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
     await app.wiring.controls.choose(who, language="en")
@@ -768,8 +764,7 @@ async def test_an_undo_leaves_what_was_changed_since(app: App) -> None:
 async def test_an_undo_twice_says_that_nothing_is_left(app: App) -> None:
     """The second of two clicks changes nothing, and does not say that something was changed."""
     place = app.slack.place()
-    calls: list[dict[str, Any]] = [{"action": "pause"}, {"action": "change", "notices": False}]
-    app.script_calls(*(("memory_settings", one) for one in calls))
+    app.script_calls(setting("pause"), setting("change", notices=False))
     asked = await app.ask(place, "what is the weather?")
     assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone")
     assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_already")
@@ -779,7 +774,7 @@ async def test_an_undo_twice_says_that_nothing_is_left(app: App) -> None:
 async def test_delete_now_deletes_after_an_undo_too(app: App) -> None:
     """Of two clicks at once the deletion counts: no text is left when the person reads so."""
     place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
+    app.script_calls(setting("do_not_remember"))
     asked = await app.ask(place, "I love natto, but don't remember this")
     await press(app, asked, UNDO_CONTROL_ACTION)
     assert await press(app, asked, DELETE_WITHHELD_ACTION) == say("en", "withheld_deleted")
@@ -793,7 +788,7 @@ async def test_delete_now_leaves_the_message_with_the_other_undo(app: App, actio
     Then it would offer an Undo of what is deleted.
     """
     place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": action}))
+    app.script_calls(setting(action))
     asked = await app.ask(place, "I love natto, but don't remember this")
     [value] = values(app.shown(asked), DELETE_WITHHELD_ACTION)
     done = await app.wiring.controls.undoing.deleted(asked.person, "en", value)
@@ -805,8 +800,7 @@ async def test_delete_now_leaves_the_message_with_the_other_undo(app: App, actio
 async def test_another_persons_undo_changes_nothing(app: App) -> None:
     """The value of a button names turns and threads: only those of the person who clicks change."""
     place, other = app.slack.place(), app.slack.place()
-    calls = [{"action": "do_not_remember"}, {"action": "incognito_on"}]
-    app.script_calls(*(("memory_settings", one) for one in calls))
+    app.script_calls(setting("do_not_remember"), setting("incognito_on"))
     asked = await app.ask(place, "what is the weather?")
     await app.ask(other, "hello")
     theirs = replace(asked, user_id=other.user)
@@ -821,7 +815,7 @@ async def test_another_persons_undo_changes_nothing(app: App) -> None:
 async def test_withheld_texts_are_deleted_in_a_day(app: App) -> None:
     """The upkeep deletes withheld texts after a day, and not before."""
     place = app.slack.place()
-    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
+    app.script_calls(setting("do_not_remember"))
     asked = await app.ask(place, "I love natto, but don't remember this")
     for hours, gone in ((23, False), (25, True)):
         app.rows(
@@ -836,15 +830,15 @@ async def test_withheld_texts_are_deleted_in_a_day(app: App) -> None:
     assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_already")
 
 
-SWITCHES: list[dict[str, Any]] = [
-    {"action": "pause"},
-    {"action": "incognito_on"},
-    {"action": "do_not_remember"},
-    {"action": "change", "language": "ja", "notices": False},
+SWITCHES = [
+    setting("pause"),
+    setting("incognito_on"),
+    setting("do_not_remember"),
+    setting("change", language="ja", notices=False),
 ]
 
 
-async def interrupted(app: App, place: PersonThread, *calls: tuple[str, dict[str, Any]]) -> Message:
+async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
     """Let the process that answers a message end after these tool calls, in the next request."""
     app.script(function_calls=[{"name": name, "arguments": given} for name, given in calls])
     app.fault(delay_ms=1)
@@ -880,14 +874,14 @@ async def as_before(app: App, said: Message, value: str) -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
-@pytest.mark.parametrize("given", SWITCHES, ids=lambda one: one["action"])
+@pytest.mark.parametrize("given", SWITCHES, ids=lambda one: one[1]["action"])
 async def test_the_next_attempt_shows_the_undo_of_the_last(
-    app: App, given: dict[str, Any], again: bool
+    app: App, given: Call, again: bool
 ) -> None:
     """After a crash the Undo restores what was before the first attempt."""
-    said = await interrupted(app, app.slack.place(), ("memory_settings", given))
+    said = await interrupted(app, app.slack.place(), given)
     if again:
-        app.script_calls(("memory_settings", given))
+        app.script_calls(given)
     else:
         app.script("Done.")
     await app.answering.drain(said.thread)
@@ -899,36 +893,37 @@ async def test_the_next_attempt_shows_the_undo_of_the_last(
     assert values(app.shown(said), UNDO_CONTROL_ACTION) == [value]
 
 
-async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
-    """A memory that a tool stored before a crash gets its notice with the answer."""
-    said = await interrupted(app, app.slack.place(), REMEMBER)
-    app.script("Done.")
-    await app.answering.drain(said.thread)
+async def noticed(app: App, said: Message) -> None:
+    """Check that the one change of a message has its notice, and nothing is left to be shown."""
     [entry] = await history(app.pool, said.person)
     [notice] = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", said.user_id)
     assert notice["changes"] == [entry.id]
     assert app.turn(said)["tool_done"] is None
 
 
-async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
-    """ "Don't remember this" in the next attempt leaves no trace of what the last one stored."""
+async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
+    """A memory that a tool stored before a crash gets its notice with the answer."""
     said = await interrupted(app, app.slack.place(), REMEMBER)
-    assert len(await app.memories(said.person)) == 1
-    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
-    await app.answering.drain(said.thread)
-    assert await app.memories(said.person) == []
-    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", said.user_id) == []
-
-
-async def test_what_a_tool_stored_before_the_message_was_off_the_record_goes(app: App) -> None:
-    """After an edit during a pause the next attempt takes back what the last one stored."""
-    said = await interrupted(app, app.slack.place(), REMEMBER)
-    await app.wiring.controls.pause(said.person)
-    await reword(app, said, "I love natto a lot")
     app.script("Done.")
     await app.answering.drain(said.thread)
-    assert app.turn(said)["off_record"]
+    await noticed(app, said)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App, paused: bool) -> None:
+    """The next attempt leaves no trace of it after "don't remember this", or an edit in a pause."""
+    said = await interrupted(app, app.slack.place(), REMEMBER)
+    assert len(await app.memories(said.person)) == 1
+    if paused:
+        await app.wiring.controls.pause(said.person)
+        await reword(app, said, "I love natto a lot")
+        app.script("Done.")
+    else:
+        app.script_calls(setting("do_not_remember"))
+    await app.answering.drain(said.thread)
+    assert app.turn(said)["off_record"] is paused
     assert await app.memories(said.person) == []
+    assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", said.user_id) == []
 
 
 async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
@@ -939,7 +934,7 @@ async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
     edited = replace(said, text="I love natto. Don't remember this.", event_id="EvEdited")
     await reword(app, said, edited.text)
     await app.wiring.inbox.reopen(edited, changed_ts=LATER)
-    app.script_calls(("memory_settings", {"action": "do_not_remember"}))
+    app.script_calls(setting("do_not_remember"))
     await app.answering.drain(said.thread)
     assert withheld(app, said)
     assert await app.memories(said.person) == []
@@ -948,10 +943,7 @@ async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
 @pytest.mark.parametrize("channel", ["dm", "private"])
 async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel: str) -> None:
     """After the message is deleted, a job shows the Undo; while it waits for its answer, not."""
-    calls = (
-        REMEMBER,
-        ("memory_settings", {"action": "change", "notices": False}),
-    )
+    calls = REMEMBER, setting("change", notices=False)
     said = await interrupted(app, app.slack.place(channel=channel), *calls)
     job = shown_later(app, said)
     await app.wiring.unshown_changes.show(**job)
@@ -989,9 +981,7 @@ def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> async
     return done
 
 
-async def stopped_after(
-    app: App, committed: asyncio.Event, *calls: tuple[str, dict[str, Any]]
-) -> Message:
+async def stopped_after(app: App, committed: asyncio.Event, *calls: Call) -> Message:
     """Let the person press Stop as the last of these tool calls has committed."""
     app.script(function_calls=[{"name": name, "arguments": given} for name, given in calls])
     said = await app.receive(app.slack.place(), "I love natto")
@@ -1008,18 +998,14 @@ async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
     app: App, monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
     """A job adds the notice of a change that Stop kept from being told, and repeats no Undo."""
-    to_japanese: dict[str, Any] = {"action": "change", "language": "ja"}
-    earlier = [("memory_settings", to_japanese)] if before else []
+    earlier = [setting("change", language="ja")] if before else []
     committed = held_after(monkeypatch, UserStore, "commit")
     said = await stopped_after(app, committed, *earlier, REMEMBER)
     undo = values(app.shown(said), UNDO_CONTROL_ACTION)
     assert len(undo) == before
     await app.wiring.unshown_changes.show(**shown_later(app, said))
-    [entry] = await history(app.pool, said.person)
-    [notice] = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", said.user_id)
-    assert notice["changes"] == [entry.id]
+    await noticed(app, said)
     assert values(app.shown(said), UNDO_CONTROL_ACTION) == undo
-    assert app.turn(said)["tool_done"] is None
 
 
 async def test_a_setting_changed_as_the_person_stopped_gets_its_undo(
@@ -1027,7 +1013,7 @@ async def test_a_setting_changed_as_the_person_stopped_gets_its_undo(
 ) -> None:
     """A job shows the Undo of a pause whose call was ended by Stop after its commit."""
     committed = held_after(monkeypatch, UndoableChanges, "pause")
-    said = await stopped_after(app, committed, ("memory_settings", {"action": "pause"}))
+    said = await stopped_after(app, committed, setting("pause"))
     assert values(app.shown(said), UNDO_CONTROL_ACTION) == []
     await app.wiring.unshown_changes.show(**shown_later(app, said))
     [value] = values(app.shown(said), UNDO_CONTROL_ACTION)
@@ -1036,7 +1022,7 @@ async def test_a_setting_changed_as_the_person_stopped_gets_its_undo(
 
 async def test_what_slack_did_not_show_is_shown_later(app: App) -> None:
     """Where Slack fails as the Undo is shown, a job shows it below the answer."""
-    app.script_calls(("memory_settings", {"action": "pause"}))
+    app.script_calls(setting("pause"))
     app.slack.fault("chat.postMessage", error="internal_error", times=None)
     said = await app.ask(app.slack.place(), "Please keep nothing in mind")
     assert app.event(said)["status"] == "done"
