@@ -24,7 +24,7 @@ from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.messages import installation_team
 from bot.slack.payloads import ADDRESS
-from bot.views.blocks import Payload, ephemeral_payload, section
+from bot.views.blocks import Payload, beside_payload, section
 from bot.views.views import SlackView, home_with_banner, language_of_view, sentence_view
 
 log = logging.getLogger(__name__)
@@ -162,8 +162,7 @@ def _unreadable_view(view: Mapping[str, Any]) -> SlackView:
 
 
 def _unreadable(language: Language) -> Payload:
-    payload = ephemeral_payload(say(language, "request_unreadable"))
-    return {**payload, "replace_original": False}
+    return beside_payload(say(language, "request_unreadable"))
 
 
 def _json(content: Mapping[str, Any]) -> BoltResponse:

@@ -25,7 +25,7 @@ from bot.locale import Language, say
 from bot.slack.audiences import Audiences, ConversationKind
 from bot.slack.messages import Message
 from bot.users.profiles import Profiles
-from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.blocks import Payload, beside_payload, ephemeral_payload
 from bot.views.forgetting import (
     forget_everything_question,
     forget_period_question,
@@ -264,8 +264,7 @@ class MemoryActions:
                 )
         except UndoExpired:
             # What was clicked may show what an earlier click has restored.
-            expired = ephemeral_payload(say(language, "undo_expired"))
-            return {**expired, "replace_original": False}
+            return beside_payload(say(language, "undo_expired"))
         log.info("a person undid forgetting %d memories", len(memories))
         if not memories:
             return ephemeral_payload(say(language, "undone_words"))

@@ -24,7 +24,7 @@ from bot.users.prompt_versions import active_sections
 from bot.users.quotas import Quotas
 from bot.users.requests import MessageChanged, begin_request, check_request
 from bot.users.settings import read_settings
-from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.blocks import Payload, beside_payload, ephemeral_payload
 from bot.views.memory_state import memory_off_text, not_added_notice
 from bot.views.notices import NoticeContent, notice_payload
 from bot.views.refusals import (
@@ -143,28 +143,28 @@ class MemoryAdder:
         """
         quoted = parse_quoted_sentence(value)
         if quoted is None:
-            return _beside(say(language, "command_broke"))
+            return beside_payload(say(language, "command_broke"))
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
             channel, ts = quoted.channel, quoted.ts
             thread = thread_key(person.team_id, channel, ts)
             reason = ts and await _unlearned(connection, person, channel, ts, thread)
         if refusal := await self.access.refuses_person(person):
-            return _beside(say(language, refusal))
+            return beside_payload(say(language, refusal))
         if off := settings.off_reason(self.consent):
-            return _beside(memory_off_text(language, off, settings))
+            return beside_payload(memory_off_text(language, off, settings))
         if reason:
-            return _beside(say(language, reason))
+            return beside_payload(say(language, reason))
         if not self._stores_facts:
-            return _beside(say(language, "add_nothing"))
+            return beside_payload(say(language, "add_nothing"))
         if used_up := await self.quotas.admit(person):
-            return _beside(used_up.refusal(language))
+            return beside_payload(used_up.refusal(language))
         request = await begin_request(self.pool, person, channel=channel, ts=ts)
         where = await self._where(person, quoted)
         try:
             change = await self._as_fact(where.own, quoted, "command", request)
         except _PROBLEMS as problem:
-            return _beside(_why_not(language, problem, quoted.text))
+            return beside_payload(_why_not(language, problem, quoted.text))
         log.info("a person stored what had been refused")
         return _notice_payload(language, await self._notice(person, [change]))
 
@@ -357,8 +357,3 @@ def _notice_payload(language: Language, stored: NoticeContent) -> Payload:
         if stored
         else ephemeral_payload(say(language, "add_known"))
     )
-
-
-def _beside(sentence: str) -> Payload:
-    """Return a reply that leaves the clicked message and its button in place."""
-    return {**ephemeral_payload(sentence), "replace_original": False}

@@ -20,7 +20,7 @@ from bot.views.audiences import (
     read_audience_form,
     unused_hint,
 )
-from bot.views.blocks import Payload, ephemeral_payload, escaped
+from bot.views.blocks import Payload, beside_payload, ephemeral_payload, escaped
 from bot.views.changes import changes_made_payload
 from bot.views.memories import numbered
 from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
@@ -121,7 +121,7 @@ class AudienceChanges:
             if [(one.action, one.namespace.audience) for one in newest] == [("moved", audience)]:
                 moved = newest
         if isinstance(moved, str):
-            return {**ephemeral_payload(say(language, moved)), "replace_original": False}
+            return beside_payload(say(language, moved))
         return changes_made_payload(language, moved)
 
     async def form(self, person: Person, language: Language, reference: str) -> SlackView:

@@ -12,7 +12,7 @@ from bot.locale import Language, say
 from bot.notices.change_notices import REPLY, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.users.profiles import Profiles
-from bot.views.blocks import Payload, ephemeral_payload
+from bot.views.blocks import Payload, beside_payload
 from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
 from bot.views.notices import notice_payload
@@ -169,7 +169,7 @@ class ChangeHistory:
         None in App Home, too, which is published as a whole.
         """
         if problem:
-            return {**ephemeral_payload(say(language, problem)), "replace_original": False}
+            return beside_payload(say(language, problem))
         place, _, rest = surface.partition(" ")
         if place == HOME:
             return None

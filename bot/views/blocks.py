@@ -27,6 +27,11 @@ def ephemeral_payload(text: str, blocks: list[Block] | None = None) -> Payload:
     }
 
 
+def beside_payload(text: str) -> Payload:
+    """Return a response only the person sees, which leaves the clicked message in its place."""
+    return {**ephemeral_payload(text), "replace_original": False}
+
+
 def question_payload(text: str, *buttons: Block) -> Payload:
     """Return a response only the person sees: a text with buttons below it."""
     return ephemeral_payload(text, [section(text), actions(*buttons)])
