@@ -197,25 +197,13 @@ def owner(database: str) -> Iterator[Database]:
     opened.close()
 
 
-class Left:
-    """The object that handles a departure, without workers."""
-
-    def __init__(self, pool: Pool, slack: PlaygroundSlack) -> None:
-        self.pool = pool
-        self.queue = Queue(pool)
-        self.workspaces = Workspaces(pool)
-        self.bot_user_id = slack.bot_user_id
-        self.offboarding = Offboarding(
-            pool, self.queue, slack.installations(slack.team_id, GONE, OTHER), self.workspaces
-        )
-
-
 @pytest.fixture
-async def left(pool: Pool, slack: PlaygroundSlack) -> Left:
-    """Offboarding over the test's database."""
-    made = Left(pool, slack)
-    await made.queue.open()
-    return made
+async def offboarding(pool: Pool, slack: PlaygroundSlack) -> Offboarding:
+    """Offboarding over the test's database, without workers."""
+    queue = Queue(pool)
+    await queue.open()
+    installations = slack.installations(slack.team_id, GONE, OTHER)
+    return Offboarding(pool, queue, installations, Workspaces(pool))
 
 
 def test_every_table_of_a_workspace_is_purged(owner: Database) -> None:
@@ -231,7 +219,7 @@ def test_every_table_of_a_workspace_is_purged(owner: Database) -> None:
 
 
 async def test_an_uninstall_leaves_nothing_of_this_workspace(
-    owner: Database, left: Left, caplog: pytest.LogCaptureFixture
+    owner: Database, offboarding: Offboarding, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each table has rows of two workspaces: all of the one are deleted, none of the other."""
     caplog.set_level("INFO")
@@ -240,13 +228,13 @@ async def test_an_uninstall_leaves_nothing_of_this_workspace(
     filled = owner.of_workspaces() - {NOTE, "procrastinate_jobs"}
     assert all(owner.count(table, GONE) for table in filled | {"procrastinate_jobs"})
     before = owner.dump(OTHER)
-    await left.offboarding.uninstalled(GONE, time.time())
+    await offboarding.uninstalled(GONE, time.time())
     [job] = owner.rows(
         "SELECT args, scheduled_at FROM procrastinate_jobs WHERE task_name = %s", PURGE
     )
     assert job == {"args": {"team": GONE}, "scheduled_at": None}
     owner.rows("DELETE FROM procrastinate_jobs WHERE task_name = %s", PURGE)
-    await left.offboarding.purge(GONE)
+    await offboarding.purge(GONE)
     again = owner.rows(
         "DELETE FROM procrastinate_jobs WHERE task_name = %s"
         " RETURNING extract(epoch FROM scheduled_at - now())::float AS due_in",
@@ -255,7 +243,7 @@ async def test_an_uninstall_leaves_nothing_of_this_workspace(
     assert [round(row["due_in"], -1) for row in again] == [AGAIN_SECONDS]
     # Triggers let the Home of who is erased be published: those jobs end with the second purge.
     owner.rows("UPDATE workspaces SET purge_at = now()")
-    await left.offboarding.purge(GONE)
+    await offboarding.purge(GONE)
     assert set(owner.dump(GONE)) <= {NOTE, "procrastinate_jobs"}
     tasks = owner.rows("SELECT task_name FROM procrastinate_jobs WHERE args->>'team' = %s", GONE)
     assert {row["task_name"] for row in tasks} <= {PURGE}
@@ -263,7 +251,7 @@ async def test_an_uninstall_leaves_nothing_of_this_workspace(
     assert "purged workspace T1: catching_up 1, change_notices 1" in caplog.text
 
 
-async def test_an_interrupted_purge_continues(owner: Database, left: Left) -> None:
+async def test_an_interrupted_purge_continues(owner: Database, offboarding: Offboarding) -> None:
     """Cancelled in the middle of 40,000 turns it leaves the rest, which the next run deletes."""
     owner.rows(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
@@ -271,9 +259,9 @@ async def test_an_interrupted_purge_continues(owner: Database, left: Left) -> No
         " n::text, 'QUESTION', '' FROM generate_series(1, 40000) AS n,"
         " (VALUES ('T1'), ('T12')) AS of (team)"
     )
-    await left.offboarding.uninstalled(GONE, time.time())
+    await offboarding.uninstalled(GONE, time.time())
     counted = "SELECT count(*) AS n FROM turns WHERE team_id = 'T1'"
-    running = asyncio.create_task(purge_due(left.pool, GONE))
+    running = asyncio.create_task(purge_due(offboarding.pool, GONE))
     while owner.rows(counted)[0]["n"] == 40_000:
         assert not running.done()
         await asyncio.sleep(0)
@@ -281,35 +269,39 @@ async def test_an_interrupted_purge_continues(owner: Database, left: Left) -> No
     await asyncio.gather(running, return_exceptions=True)
     rest = owner.rows(counted)[0]["n"]
     assert 0 < rest < 40_000
-    assert await purge_due(left.pool) == {GONE: AGAIN_SECONDS}
+    assert await purge_due(offboarding.pool) == {GONE: AGAIN_SECONDS}
     assert owner.rows("SELECT team_id, count(*) AS n FROM turns GROUP BY 1") == [
         {"team_id": "T12", "n": 40_000}
     ]
 
 
-async def test_a_purge_is_finished_when_nothing_more_is_found(owner: Database, left: Left) -> None:
+async def test_a_purge_is_finished_when_nothing_more_is_found(
+    owner: Database, offboarding: Offboarding, slack: PlaygroundSlack
+) -> None:
     """It is repeated until a run ten minutes later finds nothing; events are idempotent."""
     at = time.time()
-    await left.offboarding.uninstalled(GONE, at)
-    assert await purge_due(left.pool) == {GONE: AGAIN_SECONDS}
-    assert await purge_due(left.pool) == {}
+    await offboarding.uninstalled(GONE, at)
+    assert await purge_due(offboarding.pool) == {GONE: AGAIN_SECONDS}
+    assert await purge_due(offboarding.pool) == {}
     late = "UPDATE workspaces SET purge_at = now(), purge_started_at = now() - interval '1 h'"
     owner.fill(GONE)  # what was under way when the workspace left
     owner.rows(late)
-    assert await purge_due(left.pool) == {GONE: AGAIN_SECONDS}
+    assert await purge_due(offboarding.pool) == {GONE: AGAIN_SECONDS}
     owner.rows("DELETE FROM procrastinate_jobs")
     owner.rows(late)
-    assert await purge_due(left.pool) == {GONE: None}
+    assert await purge_due(offboarding.pool) == {GONE: None}
     [row] = owner.rows("SELECT purged_at IS NOT NULL AS purged FROM workspaces")
     assert row == {"purged": True}
-    await left.offboarding.uninstalled(GONE, at)
-    await left.offboarding.tokens_revoked(GONE, at, [left.bot_user_id])
-    assert await purge_due(left.pool) == {}
+    await offboarding.uninstalled(GONE, at)
+    await offboarding.tokens_revoked(GONE, at, [slack.bot_user_id])
+    assert await purge_due(offboarding.pool) == {}
     assert not owner.rows("SELECT 1 FROM procrastinate_jobs")
-    assert not await left.workspaces.serves(GONE)
+    assert not await offboarding.workspaces.serves(GONE)
 
 
-async def test_what_a_new_installation_writes_stays(owner: Database, left: Left) -> None:
+async def test_what_a_new_installation_writes_stays(
+    owner: Database, offboarding: Offboarding
+) -> None:
     """Delivered after the app was installed again, an uninstall deletes what is older than it."""
     at = time.time() - 60
     owner.fill(GONE)
@@ -320,34 +312,36 @@ async def test_what_a_new_installation_writes_stays(owner: Database, left: Left)
         owner.rows(f"UPDATE {table} SET {age} = {age} - interval '2 d'")
         owner.rows(f"ALTER TABLE {table} ENABLE TRIGGER USER")
     owner.rows("UPDATE procrastinate_events SET at = at - interval '2 d'")
-    async with transaction(left.pool) as connection:
+    async with transaction(offboarding.pool) as connection:
         await token_accepted(connection, GONE, BOT)
     owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'new', '{}')")
-    await Inbox(left.pool, left.queue).store(message())
-    await left.offboarding.uninstalled(GONE, at)
-    assert await left.workspaces.serves(GONE)
-    await purge_due(left.pool)
+    await Inbox(offboarding.pool, offboarding.queue).store(message())
+    await offboarding.uninstalled(GONE, at)
+    assert await offboarding.workspaces.serves(GONE)
+    await purge_due(offboarding.pool)
     assert owner.rows("SELECT key FROM store") == [{"key": "new"}]
     assert [row["status"] for row in owner.rows("SELECT status FROM inbox_events")] == ["waiting"]
     assert owner.rows("SELECT 1 FROM turns") == owner.rows("SELECT 1 FROM person_settings") == []
     owner.rows("UPDATE workspaces SET purge_at = now(), purge_started_at = now() - interval '1 h'")
-    assert await purge_due(left.pool) == {GONE: None}
+    assert await purge_due(offboarding.pool) == {GONE: None}
     [row] = owner.rows("SELECT left_at, purge_at, returned_at FROM workspaces")
     assert set(row.values()) == {None}
 
 
-async def test_installed_again_it_is_served_at_once(owner: Database, left: Left) -> None:
+async def test_installed_again_it_is_served_at_once(
+    owner: Database, offboarding: Offboarding
+) -> None:
     """While older rows are still to be purged, a workspace with a working token is served."""
     owner.fill(GONE)
-    await left.offboarding.uninstalled(GONE, time.time())
-    assert not await left.workspaces.serves(GONE)
-    assert "uninstalled the app" in str(await left.offboarding.problem([GONE]))
-    async with transaction(left.pool) as connection:
+    await offboarding.uninstalled(GONE, time.time())
+    assert not await offboarding.workspaces.serves(GONE)
+    assert "uninstalled the app" in str(await offboarding.problem([GONE]))
+    async with transaction(offboarding.pool) as connection:
         await token_accepted(connection, GONE, BOT)
-    left.workspaces.invalidate(GONE)
-    assert await left.workspaces.serves(GONE)
+    offboarding.workspaces.invalidate(GONE)
+    assert await offboarding.workspaces.serves(GONE)
     owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'new', '{}')")
-    await purge_due(left.pool)
+    await purge_due(offboarding.pool)
     assert owner.rows("SELECT key FROM store") == [{"key": "new"}]
 
 
@@ -355,7 +349,7 @@ async def test_installed_again_it_is_served_at_once(owner: Database, left: Left)
 @pytest.mark.parametrize("order", ["together", "late"])
 async def test_a_revoked_token_stops_the_work_and_waits(
     owner: Database,
-    left: Left,
+    offboarding: Offboarding,
     slack: PlaygroundSlack,
     caplog: pytest.LogCaptureFixture,
     order: str,
@@ -365,20 +359,20 @@ async def test_a_revoked_token_stops_the_work_and_waits(
     owner.rows(
         "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', '{}')", f"chat.{team}.U1.dm"
     )
-    await left.offboarding.tokens_revoked(team, time.time(), ["USOMEBODY"])
-    assert await left.workspaces.serves(team)
+    await offboarding.tokens_revoked(team, time.time(), ["USOMEBODY"])
+    assert await offboarding.workspaces.serves(team)
     assert not caplog.records
-    left.workspaces.invalidate(team)
+    offboarding.workspaces.invalidate(team)
     slack.control("uninstall", {"events": []})
     try:
-        await left.offboarding.tokens_revoked(team, time.time(), [bot])
-        assert not await left.workspaces.serves(team)
+        await offboarding.tokens_revoked(team, time.time(), [bot])
+        assert not await offboarding.workspaces.serves(team)
         [alert] = [record for record in caplog.records if record.levelname == "ERROR"]
         assert alert.getMessage().startswith(
             f"ALERT: Slack revoked the bot token of workspace {team}"
         )
         if order == "together":
-            await left.offboarding.uninstalled(team, time.time())
+            await offboarding.uninstalled(team, time.time())
         for days, left_over in ((13.9, 1), (14.1, 0)):
             shift = (
                 "UPDATE workspaces SET purge_at = left_at + interval '14 d' - %s * interval '1 d'"
@@ -386,7 +380,7 @@ async def test_a_revoked_token_stops_the_work_and_waits(
             if order == "late":
                 owner.rows(shift, days)
             owner.rows("DELETE FROM procrastinate_jobs")
-            await left.offboarding.purge(team)
+            await offboarding.purge(team)
             rows = owner.rows("SELECT count(*) AS n FROM store")
             assert rows == [{"n": 0 if order == "together" else left_over}]
     finally:
@@ -394,43 +388,43 @@ async def test_a_revoked_token_stops_the_work_and_waits(
 
 
 async def test_a_token_that_works_again_cancels_the_purge(
-    owner: Database, left: Left, slack: PlaygroundSlack
+    owner: Database, offboarding: Offboarding, slack: PlaygroundSlack
 ) -> None:
     """Asked before the purge, Slack accepts the token: nothing is deleted, the workspace served."""
     team, bot = slack.team_id, slack.bot_user_id
     owner.rows(
         "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', '{}')", f"chat.{team}.U1.dm"
     )
-    await left.offboarding.tokens_revoked(team, time.time() - 15 * 86_400, [bot])
-    await left.offboarding.purge(team)
-    assert await left.workspaces.serves(team)
+    await offboarding.tokens_revoked(team, time.time() - 15 * 86_400, [bot])
+    await offboarding.purge(team)
+    assert await offboarding.workspaces.serves(team)
     assert owner.rows("SELECT key FROM store") == [{"key": "k"}]
-    await left.offboarding.tokens_revoked(team, time.time() - 15 * 86_400, [bot])
-    assert await left.workspaces.serves(team)
+    await offboarding.tokens_revoked(team, time.time() - 15 * 86_400, [bot])
+    assert await offboarding.workspaces.serves(team)
 
 
-async def test_a_lost_purge_gets_a_job(owner: Database, left: Left) -> None:
+async def test_a_lost_purge_gets_a_job(owner: Database, offboarding: Offboarding) -> None:
     """The upkeep finds a purge that is due and has no job."""
-    await left.offboarding.uninstalled(GONE, time.time())
+    await offboarding.uninstalled(GONE, time.time())
     owner.rows("DELETE FROM procrastinate_jobs")
     for _ in range(2):
-        await left.offboarding.schedule_due()
+        await offboarding.schedule_due()
     assert owner.rows("SELECT task_name, args FROM procrastinate_jobs") == [
         {"task_name": PURGE, "args": {"team": GONE}}
     ]
 
 
-async def test_work_of_a_workspace_that_left_is_passed_over(owner: Database, left: Left) -> None:
+async def test_work_of_a_workspace_that_left_is_passed_over(offboarding: Offboarding) -> None:
     """Jobs of that workspace do nothing, and its messages are claimed as not to be answered."""
     done: list[dict[str, str]] = []
 
     async def work(**arguments: str) -> None:
         done.append(arguments)
 
-    waiting, inbox = message(), Inbox(left.pool, left.queue)
+    waiting, inbox = message(), Inbox(offboarding.pool, offboarding.queue)
     await inbox.store(waiting)
-    await left.offboarding.uninstalled(GONE, time.time())
-    served = left.offboarding.while_served(work)
+    await offboarding.uninstalled(GONE, time.time())
+    served = offboarding.while_served(work)
     await served(team=GONE, user="U1")
     await served(thread=f"{GONE}.D1.1.0")
     await served(team=OTHER, user="U1")
