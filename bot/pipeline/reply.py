@@ -18,13 +18,8 @@ from bot.cancellation import ended
 from bot.logs import fault
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import Prompt, estimated_tokens
-from bot.pipeline.responses.answer import (
-    OnTask,
-    OnText,
-    ResponseReader,
-    StreamedAnswer,
-    sent_back,
-)
+from bot.pipeline.reply_sink import AnswerSink
+from bot.pipeline.responses.answer import ResponseReader, StreamedAnswer, sent_back
 from bot.pipeline.responses.failures import Cause, Malformed, ReplyFailed, failure_of
 from bot.pipeline.responses.request import (
     DeadlineExceeded,
@@ -42,7 +37,7 @@ from bot.pipeline.responses.web_search import (
     query_in,
     search_web,
 )
-from bot.types import WEB_SEARCH, Reply, Task, TaskState
+from bot.types import WEB_SEARCH, Reply, TaskState
 from memory import Person, TokenUse, count, measured, step_ended
 
 log = logging.getLogger(__name__)
@@ -66,14 +61,6 @@ class FunctionTools(Protocol):
 
     async def call(self, name: str, arguments: str) -> str:
         """Run one call and return its output for the model."""
-
-
-async def _untold(task: Task) -> None:
-    del task
-
-
-def _nothing() -> None:
-    """Does nothing when a response begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +97,17 @@ class Replier:
         self,
         person: Person,
         prompt: Prompt,
-        on_text: OnText,
+        sink: AnswerSink,
         toolbox: FunctionTools | None = None,
-        on_begun: Callable[[], None] = _nothing,
         *,
-        on_task: OnTask = _untold,
         again: bool = False,
     ) -> Reply:
-        """Return the model's answer; `on_text` is awaited for each piece of it as it comes.
+        """Return the model's answer, each piece of which is written to `sink` as it comes.
 
         Links in it are the person's own or citations of a web search: see `bot.pipeline.links`.
-        While no piece comes, `on_text` is awaited with ``""`` about once a second. An exception
-        that it raises ends the request. `on_begun` is called when a response of the model begins,
-        `on_task` with the state of each tool call and with commentary. One answer takes at most
-        `MAX_ROUNDS` responses, between which the model's calls of `toolbox` and of the web search
-        are carried out.
+        While no piece comes, `sink.check` is awaited about once a second. An exception that the
+        sink raises ends the request. One answer takes at most `MAX_ROUNDS` responses, between which
+        the model's calls of `toolbox` and of the web search are carried out.
 
         A request that fails is repeated once, but not if `again` (this is already the second
         attempt for the message) or if the circuit breaker has just let one request through.
@@ -139,9 +122,7 @@ class Replier:
             if not model.breaker.admit():
                 failures.append(ReplyFailed("model_down"))
                 continue
-            written = StreamedAnswer(
-                LinkFilter(prompt.links, hosts=self.link_hosts), on_text, on_task
-            )
+            written = StreamedAnswer(LinkFilter(prompt.links, hosts=self.link_hosts), sink)
             attempt = _Attempt(
                 model=model,
                 retries=0 if again or model.breaker.probing else model.retries,
@@ -151,11 +132,10 @@ class Replier:
                 toolbox=toolbox,
                 written=written,
                 spend=self.spend,
-                on_begun=on_begun,
                 deadline=asyncio.get_running_loop().time() + self.answer_seconds,
             )
             try:
-                reply = await _attended(attempt.answer(), on_text)
+                reply = await _attended(attempt.answer(), sink)
             except (openai.OpenAIError, ReplyFailed) as error:
                 failed = error if isinstance(error, ReplyFailed) else failure_of(error)
                 _log_failure(model.model, failed, error)
@@ -190,7 +170,6 @@ class _Attempt:
     toolbox: FunctionTools | None
     written: StreamedAnswer
     spend: Callable[[str, TokenUse], Awaitable[None]]
-    on_begun: Callable[[], None]
     deadline: float
 
     async def answer(self) -> Reply:
@@ -230,7 +209,7 @@ class _Attempt:
             )
         try:
             async with begun as stream:
-                self.on_begun()
+                written.sink.expect()
                 while (event := await next_event(stream, self.deadline)) is not None:
                     done = await reader.read(event)
                     if silent and written.characters > before:
@@ -289,14 +268,14 @@ class _Attempt:
         await self.spend(self.person.team_id, tokens or Counter(estimated))
 
 
-async def _attended(answer: Coroutine[Any, Any, Reply], on_text: OnText) -> Reply:
+async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Reply:
     """Await `answer`; whenever it takes another second, ask whether it is still wanted."""
     task = asyncio.ensure_future(answer)
     try:
         while not task.done():
             done, _ = await asyncio.wait({task}, timeout=QUIET_SECONDS)
             if not done:
-                await on_text("")
+                await sink.check()
         return task.result()
     finally:
         # Cancelled, it closes its connection to the model; an error of that is not logged.

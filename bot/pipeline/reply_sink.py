@@ -13,7 +13,23 @@ from bot.types import Task
 from memory import MemoryView
 
 
-class ReplySink(Protocol):
+class AnswerSink(Protocol):
+    """What an answer is written to while the model gives it."""
+
+    def expect(self) -> None:
+        """Prepare to deliver an answer: its first piece is about to come."""
+
+    async def check(self) -> None:
+        """Raise `bot.conversation.claimed_message.Interrupted` if the answer must end."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the answer; raises `Interrupted` as `check` does."""
+
+    async def task(self, task: Task) -> None:
+        """Show the state of a tool call, or commentary."""
+
+
+class ReplySink(AnswerSink, Protocol):
     """The destination of an answer: `bot.delivery.reply_stream` or `bot.runtime.ask`."""
 
     interactive: bool
@@ -28,18 +44,6 @@ class ReplySink(Protocol):
 
     async def language(self) -> Language:
         """Return the language the person reads."""
-
-    def expect(self) -> None:
-        """Prepare to deliver an answer: its first piece is about to come."""
-
-    async def check(self) -> None:
-        """Raise `bot.conversation.claimed_message.Interrupted` if the answer must end."""
-
-    async def write(self, piece: str) -> None:
-        """Take a piece of the answer; raises `Interrupted` as `check` does."""
-
-    async def task(self, task: Task) -> None:
-        """Show the state of a tool call."""
 
     def start_over(self) -> None:
         """Discard the text so far; another attempt at the answer begins."""

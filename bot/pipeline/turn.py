@@ -261,10 +261,6 @@ async def _answer(
     tools: Toolbox | None,
 ) -> _Answered:
 
-    async def show(piece: str) -> None:
-        # While the model is silent there is nothing to show, but Stop counts all the same.
-        await (sink.write(piece) if piece else sink.check())
-
     def acted() -> bool:
         return tools is not None and tools.acted
 
@@ -272,9 +268,7 @@ async def _answer(
     try:
         await sink.check()
         try:
-            reply = await dependencies.replier.reply(
-                person, prompt, show, tools, sink.expect, on_task=sink.task
-            )
+            reply = await dependencies.replier.reply(person, prompt, sink, tools)
         except ReplyFailed as failed:
             if prompt.shows_files and failed.may_be_files:
                 # Not every model reads images and PDFs, nor each of them.
@@ -283,9 +277,7 @@ async def _answer(
                 raise
             # It broke off in the middle: ask once more, and put the whole in place of the half.
             sink.start_over()
-            reply = await dependencies.replier.reply(
-                person, prompt, show, tools, on_task=sink.task, again=True
-            )
+            reply = await dependencies.replier.reply(person, prompt, sink, tools, again=True)
     except ReplyFailed as failed:
         # A later attempt might change again what the tools have changed.
         if failed.passes and sink.interactive and not acted():

@@ -100,13 +100,20 @@ class ResponsesServer:
 
 
 class Shown:
-    """What a reply shows: the pieces of its text (it is called with each), and its tasks."""
+    """What a reply shows: the pieces of its text, and its tasks."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.tasks: list[Task] = []
 
-    async def __call__(self, piece: str) -> None:
+    def expect(self) -> None:
+        """Nothing is prepared."""
+
+    async def check(self) -> None:
+        """Nothing ends the answer."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the text."""
         self.pieces.append(piece)
 
     async def task(self, task: Task) -> None:

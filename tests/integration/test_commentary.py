@@ -56,7 +56,7 @@ async def test_commentary_is_a_task_and_no_part_of_the_answer(
     final = {"type": "message", "text": "The release is on Monday.", "phase": "final_answer"}
     script(stand_in, {"type": "reasoning"}, LOOK_UP, {"type": "web_search"}, final)
     shown = Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown, on_task=shown.task)
+    reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == shown.text == "The release is on Monday."
     assert comments(shown) == ["Let me look that up."]
     assert [task.state for task in shown.tasks] == ["complete"]
@@ -69,7 +69,7 @@ async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: S
     script(stand_in, LOOK_UP, said, CALL)
     script(stand_in, {"type": "message", "text": "Monday."})
     shown = Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown, LookTool(), on_task=shown.task)
+    reply = await replier.reply(ALICE, PROMPT, shown, LookTool())
     assert reply.text == shown.text == "One moment.\n\nMonday."
     first, second = (one["body"] for one in stand_in.call("/_model/journal")["entries"])
     comment, message, call, output = second["input"][len(first["input"]) :]
@@ -108,7 +108,7 @@ async def test_links_in_commentary_follow_the_rules(replier: Replier, stand_in: 
     script(stand_in, comment, {"type": "message", "text": "Done."})
     shown = Shown()
     asked = compose(question="Read https://own.site/a", user_id="U1", memories=[])
-    await replier.reply(ALICE, asked, shown, on_task=shown.task)
+    await replier.reply(ALICE, asked, shown)
     assert comments(shown) == ["I read evil[.]site/?q=secret and https://own.site/a now."]
 
 
@@ -140,7 +140,7 @@ async def test_commentary_whose_phase_comes_late_is_taken_out() -> None:
     shown = Shown()
     async with ResponsesServer(events).client() as client:
         replier = create_replier(client)
-        reply = await replier.reply(ALICE, PROMPT, shown, on_task=shown.task)
+        reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == "On Monday."
     assert comments(shown) == ["Let me look."]
 

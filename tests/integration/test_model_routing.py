@@ -21,7 +21,7 @@ from memory import (
     memory_model,
 )
 from tests.conftest import Server
-from tests.integration.responses_server import create_replier
+from tests.integration.responses_server import Shown, create_replier
 
 pytestmark = pytest.mark.slow
 
@@ -49,8 +49,6 @@ async def test_replies_use_the_responses_api(
 ) -> None:
     """Every reply model is called through /responses, with parameters that every family takes."""
 
-    async def on_text(_: str) -> None: ...
-
     for name in NAMES + FINE_TUNED:
         with subtests.test(name=name):
             stand_in.call("/_model/journal", method="DELETE")
@@ -59,9 +57,9 @@ async def test_replies_use_the_responses_api(
 
             if CHAT_ONLY.search(name):
                 with pytest.raises(ReplyFailed, match="model_refused"):
-                    await replier.reply(Person("T1", "U1"), prompt, on_text)
+                    await replier.reply(Person("T1", "U1"), prompt, Shown())
             else:
-                assert (await replier.reply(Person("T1", "U1"), prompt, on_text)).text
+                assert (await replier.reply(Person("T1", "U1"), prompt, Shown())).text
             [entry] = requests(stand_in)
             assert entry["endpoint"] == "responses"
             body = entry["body"]

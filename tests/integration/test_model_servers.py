@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
+from bot.conversation.claimed_message import Stopped
 from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import Replier
@@ -178,17 +179,15 @@ async def test_stop_closes_the_stream(
 ) -> None:
     """What the reader raises comes out as it is; the server's stream is left before its end."""
 
-    class Stopped(Exception): ...
-
-    async def stop(piece: str) -> None:
-        if piece:
+    class Stop(Shown):
+        async def write(self, piece: str) -> None:
             raise Stopped
 
     stand_in.call("/_model/settings", {"token_ms": 100})
     script = {"endpoint": "responses", "output": {"text": "word " * 200}}
     stand_in.call("/_model/script", script)
     with pytest.raises(Stopped):
-        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, stop)
+        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, Stop())
     stand_in.call("/_model/settings", {"token_ms": 0})
     assert server.left == 0
 
@@ -220,7 +219,7 @@ async def test_a_search_leaves_out_what_is_refused(
     for output in (calls, found, {"text": "It rains."}):
         stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
     replier, shown = create_replier(client, model=STAND_IN_MODEL, web_search=True), Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown, on_task=shown.task)
+    reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == "It rains."
     output = server.requests[-1]["input"][-1]["output"]
     assert ("It rains in Kyoto." in output) is (dialect is not VLLM)
@@ -350,8 +349,13 @@ async def test_half_an_answer_is_not_continued_by_the_fallback(
     call = {"function_calls": [{"name": "look", "arguments": {}}]}
     stand_in.call("/_model/script", {"endpoint": "responses", "output": call})
     look = LookTool()
+
+    class FailNext(Shown):
+        def expect(self) -> None:
+            fault(stand_in, status=500)
+
     with pytest.raises(ReplyFailed):
-        await replier.reply(ALICE, PROMPT, Shown(), look, lambda: fault(stand_in, status=500))
+        await replier.reply(ALICE, PROMPT, FailNext(), look)
     assert look.calls == ["{}"]
     assert second.requests == []
 

@@ -92,7 +92,10 @@ def requests(stand_in: Server) -> list[dict[str, Any]]:
 
 
 async def test_citations_are_kept_once_each(replier: Replier, stand_in: Server) -> None:
-    """Cited pages are named with their titles, each once; other links than http are not."""
+    """Cited pages are named with their titles, each once; other links than http are not.
+
+    The title that a page gives itself contains no link and mentions nobody.
+    """
     script_search(
         stand_in,
         "See the guide.",
@@ -100,11 +103,13 @@ async def test_citations_are_kept_once_each(replier: Replier, stand_in: Server) 
         cite("https://a.example/guide", "Guide again"),
         cite("javascript:alert(1)", "Bad"),
         cite("http://b.example", ""),
+        cite("https://c.example", "<!channel>\nhttps://evil.com"),
     )
     reply = await replier.reply(ALICE, PROMPT, Shown())
     assert reply.citations == (
         Citation(url="https://a.example/guide", title="Guide"),
         Citation(url="http://b.example", title="http://b.example"),
+        Citation(url="https://c.example", title="@channel evil[.]com"),
     )
 
 
@@ -115,7 +120,7 @@ async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in
     script_search(stand_in, text, cite(page, "Kyoto"))
     heard = Shown()
     asked = compose(question="Compare with https://own.site/a please", user_id="U1", memories=[])
-    reply = await replier.reply(ALICE, asked, heard, on_task=heard.task)
+    reply = await replier.reply(ALICE, asked, heard)
     shown = text.replace("[this](https://evil.site/?q=secret)", "this (evil[.]site/?q=secret)")
     assert reply.text == heard.text == shown
     assert not any("evil.site" in piece for piece in heard.pieces)
@@ -174,7 +179,7 @@ async def test_a_search_that_fails_is_told_to_the_model(
     script(stand_in, text="I could not look it up.")
     fault(stand_in, match="news of the day", **how)
     shown = Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown, on_task=shown.task)
+    reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == "I could not look it up."
     assert reply.citations == ()
     assert [task.state for task in shown.tasks] == ["in_progress", "error"]
@@ -353,15 +358,15 @@ class DeafTool(LookTool):
 async def test_an_answer_that_lost_its_cancellation_is_cancelled_again() -> None:
     """What ends an answer while a tool is called ends it, also where one cancellation is lost."""
 
-    async def stop(piece: str) -> None:
-        del piece
-        raise Stopped
+    class Stop(Shown):
+        async def check(self) -> None:
+            raise Stopped
 
     async with ResponsesServer([call("look", "{}"), DONE]).client() as client:
         tool = DeafTool()
         async with asyncio.timeout(15):
             with pytest.raises(Stopped):
-                await create_replier(client).reply(ALICE, PROMPT, stop, tool)
+                await create_replier(client).reply(ALICE, PROMPT, Stop(), tool)
     assert tool.calls == ["{}"]
 
 

@@ -303,7 +303,7 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     model = ResponsesServer(searching("weather\nin  Kyoto " + "x" * 500), FOUND)
     async with model.client(max_retries=1) as client:
         replier = create_replier(client, web_search=True)
-        await replier.reply(ALICE, PROMPT, shown, LookTool(), on_task=shown.task)
+        await replier.reply(ALICE, PROMPT, shown, LookTool())
     asked, search, answered = model.requests
     assert DEFINITION in asked["tools"]
     assert len(asked["tools"]) == 2
@@ -322,7 +322,7 @@ async def test_a_query_has_the_links_of_an_answer() -> None:
     shown, model = Shown(), ResponsesServer(searching(query), FOUND)
     async with model.client(max_retries=1) as client:
         replier = create_replier(client, web_search=True)
-        await replier.reply(ALICE, prompt, shown, on_task=shown.task)
+        await replier.reply(ALICE, prompt, shown)
     sent = "https://city.site/k evil[.]com/?q=ramen evil[.]com/?q=soba udon[.]evil[.]com"
     assert model.requests[1]["input"] == sent
     assert {task_chunk("en", task)["details"] for task in shown.tasks} == {sent}

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from bot.pipeline.addresses import links_in, normal
 from bot.pipeline.links import MAX_WORD, LinkFilter
-from bot.pipeline.responses.answer import StreamedAnswer
 from bot.slack.messages import has_unlinked
-from bot.types import Citation
 
 OWN = links_in(
     [
@@ -285,16 +283,3 @@ def test_a_path_is_another_address() -> None:
     known = normal("https://own.site/a")
     assert known not in {normal(f"https://own.site/{rest}") for rest in ("A", "a/", "a?b", "a#b")}
     assert has_unlinked(through("https://own.site/A"))
-
-
-async def test_the_title_of_a_citation_is_text() -> None:
-    """The title that a page gives itself contains no link and mentions nobody."""
-
-    async def ignore(_: object) -> None:
-        pass
-
-    answer = StreamedAnswer(LinkFilter(), ignore, ignore)
-    answer.cite([Citation(url="https://a.example", title="<!channel>\nhttps://evil.com")])
-    await answer.text("Yes.")
-    [cited] = answer.whole().citations
-    assert cited.title == "@channel evil[.]com"

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, without_links
+from bot.pipeline.reply_sink import AnswerSink
 from bot.pipeline.responses.failures import Malformed, ReplyFailed, failure_of_code
 from bot.pipeline.responses.request import Event
 from bot.slack.messages import printable, storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 from memory import TokenUse
-
-OnText: TypeAlias = Callable[[str], Awaitable[None]]
-OnTask: TypeAlias = Callable[[Task], Awaitable[None]]
 
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
@@ -36,15 +34,14 @@ class StreamedAnswer:
     carried out, `searches` the web searches among them.
     """
 
-    def __init__(self, links: LinkFilter, on_text: OnText, on_task: OnTask) -> None:
+    def __init__(self, links: LinkFilter, sink: AnswerSink) -> None:
         self.links = links
+        self.sink = sink
         self.cut: CutReason | None = None
         self.is_full = False
         self.characters = 0
         self.calls = 0
         self.searches = 0
-        self._on_text = on_text
-        self._on_task = on_task
         self._parts: list[str] = []
         self._used = 0
         self._comments = 0
@@ -77,7 +74,7 @@ class StreamedAnswer:
 
     async def task(self, identity: str, name: str, state: TaskState, detail: str = "") -> None:
         """Show the state of a tool call."""
-        await self._on_task(Task(id=identity, name=name, state=state, detail=detail))
+        await self.sink.task(Task(id=identity, name=name, state=state, detail=detail))
 
     async def settle(self) -> None:
         """Show the text that was held back; a piece of text has ended."""
@@ -134,7 +131,7 @@ class StreamedAnswer:
         text = self._fitting(text)
         self._used += len(text)
         self._parts.append(text)
-        await self._on_text(text)
+        await self.sink.write(text)
 
     def _blank_line(self) -> str:
         """Return what makes the text so far end in a blank line."""
