@@ -178,7 +178,7 @@ class ThreadWorker:
             await self._refuse_access(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
-            await self.fixed_replies.replace_answer(claimed, "turn_failed")
+            await self.fixed_replies.send(claimed, "turn_failed")
             return True
         if used_up := await self.quotas.tokens_used_up(claimed.message.team_id):
             await self._refuse_quota(claimed, used_up)
@@ -211,7 +211,7 @@ class ThreadWorker:
         the message's text is stored.
         """
         if await has_begun(self.pool, claimed.message):
-            await self.fixed_replies.replace_answer(claimed, refusal, outcome="answered")
+            await self.fixed_replies.send(claimed, refusal, outcome="answered")
             return
         message = claimed.message
         here = f"{refusal} {message.channel_id}"
@@ -233,7 +233,7 @@ class ThreadWorker:
             await self._activate(claimed)
             await self.inbox.skip(claimed)
             return
-        await self.fixed_replies.replace_answer(
+        await self.fixed_replies.send(
             claimed,
             used_up.sentence,
             outcome="answered",
@@ -263,10 +263,10 @@ class ModelOutages:
         answered others for `ALONE_REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if claimed.held_since is None:
-            await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
+            await self._announce_wait(claimed, _SENTENCES[cause])
         elif key := await self._reason_to_give_up(claimed):
             log.error("message %d was given up: %s", claimed.id, key)
-            await self._fixed_replies.replace_answer(claimed, key, form_words=True)
+            await self._fixed_replies.send(claimed, key, form_words=True)
             return True
         # A message that alone fails again does not mean that others wait.
         if claimed.held_since is None or self._replier.probing:
@@ -276,7 +276,7 @@ class ModelOutages:
 
     async def hold_behind(self, claimed: ClaimedMessage) -> None:
         """Let a message wait behind a held one of its thread, and say so to its author."""
-        await self._fixed_replies.announce_wait(claimed, "held_down")
+        await self._announce_wait(claimed, "held_down")
         await self._inbox.restart(claimed, held=True)
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:
@@ -284,6 +284,9 @@ class ModelOutages:
         if self._others_wait or claimed.held_since is not None:
             self._others_wait = False
             await self._inbox.release_held()
+
+    async def _announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
+        await self._fixed_replies.send(claimed, key, outcome=None, form_words=True)
 
     async def _reason_to_give_up(self, claimed: ClaimedMessage) -> str | None:
         """Return the key of the sentence that ends a held message; None while it is to wait."""
