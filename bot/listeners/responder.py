@@ -112,7 +112,35 @@ class Responder:
         takes no place is shown in the thread of the click.
         """
         with self._counted():
-            await self._respond(body, respond, work, replace=replace, client=client)
+            person = person_of(body)
+            language = await self._profiles.language(person)
+            try:
+                with transaction_timeout(_DATABASE_SECONDS), writes_noted() as written:
+                    payload = await work(person, language)
+            except Exception as error:  # noqa: BLE001 - logged, and the person is told
+                _log_failure("a command or click was not carried out", error)
+                payload = ephemeral_payload(say(language, _sentence_key(error, written)))
+                replace = False
+            stays = bool(payload and payload.pop("stays", False))
+            if in_home(body):
+                banner = payload["blocks"] if payload else ()
+                await self.show_home(body, position_of(body["view"]), banner, written)
+                return
+            if payload is None:
+                return
+            replace = bool(payload.pop("replace_original", replace)) and not stays
+            if replace:
+                # In a direct message the clicked message may be an ordinary one: it keeps its kind.
+                payload.pop("response_type", None)
+            elif client is not None and await show_in_thread(client, body, payload):
+                return
+            if respond.response_url is None:
+                log.warning("an answer was not shown: the click was in a view")
+                return
+            try:
+                await _send(respond, {**payload, "replace_original": replace})
+            except SLACK_FAULTS as error:
+                log.warning("an answer was not shown: %s", fault(error))
 
     async def fill(
         self,
@@ -151,33 +179,33 @@ class Responder:
                 if error_code(error) != "not_found":
                     log.warning("a modal was not filled: %s", error_code(error) or fault(error))
 
-    async def show_home(self, body: Mapping[str, Any], position: ListPosition) -> None:
-        """Show a person another part of their Home."""
-        with self._counted():
-            await self._show_home(body, position)
-
-    async def _show_home(
+    async def show_home(
         self,
         body: Mapping[str, Any],
         position: ListPosition,
         banner: Sequence[Block] = (),
         written: Sequence[str] = (),
     ) -> None:
-        person = person_of(body)
-        below = blocks_up_to_click(body)
-        try:
-            with transaction_timeout(_DATABASE_SECONDS):
-                await self._home_publisher.show(person, position, banner, below)
-        except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            _log_failure("a Home could not be shown", error)
-            language = await self._profiles.language(person)
-            failure = ephemeral_payload(say(language, _sentence_key(error, written)))
-            # What the click has done is said above a page that does not show it yet.
-            shown = {"blocks": list(banner)} if banner else failure
+        """Show a person another part of their Home, with `banner` where the click was.
+
+        After a committed write, `written`, a failure does not say that nothing was changed.
+        """
+        with self._counted():
+            person = person_of(body)
+            below = blocks_up_to_click(body)
             try:
-                await self._home_publisher.show_banner(person, body["view"], shown, below)
-            except SLACK_FAULTS as fault_of_slack:
-                log.warning("a Home could not be updated: %s", fault(fault_of_slack))
+                with transaction_timeout(_DATABASE_SECONDS):
+                    await self._home_publisher.show(person, position, banner, below)
+            except Exception as error:  # noqa: BLE001 - logged, and the person is told
+                _log_failure("a Home could not be shown", error)
+                language = await self._profiles.language(person)
+                failure = ephemeral_payload(say(language, _sentence_key(error, written)))
+                # What the click has done is said above a page that does not show it yet.
+                shown = {"blocks": list(banner)} if banner else failure
+                try:
+                    await self._home_publisher.show_banner(person, body["view"], shown, below)
+                except SLACK_FAULTS as fault_of_slack:
+                    log.warning("a Home could not be updated: %s", fault(fault_of_slack))
 
     async def wait_until_idle(self, seconds: float) -> None:
         """Wait, so long at most, until each acknowledged request has its response."""
@@ -197,42 +225,3 @@ class Responder:
             self._running -= 1
             if not self._running:
                 self._idle.set()
-
-    async def _respond(
-        self,
-        body: Mapping[str, Any],
-        respond: AsyncRespond,
-        work: PayloadHandler,
-        *,
-        replace: bool,
-        client: AsyncWebClient | None,
-    ) -> None:
-        person = person_of(body)
-        language = await self._profiles.language(person)
-        try:
-            with transaction_timeout(_DATABASE_SECONDS), writes_noted() as written:
-                payload = await work(person, language)
-        except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            _log_failure("a command or click was not carried out", error)
-            payload = ephemeral_payload(say(language, _sentence_key(error, written)))
-            replace = False
-        stays = bool(payload and payload.pop("stays", False))
-        if in_home(body):
-            banner = payload["blocks"] if payload else ()
-            await self._show_home(body, position_of(body["view"]), banner, written)
-            return
-        if payload is None:
-            return
-        replace = bool(payload.pop("replace_original", replace)) and not stays
-        if replace:
-            # In a direct message the clicked message may be an ordinary one: it keeps its kind.
-            payload = {name: value for name, value in payload.items() if name != "response_type"}
-        elif client is not None and await show_in_thread(client, body, payload):
-            return
-        if respond.response_url is None:
-            log.warning("an answer was not shown: the click was in a view")
-            return
-        try:
-            await _send(respond, {**payload, "replace_original": replace})
-        except SLACK_FAULTS as error:
-            log.warning("an answer was not shown: %s", fault(error))
