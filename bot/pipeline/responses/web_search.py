@@ -18,26 +18,18 @@ from bot.pipeline.responses.answer import tokens_of
 from bot.pipeline.responses.request import ModelRequests
 from bot.slack.messages import printable
 from bot.types import Citation
-from memory import TokenUse, read_arguments
+from memory import TokenUse, function_tool, read_arguments
 
 log = logging.getLogger(__name__)
 
 SEARCH_TOOL = "search_web"
-DEFINITION: dict[str, Any] = {
-    "type": "function",
-    "name": SEARCH_TOOL,
-    "description": (
-        "Search the web, for what is recent or you do not know. The search sees the query alone:"
-        " put nothing personal into it."
-    ),
-    "parameters": {
-        "type": "object",
-        "properties": {"query": {"type": "string"}},
-        "required": ["query"],
-        "additionalProperties": False,
-    },
-    "strict": False,
-}
+DEFINITION = function_tool(
+    SEARCH_TOOL,
+    "Search the web, for what is recent or you do not know. The search sees the query alone:"
+    " put nothing personal into it.",
+    {"query": {"type": "string"}},
+    ["query"],
+)
 MAX_SOURCES = 10
 QUERY_CHARACTERS = 200  # as many as its task shows
 MAX_URL = 2_000  # characters of a cited address
