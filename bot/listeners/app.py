@@ -118,9 +118,7 @@ class CheckedApp(AsyncApp):
 class SocketModeHandler(AsyncSocketModeHandler):
     """Acknowledges also what Bolt cannot read: Bolt's own handler leaves it without an answer."""
 
-    def __init__(self, app: CheckedApp, *arguments: Any, **more: Any) -> None:
-        super().__init__(app, *arguments, **more)
-        self._checked = app
+    app: CheckedApp
 
     async def handle(  # type: ignore[override]
         self, client: SocketModeClient, req: SocketModeRequest
@@ -130,7 +128,7 @@ class SocketModeHandler(AsyncSocketModeHandler):
         make_request = partial(
             AsyncBoltRequest, mode="socket_mode", body=payload, headers=build_headers(req)
         )
-        response = await self._checked.receive(payload, make_request)
+        response = await self.app.receive(payload, make_request)
         if response.status == HTTPStatus.BAD_REQUEST:
             response = BoltResponse(status=HTTPStatus.OK)
         await send_async_response(client, req, response, begin)

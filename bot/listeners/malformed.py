@@ -44,24 +44,20 @@ class MalformedRequests:
     """Counts requests that could not be read, and tells the person who made one.
 
     Each kind is logged when it first occurs, and then at most once an hour with its count. Nothing
-    of a request is logged but its type. `client_of` returns the client of an installation.
+    of a request is logged but its type. `client_of` returns the client of an installation;
+    `counts` are the numbers acknowledged since the start, by kind.
     """
 
     def __init__(self, client_of: Callable[[str], AsyncWebClient]) -> None:
         self._client_of = client_of
-        self._counts = Counter[str]()
+        self.counts = Counter[str]()
         self._logged: dict[str, float] = {}
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """The number acknowledged since the start, by kind."""
-        return self._counts
 
     def count(self, kind: str, reason: str) -> None:
         """Count one; `reason` must not hold text of the request."""
-        if kind not in self._counts and len(self._counts) >= _MOST_KINDS:
+        if kind not in self.counts and len(self.counts) >= _MOST_KINDS:
             kind = "other"
-        self._counts[kind] += 1
+        self.counts[kind] += 1
         now = time.monotonic()
         if now - self._logged.get(kind, float("-inf")) < _LOG_AGAIN_SECONDS:
             return
@@ -70,7 +66,7 @@ class MalformedRequests:
             "a malformed request of Slack's was acknowledged and ignored: %s, %s (%d so far)",
             kind,
             reason,
-            self._counts[kind],
+            self.counts[kind],
         )
 
     async def acknowledge(self, sent: Mapping[str, Any], reason: str) -> BoltResponse:
