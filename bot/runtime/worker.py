@@ -51,9 +51,7 @@ def register_work(wiring: Application) -> None:
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, waits=_powers(2, 6))
-    catching_up = Backfill(
-        wiring.connections.pool, queue, wiring.missed_messages, wiring.connections.slack
-    )
+    catching_up = Backfill(wiring.missed_messages)
     for name, work, kind, waits in (
         (FORM_MEMORIES, wiring.formation_jobs.form, BACKGROUND, FORMATION_WAITS),
         (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),

@@ -284,7 +284,7 @@ async def open_app(
         database,
         wiring,
         create_answering(wiring),
-        Backfill(pool, wiring.queue, wiring.missed_messages, installations),
+        Backfill(wiring.missed_messages),
         wiring.change_events,
     )
 

@@ -13,18 +13,17 @@ from psycopg.rows import DictRow
 from bot.logs import fault
 from bot.pipeline.backfill.messages import Conversation, MissedMessages
 from bot.pipeline.backfill.window import CATCH_UP
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import REPLIES
 from bot.slack.audiences import ConversationKind
 from bot.slack.client import (
     SLACK_FAULTS,
-    Installations,
     error_code,
     is_passing,
     next_cursor,
     retry_after,
 )
 from bot.slack.messages import split_thread_key
-from memory import Pool, transaction
+from memory import transaction
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +49,11 @@ class Backfill:
     No job waits for Slack's limits: it ends, and goes on where it was when Slack lets it.
     """
 
-    def __init__(
-        self, pool: Pool, queue: Queue, reading: MissedMessages, slack: Installations
-    ) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._missed_messages = reading
-        self._slack = slack
+    def __init__(self, missed_messages: MissedMessages) -> None:
+        self._missed_messages = missed_messages
+        self._pool = missed_messages.pool
+        self._queue = missed_messages.queue
+        self._slack = missed_messages.slack
 
     async def plan(self, team: str, since: str, cursor: str = "", workspace: str = "") -> None:
         """List what to read from `since`, a Unix time, on: one page of Slack's list, from `cursor`.
