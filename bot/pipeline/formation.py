@@ -24,7 +24,7 @@ from bot.logs import log_fields
 from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.audiences import Audiences
-from bot.types import ConsentMode, PersonSettings
+from bot.types import ConsentMode
 from bot.users.quotas import Quotas
 from bot.users.settings import read_settings
 from memory import (
@@ -127,12 +127,9 @@ class FormationJobs:
             audience=namespace.audience,
         )
 
-    async def _put_off(self, namespace: Namespace, settings: PersonSettings) -> None:
-        """Schedule formation for the end of a pause, if it has one."""
-        if settings.paused_until is not None:
-            left = settings.paused_until - datetime.now(UTC)
-            async with person_transaction(self.pool, namespace.person) as connection:
-                await self._defer(connection, namespace, max(left.total_seconds(), 0.0) + 1.0)
+    async def _put_off(self, namespace: Namespace, seconds: float) -> None:
+        async with person_transaction(self.pool, namespace.person) as connection:
+            await self._defer(connection, namespace, max(seconds, 0.0) + 1.0)
 
     async def form(self, team: str, user: str, audience: str) -> None:
         """Form memories from the words of the person that are not formed yet.
@@ -145,8 +142,7 @@ class FormationJobs:
         """
         namespace = Person(team, user).namespace(audience)
         if used_up := await self.quotas.tokens_used_up(team):
-            async with person_transaction(self.pool, namespace.person) as connection:
-                await self._defer(connection, namespace, max(used_up.seconds, 0.0) + 1.0)
+            await self._put_off(namespace, used_up.seconds)
             return
         shared = await self.audiences.is_shared(namespace)
         spend = partial(self.quotas.spend, team)
@@ -155,8 +151,9 @@ class FormationJobs:
                 self.pool, namespace, _TURNS_AT_ONCE
             )
             off = settings.off_reason(self.consent)
-            if ids and off == "paused":
-                await self._put_off(namespace, settings)
+            if ids and off == "paused" and settings.paused_until is not None:
+                left = settings.paused_until - datetime.now(UTC)
+                await self._put_off(namespace, left.total_seconds())
             if off or not ids:
                 return
             fields = log_fields(team=team, traceparent=traceparent, turn=str(ids[-1]))
@@ -194,8 +191,7 @@ class FormationJobs:
                     count("formations", outcome="model_refused")
                     # Logged where it happened. Nothing but another setup ends it, or the person's
                     # next message, which brings the next attempt forward.
-                    async with person_transaction(self.pool, namespace.person) as connection:
-                        await self._defer(connection, namespace, MODEL_REFUSED_RETRY_SECONDS)
+                    await self._put_off(namespace, MODEL_REFUSED_RETRY_SECONDS)
                     return
                 except FormationUnavailable:
                     count("formations", outcome="unavailable")
