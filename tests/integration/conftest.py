@@ -9,11 +9,13 @@ import openai
 import pytest
 from langchain_core.language_models import BaseChatModel
 
+from bot.pipeline.reply import Replier
 from memory import Embedder, EmbeddingSpace, Former, Pool, Verifier, memory_model
 from tests.conftest import Server, open_playground
 from tests.integration.app import App, MakeApp, open_app
 from tests.integration.deliveries import Sender, Thread, open_sender
 from tests.integration.playground_slack import PlaygroundSlack
+from tests.integration.responses_server import create_replier
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)
@@ -24,6 +26,12 @@ async def model() -> AsyncIterator[ScriptedModel]:
     """A model that answers what the test says."""
     async with scripted_model() as served:
         yield served
+
+
+@pytest.fixture
+def replier(model_client: openai.AsyncOpenAI) -> Replier:
+    """A replier with the stand-in as its model, which may search the web."""
+    return create_replier(model_client, web_search=True)
 
 
 @pytest.fixture

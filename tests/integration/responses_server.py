@@ -12,11 +12,14 @@ from typing import Any, Final, TypeAlias
 import openai
 from aiohttp import web
 
-from bot.pipeline.reply import ANSWER_SECONDS, Replier
+from bot.config import STAND_IN_MODEL
+from bot.pipeline.prompt import Prompt, compose
+from bot.pipeline.reply import ANSWER_SECONDS, FunctionTools, Replier
 from bot.pipeline.responses.request import ModelRequests
-from bot.types import Task
-from memory import TokenUse
+from bot.types import Reply, Task
+from memory import Person, TokenUse
 from tests.conformance.traffic import recorded
+from tests.conftest import Server
 from tests.loopback import serving
 
 Event: TypeAlias = str | dict[str, Any]
@@ -24,6 +27,8 @@ Send: TypeAlias = Callable[[Event], Awaitable[None]]
 # Writes one stream with the function it gets; the number of the request counts from one.
 Answer: TypeAlias = Callable[[Send, int], Awaitable[None]]
 
+ALICE = Person("T1", "U1")
+PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
 POSITION: Final = {"item_id": "m1", "output_index": 0, "content_index": 0}
 DONE: Final[dict[str, Any]] = {
     "type": "response.completed",
@@ -86,7 +91,7 @@ class ResponsesServer:
         return response
 
     @asynccontextmanager
-    async def client(self, *, max_retries: int = 0) -> AsyncIterator[openai.AsyncOpenAI]:
+    async def client(self, *, max_retries: int = 1) -> AsyncIterator[openai.AsyncOpenAI]:
         """Serve on a free port of the loopback interface; yields a client of it."""
         application = web.Application(middlewares=[recorded])
         application.router.add_post("/v1/responses", self._serve)
@@ -97,6 +102,18 @@ class ResponsesServer:
             ) as client,
         ):
             yield client
+
+    async def reply(
+        self,
+        prompt: Prompt = PROMPT,
+        *,
+        shown: Shown | None = None,
+        tools: FunctionTools | None = None,
+        **how: Any,
+    ) -> Reply:
+        """Ask for a reply, of a replier that `create_replier` makes with `how`."""
+        async with self.client() as client:
+            return await create_replier(client, **how).reply(ALICE, prompt, shown or Shown(), tools)
 
 
 class Shown:
@@ -129,7 +146,7 @@ class Shown:
 def create_replier(
     client: openai.AsyncOpenAI,
     *,
-    model: str = "m",
+    model: str = STAND_IN_MODEL,
     web_search: bool = False,
     spend: Callable[[str, TokenUse], Awaitable[None]] | None = None,
     answer_seconds: float = ANSWER_SECONDS,
@@ -168,3 +185,18 @@ class LookTool:
         """Record a call and answer it."""
         self.calls.append(arguments)
         return json.dumps({"called": name})
+
+
+def script(stand_in: Server, **output: Any) -> None:
+    """Say what the model answers next."""
+    stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
+
+
+def fault(stand_in: Server, **how: Any) -> None:
+    """Say how the model fails next."""
+    stand_in.call("/_model/faults", {"endpoint": "responses", **how})
+
+
+def requests(stand_in: Server) -> list[dict[str, Any]]:
+    """Return the bodies of all requests, in order."""
+    return [entry["body"] for entry in stand_in.call("/_model/journal")["entries"]]

@@ -6,29 +6,28 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import openai
 import pytest
 
-from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.views.reply import task_chunk
-from memory import Person, TokenUse
+from memory import TokenUse
 from tests.conftest import Server
 from tests.integration.responses_server import (
+    ALICE,
     DONE,
+    PROMPT,
     LookTool,
     ResponsesServer,
     Send,
     Shown,
-    create_replier,
     delta,
+    requests,
+    script,
 )
 
-ALICE = Person("T1", "U1")
-PROMPT = compose(question="When is the release?", user_id="U1", memories=[])
 LOOK_UP = {"type": "message", "text": "Let me look that up.", "phase": "commentary"}
 CALL = {"type": "function_call", "name": "look", "arguments": {"a": 1}}
 
@@ -38,23 +37,12 @@ def comments(shown: Shown) -> list[str]:
     return [task.detail for task in shown.tasks if task.name == "commentary"]
 
 
-@pytest.fixture
-def replier(model_client: openai.AsyncOpenAI) -> Replier:
-    """What is tested."""
-    return create_replier(model_client, model=STAND_IN_MODEL, web_search=True)
-
-
-def script(stand_in: Server, *items: dict[str, Any]) -> None:
-    """Say what the model's next response consists of."""
-    stand_in.call("/_model/script", {"endpoint": "responses", "output": {"items": list(items)}})
-
-
 async def test_commentary_is_a_task_and_no_part_of_the_answer(
     replier: Replier, stand_in: Server
 ) -> None:
     """Commentary, a search and the answer: the answer alone is streamed and returned."""
     final = {"type": "message", "text": "The release is on Monday.", "phase": "final_answer"}
-    script(stand_in, {"type": "reasoning"}, LOOK_UP, {"type": "web_search"}, final)
+    script(stand_in, items=[{"type": "reasoning"}, LOOK_UP, {"type": "web_search"}, final])
     shown = Shown()
     reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == shown.text == "The release is on Monday."
@@ -66,12 +54,12 @@ async def test_commentary_is_a_task_and_no_part_of_the_answer(
 async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: Server) -> None:
     """The next request of the turn holds the messages with their phases, then the calls."""
     said = {"type": "message", "text": "One moment.", "phase": "final_answer"}
-    script(stand_in, LOOK_UP, said, CALL)
-    script(stand_in, {"type": "message", "text": "Monday."})
+    script(stand_in, items=[LOOK_UP, said, CALL])
+    script(stand_in, text="Monday.")
     shown = Shown()
     reply = await replier.reply(ALICE, PROMPT, shown, LookTool())
     assert reply.text == shown.text == "One moment.\n\nMonday."
-    first, second = (one["body"] for one in stand_in.call("/_model/journal")["entries"])
+    first, second = requests(stand_in)
     comment, message, call, output = second["input"][len(first["input"]) :]
     assert comment == {
         "role": "assistant",
@@ -95,7 +83,7 @@ async def test_messages_and_parts_are_paragraphs(
     replier: Replier, stand_in: Server, items: Sequence[dict[str, Any]]
 ) -> None:
     """Several messages, and several text parts of one, are joined by one blank line."""
-    script(stand_in, *items)
+    script(stand_in, items=list(items))
     shown = Shown()
     reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == shown.text == "Monday.\n\nAt noon."
@@ -105,7 +93,7 @@ async def test_links_in_commentary_follow_the_rules(replier: Replier, stand_in: 
     """An address that is not the person's own is text in commentary as in an answer."""
     text = "I read https://evil.site/?q=secret and https://own.site/a now."
     comment = {"type": "message", "text": text, "phase": "commentary"}
-    script(stand_in, comment, {"type": "message", "text": "Done."})
+    script(stand_in, items=[comment, {"type": "message", "text": "Done."}])
     shown = Shown()
     asked = compose(question="Read https://own.site/a", user_id="U1", memories=[])
     await replier.reply(ALICE, asked, shown)
@@ -114,7 +102,7 @@ async def test_links_in_commentary_follow_the_rules(replier: Replier, stand_in: 
 
 async def test_commentary_alone_is_no_answer(replier: Replier, stand_in: Server) -> None:
     """A response that consists of commentary only is an empty answer."""
-    script(stand_in, LOOK_UP)
+    script(stand_in, items=[LOOK_UP])
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, PROMPT, Shown())
     assert raised.value.cause == "model_empty"
@@ -138,9 +126,7 @@ async def test_commentary_whose_phase_comes_late_is_taken_out() -> None:
         DONE,
     ]
     shown = Shown()
-    async with ResponsesServer(events).client() as client:
-        replier = create_replier(client)
-        reply = await replier.reply(ALICE, PROMPT, shown)
+    reply = await ResponsesServer(events).reply(shown=shown)
     assert reply.text == "On Monday."
     assert comments(shown) == ["Let me look."]
 
@@ -158,10 +144,8 @@ async def test_commentary_without_an_end_is_ended() -> None:
         while True:
             await send(delta("la " * 1_000))
 
-    async with ResponsesServer(endless).client() as client:
-        replier = create_replier(client, spend=spend)
-        with pytest.raises(ReplyFailed) as raised:
-            async with asyncio.timeout(60):
-                await replier.reply(ALICE, PROMPT, Shown())
+    with pytest.raises(ReplyFailed) as raised:
+        async with asyncio.timeout(60):
+            await ResponsesServer(endless).reply(spend=spend)
     assert raised.value.cause == "model_empty"
     assert sum(spent) >= MAX_ANSWER // 4

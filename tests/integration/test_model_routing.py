@@ -10,18 +10,16 @@ import pytest
 from openai.types.shared.chat_model import ChatModel
 from openai.types.shared.responses_model import ResponsesModel
 
-from bot.pipeline.prompt import compose
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from memory import (
     MemoryModelRefused,
-    Person,
     calls_memory_tools,
     gives_verdicts,
     memory_model,
 )
 from tests.conftest import Server
-from tests.integration.responses_server import Shown, create_replier
+from tests.integration.responses_server import ALICE, PROMPT, Shown, create_replier
 
 pytestmark = pytest.mark.slow
 
@@ -53,13 +51,11 @@ async def test_replies_use_the_responses_api(
         with subtests.test(name=name):
             stand_in.call("/_model/journal", method="DELETE")
             replier = create_replier(model_client, model=name, web_search=True)
-            prompt = compose(question="hello", user_id="U1", memories=[])
-
             if CHAT_ONLY.search(name):
                 with pytest.raises(ReplyFailed, match="model_refused"):
-                    await replier.reply(Person("T1", "U1"), prompt, Shown())
+                    await replier.reply(ALICE, PROMPT, Shown())
             else:
-                assert (await replier.reply(Person("T1", "U1"), prompt, Shown())).text
+                assert (await replier.reply(ALICE, PROMPT, Shown())).text
             [entry] = requests(stand_in)
             assert entry["endpoint"] == "responses"
             body = entry["body"]

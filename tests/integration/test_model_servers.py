@@ -18,7 +18,7 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
 from bot.pipeline.responses.web_search import SEARCH_TOOL
-from memory import Memory, Person, Pool
+from memory import Memory, Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
 from tests.integration.model_servers import (
@@ -34,12 +34,18 @@ from tests.integration.model_servers import (
     model_server,
 )
 from tests.integration.playground_slack import PlaygroundSlack
-from tests.integration.responses_server import LookTool, Shown, create_replier
+from tests.integration.responses_server import (
+    ALICE,
+    PROMPT,
+    LookTool,
+    Shown,
+    create_replier,
+    fault,
+    script,
+)
 from tests.loopback import serving
 
-ALICE = Person("T1", "U1")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-PROMPT = compose(question="What do I eat?", user_id="U1", memories=[])
 
 
 @pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
@@ -61,11 +67,6 @@ async def client(server: ModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client of it."""
     async with openai.AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0) as opened:
         yield opened
-
-
-def fault(stand_in: Server, **how: Any) -> None:
-    """Let the next request fail."""
-    stand_in.call("/_model/faults", {"endpoint": "responses", **how})
 
 
 async def test_a_message_is_answered_and_remembered(
@@ -116,7 +117,7 @@ async def test_instructions_and_memories_reach_the_model(
             ),
         ],
     )
-    reply = await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, asked, Shown())
+    reply = await create_replier(client).reply(ALICE, asked, Shown())
     assert "natto" in reply.text
     assert "ramen" not in reply.text
 
@@ -126,9 +127,9 @@ async def test_pieces_come_as_they_are_written(
 ) -> None:
     """The text is the same however few events the server sends."""
     text = "First this.\n\nThen **that**, and a list:\n\n- one\n- two"
-    stand_in.call("/_model/script", {"endpoint": "responses", "output": {"text": text}})
+    script(stand_in, text=text)
     shown = Shown()
-    reply = await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, shown)
+    reply = await create_replier(client).reply(ALICE, PROMPT, shown)
     assert reply.text == shown.text == text
     assert len(shown.pieces) > 3
     assert reply.model == STAND_IN_MODEL
@@ -138,10 +139,10 @@ async def test_a_tool_is_called_once(
     client: openai.AsyncOpenAI, server: ModelServer, stand_in: Server
 ) -> None:
     """A call is carried out once, and its output goes back, also where only the end names it."""
-    for output in ({"function_calls": [{"name": "look", "arguments": {"at": 1}}]}, {"text": "Ok."}):
-        stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
+    script(stand_in, function_calls=[{"name": "look", "arguments": {"at": 1}}])
+    script(stand_in, text="Ok.")
     look = LookTool()
-    replier = create_replier(client, model=STAND_IN_MODEL)
+    replier = create_replier(client)
     assert (await replier.reply(ALICE, PROMPT, Shown(), look)).text == "Ok."
     assert look.calls == ['{"at": 1}']
     sent, answered = server.requests[-1]["input"][-2:]
@@ -169,7 +170,7 @@ async def test_an_error_has_the_same_meaning(
     """By the status where the body says nothing that is known."""
     fault(stand_in, **how)
     with pytest.raises(ReplyFailed) as raised:
-        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, Shown())
+        await create_replier(client).reply(ALICE, PROMPT, Shown())
     without_code = dialect in (OLLAMA, STRICT) and cause == "model_too_long"
     assert raised.value.cause == ("model_failed" if without_code else cause)
 
@@ -184,10 +185,9 @@ async def test_stop_closes_the_stream(
             raise Stopped
 
     stand_in.call("/_model/settings", {"token_ms": 100})
-    script = {"endpoint": "responses", "output": {"text": "word " * 200}}
-    stand_in.call("/_model/script", script)
+    script(stand_in, text="word " * 200)
     with pytest.raises(Stopped):
-        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, PROMPT, Stop())
+        await create_replier(client).reply(ALICE, PROMPT, Stop())
     stand_in.call("/_model/settings", {"token_ms": 0})
     assert server.left == 0
 
@@ -196,7 +196,7 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
     server: ModelServer, client: openai.AsyncOpenAI, dialect: Dialect
 ) -> None:
     """One more request for each refused parameter, for the first answer only."""
-    replier = create_replier(client, model=STAND_IN_MODEL, effort="minimal")
+    replier = create_replier(client, effort="minimal")
     for _ in range(2):
         assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text
     sent = server.requests[-1]
@@ -214,11 +214,10 @@ async def test_a_search_leaves_out_what_is_refused(
 
     What a server writes that has no web search is no result of one.
     """
-    calls = {"function_calls": [{"name": SEARCH_TOOL, "arguments": {"query": "weather"}}]}
-    found = {"text": "It rains in Kyoto.", "web_search": True}
-    for output in (calls, found, {"text": "It rains."}):
-        stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
-    replier, shown = create_replier(client, model=STAND_IN_MODEL, web_search=True), Shown()
+    script(stand_in, function_calls=[{"name": SEARCH_TOOL, "arguments": {"query": "weather"}}])
+    script(stand_in, text="It rains in Kyoto.", web_search=True)
+    script(stand_in, text="It rains.")
+    replier, shown = create_replier(client, web_search=True), Shown()
     reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == "It rains."
     output = server.requests[-1]["input"][-1]["output"]
@@ -234,7 +233,7 @@ async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
     """Without the limit the request is refused again, and the person learns why."""
     long = Prompt(input=[{"role": "user", "content": "word " * VLLM_CONTEXT}])
     with pytest.raises(ReplyFailed) as raised:
-        await create_replier(client, model=STAND_IN_MODEL).reply(ALICE, long, Shown())
+        await create_replier(client).reply(ALICE, long, Shown())
     assert raised.value.cause == "model_too_long"
     assert ["max_output_tokens" in sent for sent in server.requests] == [True, False]
 
@@ -244,7 +243,7 @@ async def test_a_limit_that_exceeds_the_tokens_of_a_minute_is_left_out(
     server: ModelServer, client: openai.AsyncOpenAI
 ) -> None:
     """OpenAI counts the limit of the output as used; no wait would help."""
-    replier = create_replier(client, model=STAND_IN_MODEL)
+    replier = create_replier(client)
     for _ in range(2):
         asked = compose(question="word " * 6_000, user_id="U1", memories=[])
         assert (await replier.reply(ALICE, asked, Shown())).text
@@ -257,7 +256,7 @@ async def test_what_exceeds_the_tokens_of_a_minute_is_too_long(
 ) -> None:
     """It is no overload that passes, so it is not repeated and the message does not wait."""
     long = Prompt(input=[{"role": "user", "content": "word " * SMALL_TIER_TOKENS}])
-    replier = create_replier(client, model=STAND_IN_MODEL)
+    replier = create_replier(client)
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, long, Shown())
     assert (raised.value.cause, raised.value.passes) == ("model_too_long", False)
@@ -282,7 +281,7 @@ async def fallback(second: ModelServer) -> AsyncIterator[ModelRequests]:
 @pytest.fixture
 def replier(model_client: openai.AsyncOpenAI, fallback: ModelRequests) -> Replier:
     """A replier with both models."""
-    return create_replier(model_client, model=STAND_IN_MODEL, fallbacks=[fallback])
+    return create_replier(model_client, fallbacks=[fallback])
 
 
 @pytest.mark.parametrize(
@@ -346,8 +345,7 @@ async def test_half_an_answer_is_not_continued_by_the_fallback(
     fault(stand_in, event="failed", break_after_chars=5)
     with pytest.raises(ReplyFailed):
         await replier.reply(ALICE, PROMPT, Shown())
-    call = {"function_calls": [{"name": "look", "arguments": {}}]}
-    stand_in.call("/_model/script", {"endpoint": "responses", "output": call})
+    script(stand_in, function_calls=[{"name": "look", "arguments": {}}])
     look = LookTool()
 
     class FailNext(Shown):
@@ -367,7 +365,7 @@ async def test_messages_wait_only_where_every_model_is_away(
     async with openai.AsyncOpenAI(
         api_key="k", base_url="http://127.0.0.1:9/v1", max_retries=0
     ) as nobody:
-        replier = create_replier(nobody, model=STAND_IN_MODEL, fallbacks=[fallback])
+        replier = create_replier(nobody, fallbacks=[fallback])
         for model in replier.models:
             model.breaker = CircuitBreaker(lambda: 0.0)
 

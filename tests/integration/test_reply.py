@@ -19,49 +19,31 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.web_search import DEFINITION, SEARCH_TOOL
 from bot.types import Citation
-from memory import Person, TokenUse
+from memory import TokenUse
 from tests.conftest import Server
 from tests.integration.responses_server import (
+    ALICE,
     DONE,
     POSITION,
+    PROMPT,
     LookTool,
     ResponsesServer,
     Shown,
     call,
     create_replier,
     delta,
+    fault,
+    requests,
+    script,
 )
 
-ALICE = Person("T1", "U1")
-PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
-
-
-@pytest.fixture
-def replier(model_client: openai.AsyncOpenAI) -> Replier:
-    """What is tested."""
-    return create_replier(model_client, model=STAND_IN_MODEL, web_search=True)
-
-
-def script(stand_in: Server, **output: Any) -> None:
-    """Say what the model answers next."""
-    stand_in.call("/_model/script", {"endpoint": "responses", "output": output})
-
-
-def fault(stand_in: Server, **how: Any) -> None:
-    """Say how the model fails next."""
-    stand_in.call("/_model/faults", {"endpoint": "responses", **how})
-
-
-def request(stand_in: Server) -> dict[str, Any]:
-    """Return the newest request's body."""
-    entries = stand_in.call("/_model/journal")["entries"]
-    return dict(entries[-1]["body"])
+INCLUDE = ["reasoning.encrypted_content"]
 
 
 async def test_what_is_asked_of_the_model(replier: Replier, stand_in: Server) -> None:
     """The request is streamed, kept nowhere, and names the person by a hash only."""
     await replier.reply(ALICE, PROMPT, Shown())
-    body = request(stand_in)
+    [body] = requests(stand_in)
     assert body["model"] == STAND_IN_MODEL
     assert body["stream"] is True
     assert body["store"] is False
@@ -84,11 +66,6 @@ def script_search(
     script(stand_in, function_calls=[{"name": SEARCH_TOOL, "arguments": arguments}])
     script(stand_in, text=found, web_search=True, annotations=list(cited))
     script(stand_in, text=text)
-
-
-def requests(stand_in: Server) -> list[dict[str, Any]]:
-    """Return the bodies of all requests, in order."""
-    return [entry["body"] for entry in stand_in.call("/_model/journal")["entries"]]
 
 
 async def test_citations_are_kept_once_each(replier: Replier, stand_in: Server) -> None:
@@ -140,7 +117,7 @@ async def test_a_search_sees_the_query_alone(
     async def spend(team: str, used: TokenUse) -> None:
         spent.append((team, used.total()))
 
-    replier = create_replier(model_client, model=STAND_IN_MODEL, web_search=True, spend=spend)
+    replier = create_replier(model_client, web_search=True, spend=spend)
     script_search(
         stand_in,
         "It rains.",
@@ -183,7 +160,7 @@ async def test_a_search_that_fails_is_told_to_the_model(
     assert reply.text == "I could not look it up."
     assert reply.citations == ()
     assert [task.state for task in shown.tasks] == ["in_progress", "error"]
-    assert "error" in json.loads(request(stand_in)["input"][-1]["output"])
+    assert "error" in json.loads(requests(stand_in)[-1]["input"][-1]["output"])
 
 
 @pytest.mark.parametrize("arguments", [{}, {"query": " "}, {"query": None}, {"words": "news"}])
@@ -195,26 +172,27 @@ async def test_a_search_for_nothing_is_no_request(
     script(stand_in, text="Sorry.")
     await replier.reply(ALICE, PROMPT, Shown())
     assert len(requests(stand_in)) == 2
-    assert "error" in json.loads(request(stand_in)["input"][-1]["output"])
+    assert "error" in json.loads(requests(stand_in)[-1]["input"][-1]["output"])
 
 
 async def test_a_tool_that_was_not_offered_is_not_run(
     model_client: openai.AsyncOpenAI, stand_in: Server
 ) -> None:
     """Where web search is off the model gets no tools, and no search if it calls one."""
-    replier = create_replier(model_client, model=STAND_IN_MODEL)
+    replier = create_replier(model_client)
     call = {"name": SEARCH_TOOL, "arguments": {"query": "news"}}
     script(stand_in, text="Hello.", function_calls=[call])
     assert (await replier.reply(ALICE, PROMPT, Shown())).text == "Hello."
     [asked] = requests(stand_in)
     assert not asked["tools"]
+    assert "include" not in asked  # no request follows in which reasoning could be sent back
 
 
 async def test_a_search_that_was_not_offered_beside_other_tools(
     model_client: openai.AsyncOpenAI, stand_in: Server
 ) -> None:
     """Where web search is off, a call of it goes to the other tools, which know none such."""
-    replier = create_replier(model_client, model=STAND_IN_MODEL)
+    replier = create_replier(model_client)
     script(stand_in, function_calls=[{"name": SEARCH_TOOL, "arguments": {"query": "news"}}])
     script(stand_in, text="Hello.")
     assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "Hello."
@@ -285,11 +263,11 @@ async def patient_replier(stand_in: Server) -> AsyncIterator[Replier]:
     async with openai.AsyncOpenAI(
         api_key="stand-in", base_url=stand_in.openai_base_url, max_retries=1
     ) as client:
-        yield create_replier(client, model=STAND_IN_MODEL, web_search=True)
+        yield create_replier(client, web_search=True)
 
 
 @pytest.mark.parametrize(
-    ("how", "requests"),
+    ("how", "times"),
     [
         ({"status": 500}, 2),
         ({"drop": True}, 2),
@@ -301,14 +279,14 @@ async def patient_replier(stand_in: Server) -> AsyncIterator[Replier]:
     ids=str,
 )
 async def test_a_request_that_fails_is_made_once_more_where_that_can_help(
-    patient_replier: Replier, stand_in: Server, how: dict[str, Any], requests: int
+    patient_replier: Replier, stand_in: Server, how: dict[str, Any], times: int
 ) -> None:
     """Not where the model refuses, nor where it wants to be left alone for longer than a moment."""
     fault(stand_in, times=-1, **how)
     async with asyncio.timeout(10):
         with pytest.raises(ReplyFailed):
             await patient_replier.reply(ALICE, PROMPT, Shown())
-    assert len(stand_in.call("/_model/journal")["entries"]) == requests
+    assert len(requests(stand_in)) == times
 
 
 async def test_a_model_that_was_found_away_is_asked_once(
@@ -322,24 +300,22 @@ async def test_a_model_that_was_found_away_is_asked_once(
         with pytest.raises(ReplyFailed) as raised:
             await patient_replier.reply(ALICE, asked, Shown())
         assert raised.value.passes
-        counts.append(len(stand_in.call("/_model/journal")["entries"]))
+        counts.append(len(requests(stand_in)))
     assert counts == [2, 4, 6, 6, 6]
 
 
 async def test_a_refusal_in_words_is_an_answer() -> None:
     """What the model says in place of an answer it will not give is shown as the answer."""
     refusal = {"type": "response.refusal.delta", "delta": "I cannot help with that.", **POSITION}
-    async with ResponsesServer([refusal, DONE]).client() as client:
-        shown = Shown()
-        reply = await create_replier(client).reply(ALICE, PROMPT, shown)
+    shown = Shown()
+    reply = await ResponsesServer([refusal, DONE]).reply(shown=shown)
     assert reply.text == shown.text == "I cannot help with that."
 
 
 async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
     """A stream that ends without saying that the answer is complete is a failure."""
-    async with ResponsesServer([delta("Half of")]).client() as client:
-        with pytest.raises(ReplyFailed) as raised:
-            await create_replier(client).reply(ALICE, PROMPT, Shown())
+    with pytest.raises(ReplyFailed) as raised:
+        await ResponsesServer([delta("Half of")]).reply()
     assert raised.value.cause == "model_down"
 
 
@@ -362,11 +338,10 @@ async def test_an_answer_that_lost_its_cancellation_is_cancelled_again() -> None
         async def check(self) -> None:
             raise Stopped
 
-    async with ResponsesServer([call("look", "{}"), DONE]).client() as client:
-        tool = DeafTool()
-        async with asyncio.timeout(15):
-            with pytest.raises(Stopped):
-                await create_replier(client).reply(ALICE, PROMPT, Stop(), tool)
+    server, tool = ResponsesServer([call("look", "{}"), DONE]), DeafTool()
+    async with asyncio.timeout(15):
+        with pytest.raises(Stopped):
+            await server.reply(shown=Stop(), tools=tool)
     assert tool.calls == ["{}"]
 
 
@@ -378,3 +353,46 @@ async def test_answers_use_one_connection() -> None:
         for _ in range(3):
             assert (await replier.reply(ALICE, PROMPT, Shown())).text == "Yes."
     assert len(server.connections) == 1
+
+
+def script_call(stand_in: Server) -> None:
+    """Say that the model calls the tool, then answers."""
+    script(stand_in, function_calls=[{"name": "look", "arguments": {}}])
+    script(stand_in, text="On Monday.")
+
+
+async def test_reasoning_goes_back_between_rounds(replier: Replier, stand_in: Server) -> None:
+    """The encrypted item, which the host does not store, is sent back before the call it led to."""
+    stand_in.call("/_model/settings", {"reasoning": True})
+    script_call(stand_in)
+    assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "On Monday."
+    first, second = requests(stand_in)
+    assert first["include"] == second["include"] == INCLUDE
+    reasoning, call, output = second["input"][len(first["input"]) :]
+    assert reasoning["type"] == "reasoning"
+    assert reasoning["encrypted_content"]
+    assert (call["type"], output["type"]) == ("function_call", "function_call_output")
+
+
+async def test_a_model_that_refuses_the_parameter_answers(
+    replier: Replier, stand_in: Server
+) -> None:
+    """It is left out from the first refusal on."""
+    stand_in.call("/_model/settings", {"unsupported_parameters": ["include"]})
+    script_call(stand_in)
+    assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "On Monday."
+    await replier.reply(ALICE, PROMPT, Shown(), LookTool())
+    assert ["include" in body for body in requests(stand_in)] == [True, False, False, False]
+
+
+async def test_a_host_that_does_not_find_the_item_answers(
+    replier: Replier, stand_in: Server
+) -> None:
+    """Where a reasoning item is refused in the next round, it is left out, and the call stays."""
+    item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "of another"}
+    conversation = [*PROMPT.input, item, {"role": "assistant", "content": "x"}, *PROMPT.input]
+    events = await replier.models[0].begin(conversation, [], identifier="x", retries=0)
+    assert [event["type"] async for event in events][-1] == "response.completed"
+    refused, taken = requests(stand_in)
+    assert any(one.get("type") == "reasoning" for one in refused["input"])
+    assert not any(one.get("type") == "reasoning" for one in taken["input"])

@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import openai
 import pytest
 
-from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import FAILURES
-from memory import Person
 from playground.model.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read
 from tests.conformance.openai_schemas import PATH
 from tests.conftest import Server
-from tests.integration.responses_server import ResponsesServer, Shown, create_replier
+from tests.integration.responses_server import (
+    ALICE,
+    PROMPT,
+    ResponsesServer,
+    Shown,
+    create_replier,
+    fault,
+)
 
-ALICE = Person("T1", "U1")
-PROMPT = compose(question="What shall I eat?", user_id="U1", memories=[])
 PASSING = {
     "server_error": "model_down",
     "vector_store_timeout": "model_down",
@@ -49,12 +51,6 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def replier(model_client: openai.AsyncOpenAI) -> Replier:
-    """What is tested."""
-    return create_replier(model_client, model=STAND_IN_MODEL)
-
-
 async def failure(replier: Replier, question: str = "What shall I eat?") -> ReplyFailed:
     """Ask the model and return the failure."""
     prompt = compose(question=question, user_id="U1", memories=[])
@@ -75,8 +71,7 @@ async def test_only_three_codes_can_pass(replier: Replier, stand_in: Server, sha
     for code, cause in CAUSES.items():
         if shape == "failed" and code not in RESPONSE_ERROR_CODES:
             continue
-        how = {"endpoint": "responses", "error_code": code, **SHAPES[shape]}
-        stand_in.call("/_model/faults", how)
+        fault(stand_in, error_code=code, **SHAPES[shape])
         replier.models[0].breaker.answered()
         failed = await failure(replier)
         assert (failed.cause, failed.code) == (cause, code)
@@ -86,20 +81,10 @@ async def test_only_three_codes_can_pass(replier: Replier, stand_in: Server, sha
 async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: Server) -> None:
     """However many prompts are refused, the next one is sent to the model."""
     for number in range(FAILURES + 1):
-        how = {"event": "failed", "error_code": "invalid_prompt"}
-        stand_in.call("/_model/faults", {"endpoint": "responses", **how})
+        fault(stand_in, event="failed", error_code="invalid_prompt")
         assert (await failure(replier, f"Question {number}")).cause == "model_policy"
     assert not replier.probing
     assert (await replier.reply(ALICE, PROMPT, Shown())).text
-
-
-async def test_passing_errors_open_the_breaker(replier: Replier, stand_in: Server) -> None:
-    """Three different messages that fail with a code that can pass are an outage."""
-    for number in range(FAILURES):
-        how = {"event": "error", "error_code": "server_error"}
-        stand_in.call("/_model/faults", {"endpoint": "responses", **how})
-        assert (await failure(replier, f"Question {number}")).cause == "model_down"
-    assert replier.unavailable
 
 
 @pytest.mark.parametrize(
@@ -125,16 +110,15 @@ async def test_the_operator_gets_an_alert(
     """A quota that is used up or a wrong key is logged as an `ALERT`; a refused prompt is not."""
     caplog.set_level(logging.ERROR)
     for code, alerts in (("insufficient_quota", 1), ("invalid_api_key", 2), ("bio_policy", 2)):
-        how = {"event": "error", "error_code": code}
-        stand_in.call("/_model/faults", {"endpoint": "responses", **how})
+        fault(stand_in, event="error", error_code=code)
         await failure(replier)
         assert caplog.text.count("ALERT") == alerts
 
 
 async def test_the_content_filter_is_told(replier: Replier, stand_in: Server) -> None:
     """An answer that it ended says so; without a word of it the prompt was refused by policy."""
-    how = {"endpoint": "responses", "event": "incomplete", "reason": "content_filter"}
-    stand_in.call("/_model/faults", {**how, "break_after_chars": 5})
+    how = {"event": "incomplete", "reason": "content_filter"}
+    fault(stand_in, break_after_chars=5, **how)
     assert (await replier.reply(ALICE, PROMPT, Shown())).cut == "cut_filtered"
-    stand_in.call("/_model/faults", {**how, "break_after_chars": 0})
+    fault(stand_in, break_after_chars=0, **how)
     assert (await failure(replier)).cause == "model_policy"

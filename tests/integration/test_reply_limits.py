@@ -20,10 +20,12 @@ from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL, query_in
 from bot.users.quotas import read_prices
 from bot.views.reply import reply_text, task_chunk
-from memory import Person, TokenUse
+from memory import TokenUse
 from memory.formation.chat_model import token_use
 from tests.integration.responses_server import (
+    ALICE,
     DONE,
+    PROMPT,
     Answer,
     LookTool,
     ResponsesServer,
@@ -33,9 +35,6 @@ from tests.integration.responses_server import (
     create_replier,
     delta,
 )
-
-ALICE = Person("T1", "U1")
-PROMPT = compose(question="Tell me everything", user_id="U1", memories=[])
 
 
 @pytest.mark.parametrize(
@@ -61,11 +60,9 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
         spent.append(used.total())
 
     model = ResponsesServer(endless)
-    async with model.client(max_retries=1) as client:
-        replier = create_replier(client, spend=spend)
-        shown = Shown()
-        reply = await replier.reply(ALICE, PROMPT, shown)
-        await asyncio.wait_for(model.left.wait(), 10)
+    shown = Shown()
+    reply = await model.reply(shown=shown, spend=spend)
+    await asyncio.wait_for(model.left.wait(), 10)
     assert reply.cut == "cut_short"
     assert MAX_ANSWER - 2_100 < len(reply.text) <= MAX_ANSWER
     assert reply.text == shown.text
@@ -90,9 +87,8 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
 )
 async def test_a_model_that_does_not_take_the_limit_answers(problem: dict[str, Any]) -> None:
     """One whose own limit is lower is asked without it, once more for the first answer only."""
-
     model = ResponsesServer([delta("Hello."), DONE], refused=problem)
-    async with model.client(max_retries=1) as client:
+    async with model.client() as client:
         replier = create_replier(client)
         replies = [await replier.reply(ALICE, PROMPT, Shown()) for _ in range(2)]
     assert [reply.text for reply in replies] == ["Hello."] * 2
@@ -108,8 +104,7 @@ async def test_a_code_block_that_is_cut_is_closed() -> None:
         while True:
             await send(delta("value = self.user.name\n" * 20))
 
-    async with ResponsesServer(endless).client(max_retries=1) as client:
-        reply = await create_replier(client).reply(ALICE, PROMPT, Shown())
+    reply = await ResponsesServer(endless).reply()
     assert reply.text.endswith("value = self.user.name\n```")
 
 
@@ -129,20 +124,16 @@ def thinking(words: str = "") -> Answer:
 async def test_an_answer_that_takes_too_long_is_ended() -> None:
     """A model that does not stop is left when the time for an answer is over."""
     model = ResponsesServer(thinking("It begins "))
-    async with model.client(max_retries=1) as client:
-        replier = create_replier(client, answer_seconds=0.6)
-        reply = await asyncio.wait_for(replier.reply(ALICE, PROMPT, Shown()), 20)
-        await asyncio.wait_for(model.left.wait(), 10)
+    reply = await asyncio.wait_for(model.reply(answer_seconds=0.6), 20)
+    await asyncio.wait_for(model.left.wait(), 10)
     assert (reply.text, reply.cut) == ("It begins ", "cut_slow")
 
 
 async def test_thinking_for_ever_is_one_failure() -> None:
     """If no text comes until the time is over, there is no answer and no second request."""
     model = ResponsesServer(thinking())
-    async with model.client(max_retries=1) as client:
-        replier = create_replier(client, answer_seconds=0.6)
-        with pytest.raises(ReplyFailed) as raised:
-            await asyncio.wait_for(replier.reply(ALICE, PROMPT, Shown()), 20)
+    with pytest.raises(ReplyFailed) as raised:
+        await asyncio.wait_for(model.reply(answer_seconds=0.6), 20)
     assert (raised.value.cause, raised.value.passes) == ("model_slow", False)
     assert len(model.requests) == 1
 
@@ -168,11 +159,9 @@ MALFORMED: list[Sequence[str | dict[str, Any]]] = [
 @pytest.mark.parametrize("events", MALFORMED, ids=lambda events: str(events)[:60])
 async def test_what_cannot_be_read_is_one_failure(events: Sequence[str | dict[str, Any]]) -> None:
     """A malformed stream fails at the first attempt, with its own sentence."""
-
     model = ResponsesServer(events)
-    async with model.client(max_retries=1) as client:
-        with pytest.raises(ReplyFailed) as raised:
-            await create_replier(client).reply(ALICE, PROMPT, Shown())
+    with pytest.raises(ReplyFailed) as raised:
+        await model.reply()
     assert (raised.value.cause, raised.value.passes) == ("model_malformed", False)
     assert len(model.requests) == 1
 
@@ -188,10 +177,8 @@ async def test_what_cannot_be_read_is_one_failure(events: Sequence[str | dict[st
 )
 async def test_a_failure_without_its_details_is_a_failure(events: list[dict[str, Any]]) -> None:
     """An error event does not need to say more."""
-
-    async with ResponsesServer(events).client(max_retries=1) as client:
-        with pytest.raises(ReplyFailed) as raised:
-            await create_replier(client).reply(ALICE, PROMPT, Shown())
+    with pytest.raises(ReplyFailed) as raised:
+        await ResponsesServer(events).reply()
     assert raised.value.cause == "model_failed"
 
 
@@ -203,8 +190,7 @@ async def test_characters_that_cannot_be_stored_are_left_out() -> None:
             await send(delta(piece))
         await send({"type": "response.completed", "response": {"usage": {"total_tokens": "5"}}})
 
-    async with ResponsesServer(answer).client(max_retries=1) as client:
-        reply = await create_replier(client).reply(ALICE, PROMPT, Shown())
+    reply = await ResponsesServer(answer).reply()
     assert reply.text == "ab[1m 🍜 lone \ufffd c"
 
 
@@ -217,9 +203,7 @@ async def test_calls_without_an_end_are_ended() -> None:
         await send(DONE)
 
     model, look = ResponsesServer(answer), LookTool()
-    async with model.client(max_retries=1) as client:
-        replier = create_replier(client)
-        reply = await replier.reply(ALICE, PROMPT, Shown(), look)
+    reply = await model.reply(tools=look)
     assert len(model.requests) == MAX_ROUNDS
     assert reply.cut == "cut_short"
     assert len(look.calls) == MAX_ROUNDS
@@ -277,8 +261,7 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
         ),
     ):
         model = ResponsesServer(searching("weather"), found)
-        async with model.client(max_retries=1) as client:
-            reply = await create_replier(client, web_search=True).reply(ALICE, PROMPT, Shown())
+        reply = await model.reply(web_search=True)
         assert [citation.url for citation in reply.citations] == cited
         assert reply.text == shown
         output = model.requests[-1]["input"][-1]["output"]
@@ -291,8 +274,7 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
 async def test_a_search_that_answers_nonsense_has_failed(found: dict[str, Any]) -> None:
     """The model is told that nothing was found, and answers."""
     model = ResponsesServer(searching("weather"), found)
-    async with model.client(max_retries=1) as client:
-        reply = await create_replier(client, web_search=True).reply(ALICE, PROMPT, Shown())
+    reply = await model.reply(web_search=True)
     assert reply.citations == ()
     assert "error" in json.loads(model.requests[-1]["input"][-1]["output"])
 
@@ -301,9 +283,7 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     """The search request holds the query alone, and its task shows all of it."""
     shown = Shown()
     model = ResponsesServer(searching("weather\nin  Kyoto " + "x" * 500), FOUND)
-    async with model.client(max_retries=1) as client:
-        replier = create_replier(client, web_search=True)
-        await replier.reply(ALICE, PROMPT, shown, LookTool())
+    await model.reply(shown=shown, tools=LookTool(), web_search=True)
     asked, search, answered = model.requests
     assert DEFINITION in asked["tools"]
     assert len(asked["tools"]) == 2
@@ -320,9 +300,7 @@ async def test_a_query_has_the_links_of_an_answer() -> None:
     prompt = compose(question="Is https://city.site/k up?", user_id="U1", memories=[])
     query = "https://city.site/k https://evil.com/?q=ramen `evil.com/?q=soba` udon.evil.com"
     shown, model = Shown(), ResponsesServer(searching(query), FOUND)
-    async with model.client(max_retries=1) as client:
-        replier = create_replier(client, web_search=True)
-        await replier.reply(ALICE, prompt, shown)
+    await model.reply(prompt, shown=shown, web_search=True)
     sent = "https://city.site/k evil[.]com/?q=ramen evil[.]com/?q=soba udon[.]evil[.]com"
     assert model.requests[1]["input"] == sent
     assert {task_chunk("en", task)["details"] for task in shown.tasks} == {sent}
@@ -339,9 +317,7 @@ async def test_what_is_written_into_the_cache_costs_more() -> None:
         spent.update(used)
 
     events = [delta("Hello."), {"type": "response.completed", "response": done}]
-    async with ResponsesServer(events).client(max_retries=1) as client:
-        replier = create_replier(client, model="gpt-5.6-luna", spend=spend)
-        await replier.reply(ALICE, PROMPT, Shown())
+    await ResponsesServer(events).reply(model="gpt-5.6-luna", spend=spend)
     assert spent.total() == 1_100
     cost = (200 * 0.2 + 600 * 0.2 * 1.25 + 200 * 0.02 + 100 * 1.2) / 1e6
     assert float(read_prices(None).cost(spent)[0]) == pytest.approx(cost)
@@ -357,8 +333,7 @@ async def test_what_is_written_into_the_cache_costs_more() -> None:
 async def test_searches_are_limited() -> None:
     """A model that searches again and again gets an error for what is too many."""
     model = ResponsesServer(searching("weather", times=MAX_SEARCHES + 3), FOUND)
-    async with model.client(max_retries=1) as client:
-        await create_replier(client, web_search=True).reply(ALICE, PROMPT, Shown())
+    await model.reply(web_search=True)
     assert sum(not one.get("stream") for one in model.requests) == MAX_SEARCHES
     outputs = [one["output"] for one in model.requests[-1]["input"] if "output" in one]
     assert sum("Too many searches" in one for one in outputs) == 3
