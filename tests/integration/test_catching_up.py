@@ -68,8 +68,17 @@ def waiting(app: App) -> dict[str, bool]:
 
 async def missed(app: App, minutes: float = 10) -> None:
     """Mark that the app was away until now; begin catching up."""
+    await listening(app).mark()
     away(app, minutes)
     await listening(app).mark()
+
+
+async def plan(app: App, *places: PersonThread) -> None:
+    """Carry out the first plan; of what it lists, leave the conversations of `places` if any."""
+    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+    if places:
+        channels = [place.channel for place in places]
+        app.rows("DELETE FROM catching_up WHERE channel_id <> ALL(%s)", channels)
 
 
 async def test_a_gap_is_caught_up_with_once(app: App) -> None:
@@ -113,7 +122,6 @@ async def test_what_was_missed_is_answered_once_and_late(
 ) -> None:
     """Direct messages, mentions and followed threads are read; the rest is nobody's business."""
     monkeypatch.setattr("bot.pipeline.backfill.backfill._LATE_SECONDS", 0.0)
-    await listening(app).mark()
     dm, public = app.slack.place(), app.slack.place(channel="public")
     known = await app.ask(dm, "known")
     followed = await app.ask(public, "<@BOT> known too")
@@ -162,7 +170,6 @@ async def test_what_was_missed_is_answered_once_and_late(
 
 async def test_what_was_written_just_now_is_not_called_late(app: App) -> None:
     """A message of the last minute is answered without a word about it."""
-    await listening(app).mark()
     app.slack.place(text="just now")
     await missed(app)
     await caught_up(app)
@@ -174,7 +181,6 @@ async def test_what_was_answered_is_known_though_its_event_is_gone(
 ) -> None:
     """A message whose inbox row was cleared away long ago is not answered a second time."""
     monkeypatch.setattr("bot.pipeline.backfill.backfill._LATE_SECONDS", 0.0)
-    await listening(app).mark()
     await app.ask(app.slack.place(), "answered")
     app.rows("DELETE FROM inbox_events")
     await missed(app, 30)
@@ -187,17 +193,15 @@ async def test_slacks_limits_put_the_work_off_where_it_was(
 ) -> None:
     """A 429 ends the job for as long as Slack says; the next one goes on with the next page."""
     monkeypatch.setattr("bot.pipeline.backfill.messages.PAGE", 2)
-    await listening(app).mark()
     place = app.slack.place(text="number 0")
     for number in range(1, 7):
         app.slack.say(place.user, text=f"number {number}")
     await missed(app, 600)
     app.slack.fault("users.conversations", error="ratelimited", retry_after=11)
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+    await plan(app)
     [job] = app.jobs(CATCH_UP)
     assert 5 < job["due_in"] <= 11
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
-    app.rows("DELETE FROM catching_up WHERE channel_id <> %s", place.channel)
+    await plan(app, place)
     [reading] = app.take_jobs(READ_ON)
     stored = []
     for _ in range(4):
@@ -218,11 +222,10 @@ async def test_a_second_outage_is_planned_beside_the_first(
 ) -> None:
     """While the first one's list goes on with its next page, the second has a list of its own."""
     monkeypatch.setattr("bot.pipeline.backfill.backfill._CONVERSATIONS", 1)
-    await listening(app).mark()
     for number in range(2):
         app.slack.place(text=f"number {number}")
     await missed(app, 600)
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+    await plan(app)
     await missed(app)
     [first, second] = app.take_jobs(CATCH_UP)
     assert (bool(first["cursor"]), second.get("cursor", "")) == (True, "")
@@ -235,13 +238,11 @@ async def test_a_conversation_read_in_part_is_read_again_after_a_second_outage(
     """Slack lists the newest messages first: the next pages do not have what came since."""
     monkeypatch.setattr("bot.pipeline.backfill.messages.PAGE", 2)
     monkeypatch.setattr("bot.pipeline.backfill.backfill._PAGES_AT_ONCE", 1)
-    await listening(app).mark()
     place = app.slack.place(text="number 0")
     for number in range(1, 5):
         app.slack.say(place.user, text=f"number {number}")
     await missed(app, 600)
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
-    app.rows("DELETE FROM catching_up WHERE channel_id <> %s", place.channel)
+    await plan(app, place)
     await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
     assert len(waiting(app)) == 2
     for number in range(5, 8):
@@ -253,23 +254,19 @@ async def test_a_conversation_read_in_part_is_read_again_after_a_second_outage(
 
 async def test_a_list_that_slack_refuses_is_not_asked_for_again(app: App) -> None:
     """The next outage is caught up with as before; a failure of Slack's is tried again."""
-    await listening(app).mark()
     for error, jobs in (("missing_scope", 0), ("internal_error", 1)):
         await missed(app)
         app.slack.fault("users.conversations", error=error)
-        await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+        await plan(app)
         assert len(app.take_jobs(CATCH_UP)) == jobs
         assert app.jobs(READ_ON) == []
 
 
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
     """What Slack refuses for good is left out; what it fails at is tried again."""
-    await listening(app).mark()
     places = [app.slack.place(text=f"number {number}") for number in range(2)]
     await missed(app)
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
-    channels = [place.channel for place in places]
-    app.rows("DELETE FROM catching_up WHERE channel_id <> ALL(%s)", channels)
+    await plan(app, *places)
     app.slack.fault("conversations.history", status=500)
     await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
     [job] = app.jobs(READ_ON)
@@ -283,7 +280,6 @@ async def test_long_lists_are_read_page_by_page(app: App, monkeypatch: pytest.Mo
     """A workspace of many conversations is listed, and read, over as many jobs as it takes."""
     monkeypatch.setattr("bot.pipeline.backfill.backfill._CONVERSATIONS", 2)
     monkeypatch.setattr("bot.pipeline.backfill.backfill._PAGES_AT_ONCE", 2)
-    await listening(app).mark()
     texts = {f"number {number} of many" for number in range(5)}
     for text in sorted(texts):
         app.slack.place(text=text)
@@ -294,10 +290,9 @@ async def test_long_lists_are_read_page_by_page(app: App, monkeypatch: pytest.Mo
 
 async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
     """After a week away the last day is caught up with, not the week."""
-    await listening(app).mark()
     app.slack.place(text="hello")
     await missed(app, 7 * 24 * 60)
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
+    await plan(app)
     [row] = app.rows(
         "SELECT DISTINCT extract(epoch FROM now())::float - oldest::float AS age FROM catching_up",
     )
@@ -321,7 +316,6 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: A
 
     The kind that was looked up before the outage is still younger than an hour.
     """
-    await listening(app).mark()
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     told = await app.ask(place, f"{bot} I like ramen")
     await app.wiring.formation_jobs.form(told.team_id, told.user_id, PUBLIC)
@@ -344,7 +338,6 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: A
 
 async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
     """Slack lists direct messages without saying that they are shared with an organisation."""
-    await listening(app).mark()
     place = app.slack.place(text="known")
     known = await app.ask(place, "I like ramen")
     await app.wiring.formation_jobs.form(known.team_id, known.user_id, "dm")
@@ -384,11 +377,9 @@ async def test_kinds_known_before_an_outage_are_not_trusted(app: App) -> None:
 
 async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> None:
     """Without it nothing is stored: whether the conversation is shared is not guessed."""
-    await listening(app).mark()
     place = app.slack.place(text="number 1")
     await missed(app)
-    await app.backfill.plan(**app.take_jobs(CATCH_UP)[0])
-    app.rows("DELETE FROM catching_up WHERE channel_id <> %s", place.channel)
+    await plan(app, place)
     app.slack.fault("conversations.info", error="ratelimited", retry_after=30)
     await app.backfill.read_on(**app.take_jobs(READ_ON)[0])
     [job] = app.jobs(READ_ON)
