@@ -129,7 +129,7 @@ class FormationJobs:
 
     async def _put_off(self, namespace: Namespace, seconds: float) -> None:
         async with person_transaction(self.pool, namespace.person) as connection:
-            await self._defer(connection, namespace, max(seconds, 0.0) + 1.0)
+            await self._defer(connection, namespace, max(seconds, 1.0))
 
     async def form(self, team: str, user: str, audience: str) -> None:
         """Form memories from the words of the person that are not formed yet.
