@@ -44,6 +44,11 @@ async def sent(app: App, place: PersonThread, text: str = "", **parts: Any) -> M
     return message
 
 
+async def sent_image(app: App, place: PersonThread, text: str = "What is in it?") -> Message:
+    """Let a person send an image that the model can be shown, and answer it."""
+    return await sent(app, place, text, file_ids=[uploaded(app, place, "cat.png", PNG)])
+
+
 def reply(app: App, message: Message) -> str:
     """Return the text of the answer."""
     return str(app.turn(message)["reply"])
@@ -88,7 +93,7 @@ async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) 
 async def test_a_file_without_words_is_answered_and_followed_up(app: App) -> None:
     """A file alone is a question, too: the model is shown it, and the next turn knows of it."""
     place = app.slack.place()
-    message = await sent(app, place, file_ids=[uploaded(app, place, "cat.png", PNG)])
+    message = await sent_image(app, place, "")
     [image] = shown(app)
     assert image["type"] == "input_image"
     await app.ask(place, "And what else?")
@@ -99,8 +104,7 @@ async def test_a_file_without_words_is_answered_and_followed_up(app: App) -> Non
 async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
     """In its thread a question without files is asked with the ones before it, told as earlier."""
     place = app.slack.place()
-    identity = uploaded(app, place, "cat.png", PNG)
-    first = await sent(app, place, "What is this?", file_ids=[identity])
+    first = await sent_image(app, place)
     await app.ask(place, "And which colour?", thread_ts=first.ts)
     words, image = shown(app)
     assert (words["text"], image["type"]) == ("And which colour?", "input_image")
@@ -210,9 +214,8 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
 async def test_a_file_is_waited_for(app: App, method: str, fault: dict[str, Any]) -> None:
     """Where Slack asks to wait for a second, the file is shown a second later."""
     place = app.slack.place()
-    identity = uploaded(app, place, "cat.png", PNG)
     app.slack.fault(method, **fault)
-    await sent(app, place, "What is in it?", file_ids=[identity])
+    await sent_image(app, place)
     assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
 
 
@@ -220,9 +223,8 @@ async def test_a_file_is_waited_for(app: App, method: str, fault: dict[str, Any]
 async def test_a_download_is_followed_to_slack(app: App, hops: int, read: bool) -> None:
     """Where Slack sends a download on, as Enterprise Grid does, the token is sent again."""
     place = app.slack.place()
-    identity = uploaded(app, place, "cat.png", PNG)
     app.slack.fault("url_private", status=302, times=hops)
-    message = await sent(app, place, "What is in it?", file_ids=[identity])
+    message = await sent_image(app, place)
     if read:
         assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
     else:
@@ -312,9 +314,8 @@ async def test_a_model_that_reads_no_files_answers_without_them(
 ) -> None:
     """Where the model refuses a file the words are answered, once; the reply names the file."""
     place = app.slack.place()
-    identity = uploaded(app, place, "cat.png", PNG)
     app.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
-    message = await sent(app, place, "I am interested in AWS. Look!", file_ids=[identity])
+    message = await sent_image(app, place, "I am interested in AWS. Look!")
     assert reply(app, message).endswith(say("en", "files_model", names="`cat.png`"))
     assert "AWS" in reply(app, message)
     assert [part["type"] for part in shown(app)] == ["input_text"]
@@ -326,7 +327,5 @@ async def test_a_model_that_reads_no_files_answers_without_them(
 async def test_files_can_be_switched_off(make_app: MakeApp) -> None:
     """With KIOKU_READ_FILES=off nothing is downloaded, and the person is told."""
     app = await make_app(read_files=False)
-    place = app.slack.place()
-    identity = uploaded(app, place, "cat.png", PNG)
-    message = await sent(app, place, file_ids=[identity])
+    message = await sent_image(app, app.slack.place(), "")
     assert reply(app, message) == say("en", "files_off", names="`cat.png`")

@@ -15,7 +15,7 @@ from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
 from bot.runtime.maintenance import Maintenance
 from memory import PUBLIC
 from tests.conftest import Server
-from tests.integration.app import App
+from tests.integration.app import App, until
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 pytestmark = pytest.mark.slow
@@ -100,9 +100,7 @@ async def test_a_gap_is_caught_up_with_once(app: App) -> None:
 async def test_somebody_listens_only_while_connected(app: App) -> None:
     """A front that Slack does not reach marks nothing, so that its outage counts as one."""
     async with listening(app).marked():
-        async with asyncio.timeout(5):
-            while not app.rows("SELECT 1 FROM listening"):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: app.rows("SELECT 1 FROM listening"))
     away(app, 30)
     async with listening(app, connected=False).marked():
         await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from bot.views.examples import example_errors, example_form
 from bot.views.modal_triggers import EXAMPLE_ACTION
 from memory import PUBLIC, Memory, MemoryView, Person, import_memories, source_deleted
 from playground.blocks import view_errors
-from tests.integration.app import App, receiving
+from tests.integration.app import App, eventually, receiving
 from tests.integration.messages import says
 from tests.integration.modal_user import ModalUser
 from tests.integration.playground_slack import PersonThread
@@ -50,12 +50,25 @@ def offers(payload: dict[str, Any]) -> bool:
 
 async def thanked(app: App, asked: Message) -> dict[str, Any]:
     """Wait for the message that offers the example, below the answer."""
-    async with asyncio.timeout(15):
-        while True:
-            newest = (await asyncio.to_thread(app.shown, asked))[-1]
-            if offers(newest):
-                return newest
-            await asyncio.sleep(0.02)
+
+    async def offered() -> dict[str, Any] | None:
+        newest = (await asyncio.to_thread(app.shown, asked))[-1]
+        return newest if offers(newest) else None
+
+    return await eventually(offered)
+
+
+async def open_form(user: ModalUser, place: PersonThread, asked: Message) -> dict[str, Any]:
+    """Let a person rate an answer as good and click on the offer; return the offer."""
+    reply = user.app.shown(asked)[-1]
+    [block] = [one for one in reply["blocks"] if one["type"] == "context_actions"]
+    click = {"user": place.user, "channel": place.channel}
+    rating = {"message_ts": reply["ts"], "block_id": block["block_id"], "value": "positive"}
+    assert (await user.control("actions", {**click, **rating, "action_id": "feedback"}))["ok"]
+    offer = await thanked(user.app, asked)
+    click |= {"message_ts": offer["ts"], "block_id": offer["blocks"][-1]["block_id"]}
+    assert (await user.control("actions", {**click, "action_id": EXAMPLE_ACTION}))["ok"]
+    return offer
 
 
 def filled(turn: str, liked: str = LIKED, language: Language = "en") -> dict[str, Any]:
@@ -91,20 +104,12 @@ async def test_a_request_becomes_an_example_when_the_form_is_submitted(
     channel = place.channel
     app.slack.control("channels/update", {"channel": channel, "add": [place.user]})
     asked = await app.ask(place, f"<@{app.slack.bot_user_id}> {REQUESTS[language]}")
-    where = {"user": ann.person.user_id, "channel": channel}
     async with receiving(app):
-        reply = app.shown(asked)[-1]
-        [block] = [one for one in reply["blocks"] if one["type"] == "context_actions"]
-        body = {**where, "message_ts": reply["ts"], "block_id": block["block_id"]}
-        clicked = {**body, "action_id": "feedback", "value": "positive"}
-        assert (await ann.control("actions", clicked))["ok"]
-        thanks = await thanked(app, asked)
+        thanks = await open_form(ann, place, asked)
         assert thanks["is_ephemeral"]
         assert thanks["text"] == say(language, "feedback_thanks")
         button = thanks["blocks"][-1]["elements"][0]
         assert button["text"]["text"] == say(language, "example_button")
-        body = {**where, "message_ts": thanks["ts"], "block_id": thanks["blocks"][-1]["block_id"]}
-        assert (await ann.control("actions", {**body, "action_id": EXAMPLE_ACTION}))["ok"]
         form = await ann.modal("example_about")
         assert form["title"]["text"] == say(language, "example_title")
         assert REQUESTS[language] in json.dumps(form, ensure_ascii=False)
@@ -138,14 +143,7 @@ async def test_somebody_of_another_organisation_submits_a_form(app: App) -> None
     app.slack.control("channels/update", {"channel": place.channel, "add": [place.user]})
     asked = await app.ask(place, f"<@{app.slack.bot_user_id}> {REQUEST}")
     async with receiving(app):
-        reply = app.shown(asked)[-1]
-        [block] = [one for one in reply["blocks"] if one["type"] == "context_actions"]
-        click = {"user": place.user, "channel": place.channel}
-        rating = {"message_ts": reply["ts"], "block_id": block["block_id"], "value": "positive"}
-        assert (await bob.control("actions", {**click, **rating, "action_id": "feedback"}))["ok"]
-        thanks = await thanked(app, asked)
-        click |= {"message_ts": thanks["ts"], "block_id": thanks["blocks"][-1]["block_id"]}
-        assert (await bob.control("actions", {**click, "action_id": EXAMPLE_ACTION}))["ok"]
+        await open_form(bob, place, asked)
         await bob.submit(await bob.modal("example_about"), liked=LIKED)
         done = await bob.modal("change_remembered", what=f"{REQUEST} → {LIKED}")
         [memory] = await app.memories(bob.person)

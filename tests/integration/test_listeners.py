@@ -79,11 +79,14 @@ class Client:
     async def command(self, user: str, command: str, text: str = "") -> dict[str, Any]:
         """Let a person type a command in a DM; return the private answer they see."""
         seen = {m["ts"] for m in await self.seen(user)}
-        done = await self.control(
-            "commands", {"user": user, "channel": "dm", "command": command, "text": text}
-        )
-        assert done["ok"], done
+        await self.enter(user, command, text)
         return await self.answer(user, seen)
+
+    async def enter(self, user: str, command: str, text: str) -> None:
+        """Let a person type a command in a DM."""
+        typed = {"user": user, "channel": "dm", "command": command, "text": text}
+        done = await self.control("commands", typed)
+        assert done["ok"], done
 
     async def seen(self, user: str) -> list[dict[str, Any]]:
         """Return what a person sees in their DM."""
@@ -250,10 +253,7 @@ async def test_a_modal_opens_before_anything_is_looked_up(client: Client, pool: 
     user, _ = client.slack.person(locale="ja-JP")
     await pool.close()
     client.slack.forget_calls()
-    done = await client.control(
-        "commands", {"user": user, "channel": "dm", "command": "/memories", "text": "edit 1"}
-    )
-    assert done["ok"]
+    await client.enter(user, "/memories", "edit 1")
     await client.modal(user, say("ja", "command_failed"))
     calls = [call["method"] for call in client.slack.calls()]
     assert calls[0] == "views.open"
@@ -306,9 +306,7 @@ async def test_the_shortcuts(client: Client) -> None:
 async def test_nothing_is_added_while_memory_is_off(client: Client) -> None:
     """Who has not agreed to memory is told so instead of being shown an empty form."""
     user, _ = client.slack.person()
-    await client.control(
-        "commands", {"user": user, "channel": "dm", "command": "/memories", "text": "add"}
-    )
+    await client.enter(user, "/memories", "add")
     await client.modal(user, say("en", "off_not_agreed"))
 
 
@@ -317,9 +315,7 @@ async def test_a_form_that_cannot_be_opened_says_why(client: Client, text: str) 
     """A number that is none of the list, or other words or none, is answered in the modal."""
     user, _ = client.slack.person()
     client.remember(user, "ramen")
-    await client.control(
-        "commands", {"user": user, "channel": "dm", "command": "/memories", "text": text}
-    )
+    await client.enter(user, "/memories", text)
     sentence = "There is no number 7:" if "7" in text else say("en", "edit_usage").split(":")[0]
     await client.modal(user, sentence)
 

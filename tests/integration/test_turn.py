@@ -18,7 +18,7 @@ from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
-from tests.integration.app import App, MakeApp
+from tests.integration.app import App, MakeApp, until
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
 
@@ -251,9 +251,7 @@ async def answering_slowly(app: App, place: PersonThread) -> tuple[Message, asyn
     asked = await app.receive(place, "Tell me a long story, I like stories about ramen")
     task = asyncio.create_task(app.answering.drain(asked.thread))
     root = PersonThread(place.user, place.team, place.channel, asked.ts, asked.ts)
-    async with asyncio.timeout(10):
-        while not app.slack.thread(root):  # noqa: ASYNC110 - Slack tells nobody
-            await asyncio.sleep(0.05)
+    await until(lambda: app.slack.thread(root))
     return asked, task
 
 
@@ -340,20 +338,19 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     assert app.turn(asked)["words"] == "I like sushi"
 
 
-def _begun_again(event: dict[str, Any], spared: int) -> bool:
-    return bool(event["attempts"] > event["spared"] > spared)
-
-
 async def test_edits_are_no_failures(app: App) -> None:
     """However often a message is edited while it is answered, it is answered in the end."""
     place = app.slack.place()
     asked, task = await answering_slowly(app, place)
+
+    def begun_again(spared: int) -> bool:
+        event = app.event(asked)
+        return bool(event["attempts"] > event["spared"] > spared)
+
     for number in range(4):
         await app.edit(asked, f"I like {number}")
-        async with asyncio.timeout(15):
-            # Edited before the next attempt has begun, it would be answered by that one.
-            while not _begun_again(app.event(asked), number):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        # Edited before the next attempt has begun, it would be answered by that one.
+        await until(lambda: begun_again(number))  # noqa: B023 - awaited in this round
     app.stand_in.call("/_model/settings", {"token_ms": 0})
     await asyncio.wait_for(task, 15)
     assert app.turn(asked)["status"] == "answered"
@@ -366,9 +363,7 @@ async def test_stop_counts_while_the_model_is_silent(app: App) -> None:
     app.stand_in.call("/_model/settings", {"first_token_ms": 60_000})
     asked = await app.receive(place, "Tell me")
     task = asyncio.create_task(app.answering.drain(asked.thread))
-    async with asyncio.timeout(10):
-        while not app.slack.calls("agents.sessions.setStatus"):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await until(lambda: app.slack.calls("agents.sessions.setStatus"))
     await app.wiring.inbox.interrupt(asked.thread)
     await asyncio.wait_for(task, 10)
     assert app.replies(asked) == [say("en", "stopped")]
@@ -415,9 +410,7 @@ async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, momen
         app.stand_in.call("/_model/settings", {"token_ms": 30})
         begun = partial(app.slack.calls, "chat.appendStream")
     believed_dead = asyncio.create_task(app.answering.drain(asked.thread))
-    async with asyncio.timeout(10):
-        while not begun():  # noqa: ASYNC110 - neither playground nor PostgreSQL tells
-            await asyncio.sleep(0.02)
+    await until(begun)
     assert await app.wiring.inbox.claim(asked.thread)
     made = len(app.slack.calls(*_WRITES))
     await asyncio.wait_for(believed_dead, 10)
