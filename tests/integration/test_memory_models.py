@@ -51,8 +51,6 @@ def test_the_provider_is_what_precedes_the_first_colon(
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
-        ("gpt-5.6-luna", "gpt-5.6-luna"),
-        ("gpt-4.1-mini", "gpt-4.1-mini"),
         ("o1", "o1"),
         (FINE_TUNED, FINE_TUNED),
         ("openai:qwen3:8b", "qwen3:8b"),

@@ -213,17 +213,13 @@ async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: S
 @pytest.mark.parametrize(
     ("how", "cause"),
     [
-        ({"status": 500}, "model_down"),
-        ({"status": 503}, "model_down"),
         ({"status": 408}, "model_down"),
-        ({"drop": True}, "model_down"),
         ({"break_after_chars": 5}, "model_down"),
         ({"event": "failed"}, "model_down"),
         ({"event": "error"}, "model_down"),
         ({"event": "failed", "break_after_chars": 5}, "model_down"),
         ({"event": "error", "break_after_chars": 5}, "model_down"),
         ({"event": "incomplete", "break_after_chars": 0}, "model_empty"),
-        ({"status": 429}, "model_busy"),
     ],
     ids=str,
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from bot.locale import say
 from bot.pipeline.prompt import compose
 from bot.pipeline.reply import Replier
-from bot.pipeline.responses.failures import ReplyFailed
+from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.pipeline.responses.request import FAILURES
 from playground.model.errors import RESPONSE_ERROR_CODES
 from tests.conformance.document import read
@@ -60,9 +61,10 @@ async def failure(replier: Replier, question: str = "What shall I eat?") -> Repl
 
 
 def test_every_code_of_the_schema_is_in_the_table() -> None:
-    """Each `ResponseErrorCode` can be sent by the stand-in and has its cause here."""
+    """Each `ResponseErrorCode` can be sent by the stand-in and has its cause; each a sentence."""
     published = read(PATH).sections["schemas"]["ResponseErrorCode"]["enum"]
     assert set(published) == set(RESPONSE_ERROR_CODES) <= set(CAUSES)
+    assert all(say("en", cause) for cause in get_args(Cause))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
