@@ -37,6 +37,12 @@ class Thread:
             **more,
         )
 
+    async def follow_ups(self) -> dict[str, Any]:
+        """Run the one waiting job that reads follow-ups; return its arguments."""
+        [job] = self.jobs()
+        await self.app.wiring.missed_messages.follow_ups(**job["args"])
+        return dict(job["args"])
+
     def stored(self) -> list[str]:
         """Return the texts of the messages that wait."""
         found = self.app.rows("SELECT message->>'text' AS text FROM inbox_events ORDER BY ts")
@@ -65,9 +71,7 @@ async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(threa
     assert not await app.wiring.inbox.store(follow_up)
     assert thread.stored() == []
     assert await app.wiring.inbox.store(mention)
-    [job] = thread.jobs()
-    assert job["args"] == {"thread": mention.thread, "after": mention.ts}
-    await app.wiring.missed_messages.follow_ups(**job["args"])
+    assert await thread.follow_ups() == {"thread": mention.thread, "after": mention.ts}
     await app.answering.drain(mention.thread)
     asked = app.rows("SELECT question FROM turns ORDER BY question_ts")
     assert [row["question"] for row in asked] == ["one", "two"]
@@ -83,8 +87,7 @@ async def test_what_was_said_before_the_mention_is_left_alone(thread: Thread) ->
     for message in (before, after):
         assert not await app.wiring.inbox.store(message)
     await app.wiring.inbox.store(mention)
-    [job] = thread.jobs()
-    await app.wiring.missed_messages.follow_ups(**job["args"])
+    await thread.follow_ups()
     assert thread.stored() == [mention.text, "and more"]
 
 
@@ -102,9 +105,8 @@ async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> No
     mention, follow_up = thread.says("<@BOT> one"), thread.says("two")
     await app.wiring.inbox.store(follow_up)
     await app.wiring.inbox.store(mention)
-    [job] = thread.jobs()
     app.slack.fault("conversations.replies", error="ratelimited", retry_after=17)
-    await app.wiring.missed_messages.follow_ups(**job["args"])
+    await thread.follow_ups()
     [again] = thread.jobs()
     assert 15 < again["due_in"] <= 17
     await app.wiring.missed_messages.follow_ups(**again["args"])
@@ -117,13 +119,12 @@ async def test_a_thread_that_cannot_be_read_is_left(thread: Thread, error: str) 
     app = thread.app
     mention = thread.says("<@BOT> one")
     await app.wiring.inbox.store(mention)
-    [job] = thread.jobs()
     app.slack.fault("conversations.replies", error=error)
-    await app.wiring.missed_messages.follow_ups(**job["args"])
+    job = await thread.follow_ups()
     assert thread.jobs() == []
     app.slack.fault("conversations.replies", status=500)
     with pytest.raises(SlackApiError):
-        await app.wiring.missed_messages.follow_ups(**job["args"])
+        await app.wiring.missed_messages.follow_ups(**job)
 
 
 async def test_what_a_thread_says_after_it_asked_for_quiet_is_not_read(thread: Thread) -> None:
@@ -138,6 +139,5 @@ async def test_what_a_thread_says_after_it_asked_for_quiet_is_not_read(thread: T
         mention.user_id,
         mention.thread,
     )
-    [job] = thread.jobs()
-    await app.wiring.missed_messages.follow_ups(**job["args"])
+    await thread.follow_ups()
     assert thread.stored() == [mention.text]
