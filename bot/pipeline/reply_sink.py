@@ -14,7 +14,7 @@ from memory import MemoryView
 
 
 class AnswerSink(Protocol):
-    """What an answer is written to while the model gives it."""
+    """The interface that an answer is written to while the model gives it."""
 
     def expect(self) -> None:
         """Prepare to deliver an answer: its first piece is about to come."""
