@@ -132,6 +132,12 @@ class Settings(BaseModel):
             raise ValueError("names of hosts are needed, such as docs.python.org")
         return found
 
+    @field_validator("data_dir")
+    @classmethod
+    def _at_home(cls, value: Path) -> Path:
+        # Of what is written into .env, no shell replaces the ~.
+        return Path(os.path.expanduser(value))
+
     @field_validator("secret_key")
     @classmethod
     def _keys(cls, value: SecretStr | None) -> SecretStr | None:

@@ -77,6 +77,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_HISTORY_DAYS", "1", 1),
     ("KIOKU_RETENTION_DAYS", "365", 365),
     ("KIOKU_DATA_DIR", "/var/lib/kioku", Path("/var/lib/kioku")),
+    ("KIOKU_DATA_DIR", "~/kioku", Path.home() / "kioku"),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
     ("KIOKU_LOG_FORMAT", "json", "json"),
 ]
