@@ -206,16 +206,21 @@ class MemoryControls:
             incognito=await self.incognito.in_direct_messages(person),
         )
 
-    async def why_off(self, person: Person, language: Language) -> str | None:
+    async def why_off(
+        self, person: Person, language: Language, *, in_pause: bool = False
+    ) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.
 
-        It is also off for people whom the operators do not allow to use Kioku.
+        It is also off for people whom the operators do not allow to use Kioku. With `in_pause` a
+        pause does not count.
         """
         if refusal := await self.access.refuses_person(person):
             return say(language, refusal)
         settings = await self._settings(person)
         off = settings.off_reason(self.consent)
-        return memory_off_text(language, off, settings) if off else None
+        if off is None or (off == "paused" and in_pause):
+            return None
+        return memory_off_text(language, off, settings)
 
     async def settings_form(self, person: Person, language: Language, *_: str) -> SlackView:
         """Return the form in which the person changes their settings."""

@@ -86,9 +86,7 @@ class Importer:
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)
 
     async def form(self, person: Person, language: Language, *_: str) -> SlackView:
-        """Return the form, or why there is none: the person has not agreed to memory."""
-        if line := await self._refused(person, language):
-            return sentence_view(language, "import_title", line)
+        """Return the form."""
         return import_form(language, with_file=await self.files.may_read(person.team_id))
 
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:

@@ -110,7 +110,7 @@ class Modals:
         return {
             "settings": self.controls.settings_form,
             "pause": self.controls.pause_form,
-            "import": self._while_on("import_title", self.importing.form),
+            "import": self._while_on("import_title", self.importing.form, in_pause=True),
             "merge": self._while_on("merge_title", self.merging.found),
             "add": self._while_on("form_add_title", same_for_everyone(self.editing.blank)),
         }
@@ -148,11 +148,11 @@ class Modals:
                 return sentence_view(language, "form_add_title", off)
         return await self.editing.saved(person, language, view)
 
-    def _while_on(self, title: str, fill: Fill) -> Fill:
+    def _while_on(self, title: str, fill: Fill, *, in_pause: bool = False) -> Fill:
         """Return `fill`; while memory is off it shows why, below `title`."""
 
         async def filled(person: Person, language: Language, value: str) -> SlackView:
-            if off := await self.controls.why_off(person, language):
+            if off := await self.controls.why_off(person, language, in_pause=in_pause):
                 return sentence_view(language, title, off)
             return await fill(person, language, value)
 

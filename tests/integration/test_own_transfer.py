@@ -18,9 +18,11 @@ from bot.memories.person_data import erase_person
 from bot.slack.client import Installations
 from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
 from bot.users.quotas import Quotas, read_prices
-from bot.views.import_export import not_an_export
+from bot.views.import_export import IMPORT_FORM, not_an_export
+from bot.views.views import SlackView
 from memory import (
     NotAnExport,
+    Person,
     edit_memory,
     list_memories,
     plan_import,
@@ -289,18 +291,24 @@ async def test_what_is_known_in_other_words_is_shown_and_left_out(
     assert {m.content["fact"] for m in await list_memories(app.pool, who)} == {"I work as a vet"}
 
 
+async def import_form_of(app: App, person: Person) -> SlackView:
+    """Return what `/memories import` opens."""
+    return await app.wiring.modals.content({"command": "/memories", "text": "import"}, person, "en")
+
+
 async def test_an_import_needs_consent_and_no_more(app: App) -> None:
-    """Whoever switched memory off imports nothing, also not what was shown before."""
+    """With memory off nothing is imported, not even what was shown before; a pause is no reason."""
     who = app.person(app.slack.place())
     importing, controls = app.wiring.modals.importing, app.wiring.controls
     await controls.pause(who, None)
+    assert (await import_form_of(app, who))["callback_id"] == IMPORT_FORM
     preview = await importing.previewed(who, "en", submitted("I live in Osaka"))
     agreed = with_ticks("I live in Osaka", preview)
     await controls.refuse(who)
     for view in (
         await importing.imported(who, "en", agreed),
         await importing.previewed(who, "en", submitted("I live in Osaka")),
-        await importing.form(who, "en"),
+        await import_form_of(app, who),
     ):
         assert view["blocks"][0]["text"]["text"] == say("en", "off_refused")
     assert await list_memories(app.pool, who) == []
