@@ -47,3 +47,7 @@ class FixedReplies:
             await sink.finish(say(await sink.language(), key, **values))
         if outcome is not None:
             await dependencies.turns.end(claimed, turn_row, view, outcome, reply=None)
+
+    async def announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
+        """Reply that the answer takes longer; it will replace this sentence."""
+        await self.send(claimed, key, outcome=None, form_words=True)

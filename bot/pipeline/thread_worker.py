@@ -263,7 +263,7 @@ class ModelOutages:
         answered others for `ALONE_REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if claimed.held_since is None:
-            await self._announce_wait(claimed, _SENTENCES[cause])
+            await self._fixed_replies.announce_wait(claimed, _SENTENCES[cause])
         elif key := await self._reason_to_give_up(claimed):
             log.error("message %d was given up: %s", claimed.id, key)
             await self._fixed_replies.send(claimed, key, form_words=True)
@@ -276,7 +276,7 @@ class ModelOutages:
 
     async def hold_behind(self, claimed: ClaimedMessage) -> None:
         """Let a message wait behind a held one of its thread, and say so to its author."""
-        await self._announce_wait(claimed, "held_down")
+        await self._fixed_replies.announce_wait(claimed, "held_down")
         await self._inbox.restart(claimed, held=True)
 
     async def model_answered(self, claimed: ClaimedMessage) -> None:
@@ -284,9 +284,6 @@ class ModelOutages:
         if self._others_wait or claimed.held_since is not None:
             self._others_wait = False
             await self._inbox.release_held()
-
-    async def _announce_wait(self, claimed: ClaimedMessage, key: str) -> None:
-        await self._fixed_replies.send(claimed, key, outcome=None, form_words=True)
 
     async def _reason_to_give_up(self, claimed: ClaimedMessage) -> str | None:
         """Return the key of the sentence that ends a held message; None while it is to wait."""
