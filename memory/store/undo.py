@@ -29,10 +29,10 @@ async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id:
     was changed after it) and, only after a change of the embedding model, `EmbeddingsUnavailable`.
     """
     done = await undo_changes(pool, embedder, person, [change_id])
-    entries = await changes_named(pool, person, [change_id, *(one.id for one in done)])
+    found = await changes_named(pool, person, [one.id for one in done] or [change_id])
     if done:
-        return entries[-1]
-    if any(map(_can_be_undone, entries)):
+        return found[0]
+    if any(map(_can_be_undone, found)):
         raise ChangedSince("The memory has changed since.")
     raise ChangeGone("The change was forgotten or undone already, or the memory has expired.")
 
