@@ -273,12 +273,11 @@ def _doctor(*, live: bool, user: str | None, channel: str | None, yes: bool) -> 
 
 def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot.runtime.startup import StartError, importing
+    from bot.runtime.startup import StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     module, _, name = function.partition(":")
-    with importing():
-        run = getattr(import_module(f"bot.runtime.{module}"), name)
+    run = getattr(import_module(f"bot.runtime.{module}"), name)
     try:
         if settings.slack_secret_arn or settings.openai_secret_arn:
             from bot.runtime.secrets import with_secrets

@@ -19,7 +19,7 @@ from bot.runtime.operators import record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.playground import Playground, await_port, open_playground
 from bot.runtime.setup.connect import SetupPage
-from bot.runtime.startup import StartError, importing, require_tokens
+from bot.runtime.startup import StartError, require_tokens
 from memory import load_schemas
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ async def run(settings: Settings, *, role: Role) -> None:
         )
     async with contextlib.AsyncExitStack() as stack:
         addresses = await stack.enter_async_context(database(settings))
-        with importing():
-            from bot.runtime.service import open_service
+        from bot.runtime.service import open_service
 
         service = open_service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
         port = await _unless_stopped(stop, stack.enter_async_context(service))
@@ -135,8 +134,7 @@ async def _up(
             )
         if serve_setup is not None:
             await serve_setup()
-        with importing():
-            from bot.runtime.service import open_service
+        from bot.runtime.service import open_service
 
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)

@@ -1,14 +1,11 @@
-"""The start: how modules are imported, and why the application cannot start.
+"""Why the application cannot start: a refused token, a port or a server that cannot be reached.
 
 Imported before other processes start, so it needs neither Slack's SDK nor psycopg.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -40,19 +37,6 @@ class StartError(Exception):
 
 class TokenRefused(StartError):
     """Slack does not accept a token."""
-
-
-@contextmanager
-def importing() -> Iterator[None]:
-    """Import without garbage collection, which takes a sixth of the time of the app's imports.
-
-    Modules are not garbage, and each collection goes through all that is imported so far.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def cannot_open(port: int, error: OSError) -> StartError:
