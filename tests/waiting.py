@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(check: Callable[[], T]) -> T:
+async def until(check: Callable[[], T | None]) -> T:
     """Wait until `check` returns something true, for a minute at most; return that."""
     async with asyncio.timeout(60):
         while not (found := check()):  # noqa: ASYNC110 - there is no event to wait for

@@ -237,15 +237,6 @@ async def eventually(ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
     return answer
 
 
-async def until(look: Callable[[], Answer | None]) -> Answer:
-    """Look until there is something, which is not false; return it."""
-
-    async def ask() -> Answer | None:
-        return look()
-
-    return await eventually(ask)
-
-
 async def open_app(
     pool: Pool,
     database: str,

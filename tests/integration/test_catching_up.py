@@ -15,8 +15,9 @@ from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
 from bot.runtime.maintenance import Maintenance
 from memory import PUBLIC
 from tests.conftest import Server
-from tests.integration.app import App, until
+from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

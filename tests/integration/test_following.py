@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from bot.slack.messages import Message
-from tests.integration.app import App, until
+from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database

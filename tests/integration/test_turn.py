@@ -17,9 +17,10 @@ from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.slack.messages import Message
-from tests.integration.app import App, MakeApp, until
+from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change
 from tests.integration.playground_slack import PersonThread
+from tests.waiting import until
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
