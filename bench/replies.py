@@ -29,7 +29,7 @@ class Reply:
 
 
 class Asked(NamedTuple):
-    """A message that somebody wrote; its reply is posted in the thread of this ts."""
+    """A message to the app; its reply is posted in the thread of this ts."""
 
     channel: str
     ts: str
@@ -51,7 +51,7 @@ class Replies:
         return cls(ground, last)
 
     async def ask(self, person: str, text: str) -> Asked:
-        """Let somebody write in their DM."""
+        """Send a message as a person, in their DM."""
         sent = await self._ground.slack("messages", {"user": person, "channel": "dm", "text": text})
         return Asked(sent["channel"], sent["ts"])
 

@@ -1,4 +1,4 @@
-"""Requests about all data of a person: exported as one file, or erased for good."""
+"""Requests of a person for all their data: to export it as one file, or to erase it."""
 
 from __future__ import annotations
 

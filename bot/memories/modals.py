@@ -184,10 +184,10 @@ class Modals:
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
     async def _used(self, person: Person, language: Language, value: str) -> SlackView:
-        """Return what the reply of a turn had in view, if it was one to `person`.
+        """Return the memories that a turn's prompt contained, if the turn is one of `person`.
 
-        These are the `NEAREST_SHOWN` nearest to its question, or the others; where that cannot be
-        said, in the order of the prompt. Read from the `turns` table: nothing is written when a
+        These are the `NEAREST_SHOWN` nearest to its question, or the others; where nearness is not
+        known, in the order of the prompt. Read from the `turns` table: nothing is written when a
         memory is used.
         """
         turn, _, others = value.partition(" ")

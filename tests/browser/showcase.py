@@ -252,7 +252,7 @@ class Showcase:
         return Playground(self.url)
 
     def person(self, name: str) -> str:
-        """Return somebody's id."""
+        """Return a person's id."""
         return next(user.id for user in self.slack.workspace.users.values() if user.name == name)
 
     @property

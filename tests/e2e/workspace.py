@@ -40,7 +40,7 @@ class Workspace:
         self.playground("delivery", {"deliveries": 1, "jitter_ms": 0})
 
     def human(self, name: str = "Ann", **profile: Any) -> Human:
-        """Return somebody new."""
+        """Add a person to the playground."""
         made = self.playground("users", {"name": f"{name}{next(_numbers)}", **profile})
         return Human(made["id"], made["name"])
 
@@ -62,7 +62,7 @@ class Workspace:
         under: Said | None = None,
         **parts: Any,
     ) -> Said:
-        """Let somebody write, in the thread of `under` if given; ``<@BOT>`` mentions the app."""
+        """Send a message as a person, in the thread of `under` if given; ``<@BOT>`` is the app."""
         place = {"channel": channel}
         if under is not None:
             place = {"channel": under.channel, "thread_ts": under.thread_ts}
@@ -91,7 +91,7 @@ class Workspace:
         ]
 
     def listed_memories(self, human: Human) -> str:
-        """Return what `/memories` shows somebody, all its pages."""
+        """Return all pages that `/memories` shows a person."""
         known = {message["ts"] for message in self.seen(human, "dm")}
         place = {"user": human.id, "channel": "dm"}
         self.playground("commands", {**place, "command": "/memories", "text": ""})

@@ -81,7 +81,7 @@ class World(Workspace, Stored):
     # What people do
 
     def say(self, human: Human, text: str, **where: Any) -> Said:
-        """Let somebody write, and remember what was said: it must not be logged."""
+        """Send a message as a person, and note its text: it must not be logged."""
         self.spoken.append(text.replace("<@BOT>", "").strip())
         self.typed.append((human.id, text))
         return super().say(human, text, **where)
@@ -92,11 +92,11 @@ class World(Workspace, Stored):
         self.playground("messages/edit", {**place(said), "text": text})
 
     def ask(self, human: Human, text: str, **where: Any) -> Reply:
-        """Somebody writes, and waits for the whole answer."""
+        """Send a message as a person, and wait for the whole answer."""
         return self.reply(self.say(human, text, **where))
 
     def command(self, human: Human, command: str, text: str = "", channel: str = "dm") -> Json:
-        """Somebody types a slash command; returns what it shows them, and them alone."""
+        """Type a slash command as a person; return what it shows them, and them alone."""
         self.spoken.append(text)
         known = {message["ts"] for message in self.seen(human, channel)}
         done = self.playground(
@@ -116,7 +116,7 @@ class World(Workspace, Stored):
         )
 
     def click(self, human: Human, message: Json, channel: str, button: Json) -> Json:
-        """Somebody clicks a button of an ephemeral message; returns what takes its place."""
+        """Click a button of an ephemeral message as a person; return what takes its place."""
         done = self.playground(
             "actions",
             {
