@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from playground.block_checks import (
     Check,
+    Errors,
     anything,
     array,
     boolean,
@@ -22,6 +23,8 @@ from playground.block_checks import (
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
 MARKDOWN_CHARACTERS = 12_000
+# Newer blocks, stored as they are given.
+UNCHECKED_BLOCKS = ("alert", "card", "carousel", "container", "file")
 
 _confirm = fields(
     {"title": plain(100), "text": text(300), "confirm": plain(30), "deny": plain(30)},
@@ -146,6 +149,12 @@ def _block(
     return fields(required or {}, {"block_id": string(255), **(optional or {})})
 
 
+def _unchecked(block: Mapping[str, object], pointer: str, errors: Errors) -> None:
+    """A block whose fields are not looked into, but for its id."""
+    if "block_id" in block:
+        string(255)(block["block_id"], f"{pointer}/block_id", errors)
+
+
 BLOCKS: dict[str, Check] = {
     "actions": _block({"elements": array(typed(INTERACTIVE), 25)}),
     "context": _block({"elements": array(typed(_CONTEXT), 10)}),
@@ -188,8 +197,7 @@ BLOCKS: dict[str, Check] = {
         },
     ),
     "plan": _block({"title": string(256)}, {"tasks": anything}),
-    # Newer blocks, not looked into.
-    **dict.fromkeys(("alert", "card", "carousel", "container", "file"), anything),
+    **dict.fromkeys(UNCHECKED_BLOCKS, _unchecked),
     "task_card": _block(
         {"task_id": string(256), "title": string(256)},
         {"status": anything, "details": anything, "output": anything, "sources": anything},

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from playground.block_checks import Errors, array, fail, typed
-from playground.block_kit import HOME, MARKDOWN_CHARACTERS, MESSAGE_BLOCK, MESSAGE_BLOCKS, MODAL
+from playground.block_kit import (
+    HOME,
+    MARKDOWN_CHARACTERS,
+    MESSAGE_BLOCK,
+    MESSAGE_BLOCKS,
+    MODAL,
+    UNCHECKED_BLOCKS,
+)
 from playground.records import Json
 from playground.rich_text import translated
 
@@ -62,7 +69,9 @@ def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
 
 
 def elements_of(block: Json) -> list[Json]:
-    """The elements of a block, but for those of rich text."""
+    """The elements of a block, but for those of rich text and of blocks that are not checked."""
+    if block["type"] in UNCHECKED_BLOCKS:
+        return []
     found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
     return [*found, *(block[key] for key in ("accessory", "element") if key in block)]
 
@@ -103,12 +112,14 @@ def with_ids(blocks: list[Json]) -> list[Json]:
     stored = []
     for block in blocks:
         kept = {**block, "block_id": block.get("block_id") or _short_id()}
+        stored.append(kept)
+        if kept["type"] in UNCHECKED_BLOCKS:
+            continue
         if kept["type"] in ("actions", "context_actions"):
             kept["elements"] = [_with_action_id(element) for element in kept["elements"]]
         for key in ("accessory", "element"):
             if key in kept and kept[key]["type"] != "image":
                 kept[key] = _with_action_id(kept[key])
-        stored.append(kept)
     return stored
 
 

@@ -70,7 +70,4 @@ def _speaks(button: Json) -> bool:
 def _images(block: Json) -> Iterator[Any]:
     if block["type"] in ("image", "video"):
         yield block
-    parts = block.get("elements", []) if block["type"] == "context" else []
-    for part in [*parts, block.get("accessory", {})]:
-        if part.get("type") == "image":
-            yield part
+    yield from (element for element in elements_of(block) if element["type"] == "image")

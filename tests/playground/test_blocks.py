@@ -28,6 +28,7 @@ from slack_sdk.models.blocks import (
 
 from playground.blocks import block_errors, view_errors, with_ids
 from playground.form_values import state_of
+from playground.guidance import block_advice
 from tests.playground.driver import Json
 
 
@@ -195,6 +196,29 @@ def test_missing_ids_are_given() -> None:
     assert kept["block_id"]
     assert kept["elements"][0]["action_id"]
     assert named["block_id"] == "mine"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"elements": [{"text": "no type"}]},
+        {"elements": [5]},
+        {"elements": {"a": 1}},
+        {"element": 3},
+        {"accessory": {}},
+        {"element": {"type": "static_select", "option_groups": [{}]}},
+    ],
+)
+def test_blocks_that_are_not_checked_are_stored_as_given(fields: Json) -> None:
+    """A newer block may hold anything; only its id is Slack's."""
+    block = {"type": "carousel", **fields}
+    assert block_errors([block]) == []
+    assert block_advice([block], "/blocks") == []
+    [kept] = with_ids([block])
+    assert kept == {**block, "block_id": kept["block_id"]}
+    assert block_errors([{**block, "block_id": []}]) == [
+        "must be a string [json-pointer:/blocks/0/block_id]"
+    ]
 
 
 def test_what_elements_of_one_block_hold() -> None:

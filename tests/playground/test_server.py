@@ -138,7 +138,7 @@ async def test_the_command_serves_until_told(session: aiohttp.ClientSession, end
             process.stdin.close()
         else:
             process.send_signal(getattr(signal, ending))
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
 

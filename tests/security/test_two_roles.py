@@ -43,6 +43,14 @@ TABLES = [
     "memory_expiries",
     "forgotten",
     "forgotten_sources",
+    "change_notices",
+    "feedback",
+    "notices",
+    "person_requests",
+    "prompted",
+    "quiet_threads",
+    "sent_files",
+    "viewed",
 ]
 _OF_NAMESPACES = ("store", "store_vectors", "memory_expiries")
 THREAD = "T1.C1.1700000000.000100"
@@ -72,6 +80,20 @@ ROWS: tuple[LiteralString, ...] = (
     " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
+    "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes)"
+    " SELECT gen_random_uuid(), team_id, user_id, id, '{}' FROM turns"
+    " WHERE team_id = %(team)s AND user_id = %(user)s",
+    "INSERT INTO feedback (turn_id, team_id, user_id, rating, model, latency_ms, memories)"
+    " SELECT id, team_id, user_id, 'good', 'gpt', 1, '{}' FROM turns"
+    " WHERE team_id = %(team)s AND user_id = %(user)s",
+    "INSERT INTO notices (team_id, user_id, kind, event_id, expires_at)"
+    " VALUES (%(team)s, %(user)s, 'outage', 1, now() + interval '1 hour')",
+    "INSERT INTO person_requests (team_id, user_id, hour, requests)"
+    " VALUES (%(team)s, %(user)s, now(), 1)",
+    "INSERT INTO prompted VALUES (%(team)s, %(user)s, %(channel)s, 'en', false)",
+    "INSERT INTO quiet_threads VALUES (%(team)s, %(user)s, %(thread)s)",
+    "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
+    "INSERT INTO viewed (team_id, user_id, channel_id) VALUES (%(team)s, %(user)s, %(channel)s)",
 )
 
 
@@ -113,6 +135,16 @@ async def owners(connection: psycopg.AsyncConnection[Any], table: str) -> set[st
         sql.SQL("SELECT {} AS whose FROM {}").format(whose, sql.Identifier(table))
     )
     return {row["whose"] for row in await found.fetchall()}
+
+
+def test_every_table_of_a_person_is_tested(filled: str) -> None:
+    """A new table whose policy names the person needs a row in these tests."""
+    with psycopg.connect(filled) as owner:
+        found = owner.execute(
+            "SELECT DISTINCT polrelid::regclass::text FROM pg_policy"
+            " WHERE pg_get_expr(polqual, polrelid) LIKE '%kioku.person%'"
+        )
+        assert {name for (name,) in found} == set(TABLES)
 
 
 @pytest.mark.parametrize("person", PEOPLE, ids=lambda p: p.scope)
