@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -31,14 +32,14 @@ _MIGRATE = "run `kioku migrate` as the owner of the database"
 
 
 async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
-    """Look at the database, changing nothing in it."""
+    """Look at the database; no table is changed, and a fresh embedded one is only tried."""
     embedded = settings.database_url is None and settings.database_secret_arn is None
     folder = settings.data_dir.resolve()
     name = f"embedded in {folder}"
     fresh = embedded and not (folder / "pg").exists()
     try:
-        with tempfile.TemporaryDirectory(prefix="kioku-doctor-") as trial:
-            used = settings.model_copy(update={"data_dir": Path(trial)}) if fresh else settings
+        with _folder(settings, fresh=fresh) as place:
+            used = settings.model_copy(update={"data_dir": place})
             async with database(used, beside=True) as addresses:
                 conninfo = addresses.login_dsn
                 name = name if embedded else _server(conninfo)
@@ -71,6 +72,16 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     if facts.space is not None:
         yield await _embedding(settings, facts, facts.space)
+
+
+@contextmanager
+def _folder(settings: Settings, *, fresh: bool) -> Iterator[Path]:
+    """Yield the data folder; where there is no embedded database yet, a temporary one."""
+    if not fresh:
+        yield settings.data_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="kioku-doctor-") as trial:
+        yield Path(trial)
 
 
 def _server(conninfo: str) -> str:

@@ -219,7 +219,7 @@ class EmbeddedPostgres:
                 row = connection.execute(
                     "SELECT pg_read_binary_file('postmaster.pid')", binary=True
                 ).fetchone()
-        except (psycopg.Error, FileNotFoundError):
+        except (psycopg.Error, OSError):
             return None
         # The file has the process id, start time and data directory, so the server that answered
         # is the one of this file and this path.
