@@ -158,7 +158,7 @@ _REQUIRED: Mapping[str, Sequence[str]] = {
 
 
 def _check_required(part: _Part, kind: str) -> None:
-    if any(getattr(part, name) is None for name in _REQUIRED.get(kind, ())):
+    if any(getattr(part, name, None) is None for name in _REQUIRED.get(kind, ())):
         raise ValueError("A field is missing.")
 
 

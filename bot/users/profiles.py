@@ -198,7 +198,7 @@ class Profiles:
         return row["words"] if row else ""
 
     async def _user(self, person: Person) -> Mapping[str, Any] | None:
-        """Return Slack's user object, empty for an unknown person; None: it did not answer."""
+        """Return Slack's user object, empty for an unknown person; None: the answer has none."""
         if self._limits.wait(person.team_id, PROFILE):
             return None
         try:
@@ -211,7 +211,7 @@ class Profiles:
             self._limits.note(person.team_id, PROFILE, error)
             log.info("a person could not be looked up: %s", error_code(error) or fault(error))
             return None
-        return answer.get("user") or {}
+        return answer.get("user")
 
     async def _ask_slack(self, person: Person, settings: PersonSettings) -> PersonSettings:
         if person.team_id == API_TEAM:

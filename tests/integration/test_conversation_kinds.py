@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversation.turns import Exchange, TurnContext
 from bot.pipeline.threads import Thread, read_thread
@@ -259,6 +260,19 @@ async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, 
         assert await people.language(person, "hello") == "en"
         assert await people.is_active(person) is None
     assert len(slack.calls("users.info")) == 1
+
+
+async def test_an_answer_without_the_person_says_nothing(
+    slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of users.info without a user does not mean that the account is gone."""
+
+    async def users_info(*_: object, **__: object) -> dict[str, Any]:
+        return {"ok": True}
+
+    monkeypatch.setattr(AsyncWebClient, "users_info", users_info)
+    people = Profiles(pool, slack.installations())
+    assert await people.is_active(Person(slack.team_id, "U1")) is None
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
