@@ -111,7 +111,7 @@ async def _without(
         ]
         entries = await entries_of(connection, person, [row.key for row in said])
         wider = {key for row in said for key in row.superseded_rows}
-        superseded = await rows.fetch_all(connection, list(wider))
+        superseded = await rows.read_unlocked(connection, wider) if wider else {}
         steps = [_step(row, gone, entries[row.key], superseded) for row in said]
         removed = [step.key for step in steps if step.after is None]
         if removed and await _ask_to_remember(connection, person, removed):

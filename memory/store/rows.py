@@ -200,6 +200,16 @@ async def fetch_all(
     }
 
 
+async def read_unlocked(
+    connection: AsyncConnection[DictRow], row_keys: Iterable[RowKey]
+) -> dict[RowKey, Memory]:
+    """Return the rows of `row_keys` that exist and have not expired; writers are not waited for."""
+    cursor = await connection.execute(_NAMED, _columns(list(row_keys)))
+    return {
+        one.row_key: one for one in unexpired(read(record) for record in await cursor.fetchall())
+    }
+
+
 async def from_message(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> list[Memory]:
