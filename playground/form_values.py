@@ -130,13 +130,14 @@ def state_of(
     state: Json = {}
     used: set[str] = set()
     for block in blocks:
-        elements = [element for element in elements_of(block) if element["type"] in _HOLDING]
-        for element in elements:
+        elements = elements_of(block)
+        action_ids = {element.get("action_id") for element in elements}
+        for element in (one for one in elements if one["type"] in _HOLDING):
             kind, action_id = element["type"], element["action_id"]
             block_id = block["block_id"]
             value = values.get(block_id, values.get(action_id))
             used |= {block_id, action_id} & values.keys()
-            if isinstance(value, dict) and value.keys() <= {e["action_id"] for e in elements}:
+            if isinstance(value, dict) and value.keys() <= action_ids:
                 value = value.get(action_id)
             if kind == "file_input":
                 value = _chosen(element, value, file_of)

@@ -1,4 +1,4 @@
-"""Malformed requests at the app as a process, in both modes."""
+"""The published event shapes, and malformed requests, at the app as a process, in both modes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.collector import Collector
 from tests.e2e.messages import Json
 from tests.e2e.signed import FORM, post, signed_headers
 from tests.e2e.world import World
-from tests.event_shapes import CHANNEL, TEAM, USER, filled
+from tests.event_shapes import CHANNEL, PUBLISHED, TEAM, USER, filled
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +27,9 @@ MALFORMED: dict[str, Any] = {
 }
 
 
-def envelope(world: World, number: int, user: str, channel: str) -> Json:
-    """Return a filled message as the event of a person in the workspace of `world`."""
-    text = json.dumps(filled("MessagePayload", number))
+def envelope(world: World, name: str, number: int, user: str, channel: str) -> Json:
+    """Return a filled shape as the event of a person in the workspace of `world`."""
+    text = json.dumps(filled(name, number))
     for old, new in ((TEAM, world.team), (USER, user), (CHANNEL, channel)):
         text = text.replace(old, new)
     found: Json = json.loads(text)
@@ -41,6 +41,23 @@ def logged(log: str) -> list[str]:
     return [line for line in log.splitlines() if re.match(r"\S+ error |.*Error at", line)]
 
 
+@pytest.mark.failed_calls("*", because="The shapes name messages that do not exist or are deleted.")
+def test_published_shapes_are_acknowledged(world: World) -> None:
+    """Each of the 96 shapes is acknowledged over HTTP and Socket Mode, and logs no exception."""
+    ann, begin = world.human(), len(world.app.said())
+    said = world.say(ann, "hello")
+    world.reply(said)
+    numbers: list[int] = []
+    for number, name in enumerate(sorted(PUBLISHED)):
+        raw = envelope(world, name, number, ann.id, said.channel)
+        numbers += world.playground("events", {"raw": raw})["deliveries"]
+    found = world.delivered(numbers)
+    assert len(found) == len(PUBLISHED) == 96
+    assert [one for one in found if one["outcome"] != "acked"] == []
+    world.settled()
+    assert logged(world.app.said()[begin:]) == []
+
+
 def test_malformed_events_are_acknowledged(world: World) -> None:
     """A malformed message is acknowledged at once, stored nowhere, and logged by its type alone."""
     ann = world.human()
@@ -48,7 +65,7 @@ def test_malformed_events_are_acknowledged(world: World) -> None:
     world.reply(said)
     begin = len(world.app.said())
     for number, change in enumerate(MALFORMED.values()):
-        broken = envelope(world, number, ann.id, said.channel)
+        broken = envelope(world, "MessagePayload", 1_000 + number, ann.id, said.channel)
         broken["event"] |= change
         numbers = world.playground("events", {"raw": broken})["deliveries"]
         [delivery] = world.delivered(numbers)

@@ -230,6 +230,15 @@ def test_what_elements_of_one_block_hold() -> None:
     assert held["boxes"]["selected_options"] == [boxes["options"][0]]
 
 
+def test_values_may_name_a_button_beside_a_menu() -> None:
+    """A value of a block is read by the action ids of all of its elements."""
+    button = {"type": "button", "text": plain(1), "action_id": "b"}
+    [block] = with_ids([{**actions(select(), button), "block_id": "both"}])
+    chosen = select()["options"][0]["value"]
+    held = state_of([block], {"both": {"s": chosen, "b": "pressed"}})["both"]
+    assert held["s"]["selected_option"]["value"] == chosen
+
+
 def test_a_field_that_was_emptied() -> None:
     """A text that was taken out is null, as in Slack; one that was not touched is as at first."""
     element = {"type": "plain_text_input", "action_id": "t", "initial_value": "ramen"}

@@ -302,3 +302,20 @@ async def test_titles_and_prompts_are_kept(driver: Driver, client: AsyncWebClien
     )
     assert (await driver.thread(said["ts"]))["title"] == "Ramen"
     assert (await driver.thread(""))["prompts"][0]["title"] == "Food"
+
+
+async def test_the_sdks_helper_streams_in_a_channel(
+    slack: Slack, driver: Driver, client: AsyncWebClient
+) -> None:
+    """client.chat_stream with recipient ids works in a channel, text held back until stop."""
+    general = await driver.channel()
+    said = await driver.say("@Kioku hi", channel=general)
+    stream = await client.chat_stream(
+        channel=general,
+        thread_ts=said["ts"],
+        recipient_team_id=slack.workspace.identity.team_id,
+        recipient_user_id=await driver.user(),
+    )
+    await stream.append(markdown_text="short")
+    await stream.stop()
+    assert (await driver.messages(general))[-1]["text"] == "short"
