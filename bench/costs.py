@@ -180,7 +180,8 @@ class _Counting:
             sql_statements_per_message=each(used.statements, idle.statements),
             sql_round_trips_per_message=each(used.round_trips, idle.round_trips),
             sql_connections_per_message=each(used.connections, idle.connections),
-            sql_statements_per_second_idle=round(self._rest.messages_a_second, 2),
+            sql_statements_per_second_idle=round(idle.statements / 60, 2),
+            sql_messages_per_second_idle=round(self._rest.messages_a_second, 2),
         )
 
     async def first_messages(self) -> dict[str, float]:

@@ -137,6 +137,11 @@ MEANINGS = (
     Meaning(
         pattern=rf"{_PEER}sql_statements_per_second_idle",
         shown="`[SYSTEM_]sql_statements_per_second_idle`",
+        says="Statements a second with nothing to do, over a minute with its job.",
+    ),
+    Meaning(
+        pattern=rf"{_PEER}sql_messages_per_second_idle",
+        shown="`[SYSTEM_]sql_messages_per_second_idle`",
         says="Messages to PostgreSQL a second with nothing to do, as"
         " `tests/integration/test_statements_sent.py` counts them: without the job of each minute,"
         " and what is sent in one message, such as the role before a statement, is one.",

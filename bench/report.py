@@ -61,6 +61,10 @@ _COSTS = (
     ("Round trips to PostgreSQL per message", "sql_round_trips_per_message"),
     ("Connections opened per message", "sql_connections_per_message"),
     ("SQL statements a second at rest", "sql_statements_per_second_idle"),
+    (
+        "Messages to PostgreSQL a second at rest, without the job of each minute",
+        "sql_messages_per_second_idle",
+    ),
     ("Bytes in PostgreSQL per memory", "db_bytes_per_memory"),
     (
         "Tokens of memories in a prompt, of somebody with many, 95 in 100",
