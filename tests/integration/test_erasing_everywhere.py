@@ -126,11 +126,16 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     person = await lived(app, place)
     before = naming(app, person)
     assert before.keys() >= {"turns", "inbox_events", "sent_files", "procrastinate_jobs", "store"}
+    queued = app.rows(
+        "SELECT FROM procrastinate_jobs WHERE args->>'user' = %s AND status <> 'doing'",
+        person.user_id,
+    )
     erased = await erase_person(app.pool, person)
     assert not any(erased.left.values())
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
     assert erased.counts["turns"] == 2
     assert erased.counts["memory_changes"] >= 2
+    assert erased.counts["procrastinate_jobs"] == len(queued) > 0
     assert (erased.counts["person_settings"], erased.counts["incognito_threads"]) == (1, 1)
     events = app.rows(
         "SELECT message, status FROM inbox_events WHERE channel_id = %s ORDER BY ts", place.channel
