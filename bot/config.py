@@ -308,8 +308,10 @@ def check_settings(values: Mapping[str, str]) -> tuple[Settings, list[str]]:
     except ValidationError as invalid:
         for wrong in invalid.errors():
             name = str(wrong["loc"][0])
-            # pydantic names the words that may be written; a setting without any is on or off.
-            words = str(wrong.get("ctx", {}).get("expected", "on or off")).replace("'", "")
+            # pydantic names the words that may be written; those of a yes or no are not any.
+            is_switch = Settings.model_fields[FIELDS[name]].annotation is bool
+            usual = "on or off" if is_switch else "what `.env.example` says"
+            words = str(wrong.get("ctx", {}).get("expected", usual)).replace("'", "")
             hint = _HINTS.get(name, words)
             problems.append(f"{name} has a value that cannot be used: write {hint}.")
             del good[name]

@@ -78,18 +78,6 @@ RECIPES: dict[str, Recipe] = {
                 text='    "UserPet": "pets that they have",\n',
             ),
             Edit(
-                file="memory/store/duplicates.py",
-                before="UserFoodPreference, UserTechInterest, searchable_text",
-                text="UserFoodPreference, UserPet, UserTechInterest, searchable_text",
-                replaces=True,
-            ),
-            Edit(
-                file="memory/store/duplicates.py",
-                before="UserFoodPreference, UserTechInterest)}",
-                text="UserFoodPreference, UserPet, UserTechInterest)}",
-                replaces=True,
-            ),
-            Edit(
                 file="bot/views/labels.py",
                 before='    "Episode": "kind_episode",\n',
                 text='    "UserPet": "kind_pet",\n',
@@ -123,6 +111,11 @@ RECIPES: dict[str, Recipe] = {
                 before="`.\nA form shows at most six",
                 text=",UserPet",
             ),
+            Edit(
+                file="docs/tutorials/own-kind.md",
+                before=",my_kinds:Book\n",
+                text=",UserPet",
+            ),
         ),
         shows="from memory import load_schemas\n"
         "from bot.views.forms import memory_form\n"
@@ -134,7 +127,7 @@ RECIPES: dict[str, Recipe] = {
         "pochi = {'name': 'Pochi', 'species': 'dog', 'fondness': 95, 'born': 2019}\n"
         "line = describe('en', 'UserPet', pochi)\n"
         "assert line == 'Pochi (Animal: dog, Year of birth: 2019)'\n"
-        "assert describe('ja', 'UserPet', pochi) == 'Pochi（動物: dog、生まれた年: 2019）'\n"
+        "assert describe('ja', 'UserPet', pochi) == 'Pochi（動物：dog、生まれた年：2019）'\n"
         "assert level('UserPet', {**pochi, 'fondness': 0}) == 0\n"
         "assert 'pets that they have' in instructions_for([pet])\n"
         "assert 'UserPet' in _FACTS\n"

@@ -130,7 +130,7 @@ def _labelled_fields(
         if isinstance(value, bool)
     }
     return [
-        f"{say(language, FIELD_LABELS[name])}: {plain[name]}"
+        say(language, "explained", what=say(language, FIELD_LABELS[name]), more=str(plain[name]))
         for name in BUILT_IN_KINDS[kind].model_fields
         if name in plain and name != LEVEL_FIELDS.get(kind)
     ]

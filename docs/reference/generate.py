@@ -210,9 +210,9 @@ def memory_kinds() -> str:
         rows = [
             (
                 code(field),
-                _type(rules),
+                _type({**rules, **described.get("$defs", {}).get(_defined(rules), {})}),
                 "yes" if field in described.get("required", ()) else "no",
-                rules["description"],
+                rules.get("description") or _undescribed(name, field),
             )
             for field, rules in described["properties"].items()
         ]
@@ -225,9 +225,23 @@ def sentence_ja(text: str) -> str:
     return text if text.endswith("。") else f"{text}。"
 
 
+def _undescribed(kind: str, field: str) -> str:
+    raise SystemExit(f"The field {kind}.{field} has no description: write one for the model.")
+
+
+def _defined(rules: dict[str, Any]) -> str:
+    """Return the name in `$defs` that a field refers to, or an empty string."""
+    [one] = [rule for rule in rules.get("anyOf", [rules]) if rule.get("type") != "null"]
+    return str(one.get("$ref", "")).rpartition("/")[2]
+
+
 def _type(rules: dict[str, Any]) -> str:
-    [one] = [rule for rule in rules.get("anyOf", [rules]) if rule["type"] != "null"]
-    if one["type"] != "integer":
+    [one] = [rule for rule in rules.get("anyOf", [rules]) if rule.get("type") != "null"]
+    if choices := rules.get("enum") or one.get("enum"):
+        return f"one of {', '.join(map(str, choices))}"
+    if one.get("type") == "boolean":
+        return "yes or no"
+    if one.get("type") != "integer":
         return "text"
     limits = (("minimum", "at least"), ("maximum", "at most"))
     bounds = [f"{words} {one[key]}" for key, words in limits if key in one]

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.namespace import Person
-from memory.model.schemas import UserFact, UserFoodPreference, UserTechInterest, searchable_text
+from memory.model.schemas import BUILT_IN_KINDS, EPISODE_KIND, INSTRUCTION_KIND, searchable_text
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.memories import (
@@ -50,7 +50,7 @@ _PAIRS: LiteralString = (
 )
 _NUMBER = re.compile(r"\d+")
 # Kinds that may hold the same fact.
-_FACTS = {schema.__name__ for schema in (UserFact, UserFoodPreference, UserTechInterest)}
+_FACTS = BUILT_IN_KINDS.keys() - {INSTRUCTION_KIND, EPISODE_KIND}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,7 @@ def sources() -> dict[str, ast.Module]:
 
 def test_both_languages_say_the_same_things() -> None:
     """English and Japanese have the same keys, in the same order, each of them once."""
+    assert TEXTS["en"].keys() ^ TEXTS["ja"].keys() == set(), "these are in one language only"
     assert list(TEXTS["en"]) == list(TEXTS["ja"])
     for language in LANGUAGES:
         keys = re.findall(r'^msgid "(.+)"$', source(language).decode(), re.MULTILINE)

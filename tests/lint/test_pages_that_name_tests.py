@@ -31,7 +31,9 @@ def test_each_row_is_whole_and_names_a_test_that_exists(page: str) -> None:
     header, columns, least = PAGES[page]
     found = rows(text(page), header)
     assert len(found) >= least
-    assert [r for r in found if len(r) != columns or not all(r) or not names_a_test(r[-1])] == []
+    assert [r for r in found if len(r) != columns] == [], f"a row has {columns} cells"
+    assert [r for r in found if not all(r)] == [], "a cell is empty"
+    assert [r for r in found if not names_a_test(r[-1])] == [], "the last cell names no test"
 
 
 def test_each_use_of_a_command_is_a_control() -> None:
@@ -40,7 +42,8 @@ def test_each_use_of_a_command_is_a_control() -> None:
     features = yaml.safe_load(text("manifest.yml"))["features"]
     declared = [one["command"] for one in features["slash_commands"]]
     usages = [say("en", use.usage) for use in (*MEMORIES, *FORGET)]
-    assert [usage for usage in usages if f"`{usage}`" not in commands] == []
+    lacking = [usage for usage in usages if f"`{usage}`" not in commands]
+    assert lacking == [], "add a row to docs/controls.md"
     assert [command for command in declared if f"`{command}" not in commands] == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot import config
 from bot.config import FIELDS, STAND_IN_MODEL, Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -156,6 +157,30 @@ def test_every_setting_is_tested() -> None:
 def test_an_empty_value_is_no_value() -> None:
     """Each setting then has its default, which its reference page shows."""
     assert load(**dict.fromkeys(FIELDS, "")) == load(**dict.fromkeys(FIELDS, "  ")) == load()
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("KIOKU_FORMATION_DELAY", 4.0),
+        ("KIOKU_VERIFY", True),
+        ("KIOKU_SENSITIVE", None),
+        ("KIOKU_CONSENT", "notice"),
+        ("KIOKU_ALLOW_GUESTS", False),
+        ("KIOKU_READ_FILES", True),
+        ("KIOKU_HISTORY_DAYS", 30),
+    ],
+)
+def test_the_defaults_that_pages_promise(name: str, default: object) -> None:
+    """Pages written by hand say what happens without these settings."""
+    assert getattr(load(), FIELDS[name]) == default
+
+
+def test_a_setting_without_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad value of a setting that has no hint is not said to be on or off."""
+    monkeypatch.delitem(config._HINTS, "PORT")
+    with pytest.raises(SettingsError, match=r"write what `\.env\.example` says\.$"):
+        load(PORT="harbour")
 
 
 def test_good_values(subtests: pytest.Subtests) -> None:
@@ -321,7 +346,10 @@ def test_the_example_file_lists_every_setting() -> None:
     """.env.example lists exactly the settings there are, and copied as it is it can be used."""
     example = ROOT / ".env.example"
     listed = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", example.read_text("utf-8"), re.MULTILINE)
-    assert sorted(listed) == sorted(FIELDS)
+    assert set(listed) ^ FIELDS.keys() == set(), (
+        "these are in one of .env.example and bot/config.py"
+    )
+    assert len(listed) == len(FIELDS)
     load_settings({}, dotenv=example)
 
 
