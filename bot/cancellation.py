@@ -8,7 +8,7 @@ from typing import Any
 _AGAIN_SECONDS = 0.5
 
 
-async def ended(task: asyncio.Task[Any]) -> None:
+async def cancel_until_done(task: asyncio.Task[Any]) -> None:
     """Cancel `task` until it has ended.
 
     Once is not enough for a loop: before Python 3.12 `asyncio.wait_for`, in which the pool waits

@@ -20,7 +20,7 @@ CLAIM: LiteralString = (
     "UPDATE inbox_events SET attempts = attempts + 1, claimed_by = %(process)s WHERE id = ("
     " SELECT id FROM inbox_events WHERE thread = %(thread)s AND status = 'waiting'"
     " AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
-    " RETURNING id, message, attempts - 1 AS attempts, spared, failures, crashes,"
+    " RETURNING id, message, attempts - 1 AS earlier_attempts, spared, failures, crashes,"
     " lone_crashes, revision, held_since, late, traceparent,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM inbox_events other"
@@ -59,12 +59,12 @@ class Superseded(Interrupted):
 class ClaimedMessage:
     """A stored message that is to be answered, with the counts of its earlier attempts.
 
-    Of the `attempts`, `spared` ended without an answer and without an error, and `failures` in an
-    error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
+    Of the `earlier_attempts`, `spared` ended without an answer and without an error, and `failures`
+    in an error; in `crashes` the process died, in `lone_crashes` with no other message in progress.
     `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
     for it. `late`: it was found by backfill more than a minute after it was written. `unserved`:
-    the workspace has removed the app since. `waited`: seconds since it was stored, or edited
-    last, when this attempt began. `traceparent`: the context of its trace.
+    the workspace has removed the app since. `waited`: seconds since it was stored, or edited last,
+    when this attempt began. `traceparent`: the context of its trace.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -72,7 +72,7 @@ class ClaimedMessage:
 
     id: int
     message: Message
-    attempts: int
+    earlier_attempts: int
     spared: int = 0
     failures: int = 0
     crashes: int = 0
@@ -91,7 +91,7 @@ class ClaimedMessage:
 
         A worker that finds another number there was superseded, and must write nothing more.
         """
-        return self.attempts + 1
+        return self.earlier_attempts + 1
 
     @property
     def ownership(self) -> tuple[int, int]:
@@ -111,7 +111,7 @@ async def finish(
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
 
-    Waits for a forgetting of its author's that is under way: the next statement sees its result.
+    Waits for a running `lock_for_forgetting` of its author: the next statement sees its result.
     Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
     worker: the turn must not end so.
     """

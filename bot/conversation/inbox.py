@@ -102,9 +102,10 @@ class Inbox:
     async def store(self, message: Message, *, late: bool = False) -> bool:
         """Store a message with the job that answers it, in one statement; return whether it did.
 
-        Not stored is a message that is known: the same event id, or the same (team, channel, ts),
-        as a mention that comes both as ``message`` and ``app_mention``. Nor is one that does not
-        address the bot, except in a thread the bot takes part in and was not asked to be quiet in.
+        A message is not stored if it is already known: the same event id, or the same (team,
+        channel, ts), as for a mention that comes both as ``message`` and ``app_mention``. Nor is
+        one that does not address the bot, except in a thread that the bot takes part in and was not
+        asked to be quiet in.
         `late`: it was found by backfill more than a minute after it was written.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
@@ -279,7 +280,7 @@ class Inbox:
     async def read_flags(self, claimed: ClaimedMessage) -> bool:
         """Raise `Interrupted` if the turn that answers `claimed` must end.
 
-        Returns False if the database is away, so that this is not known.
+        Returns False if the database is unavailable, so that this is not known.
         """
         scope = {THREAD_SETTING: claimed.message.thread}
         try:
@@ -302,10 +303,10 @@ class Inbox:
             await _spare(connection, claimed, held=held)
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
-        """Schedule a message, and its thread behind it, in `delay` seconds: the model is away."""
+        """Schedule a message in `delay` seconds, and its thread behind it: no model answers."""
         async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
             await _spare(connection, claimed, held=True)
-            # The answer replaces the waiting message.
+            # The answer replaces the interim reply.
             limits = _limits(claimed.message.person, alone=claimed.runs_alone)
             await self._schedule(connection, claimed.message.thread, limits, delay)
 

@@ -116,14 +116,14 @@ class Outbox:
         self.unknown = turn_row.since is not None
         self.since = turn_row.since or 0.0
         self.age = math.inf if turn_row.since is None else turn_row.age
-        self.is_retry = claimed.attempts > 0
+        self.is_retry = claimed.earlier_attempts > 0
 
     @measured("intend")
     async def record_intent(self) -> None:
         """Record that a message is about to be posted, before Slack is called.
 
         Raises `Superseded` when another worker answers, `psycopg.OperationalError` when the
-        database is away.
+        database is unavailable.
         """
         rows = await execute_statement(
             self._pool,

@@ -108,8 +108,8 @@ class PostedMessages:
         self._message = message
         self._outbox = outbox
         self._confirm = confirm
-        # Usually ended: the reply to a message that was edited, or a notice. If one still streams,
-        # because its worker died, Slack refuses its first update or deletion.
+        # Usually ended: the reply to a message that was edited, or an interim reply. If one still
+        # streams, because its worker died, Slack refuses its first update or deletion.
         self.posted = [PostedMessage(ts, live=False) for ts in outbox.times]
         self._ready: asyncio.Task[bool] | None = None
         self._recording: asyncio.Task[None] | None = None
@@ -131,7 +131,7 @@ class PostedMessages:
         return not (self._limits.wait(team, START) or self._limits.wait(team, STOP))
 
     async def _intend(self) -> bool:
-        """Record that a stream is about to begin; False while the database is away."""
+        """Record that a stream is about to begin; False while the database is unavailable."""
         try:
             await self._outbox.record_intent()
         except OperationalError as error:
@@ -140,11 +140,11 @@ class PostedMessages:
         return True
 
     async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> bool:
-        """Begin a streamed message; False while the database, which has to record it, is away.
+        """Begin a streamed message; False while the database, which records it, is unavailable.
 
         Raises `StreamsRefused` while Slack refuses further streams.
         """
-        await self.settle()
+        await self.wait_recorded()
         if not self._may_stream:
             raise StreamsRefused("Slack refuses further streams for now.")
         ready, self._ready = self._ready, None
@@ -169,11 +169,11 @@ class PostedMessages:
             raise
         begun = PostedMessage(str(answer["ts"]), text, opened_at=time.monotonic())
         self.posted.append(begun)
-        # Recorded while the next words come: until then the intention serves.
+        # Recorded while the next words come: until then `find_lost` finds it by `posting_since`.
         self._recording = asyncio.create_task(self._record(begun))
         return True
 
-    async def settle(self) -> None:
+    async def wait_recorded(self) -> None:
         """Wait until the latest stream is recorded; raises the error of recording it."""
         if (recording := self._recording) is not None:
             # A task that is awaited is cancelled with its waiter; this one is not.
@@ -189,7 +189,7 @@ class PostedMessages:
         """
         ready, self._ready = self._ready, None
         try:
-            await self.settle()
+            await self.wait_recorded()
             if ready is not None and await ready:
                 await self._outbox.cancel_intent()
             if replaced and self.live is not None:
@@ -199,7 +199,7 @@ class PostedMessages:
 
     async def append(self, posted: PostedMessage, text: str, tasks: Sequence[Chunk] = ()) -> bool:
         """Add to a stream; False while Slack refuses it."""
-        await self.settle()
+        await self.wait_recorded()
         team = self._message.team_id
         if self._limits.wait(team, APPEND):
             return False
@@ -225,7 +225,7 @@ class PostedMessages:
         last: bool = True,
     ) -> None:
         """End a stream with its last text; without `last`, another message follows."""
-        await self.settle()
+        await self.wait_recorded()
         metadata = turn_metadata(self._outbox.turn_id, self.posted.index(posted))
         await self._stop_stream(
             posted.ts,
@@ -269,7 +269,7 @@ class PostedMessages:
 
         Raises `DeliveryFailed` where Slack refuses it.
         """
-        await self.settle()
+        await self.wait_recorded()
         ready, self._ready = self._ready, None
         if not (ready and await ready):
             await self._outbox.record_intent()
@@ -284,7 +284,7 @@ class PostedMessages:
 
     async def find_lost(self) -> None:
         """Find a message that was posted but not recorded, and record it."""
-        await self.settle()
+        await self.wait_recorded()
         if not self._outbox.unknown:
             return
         found = await self._unrecorded()

@@ -40,21 +40,22 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
 _JUST_NOW_SECONDS = 0.1
-# A worker that is silent for six seconds is taken for dead, and its message for another's.
+# After STALLED_SECONDS (6) without a heartbeat another worker may take the message: how long a
+# check of ownership counts.
 _SURE_SECONDS = 5.0
 _AWAY_SECONDS = 60.0
 _MOST_REPEATED = 2_000
 
 
 class OwnershipUnknown(Exception):
-    """The database was away too long to say whether this worker may still answer."""
+    """The database was unavailable too long to say whether this worker may still answer."""
 
 
 class ReplyStream:
     """The reply to one message, as a context manager; its exit cancels what still runs.
 
     `read_flags` raises `Interrupted` if the reply must end, as all methods then do; it returns
-    False while the database is away, so that this is not known.
+    False while the database is unavailable, so that this is not known.
     """
 
     interactive = True
@@ -112,8 +113,8 @@ class ReplyStream:
             self._sessions.leave(self._session)
         else:
             await self._sessions.end(self._session, replied=error is None)
-        taken_over = error is None or issubclass(error, Superseded | asyncio.CancelledError)
-        await self._messages.leave(replaced=not taken_over)
+        kept = error is None or issubclass(error, Superseded | asyncio.CancelledError)
+        await self._messages.leave(replaced=not kept)
         self._language.cancel()
         await asyncio.gather(self._language, return_exceptions=True)
 
@@ -182,7 +183,8 @@ class ReplyStream:
         """Deliver the whole reply, below it buttons for the memories it `recalled` and a rating.
 
         Raises `DeliveryFailed` when Slack refuses it in every way, what the Slack client raises
-        when Slack is away for too long, and `Interrupted`, but not for Stop: its sentence is final.
+        when Slack is unavailable for too long, and `Interrupted`, but not for Stop: its sentence is
+        final.
         """
         await self._update_memory_state()
         text = await self._with_preface(text)
@@ -249,7 +251,7 @@ class ReplyStream:
         return time.monotonic() - self._sure_at < _SURE_SECONDS
 
     async def _confirm(self) -> None:
-        """Make sure, before something is put in the thread, that no other worker does."""
+        """Check ownership before posting; waits up to a minute for PostgreSQL."""
         end = time.monotonic() + _AWAY_SECONDS
         while True:
             with suppress(Stopped):
@@ -258,7 +260,7 @@ class ReplyStream:
                 return
             if time.monotonic() > end:
                 raise OwnershipUnknown(
-                    "The database is away: another worker may answer this message."
+                    "The database is unavailable: another worker may answer this message."
                 )
             await asyncio.sleep(FLUSH_SECONDS)
 
@@ -268,15 +270,15 @@ class ReplyStream:
             return
         if not (self._may_stream and self._is_sure):
             return
-        await self._session.settle()
+        await self._session.wait_status()
         try:
             await self._flush()
         except (*SLACK_FAULTS, StreamsRefused) as error:
-            self._lost(error)
+            self._give_up_streaming(error)
         self._session.begun |= bool(self._messages.posted)
         self._shown_at = time.monotonic()
 
-    def _lost(self, error: BaseException) -> None:
+    def _give_up_streaming(self, error: BaseException) -> None:
         if not isinstance(error, StreamsRefused):
             log.info("streaming was given up: %s", error_code(error) or fault(error))
         self._may_stream = False
@@ -302,7 +304,7 @@ class ReplyStream:
         try:
             return await self._flush(last=footer_blocks)
         except (*SLACK_FAULTS, StreamsRefused) as error:
-            self._lost(error)
+            self._give_up_streaming(error)
             return False
 
     def _add_task(self, chunk: Chunk) -> None:
@@ -380,7 +382,7 @@ class ReplyStream:
 
     async def _replace(self, texts: Sequence[str], footer_blocks: list[Block]) -> None:
         """Make the thread show exactly `texts`: update existing messages, post the rest."""
-        await self._session.settle()
+        await self._session.wait_status()
         await self._messages.find_lost()
         posted = list(self._messages.posted)
         updated = 0

@@ -94,7 +94,7 @@ class TurnSession:
         """Whether Slack has answered the status call."""
         return self.beginning.done()
 
-    async def settle(self) -> None:
+    async def wait_status(self) -> None:
         """Wait until Slack has answered the status call, at most two seconds."""
         if not self.late:
             _, late = await asyncio.wait({self.beginning}, timeout=_WAIT_SECONDS)

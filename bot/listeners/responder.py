@@ -61,8 +61,8 @@ def _sentence_key(error: Exception, written: Sequence[str]) -> str:
 def _log_failure(what: str, error: Exception) -> None:
     """Log an exception: as a warning if it is expected, otherwise as an error.
 
-    Expected are a database that is away or busy, and values that cannot be read: those of buttons
-    and forms may be of another version of the app, or changed.
+    Expected are a database that is unavailable or busy, and values that cannot be read: those of
+    buttons and forms may be of another version of the app, or changed.
     """
     expected = isinstance(error, OperationalError | OutcomeUnknown | UNREADABLE)
     log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)

@@ -47,7 +47,7 @@ from memory import (
 log = logging.getLogger(__name__)
 
 FORM_MEMORIES = "form_memories"
-LONGEST_IN_QUIETS = 15
+MAX_DELAY_FACTOR = 15
 """The longest wait for formation, as a multiple of the seconds of quiet."""
 MODEL_REFUSED_RETRY_SECONDS = 3_600.0
 """Seconds until the next attempt, unless the person writes, where the model refuses requests."""
@@ -76,14 +76,14 @@ class FormationJobs:
         """Schedule formation of unformed words, in the transaction that stores them.
 
         A waiting job is postponed: a burst of messages is one formation that sees all of them.
-        It waits at most `LONGEST_IN_QUIETS` times the seconds of quiet.
+        It waits at most `MAX_DELAY_FACTOR` times the seconds of quiet.
         """
         if self.mode != "off":
             await self._defer(
                 connection,
                 namespace,
                 self.quiet_seconds,
-                at_most=self.quiet_seconds * LONGEST_IN_QUIETS,
+                at_most=self.quiet_seconds * MAX_DELAY_FACTOR,
             )
 
     async def schedule_all(self, connection: AsyncConnection[DictRow], person: Person) -> None:
@@ -137,8 +137,8 @@ class FormationJobs:
         Nothing happens while the person has memory switched off. If the workspace has used up its
         tokens for the day, the words stay until the next day. If the model refuses every request,
         which only the operator can change, they stay until the next attempt, in an hour. Raises
-        `memory.FormationUnavailable` while the model is away: the words stay, and the job is tried
-        again.
+        `memory.FormationUnavailable` while the model is unavailable: the words stay, and the job is
+        tried again.
         """
         namespace = Person(team, user).namespace(audience)
         if used_up := await self.quotas.tokens_used_up(team):

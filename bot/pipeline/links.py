@@ -70,7 +70,7 @@ _BROKEN = str.maketrans({character: f"{character} " for character in ".．｡:@]
 def without_links(text: str) -> str:
     """Return a line of text in which no address is a link and nobody is mentioned."""
     links = LinkFilter()
-    return links.feed(text.replace("\n", " ")) + links.settle()
+    return links.feed(text.replace("\n", " ")) + links.flush()
 
 
 class LinkFilter:
@@ -120,7 +120,7 @@ class LinkFilter:
             self._held, self._is_long = "", True
         return "".join(shown)
 
-    def settle(self) -> str:
+    def flush(self) -> str:
         """Return the held text; the current word has ended."""
         rest, self._held, self._is_long = self._held, "", False
         return self._read(rest) if rest else ""

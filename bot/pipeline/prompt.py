@@ -19,8 +19,8 @@ from bot.slack.messages import Message
 from bot.users.prompt_versions import REPLY_STYLE
 from memory import EPISODE_KIND, INSTRUCTION_KIND, MAX_EXAMPLES, Memory, subject
 
-MEMORY_TOKENS = 1_750  # 2,000 with the marks of JSON, which the estimate takes for letters
-PREFERENCE_TOKENS = 600  # of these at most, for how the person likes to be answered
+MEMORY_TOKENS = 1_750  # about 2,000 of the model's: the estimate is too low for JSON punctuation
+INSTRUCTION_TOKENS = 600  # of these at most, for how the person likes to be answered
 EXAMPLE_TOKENS = 500  # of these at most, for requests whose answer they liked
 HISTORY_TOKENS = 3_000
 RECENT_TOKENS = 1_000
@@ -272,14 +272,16 @@ def _shown(memories: Sequence[Memory]) -> list[Memory]:
     fit = len(lines_within(map(_line, examples[:MAX_EXAMPLES]), EXAMPLE_TOKENS))
     left_out = {memory.reference for memory in examples[fit:]}
     memories = [memory for memory in memories if memory.reference not in left_out]
-    wishes = [memory for memory in memories if memory.kind == INSTRUCTION_KIND]
+    instructions = [memory for memory in memories if memory.kind == INSTRUCTION_KIND]
     others = [memory for memory in memories if memory.kind != INSTRUCTION_KIND]
-    lines = lines_within(map(_line, wishes), PREFERENCE_TOKENS)
+    lines = lines_within(map(_line, instructions), INSTRUCTION_TOKENS)
     left = MEMORY_TOKENS - sum(estimated_tokens(line) + 1 for line in lines)
-    return [*wishes[: len(lines)], *others[: len(lines_within(map(_line, others), left))]]
+    fitting = lines_within(map(_line, others), left)
+    return [*instructions[: len(lines)], *others[: len(fitting)]]
 
 
 def _by_section(memories: Sequence[Memory]) -> list[tuple[str, list[str]]]:
+    # The frame of UserInstruction memories; UserFoodPreference is in <memories>.
     named = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
     sections: dict[str, list[str]] = {"preferences": [], "memories": [], "episodes": []}
     for memory in memories:

@@ -1,4 +1,4 @@
-"""The Responses API call."""
+"""The model's answer: requests with tool calls between them, and the next model if one fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import openai
 
-from bot.cancellation import ended
+from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.prompt import Prompt, estimated_tokens
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
 ANSWER_SECONDS = 300.0  # for one answer, over all rounds and their tools
-QUIET_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
 class FunctionTools(Protocol):
@@ -273,13 +273,13 @@ async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Rep
     task = asyncio.ensure_future(answer)
     try:
         while not task.done():
-            done, _ = await asyncio.wait({task}, timeout=QUIET_SECONDS)
+            done, _ = await asyncio.wait({task}, timeout=CHECK_SECONDS)
             if not done:
                 await sink.check()
         return task.result()
     finally:
         # Cancelled, it closes its connection to the model; an error of that is not logged.
-        await ended(task)
+        await cancel_until_done(task)
         await asyncio.gather(task, return_exceptions=True)
 
 

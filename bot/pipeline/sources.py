@@ -75,11 +75,11 @@ class SourceUpdates:
 
         Memories that were not formed yet are formed from the new words; those that were, and those
         that a tool stored, are updated by a job. What was said in public belongs to its channel
-        alone if that is not known to be public now. A turn whose texts are not stored any more is
-        not changed, and none is where the inbox has stored a newer event of the message than the
-        one of `changed_ts`. Where memory is off, or the policy refuses the person, new words are
-        not kept: the job reads them from Slack. Credentials never are. The exchange is no longer
-        shared. Returns whether the texts of a turn were replaced.
+        alone if that is not known to be public now. A turn is not changed if its texts are no
+        longer stored, or if the inbox holds a newer event of this message than `changed_ts`. If
+        memory is off, or the policy refuses the person, the new words are not stored: the job reads
+        them from Slack. Credentials are never stored. The exchange is no longer shared for
+        feedback. Returns whether the texts of a turn were replaced.
         """
         edited = bool(question or words)
         refused = edited and await self._refused(team_id, channel_id, ts, thread)

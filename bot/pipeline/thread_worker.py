@@ -1,7 +1,7 @@
 """The job that drains one thread: its messages are answered in order, one after the other.
 
-While the model is away messages wait: each author gets a waiting message (a reply that says so, and
-that the answer replaces), and no worker slot is held.
+While the model is unavailable messages wait: each author gets an interim reply, which says so and
+is replaced by the answer, and no worker slot is held.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_ATTEMPTS = 500
 _LONGEST_RUN_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
-PATIENCE = timedelta(minutes=30)
+MAX_HELD = timedelta(minutes=30)
 ALONE_REFUSED_SECONDS = 120.0
 """Seconds for which the model answers others before a message that it fails for is given up."""
 _DELAYS = (5.0, 10.0, 20.0, 40.0, 60.0)
@@ -134,12 +134,12 @@ class ThreadWorker:
             await self.inbox.give_up(claimed)
         except Exception as error:
             count("errors", kind="database_away" if is_unavailable(error) else "turn")
-            if is_unavailable(error) and claimed.attempts < _MOST_ATTEMPTS:
+            if is_unavailable(error) and claimed.earlier_attempts < _MOST_ATTEMPTS:
                 log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
                 await self._restart_when_reachable(claimed)
                 return "look_again"
             if claimed.failures > MAX_FAILURES:
-                log.exception("a message was given up after %d attempts", claimed.attempts)
+                log.exception("a message was given up after %d attempts", claimed.attempt_number)
                 await self.inbox.give_up(claimed)
                 return "look_again"
             log.warning("a turn failed and is begun again: %s", fault(error))
@@ -200,14 +200,14 @@ class ThreadWorker:
 
     async def _activate(self, claimed: ClaimedMessage) -> None:
         """End a session status `processing` that a process which died may have left."""
-        if claimed.attempts:
+        if claimed.earlier_attempts:
             message = claimed.message
             await self.sessions.activate(message.team_id, message.channel_id, message.thread_ts)
 
     async def _refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
         """Tell the author why there is no answer: in a channel once a day, and only to them.
 
-        The sentence takes the place of a waiting message, or of another unfinished reply. None of
+        The sentence takes the place of an interim reply, or of another unfinished reply. None of
         the message's text is stored.
         """
         if await has_begun(self.pool, claimed.message):
@@ -225,7 +225,7 @@ class ThreadWorker:
     async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
         """Tell the author once an hour, or day, which quota is used up; skip further messages.
 
-        Further ones that have an unfinished reply, such as a waiting message, are told, too.
+        Further ones that have an unfinished reply, such as an interim reply, are told, too.
         """
         seconds = max(used_up.seconds, 60.0)
         told = not await claim_refusal(self.pool, claimed, used_up.sentence, seconds)
@@ -257,9 +257,9 @@ class ModelOutages:
         return self._replier.unavailable
 
     async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
-        """Postpone a message, and send its author a waiting message the first time.
+        """Postpone a message, and send its author an interim reply the first time.
 
-        Returns True if nothing more is to be done for it: after `PATIENCE`, or when the model has
+        Returns True if nothing more is to be done for it: after `MAX_HELD`, or when the model has
         answered others for `ALONE_REFUSED_SECONDS`, the author is told that it stays unanswered.
         """
         if claimed.held_since is None:
@@ -287,7 +287,7 @@ class ModelOutages:
 
     async def _reason_to_give_up(self, claimed: ClaimedMessage) -> str | None:
         """Return the key of the sentence that ends a held message; None while it is to wait."""
-        if claimed.held_since is not None and _age(claimed.held_since) > PATIENCE:
+        if claimed.held_since is not None and _age(claimed.held_since) > MAX_HELD:
             return "held_too_long"
         if self._replier.probing:
             return None

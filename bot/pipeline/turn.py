@@ -103,7 +103,9 @@ def create_turn(
                     tools = dependencies.tools(
                         claimed, view, turn_row, _last_reply(context, message)
                     )
-                    if turn_row.unkept and turn_row.tool_done:  # of an attempt that ended early
+                    # An earlier attempt's tools changed memories; now the turn is off the record or
+                    # withheld.
+                    if turn_row.unkept and turn_row.tool_done:
                         await tools.take_back()
                 answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
@@ -235,7 +237,7 @@ async def thread_before(
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:
-    """Leave out what comes from this message alone: edited, it may no longer say so."""
+    """Return the memories that have another source, too: an edit may have removed what they say."""
     this_message = {(message.channel_id, message.ts)}
     return [memory for memory in memories if set(memory.source_messages) != this_message]
 

@@ -120,8 +120,8 @@ class Jobs(procrastinate.manager.JobManager):
 
     Ending: a failed job returns to the queue at once, so that it does not hold its lock. If another
     job of its lock waits already, it is deleted instead, because only one may wait. If PostgreSQL
-    is away, the end is stored again and again until `stopping` is set; after that another process
-    frees the job.
+    is unavailable, the end is stored again and again until `stopping` is set; after that another
+    process frees the job.
     """
 
     def __init__(self, connector: BaseConnector, stopping: asyncio.Event) -> None:

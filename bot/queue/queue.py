@@ -165,13 +165,16 @@ class Queue:
         *,
         waits: Sequence[int] = (),
     ) -> None:
-        """Let jobs called `name` run `work`, and again as many seconds after each failure."""
+        """Register `work` for jobs named `name`.
+
+        The n-th failure is retried after `waits[n-1]` seconds; then the job fails.
+        """
         self.app.task(name=name, queue=queue, retry=_Waits(waits))(work)
 
     def repeat(
         self, name: str, queue: str, work: Callable[[int], Awaitable[None]], *, cron: str
     ) -> None:
-        """Let a job called `name` run `work`, with the time it was due, as often as `cron` says.
+        """Register `work` as a job on the schedule `cron`; it is called with the time it was due.
 
         It runs once, however many workers there are, and never twice at a time.
         """
@@ -299,7 +302,7 @@ class Queue:
         ]
 
     def begin_to_stop(self) -> None:
-        """Take no more jobs, and count the time of those that run."""
+        """Take no more jobs; running ones have `patience` + `HAND_BACK_SECONDS` seconds left."""
         if not self._stopping.is_set():
             self._stopping.set()
             end = asyncio.get_running_loop().time() + self._patience + HAND_BACK_SECONDS
@@ -310,7 +313,8 @@ class Queue:
     async def stop(self) -> None:
         """Take no more jobs; let running ones end, or hand them back when patience is over.
 
-        Where PostgreSQL is away nothing can be handed back: another worker finds out by itself.
+        Where PostgreSQL is unavailable nothing can be handed back: another worker finds out by
+        itself.
         """
         self.begin_to_stop()
         running, self._running = self._running, []
@@ -357,14 +361,14 @@ class Queue:
                 dead, late = await note_process(self.pool, self.process, REPLIES)
                 if late:
                     await let_the_newest_through(self.pool, REPLIES)
-                # While PostgreSQL was away no heartbeat could be stored: live workers get time
-                # for one.
+                # While PostgreSQL was unavailable no heartbeat could be stored: live workers get
+                # time for one.
                 if loop.time() - seen > STALLED_SECONDS:
                     trusted = loop.time() + STALLED_SECONDS
                 seen = loop.time()
                 if dead and seen >= trusted:
                     await free_stalled(self.pool)
-            except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            except Exception as error:  # noqa: BLE001 - the database may be unavailable
                 log.warning("waiting jobs could not be looked after: %s", fault(error))
             await self._pause(_HEARTBEAT_SECONDS)
 

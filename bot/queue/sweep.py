@@ -1,6 +1,6 @@
 """Maintenance of the queue.
 
-Each worker begins it every other second; an advisory lock lets one worker at a time change jobs.
+Each process runs it every two seconds; an advisory lock lets one process at a time change jobs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ALONE_AFTER_CRASHES = 2
 """Crashes of a process with this message in progress after which it runs alone."""
 MAX_LONE_CRASHES = 3
 """Crashes of a process with only this message in progress after which it is given up."""
-# 0 for new jobs, 1 for the oldest few.
+# The priority of late jobs. New jobs have 0; the oldest late ones are raised to 1.
 BEHIND = -1
 _SWEEP_LOCK = 0x6B696F6B75_01  # "kioku", 1
 # At most so many late jobs are ranked first at a time; each sweep adds what is missing. Workers
@@ -90,7 +90,7 @@ _NOTE: LiteralString = (
 async def note_process(pool: Pool, process: str, queue: str) -> tuple[bool, bool]:
     """Record that a process is alive; return whether there is something to look after.
 
-    That are jobs of a worker that died, and jobs of `queue` that have waited for a minute.
+    These are jobs of a worker that died, and jobs of `queue` that have waited for a minute.
     """
     values = {
         "process": process,

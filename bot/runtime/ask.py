@@ -122,7 +122,7 @@ class AskHandler:
         collected = self._collected[event_id] = Collected(message)
         try:
             # Not in the inbox: the caller waits for the answer, and asks again without one.
-            claimed = ClaimedMessage(id=0, message=message, attempts=0)
+            claimed = ClaimedMessage(id=0, message=message, earlier_attempts=0)
             with log_fields(team=API_TEAM):
                 outcome = cast(Outcome, await self._turn.ainvoke(claimed))
         finally:

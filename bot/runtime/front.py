@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.cancellation import ended
+from bot.cancellation import cancel_until_done
 from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
 from bot.pipeline.backfill.window import BackfillWindow
 from bot.runtime.ask import AskHandler, ask_route
@@ -25,7 +25,7 @@ _CONNECT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
+class Front:
     """The Bolt app, and Slack's Socket Mode where that delivers; else ``/slack/events`` does."""
 
     app: CheckedApp
@@ -40,7 +40,7 @@ class Receiver:
 
 
 @asynccontextmanager
-async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
+async def open_front(wiring: Application) -> AsyncIterator[Front]:
     """Build the front; with an app token, be connected by Socket Mode while it is open.
 
     Raises `StartError`.
@@ -54,8 +54,8 @@ async def open_front(wiring: Application) -> AsyncIterator[Receiver]:
             socket = await stack.enter_async_context(
                 socket_mode(app, token.get_secret_value(), wiring.connections.slack.tokenless())
             )
-        front = Receiver(app=app, socket=socket, ask=_ask(wiring))
-        await stack.enter_async_context(_listening(wiring, front).marked())
+        front = Front(app=app, socket=socket, ask=_ask(wiring))
+        await stack.enter_async_context(_backfill_window(wiring, front).marked())
         yield front
 
 
@@ -72,7 +72,7 @@ def build_app(wiring: Application) -> CheckedApp:
     )
 
 
-def _listening(wiring: Application, front: Receiver) -> BackfillWindow:
+def _backfill_window(wiring: Application, front: Front) -> BackfillWindow:
     connections = wiring.connections
 
     async def teams() -> list[str]:
@@ -113,7 +113,7 @@ async def socket_mode(
         await retry_until_connected("SLACK_APP_TOKEN", connect)
         yield client
     finally:
-        await ended(keeper)
+        await cancel_until_done(keeper)
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 

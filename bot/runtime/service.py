@@ -10,9 +10,9 @@ from aiohttp import web
 
 from bot.config import Settings
 from bot.runtime.connections import connected
+from bot.runtime.front import Front, open_front
 from bot.runtime.http_routes import create_web_app
 from bot.runtime.http_server import serving
-from bot.runtime.receiver import Receiver, open_front
 from bot.runtime.wiring import Application
 from bot.runtime.worker import open_worker
 from memory import Conninfo
@@ -61,7 +61,7 @@ async def open_service(
             wiring.queue.begin_to_stop()
 
 
-def _web_application(wiring: Application, front: Receiver | None) -> web.Application:
+def _web_application(wiring: Application, front: Front | None) -> web.Application:
     connections = wiring.connections
     one = connections.installation
 

@@ -55,7 +55,7 @@ from memory import Embedder, load_schemas
 
 
 class Application:
-    """The objects that a receiver and a worker use. Creating them starts no task and no request.
+    """The objects that a front and a worker use. Creating them starts no task and no request.
 
     After `answer_seconds` an answer of the model ends where it is.
     """

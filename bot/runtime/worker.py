@@ -36,7 +36,7 @@ BACKGROUND_JOBS_AT_ONCE = 8
 _DRAIN_SECONDS = 25.0
 _WARM_UP_SECONDS = 0.2
 _DAY = 86_400
-# Seconds between attempts to form memories: six on the first day, then one a day for five more.
+# Seconds before each retry of a formation: five within about an hour, then one a day for five days.
 # A crash of the process counts as an attempt, so the first waits are short.
 FORMATION_WAITS = (4, 20, 60, 300, 3_600, *[_DAY] * 5)
 
@@ -52,7 +52,7 @@ def register_work(wiring: Application) -> None:
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, waits=_powers(2, 6))
     catching_up = Backfill(wiring.missed_messages)
-    for name, work, kind, waits in (
+    for name, work, queue_name, waits in (
         (FORM_MEMORIES, wiring.formation_jobs.form, BACKGROUND, FORMATION_WAITS),
         (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
         (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
@@ -66,7 +66,7 @@ def register_work(wiring: Application) -> None:
         (READ_ON, catching_up.read_on, REPLIES, _powers(2, 6)),
         (DELETE_IN_SLACK, wiring.slack_deletions.work, BACKGROUND, _powers(2, 8)),
     ):
-        queue.register(name, kind, wiring.offboarding.while_served(work), waits=waits)
+        queue.register(name, queue_name, wiring.offboarding.while_served(work), waits=waits)
     queue.register(PURGE, BACKGROUND, wiring.offboarding.purge, waits=_powers(4, 8))
     settings = wiring.connections.settings
     upkeep = Maintenance(

@@ -51,7 +51,7 @@ def can_be_undone_alone(entry: Entry) -> bool:
     merge, which is undone as a whole.
     """
     confirmed = entry.action == "confirmed" and entry.actor != "merge" and entry.undone_at is None
-    return (confirmed or can_be_undone(entry)) and not entry.superseded
+    return (confirmed or can_be_undone(entry)) and not entry.changed_since
 
 
 def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:

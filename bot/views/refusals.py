@@ -76,8 +76,8 @@ def quoted_sentence_of(refused: RefusedProposal) -> QuotedSentence | None:
     """Return the sentence that a refused proposal quotes, or None."""
     if refused.evidence is None:
         return None
-    words = refused.evidence.words
-    return QuotedSentence(text=refused.evidence.text, channel=words.channel, ts=words.ts)
+    said = refused.evidence.original
+    return QuotedSentence(text=refused.evidence.text, channel=said.channel, ts=said.ts)
 
 
 def refusal_payload(

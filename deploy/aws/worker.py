@@ -26,7 +26,7 @@ from bot.pipeline.reply import ANSWER_SECONDS
 from bot.queue.draining import drain
 from bot.runtime.ask import AskHandler
 from bot.runtime.connections import connected
-from bot.runtime.receiver import build_app
+from bot.runtime.front import build_app
 from bot.runtime.wiring import Application
 from bot.runtime.worker import register_work
 from bot.slack.client import SLACK_FAULTS, Installation, create_client, error_code

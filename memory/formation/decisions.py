@@ -101,8 +101,8 @@ def _entry(wider: Memory) -> dict[str, Any]:
 
 
 def _messages(proposal: ProposedWrite) -> tuple[MessageKey, ...]:
-    words = proposal.evidence.words
-    return ((words.channel, words.ts),) if words.channel and words.ts else ()
+    said = proposal.evidence.original
+    return ((said.channel, said.ts),) if said.channel and said.ts else ()
 
 
 class _Run:
@@ -214,7 +214,7 @@ class _Run:
             content == before or subject(proposal.kind, content) != subject(proposal.kind, before)
         )
         day = verdict.valid_until if verdict is not None else None
-        end = end_of(day, proposal.evidence.words.zone) if day is not None else None
+        end = end_of(day, proposal.evidence.original.zone) if day is not None else None
         if end is not None:
             value["expires_at"] = end.isoformat()
         elif restated:

@@ -79,10 +79,11 @@ class PersonMessage:
 class TypedMessage:
     """One message of the person, indexed for quotes.
 
-    `text` is the part that is read; `sentences` are the (start, end) offsets of its sentences.
+    `original` is the message as it was sent, `text` the part that is read; `sentences` are the
+    (start, end) offsets of its sentences.
     """
 
-    words: PersonMessage
+    original: PersonMessage
     text: str = field(init=False)
     sentences: list[tuple[int, int]] = field(init=False)
     _letters: str = field(init=False)
@@ -90,7 +91,7 @@ class TypedMessage:
     _ends: list[int] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.text = clean(self.words.text)[:MAX_MESSAGE]
+        self.text = clean(self.original.text)[:MAX_MESSAGE]
         pieces = sorted([*lettered(self.text), *_omissions(self.text)], key=lambda piece: piece[1])
         self._letters = "".join(piece for piece, _, _ in pieces)
         for piece, start, end in pieces:
@@ -147,17 +148,17 @@ class Evidence:
     after: str = ""
 
     @property
-    def words(self) -> PersonMessage:
+    def original(self) -> PersonMessage:
         """The message that contains the evidence, with its channel and time."""
-        return self.message.words
+        return self.message.original
 
     def source(self) -> dict[str, object]:
         """Return the evidence as an entry of a memory's `sources`."""
         return {
-            "kind": self.words.origin,
-            "permalink": self.words.permalink,
-            "channel": self.words.channel,
-            "ts": self.words.ts,
+            "kind": self.original.origin,
+            "permalink": self.original.permalink,
+            "channel": self.original.channel,
+            "ts": self.original.ts,
             "evidence": self.text,
         }
 

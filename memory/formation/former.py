@@ -98,14 +98,14 @@ class Former:
     async def form(
         self,
         view: MemoryView,
-        words: Sequence[PersonMessage],
+        messages: Sequence[PersonMessage],
         *,
         in_commit: InCommit | None = None,
         deadline: float | None = None,
         spend: Callable[[TokenUse], Awaitable[None]] | None = None,
         section: str | None = None,
     ) -> FormationResult:
-        """Form memories from one person's messages (`words`); writes to `view.own` only.
+        """Form memories from one person's messages; writes to `view.own` only.
 
         The first 8,000 characters of each message are read. The model proposes, the evidence rule
         and the verdicts decide, and one transaction writes.
@@ -119,17 +119,16 @@ class Former:
         the embedding model does not answer.
         """
         section = section or FORMATION_SECTION
-        messages = [TypedMessage(one) for one in words]
-        messages = [one for one in messages if one.says_something]
+        typed = [one for one in map(TypedMessage, messages) if one.says_something]
         refused: tuple[RefusedProposal, ...] = ()
         spent: TokenUse = Counter()
         try:
             try:
                 async with asyncio.timeout(deadline):
                     store = await UserStore.load(
-                        self._pool, self._embedder, view, messages, schemas=self._schemas
+                        self._pool, self._embedder, view, typed, schemas=self._schemas
                     )
-                    if messages and not await self._run(store, view, messages, spent, section):
+                    if typed and not await self._run(store, view, typed, spent, section):
                         refused = (RefusedProposal(reason="unusable_answer"),)
                     spent.update(await store.judge(self._verifier))
             except TimeoutError:
@@ -205,7 +204,7 @@ class Former:
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:
     """Return a message for the memory model, after the question from Kioku that it answers."""
-    question = message.words.reply_to
+    question = message.original.reply_to
     before = [{"role": "assistant", "content": clean(question)}] if question else []
     return [*before, {"role": "user", "content": message.text}]
 

@@ -171,7 +171,7 @@ def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[R
     refused: list[RefusedProposal] = []
     new = Counter[tuple[str, str]]()
     for one in proposals:
-        message = (one.evidence.words.channel, one.evidence.words.ts)
+        message = (one.evidence.original.channel, one.evidence.original.ts)
         new[message] += one.target is None and not one.removes
         if (new[message] > MAX_NEW and one.target is None) or len(kept) >= MAX_PROPOSALS:
             refused.append(one.refused("too_many"))
@@ -218,7 +218,7 @@ def _read(
         return proposal.refused("secret")
     if links_not_typed(content, messages):
         return proposal.refused("link")
-    if proposal.removes and evidence.words.removal_proposed:
+    if proposal.removes and evidence.original.removal_proposed:
         return proposal.refused("asked_already")
     return proposal
 
@@ -236,7 +236,7 @@ def _removal(
     """Return a removal, which has no quote: its source is the newest message that may remove."""
     if target is None:
         return RefusedProposal(reason="nothing_to_remove")
-    newest = next((one for one in reversed(messages) if not one.words.removal_proposed), None)
+    newest = next((one for one in reversed(messages) if not one.original.removal_proposed), None)
     if newest is None:
         return RefusedProposal(reason="asked_already", kind=target.kind)
     content = target.content

@@ -176,7 +176,7 @@ class UserStore(BaseStore):
         while texts are embedded. Raises `EmbeddingsUnavailable`.
         """
         own, verifier = self._view.own, self._verifier
-        origin = self._messages[0].words.origin if self._messages else "message"
+        origin = self._messages[0].original.origin if self._messages else "message"
         proposals = [proposal for proposal, _ in self._judged]
         decisions, formed = Decisions(), FormationResult(changes=(), refused=())
         wanted = {one.target.row_key for one in proposals if one.target}
@@ -210,7 +210,7 @@ class UserStore(BaseStore):
             ]
             return decisions.changes
 
-        async def ask_and_commit(
+        async def store_questions(
             connection: AsyncConnection[DictRow], changes: Sequence[Change]
         ) -> None:
             nonlocal formed
@@ -237,7 +237,7 @@ class UserStore(BaseStore):
                 own.person,
                 [own] if proposals else [],
                 steps,
-                in_commit=ask_and_commit,
+                in_commit=store_questions,
                 vectors=await self._embedder.packed(texts) if texts else None,
             )
         except ChangedSince:
@@ -257,7 +257,7 @@ class UserStore(BaseStore):
 
 
 def _message(proposal: ProposedWrite) -> MessageKey:
-    return (proposal.evidence.words.channel, proposal.evidence.words.ts)
+    return (proposal.evidence.original.channel, proposal.evidence.original.ts)
 
 
 def _as_known(change: Change, decisions: Decisions) -> Change:

@@ -20,9 +20,9 @@ def refusal(
     """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
     if verdict is None or not verdict.supported:
         return "unsupported"
-    wish = proposal.removes or proposal.kind == INSTRUCTION_KIND
+    may_be_request = proposal.removes or proposal.kind == INSTRUCTION_KIND
     ended = proposal.removes and verdict.modality == "past"
-    asked_for = wish and verdict.modality == "request"
+    asked_for = may_be_request and verdict.modality == "request"
     if verdict.modality != "asserted" and not (asked_for or ended):
         return verdict.modality
     if proposal.removes:
@@ -32,7 +32,7 @@ def refusal(
     if verdict.about == "other" and verdict.sensitive == "none":
         return "other_person"
     if verdict.valid_until is not None:
-        end = end_of(verdict.valid_until, proposal.evidence.words.zone)
+        end = end_of(verdict.valid_until, proposal.evidence.original.zone)
         if end is not None and end <= at:
             return "ended"
     return None

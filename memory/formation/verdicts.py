@@ -277,21 +277,23 @@ def _read(entry: object, schema: type[_Entry]) -> _Entry | None:
 
 def request_text(proposals: Sequence[ProposedWrite], messages: Sequence[TypedMessage]) -> str:
     """Return the request: the date, each proposal, and the typed text if there are removals."""
-    newest = max(messages, key=lambda one: one.words.said_at).words
+    newest = max(messages, key=lambda one: one.original.said_at).original
     today = newest.said_at.astimezone(newest.zone)
     now = {"date": f"{today:%Y-%m-%d}", "weekday": f"{today:%A}", "zone": str(newest.zone)}
     typed: list[str] = []
     if any(one.removes for one in proposals):
-        typed = _framed("typed", [one.text for one in messages if not one.words.removal_proposed])
+        typed = _framed(
+            "typed", [one.text for one in messages if not one.original.removal_proposed]
+        )
     lines = [_line(index, one, today) for index, one in enumerate(proposals)]
     return "\n".join([*_framed("now", [now]), *typed, *_framed("proposals", lines)])
 
 
 def _line(index: int, one: ProposedWrite, today: datetime) -> dict[str, Any]:
-    target, words = one.target, one.evidence.words
+    target, said = one.target, one.evidence.original
     old = None if target is None or level(target.kind, target.content) == 0 else target.content
     change = "remove" if one.removes else "change" if old else "add"
-    said_on = words.said_at.astimezone(words.zone).date()
+    said_on = said.said_at.astimezone(said.zone).date()
     line = {
         "index": index,
         "change": change,
@@ -301,7 +303,7 @@ def _line(index: int, one: ProposedWrite, today: datetime) -> dict[str, Any]:
         "sentence": one.evidence.text,
         "before": one.evidence.before,
         "after": one.evidence.after,
-        "question": words.reply_to,
+        "question": said.reply_to,
     }
     return line if said_on == today.date() else {**line, "said_on": said_on.isoformat()}
 

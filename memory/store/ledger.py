@@ -21,9 +21,9 @@ ENTRY_COLUMNS: LiteralString = (
     "id, audience, key, kind, action, actor, moved_from, before, after, at, undone_at"
 )
 # Undo needs the row as the change left it.
-_WITH_SUPERSEDED: LiteralString = (
+_WITH_CHANGED_SINCE: LiteralString = (
     f"{ENTRY_COLUMNS}, after IS DISTINCT FROM (SELECT s.value FROM store s"
-    " WHERE s.prefix = %(low)s || audience AND s.key = memory_changes.key) AS superseded"
+    " WHERE s.prefix = %(low)s || audience AND s.key = memory_changes.key) AS changed_since"
 )
 
 
@@ -32,8 +32,8 @@ class Entry(Keyed):
     """One change of one memory; `before` and `after` are whole stored values or None.
 
     `moved_from` is the previous namespace of a moved memory; `undone_at` the time of its Undo.
-    `superseded`: the memory was changed after it, so it cannot be undone alone; only `history` and
-    `changes_named` look that up.
+    `changed_since`: the memory was changed after it, so it cannot be undone alone; only `history`
+    and `changes_named` look that up.
     """
 
     id: UUID
@@ -45,7 +45,7 @@ class Entry(Keyed):
     at: datetime
     undone_at: datetime | None = None
     moved_from: Namespace | None = None
-    superseded: bool = False
+    changed_since: bool = False
 
     @property
     def namespaces(self) -> list[Namespace]:
@@ -68,7 +68,7 @@ def read_entry(person: Person, record: DictRow) -> Entry:
         at=record["at"],
         undone_at=record["undone_at"],
         moved_from=person.namespace(moved_from) if moved_from else None,
-        superseded=record.get("superseded", False),
+        changed_since=record.get("changed_since", False),
     )
 
 
@@ -88,7 +88,7 @@ async def history(
     found = await person_statement(
         pool,
         person,
-        f"SELECT {_WITH_SUPERSEDED} FROM memory_changes"
+        f"SELECT {_WITH_CHANGED_SINCE} FROM memory_changes"
         f" WHERE {OF_IDS}"
         " AND (%(before)s::timestamptz IS NULL OR at < %(before)s)"
         " AND (%(key)s::text IS NULL OR key = %(key)s) ORDER BY at DESC, id LIMIT %(limit)s",
@@ -107,11 +107,11 @@ def _remembered_again(entries: Sequence[Entry]) -> list[Entry]:
     marked: list[Entry] = []
     current: set[tuple[str, str, str]] = set()
     for entry in entries:
-        if entry.after is not None and not entry.superseded:
+        if entry.after is not None and not entry.changed_since:
             current.add(thing_of(entry.namespace, entry.after))
         elif entry.after is None and entry.before is not None:
             again = thing_of(entry.namespace, entry.before) in current
-            entry = replace(entry, superseded=entry.superseded or again)
+            entry = replace(entry, changed_since=entry.changed_since or again)
         marked.append(entry)
     return marked
 
@@ -121,7 +121,7 @@ async def changes_named(pool: Pool, person: Person, ids: Sequence[UUID]) -> list
     found = await person_statement(
         pool,
         person,
-        f"SELECT {_WITH_SUPERSEDED} FROM memory_changes WHERE id = ANY(%(ids)s)"
+        f"SELECT {_WITH_CHANGED_SINCE} FROM memory_changes WHERE id = ANY(%(ids)s)"
         f" AND {OF_IDS} ORDER BY at, id",
         {**person_range(person), "ids": list(ids)},
     )

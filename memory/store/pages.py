@@ -67,8 +67,8 @@ async def memory_page(
 ) -> MemoryPage:
     """Return a page of the person's memories of one kind or all, by one statement.
 
-    A number above the last page returns the last page. Raises `InvalidNamespace` for a row outside
-    the person's namespaces.
+    `size` is at least 1. A number above the last page returns the last page. Raises
+    `InvalidNamespace` for a row outside the person's namespaces.
     """
     rows = await person_statement(
         pool,

@@ -83,7 +83,7 @@ class MemoryTools(BaseStore):
     pool: Pool
     embedder: Embedder
     view: MemoryView
-    words: PersonMessage
+    message: PersonMessage
     _: KW_ONLY
     schemas: Sequence[type[BaseModel]] = SCHEMAS
     in_commit: InCommit | None = None
@@ -265,7 +265,7 @@ class MemoryTools(BaseStore):
         """Store the tool's content, which includes `evidence`, if the verdict accepts it."""
         content = dict((op.value or {}).get("content") or {})
         kind = str(content.pop("kind", ""))
-        message = TypedMessage(self.words)
+        message = TypedMessage(self.message)
         memory = await self._memory(op.key)
         store = await UserStore.load(
             self.pool,

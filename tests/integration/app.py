@@ -21,8 +21,8 @@ from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
 from bot.runtime.connections import Connections
+from bot.runtime.front import build_app
 from bot.runtime.http_routes import create_web_app
-from bot.runtime.receiver import build_app
 from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, register_work
 from bot.slack.client import Installations, installation_from, only

@@ -120,7 +120,7 @@ class Thread:
     async def turn(self, *, event: int = -1, attempts: int = 0) -> tuple[ClaimedMessage, TurnRow]:
         """Begin the turn of its message, or begin it again; return its message and its row."""
         message = self.slack.message(self.place)
-        waiting = ClaimedMessage(id=event, message=message, attempts=attempts)
+        waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
         turn_row, _ = await turns_alone(self.sender.pool).begin(
             waiting,
             memory_view(message.person.namespace(DM)),

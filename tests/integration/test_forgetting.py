@@ -172,7 +172,7 @@ def waiting_for(ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
     """Return a direct message."""
     channel = "D1" if person == ALICE else "D2"
     said = message(text, user_id=person.user_id, channel_id=channel, ts=ts, thread_ts=ts)
-    return ClaimedMessage(id=0, message=said, attempts=0)
+    return ClaimedMessage(id=0, message=said, earlier_attempts=0)
 
 
 @pytest.fixture

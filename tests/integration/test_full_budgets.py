@@ -12,8 +12,8 @@ import pytest
 from bot.locale import Language, say
 from bot.pipeline.prompt import (
     HISTORY_TOKENS,
+    INSTRUCTION_TOKENS,
     MEMORY_TOKENS,
-    PREFERENCE_TOKENS,
     QUESTION_TOKENS,
     RECENT_TOKENS,
     REPLY_INSTRUCTIONS,
@@ -90,7 +90,7 @@ def fits(text: str, cap: int) -> bool:
 
 def memories_fit(shown: dict[str, str]) -> None:
     """Check that how to answer has its room, newest first, and all memories together theirs."""
-    assert fits(shown["preferences"], PREFERENCE_TOKENS)
+    assert fits(shown["preferences"], INSTRUCTION_TOKENS)
     numbers = [int(n) for n in re.findall(r"短く答える (\d+)", shown["preferences"])]
     assert numbers == list(range(WISHES, WISHES - len(numbers), -1))
     assert fits(

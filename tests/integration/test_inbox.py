@@ -182,7 +182,7 @@ async def test_attempts_are_counted(inbox: Inbox, database: str) -> None:
     """Each time a message is taken says how often it was begun before."""
     asked = message()
     await inbox.store(asked)
-    assert [(await taken(inbox, asked.thread)).attempts for _ in range(3)] == [0, 1, 2]
+    assert [(await taken(inbox, asked.thread)).earlier_attempts for _ in range(3)] == [0, 1, 2]
     assert stored(database, asked.thread)[0]["attempts"] == 3
 
 
@@ -349,7 +349,7 @@ async def test_an_attempt_that_was_taken_over_is_told(
 
 async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
     """A message that is not there any more counts as not stopped."""
-    gone = ClaimedMessage(id=-1, message=message(), attempts=0)
+    gone = ClaimedMessage(id=-1, message=message(), earlier_attempts=0)
     assert await inbox.read_flags(gone)
 
 
@@ -387,7 +387,7 @@ async def test_what_a_person_said_elsewhere_and_waits(inbox: Inbox, pool: Pool) 
 
     async def seen(question: Message, audience: str) -> list[str]:
         _, context = await turns_alone(pool).begin(
-            ClaimedMessage(id=0, message=question, attempts=0),
+            ClaimedMessage(id=0, message=question, earlier_attempts=0),
             memory_view(question.person.namespace(audience)),
             question="",
             words="",

@@ -263,9 +263,9 @@ async def test_a_change_is_not_undone_over_a_newer_one(ledger: Ledger) -> None:
         await ledger.undo(liked.id)
     assert ledger.printed() == before
     newest, older = await history(ledger.pool, ALICE)
-    assert (newest.superseded, older.superseded) == (False, True)
+    assert (newest.changed_since, older.changed_since) == (False, True)
     await ledger.undo(newest.id)
-    assert not (await history(ledger.pool, ALICE))[2].superseded
+    assert not (await history(ledger.pool, ALICE))[2].changed_since
 
 
 async def test_another_persons_change_cannot_be_undone(ledger: Ledger) -> None:
@@ -705,8 +705,8 @@ async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) ->
     assert again.key != first.key
     with pytest.raises(ChangedSince):
         await ledger.undo(removal.id)
-    assert not removal.superseded
-    assert {one.id: one.superseded for one in await history(ledger.pool, ALICE)} == {
+    assert not removal.changed_since
+    assert {one.id: one.changed_since for one in await history(ledger.pool, ALICE)} == {
         again.id: False,
         removal.id: True,
         first.id: True,

@@ -1,4 +1,4 @@
-"""While the model is away: each message gets a waiting message, which becomes its answer later."""
+"""While the model is away: each message gets an interim reply, which becomes its answer later."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def wait_longer(app: App, message: Message, time: str) -> None:
     ],
     ids=str,
 )
-async def test_the_waiting_message_becomes_the_answer(
+async def test_the_interim_reply_becomes_the_answer(
     app: App, how: dict[str, Any], key: str
 ) -> None:
     """The person is told that their message is safe, and the same message becomes the answer."""
@@ -119,7 +119,7 @@ async def test_the_waiting_message_becomes_the_answer(
     assert due_in(app, asked) is None
 
 
-async def test_every_message_gets_one_waiting_message(app: App) -> None:
+async def test_every_message_gets_one_interim_reply(app: App) -> None:
     """Each message of a person says that it waits, once, and becomes its own answer."""
     place = app.slack.place()
     app.fault(status=500, times=-1)
@@ -139,7 +139,7 @@ async def test_every_message_gets_one_waiting_message(app: App) -> None:
 
 
 async def test_another_person_and_another_outage_are_told_again(app: App) -> None:
-    """Each person gets a waiting message; after an answer, the next outage gives another one."""
+    """Each person gets an interim reply; after an answer, the next outage gives another one."""
     places = [app.slack.place(), app.slack.place()]
     for _ in range(2):
         app.fault(status=500, times=-1)
@@ -152,7 +152,7 @@ async def test_another_person_and_another_outage_are_told_again(app: App) -> Non
             await drain(app, message)
 
 
-async def test_every_author_in_a_held_thread_gets_a_waiting_message(app: App) -> None:
+async def test_every_author_in_a_held_thread_gets_an_interim_reply(app: App) -> None:
     """Messages behind one that waits for the model tell their authors so, and keep their order."""
     ann, team = app.slack.person()
     bob, _ = app.slack.person()
@@ -306,7 +306,7 @@ async def test_an_edit_while_it_waits_is_what_is_answered(app: App) -> None:
     assert app.turn(asked)["words"] == "I like sushi"
 
 
-async def test_a_message_deleted_while_it_waits_takes_the_waiting_message_along(app: App) -> None:
+async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(app: App) -> None:
     """Deleting the message ends the wait at once: reply and words are gone."""
     asked = await held(app, "I like ramen")
     await app.withdraw(asked)
@@ -340,7 +340,7 @@ async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App)
 async def test_all_who_wait_are_told_that_a_quota_is_used_up(
     make_app: MakeApp, key: str, limit: dict[str, int]
 ) -> None:
-    """The sentence takes the place of each waiting message; what comes later is passed over."""
+    """The sentence takes the place of each interim reply; what comes later is passed over."""
     app = await make_app(**limit)
     place = app.slack.place()
     earlier = await app.ask(place, "Hello")

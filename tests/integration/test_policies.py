@@ -128,7 +128,7 @@ async def test_channels_that_are_not_listed_are_closed(
 
 
 async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp) -> None:
-    """The refusal takes the place of the waiting message, and what was said is kept no longer."""
+    """The refusal takes the place of the interim reply, and what was said is kept no longer."""
     app = await make_app()
     place = app.slack.place(channel="public")
     app.fault(status=500, times=-1)

@@ -262,7 +262,7 @@ async def test_a_message_deleted_after_a_crash_ends_its_session(app: App) -> Non
     asked = await crashed(app)
     view = await app.wiring.turn_dependencies.audiences.view(asked)
     await app.wiring.turns.begin(
-        ClaimedMessage(id=-1, message=asked, attempts=0),
+        ClaimedMessage(id=-1, message=asked, earlier_attempts=0),
         view,
         question="",
         words="",

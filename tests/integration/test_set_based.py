@@ -246,7 +246,7 @@ async def begin(pool: Pool, audience: str) -> TurnContext:
     """Begin a turn of Ann in a thread of D1 whose first message is her turn number `TURNS` - 10."""
     times = {"ts": ts_of(TURNS + 1), "thread_ts": ts_of(TURNS - 10)}
     said = message("", user_id=ANN.user_id, channel_id="D1", audience=audience, **times)
-    claimed = ClaimedMessage(id=0, message=said, attempts=0)
+    claimed = ClaimedMessage(id=0, message=said, earlier_attempts=0)
     view = memory_view(ANN.namespace(audience))
     _, context = await turns_alone(pool).begin(
         claimed, view, question="", words="", bot_user_id="B"

@@ -12,7 +12,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.listeners.app import CheckedApp
 from bot.listeners.malformed import MalformedRequests
-from bot.runtime.receiver import socket_mode
+from bot.runtime.front import socket_mode
 from bot.slack.client import create_client
 from tests.loopback import serving
 

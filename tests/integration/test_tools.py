@@ -140,7 +140,7 @@ async def change(
     **more: Any,
 ) -> Any:
     """Store a content; the evidence is the whole message unless it is given."""
-    quoted = tools.words.text if evidence is None else evidence
+    quoted = tools.message.text if evidence is None else evidence
     arguments = {"action": action, "content": content, "evidence": quoted, **more}
     return await call(tools, "memory_change", **arguments)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from bot.cancellation import ended
+from bot.cancellation import cancel_until_done
 
 
 async def test_a_loop_that_lost_its_cancellation_is_cancelled_again() -> None:
@@ -25,7 +25,7 @@ async def test_a_loop_that_lost_its_cancellation_is_cancelled_again() -> None:
     task = asyncio.create_task(loop())
     await begun.wait()
     async with asyncio.timeout(10):
-        await ended(task)
+        await cancel_until_done(task)
     assert task.cancelled()
     assert lost == [1]
 
@@ -39,4 +39,4 @@ async def test_what_has_ended_is_left_alone() -> None:
     task = asyncio.create_task(fail())
     with suppress(ValueError):
         await task
-    await ended(task)
+    await cancel_until_done(task)

@@ -175,10 +175,10 @@ def test_the_newest_message_counts_and_neighbours_give_context() -> None:
     said = [message("I tried soba.", "1.0"), message("I love it", "2.0"), message("Bye", "3.0")]
     found = find_evidence("love it", said)
     assert found is not None
-    assert (found.words.ts, found.before, found.after) == ("2.0", "I tried soba.", "Bye")
+    assert (found.original.ts, found.before, found.after) == ("2.0", "I tried soba.", "Bye")
     again = find_evidence("soba", [message("soba", "1.0"), message("soba!", "2.0")])
     assert again is not None
-    assert again.words.ts == "2.0"
+    assert again.original.ts == "2.0"
 
 
 @pytest.mark.parametrize(

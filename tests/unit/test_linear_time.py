@@ -192,7 +192,7 @@ def functions() -> dict[str, TextFunction]:
         PersonMessage(text="I like https://a.example/x and tea.", channel="D1", ts="1.0")
     )
     found |= {
-        "Links.feed": lambda text: (one := LinkFilter()).feed(text) + one.settle(),
+        "Links.feed": lambda text: (one := LinkFilter()).feed(text) + one.flush(),
         "Links.feed, in pieces": in_pieces,
         "links_in": lambda text: links_in([text]),
         "TypedMessage": typed_message,
@@ -212,7 +212,7 @@ def in_pieces(text: str) -> str:
     """Return what `LinkFilter` shows of a text that comes in small pieces."""
     links = LinkFilter()
     shown = [links.feed(text[at : at + 10]) for at in range(0, len(text), 10)]
-    return "".join(shown) + links.settle()
+    return "".join(shown) + links.flush()
 
 
 def typed_message(text: str) -> TypedMessage:

@@ -26,7 +26,7 @@ def through(text: str, cuts: tuple[int, ...] = ()) -> str:
     links = LinkFilter(OWN)
     places = [0, *sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]
     pieces = [text[a:b] for a, b in itertools.pairwise(places)]
-    return "".join(map(links.feed, pieces)) + links.settle()
+    return "".join(map(links.feed, pieces)) + links.flush()
 
 
 def test_what_may_stand_stands_to_the_letter(subtests: pytest.Subtests) -> None:
@@ -162,7 +162,7 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
 def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
     """What whoever runs Kioku trusts is a link, with what is below it; what looks so is not."""
     links = LinkFilter(hosts={"docs.site"})
-    assert (links.feed(text) + links.settle() == text) is is_link
+    assert (links.feed(text) + links.flush() == text) is is_link
 
 
 @settings(max_examples=40)

@@ -331,7 +331,7 @@ def test_wishes_are_kept_when_memories_fill_the_room() -> None:
     lines = {name: section(text, name) for name in ("preferences", "memories")}
     cost = {n: sum(estimated_tokens(line) + 1 for line in found) for n, found in lines.items()}
     assert len(lines["preferences"]) > 5
-    assert cost["preferences"] <= prompt.PREFERENCE_TOKENS
+    assert cost["preferences"] <= prompt.INSTRUCTION_TOKENS
     assert len(lines["memories"]) > 10
     assert sum(cost.values()) <= prompt.MEMORY_TOKENS
     assert len(made.memories) == sum(map(len, lines.values()))

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from psycopg import OperationalError
 
-from bot.cancellation import ended
+from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import invalidate_kinds
@@ -84,7 +84,7 @@ class BackfillWindow:
         try:
             yield
         finally:
-            await ended(task)
+            await cancel_until_done(task)
 
     async def _mark_on(self) -> None:
         while True:

@@ -76,14 +76,14 @@ class StreamedAnswer:
         """Show the state of a tool call."""
         await self.sink.task(Task(id=identity, name=name, state=state, detail=detail))
 
-    async def settle(self) -> None:
+    async def flush(self) -> None:
         """Show the text that was held back; a piece of text has ended."""
         self._half = ""
-        await self._show(self.links.settle())
+        await self._show(self.links.flush())
 
     async def new_paragraph(self) -> None:
         """Separate the text that follows by a blank line: it is another message, or part of one."""
-        await self.settle()
+        await self.flush()
         self._gap = bool(self._parts)
 
     @property
@@ -105,7 +105,7 @@ class StreamedAnswer:
     def line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
         links = self.links.another()
-        return " ".join((links.feed(printable(text)) + links.settle()).split())
+        return " ".join((links.feed(printable(text)) + links.flush()).split())
 
     async def comment(self, text: str) -> None:
         """Tell a whole message of commentary as a task."""
@@ -194,13 +194,13 @@ class ResponseReader:
             case "response.refusal.delta":
                 await self._text(event, refuses=True)
             case "response.output_text.done":
-                await self._written.settle()
+                await self._written.flush()
             case "response.output_item.done":
                 add_item(self.output, event)
                 await self._end_item(self.output[-1])
             case "response.completed" | "response.incomplete" as kind:
                 await self._read_rest(event)
-                await self._written.settle()
+                await self._written.flush()
                 self.tokens = tokens_of(event, self._model)
                 self._written.cut = None if kind == "response.completed" else _cut(event)
                 return True
@@ -237,7 +237,7 @@ class ResponseReader:
         if item["type"] != "message":
             return
         if item.get("phase") == _COMMENTARY:
-            await self._written.settle()
+            await self._written.flush()
             if self._begun_at is not None and not self._comments:
                 self._written.retract(self._begun_at)
             await self._written.comment(text_of(item))

@@ -133,7 +133,7 @@ class ControlTools:
     async def call(self, name: str, given: Arguments) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
-        Raises `psycopg.OperationalError` when the database is away.
+        Raises `psycopg.OperationalError` when the database is unavailable.
         """
         if name == VIEW_TOOL:
             output: Any = await self._viewing.read(self._message)

@@ -79,15 +79,15 @@ class ToolResults:
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
-    `definitions` are the tools as the Responses API takes them; `open_tools` makes what the first
+    `definitions` are the tools as the Responses API takes them; `make_tools` makes what the first
     call needs, because most messages need none. `before` are messages to show the person in any
     case. `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a
     refused sentence can still be stored as a `memory.UserFact`.
     """
 
     definitions: Sequence[Definition]
-    open_tools: Callable[[], tuple[MemoryTools, ControlTools]]
-    own: MemoryActions
+    make_tools: Callable[[], tuple[MemoryTools, ControlTools]]
+    actions: MemoryActions
     message: Message
     turn_row: TurnRow
     before: Sequence[PayloadMaker]
@@ -98,7 +98,7 @@ class Toolbox:
 
     @cached_property
     def _tools(self) -> tuple[MemoryTools, ControlTools]:
-        return self.open_tools()
+        return self.make_tools()
 
     @property
     def own_words(self) -> list[str]:
@@ -114,7 +114,7 @@ class Toolbox:
         memory, controls = self._tools
         shown = [*self.before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
         if memory.to_forget and not controls.forgets_everything:
-            shown.append(partial(self.own.proposed, memories=memory.to_forget))
+            shown.append(partial(self.actions.proposed, memories=memory.to_forget))
         return ToolResults(
             recalled=[one.reference for one in memory.shown],
             changes=[change.id for change in memory.changes if change.action != "confirmed"],
@@ -149,7 +149,7 @@ class Toolbox:
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
-        Raises `psycopg.OperationalError` when the database is away.
+        Raises `psycopg.OperationalError` when the database is unavailable.
         """
         self._calls += 1
         if self._calls > MAX_CALLS:
@@ -178,7 +178,7 @@ class Toolbox:
             *ids_of(self.turn_row.tool_done or {}, "changes"),
             *(c.id for c in memory.changes),
         ]
-        await self.own.taken_back(self.message, changes, asked, again=self.turn_row.again)
+        await self.actions.taken_back(self.message, changes, asked, again=self.turn_row.again)
 
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
