@@ -127,7 +127,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     before = naming(app, person)
     assert before.keys() >= {"turns", "inbox_events", "sent_files", "procrastinate_jobs", "store"}
     queued = app.rows(
-        "SELECT FROM procrastinate_jobs WHERE args->>'user' = %s AND status <> 'doing'",
+        "SELECT id FROM procrastinate_jobs WHERE args->>'user' = %s AND status <> 'doing'",
         person.user_id,
     )
     erased = await erase_person(app.pool, person)
