@@ -101,9 +101,10 @@ class Outbox:
 
     `times` are the timestamps stored, in order. `unknown`: one more message may be in the thread,
     because a worker died, or a call was lost, before its timestamp was stored. `since` (seconds of
-    the epoch) is when Slack was asked to post it, and `age` how many seconds before this attempt;
-    infinite, if this attempt asked, and 0.0, if it cancelled that call. `is_retry`: this is not the
-    first attempt.
+    the epoch) is when Slack was asked to post it, and `age` how many seconds before this attempt:
+    `PostedMessages.find_lost` waits until Slack must have carried out the call. It is infinite if
+    this attempt asked, and 0.0 if it cancelled that call. `is_retry`: this is not the first
+    attempt.
     """
 
     def __init__(self, pool: Pool, claimed: ClaimedMessage, turn_row: TurnRow) -> None:
