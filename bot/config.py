@@ -308,7 +308,7 @@ def check_settings(values: Mapping[str, str]) -> tuple[Settings, list[str]]:
     except ValidationError as invalid:
         for wrong in invalid.errors():
             name = str(wrong["loc"][0])
-            # pydantic names the words that may be written; those of a yes or no are not any.
+            # pydantic names the words that may be written, but for a yes or no.
             is_switch = Settings.model_fields[FIELDS[name]].annotation is bool
             usual = "on or off" if is_switch else "what `.env.example` says"
             words = str(wrong.get("ctx", {}).get("expected", usual)).replace("'", "")
