@@ -667,7 +667,10 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     assert buttons(app, first) == ["agree_to_memory", "refuse_memory"]
     question = app.shown(first)[-1]
     assert bool(question.get("is_ephemeral")) is (channel == "public")
-    assert "in a database that your admin runs, and the model gets" in json.dumps(question)
+    assert (
+        "in a database that your admin runs, and those relevant to a reply are sent"
+        in json.dumps(question)
+    )
     second = await app.ask(place, f"{mention}I love sushi")
     assert buttons(app, second) == []
     assert say("en", "off_not_agreed") in footer(app, second)
