@@ -515,6 +515,8 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     asked = await visit.chosen("forget", "forget_everything_ask", count=1)
     await visit.click(asked, FORGET_ALL_ACTION)
     done = await visit.modal("forgotten", what="Likes ramen")
+    await visit.some_work()
+    assert "Likes ramen" not in await visit.text()
     responder = visit.app.wiring.responder
     body = {"user": {"id": visit.user}, "team": {"id": visit.person.team_id}, "view": done}
     again = partial(
@@ -522,8 +524,12 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     )
     await responder.fill(body, visit.app.slack.client(), done["id"], again)
     await visit.click(await visit.modal("forgotten", what="Likes ramen"), UNDO_ACTION)
-    await visit.some_work()
-    assert "Likes ramen" in await visit.text()
+
+    async def shown() -> bool:
+        await visit.work()
+        return "Likes ramen" in await visit.text()
+
+    await eventually(shown)
 
 
 async def test_a_change_made_elsewhere(visit: Visit) -> None:
