@@ -49,7 +49,8 @@ MAX_FAILURES = 5
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
-_LATE_DELIVERY_SECONDS = 2.0
+# Nobody reads a mention and writes below it within a second.
+_LATE_DELIVERY_SECONDS = 1.0
 _COLUMNS: LiteralString = "team_id, event_id, user_id, channel_id, ts, thread, audience"
 _VALUES: LiteralString = (
     "%(team)s, %(event)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s"
@@ -111,8 +112,6 @@ class Inbox:
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
         """
-        if message.addressed and message.audience != DM and not late:
-            await self._read_follow_ups(message)
         [row] = await execute_statement(
             self._pool,
             _STORE,
@@ -133,13 +132,16 @@ class Inbox:
             wait=_ACK_WAIT_SECONDS,
             prepare=True,
         )
+        if message.addressed and message.audience != DM and not late:
+            await self._read_follow_ups(message)
         return bool(row["stored"])
 
     async def _read_follow_ups(self, message: Message) -> None:
-        """Schedule reading the thread after a mention that was delivered late.
+        """Schedule reading the thread after a mention that was stored late.
 
-        What was written below it may have been delivered before, when the bot did not take part in
-        the thread, and was not stored.
+        What was written below it may have been delivered before it was stored, when the bot did not
+        take part in the thread, and was not stored. Where this fails Slack delivers the mention
+        again.
         """
         if time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
             return
@@ -149,8 +151,6 @@ class Inbox:
                 READ_FOLLOW_UPS,
                 queue=REPLIES,
                 lock=f"{READ_FOLLOW_UPS}:{message.thread}",
-                # The mention is stored by then.
-                delay=_ACK_WAIT_SECONDS,
                 thread=message.thread,
                 after=message.ts,
             )

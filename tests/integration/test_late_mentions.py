@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
 import pytest
 from slack_sdk.errors import SlackApiError
 
@@ -94,9 +97,29 @@ async def test_what_was_said_before_the_mention_is_left_alone(thread: Thread) ->
 async def test_a_mention_in_time_reads_nothing(app: App) -> None:
     """A mention that is delivered at once asks nothing of Slack, nor does a direct message."""
     thread = Thread(app, app.slack.place(channel="public"))
-    await app.wiring.inbox.store(thread.says("<@BOT> hello"))
+    await app.wiring.inbox.store(written(thread.says("<@BOT> hello"), ago=-60.0))
     await app.receive(app.slack.place(), "hello")
     assert thread.jobs() == []
+
+
+async def test_a_mention_counts_from_when_it_is_stored(app: App) -> None:
+    """While it is being stored the app does not take part in the thread yet."""
+    thread = Thread(app, app.slack.place(channel="public"))
+    mention = written(thread.says("<@BOT> hello"), ago=0.7)
+    async with (
+        await psycopg.AsyncConnection.connect(app.database) as owner,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await owner.execute("LOCK TABLE inbox_events")
+        tasks.create_task(app.wiring.inbox.store(mention))
+        await asyncio.sleep(0.5)
+        await owner.rollback()
+    assert len(thread.jobs()) == 1
+
+
+def written(message: Message, *, ago: float) -> Message:
+    """Return a message as if it had been written so many seconds ago."""
+    return replace(message, ts=f"{time.time() - ago:.6f}")
 
 
 async def test_slacks_limit_is_waited_for_without_a_worker(thread: Thread) -> None:
