@@ -172,7 +172,7 @@ def main(words: Sequence[str]) -> int:
         judged.append(_told(first.result()))
     failed = [one for one in judged if one.verdict not in ("caught", "passed")]
     seconds = time.monotonic() - begin
-    print(f"{len(chosen)} breaks, {len(failed)} to be mended, {seconds:.0f} s")  # noqa: T201
+    print(f"{len(chosen)} breaks, {len(failed)} not caught, {seconds:.0f} s")  # noqa: T201
     return 1 if failed else 0
 
 

@@ -210,7 +210,7 @@ def memory_kinds() -> str:
         rows = [
             (
                 code(field),
-                _type({**rules, **described.get("$defs", {}).get(_defined(rules), {})}),
+                _type(rules, described.get("$defs", {})),
                 "yes" if field in described.get("required", ()) else "no",
                 rules.get("description") or _undescribed(name, field),
             )
@@ -229,15 +229,11 @@ def _undescribed(kind: str, field: str) -> str:
     raise SystemExit(f"The field {kind}.{field} has no description: write one for the model.")
 
 
-def _defined(rules: dict[str, Any]) -> str:
-    """Return the name in `$defs` that a field refers to, or an empty string."""
+def _type(rules: dict[str, Any], definitions: dict[str, dict[str, Any]]) -> str:
     [one] = [rule for rule in rules.get("anyOf", [rules]) if rule.get("type") != "null"]
-    return str(one.get("$ref", "")).rpartition("/")[2]
-
-
-def _type(rules: dict[str, Any]) -> str:
-    [one] = [rule for rule in rules.get("anyOf", [rules]) if rule.get("type") != "null"]
-    if choices := rules.get("enum") or one.get("enum"):
+    if reference := one.get("$ref"):
+        one = definitions[reference.rpartition("/")[2]]
+    if choices := one.get("enum"):
         return f"one of {', '.join(map(str, choices))}"
     if one.get("type") == "boolean":
         return "yes or no"

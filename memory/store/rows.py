@@ -195,9 +195,7 @@ async def fetch_all(
         " FOR UPDATE OF store",
         _columns(row_keys),
     )
-    return {
-        one.row_key: one for one in unexpired(read(record) for record in await cursor.fetchall())
-    }
+    return _by_key(await cursor.fetchall())
 
 
 async def read_unlocked(
@@ -205,9 +203,11 @@ async def read_unlocked(
 ) -> dict[RowKey, Memory]:
     """Return the rows of `row_keys` that exist and have not expired; writers are not waited for."""
     cursor = await connection.execute(_NAMED, _columns(list(row_keys)))
-    return {
-        one.row_key: one for one in unexpired(read(record) for record in await cursor.fetchall())
-    }
+    return _by_key(await cursor.fetchall())
+
+
+def _by_key(records: Iterable[DictRow]) -> dict[RowKey, Memory]:
+    return {one.row_key: one for one in unexpired(map(read, records))}
 
 
 async def from_message(

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Error, Locator, expect
+from playwright.async_api import Locator, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
@@ -118,7 +119,7 @@ async def choose_in_home(one: Visitor, label: str) -> None:
     item = one.page.get_by_role("menuitem", name=label)
     for _ in range(6):
         await one.page.locator(".home").get_by_role("button", name="More actions").first.click()
-        with suppress(Error):
+        with suppress(PlaywrightTimeout):
             return await item.click(timeout=5_000)
     raise AssertionError(f"The menu of Home has no {label}.")
 

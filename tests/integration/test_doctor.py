@@ -521,7 +521,7 @@ def test_a_database_is_told_to_be_migrated(
 
 
 def test_work_that_waits_or_failed_is_told(doctor: Doctor, database: str) -> None:
-    """Messages that wait too long are to be mended; what failed is named by its ids."""
+    """Messages that wait too long call for action; what failed is named by its ids."""
     assert "OK    Work: no message waits." in doctor.run().out
     event = (
         "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread, status,"
@@ -709,7 +709,7 @@ def test_the_embedded_database_is_looked_at_running_or_not(tmp_path: Path) -> No
 
 
 def test_a_data_folder_that_cannot_be_used_is_told(doctor: Doctor, tmp_path: Path) -> None:
-    """Where it is needed it has to be mended; with everything elsewhere it is good to know."""
+    """Where it is needed it is a fault; with everything elsewhere it is a notice."""
     (tmp_path / "file").write_text("")
     needed = told(ended(tmp_path, "doctor", KIOKU_DATA_DIR="file/data"))
     assert needed["Data folder"] == (

@@ -35,33 +35,44 @@ async def test_planning_is_linear(pool: Pool, embedder: Embedder) -> None:
     assert spent[1] < 9 * spent[0]
 
 
-async def test_others_are_answered_during_an_import(
-    pool: Pool, embedder: Embedder, stand_in: Server
-) -> None:
-    """While 2,100 lines come in the event loop never stops for a large part of that time.
-
-    That many texts do not fit into one request for embeddings.
-    """
+async def longest_gap(pool: Pool, embedder: Embedder, person: Person) -> float:
+    """Import 2,100 lines; return the longest time without another task, of the whole time."""
     gaps: list[float] = []
 
     async def others() -> None:
         while True:
-            begin = time.thread_time()  # of this thread alone: other processes take none of it
+            begin = time.perf_counter()
             await asyncio.sleep(0.005)
-            gaps.append(time.thread_time() - begin)
+            gaps.append(time.perf_counter() - begin)
 
     begin = time.perf_counter()
     waiting = asyncio.create_task(others())
-    plan = await plan_import(pool, embedder, ANN, lines(2_100))
-    changes = (await import_memories(pool, embedder, ANN, lines(2_100))).changes
+    plan = await plan_import(pool, embedder, person, lines(2_100))
+    changes = (await import_memories(pool, embedder, person, lines(2_100))).changes
     took = time.perf_counter() - begin
     waiting.cancel()
     with suppress(asyncio.CancelledError):
         await waiting
     assert len(plan.of("added")) == len(changes) == 2_100
-    assert max(gaps) < 0.3 * took
+    assert len(await list_memories(pool, person)) == 2_100
+    return max(gaps) / took
+
+
+async def test_others_are_answered_during_an_import(
+    pool: Pool, embedder: Embedder, stand_in: Server
+) -> None:
+    """While 2,100 lines come in the event loop never stops for a large part of that time.
+
+    That many texts do not fit into one request for embeddings. Another process can stop the loop,
+    too, but hardly in each of three imports.
+    """
+    shares: list[float] = []
+    for number in range(3):
+        shares.append(await longest_gap(pool, embedder, Person("T1", f"U{number}")))
+        if shares[-1] < 0.3:
+            break
+    assert min(shares) < 0.3
     assert max(map(len, asked(stand_in))) <= 128
-    assert len(await list_memories(pool, ANN)) == 2_100
 
 
 async def test_each_memory_is_written_once(pool: Pool, embedder: Embedder) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Literal
+
 import pytest
 from pydantic import BaseModel, Field
 
@@ -24,20 +27,32 @@ def test_every_part_is_on_one_page() -> None:
     assert sorted(parts) == sorted(generate.PARTS)
 
 
+class _Coat(StrEnum):
+    LONG = "long"
+    SHORT = "short"
+
+
 class _Pet(BaseModel):
     """What a kind's fields may be."""
 
     name: str
+    tame: bool
+    coat: _Coat | None = None
+    diet: Literal["hay", "meat"]
     born: int | None = None
     legs: int = Field(4, ge=0)
     fondness: int | None = Field(None, ge=0, le=100)
 
 
-def test_the_type_of_a_field_names_the_bounds_that_it_has() -> None:
-    """A number may have none, one or two."""
-    described = _Pet.model_json_schema()["properties"]
-    assert {name: generate._type(rules) for name, rules in described.items()} == {
+def test_the_type_of_a_field_names_its_bounds_and_choices() -> None:
+    """A number may have none, one or two; choices are listed, also those of an enum."""
+    schema = _Pet.model_json_schema()
+    described = schema["properties"]
+    assert {name: generate._type(rules, schema["$defs"]) for name, rules in described.items()} == {
         "name": "text",
+        "tame": "yes or no",
+        "coat": "one of long, short",
+        "diet": "one of hay, meat",
         "born": "whole number",
         "legs": "whole number, at least 0",
         "fondness": "whole number, at least 0, at most 100",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
@@ -38,8 +38,9 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     name = f"embedded in {folder}"
     fresh = embedded and not (folder / "pg").exists()
     try:
-        with _folder(settings, fresh=fresh) as place:
-            used = settings.model_copy(update={"data_dir": place})
+        trial = tempfile.TemporaryDirectory(prefix="kioku-doctor-") if fresh else None
+        with trial or nullcontext(str(folder)) as place:
+            used = settings.model_copy(update={"data_dir": Path(place)})
             async with database(used, beside=True) as addresses:
                 conninfo = addresses.login_dsn
                 name = name if embedded else _server(conninfo)
@@ -72,16 +73,6 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     if facts.space is not None:
         yield await _embedding(settings, facts, facts.space)
-
-
-@contextmanager
-def _folder(settings: Settings, *, fresh: bool) -> Iterator[Path]:
-    """Yield the data folder; where there is no embedded database yet, a temporary one."""
-    if not fresh:
-        yield settings.data_dir
-        return
-    with tempfile.TemporaryDirectory(prefix="kioku-doctor-") as trial:
-        yield Path(trial)
 
 
 def _server(conninfo: str) -> str:
