@@ -15,7 +15,7 @@ from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
-from memory.postgres.database import Pool, person_statement, person_transaction
+from memory.postgres.database import Pool, person_statement
 from memory.store.memories import COLUMNS, Memory, checked, current_condition, view_condition
 from memory.tracing import measured
 
@@ -124,7 +124,7 @@ async def similar_memories(
 def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
     """Return an SQL expression for the rows that `recall_memories` reads first, and its parameters.
 
-    Its value is a JSON array, for `first`. Evaluate it in a `person_transaction` of `view.person`.
+    Its value is a JSON array, for `first`. Evaluate it in a transaction of `view.person`.
     """
     select, parameters = _select_first(view, SMALL_SET)
     return f"(SELECT json_agg(first) FROM ({select}) AS first)", parameters
@@ -162,32 +162,35 @@ async def _select(
     With `instructions` these come first. Raises `EmbeddingsUnavailable` if no vector is of `space`.
     """
     where, values = current_condition(view, "store")
-    async with person_transaction(pool, view.person) as connection:
-        rows: list[DictRow] = []
-        if instructions:
-            found = await connection.execute(
-                f"SELECT {COLUMNS} FROM store WHERE {where} AND {_INSTRUCTION}"
-                f" ORDER BY updated_at DESC LIMIT {MAX_INSTRUCTIONS}",
-                values,
-            )
-            rows += await found.fetchall()
-        if vector is None:
-            found = await connection.execute(
-                f"SELECT {COLUMNS} FROM store WHERE {where}"
-                f" ORDER BY updated_at DESC LIMIT {NEAREST}",
-                values,
-            )
-        else:
-            where, values = current_condition(view, "store_vectors")
-            found = await connection.execute(
-                f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-                f" FROM store_vectors WHERE {where} AND {_COMPARABLE}"
-                f" ORDER BY d, key LIMIT {NEAREST}) nearest"
-                " JOIN store USING (prefix, key) ORDER BY d, key",
-                {**values, **_compared(space, vector)},
-            )
-            if not found.rowcount:
-                raise EmbeddingsUnavailable("The memories are embedded with another model now.")
-        rows += await found.fetchall()
+    newest: LiteralString = f"FROM store WHERE {where}"
+    parts: list[LiteralString] = []
+    if instructions:
+        parts.append(
+            f"SELECT {COLUMNS}, 1 AS part, NULL::float8 AS distance {newest} AND {_INSTRUCTION}"
+            f" ORDER BY updated_at DESC LIMIT {MAX_INSTRUCTIONS}"
+        )
+    if vector is None:
+        parts.append(
+            f"SELECT {COLUMNS}, 2 AS part, NULL::float8 AS distance {newest}"
+            f" ORDER BY updated_at DESC LIMIT {NEAREST}"
+        )
+    else:
+        where, more = current_condition(view, "store_vectors")
+        values |= {**more, **_compared(space, vector)}
+        parts.append(
+            f"SELECT {COLUMNS}, 2 AS part, distance FROM"
+            " (SELECT prefix, key, embedding <=> %(vector)s::vector AS distance"
+            f" FROM store_vectors WHERE {where} AND {_COMPARABLE}"
+            f" ORDER BY distance, key LIMIT {NEAREST}) nearest JOIN store USING (prefix, key)"
+        )
+    each: LiteralString = ") UNION ALL (".join(parts)
+    rows = await person_statement(
+        pool,
+        view.person,
+        f"SELECT * FROM (({each})) AS found ORDER BY part, distance, updated_at DESC, key",
+        values,
+    )
+    if vector is not None and not any(row["part"] == 2 for row in rows):
+        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
     unique = {(row["prefix"], row["key"]): row for row in rows}
     return tuple(checked(list(unique.values()), view))

@@ -155,10 +155,8 @@ async def test_what_recall_sends_reads_by_the_persons_prefix(
     theirs = sum(audience_of(number) in audiences for number in range(MANY))
     by_prefix = [
         {"store_prefix_idx"},
-        {"store_instructions", "store_superseding"},
-        {"store_superseding", "store_prefix_idx"}
-        if down
-        else {"store_superseding", "store_vectors_prefix_idx", "store_pkey"},
+        {"store_instructions", "store_superseding"}
+        | ({"store_prefix_idx"} if down else {"store_vectors_prefix_idx", "store_pkey"}),
     ]
     # Statements with named parameters: these are the application's.
     recall = [sent for sent in CountedConnection.statements if isinstance(sent.params, dict)]
