@@ -55,6 +55,7 @@ from .formation.source_changes import (
     is_source as is_source,
     source_deleted as source_deleted,
     source_edited as source_edited,
+    sources_among as sources_among,
 )
 from .formation.user_store import (
     FormationResult as FormationResult,

@@ -28,5 +28,7 @@ UpdateNotices: TypeAlias = Callable[
 ScheduleFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Namespace], Awaitable[None]]
 # Schedules immediate formation of a person's unformed words; returns the number of messages.
 FormNow: TypeAlias = Callable[[Person], Awaitable[int]]
+# Schedules updates from messages that were changed while the memories made of them were gone.
+UpdateFromChanged: TypeAlias = Callable[[Person], Awaitable[None]]
 # Schedules formation of a person's unformed words in each audience.
 ScheduleAllFormation: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]

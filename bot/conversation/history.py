@@ -43,6 +43,11 @@ _BLANKED: LiteralString = (
     " words = CASE WHEN gone.words THEN '' ELSE turns.words END,"
     " reply = CASE WHEN gone.reply THEN NULL ELSE turns.reply END"
 )
+# The ts of the newest edit or deletion of a turn's message.
+_CHANGED: LiteralString = (
+    "(SELECT e.changed_ts FROM inbox_events e WHERE e.team_id = turns.team_id"
+    " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts)"
+)
 
 
 async def has_texts(pool: Pool, person: Person) -> bool:
@@ -105,8 +110,8 @@ async def blank_texts(
     messages = {key for memory in memories or () for key in memory.source_messages}
     unformed = _until_formed(memories or ())
     found = await connection.execute(
-        f"SELECT id, channel_id, question_ts, reply_ts, question, words, reply, {meant} AS meant"
-        " FROM turns"
+        f"SELECT id, channel_id, question_ts, reply_ts, question, words, reply, {meant} AS meant,"
+        f" {_CHANGED} AS changed FROM turns"
         f" WHERE team_id = %(team)s AND user_id = %(user)s AND {condition}"
         " AND (question <> '' OR words <> '' OR reply IS NOT NULL) FOR UPDATE",
         {
@@ -226,7 +231,9 @@ def _taken(
         if gone:
             times = [row["question_ts"], *(row["reply_ts"] if "reply" in gone else [])]
             places = [[row["channel_id"], ts] for ts in times]
-            taken.append({"id": str(row["id"]), "places": places, **gone})
+            taken.append(
+                {"id": str(row["id"]), "places": places, "changed": row["changed"], **gone}
+            )
     blanked = {one["id"] for one in taken}
     return taken, [
         one["turn_id"]
@@ -239,16 +246,19 @@ def _taken(
 async def restore_texts(
     connection: AsyncConnection[DictRow], texts: Sequence[dict[str, Any]]
 ) -> None:
-    """Restore the texts that `blank_texts` returned."""
+    """Restore the texts that `blank_texts` returned, but not of messages changed in Slack since."""
     if not texts:
         return
     await connection.execute(
         "UPDATE turns SET question = COALESCE(kept.question, turns.question),"
         " words = COALESCE(kept.words, turns.words), reply = COALESCE(kept.reply, turns.reply)"
-        " FROM unnest(%(ids)s::uuid[], %(question)s::text[], %(words)s::text[], %(reply)s::text[])"
-        " AS kept (id, question, words, reply) WHERE turns.id = kept.id AND NOT off_record",
+        " FROM unnest(%(ids)s::uuid[], %(question)s::text[], %(words)s::text[], %(reply)s::text[],"
+        " %(changed)s::text[]) AS kept (id, question, words, reply, changed)"
+        " WHERE turns.id = kept.id AND NOT off_record"
+        # What a message said before it was edited or deleted meanwhile is not restored.
+        f" AND COALESCE({_CHANGED}, '') <= COALESCE(kept.changed, {_CHANGED}, '')",
         {
             "ids": [one["id"] for one in texts],
-            **{name: [one.get(name) for one in texts] for name in _TEXTS},
+            **{name: [one.get(name) for one in texts] for name in (*_TEXTS, "changed")},
         },
     )

@@ -56,12 +56,13 @@ _VALUES: LiteralString = (
     "%(team)s, %(event)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s"
 )
 _FOLLOWED: LiteralString = (
-    "(EXISTS (SELECT FROM turns WHERE thread = %(thread)s)"
-    " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND status <> 'withdrawn'))"
+    "(EXISTS (SELECT FROM turns WHERE thread = %(thread)s AND question_ts < %(before)s)"
+    " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND ts < %(before)s"
+    " AND status <> 'withdrawn'))"
 )
+_AT_ANY_TIME = "9"
 _STORE: LiteralString = (
-    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status,"
-    " traceparent)"
+    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status, traceparent)"
     f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting', %(traceparent)s WHERE (%(addressed)s"
     f" OR (NOT EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AND {_FOLLOWED}))"
     # Rows of the inbox are deleted after some days, turns later.
@@ -100,14 +101,14 @@ class Inbox:
         self._queue = queue
 
     @measured("inbox")
-    async def store(self, message: Message, *, late: bool = False) -> bool:
+    async def store(self, message: Message, *, late: bool = False, edited: bool = False) -> bool:
         """Store a message with the job that answers it, in one statement; return whether it did.
 
         A message is not stored if it is already known: the same event id, or the same (team,
         channel, ts), as for a mention that comes both as ``message`` and ``app_mention``. Nor is
         one that does not address the bot, except in a thread that the bot takes part in and was not
-        asked to be quiet in.
-        `late`: it was found by backfill more than a minute after it was written.
+        asked to be quiet in. `late`: it was found by backfill more than a minute after it was
+        written. `edited`: its edit came first; it must be newer than the bot's part in the thread.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
@@ -117,6 +118,7 @@ class Inbox:
             _STORE,
             {
                 **_values(message),
+                "before": message.ts if edited else _AT_ANY_TIME,
                 "late": late,
                 "traceparent": trace_context(),
                 **job_values(
@@ -139,9 +141,8 @@ class Inbox:
     async def _read_follow_ups(self, message: Message) -> None:
         """Schedule reading the thread after a mention that was stored late.
 
-        What was written below it may have been delivered before it was stored, when the bot did not
-        take part in the thread, and was not stored. Where this fails Slack delivers the mention
-        again.
+        What was written below it may have been delivered before, and was then not stored. Where
+        this fails, Slack delivers the mention again.
         """
         if time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
             return
@@ -429,6 +430,7 @@ def _values(message: Message) -> dict[str, Any]:
         "channel": message.channel_id,
         "ts": message.ts,
         "thread": message.thread,
+        "before": _AT_ANY_TIME,
         "audience": message.audience,
         "addressed": message.addressed,
         "message": Jsonb(asdict(message)),

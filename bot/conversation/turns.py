@@ -80,6 +80,11 @@ _UNFORMED: LiteralString = (
     " ORDER BY question_ts DESC LIMIT 100"
 )
 
+# A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
+_KEPT: LiteralString = (
+    "(turns.ended_at IS NOT NULL AND NOT excluded.off_record"
+    " AND excluded.question = '' AND excluded.words = '')"
+)
 _FORGOTTEN: LiteralString = "(forgotten.found AND withheld_at IS NULL)"
 _FORGOTTEN_SINCE: LiteralString = (
     "EXISTS (SELECT FROM forgotten f WHERE f.team_id = turns.team_id"
@@ -408,9 +413,9 @@ async def _insert(
         " THEN turns.audience ELSE excluded.audience END,"
         # One that is off the record stays so when it is begun again.
         " question = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
-        " THEN turns.question ELSE excluded.question END,"
+        f" OR {_KEPT} THEN turns.question ELSE excluded.question END,"
         " words = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
-        " THEN turns.words ELSE excluded.words END,"
+        f" OR {_KEPT} THEN turns.words ELSE excluded.words END,"
         " left_out = excluded.left_out, model = NULL,"
         " off_record = turns.off_record OR (excluded.off_record AND turns.withheld_at IS NULL)"
         " RETURNING id, reply_ts, tool_done, xmax <> 0 AS again,"

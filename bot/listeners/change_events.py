@@ -122,9 +122,8 @@ class ChangeEvents:
         if "text" in before and storable(str(before["text"])) == text:
             return
         unknown = await self._unknown_message(body)
-        # A message that does not address the bot may be older than the bot's part in its thread.
-        if unknown is not None and unknown.addressed:
-            await self.inbox.store(replace(unknown, text=text))
+        if unknown is not None:
+            await self.inbox.store(replace(unknown, text=text), edited=True)
         ts, thread = _ts_and_thread(team, channel, edited)
         event_id, changed_ts = str(body.get("event_id")), _changed_ts(event)
         await self.inbox.edit(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from bot.conversation.callbacks import FormNow, UpdateNotices
+from bot.conversation.callbacks import FormNow, UpdateFromChanged, UpdateNotices
 from bot.conversation.history import (
     blank_texts,
     has_texts,
@@ -94,6 +94,7 @@ class MemoryActions:
     audiences: Audiences
     update_notices: UpdateNotices
     form_now: FormNow
+    update_from_changed: UpdateFromChanged
 
     async def listed(self, person: Person, language: Language, page: str = "", *_: str) -> Payload:
         """Return the page of a number, else the first; form what waits of the person."""
@@ -266,6 +267,8 @@ class MemoryActions:
             # What was clicked may show what an earlier click has restored.
             return beside_payload(say(language, "undo_expired"))
         log.info("a person undid forgetting %d memories", len(memories))
+        await self.update_from_changed(person)
+        await self.form_now(person)
         if not memories:
             return ephemeral_payload(say(language, "undone_words"))
         return ephemeral_payload(say(language, "undone", count=len(memories)))

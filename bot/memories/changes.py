@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from bot.conversation.callbacks import UpdateFromChanged
 from bot.locale import Language, say
 from bot.notices.change_notices import REPLY, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_source_message
@@ -50,6 +51,7 @@ class ChangeHistory:
     notices: ChangeNotices
     links: Permalinks
     people: Profiles
+    update_from_changed: UpdateFromChanged
 
     async def history(self, person: Person, language: Language, *_: str) -> Payload:
         """Answer ``/memories history``: the newest changes."""
@@ -132,7 +134,8 @@ class ChangeHistory:
             return "undo_gone"
         except EmbeddingsUnavailable:
             return "command_failed"
-        log.info("a person took a change back")
+        log.info("a person undid a change")
+        await self.update_from_changed(person)
         return None
 
     async def answer(

@@ -38,6 +38,7 @@ from memory import (
     redact_texts,
     source_deleted,
     source_edited,
+    sources_among,
     transaction,
 )
 
@@ -232,6 +233,24 @@ class SourceUpdates:
             await note_message_changed(connection, person, channel, ts)
             if await is_source(connection, person, channel, ts):
                 await self._schedule_reading(connection, person, channel, ts, thread_ts)
+
+    async def update_from_changed(self, person: Person) -> None:
+        """Schedule an update from each edited or deleted message that a memory comes from.
+
+        For an Undo that has restored memories: while they were gone, an edit or a deletion of
+        their messages found nothing to update.
+        """
+        async with person_transaction(self.pool, person) as connection:
+            found = await connection.execute(
+                "SELECT channel_id, ts, thread FROM inbox_events"
+                " WHERE team_id = %(team)s AND user_id = %(user)s AND changed_ts <> ''",
+                person.ids,
+            )
+            rows = await found.fetchall()
+            threads = {(row["channel_id"], row["ts"]): row["thread"] for row in rows}
+            for channel, ts in await sources_among(connection, person, threads):
+                _, _, root = split_thread_key(threads[channel, ts])
+                await self._schedule_reading(connection, person, channel, ts, root)
 
     async def update_from_message(
         self, team: str, user: str, channel: str, ts: str, root: str

@@ -95,6 +95,16 @@ class Application:
             quiet_seconds=0.0 if settings.formation == "hot" else settings.formation_delay,
             consent=settings.consent,
         )
+        self.source_updates = SourceUpdates(
+            pool,
+            self.queue,
+            embedder,
+            self.notices.add_notice,
+            self.formation_jobs.schedule,
+            slack,
+            settings.consent,
+            self.access,
+        )
         self.memory_actions = MemoryActions(
             pool=pool,
             embedder=embedder,
@@ -102,6 +112,7 @@ class Application:
             audiences=self.audiences,
             update_notices=self.notices.update_notices,
             form_now=self.formation_jobs.form_now,
+            update_from_changed=self.source_updates.update_from_changed,
         )
         schedule_all = self.formation_jobs.schedule_all
         undoing = UndoableChanges(
@@ -140,7 +151,14 @@ class Application:
             exporting=self.exporter,
             editing=MemoryEditor(pool, embedder, self.memory_actions, schemas=schemas),
             audiences=AudienceChanges(pool, embedder, self.audiences),
-            changes=ChangeHistory(pool, embedder, self.notices, permalinks, self.profiles),
+            changes=ChangeHistory(
+                pool,
+                embedder,
+                self.notices,
+                permalinks,
+                self.profiles,
+                self.source_updates.update_from_changed,
+            ),
             controls=self.controls,
             importing=Importer(
                 pool,
@@ -193,16 +211,6 @@ class Application:
         )
         self.sessions = Sessions(slack, pool)
         self.viewed_channels = ViewedChannels(pool, slack, self.policies)
-        self.source_updates = SourceUpdates(
-            pool,
-            self.queue,
-            embedder,
-            self.notices.add_notice,
-            self.formation_jobs.schedule,
-            slack,
-            settings.consent,
-            self.access,
-        )
         self.turns = Turns(
             pool,
             schedule_formation=self.formation_jobs.schedule,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -27,6 +29,8 @@ from memory import (
 log = logging.getLogger(__name__)
 
 _TRUSTED_FOR = "1 hour"
+# psycopg reads no infinite timestamp.
+_CHANGED: LiteralString = "extract(epoch FROM changed_at)::float8 AS changed"
 # A mark is written to `listening` every 20 seconds. An older mark means that events, also those of
 # changed conversations, are being missed; one older than a day, that no process writes marks.
 _EVENTS_MISSED = (
@@ -40,10 +44,12 @@ class ConversationKind:
     """The kind of a conversation: its audience, and whether it sees only that (`shared`).
 
     `direct`: it is a direct message with the app, shared with another organisation or not.
+    `changed`: when it last changed, in seconds of the epoch; minus infinity if no change is known.
     """
 
     audience: str
     shared: bool
+    changed: float
     direct: bool = False
 
 
@@ -65,35 +71,27 @@ class Audiences:
             return memory_view(person.namespace(DM))
         if message.is_shared:
             return memory_view(person.namespace(message.channel_id), shared=True)
-        return await self.view_in(person, message.channel_id)
+        return await self.view_of(person, message.channel_id, message.ts, None)
 
     async def view_in(self, person: Person, channel_id: str) -> MemoryView:
         """Return what may be seen of a person in a conversation, whatever is said there."""
-        kind = await self.kind(person.team_id, channel_id)
-        if kind is None:
-            return memory_view(person.namespace(channel_id), shared=True)
-        return memory_view(person.namespace(kind.audience), shared=kind.shared)
+        return _view(person, channel_id, await self.kind(person.team_id, channel_id))
 
     async def view_of(
         self, person: Person, channel_id: str, ts: str, audience: str | None
     ) -> MemoryView:
-        """Return where an earlier message of a person is remembered: as narrow as then and now.
+        """Return where a message of a person is remembered: as narrow as then and now.
 
         `audience` is that of the message's turn. Without one, a message from before the last change
         of the conversation that is known belongs to the conversation alone.
         """
-        now = await self.view_in(person, channel_id)
-        if now.own.audience != PUBLIC:
+        kind = await self.kind(person.team_id, channel_id)
+        now = _view(person, channel_id, kind)
+        if kind is None or kind.audience != PUBLIC:
             return now
-        if audience is None:
-            changed = await execute_statement(
-                self._pool,
-                "SELECT FROM conversations WHERE team_id = %s AND channel_id = %s"
-                " AND changed_at >= to_timestamp(%s::text::float8)",
-                (person.team_id, channel_id, ts),
-            )
-            audience = channel_id if changed else PUBLIC
-        if audience == PUBLIC:
+        if audience is None and kind.changed >= float(ts):
+            audience = channel_id
+        if audience is None or audience == PUBLIC:
             return now
         return memory_view(person.namespace(audience), shared=True)
 
@@ -130,13 +128,16 @@ class Audiences:
         """
         [row] = await execute_statement(
             self._pool,
-            "SELECT asked_at, audience, shared FROM (SELECT clock_timestamp() AS asked_at) now"
+            f"SELECT asked_at, audience, shared, {_CHANGED}"
+            " FROM (SELECT clock_timestamp() AS asked_at) now"
             " LEFT JOIN conversations ON team_id = %(team)s AND channel_id = %(channel)s"
             f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}' AND NOT {_EVENTS_MISSED}",
             {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS},
         )
         if row["audience"] is not None:
-            return ConversationKind(audience=str(row["audience"]), shared=bool(row["shared"]))
+            return ConversationKind(
+                audience=row["audience"], shared=row["shared"], changed=row["changed"]
+            )
         try:
             return await self._asked(team_id, channel_id, row["asked_at"])
         except SLACK_FAULTS as error:
@@ -161,12 +162,23 @@ class Audiences:
             "INSERT INTO conversations (team_id, channel_id, audience, shared)"
             " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
             " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()"
-            " WHERE conversations.changed_at < %s RETURNING team_id",
+            f" WHERE conversations.changed_at < %s RETURNING {_CHANGED}",
             (team_id, channel_id, audience, shared, asked_at),
         )
         if not kept:
             audience, shared = channel_id, True
-        return ConversationKind(audience=audience, shared=shared, direct=bool(channel.get("is_im")))
+        return ConversationKind(
+            audience=audience,
+            shared=shared,
+            changed=kept[0]["changed"] if kept else math.inf,
+            direct=bool(channel.get("is_im")),
+        )
+
+
+def _view(person: Person, channel_id: str, kind: ConversationKind | None) -> MemoryView:
+    if kind is None:
+        return memory_view(person.namespace(channel_id), shared=True)
+    return memory_view(person.namespace(kind.audience), shared=kind.shared)
 
 
 async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias
 
@@ -12,16 +13,18 @@ from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
-from memory.model.namespace import Person
+from memory.model.errors import ChangedSince
+from memory.model.namespace import Namespace, Person
 from memory.model.schemas import SUBJECT_FIELDS
 from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.dependents import QUESTION_MESSAGES
 from memory.store.ledger import Entry, entries_of
-from memory.store.memories import Memory, RowKey, ends_at
+from memory.store.memories import OF_PERSON, Memory, MessageKey, RowKey, ends_at, person_range
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
 
 Source: TypeAlias = Mapping[str, Any]
+_ATTEMPTS = 4
 _ASKED: LiteralString = (
     f"team_id = %(team)s AND user_id = %(user)s AND {QUESTION_MESSAGES} @> %(message)s"
 )
@@ -40,6 +43,26 @@ async def is_source(
         f"SELECT FROM memory_questions WHERE {_ASKED} LIMIT 1", _message(person, channel, ts)
     )
     return await found.fetchone() is not None
+
+
+async def sources_among(
+    connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
+) -> list[MessageKey]:
+    """Return those of `messages` that a memory of the person comes from.
+
+    Within the caller's `person_transaction`.
+    """
+    found = await connection.execute(
+        "SELECT channel, ts FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said"
+        f" (channel, ts) WHERE EXISTS (SELECT FROM store WHERE {OF_PERSON} AND value->'sources'"
+        " @> jsonb_build_array(jsonb_build_object('channel', channel, 'ts', ts)))",
+        {
+            **person_range(person),
+            "channels": [channel for channel, _ in messages],
+            "times": [ts for _, ts in messages],
+        },
+    )
+    return [(row["channel"], row["ts"]) for row in await found.fetchall()]
 
 
 async def source_deleted(
@@ -96,10 +119,7 @@ async def _without(
     def gone(source: Source) -> bool:
         return (source.get("channel"), source.get("ts")) == (channel, ts) and not stays(source)
 
-    async with person_transaction(pool, person) as connection:
-        namespaces = [
-            row.namespace for row in await rows.from_message(connection, person, channel, ts)
-        ]
+    locked: list[Namespace] = []
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         if await _drop_questions(connection, person, channel, ts):
@@ -107,8 +127,10 @@ async def _without(
         said = [
             row
             for row in await rows.from_message(connection, person, channel, ts)
-            if row.namespace in namespaces and any(map(gone, row.value["sources"]))
+            if any(map(gone, row.value["sources"]))
         ]
+        if any(row.namespace not in locked for row in said):
+            raise _Moved
         entries = await entries_of(connection, person, [row.key for row in said])
         wider = {key for row in said for key in row.superseded_rows}
         superseded = await rows.read_unlocked(connection, wider) if wider else {}
@@ -118,7 +140,17 @@ async def _without(
             await pool.changed(connection, person, removed=False)
         return steps
 
-    return await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    for _ in range(_ATTEMPTS):
+        async with person_transaction(pool, person) as connection:
+            found = await rows.from_message(connection, person, channel, ts)
+        locked[:] = [row.namespace for row in found]
+        with suppress(_Moved):
+            return await commit_steps(pool, embedder, person, locked, decide, in_commit=in_commit)
+    raise ChangedSince("The memories of this message were moved again and again.")
+
+
+class _Moved(Exception):
+    """A memory is in a namespace that is not locked: it was moved after the locks were chosen."""
 
 
 async def _drop_questions(

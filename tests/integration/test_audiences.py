@@ -255,7 +255,8 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
 
     where = f"notice {job['notice']}"
     links = Permalinks(app.slack.installations())
-    changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles)
+    update = app.wiring.source_updates.update_from_changed
+    changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles, update)
     assert not await notices.content(case.bystander, where)
     payload = notice_payload("en", await notices.content(case.bystander, where))
     assert "noticed fact" not in json.dumps(payload)

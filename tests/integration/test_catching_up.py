@@ -386,3 +386,17 @@ async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> 
     assert "number 1" not in waiting(app)
     await caught_up(app)
     assert "number 1" in waiting(app)
+
+
+async def test_what_was_missed_in_private_does_not_become_public(app: App) -> None:
+    """Of a message found after an outage nothing says that its channel was public then."""
+    place = app.slack.place(channel="private")
+    await app.ask(place, "hello")
+    said = app.slack.say(place.user, place.channel, "<@BOT> I love ramen")
+    app.slack.control("channels/update", {"channel": place.channel, "private": False})
+    await missed(app)
+    await plan(app, place)
+    await caught_up(app)
+    message = app.slack.message(place, ts=said["ts"], thread_ts=said["ts"])
+    await app.answering.drain(message.thread)
+    assert app.turn(message)["audience"] == place.channel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -135,7 +136,8 @@ async def test_a_change_overtakes_what_slack_said_before(
             " VALUES (%s, %s, %s, true, '-infinity')",
             row,
         )
-        looking = asyncio.create_task(audiences.view(slack.message(place)))
+        later = slack.message(place, ts=f"{time.time() + 60:.6f}")
+        looking = asyncio.create_task(audiences.view(later))
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
         async with asyncio.timeout(15):
             while not await (await owner.execute(waiting)).fetchone():  # noqa: ASYNC110
@@ -146,7 +148,7 @@ async def test_a_change_overtakes_what_slack_said_before(
         )
     assert (await looking).audiences == (place.channel,)
     assert len(slack.calls("conversations.info")) == 1
-    assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
+    assert (await audiences.view(later)).own.audience == PUBLIC
 
 
 async def test_what_was_learned_is_trusted_for_an_hour(

@@ -234,7 +234,7 @@ async def test_what_is_forgotten_meanwhile_is_not_kept(
     app: App, feedback: Feedback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is forgotten, or said while memory is switched off, after the check is not stored."""
-    view_in = feedback.audiences.view_in
+    view_of = feedback.audiences.view_of
     for ended in (
         lambda person: app.wiring.memory_actions.everything_forgotten(person, "en"),
         lambda person: app.wiring.controls.pause(person, None),
@@ -242,13 +242,13 @@ async def test_what_is_forgotten_meanwhile_is_not_kept(
         asked = await app.ask(app.slack.place(), REQUEST)
         assert offers(await rated(app, asked))
 
-        async def looked_up(person: Person, channel: str) -> MemoryView:
-            found = await view_in(person, channel)
+        async def looked_up(person: Person, *message: Any) -> MemoryView:
+            found = await view_of(person, *message)
             await ended(person)  # noqa: B023 - awaited in this round
             return found
 
         with monkeypatch.context() as patch:
-            patch.setattr(feedback.audiences, "view_in", looked_up)
+            patch.setattr(feedback.audiences, "view_of", looked_up)
             view = await feedback.example_saved(
                 asked.person, "en", filled(str(app.turn(asked)["id"]))
             )

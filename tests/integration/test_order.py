@@ -432,3 +432,25 @@ async def test_an_edit_long_after_the_answer_changes_nothing_of_it(app: App) -> 
     await app.changes.note(changed(old, "hello, all"))
     assert app.event(old)["status"] == "done"
     assert app.turn(old)["question"] == "hello, all"
+
+
+async def test_an_edit_that_overtakes_a_follow_up_counts(app: App) -> None:
+    """A follow-up without a mention is answered as it was edited before it was delivered."""
+    place = app.slack.place(channel="public")
+    await app.ask(place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
+    follow_up = replace(app.written(place, "I love ramen", thread_ts=place.root), addressed=False)
+    await app.changes.note(changed(follow_up, "I love sushi"))
+    await app.wiring.inbox.store(follow_up)
+    await app.answering.drain(follow_up.thread)
+    assert asked(app)[-1] == "I love sushi"
+
+
+async def test_an_edit_of_what_is_older_than_the_mention_is_not_answered(app: App) -> None:
+    """What was said in a thread before the app took part in it was not meant for it."""
+    place = app.slack.place(channel="public")
+    before = replace(app.written(place, "among us", thread_ts=place.root), addressed=False)
+    await app.ask(place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
+    await app.changes.note(changed(before, "among ourselves"))
+    await app.answering.drain(before.thread)
+    assert "ourselves" not in asked(app)[-1]
+    assert app.find("inbox_events", before) is None

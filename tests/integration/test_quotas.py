@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from bot.locale import LANGUAGES, say
+from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import AskHandler
 from bot.runtime.maintenance import Maintenance
 from bot.slack.messages import Message
@@ -341,3 +342,28 @@ async def test_a_caller_of_the_api_is_refused(make_app: MakeApp, limit: str) -> 
     status, _ = await asks.answer("MZ0002", "Hello")
     assert status == (200 if hour else 429)
     assert len(app.prompts()) == (2 if hour else 1)
+
+
+@pytest.mark.parametrize("update_first", [False, True])
+async def test_an_edit_beyond_the_quota_takes_nothing_away(
+    make_app: MakeApp, update_first: bool
+) -> None:
+    """What the edited message still says stays remembered, and its words stay stored."""
+    app = await make_app(person_messages_per_hour=1)
+    message = await app.ask(app.slack.place(), "I love ramen")
+    await app.form(message)
+    await app.changes.note(changed(message, "I love ramen!"))
+
+    async def update() -> None:
+        for job in app.take_jobs(UPDATE_FROM_TURN):
+            await app.wiring.source_updates.update_from_turn(**job)
+
+    if update_first:
+        await update()
+    await app.answering.drain(message.thread)
+    await update()
+    await app.form(message)
+    assert [memory.content["food_name"] for memory in await app.memories(message.person)] == [
+        "ramen"
+    ]
+    assert app.turn(message)["words"] == "I love ramen!"

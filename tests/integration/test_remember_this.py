@@ -16,12 +16,11 @@ from bot.memories import adding
 from bot.pipeline import formation
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
+from bot.slack.audiences import ConversationKind
 from bot.slack.messages import Message
 from bot.users.requests import check_request
 from memory import (
     PUBLIC,
-    MemoryView,
-    Person,
     PersonMessage,
     forget,
     open_questions,
@@ -336,15 +335,15 @@ def meanwhile(
 ) -> None:
     """Do something once, after the first checks, while the audience is looked up."""
     audiences = app.wiring.slash_commands.adding.audiences
-    view_in = audiences.view_in
+    kind = audiences.kind
 
-    async def looked_up(who: Person, channel: str) -> MemoryView:
-        monkeypatch.setattr(audiences, "view_in", view_in)
-        found = await view_in(who, channel)
+    async def looked_up(team: str, channel: str) -> ConversationKind | None:
+        monkeypatch.setattr(audiences, "kind", kind)
+        found = await kind(team, channel)
         await done()
         return found
 
-    monkeypatch.setattr(audiences, "view_in", looked_up)
+    monkeypatch.setattr(audiences, "kind", looked_up)
 
 
 @pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])

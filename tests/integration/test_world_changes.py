@@ -195,6 +195,23 @@ async def test_what_was_said_in_private_stays_there_when_it_is_answered_again(ap
     assert [one["food_name"] for one in await app.form(message, channel)] == ["sushi"]
 
 
+async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
+    """A message written before its channel became public is remembered in the channel alone."""
+    user, team = app.slack.person()
+    channel, other = app.slack.channel("private", user), app.slack.channel("public", user)
+    place = PersonThread(user, team, channel, "1.0", "1.0")
+    await app.ask(place, "hello")
+    message = await app.receive(place, "I love ramen")
+    await convert(app, channel, "public")
+    await app.answering.drain(message.thread)
+    assert app.turn(message)["audience"] == channel
+    await app.form(message, channel)
+    await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
+    assert "ramen" not in json.dumps(app.prompts()[-1])
+    later = await app.ask(place, "I love sushi")
+    assert app.turn(later)["audience"] == PUBLIC
+
+
 async def gone_for(app: App, place: PersonThread, days: float) -> None:
     """Let somebody's account be deactivated, so many days ago."""
     app.slack.control("users/update", {"user": place.user, "deleted": True})
