@@ -9,6 +9,7 @@ from typing import Any
 import regex
 
 MAX_TEXT = 2_000  # characters of a stored text
+MAX_DEPTH = 16  # objects and lists within each other, in JSON that others have written
 _CLUSTER = regex.compile(r"\X")
 _IN_NAMES = frozenset("#")  # C# is not C
 
@@ -45,6 +46,20 @@ def texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in texts(item)]
     return []
+
+
+def depth(value: Any) -> int:
+    """Return how many objects and lists are within each other in a JSON value; not recursive."""
+    levels, level = 0, [value]
+    while level:
+        levels += 1
+        level = [
+            one
+            for outer in level
+            if isinstance(outer, dict | list)
+            for one in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return levels - 1
 
 
 def letters(text: str) -> str:
