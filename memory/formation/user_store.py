@@ -96,14 +96,15 @@ class UserStore(BaseStore):
         `also` are memories that are always included.
 
         Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
-        and `InvalidNamespace` should the database ever return a row outside `view`.
+        also if the stored vectors are of another model by now, and `InvalidNamespace` should the
+        database ever return a row outside `view`.
         """
         known = sorted(schema.__name__ for schema in schemas)
         shown = await rows.newest(pool, view, known, SMALL_SET + 1)
         whole = len(shown) <= SMALL_SET
         if not whole:
             vectors = await embedder.embed(_sentences(messages))
-            shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS)
+            shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS, space=embedder.space)
         wanted = {memory.row_key for memory in also}
         if missing := wanted - {row.row_key for row in shown}:
             shown += await rows.named(pool, view, missing)

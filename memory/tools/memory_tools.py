@@ -109,7 +109,9 @@ class MemoryTools(BaseStore):
         """Run one function call of the model; return its output, which may be an error for it.
 
         Calls at the same time run one after the other.
-        Raises `psycopg.OperationalError` if the database is unreachable, and no other error.
+        Raises `psycopg.OperationalError` if the database is unreachable, and `InvalidNamespace`
+        should it ever return a row outside `view`. Embeddings that are unavailable, or of another
+        model than the stored ones, are an error for the model.
         """
         given = read_arguments(arguments)
         if given is None:
