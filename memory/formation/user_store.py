@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -37,14 +37,13 @@ _SENTENCES = 24
 class FormationResult:
     """The result of a run.
 
-    `tokens` is the usage that the models reported. `late`: the model took longer than the deadline;
-    nothing was written, and `in_commit` was not called.
+    `late`: the model took longer than the deadline; nothing was written, and `in_commit` was not
+    called.
     """
 
     changes: tuple[Change, ...]
     refused: tuple[RefusedProposal, ...]
     questions: tuple[Question, ...] = ()
-    tokens: TokenUse = field(default_factory=Counter)
     late: bool = False
 
 
