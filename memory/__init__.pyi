@@ -132,6 +132,7 @@ from .postgres.database import (
     transaction_timeout as transaction_timeout,
     writes_noted as writes_noted,
     is_unavailable as is_unavailable,
+    person_statement as person_statement,
     person_transaction as person_transaction,
     transaction as transaction,
 )
