@@ -62,6 +62,11 @@ def depth(value: Any) -> int:
     return levels - 1
 
 
+def folded(text: str) -> str:
+    """Return `text` in compatibility form and case folded: width and case are no difference."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
 def letters(text: str) -> str:
     """Return the letters, marks and numbers of `text`, in compatibility form and case folded.
 
@@ -69,7 +74,7 @@ def letters(text: str) -> str:
     """
     if text.isascii():
         return "".join(filter(str.isalnum, text.lower()))
-    return "".join(folded for folded, _, _ in lettered(text))
+    return "".join(kept for kept, _, _ in lettered(text))
 
 
 def lettered(text: str) -> list[tuple[str, int, int]]:
@@ -80,8 +85,7 @@ def lettered(text: str) -> list[tuple[str, int, int]]:
     """
     found: list[tuple[str, int, int]] = []
     for cluster in _CLUSTER.finditer(text):
-        folded = unicodedata.normalize("NFKC", cluster.group()).casefold()
-        kept = "".join(c for c in folded if unicodedata.category(c)[0] in "LMN")
+        kept = "".join(c for c in folded(cluster.group()) if unicodedata.category(c)[0] in "LMN")
         if kept:
             found.append((unicodedata.normalize("NFKC", kept), cluster.start(), cluster.end()))
     return found
@@ -92,5 +96,5 @@ def name_of(text: str) -> str:
 
     Unlike `letters` it keeps symbols: C, C++ and C# are three names.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in folded if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS")
+    name = folded(text)
+    return "".join(c for c in name if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS")
