@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import DataError
-from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.embedding_space import EmbeddingSpace
@@ -16,7 +14,14 @@ from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import COLUMNS, Memory, checked, current_condition, view_condition
+from memory.store.memories import (
+    COLUMNS,
+    Memory,
+    checked,
+    current_condition,
+    from_json,
+    view_condition,
+)
 from memory.store.rows import COMPARABLE, compared, other_model
 from memory.tracing import measured
 
@@ -69,7 +74,7 @@ async def recall_memories(
         select, parameters = _select_first(view, whole)
         rows = await person_statement(pool, view.person, select, parameters)
     else:
-        rows = [_from_json(row) for row in first]
+        rows = [from_json(row) for row in first]
     if len(rows) <= whole:
         memories = checked(sorted(rows, key=lambda row: row["updated_at"], reverse=True), view)
         small = _instructions_first(memories) if instructions else tuple(memories)
@@ -131,11 +136,6 @@ def _select_first(view: MemoryView, whole: int) -> tuple[LiteralString, dict[str
     """Return a query for a small set; more than `whole` rows mean that the set is large."""
     where, parameters = view_condition(view)
     return f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
-
-
-def _from_json(row: Mapping[str, Any]) -> DictRow:
-    times = {name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")}
-    return {**row, **times}
 
 
 def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
