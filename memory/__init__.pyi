@@ -1,10 +1,5 @@
 from .credentials.credential import (
-    Credential as Credential,
     CredentialKind as CredentialKind,
-)
-from .credentials.detection import (
-    find_credentials as find_credentials,
-    holds_secret as holds_secret,
 )
 from .credentials.redaction import (
     Redacted as Redacted,
@@ -133,6 +128,7 @@ from .postgres.database import (
     transaction_timeout as transaction_timeout,
     writes_noted as writes_noted,
     is_unavailable as is_unavailable,
+    person_statement as person_statement,
     person_transaction as person_transaction,
     transaction as transaction,
 )
@@ -152,7 +148,6 @@ from .postgres.migrate import (
     Migration as Migration,
     check_access as check_access,
     check_database as check_database,
-    memory_migrations as memory_migrations,
     migrate as migrate,
     packaged_migrations as packaged_migrations,
 )

@@ -15,12 +15,11 @@ from bot.users.prompt_versions import ACTIVE_FORMATION
 from bot.users.settings import SETTINGS, settings_of
 from memory import (
     DM,
-    PERSON_SETTING,
     Namespace,
     Person,
     PersonMessage,
     Pool,
-    execute_statement,
+    person_statement,
 )
 
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
@@ -37,8 +36,9 @@ async def read_unformed(
     the one whose words reach `MAX_CHARACTERS`: a model's context is limited. The last values are
     the context of the newest one's trace, and the workspace's own section of the instructions.
     """
-    [row] = await execute_statement(
+    [row] = await person_statement(
         pool,
+        namespace.person,
         f"SELECT {SETTINGS}, {ACTIVE_FORMATION} AS section, (SELECT json_agg(found) FROM ("
         "SELECT id, channel_id, question_ts, words, asked, traceparent,"
         # What we had said before: in a direct message, in whichever of its threads.
@@ -61,7 +61,6 @@ async def read_unformed(
             "audience": namespace.audience,
             "limit": limit,
         },
-        scope={PERSON_SETTING: namespace.person.scope},
     )
     settings, turns = settings_of(row), row["unformed"] or []
     ends = accumulate(len(turn["words"]) for turn in turns)

@@ -22,13 +22,12 @@ from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
 from bot.views.notices import NoticeContent, notice_payload
 from memory import (
-    PERSON_SETTING,
     Memory,
     Person,
     Pool,
     changes_named,
-    execute_statement,
     open_questions,
+    person_statement,
     person_transaction,
     transaction,
 )
@@ -173,13 +172,13 @@ class ChangeNotices:
                 language = settings.reply_language(turn.text or "")
                 payload = notice_payload(language, content, settings.zone)
                 await self._messages.post_ephemeral(person, turn, payload)
-        await execute_statement(
+        await person_statement(
             self._pool,
+            person,
             "WITH shown AS (UPDATE change_notices SET shown_at = now()"
             " WHERE id = %s AND shown_at IS NULL) DELETE FROM procrastinate_jobs"
             " WHERE queueing_lock = %s AND status = 'todo'",
             (UUID(notice), _retry_lock(notice)),
-            scope={PERSON_SETTING: person.scope},
         )
 
     async def show_in_reply(self, person: Person, turn_id: str) -> bool:
@@ -215,12 +214,12 @@ class ChangeNotices:
         """
         place, _, name = surface.partition(" ")
         condition = "turn_id = %s" if place == REPLY else "id = %s"
-        notices = await execute_statement(
+        notices = await person_statement(
             self._pool,
+            person,
             f"SELECT changes, questions FROM change_notices WHERE {condition}"
             " AND team_id = %s AND user_id = %s ORDER BY made_at",
             (UUID(name), person.team_id, person.user_id),
-            scope={PERSON_SETTING: person.scope},
         )
         changes = [identity for row in notices for identity in row["changes"]]
         question_ids = {identity for row in notices for identity in row["questions"]}

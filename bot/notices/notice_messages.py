@@ -34,7 +34,7 @@ from bot.views.reply import (
     with_notes,
     without_updatable_footer,
 )
-from memory import DM, PERSON_SETTING, CredentialKind, Person, Pool, execute_statement, is_redacted
+from memory import DM, CredentialKind, Person, Pool, is_redacted, person_statement
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +113,9 @@ class NoticeMessages:
 
     async def turn(self, person: Person, name: str) -> NotifiedTurn | None:
         """Return a turn, if it is still there; `name` is its id or that of one of its notices."""
-        found = await execute_statement(
+        found = await person_statement(
             self._pool,
+            person,
             "SELECT id, channel_id AS channel, thread, audience, reply_ts AS posted, reply,"
             " recalled <> '{}' AND status <> 'failed' AS used_memories,"
             " EXISTS (SELECT FROM person_settings s WHERE s.team_id = turns.team_id AND s.user_id ="
@@ -127,7 +128,6 @@ class NoticeMessages:
             " COALESCE((SELECT turn_id FROM change_notices WHERE id = %(name)s), %(name)s)"
             " AND team_id = %(team)s AND user_id = %(user)s",
             {"name": UUID(name), **person.ids},
-            scope={PERSON_SETTING: person.scope},
         )
         return NotifiedTurn(**found[0]) if found else None
 

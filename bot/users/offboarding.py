@@ -223,9 +223,9 @@ async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
 
 
 async def _purge(pool: Pool, team_id: str, before: datetime) -> tuple[Counter[str], float | None]:
-    counts = await purge_rows(pool, TABLES, team_id, before, batch=_BATCH)
+    counts = await purge_rows(pool, TABLES, team_id, before)
     # After the turns, so that no formation writes a memory from deleted words.
-    counts += await purge_memories(pool, team_id, before, batch=_BATCH)
+    counts += await purge_memories(pool, team_id, before)
     counts += await _purge_jobs(pool, team_id, before)
     rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
     log.info("purged workspace %s: %s", team_id, rows or "nothing was left")

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from bot.slack.messages import Message, scopes
 from bot.types import ConsentMode, MemoryOffReason, MemoryState, PersonSettings
 from bot.users.incognito import COVERS_EVENT
-from memory import PERSON_SETTING, Person, Pool, execute_statement
+from memory import Person, Pool, person_statement
 
 MAX_RETENTION_DAYS = 36_500
 # Slack's clock and ours may differ: what was written right after a pause belongs to it.
@@ -190,14 +190,14 @@ async def note_informed(connection: AsyncConnection[DictRow], person: Person) ->
 
 async def note_hint(pool: Pool, person: Person, channel: str) -> bool:
     """Record that the person has had the hint in a channel; False if they had it before."""
-    added = await execute_statement(
+    added = await person_statement(
         pool,
+        person,
         "INSERT INTO person_settings AS s (team_id, user_id, hint_channels)"
         " VALUES (%s, %s, ARRAY[%s]) ON CONFLICT (team_id, user_id) DO UPDATE"
         " SET hint_channels = s.hint_channels || excluded.hint_channels"
         " WHERE NOT s.hint_channels @> excluded.hint_channels RETURNING user_id",
         (person.team_id, person.user_id, channel),
-        scope={PERSON_SETTING: person.scope},
     )
     return bool(added)
 

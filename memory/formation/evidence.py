@@ -11,7 +11,6 @@ any script, by Unicode's sentence break rules (UAX #29).
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from itertools import pairwise
 import regex
 
 from memory.model.dates import is_slack_ts
-from memory.model.text import MAX_TEXT, clean, lettered, letters, name_of, texts
+from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, name_of, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
@@ -223,10 +222,10 @@ def whole_message(message: TypedMessage) -> Evidence:
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
     """Return the links in a JSON value that occur in none of `messages`."""
-    found = [link for text in texts(content) for link in _LINK.findall(_folded(text))]
+    found = [link for text in texts(content) for link in _LINK.findall(folded(text))]
     if not found:
         return []
-    said = [_folded(message.text) for message in messages]
+    said = [folded(message.text) for message in messages]
     typed = {
         _address(run)
         for text in said
@@ -234,10 +233,6 @@ def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[s
         for run in pattern.findall(text)
     }
     return [link for link in map(_trimmed, found) if _address(link) not in typed]
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _trimmed(link: str) -> str:

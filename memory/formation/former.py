@@ -134,7 +134,7 @@ class Former:
             except TimeoutError:
                 if deadline is None:
                     raise
-                return FormationResult(changes=(), refused=(), tokens=spent, late=True)
+                return FormationResult(changes=(), refused=(), late=True)
             formed = await store.commit(in_commit, at=datetime.now(UTC))
         except EmbeddingsUnavailable as fault:
             raise FormationUnavailable(
@@ -143,7 +143,7 @@ class Former:
         finally:
             if spend is not None and spent:
                 await spend(spent)
-        return replace(formed, refused=(*refused, *formed.refused), tokens=spent)
+        return replace(formed, refused=(*refused, *formed.refused))
 
     @measured("extract")
     async def _run(

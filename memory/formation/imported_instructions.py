@@ -15,8 +15,6 @@ from memory.formation.verdicts import Verifier
 from memory.model.schemas import subject
 from memory.store.documents import Imported
 
-MAX_INSTRUCTIONS = MAX_PROPOSALS  # of one import: they are judged in one call
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedInstructions:
@@ -34,14 +32,14 @@ async def judge_instructions(
 
     Each is judged as if the person had typed it as a sentence: it must be a lasting request about
     the form, length, language or tone of answers. A tick answers any question that the verdict
-    would ask. Without `verifier` every ticked one is accepted. Takes at most `MAX_INSTRUCTIONS`.
+    would ask. Without `verifier` every ticked one is accepted. Takes at most `MAX_PROPOSALS`.
     Holds no connection. Raises `FormationUnavailable` if the model does not answer.
     """
     if verifier is None or not instructions:
         return JudgedInstructions(
             references=frozenset(one.reference for one in instructions), refused=0
         )
-    chosen = list(instructions)[:MAX_INSTRUCTIONS]
+    chosen = list(instructions)[:MAX_PROPOSALS]  # they are judged in one call
     messages = [_message(one) for one in chosen]
     proposals = [
         ProposedWrite(

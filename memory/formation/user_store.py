@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -37,14 +37,13 @@ _SENTENCES = 24
 class FormationResult:
     """The result of a run.
 
-    `tokens` is the usage that the models reported. `late`: the model took longer than the deadline;
-    nothing was written, and `in_commit` was not called.
+    `late`: the model took longer than the deadline; nothing was written, and `in_commit` was not
+    called.
     """
 
     changes: tuple[Change, ...]
     refused: tuple[RefusedProposal, ...]
     questions: tuple[Question, ...] = ()
-    tokens: TokenUse = field(default_factory=Counter)
     late: bool = False
 
 
@@ -96,14 +95,15 @@ class UserStore(BaseStore):
         `also` are memories that are always included.
 
         Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
-        and `InvalidNamespace` should the database ever return a row outside `view`.
+        also if the stored vectors are of another model by now, and `InvalidNamespace` should the
+        database ever return a row outside `view`.
         """
         known = sorted(schema.__name__ for schema in schemas)
         shown = await rows.newest(pool, view, known, SMALL_SET + 1)
         whole = len(shown) <= SMALL_SET
         if not whole:
             vectors = await embedder.embed(_sentences(messages))
-            shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS)
+            shown = await rows.nearest(pool, view, known, vectors, NEIGHBOURS, space=embedder.space)
         wanted = {memory.row_key for memory in also}
         if missing := wanted - {row.row_key for row in shown}:
             shown += await rows.named(pool, view, missing)

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Literal, TypeAlias
 
+from memory.model.text import folded
+
 PromptRefusal: TypeAlias = Literal["empty", "placeholder", "too_long", "person", "quote"]
 
 MAX_PROMPT = 1_300  # characters: both texts of a difference fit into one message in Slack
@@ -29,7 +31,7 @@ def prompt_refusal(
     """
     if not new.strip():
         return "empty"
-    if set(_PLACEHOLDER.findall(new)) != set(_PLACEHOLDER.findall(old)):
+    if _PLACEHOLDER.search(new):  # no code fills one in
         return "placeholder"
     if len(new) > min(_GROWTH * len(old), MAX_PROMPT):
         return "too_long"
@@ -58,13 +60,9 @@ def _names(name: str, text: str) -> bool:
     return any(not (one.isalpha() and one[0].islower()) for one in _found(name, text))
 
 
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
 def _runs(text: str) -> set[tuple[str, ...]]:
     """Return every run of `_QUOTED` parts; a word of letters counts as two."""
     parts: list[str] = []
-    for word in _WORD.findall(_folded(text)):
+    for word in _WORD.findall(folded(text)):
         parts += [word] if word >= "぀" else [word, ""]
     return {tuple(parts[n : n + _QUOTED]) for n in range(len(parts) - _QUOTED + 1)}

@@ -9,6 +9,7 @@ from typing import Any
 import regex
 
 MAX_TEXT = 2_000  # characters of a stored text
+MAX_DEPTH = 16  # objects and lists within each other, in JSON that others have written
 _CLUSTER = regex.compile(r"\X")
 _IN_NAMES = frozenset("#")  # C# is not C
 
@@ -47,6 +48,25 @@ def texts(value: Any) -> list[str]:
     return []
 
 
+def depth(value: Any) -> int:
+    """Return how many objects and lists are within each other in a JSON value; not recursive."""
+    levels, level = 0, [value]
+    while level:
+        levels += 1
+        level = [
+            one
+            for outer in level
+            if isinstance(outer, dict | list)
+            for one in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return levels - 1
+
+
+def folded(text: str) -> str:
+    """Return `text` in compatibility form and case folded: width and case are no difference."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
 def letters(text: str) -> str:
     """Return the letters, marks and numbers of `text`, in compatibility form and case folded.
 
@@ -54,7 +74,7 @@ def letters(text: str) -> str:
     """
     if text.isascii():
         return "".join(filter(str.isalnum, text.lower()))
-    return "".join(folded for folded, _, _ in lettered(text))
+    return "".join(kept for kept, _, _ in lettered(text))
 
 
 def lettered(text: str) -> list[tuple[str, int, int]]:
@@ -65,8 +85,7 @@ def lettered(text: str) -> list[tuple[str, int, int]]:
     """
     found: list[tuple[str, int, int]] = []
     for cluster in _CLUSTER.finditer(text):
-        folded = unicodedata.normalize("NFKC", cluster.group()).casefold()
-        kept = "".join(c for c in folded if unicodedata.category(c)[0] in "LMN")
+        kept = "".join(c for c in folded(cluster.group()) if unicodedata.category(c)[0] in "LMN")
         if kept:
             found.append((unicodedata.normalize("NFKC", kept), cluster.start(), cluster.end()))
     return found
@@ -77,5 +96,5 @@ def name_of(text: str) -> str:
 
     Unlike `letters` it keeps symbols: C, C++ and C# are three names.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in folded if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS")
+    name = folded(text)
+    return "".join(c for c in name if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS")

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import DataError
-from psycopg.rows import DictRow
 
-from memory.embeddings.embedder import Embedder, literal
+from memory.embeddings.embedder import Embedder
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement
-from memory.store.memories import COLUMNS, Memory, checked, current_condition, view_condition
+from memory.store.memories import (
+    COLUMNS,
+    Memory,
+    checked,
+    current_condition,
+    from_json,
+    view_condition,
+)
+from memory.store.rows import COMPARABLE, compared, other_model
 from memory.tracing import measured
 
 SMALL_SET = 50
@@ -27,10 +33,6 @@ MAX_EXAMPLES = 2
 
 NEAREST = 40
 MAX_INSTRUCTIONS = 20
-# Those of another model, after `kioku reembed`, cannot be compared.
-_COMPARABLE: LiteralString = (
-    "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
-)
 # A literal, so that PostgreSQL uses the partial index store_instructions.
 _INSTRUCTION: LiteralString = "value->>'kind' = 'UserInstruction'"
 
@@ -72,7 +74,7 @@ async def recall_memories(
         select, parameters = _select_first(view, whole)
         rows = await person_statement(pool, view.person, select, parameters)
     else:
-        rows = [_from_json(row) for row in first]
+        rows = [from_json(row) for row in first]
     if len(rows) <= whole:
         memories = checked(sorted(rows, key=lambda row: row["updated_at"], reverse=True), view)
         small = _instructions_first(memories) if instructions else tuple(memories)
@@ -111,10 +113,10 @@ async def similar_memories(
             pool,
             view.person,
             f"SELECT {COLUMNS} FROM (SELECT prefix, key, embedding <=> %(vector)s::vector AS d"
-            f" FROM store_vectors WHERE {where} AND {_COMPARABLE}) near"
+            f" FROM store_vectors WHERE {where} AND {COMPARABLE}) near"
             " JOIN store USING (prefix, key)"
             " WHERE d <= %(furthest)s ORDER BY d LIMIT %(most)s",
-            {**values, **_compared(embedder.space, vector), "furthest": 1 - least, "most": most},
+            {**values, **compared(embedder.space, vector), "furthest": 1 - least, "most": most},
         )
     except (EmbeddingsUnavailable, DataError):
         return []
@@ -136,17 +138,8 @@ def _select_first(view: MemoryView, whole: int) -> tuple[LiteralString, dict[str
     return f"SELECT {COLUMNS} FROM store WHERE {where} LIMIT {whole + 1}", parameters
 
 
-def _from_json(row: Mapping[str, Any]) -> DictRow:
-    times = {name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")}
-    return {**row, **times}
-
-
 def _instructions_first(memories: Sequence[Memory]) -> tuple[Memory, ...]:
     return tuple(sorted(memories, key=lambda memory: memory.kind != INSTRUCTION_KIND))
-
-
-def _compared(space: EmbeddingSpace, vector: Sequence[float]) -> dict[str, Any]:
-    return {"model": space.model, "dimensions": space.dimensions, "vector": literal(vector)}
 
 
 async def _select(
@@ -176,11 +169,11 @@ async def _select(
         )
     else:
         where, more = current_condition(view, "store_vectors")
-        values |= {**more, **_compared(space, vector)}
+        values |= {**more, **compared(space, vector)}
         parts.append(
             f"SELECT {COLUMNS}, 2 AS part, distance FROM"
             " (SELECT prefix, key, embedding <=> %(vector)s::vector AS distance"
-            f" FROM store_vectors WHERE {where} AND {_COMPARABLE}"
+            f" FROM store_vectors WHERE {where} AND {COMPARABLE}"
             f" ORDER BY distance, key LIMIT {NEAREST}) nearest JOIN store USING (prefix, key)"
         )
     each: LiteralString = ") UNION ALL (".join(parts)
@@ -191,6 +184,6 @@ async def _select(
         values,
     )
     if vector is not None and not any(row["part"] == 2 for row in rows):
-        raise EmbeddingsUnavailable("The memories are embedded with another model now.")
+        raise other_model()
     unique = {(row["prefix"], row["key"]): row for row in rows}
     return tuple(checked(list(unique.values()), view))

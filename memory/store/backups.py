@@ -216,7 +216,7 @@ def _check(archive: Archive, existing: Path | None, migrations: Sequence[Migrati
     try:
         with existing.open("rb") as lines:
             form, at, of = json.loads(lines.readline())
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):  # TypeError: a number, say
         form = None
     if form != _FORMAT:
         raise BackupError(f"{existing} is not a list that `kioku backup --ids` wrote.")

@@ -20,7 +20,7 @@ from memory.model.dates import DateOutOfRange, is_slack_ts, parse_timestamp
 from memory.model.errors import InvalidContent, InvalidNamespace, NotAnExport
 from memory.model.namespace import DM, Person
 from memory.model.schemas import INSTRUCTION_KIND, level
-from memory.model.text import MAX_TEXT, clean_content, texts
+from memory.model.text import MAX_DEPTH, MAX_TEXT, clean_content, depth, texts
 from memory.store.edits import validated
 from memory.store.memories import EXAMPLE_SOURCE, Keyed, Memory
 
@@ -136,7 +136,9 @@ def read(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Docum
 def _read_memory(
     entry: object, person: Person, schemas: Sequence[type[BaseModel]]
 ) -> Imported | str:
-    if not isinstance(entry, dict) or not isinstance(entry.get("content"), dict):
+    if not isinstance(entry, dict) or depth(entry) > MAX_DEPTH:
+        return "shape"
+    if not isinstance(entry.get("content"), dict):
         return "shape"
     try:
         namespace = person.namespace(str(entry.get("audience")))
@@ -160,11 +162,11 @@ def _read_memory(
     value["content"] = content
     value["sources"] = _sources(entry.get("sources"))
     if confirmed is not None:
-        value["confirmed_at"] = str(entry.get("confirmed_at") or confirmed.isoformat())
+        value["confirmed_at"] = confirmed.isoformat()
     if end is not None:
         if end <= datetime.now(UTC):
             return "ended"
-        value["expires_at"] = str(entry["expires_at"])
+        value["expires_at"] = end.isoformat()
     return Imported(
         namespace=namespace, key=key, value=value, created_at=created, updated_at=updated
     )
@@ -220,7 +222,7 @@ def _sources(entries: object) -> list[dict[str, Any]]:
     """Return sources with known fields only; a permalink must point to Slack."""
     valid: list[dict[str, Any]] = []
     for one in entries[:MAX_SOURCES] if isinstance(entries, list) else []:
-        if not isinstance(one, dict) or one.get("kind") not in _SOURCE_KINDS:
+        if not isinstance(one, dict) or str(one.get("kind")) not in _SOURCE_KINDS:
             continue
         source: dict[str, Any] = {}
         for name, value in one.items():

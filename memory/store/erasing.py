@@ -22,16 +22,16 @@ _TABLES: Mapping[LiteralString, LiteralString] = {
     **dict.fromkeys(("memory_expiries", "store_vectors", "store"), OF_PERSON),
     **dict.fromkeys(("memory_changes", "memory_questions", "forgotten"), OF_IDS),
 }
-# Ids (channel, ts) of messages that are never to be formed again.
-_PLACES: LiteralString = (
+# Records the ids (channel, ts) of the memories' source messages: they are never formed again.
+_SOURCE_MESSAGES: LiteralString = (
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
-    " SELECT gen_random_uuid(), %(team)s, %(user)s, place->>'channel', place->>'ts' FROM ("
-    " SELECT DISTINCT jsonb_build_object('channel', s->>'channel', 'ts', s->>'ts') AS place"
+    " SELECT gen_random_uuid(), %(team)s, %(user)s, message->>'channel', message->>'ts' FROM ("
+    " SELECT DISTINCT jsonb_build_object('channel', s->>'channel', 'ts', s->>'ts') AS message"
     " FROM store, jsonb_array_elements(CASE jsonb_typeof(value->'sources') WHEN 'array'"
     f" THEN value->'sources' ELSE '[]' END) AS s WHERE {OF_PERSON}"
     " AND s->>'channel' IS NOT NULL AND s->>'ts' IS NOT NULL) AS said"
     " WHERE NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = %(team)s"
-    " AND f.user_id = %(user)s AND f.channel = place->>'channel' AND f.ts = place->>'ts')"
+    " AND f.user_id = %(user)s AND f.channel = message->>'channel' AND f.ts = message->>'ts')"
 )
 
 
@@ -62,7 +62,7 @@ async def erase(
     parameters = person_range(person)
     async with person_transaction(pool, person) as connection:
         await lock_for_forgetting(connection, person)
-        await connection.execute(_PLACES, parameters)
+        await connection.execute(_SOURCE_MESSAGES, parameters)
         counts = await also(connection) if also is not None else {}
         counts |= await delete_each(connection, _TABLES, parameters)
     async with person_transaction(pool, person) as connection:

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, LiteralString, TypeAlias
 from uuid import UUID, uuid4
 
@@ -35,6 +34,7 @@ from memory.store.memories import (
     Memory,
     MessageKey,
     RowKey,
+    from_json,
     named_rows,
     person_range,
     read,
@@ -316,13 +316,7 @@ async def _store_undo(
 
 def _stored(payload: UndoPayload) -> list[DictRow]:
     """Return the rows of ``store`` with the types that psycopg returns."""
-    return [
-        {
-            **row,
-            **{name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")},
-        }
-        for row in (json.loads(line) for line, _ in payload.rows.get("store", ()))
-    ]
+    return [from_json(json.loads(line)) for line, _ in payload.rows.get("store", ())]
 
 
 async def _restore(

@@ -74,16 +74,16 @@ class _Planning:
         self.planned: list[PlannedMemory] = []
         self._similar = similar
         self._moment = datetime.now(UTC)
-        self._places: dict[RowKey, Memory] = {}
+        self._rows: dict[RowKey, Memory] = {}
         self._things: dict[tuple[str, str, str], Memory] = {}
         self._writes: dict[RowKey, int] = {}
         for row in stored:
-            self._places[row.row_key] = row
+            self._rows[row.row_key] = row
             self._things.setdefault(thing_of(row.namespace, row.value), row)
 
     def add(self, one: Imported) -> None:
         """Plan the next memory of the document."""
-        stored = self._places.get(one.row_key)
+        stored = self._rows.get(one.row_key)
         now = stored or self._things.get(thing_of(one.namespace, one.value))
         if now is None and (near := self._stored_similar(one)) is not None:
             self.planned.append(PlannedMemory(fate="similar", memory=one, now=near))
@@ -103,8 +103,8 @@ class _Planning:
             self._note(self.planned[-1])
 
     def _stored_similar(self, one: Imported) -> Memory | None:
-        place = self._similar.get(one.key)
-        near = self._places.get(place) if place else None
+        row_key = self._similar.get(one.key)
+        near = self._rows.get(row_key) if row_key else None
         if near is None or near.hides:
             return None
         return near if numbers_in(near.content) == numbers_in(one.value["content"]) else None
@@ -120,7 +120,7 @@ class _Planning:
         )
         if now is not None:
             self._things.pop(thing_of(now.namespace, now.value), None)
-        self._places[row.row_key] = row
+        self._rows[row.row_key] = row
         self._things[thing_of(row.namespace, row.value)] = row
         self._writes[row.row_key] = len(self.planned) - 1
 

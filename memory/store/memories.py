@@ -184,6 +184,12 @@ def read(row: DictRow) -> Memory:
     )
 
 
+def from_json(row: Mapping[str, Any]) -> DictRow:
+    """Return a `store` row that PostgreSQL converted to JSON as `read` takes it."""
+    times = {name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")}
+    return {**row, **times}
+
+
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 

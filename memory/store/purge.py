@@ -9,7 +9,7 @@ from datetime import datetime
 
 from memory.postgres.database import Pool, execute_statement
 
-PURGE_BATCH = 2_000
+_BATCH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +34,36 @@ async def purge_rows(
     tables: Iterable[WorkspaceTable],
     team_id: str,
     before: datetime,
-    *,
-    batch: int = PURGE_BATCH,
 ) -> Counter[str]:
     """Delete a workspace's rows written before a time from these tables; return counts by table.
 
-    Each statement deletes at most `batch` rows in its own transaction, so an interrupted purge can
+    Each statement deletes at most 2,000 rows in its own transaction, so an interrupted purge can
     be continued. Row-level security is bypassed by a SECURITY DEFINER function
     (``memory/postgres/migrations/0013_purge.sql``).
     """
     counts: Counter[str] = Counter()
     for table in tables:
-        removed = batch
-        while removed >= batch:
+        removed = _BATCH
+        while removed >= _BATCH:
             [row] = await execute_statement(
                 pool,
                 "SELECT purge_workspace_rows(%s, %s, %s, %s, %s) AS removed",
-                (table.name, table.age, team_id, before, batch),
+                (table.name, table.age, team_id, before, _BATCH),
             )
             removed = int(row["removed"])
             counts[table.name] += removed
     return counts
 
 
-async def purge_memories(
-    pool: Pool, team_id: str, before: datetime, *, batch: int = PURGE_BATCH
-) -> Counter[str]:
+async def purge_memories(pool: Pool, team_id: str, before: datetime) -> Counter[str]:
     """Delete a workspace's memories, vectors, ledger and questions, as `purge_rows` does."""
     counts: Counter[str] = Counter()
-    removed = batch
-    while removed >= batch:
+    removed = _BATCH
+    while removed >= _BATCH:
         found = await execute_statement(
-            pool, "SELECT * FROM purge_workspace_memories(%s, %s, %s)", (team_id, before, batch)
+            pool, "SELECT * FROM purge_workspace_memories(%s, %s, %s)", (team_id, before, _BATCH)
         )
         rows = {str(row["relation"]): int(row["removed"]) for row in found}
         counts.update(rows)
         removed = rows["store"]
-    return counts + await purge_rows(pool, TABLES, team_id, before, batch=batch)
+    return counts + await purge_rows(pool, TABLES, team_id, before)

@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
+from psycopg.errors import DataException
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import literal
 from memory.embeddings.vectors import vector_array
-from memory.model.errors import InvalidNamespace
+from memory.model.embedding_space import EmbeddingSpace
+from memory.model.errors import EmbeddingsUnavailable, InvalidNamespace
 from memory.model.namespace import MemoryView, Namespace, Person
 from memory.model.schemas import subject
 from memory.postgres.database import Pool, person_statement, person_transaction
@@ -33,6 +35,13 @@ from memory.store.memories import (
 )
 
 VECTOR_FIELD = "content"
+COMPARABLE: LiteralString = (
+    "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
+)
+"""A condition: whether the stored vectors are of the space of `compared`, not of another model.
+
+They are of another one after `kioku reembed`, until the application is started again.
+"""
 _ROW_KEYS: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
 _VALUES: LiteralString = (
     "unnest(%(prefixes)s::text[], %(keys)s::text[], %(values)s::jsonb[],"
@@ -45,6 +54,16 @@ NOW: LiteralString = "clock_timestamp() + (new.number - 1) * interval '1 microse
 _READABLE: LiteralString = (
     "value->>'kind' = ANY(%(kinds)s) AND jsonb_typeof(value->'content') = 'object'"
 )
+
+
+def compared(space: EmbeddingSpace, vector: Sequence[float]) -> dict[str, Any]:
+    """Return the parameters of `COMPARABLE`, and `vector`, which is of `space`."""
+    return {"model": space.model, "dimensions": space.dimensions, "vector": literal(vector)}
+
+
+def other_model() -> EmbeddingsUnavailable:
+    """Return the error for stored vectors that are not comparable any more."""
+    return EmbeddingsUnavailable("The memories are embedded with another model now.")
 
 
 def rows_within(records: Iterable[DictRow], view: MemoryView) -> list[Memory]:
@@ -103,24 +122,42 @@ async def nearest(
     kinds: Sequence[str],
     vectors: Sequence[Sequence[float]],
     limit: int,
+    *,
+    space: EmbeddingSpace,
 ) -> list[Memory]:
-    """Return at most `limit` memories, nearest to each of `vectors` in turn, by exact distance."""
+    """Return at most `limit` memories, nearest to each of `vectors` in turn, by exact distance.
+
+    The vectors are of `space`. Raises `EmbeddingsUnavailable` if the stored ones are of another.
+    """
     where, values = current_condition(view, "store_vectors")
     ranked: list[tuple[int, Memory]] = []
     async with person_transaction(pool, view.person) as connection:
         for vector in vectors:
-            cursor = await connection.execute(
-                f"SELECT {COLUMNS} FROM ("
-                "SELECT prefix, key, embedding <=> %(vector)s::vector AS distance"
-                f" FROM store_vectors WHERE {where} ORDER BY distance LIMIT %(limit)s) near"
-                " JOIN store USING (prefix, key)"
-                f" WHERE {_READABLE}"
-                " ORDER BY distance",
-                {**values, "vector": literal(vector), "limit": limit, "kinds": kinds},
-            )
+            values |= {**compared(space, vector), "limit": limit, "kinds": kinds}
+            try:
+                cursor = await connection.execute(
+                    f"SELECT {COLUMNS} FROM ("
+                    "SELECT prefix, key, embedding <=> %(vector)s::vector AS distance"
+                    f" FROM store_vectors WHERE {where} ORDER BY distance LIMIT %(limit)s) near"
+                    " JOIN store USING (prefix, key)"
+                    f" WHERE {_READABLE}"
+                    " ORDER BY distance",
+                    values,
+                )
+            except DataException:  # vectors of different dimensions
+                raise other_model() from None
             ranked += enumerate(rows_within(await cursor.fetchall(), view))
+        # Last: `store_vectors`, once it is read, is not replaced before this transaction ends.
+        if vectors and not await _is_comparable(connection, values):
+            raise other_model()
     ranked.sort(key=lambda pair: pair[0])
     return list({row.row_key: row for _, row in ranked}.values())[:limit]
+
+
+async def _is_comparable(connection: AsyncConnection[DictRow], values: Mapping[str, Any]) -> bool:
+    cursor = await connection.execute(f"SELECT {COMPARABLE} AS comparable", values)
+    [row] = await cursor.fetchall()
+    return bool(row["comparable"])
 
 
 _NAMED: LiteralString = (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import regex
 
 from memory.model.schemas import subject
-from memory.model.text import letters
+from memory.model.text import folded, letters
 from memory.store.memories import Memory
 
 _TERM = regex.compile(
@@ -19,7 +18,8 @@ _TERM = regex.compile(
     regex.VERSION1,
 )
 _STEM = 5  # letters by which words are compared; shorter words are compared whole
-# A word that `folded` would shorten, as C++ and 🍜; and what belongs to no word, nor to such a one.
+# A word that `folded_words` would shorten, as C++ and 🍜; and what belongs to no word, nor to such
+# a one.
 _SYMBOLS = regex.compile(r"\w[+#]|\p{So}")
 _NO_NAME = regex.compile(r"[^\w+#\p{So}]+")
 _SHORT = re.compile(r"[a-z]{1,2}")
@@ -33,9 +33,9 @@ _COMMON = frozenset(
 )
 
 
-def folded(text: str) -> str:
+def folded_words(text: str) -> str:
     """Return `text` for comparison: NFKC, case folded, other characters than words as one space."""
-    return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    return re.sub(r"\W+", " ", folded(text)).strip()
 
 
 class SubjectTerms:
@@ -62,20 +62,20 @@ class SubjectTerms:
             return False
         return not self._terms.isdisjoint(_terms(text)) or self._holds(letters(text))
 
-    def _holds(self, folded: str) -> bool:
-        if any(short in folded for short in self._shorter):
+    def _holds(self, found: str) -> bool:
+        if any(short in found for short in self._shorter):
             return True
-        starts = (folded[place : place + _STEM] for place in range(len(folded)))
+        starts = (found[offset : offset + _STEM] for offset in range(len(found)))
         return any(
-            folded.startswith(whole, place)
-            for place, start in enumerate(starts)
+            found.startswith(whole, offset)
+            for offset, start in enumerate(starts)
             for whole in self._subjects.get(start, ())
         )
 
 
 def _terms(text: str) -> set[str]:
     found: set[str] = set()
-    for match in _TERM.finditer(unicodedata.normalize("NFKC", text).casefold()):
+    for match in _TERM.finditer(folded(text)):
         if run := match["run"]:
             size = min(len(run), 2 if regex.match(r"\p{Han}", run) else 3)
             found |= {run[i : i + size] for i in range(len(run) - size + 1)}
@@ -89,13 +89,13 @@ def search_words(words: str) -> list[str]:
     return [
         word
         for given in _spelled(words).split()
-        for word in ([given] if _SYMBOLS.search(given) else folded(given).split())
+        for word in ([given] if _SYMBOLS.search(given) else folded_words(given).split())
     ]
 
 
 def _spelled(text: str) -> str:
-    """Return `text` as `folded` does, but with the symbols of names such as C++, and emoji."""
-    return _NO_NAME.sub(" ", unicodedata.normalize("NFKC", text.replace("\ufe0f", "")).casefold())
+    """Return `text` as `folded_words` does, but with the symbols of names as C++, and emoji."""
+    return _NO_NAME.sub(" ", folded(text.replace("\ufe0f", "")))
 
 
 def _pattern(word: str, *, whole: bool) -> re.Pattern[str]:
@@ -121,7 +121,7 @@ def matching(memories: Sequence[Memory], words: str, *, whole_words: bool = Fals
         return []
 
     def contains(text: str) -> bool:
-        known = f"{folded(text)} {_spelled(text)}" if symbols else folded(text)
+        known = f"{folded_words(text)} {_spelled(text)}" if symbols else folded_words(text)
         return all(pattern.search(known) for pattern in patterns)
 
     def found(texts: Callable[[Memory], list[str]]) -> list[Memory]:

@@ -6,8 +6,9 @@ import json
 from math import isfinite
 from typing import Any
 
+from memory.model.text import MAX_DEPTH, depth
+
 MAX_ARGUMENTS = 50_000  # characters
-MAX_DEPTH = 16  # objects and lists within each other
 
 
 def read_arguments(arguments: object) -> dict[str, Any] | None:
@@ -23,7 +24,7 @@ def read_arguments(arguments: object) -> dict[str, Any] | None:
         given = json.loads(arguments or "{}", parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError):
         return None
-    return _cleaned(given) if isinstance(given, dict) and _depth_of(given) <= MAX_DEPTH else None
+    return _cleaned(given) if isinstance(given, dict) and depth(given) <= MAX_DEPTH else None
 
 
 def _number(text: str) -> float:
@@ -31,19 +32,6 @@ def _number(text: str) -> float:
     if not isfinite(number):
         raise ValueError("JSON has no such number.")
     return number
-
-
-def _depth_of(value: object) -> int:
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        level = [
-            one
-            for outer in level
-            if isinstance(outer, dict | list)
-            for one in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return depth - 1
 
 
 def _cleaned(value: Any) -> Any:

@@ -95,7 +95,8 @@ class MemoryTools(BaseStore):
     questions: tuple[Question, ...] = field(default=(), init=False)
     tokens: TokenUse = field(default_factory=Counter, init=False)
     refused: tuple[RefusedProposal, ...] = field(default=(), init=False)
-    # The result of one call of LangMem's tools.
+    # The memory that one call of LangMem's tools changes, and its result.
+    _target: Memory | None = field(default=None, init=False)
     _found: list[Memory] = field(default_factory=list, init=False)
     _outcome: FormationResult | None = field(default=None, init=False)
     _one_call: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -109,7 +110,9 @@ class MemoryTools(BaseStore):
         """Run one function call of the model; return its output, which may be an error for it.
 
         Calls at the same time run one after the other.
-        Raises `psycopg.OperationalError` if the database is unreachable, and no other error.
+        Raises `psycopg.OperationalError` if the database is unreachable, and `InvalidNamespace`
+        should it ever return a row outside `view`. Embeddings that are unavailable, or of another
+        model than the stored ones, are an error for the model.
         """
         given = read_arguments(arguments)
         if given is None:
@@ -136,11 +139,15 @@ class MemoryTools(BaseStore):
         action, identity = given.get("action"), given.get("id")
         if action not in ("create", "update", "delete"):
             return _error("`action` is create, update or delete.")
+        self._target = None
         if action == "create":
             if identity is not None:
                 return _error("A new memory gets its id when it is stored: leave `id` out.")
-        elif not (_is_uuid(identity) and await self._memory(str(identity))):
-            return _error("There is no memory with that id. Search first and use its id.")
+        else:
+            if _is_uuid(identity):
+                self._target = await self._memory(str(identity))
+            if self._target is None:
+                return _error("There is no memory with that id. Search first and use its id.")
         if action == "delete":
             await self._langmem[CHANGE_TOOL].ainvoke({"action": action, "id": identity})
             return _json({"proposed": True, "done": False, "id": str(identity)})
@@ -250,9 +257,8 @@ class MemoryTools(BaseStore):
             self._found = list(recalled.memories)[: op.limit]
             return [_item(memory) for memory in self._found]
         if isinstance(op, PutOp) and op.value is None:
-            memory = await self._memory(op.key)
-            if memory is not None:
-                self.to_forget = _with(self.to_forget, [memory])
+            if self._target is not None:
+                self.to_forget = _with(self.to_forget, [self._target])
             return None
         if isinstance(op, PutOp):
             await self._put(op)
@@ -266,7 +272,7 @@ class MemoryTools(BaseStore):
         content = dict((op.value or {}).get("content") or {})
         kind = str(content.pop("kind", ""))
         message = TypedMessage(self.message)
-        memory = await self._memory(op.key)
+        memory = self._target
         store = await UserStore.load(
             self.pool,
             self.embedder,
@@ -275,8 +281,8 @@ class MemoryTools(BaseStore):
             schemas=self.schemas,
             also=[memory] if memory else [],
         )
-        namespace = memory.namespace if memory else self.view.own
-        await store.aput(namespace.parts, op.key, {"kind": kind, "content": content})
+        namespace, key = (memory.namespace, memory.key) if memory else (self.view.own, op.key)
+        await store.aput(namespace.parts, key, {"kind": kind, "content": content})
         try:
             async with asyncio.timeout(JUDGED_WITHIN):
                 self.tokens = self.tokens + await store.judge(self.verifier)

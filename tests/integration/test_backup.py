@@ -326,7 +326,8 @@ def test_a_restore_that_would_bring_back_what_was_forgotten_is_refused(
     assert "older.list is older than the backup" in refused(
         backed_up, empty_database, *RESTORE, "older.list"
     )
-    for name in ("kioku.dump", "none.list"):
+    (backed_up / "number.list").write_text("5\n")
+    for name in ("kioku.dump", "none.list", "number.list"):
         sentence = refused(backed_up, empty_database, *RESTORE, name)
         assert sentence == f"{name} is not a list that `kioku backup --ids` wrote."
     owner_rows(database, "UPDATE kioku_backup SET key = gen_random_uuid()")

@@ -26,12 +26,12 @@ from memory import (
     history,
     import_memories,
     list_memories,
-    memory_migrations,
     migrate,
     plan_import,
     undo_forget,
 )
 from memory.model.dates import is_slack_ts
+from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")

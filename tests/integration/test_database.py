@@ -24,11 +24,11 @@ from memory import (
     check_access,
     check_database,
     create_pool,
-    memory_migrations,
     migrate,
     person_transaction,
     transaction,
 )
+from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
 
 ALICE = Person("T1", "U1")

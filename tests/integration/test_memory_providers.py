@@ -14,6 +14,7 @@ from memory import (
     Former,
     MemoryModelRefused,
     Pool,
+    TokenUse,
     Verifier,
     memory_model,
 )
@@ -75,9 +76,14 @@ async def test_a_memory_is_formed_checked_changed_and_removed(
 ) -> None:
     """The same tools, schemas and memories in view as with OpenAI; tokens are counted."""
     model.answer([RAMEN])
-    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    spent: list[TokenUse] = []
+
+    async def spend(used: TokenUse) -> None:
+        spent.append(used)
+
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"), spend=spend)
     assert [change.action for change in formed.changes] == ["remembered"]
-    assert formed.tokens.total() > 0
+    assert [used.total() > 0 for used in spent] == [True]
     model.answer(
         lambda shown: [
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 
 from memory import (
     DM,
+    SCHEMAS,
     Embedder,
     EmbeddingSpace,
     EmbeddingsUnavailable,
+    MemoryTools,
     Person,
+    PersonMessage,
     Pool,
     ReembeddingRunning,
     UndoExpired,
@@ -28,6 +32,8 @@ from memory import (
     similar_memories,
     undo_forget,
 )
+from memory.formation.evidence import TypedMessage
+from memory.formation.user_store import UserStore
 from tests.conftest import SPACE, owner_rows
 from tests.integration.kioku_process import ended
 from tests.integration.scripted_model import ScriptedModel
@@ -174,6 +180,27 @@ async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
     recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")
     assert recalled.newest_only
     assert len(recalled.memories) == 40
+
+
+@pytest.mark.parametrize("space", [OTHER, SAME_SIZE], ids=["other_size", "same_size"])
+async def test_the_running_app_forms_nothing_until_it_is_started_anew(
+    remembered: Pool,
+    database: str,
+    embedder: Embedder,
+    model_client: openai.AsyncOpenAI,
+    space: EmbeddingSpace,
+) -> None:
+    """What was said waits, and a tool says that nothing was stored: no near memory can be found."""
+    said = PersonMessage(text="I own a boat", channel="D1", ts="1700000000.000100")
+    view = memory_view(ANN.namespace(DM))
+    await reembed(database, Small(model_client, space), progress=silent)
+    with pytest.raises(EmbeddingsUnavailable, match="another model"):
+        await UserStore.load(remembered, embedder, view, [TypedMessage(said)], schemas=SCHEMAS)
+    tools = MemoryTools(remembered, embedder, view, said)
+    content = {"kind": "UserFact", "fact": "I own a boat"}
+    created = {"action": "create", "content": content, "evidence": said.text}
+    answer = await tools.call("memory_change", json.dumps(created))
+    assert "Nothing was stored" in answer
 
 
 async def test_one_at_a_time(

@@ -22,12 +22,14 @@ from memory import (
     PUBLIC,
     SCHEMAS,
     Embedder,
+    Memory,
     MemoryTools,
     Namespace,
     Person,
     PersonMessage,
     Pool,
     Verifier,
+    list_memories,
     memory_model,
     memory_tools,
     memory_view,
@@ -564,6 +566,25 @@ async def test_delete_only_proposes(case: ToolTest) -> None:
             )
             assert told == {"proposed": True, "done": False, "id": key}
     assert [memory.key for memory in tools.to_forget] == [key]
+
+
+async def test_a_memory_is_looked_up_once(case: ToolTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call reads the person's memories once to find the named one, and not for a new one."""
+    reads: list[Person] = []
+
+    async def noted(pool: Pool, person: Person) -> list[Memory]:
+        reads.append(person)
+        return await list_memories(pool, person)
+
+    monkeypatch.setattr("memory.tools.memory_tools.list_memories", noted)
+    tools = case.tools("I love ramen")
+    [created] = await change(tools, RAMEN)
+    assert (created["done"], reads) == ("remembered", [])
+    [updated] = await change(tools, {**RAMEN, "preference": 100}, action="update", id=created["id"])
+    assert (updated["done"], updated["id"], reads) == ("updated", created["id"], [ALICE])
+    await call(tools, "memory_change", action="delete", evidence="I love", id=created["id"])
+    assert [memory.key for memory in tools.to_forget] == [created["id"]]
+    assert reads == [ALICE, ALICE]
 
 
 # --- limits and faults ---------------------------------------------------------------------

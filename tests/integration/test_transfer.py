@@ -170,6 +170,11 @@ async def test_a_document_reaches_nobody_else(shelf: Shelf) -> None:
     assert len(await list_memories(shelf.pool, BOB)) == len(await list_memories(shelf.pool, ALICE))
 
 
+def nested(levels: int) -> Any:
+    """Return a JSON value of objects within each other."""
+    return {"x": nested(levels - 1)} if levels else "x"
+
+
 SECRET = "my key is sk-proj-abcdefghijklmnop123456"
 BAD: dict[str, Any] = {
     "no object": "ramen",
@@ -186,6 +191,8 @@ BAD: dict[str, Any] = {
         "supersedes": [{"audience": "public", "key": "k-3"}],
     },
     "a date that is none": {"created_at": "yesterday"},
+    "content nested too deep": {"content": nested(600)},
+    "sources nested too deep": {"sources": [{"kind": "message", "evidence": nested(600)}]},
     "what has ended": {"expires_at": "2020-01-01T00:00:00+00:00"},
 }
 
@@ -236,6 +243,7 @@ async def test_links_and_sources_are_not_taken_on_trust(shelf: Shelf) -> None:
         "sources": [
             {**SOURCE, "permalink": "https://evil.example/slack.com/archives/", "html": "<b>"},
             {**SOURCE, "kind": "oracle"},
+            {**SOURCE, "kind": ["message"]},
             SOURCE,
             "no source",
         ],
@@ -245,6 +253,36 @@ async def test_links_and_sources_are_not_taken_on_trust(shelf: Shelf) -> None:
     [memory] = await list_memories(shelf.pool, ALICE)
     assert [dict(source) for source in memory.sources] == [{**SOURCE, "permalink": None}, SOURCE]
     assert memory.updated_at <= datetime.now(UTC)
+
+
+async def test_dates_are_stored_with_their_offset(shelf: Shelf) -> None:
+    """A date without a time zone is UTC, also where SQL reads it; a future one becomes now."""
+    soon = (datetime.now(UTC) + timedelta(days=9)).replace(microsecond=0)
+    entry = {
+        "audience": "dm",
+        "kind": "UserFact",
+        "key": "k-1",
+        "content": {"fact": "I have a cat"},
+        "confirmed_at": soon.isoformat(),
+        "expires_at": soon.replace(tzinfo=None).isoformat(),
+    }
+    said = {"key": "k-2", "content": {"fact": "I have a dog"}, "confirmed_at": "2026-01-02T03:04"}
+    abroad = {"expires_at": f"{soon.replace(tzinfo=None).isoformat()}+09:00"}
+    await shelf.take(
+        json.dumps(
+            {
+                "format": "kioku-export",
+                "version": 1,
+                "memories": [entry, {**entry, **said, **abroad}],
+            }
+        )
+    )
+    dog, cat = sorted(await list_memories(shelf.pool, ALICE), key=lambda m: m.key, reverse=True)
+    assert cat.confirmed_at is not None
+    assert cat.confirmed_at <= datetime.now(UTC)
+    assert cat.value["expires_at"] == soon.isoformat()
+    assert dog.value["confirmed_at"] == "2026-01-02T03:04:00+00:00"
+    assert dog.value["expires_at"] == abroad["expires_at"]
 
 
 PASTED = """\

@@ -20,10 +20,9 @@ from memory import (
     Person,
     create_pool,
     list_memories,
-    memory_migrations,
     migrate,
 )
-from memory.postgres.migrate import _create_langgraph_store, created_tables
+from memory.postgres.migrate import _create_langgraph_store, created_tables, memory_migrations
 from memory.postgres.roles import grant_rows
 from tests.conftest import ROOT, SPACE, fresh_database, login_of
 from tests.integration.test_offboarding import Database

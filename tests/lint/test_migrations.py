@@ -7,7 +7,8 @@ import re
 import pytest
 
 from bot.queue.migrations import migrations
-from memory import Migration, memory_migrations
+from memory import Migration
+from memory.postgres.migrate import memory_migrations
 
 OURS = [
     step

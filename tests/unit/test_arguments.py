@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from memory import read_arguments
-from memory.tools.arguments import MAX_ARGUMENTS, MAX_DEPTH
+from memory.model.text import MAX_DEPTH
+from memory.tools.arguments import MAX_ARGUMENTS
 
 
 @pytest.mark.parametrize(

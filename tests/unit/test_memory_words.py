@@ -20,7 +20,7 @@ from memory import (
     search_words,
 )
 from memory.store.memories import checked, person_range, read
-from memory.store.words import folded
+from memory.store.words import folded_words
 
 ALICE = Person("T1", "U1")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -184,7 +184,7 @@ def test_a_memory_edited_in_a_form_does_not_match_by_what_was_said_before() -> N
 @given(st.text())
 def test_folding_is_idempotent(text: str) -> None:
     """Folded text holds only words and single spaces, and folding it again changes nothing."""
-    once = folded(text)
+    once = folded_words(text)
     assert once == once.strip()
     assert "  " not in once
-    assert folded(once) == once
+    assert folded_words(once) == once

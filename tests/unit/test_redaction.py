@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import Removed, credential_kinds, find_credentials, is_redacted, redact, redact_json
+from memory import Removed, credential_kinds, is_redacted, redact, redact_json
+from memory.credentials.detection import find_credentials
 from memory.credentials.redaction import redact_texts
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY, VENDORS
 
