@@ -106,8 +106,6 @@ class MemoryAdder:
 
     async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
-        if not words:
-            return ephemeral_payload(say(language, "add_usage"))
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
         return await self._add(person, language, settings, words, channel)

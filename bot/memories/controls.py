@@ -25,7 +25,7 @@ from bot.users.settings import (
     read_settings,
     resume,
 )
-from bot.views.blocks import Payload, ephemeral_payload, escaped
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.memory_state import (
     agreed_in_pause_notice,
     memory_off_text,
@@ -122,7 +122,7 @@ class MemoryControls:
             return await message_before(connection, message)
 
     async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:
-        """Answer ``/memories pause``; words that are not a time open a modal."""
+        """Answer ``/memories pause``; for words that are not a time `pause_form` is opened."""
         before = await self._settings(person)
         if off := no_pause_text(language, before, self.consent):
             return ephemeral_payload(off)
@@ -130,7 +130,7 @@ class MemoryControls:
         if words:
             until = pause_end(words, datetime.now(UTC), await self.people.zone(person))
             if until is None:
-                return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
+                raise ValueError("These words are none of the forms of a time.")
         return paused_notice(language, await self.pause(person, until), before)
 
     async def pause_form(self, person: Person, language: Language, words: str) -> SlackView:

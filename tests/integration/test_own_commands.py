@@ -105,14 +105,14 @@ async def test_add_asks_where_words_do_not_settle_a_change(app: App) -> None:
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("add", "add_usage"),
+        ("add \x01", "add_nothing"),
         ("add \u2060", "add_nothing"),
         ("add password=hunter2hunter2", "add_refused_secret"),
         (f"add The code of the depot is {'7 ' * 1_000}", "add_refused"),
     ],
 )
 async def test_add_says_why_nothing_was_stored(app: App, text: str, key: str) -> None:
-    """Nothing typed, a secret, or words too long for a fact are one sentence and no row."""
+    """Words without a letter, a secret, or words too long are one sentence and no row."""
     place = app.slack.place()
     assert (await memories(app, place, text))["text"] == say("en", key, what="a password")
     assert await contents(app, place) == "[]"
