@@ -98,5 +98,4 @@ class DuplicateMerger:
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
         """Undo the merge that a button names, as `merged_view` has it."""
-        with transaction_timeout(_DATABASE_SECONDS):
-            return await batch_undone(self.pool, self.embedder, person, language, "merge", value)
+        return await batch_undone(self.pool, self.embedder, person, language, "merge", value)
