@@ -12,7 +12,7 @@ from bot.conversation.callbacks import ScheduleAllFormation
 from bot.conversation.off_record import message_before
 from bot.conversation.unformed import discard_unformed_words
 from bot.locale import Language, say
-from bot.memories.incognito import Incognito
+from bot.memories.incognito import IncognitoSwitch
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryOffReason, PersonSettings
@@ -60,7 +60,7 @@ class MemoryControls:
     people: Profiles
     schedule_all_formation: ScheduleAllFormation
     undoing: UndoableChanges
-    incognito: Incognito
+    incognito: IncognitoSwitch
     _: KW_ONLY
     consent: ConsentMode
     access: AccessControl

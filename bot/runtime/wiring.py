@@ -24,7 +24,7 @@ from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
-from bot.memories.incognito import Incognito
+from bot.memories.incognito import IncognitoSwitch
 from bot.memories.merging import DuplicateMerger
 from bot.memories.modals import Modals
 from bot.memories.slack_deletions import SlackDeletions
@@ -116,7 +116,7 @@ class Application:
             self.profiles,
             schedule_all,
             undoing,
-            Incognito(pool, consent=settings.consent),
+            IncognitoSwitch(pool, consent=settings.consent),
             consent=settings.consent,
             access=self.access,
         )

@@ -413,7 +413,8 @@ async def test_incognito_is_one_persons_own(app: App) -> None:
     other, team = app.slack.person()
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     root = await app.ask(place, "<@BOT> hello")
-    await app.wiring.controls.incognito.begin(root.person, root.thread)
+    async with person_transaction(app.pool, root.person) as connection:
+        await switch_on(connection, root.person, root.thread)
     theirs = PersonThread(other, team, place.channel, "", root.ts)
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
