@@ -15,6 +15,7 @@ from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, beside_payload
 from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
+from bot.views.home import HOME
 from bot.views.notices import notice_payload
 from bot.views.views import SlackView, payload_view, sentence_view
 from memory import (
@@ -37,7 +38,6 @@ from memory import (
 log = logging.getLogger(__name__)
 
 HISTORY = "history"
-HOME = "home"
 _ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 
 

@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MemoryControls:
-    """Each change is one transaction, during which nothing else of the person is written.
+    """Each change is one transaction; a pause and a refusal also wait for running memory writes.
 
     `undoing` makes the changes of a model's tool.
     """

@@ -1,4 +1,4 @@
-"""Changes to one memory in a modal: edit, add, change its audience, forget."""
+"""Modals about one memory: add, edit, forget."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def question_payload(text: str, *buttons: Block) -> Payload:
 
 
 def section(text: str, accessory: Block | None = None) -> Block:
-    """Return a section of mrkdwn in which Slack makes nothing of bare names and links.
+    """Return a section of mrkdwn; Slack does not turn plain names and addresses in it into links.
 
     `accessory` is the element beside the text.
     """
@@ -59,7 +59,7 @@ def actions(*elements: Block) -> Block:
 def note(*lines: str, verbatim: bool = False) -> Block:
     """Return small print: one element for each line.
 
-    With `verbatim`, for a person's words, Slack makes nothing of bare names and links.
+    With `verbatim`, for a person's words, Slack does not turn plain names and addresses into links.
     """
     shown = {"type": "mrkdwn", **({"verbatim": True} if verbatim else {})}
     return {"type": "context", "elements": [{**shown, "text": line} for line in lines]}
