@@ -35,7 +35,6 @@ _CHOICES: Mapping[str, tuple[str, str]] = {
     ONE_CHANNEL: ("place_choose_own", "place_choose_own_more"),
 }
 _MOVE_BUTTONS = {DM: "move_dm_button", PUBLIC: "move_public_button"}
-_LABEL_LIMIT = 75
 # A message has fifty blocks.
 _MOST_SHOWN = 40
 
@@ -139,7 +138,7 @@ def move_question(
             MOVE_ACTION,
             text,
             f"{audience} {memory.reference}",
-            accessibility_label=label[:_LABEL_LIMIT],
+            accessibility_label=label,
         )
         blocks.append(section(line, move))
     if more := len(found[_MOST_SHOWN:]):

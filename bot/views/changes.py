@@ -25,7 +25,6 @@ ANSWER_ACTION = "answer_question"
 DONE = "done"
 EVERY_CHANGE = "all"
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
-_LABEL_LIMIT = 75
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "replace": (("no", "ask_keep_old"), ("yes", "ask_replace"), ("both", "ask_keep_both")),
     "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
@@ -111,7 +110,7 @@ def undo_all_button(language: Language, line: str, surface: str) -> Block:
 
 
 def _undo(language: Language, what: str, value: str) -> Block:
-    label = say(language, "undo_label", what=what)[:_LABEL_LIMIT]
+    label = say(language, "undo_label", what=what)
     return button(
         UNDO_CHANGE_ACTION, say(language, "undo_button"), value, accessibility_label=label
     )

@@ -17,6 +17,7 @@ from bot.views.blocks import (
     note,
     plain_text,
     section,
+    shortened,
 )
 from bot.views.dates import plain_day, plain_minute
 from bot.views.erasing import erase_button
@@ -187,10 +188,9 @@ def _confirmed_button(
     text = say(language, key)
     end = say(language, "forget_confirm_text")
     room = _CONFIRM_LIMIT - len(end) - 2
-    shown = question if len(question) <= room else question[: room - 1] + "…"
     confirm = {
         "title": plain_text(say(language, "forget_confirm_title")),
-        "text": plain_text(f"{shown}\n{end}"),
+        "text": plain_text(f"{shortened(question, room)}\n{end}"),
         "confirm": plain_text(text),
         "deny": plain_text(say(language, "forget_keep")),
         "style": "danger",

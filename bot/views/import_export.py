@@ -14,6 +14,7 @@ from bot.views.blocks import (
     Block,
     Payload,
     actions,
+    bulleted,
     button,
     checkboxes,
     escaped,
@@ -24,6 +25,7 @@ from bot.views.blocks import (
     page_buttons,
     question_payload,
     section,
+    shortened,
     text_input,
 )
 from bot.views.labels import describe, kind_title
@@ -208,8 +210,8 @@ def _summary(language: Language, plan: ImportPlan) -> list[Block]:
         say(language, _REFUSED[reason], count=count)
         for reason, count in sorted(plan.refused.items())
     ]
-    lines = [f"• {line}" for line in [*counts, *refused]]
-    return [section("\n".join(lines))] if lines else []
+    lines = [*counts, *refused]
+    return [section(bulleted(lines))] if lines else []
 
 
 def _instruction_id(one: PlannedMemory) -> str:
@@ -224,14 +226,12 @@ def _instruction(one: PlannedMemory) -> str:
 
 def _instruction_checkbox(language: Language, one: PlannedMemory) -> Block:
     was = subject(one.now.kind, one.now.content) if one.now else ""
-    if len(was) > _WAS_LIMIT:
-        was = f"{was[: _WAS_LIMIT - 1]}…"
     return input_block(
         f"{_TICK}{_instruction_id(one)}",
         _instruction(one),
         checkboxes([option(say(language, "import_tick"), "yes")]),
         optional=True,
-        hint=say(language, "import_tick_was", was=was) if was else "",
+        hint=say(language, "import_tick_was", was=shortened(was, _WAS_LIMIT)) if was else "",
     )
 
 
