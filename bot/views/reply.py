@@ -24,7 +24,7 @@ PART_LIMIT = 11_500
 ReplyNote: TypeAlias = Literal["newest_only"]
 MESSAGE_LIMIT = 13_200
 # Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage
-TEXT_LIMIT = 40_000
+MESSAGE_TEXT_LIMIT = 40_000
 _FOOTER_LENGTH = 600
 _UPDATABLE = "told."
 _FALLBACK_LIMIT = 3_900
