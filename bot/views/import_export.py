@@ -28,6 +28,7 @@ from bot.views.blocks import (
     shortened,
     text_input,
 )
+from bot.views.changes import batch_undo_button
 from bot.views.labels import describe, kind_title
 from bot.views.modal_triggers import IMPORT_ALL_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view, metadata_of
@@ -247,9 +248,7 @@ def imported_view(language: Language, done: ImportResult, refused: int = 0) -> S
     text = say(language, "imported", added=total - updated, updated=updated, known=done.known)
     undo = None
     if total:
-        first, last = done.changes[0].at, done.changes[-1].at
-        value = f"{first.isoformat()} {last.isoformat()} {total}"
-        undo = button(UNDO_IMPORT_ACTION, say(language, "import_undo"), value)
+        undo = batch_undo_button(language, UNDO_IMPORT_ACTION, "import_undo", done.changes)
     blocks = [section(text, undo), note(say(language, "imported_undo"))]
     if refused:
         blocks.insert(1, section(say(language, "imported_refused", count=refused)))
