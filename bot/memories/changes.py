@@ -96,8 +96,7 @@ class ChangeHistory:
         question, answer, surface = _answer_of(value)
         done = await self.answer(person, question, answer, surface)
         if surface == HOME and done and not isinstance(done, str):
-            entries = await changes_named(self.pool, person, [change.id for change in done])
-            return changes_made_payload(language, entries)
+            return await self._made(person, language, [change.id for change in done])
         problem = done if isinstance(done, str) else None
         return await self._payload(person, language, problem, surface)
 
@@ -178,11 +177,14 @@ class ChangeHistory:
         if place == HISTORY:
             return await self.page(person, language, rest)
         if place == DONE:
-            entries = await changes_named(self.pool, person, _ids(rest))
-            return changes_made_payload(language, entries)
+            return await self._made(person, language, _ids(rest))
         content = await self.notices.content(person, surface)
         payload = notice_payload(language, content, await self.people.zone(person))
         return {**payload, "replace_original": False} if place == REPLY else payload
+
+    async def _made(self, person: Person, language: Language, changes: Sequence[UUID]) -> Payload:
+        entries = await changes_named(self.pool, person, changes)
+        return changes_made_payload(language, entries, await self.people.zone(person))
 
     async def _view(
         self, person: Person, language: Language, problem: str | None, surface: str
@@ -194,8 +196,8 @@ class ChangeHistory:
         if place == REPLY:
             await self.notices.show_in_reply(person, rest)
         if place == DONE:
-            entries = await changes_named(self.pool, person, _ids(rest))
-            return payload_view(language, "memory_title", changes_made_payload(language, entries))
+            payload = await self._made(person, language, _ids(rest))
+            return payload_view(language, "memory_title", payload)
         return await self.notice_view(person, language, surface)
 
     async def _page(self, person: Person, value: str) -> HistoryPage:

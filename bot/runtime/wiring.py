@@ -139,7 +139,7 @@ class Application:
             permalinks=permalinks,
             exporting=self.exporter,
             editing=MemoryEditor(pool, embedder, self.memory_actions, schemas=schemas),
-            audiences=AudienceChanges(pool, embedder, self.audiences),
+            audiences=AudienceChanges(pool, embedder, self.audiences, self.profiles),
             changes=ChangeHistory(pool, embedder, self.notices, permalinks, self.profiles),
             controls=self.controls,
             importing=Importer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 from bot.locale import Language, say
@@ -51,7 +52,7 @@ class ChosenAudience:
     errors: dict[str, str] | None = None
 
 
-def audience_form(language: Language, memory: Memory) -> SlackView:
+def audience_form(language: Language, memory: Memory, zone: tzinfo) -> SlackView:
     """Return the question where one memory may be used."""
     audience = memory.namespace.audience
     current = audience if audience in (DM, PUBLIC) else ONE_CHANNEL
@@ -75,7 +76,7 @@ def audience_form(language: Language, memory: Memory) -> SlackView:
     }
     where = say(language, "place_now", where=audience_name(language, audience))
     blocks: list[Block] = [
-        section(f"{describe_escaped(language, memory)}\n{where}"),
+        section(f"{describe_escaped(language, memory, zone)}\n{where}"),
         input_block(_WHERE, say(language, "place_where"), choice),
         input_block(
             _CHANNEL,
@@ -120,7 +121,7 @@ def unused_reason(language: Language) -> SlackView:
 
 
 def move_question(
-    language: Language, found: Numbered, audience: str, *, asked_here: bool = False
+    language: Language, found: Numbered, audience: str, zone: tzinfo, *, asked_here: bool = False
 ) -> Payload:
     """Return which memories would be used in `audience`, each with its button.
 
@@ -128,7 +129,7 @@ def move_question(
     """
     text = say(language, _MOVE_BUTTONS.get(audience, "move_here_button"))
     title = say(language, "move_ask", where=audience_name(language, audience))
-    lines = [memory_line(language, number, memory) for number, memory in found[:_MOST_SHOWN]]
+    lines = [memory_line(language, number, memory, zone) for number, memory in found[:_MOST_SHOWN]]
     blocks: list[Block] = [section(title)]
     if asked_here and audience == PUBLIC:
         blocks.append(note(say(language, "move_here_public")))

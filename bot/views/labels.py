@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from bot.locale import Language, say
@@ -143,18 +143,18 @@ def kind_title(language: Language, kind: str) -> str:
     return say(language, "kind_other") if kind == "Memory" else escaped(own)
 
 
-def last_day(language: Language, end: datetime, zone: tzinfo = UTC) -> str:
+def last_day(language: Language, end: datetime, zone: tzinfo) -> str:
     """Return the last day of what ends at `end`, often a midnight, as mrkdwn in parentheses."""
     return say(language, "change_until", day=day(end - timedelta(seconds=1), zone, language))
 
 
-def memory_line(language: Language, number: int, memory: Memory, zone: tzinfo = UTC) -> str:
+def memory_line(language: Language, number: int, memory: Memory, zone: tzinfo) -> str:
     """Return a memory as a line of a numbered list."""
     text = describe_escaped(language, memory, zone)
     return f"*{number}.* {text} _({day(memory.updated_at, zone, language)})_"
 
 
-def describe_escaped(language: Language, memory: Memory, zone: tzinfo = UTC) -> str:
+def describe_escaped(language: Language, memory: Memory, zone: tzinfo) -> str:
     """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
     text = with_mentions(escaped(describe(language, memory.kind, memory.content)))
     return f"{text} {last_day(language, memory.expires_at, zone)}" if memory.expires_at else text

@@ -155,7 +155,7 @@ def updatable_footer(
     recalled_turn: UUID | None,
     notice: NoticeContent | None,
     max_notice_length: int,
-    zone: tzinfo = UTC,
+    zone: tzinfo,
 ) -> list[Block]:
     """Return what of the footer can change later, marked so that it can be found again."""
     buttons = [reply_memories_button(language, recalled_turn)] if recalled_turn else []

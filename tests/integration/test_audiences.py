@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -257,7 +258,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     links = Permalinks(app.slack.installations())
     changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles)
     assert not await notices.content(case.bystander, where)
-    payload = notice_payload("en", await notices.content(case.bystander, where))
+    payload = notice_payload("en", await notices.content(case.bystander, where), UTC)
     assert "noticed fact" not in json.dumps(payload)
     assert await changes.undo(case.bystander, str(change.id)) == "undo_gone"
     assert await history(app.pool, case.bystander) == []

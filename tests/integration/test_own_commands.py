@@ -481,6 +481,28 @@ async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
         assert "Jan 31" not in json.dumps(shown), words
 
 
+async def test_a_memory_alone_has_the_last_day_of_the_person(app: App) -> None:
+    """Each question about one memory, and the notice after it, have the day in their time zone."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    who, modals = app.person(place), app.wiring.modals
+    await memories(app, place, "add I love ramen")
+    app.rows(
+        'UPDATE store SET value = value || \'{"expires_at": "2099-01-31T20:00:00+00:00"}\','
+        " updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
+        who.namespace("dm").prefix,
+    )
+    [memory] = await app.memories(who)
+    for shown in (
+        await modals.audiences.form(who, "en", memory.reference),
+        await modals.audiences.choice(who, "en", place.channel),
+        await modals.editing.forget_form(who, "en", memory.reference),
+        await app.wiring.memory_actions.forget(who, "en", [memory.reference]),
+    ):
+        text = json.dumps(shown)
+        assert "Feb 1, 2099" in text
+        assert "Jan 31" not in text
+
+
 async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
     """The last hours and days hold what was said now; yesterday and last week do not."""
     place = app.slack.place(tz="Asia/Tokyo")
