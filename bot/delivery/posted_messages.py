@@ -37,8 +37,8 @@ from bot.slack.client import (
 from bot.slack.messages import Message
 from bot.views.blocks import Block, escaped
 from bot.views.reply import (
+    MESSAGE_TEXT_LIMIT,
     PART_LIMIT,
-    TEXT_LIMIT,
     Chunk,
     fallback,
     message_blocks,
@@ -280,7 +280,7 @@ class PostedMessages:
             if not failed.is_for_blocks:
                 raise
             log.warning("the blocks of a reply were refused, it is posted as text: %s", failed.code)
-            await self._post(text, text=escaped(text, TEXT_LIMIT))
+            await self._post(text, text=escaped(text, MESSAGE_TEXT_LIMIT))
 
     async def find_lost(self) -> None:
         """Find a message that was posted but not recorded, and record it."""

@@ -184,21 +184,22 @@ class MemoryActions:
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
         """Return the question about numbers of the list, or about what matches `words`."""
         memories = await list_memories(self.pool, person)
+        zone = await self.people.zone(person)
         if numbers := numbers_in(words):
             found = [pair for pair in numbered(memories) if pair[0] in numbers]
             missing = set(numbers) - {number for number, _ in found}
             if missing:
                 text = no_such_number(language, min(missing), len(memories))
                 return ephemeral_payload(text)
-            return forget_question(language, found, await self.people.zone(person))
+            return forget_question(language, found, zone)
         hits = matching(memories, words)
         if not hits and (sentence := sentence_in(words)):
             hits = [one for one in memories if SubjectTerms([one]).found_in(sentence)]
         found = _among(memories, hits)
         if not found:
-            none = search_results(language, [], words, similar=False)
+            none = search_results(language, [], words, similar=False, zone=zone)
             return ephemeral_payload(f"{none['text']}\n{say(language, 'forget_forms')}")
-        return forget_question(language, found, await self.people.zone(person))
+        return forget_question(language, found, zone)
 
     async def proposed(
         self, person: Person, language: Language, memories: tuple[Memory, ...]
@@ -353,7 +354,8 @@ class MemoryActions:
         if done.undo is None:
             return forgotten_already(language, keep_message=done.just_now)
         log.info("a person forgot %d memories", len(done.memories))
-        return forgotten_notice(language, done.memories, done.undo.token())
+        zone = await self.people.zone(person)
+        return forgotten_notice(language, done.memories, done.undo.token(), zone)
 
 
 def _among(memories: Sequence[Memory], chosen: Iterable[Memory]) -> list[tuple[int, Memory]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from datetime import tzinfo
 from functools import partial
 from typing import Any
 
@@ -106,8 +107,6 @@ class MemoryAdder:
 
     async def added(self, person: Person, language: Language, words: str, channel: str) -> Payload:
         """Remember `words` now, and say what was stored: what is formed of them, else as a fact."""
-        if not words:
-            return ephemeral_payload(say(language, "add_usage"))
         async with person_transaction(self.pool, person) as connection:
             settings = await read_settings(connection, person)
         return await self._add(person, language, settings, words, channel)
@@ -166,7 +165,7 @@ class MemoryAdder:
         except _PROBLEMS as problem:
             return beside_payload(_why_not(language, problem, quoted.text))
         log.info("a person stored what had been refused")
-        return _notice_payload(language, await self._notice(person, [change]))
+        return _notice_payload(language, await self._notice(person, [change]), settings.zone)
 
     async def _add(
         self,
@@ -197,7 +196,7 @@ class MemoryAdder:
             sentence = quoted_sentence_of(stored) or quoted
             shown = QuotedSentence(text=sentence.text, channel=channel, ts=ts)
             return refusal_payload(language, stored.reason, shown, can_store=self._stores_facts)
-        return _notice_payload(language, stored)
+        return _notice_payload(language, stored, settings.zone)
 
     async def _stored(
         self, person: Person, settings: PersonSettings, quoted: QuotedSentence
@@ -351,9 +350,9 @@ def _not_stored(language: Language, text: str, codes: Mapping[str, str]) -> str:
     return say(language, "add_refused" if "long" in codes.values() else "add_nothing")
 
 
-def _notice_payload(language: Language, stored: NoticeContent) -> Payload:
+def _notice_payload(language: Language, stored: NoticeContent, zone: tzinfo) -> Payload:
     return (
-        notice_payload(language, stored)
+        notice_payload(language, stored, zone)
         if stored
         else ephemeral_payload(say(language, "add_known"))
     )

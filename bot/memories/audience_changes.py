@@ -13,6 +13,7 @@ from bot.slack.audiences import Audiences
 from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message
 from bot.types import MemoryState
+from bot.users.profiles import Profiles
 from bot.users.settings import note_hint
 from bot.views.audiences import (
     audience_form,
@@ -55,6 +56,7 @@ class AudienceChanges:
     pool: Pool
     embedder: Embedder
     audiences: Audiences
+    people: Profiles
 
     async def proposed(
         self, person: Person, language: Language, *, words: str, where: Where, channel: str
@@ -70,7 +72,8 @@ class AudienceChanges:
         elsewhere = [pair for pair in found if pair[1].namespace.audience != audience]
         if not elsewhere:
             return ephemeral_payload(say(language, "place_same"))
-        return move_question(language, elsewhere, audience, asked_here=where == "here")
+        zone = await self.people.zone(person)
+        return move_question(language, elsewhere, audience, zone, asked_here=where == "here")
 
     async def hints(self, message: Message, state: MemoryState) -> list[PayloadMaker]:
         """Return the hint how many memories of direct messages are not used in this channel.
@@ -103,7 +106,8 @@ class AudienceChanges:
         found = [pair for pair in memories if pair[1].namespace.audience == DM]
         if not found:
             return ephemeral_payload(say(language, "hint_none_left"))
-        return move_question(language, found, audience, asked_here=True)
+        zone = await self.people.zone(person)
+        return move_question(language, found, audience, zone, asked_here=True)
 
     async def _audience(self, person: Person, channel: str) -> str:
         kind = await self.audiences.kind(person.team_id, channel)
@@ -122,12 +126,12 @@ class AudienceChanges:
                 moved = newest
         if isinstance(moved, str):
             return beside_payload(say(language, moved))
-        return changes_made_payload(language, moved)
+        return changes_made_payload(language, moved, await self.people.zone(person))
 
     async def form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the question where a memory may be used."""
         if memory := await find_memory(self.pool, person, reference):
-            return audience_form(language, memory)
+            return audience_form(language, memory, await self.people.zone(person))
         return sentence_view(language, "memory_title", say(language, "memory_gone"))
 
     async def submitted(
@@ -147,7 +151,8 @@ class AudienceChanges:
         moved = await self._move(person, reference, audience, actor="modal")
         if isinstance(moved, str):
             return sentence_view(language, "place_title", say(language, moved))
-        return payload_view(language, "memory_title", changes_made_payload(language, moved))
+        payload = changes_made_payload(language, moved, await self.people.zone(person))
+        return payload_view(language, "memory_title", payload)
 
     async def _move(
         self, person: Person, reference: str, audience: str, *, actor: Literal["question", "modal"]

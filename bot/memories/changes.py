@@ -16,6 +16,7 @@ from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, beside_payload
 from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
+from bot.views.home import HOME
 from bot.views.notices import notice_payload
 from bot.views.views import SlackView, payload_view, sentence_view
 from memory import (
@@ -38,7 +39,6 @@ from memory import (
 log = logging.getLogger(__name__)
 
 HISTORY = "history"
-HOME = "home"
 _ANSWERS: Mapping[str, Literal["yes", "no", "both"]] = {"yes": "yes", "no": "no", "both": "both"}
 
 
@@ -98,8 +98,7 @@ class ChangeHistory:
         question, answer, surface = _answer_of(value)
         done = await self.answer(person, question, answer, surface)
         if surface == HOME and done and not isinstance(done, str):
-            entries = await changes_named(self.pool, person, [change.id for change in done])
-            return changes_made_payload(language, entries)
+            return await self._made(person, language, [change.id for change in done])
         problem = done if isinstance(done, str) else None
         return await self._payload(person, language, problem, surface)
 
@@ -181,11 +180,14 @@ class ChangeHistory:
         if place == HISTORY:
             return await self.page(person, language, rest)
         if place == DONE:
-            entries = await changes_named(self.pool, person, _ids(rest))
-            return changes_made_payload(language, entries)
+            return await self._made(person, language, _ids(rest))
         content = await self.notices.content(person, surface)
         payload = notice_payload(language, content, await self.people.zone(person))
         return {**payload, "replace_original": False} if place == REPLY else payload
+
+    async def _made(self, person: Person, language: Language, changes: Sequence[UUID]) -> Payload:
+        entries = await changes_named(self.pool, person, changes)
+        return changes_made_payload(language, entries, await self.people.zone(person))
 
     async def _view(
         self, person: Person, language: Language, problem: str | None, surface: str
@@ -197,8 +199,8 @@ class ChangeHistory:
         if place == REPLY:
             await self.notices.show_in_reply(person, rest)
         if place == DONE:
-            entries = await changes_named(self.pool, person, _ids(rest))
-            return payload_view(language, "memory_title", changes_made_payload(language, entries))
+            payload = await self._made(person, language, _ids(rest))
+            return payload_view(language, "memory_title", payload)
         return await self.notice_view(person, language, surface)
 
     async def _page(self, person: Person, value: str) -> HistoryPage:

@@ -12,7 +12,7 @@ from bot.conversation.callbacks import ScheduleAllFormation
 from bot.conversation.off_record import message_before
 from bot.conversation.unformed import discard_unformed_words
 from bot.locale import Language, say
-from bot.memories.incognito import Incognito
+from bot.memories.incognito import IncognitoSwitch
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryOffReason, PersonSettings
@@ -25,7 +25,7 @@ from bot.users.settings import (
     read_settings,
     resume,
 )
-from bot.views.blocks import Payload, ephemeral_payload, escaped
+from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.memory_state import (
     agreed_in_pause_notice,
     memory_off_text,
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MemoryControls:
-    """Each change is one transaction, during which nothing else of the person is written.
+    """Each change is one transaction; a pause and a refusal also wait for running memory writes.
 
     `undoing` makes the changes of a model's tool.
     """
@@ -60,7 +60,7 @@ class MemoryControls:
     people: Profiles
     schedule_all_formation: ScheduleAllFormation
     undoing: UndoableChanges
-    incognito: Incognito
+    incognito: IncognitoSwitch
     _: KW_ONLY
     consent: ConsentMode
     access: AccessControl
@@ -122,7 +122,7 @@ class MemoryControls:
             return await message_before(connection, message)
 
     async def paused(self, person: Person, language: Language, words: str, *_: str) -> Payload:
-        """Answer ``/memories pause``; words that are not a time open a modal."""
+        """Answer ``/memories pause``; for words that are not a time `pause_form` is opened."""
         before = await self._settings(person)
         if off := no_pause_text(language, before, self.consent):
             return ephemeral_payload(off)
@@ -130,7 +130,7 @@ class MemoryControls:
         if words:
             until = pause_end(words, datetime.now(UTC), await self.people.zone(person))
             if until is None:
-                return ephemeral_payload(say(language, "pause_forms", words=escaped(words[:80])))
+                raise ValueError("These words are none of the forms of a time.")
         return paused_notice(language, await self.pause(person, until), before)
 
     async def pause_form(self, person: Person, language: Language, words: str) -> SlackView:

@@ -1,4 +1,4 @@
-"""Changes to one memory in a modal: edit, add, change its audience, forget."""
+"""Modals about one memory: add, edit, forget."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class MemoryEditor:
     async def forget_form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the question before a memory is forgotten."""
         memory = await find_memory(self.pool, person, reference)
-        return forget_form(language, memory) if memory else _gone(language)
+        if memory is None:
+            return _gone(language)
+        return forget_form(language, memory, await self.own.people.zone(person))
 
     # Submitted: errors are found without any lookup
 
@@ -132,7 +134,8 @@ class MemoryEditor:
             return sentence_view(language, "memory_title", say(language, "command_failed"))
         log.info("a person edited a memory")
         entries = await changes_named(self.pool, person, [change.id])
-        return payload_view(language, "memory_title", changes_made_payload(language, entries))
+        payload = changes_made_payload(language, entries, await self.own.people.zone(person))
+        return payload_view(language, "memory_title", payload)
 
     async def forgotten(
         self, person: Person, language: Language, view: Mapping[str, Any]

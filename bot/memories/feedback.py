@@ -171,7 +171,9 @@ class Feedback:
             return sentence_view(language, "example_title", say(language, "command_failed"))
         log.info("a person kept an example")
         entries = await changes_named(self.pool, person, [change.id])
-        return payload_view(language, "memory_title", changes_made_payload(language, entries))
+        zone = await self.controls.people.zone(person)
+        payload = changes_made_payload(language, entries, zone)
+        return payload_view(language, "memory_title", payload)
 
     async def _request(self, person: Person, language: Language, turn: str) -> DictRow | str:
         """Return the words, channel, ts and audience of a request whose answer was rated as good.

@@ -154,8 +154,7 @@ class Importer:
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
         """Undo the import that a button names, as `imported_view` has it."""
-        with transaction_timeout(_DATABASE_SECONDS):
-            return await batch_undone(self.pool, self.embedder, person, language, "import", value)
+        return await batch_undone(self.pool, self.embedder, person, language, "import", value)
 
     async def _over_limit(self, person: Person, language: Language) -> SlackView | None:
         used_up = await self.quotas.admit(person)
@@ -253,13 +252,14 @@ async def batch_undone(
     """
     first, last, number = value.split()
     moments = datetime.fromisoformat(first), datetime.fromisoformat(last)
-    try:
-        undone = await undo_batch(pool, embedder, person, actor, *moments)
-    except EmbeddingsUnavailable:
-        return ephemeral_payload(say(language, "command_failed"))
+    with transaction_timeout(_DATABASE_SECONDS):
+        try:
+            undone = await undo_batch(pool, embedder, person, actor, *moments)
+        except EmbeddingsUnavailable:
+            return ephemeral_payload(say(language, "command_failed"))
+        count = len(undone) or await count_undone(pool, person, actor, *moments)
     if undone:
         log.info("a person undid %d changes of their %s", len(undone), actor)
-    count = len(undone) or await count_undone(pool, person, actor, *moments)
     if not count:
         return ephemeral_payload(say(language, "undo_gone"))
     key = "import_undone" if actor == "import" else "merge_undone"

@@ -20,19 +20,19 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Incognito:
-    """The switch of incognito, by command, button and Home; each change is one transaction."""
+class IncognitoSwitch:
+    """Switches incognito by command, button and Home; each change is one transaction."""
 
     pool: Pool
     _: KW_ONLY
     consent: ConsentMode
 
-    async def begin(self, person: Person, scope: str = DIRECT) -> None:
-        """Switch incognito on from now, see `bot.users.incognito`."""
+    async def begin(self, person: Person) -> None:
+        """Switch incognito on in direct messages from now, see `bot.users.incognito`."""
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
-            begins = await switch_on(connection, person, scope)
-            await put_scope_off_record(connection, person, scope, begins)
+            begins = await switch_on(connection, person, DIRECT)
+            await put_scope_off_record(connection, person, DIRECT, begins)
         log.info("a person switched incognito on")
 
     async def end(self, person: Person, scope: str = DIRECT) -> bool:

@@ -53,8 +53,8 @@ class DuplicateMerger:
     async def found(self, person: Person, language: Language, *_: str) -> SlackView:
         """Return the duplicates that the model confirms, to be chosen from.
 
-        Each call of the model counts as a request of the person. Groups that a used-up
-        quota leaves unchecked are reported like those that do not fit.
+        Each call of the model counts as a request of the person. Groups that a used-up quota or a
+        failed call leaves unchecked are reported like those that do not fit.
         """
         if self.verifier is None:
             return sentence_view(language, "merge_title", say(language, "merge_no_model"))
@@ -79,7 +79,7 @@ class DuplicateMerger:
             return sentence_view(language, "merge_title", used_up.refusal(language))
         if unchecked and not same:
             return sentence_view(language, "merge_title", say(language, "merge_unchecked"))
-        return duplicates_view(language, same, found, more=judged < len(groups))
+        return duplicates_view(language, same, found, more=unchecked or judged < len(groups))
 
     async def merged(
         self, person: Person, language: Language, view: Mapping[str, Any]
@@ -98,5 +98,4 @@ class DuplicateMerger:
 
     async def undone(self, person: Person, language: Language, value: str) -> Payload:
         """Undo the merge that a button names, as `merged_view` has it."""
-        with transaction_timeout(_DATABASE_SECONDS):
-            return await batch_undone(self.pool, self.embedder, person, language, "merge", value)
+        return await batch_undone(self.pool, self.embedder, person, language, "merge", value)

@@ -28,8 +28,6 @@ from memory import (
 
 log = logging.getLogger(__name__)
 
-FORMAT = "kioku-export"
-VERSION = 1
 # The parts of an export that are read here: a statement without its WHERE, and the order of rows.
 _READ: dict[str, tuple[LiteralString, LiteralString]] = {
     "conversation": (
@@ -95,8 +93,9 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     async with person_transaction(pool, person) as connection:
         rows = {name: await _rows(connection, person, *read) for name, read in _READ.items()}
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        # As in `memories`, but at the top of the file.
+        "format": memories["format"],
+        "version": memories["version"],
         "exported_at": datetime.now(UTC).isoformat(),
         "person": person.ids,
         "received_by": {

@@ -24,7 +24,7 @@ from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
 from bot.memories.importing import Importer
-from bot.memories.incognito import Incognito
+from bot.memories.incognito import IncognitoSwitch
 from bot.memories.merging import DuplicateMerger
 from bot.memories.modals import Modals
 from bot.memories.slack_deletions import SlackDeletions
@@ -127,7 +127,7 @@ class Application:
             self.profiles,
             schedule_all,
             undoing,
-            Incognito(pool, consent=settings.consent),
+            IncognitoSwitch(pool, consent=settings.consent),
             consent=settings.consent,
             access=self.access,
         )
@@ -150,7 +150,7 @@ class Application:
             permalinks=permalinks,
             exporting=self.exporter,
             editing=MemoryEditor(pool, embedder, self.memory_actions, schemas=schemas),
-            audiences=AudienceChanges(pool, embedder, self.audiences),
+            audiences=AudienceChanges(pool, embedder, self.audiences, self.profiles),
             changes=ChangeHistory(
                 pool,
                 embedder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 from bot.locale import Language, say
@@ -35,7 +36,6 @@ _CHOICES: Mapping[str, tuple[str, str]] = {
     ONE_CHANNEL: ("place_choose_own", "place_choose_own_more"),
 }
 _MOVE_BUTTONS = {DM: "move_dm_button", PUBLIC: "move_public_button"}
-_LABEL_LIMIT = 75
 # A message has fifty blocks.
 _MOST_SHOWN = 40
 
@@ -52,7 +52,7 @@ class ChosenAudience:
     errors: dict[str, str] | None = None
 
 
-def audience_form(language: Language, memory: Memory) -> SlackView:
+def audience_form(language: Language, memory: Memory, zone: tzinfo) -> SlackView:
     """Return the question where one memory may be used."""
     audience = memory.namespace.audience
     current = audience if audience in (DM, PUBLIC) else ONE_CHANNEL
@@ -76,7 +76,7 @@ def audience_form(language: Language, memory: Memory) -> SlackView:
     }
     where = say(language, "place_now", where=audience_name(language, audience))
     blocks: list[Block] = [
-        section(f"{describe_escaped(language, memory)}\n{where}"),
+        section(f"{describe_escaped(language, memory, zone)}\n{where}"),
         input_block(_WHERE, say(language, "place_where"), choice),
         input_block(
             _CHANNEL,
@@ -121,7 +121,7 @@ def unused_reason(language: Language) -> SlackView:
 
 
 def move_question(
-    language: Language, found: Numbered, audience: str, *, asked_here: bool = False
+    language: Language, found: Numbered, audience: str, zone: tzinfo, *, asked_here: bool = False
 ) -> Payload:
     """Return which memories would be used in `audience`, each with its button.
 
@@ -129,7 +129,7 @@ def move_question(
     """
     text = say(language, _MOVE_BUTTONS.get(audience, "move_here_button"))
     title = say(language, "move_ask", where=audience_name(language, audience))
-    lines = [memory_line(language, number, memory) for number, memory in found[:_MOST_SHOWN]]
+    lines = [memory_line(language, number, memory, zone) for number, memory in found[:_MOST_SHOWN]]
     blocks: list[Block] = [section(title)]
     if asked_here and audience == PUBLIC:
         blocks.append(note(say(language, "move_here_public")))
@@ -139,7 +139,7 @@ def move_question(
             MOVE_ACTION,
             text,
             f"{audience} {memory.reference}",
-            accessibility_label=label[:_LABEL_LIMIT],
+            accessibility_label=label,
         )
         blocks.append(section(line, move))
     if more := len(found[_MOST_SHOWN:]):

@@ -14,6 +14,8 @@ Payload = dict[str, Any]
 LINE_LIMIT = 240
 # Source: Block Kit reference; a section's text has 3,000 characters.
 _SECTION_LIMIT = 2_900
+# Source: https://docs.slack.dev/reference/block-kit/block-elements/button-element
+_LABEL_LIMIT = 75
 # Source: https://docs.slack.dev/reference/block-kit/composition-objects/option-object
 _OPTION_TEXT, OPTION_VALUE = 75, 150
 
@@ -38,7 +40,7 @@ def question_payload(text: str, *buttons: Block) -> Payload:
 
 
 def section(text: str, accessory: Block | None = None) -> Block:
-    """Return a section of mrkdwn in which Slack makes nothing of bare names and links.
+    """Return a section of mrkdwn; Slack does not turn plain names and addresses in it into links.
 
     `accessory` is the element beside the text.
     """
@@ -59,7 +61,7 @@ def actions(*elements: Block) -> Block:
 def note(*lines: str, verbatim: bool = False) -> Block:
     """Return small print: one element for each line.
 
-    With `verbatim`, for a person's words, Slack makes nothing of bare names and links.
+    With `verbatim`, for a person's words, Slack does not turn plain names and addresses into links.
     """
     shown = {"type": "mrkdwn", **({"verbatim": True} if verbatim else {})}
     return {"type": "context", "elements": [{**shown, "text": line} for line in lines]}
@@ -70,13 +72,20 @@ def plain_text(text: str) -> Block:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def button(action: str, text: str, value: str, **more: Any) -> Block:
-    """Return a button; `more` are its other fields, such as ``style`` or ``confirm``."""
+def button(
+    action: str, text: str, value: str, *, accessibility_label: str = "", **more: Any
+) -> Block:
+    """Return a button; `more` are its other fields, such as ``style`` or ``confirm``.
+
+    `accessibility_label` is cut to Slack's limit.
+    """
+    label = accessibility_label[:_LABEL_LIMIT]
     return {
         "type": "button",
         "action_id": action,
         "text": plain_text(text),
         "value": value,
+        **({"accessibility_label": label} if label else {}),
         **more,
     }
 
@@ -128,6 +137,11 @@ def checkboxes(options: Sequence[Block], ticked: Sequence[Block] = (), **more: s
     return {"type": "checkboxes", **more, "options": list(options), **begun}
 
 
+def bulleted(lines: Sequence[str]) -> str:
+    """Return `lines` as one text, each after a bullet."""
+    return "\n".join(f"• {line}" for line in lines)
+
+
 def joined_lines(lines: Sequence[str]) -> list[str]:
     """Return `lines` as the texts of as few sections as they fit into."""
     texts: list[str] = []
@@ -137,6 +151,11 @@ def joined_lines(lines: Sequence[str]) -> list[str]:
         else:
             texts.append(line)
     return texts
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text`, cut off and ended with “…” if it has more than `limit` characters."""
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
 def escaped(text: str, limit: int = LINE_LIMIT) -> str:

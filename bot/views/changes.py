@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from bot.locale import Language, say
@@ -18,14 +18,13 @@ from bot.views.blocks import (
 )
 from bot.views.dates import day
 from bot.views.labels import audience_name, describe, last_day, with_mentions
-from memory import Entry, Question, subject
+from memory import Change, Entry, Question, subject
 
 UNDO_CHANGE_ACTION = "undo_change"
 ANSWER_ACTION = "answer_question"
 DONE = "done"
 EVERY_CHANGE = "all"
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved", "restored"})
-_LABEL_LIMIT = 75
 _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "replace": (("no", "ask_keep_old"), ("yes", "ask_replace"), ("both", "ask_keep_both")),
     "remove": (("yes", "ask_remove"), ("no", "ask_keep")),
@@ -54,7 +53,7 @@ def can_be_undone_alone(entry: Entry) -> bool:
     return (confirmed or can_be_undone(entry)) and not entry.changed_since
 
 
-def change_line(language: Language, entry: Entry, zone: tzinfo = UTC) -> str:
+def change_line(language: Language, entry: Entry, zone: tzinfo) -> str:
     """Return a change as one line of mrkdwn."""
     before, after = _memory_text(language, entry.before), _memory_text(language, entry.after)
     if entry.undone_at is not None:
@@ -111,10 +110,21 @@ def undo_all_button(language: Language, line: str, surface: str) -> Block:
 
 
 def _undo(language: Language, what: str, value: str) -> Block:
-    label = say(language, "undo_label", what=what)[:_LABEL_LIMIT]
+    label = say(language, "undo_label", what=what)
     return button(
         UNDO_CHANGE_ACTION, say(language, "undo_button"), value, accessibility_label=label
     )
+
+
+def batch_undo_button(
+    language: Language, action: str, key: str, changes: Sequence[Change]
+) -> Block:
+    """Return the Undo of all `changes` of an import or a merge.
+
+    Its value is ``FIRST LAST NUMBER``, as `bot.memories.importing.batch_undone` reads it.
+    """
+    value = f"{changes[0].at.isoformat()} {changes[-1].at.isoformat()} {len(changes)}"
+    return button(action, say(language, key), value)
 
 
 def change_block(language: Language, entry: Entry, text: str, surface: str) -> Block:
@@ -123,9 +133,9 @@ def change_block(language: Language, entry: Entry, text: str, surface: str) -> B
     return section(text, undo)
 
 
-def changes_made_payload(language: Language, entries: Sequence[Entry]) -> Payload:
+def changes_made_payload(language: Language, entries: Sequence[Entry], zone: tzinfo) -> Payload:
     """Return what was just changed, with one Undo for all of it."""
-    lines = [change_line(language, entry) for entry in entries]
+    lines = [change_line(language, entry, zone) for entry in entries]
     text = "\n".join(lines)
     surface = " ".join([DONE, *(str(entry.id) for entry in entries)])
     if len(entries) == 1:
@@ -138,7 +148,7 @@ def changes_made_payload(language: Language, entries: Sequence[Entry]) -> Payloa
 
 
 def question_blocks(
-    language: Language, question: Question, surface: str, zone: tzinfo = UTC
+    language: Language, question: Question, surface: str, zone: tzinfo
 ) -> list[Block]:
     """Return a question that formation left to the person, with a button for each answer."""
     buttons = [
@@ -152,7 +162,7 @@ def question_blocks(
     return [section(question_line(language, question, zone)), actions(*buttons)]
 
 
-def question_line(language: Language, question: Question, zone: tzinfo = UTC) -> str:
+def question_line(language: Language, question: Question, zone: tzinfo) -> str:
     """Return a question as one line of mrkdwn."""
     before, after = _memory_text(language, question.before), _memory_text(language, question.after)
     match question.asks:

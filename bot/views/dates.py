@@ -6,7 +6,7 @@ that is not understood, and in plain text, they are written by Babel.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
 from babel.dates import format_date, format_datetime, format_time
 
@@ -18,7 +18,7 @@ _MINUTE = {"en": "MMM d, y, h:mm a", "ja": "y年M月d日 H:mm"}
 _TIME = {"en": "h:mm a", "ja": "H:mm"}
 
 
-def day(moment: datetime, zone: tzinfo = UTC, language: Language = "en") -> str:
+def day(moment: datetime, zone: tzinfo, language: Language) -> str:
     """Return the date as mrkdwn; where Slack cannot show it, that of `zone`.
 
     Source: https://docs.slack.dev/messaging/formatting-message-text#date-formatting
@@ -27,7 +27,7 @@ def day(moment: datetime, zone: tzinfo = UTC, language: Language = "en") -> str:
     return f"<!date^{int(moment.timestamp())}^{{date_short}}|{shown}>"
 
 
-def minute(moment: datetime, zone: tzinfo = UTC, language: Language = "en") -> str:
+def minute(moment: datetime, zone: tzinfo, language: Language) -> str:
     """Return date and time as mrkdwn; where Slack cannot show it, those of `zone`."""
     shown = plain_minute(moment, zone, language)
     return f"<!date^{int(moment.timestamp())}^{{date_short}} {{time}}|{shown}>"

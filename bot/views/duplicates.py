@@ -19,6 +19,7 @@ from bot.views.blocks import (
     question_payload,
     section,
 )
+from bot.views.changes import batch_undo_button
 from bot.views.labels import audience_name, describe
 from bot.views.modal_triggers import DUPLICATES_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view, metadata_of
@@ -90,10 +91,7 @@ def merged_view(language: Language, done: MergeResult) -> SlackView:
     """Return what was merged, with one Undo for all of it, and what was left out."""
     blocks: list[Block] = []
     if done.changes:
-        total = len(done.changes)
-        first, last = done.changes[0].at, done.changes[-1].at
-        value = f"{first.isoformat()} {last.isoformat()} {total}"
-        undo = button(UNDO_MERGE_ACTION, say(language, "merge_undo"), value)
+        undo = batch_undo_button(language, UNDO_MERGE_ACTION, "merge_undo", done.changes)
         count = sum(one.after is None for one in done.changes)
         blocks.append(section(say(language, "merged", count=count), undo))
         blocks.append(note(say(language, "imported_undo")))

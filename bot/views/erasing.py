@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, button, checkboxes, input_block, note, option, section
+from bot.views.blocks import Block, bulleted, button, checkboxes, input_block, note, option, section
 from bot.views.modal_triggers import ERASE_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view
 
@@ -70,11 +70,11 @@ def erased_view(language: Language, receipt: PersonErased) -> SlackView:
     lines.append(say(language, "erased_rest", count=receipt.total - named))
     left = sum(receipt.left.values())
     end = say(language, "erased_left", count=left) if left else say(language, "erased_none_left")
-    blocks = [section(say(language, "erased")), section(_listed(lines))]
+    blocks = [section(say(language, "erased")), section(bulleted(lines))]
     if going := _slack_deletions(language, receipt):
-        blocks += [section(say(language, "erased_going")), section(_listed(going))]
+        blocks += [section(say(language, "erased_going")), section(bulleted(going))]
     stays = say(language, "erased_stays")
-    blocks += [section(end), section(stays), section(_listed(_remaining(language, receipt)))]
+    blocks += [section(end), section(stays), section(bulleted(_remaining(language, receipt)))]
     return information_view(language, "erase_title", blocks)
 
 
@@ -93,7 +93,3 @@ def _remaining(language: Language, receipt: PersonErased) -> list[str]:
     if receipt.named_in_policy:
         lines.append(say(language, "erased_stays_policy"))
     return [*lines, say(language, "erased_stays_backups")]
-
-
-def _listed(lines: Sequence[str]) -> str:
-    return "\n".join(f"• {line}" for line in lines)

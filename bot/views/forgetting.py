@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
 from bot.locale import Language, say
 from bot.views.blocks import (
@@ -17,6 +17,7 @@ from bot.views.blocks import (
     note,
     plain_text,
     section,
+    shortened,
 )
 from bot.views.dates import plain_day, plain_minute
 from bot.views.erasing import erase_button
@@ -35,7 +36,7 @@ _CONFIRM_LIMIT = 300
 _LEAST_PERIOD = timedelta(seconds=1)  # anything shorter holds one message
 
 
-def forget_question(language: Language, found: Numbered, zone: tzinfo = UTC) -> Payload:
+def forget_question(language: Language, found: Numbered, zone: tzinfo) -> Payload:
     """Return what would be forgotten, each with its button, and one button for all of it."""
     shown = found[:MAX_SHOWN]
     title = (
@@ -85,7 +86,7 @@ def forget_period_question(
     messages: int,
     value: str,
     asked: str,
-    zone: tzinfo = UTC,
+    zone: tzinfo,
 ) -> Payload:
     """Return what of a period would be forgotten: its memories, and how many messages.
 
@@ -134,10 +135,12 @@ def nothing_to_forget(language: Language) -> Payload:
     return ephemeral_payload(text, blocks)
 
 
-def forgotten_notice(language: Language, memories: Sequence[Memory], undo: str) -> Payload:
+def forgotten_notice(
+    language: Language, memories: Sequence[Memory], undo: str, zone: tzinfo
+) -> Payload:
     """Return what was forgotten, with its Undo."""
     if len(memories) == 1:
-        what = describe_escaped(language, memories[0])
+        what = describe_escaped(language, memories[0], zone)
         text = say(language, "forgotten", what=what)
     elif not memories:
         text = say(language, "forgotten_words")
@@ -157,13 +160,13 @@ def forgotten_already(language: Language, *, keep_message: bool) -> Payload:
     return {**payload, "stays": True} if keep_message else payload
 
 
-def forget_form(language: Language, memory: Memory) -> SlackView:
+def forget_form(language: Language, memory: Memory, zone: tzinfo) -> SlackView:
     """Return the question before one memory is forgotten."""
     question = note(say(language, "forget_confirm_text"))
     return form_view(
         language,
         "forget_confirm_title",
-        [section(describe_escaped(language, memory)), question],
+        [section(describe_escaped(language, memory, zone)), question],
         callback=FORGET_FORM,
         submit="forget_button",
         metadata={"memory": memory.reference},
@@ -187,10 +190,9 @@ def _confirmed_button(
     text = say(language, key)
     end = say(language, "forget_confirm_text")
     room = _CONFIRM_LIMIT - len(end) - 2
-    shown = question if len(question) <= room else question[: room - 1] + "…"
     confirm = {
         "title": plain_text(say(language, "forget_confirm_title")),
-        "text": plain_text(f"{shown}\n{end}"),
+        "text": plain_text(f"{shortened(question, room)}\n{end}"),
         "confirm": plain_text(text),
         "deny": plain_text(say(language, "forget_keep")),
         "style": "danger",

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from memory import LEVEL_FIELDS
 
 MAX_FIELDS = 6
-TEXT_LIMIT = 2_000
+FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
 MAX_CHOICES = 100
 _MULTILINE_LENGTH = 100
 # Of our own kinds; another says "multiline" in its `json_schema_extra`.
@@ -33,7 +33,7 @@ class Field:
     hint: str = ""
     minimum: float | None = None
     maximum: float | None = None
-    max_length: int = TEXT_LIMIT
+    max_length: int = FIELD_LIMIT
     choices: tuple[Any, ...] = ()
 
     @property
@@ -80,7 +80,7 @@ def _resolved(rules: Mapping[str, Any], described: Mapping[str, Any]) -> dict[st
 
 def _field(name: str, rules: Mapping[str, Any], required: bool, value: Any) -> Field | None:
     shape = _input_type(name, rules, value)
-    if shape is None or (isinstance(value, str) and len(value) > TEXT_LIMIT):
+    if shape is None or (isinstance(value, str) and len(value) > FIELD_LIMIT):
         return None
     choices = tuple(rules.get("enum") or ([rules["const"]] if "const" in rules else ()))
     return Field(
@@ -91,7 +91,7 @@ def _field(name: str, rules: Mapping[str, Any], required: bool, value: Any) -> F
         hint=str(rules.get("description") or ""),
         minimum=rules.get("minimum", rules.get("exclusiveMinimum")),
         maximum=rules.get("maximum", rules.get("exclusiveMaximum")),
-        max_length=min(int(rules.get("maxLength") or TEXT_LIMIT), TEXT_LIMIT),
+        max_length=min(int(rules.get("maxLength") or FIELD_LIMIT), FIELD_LIMIT),
         choices=choices[:MAX_CHOICES],
     )
 

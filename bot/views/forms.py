@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from bot.locale import Language, say
 from bot.views.blocks import OPTION_VALUE, Block, input_block, option, plain_text, section
-from bot.views.form_fields import MAX_CHOICES, TEXT_LIMIT, Field, fields_of
+from bot.views.form_fields import FIELD_LIMIT, MAX_CHOICES, Field, fields_of
 from bot.views.labels import FIELD_LABELS, kind_title
 from bot.views.reply import credentials_named
 from bot.views.views import SlackView, form_view
@@ -239,7 +239,7 @@ def field_error(
             return say(language, "form_invalid")
         return say(language, "form_range", low=f"{field.minimum:g}", high=f"{field.maximum:g}")
     if key == "form_too_long":
-        return say(language, "form_too_long", count=field.max_length if field else TEXT_LIMIT)
+        return say(language, "form_too_long", count=field.max_length if field else FIELD_LIMIT)
     if key == "form_secret":
         kinds = credential_kinds(redact(text).removed) or ("password",)
         return say(language, "form_secret", what=credentials_named(language, kinds))

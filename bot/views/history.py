@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
 from bot.locale import Language, say
 from bot.views.blocks import (
@@ -71,7 +71,7 @@ def parse_since(word: str) -> datetime | None:
     return None if word in ("", _FIRST) else datetime.fromisoformat(word)
 
 
-def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> Payload:
+def history_payload(language: Language, page: HistoryPage, zone: tzinfo) -> Payload:
     """Return a page of changes for the person alone."""
     title = say(language, "history_title")
     if not page.entries and not page.questions:
@@ -86,7 +86,7 @@ def history_payload(language: Language, page: HistoryPage, zone: tzinfo = UTC) -
     return ephemeral_payload("\n".join([title, *lines]), blocks)
 
 
-def history_view(language: Language, page: HistoryPage, zone: tzinfo = UTC) -> SlackView:
+def history_view(language: Language, page: HistoryPage, zone: tzinfo) -> SlackView:
     """Return the same in a modal."""
     none = say(language, "notice_gone" if page.notice else "history_none")
     blocks = _blocks(language, page, zone) or [section(none)]

@@ -18,6 +18,7 @@ from bot.types import (
 from bot.views.blocks import (
     Block,
     actions,
+    bulleted,
     button,
     escaped,
     header,
@@ -150,7 +151,7 @@ def home_view(
 def _operations(language: Language, page: HomePage, state: OperatingState) -> list[Block]:
     written = partial(minute, zone=page.settings.zone, language=language)
     lines = operation_lines(language, state, escaped(page.models), written)
-    return [header(say(language, "operations_title")), _listed(lines)]
+    return [header(say(language, "operations_title")), section(bulleted(lines))]
 
 
 def _small_print(language: Language, page: HomePage) -> list[str]:
@@ -265,11 +266,11 @@ def data_handling_blocks(language: Language, handling: DataHandling) -> list[Blo
     lines.append(say(language, "settings_kept", period=retention_text(language, handling.days)))
     texts = min(handling.history_days, handling.days or handling.history_days)
     lines.append(say(language, "home_texts_kept", period=retention_text(language, texts)))
-    blocks = [header(say(language, "home_where")), _listed(lines)]
+    blocks = [header(say(language, "home_where")), section(bulleted(lines))]
     if handling.policy is not None:
         blocks += [
             header(say(language, "home_policy")),
-            _listed(_allowed(language, handling.policy)),
+            section(bulleted(_allowed(language, handling.policy))),
         ]
     return blocks
 
@@ -287,7 +288,3 @@ def _allowed(language: Language, policy: Policy) -> list[str]:
         say(language, "home_policy_web" if policy.web_search else "home_policy_no_web"),
         say(language, "home_policy_guests" if policy.guests else "home_policy_no_guests"),
     ]
-
-
-def _listed(lines: Sequence[str]) -> Block:
-    return section("\n".join(f"• {line}" for line in lines))

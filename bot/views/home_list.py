@@ -16,6 +16,7 @@ from bot.views.blocks import (
     OPTION_VALUE,
     Block,
     actions,
+    bulleted,
     button,
     escaped,
     note,
@@ -138,10 +139,9 @@ def listing_blocks(
 
 
 def _empty_list(language: Language) -> list[Block]:
-    examples = [f"• {say(language, key)}" for key in _EXAMPLES]
     return [
         section(f"*{say(language, 'home_none')}*\n{say(language, 'home_none_how')}"),
-        section("\n".join(examples)),
+        section(bulleted([say(language, key) for key in _EXAMPLES])),
         note(say(language, "home_none_then")),
     ]
 

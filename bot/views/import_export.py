@@ -14,6 +14,7 @@ from bot.views.blocks import (
     Block,
     Payload,
     actions,
+    bulleted,
     button,
     checkboxes,
     escaped,
@@ -24,8 +25,10 @@ from bot.views.blocks import (
     page_buttons,
     question_payload,
     section,
+    shortened,
     text_input,
 )
+from bot.views.changes import batch_undo_button
 from bot.views.labels import describe, kind_title
 from bot.views.modal_triggers import IMPORT_ALL_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view, metadata_of
@@ -208,8 +211,8 @@ def _summary(language: Language, plan: ImportPlan) -> list[Block]:
         say(language, _REFUSED[reason], count=count)
         for reason, count in sorted(plan.refused.items())
     ]
-    lines = [f"• {line}" for line in [*counts, *refused]]
-    return [section("\n".join(lines))] if lines else []
+    lines = [*counts, *refused]
+    return [section(bulleted(lines))] if lines else []
 
 
 def _instruction_id(one: PlannedMemory) -> str:
@@ -224,14 +227,12 @@ def _instruction(one: PlannedMemory) -> str:
 
 def _instruction_checkbox(language: Language, one: PlannedMemory) -> Block:
     was = subject(one.now.kind, one.now.content) if one.now else ""
-    if len(was) > _WAS_LIMIT:
-        was = f"{was[: _WAS_LIMIT - 1]}…"
     return input_block(
         f"{_TICK}{_instruction_id(one)}",
         _instruction(one),
         checkboxes([option(say(language, "import_tick"), "yes")]),
         optional=True,
-        hint=say(language, "import_tick_was", was=was) if was else "",
+        hint=say(language, "import_tick_was", was=shortened(was, _WAS_LIMIT)) if was else "",
     )
 
 
@@ -247,9 +248,7 @@ def imported_view(language: Language, done: ImportResult, refused: int = 0) -> S
     text = say(language, "imported", added=total - updated, updated=updated, known=done.known)
     undo = None
     if total:
-        first, last = done.changes[0].at, done.changes[-1].at
-        value = f"{first.isoformat()} {last.isoformat()} {total}"
-        undo = button(UNDO_IMPORT_ACTION, say(language, "import_undo"), value)
+        undo = batch_undo_button(language, UNDO_IMPORT_ACTION, "import_undo", done.changes)
     blocks = [section(text, undo), note(say(language, "imported_undo"))]
     if refused:
         blocks.insert(1, section(say(language, "imported_refused", count=refused)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from bot.locale import Language, say
-from bot.views.blocks import LINE_LIMIT, escaped
+from bot.views.blocks import LINE_LIMIT, escaped, shortened
 from bot.views.dates import day
 from memory import BUILT_IN_KINDS, DM, EPISODE_KIND, LEVEL_FIELDS, PUBLIC, Memory, subject
 
@@ -61,7 +61,7 @@ def describe(
     what = subject(kind, content)
     if kind == EPISODE_KIND:
         parts = (what, content.get("action"), content.get("result"))
-        return _shortened(" → ".join(str(part) for part in parts if part), limit)
+        return _one_line(" → ".join(str(part) for part in parts if part), limit)
     if kind in _DETAILS:
         values = (str(content.get(name) or "") for name in _DETAILS[kind])
         details = [value for value in values if value not in ("", what)]
@@ -75,7 +75,7 @@ def describe(
     description = str(content.get("description") or "")
     if description and description not in line and not says_nothing_more(kind, content):
         line = say(language, "explained", what=line, more=description)
-    return _shortened(line, limit)
+    return _one_line(line, limit)
 
 
 def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
@@ -93,9 +93,8 @@ def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
     return not left.isascii() or len(left.split()) != 1
 
 
-def _shortened(line: str, limit: int) -> str:
-    line = " ".join(line.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+def _one_line(text: str, limit: int) -> str:
+    return shortened(" ".join(text.split()), limit)
 
 
 def _sentence(language: Language, kind: str, what: str, content: Mapping[str, Any]) -> str:
@@ -144,18 +143,18 @@ def kind_title(language: Language, kind: str) -> str:
     return say(language, "kind_other") if kind == "Memory" else escaped(own)
 
 
-def last_day(language: Language, end: datetime, zone: tzinfo = UTC) -> str:
+def last_day(language: Language, end: datetime, zone: tzinfo) -> str:
     """Return the last day of what ends at `end`, often a midnight, as mrkdwn in parentheses."""
     return say(language, "change_until", day=day(end - timedelta(seconds=1), zone, language))
 
 
-def memory_line(language: Language, number: int, memory: Memory, zone: tzinfo = UTC) -> str:
+def memory_line(language: Language, number: int, memory: Memory, zone: tzinfo) -> str:
     """Return a memory as a line of a numbered list."""
     text = describe_escaped(language, memory, zone)
     return f"*{number}.* {text} _({day(memory.updated_at, zone, language)})_"
 
 
-def describe_escaped(language: Language, memory: Memory, zone: tzinfo = UTC) -> str:
+def describe_escaped(language: Language, memory: Memory, zone: tzinfo) -> str:
     """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
     text = with_mentions(escaped(describe(language, memory.kind, memory.content)))
     return f"{text} {last_day(language, memory.expires_at, zone)}" if memory.expires_at else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from itertools import groupby
 from typing import Literal, TypeAlias, cast
 
@@ -61,7 +61,7 @@ def memory_list(
     *,
     page: int = 1,
     unformed: int = 0,
-    zone: tzinfo = UTC,
+    zone: tzinfo,
 ) -> Payload:
     """Return a page of all memories, grouped and numbered; pages start at 1.
 
@@ -75,7 +75,7 @@ def memory_list(
     return _page(language, found, page, title, header(title), notes, zone, PAGE_ACTION)
 
 
-def one_memory(language: Language, number: int, memory: Memory, zone: tzinfo = UTC) -> Payload:
+def one_memory(language: Language, number: int, memory: Memory, zone: tzinfo) -> Payload:
     """Return one memory of the list as a message, with its menu."""
     blocks = _rows(language, [(number, memory)], zone)
     return ephemeral_payload(
@@ -98,7 +98,7 @@ def preview_list(
     direct: bool = False,
     why: str,
     page: int = 1,
-    zone: tzinfo = UTC,
+    zone: tzinfo,
 ) -> Payload:
     """Return what a reply in `channel` could use; `why` is the sentence that says so.
 
@@ -163,7 +163,7 @@ def _rows(language: Language, found: Numbered, zone: tzinfo) -> list[Block]:
 
 
 def search_results(
-    language: Language, found: Numbered, words: str, *, similar: bool, zone: tzinfo = UTC
+    language: Language, found: Numbered, words: str, *, similar: bool, zone: tzinfo
 ) -> Payload:
     """Return what a search found; that nothing is similar, where it found nothing.
 
@@ -213,7 +213,7 @@ class ReplyMemories:
     forgotten: int = 0
 
 
-def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo = UTC) -> SlackView:
+def reply_memories_view(language: Language, used: ReplyMemories, zone: tzinfo) -> SlackView:
     """Return the memories in view of a reply; which of them the model used is not known."""
     blocks: list[Block] = [note(say(language, "used_note"))]
     blocks += memory_blocks(language, used.memories, used.links, used.last_used, zone)
@@ -232,7 +232,7 @@ def memory_blocks(
     memories: Sequence[Memory],
     links: Mapping[str, str],
     last_used: Mapping[str, datetime],
-    zone: tzinfo = UTC,
+    zone: tzinfo,
 ) -> list[Block]:
     """Return each memory with its date, where it may be used, its source and its menu."""
     blocks = []

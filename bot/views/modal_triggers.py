@@ -1,8 +1,8 @@
 """Which clicks, commands and shortcuts open a modal: at once, before anything is looked up.
 
-A trigger lives three seconds, a database that sleeps wakes up in fifteen. So a modal is opened with
-nothing in it, by this table alone, and filled when its content is known. Importing this costs
-nothing either: a front that knows neither the database nor Bolt can use it.
+A `trigger_id` expires after three seconds, and a paused database needs about fifteen to resume. So
+a modal is opened empty, by this table alone, and filled when its content is known. This module
+imports neither the database nor Bolt, so that the front on AWS can use it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from itertools import chain
 
 from bot.locale import Language, say
@@ -48,7 +48,7 @@ class NoticeContent:
         return bool(notable_changes(self.entries) or self.questions)
 
 
-def notice_payload(language: Language, content: NoticeContent, zone: tzinfo = UTC) -> Payload:
+def notice_payload(language: Language, content: NoticeContent, zone: tzinfo) -> Payload:
     """Return a notice as a message of its own, for the person alone."""
     blocks = notice_blocks(language, content, zone)
     if not blocks:
@@ -74,7 +74,7 @@ def _line(language: Language, content: NoticeContent, zone: tzinfo) -> str:
 def notice_blocks(
     language: Language,
     content: NoticeContent,
-    zone: tzinfo = UTC,
+    zone: tzinfo,
     *,
     max_length: int = NOTICE_LIMIT,
     extra_buttons: Sequence[Block] = (),

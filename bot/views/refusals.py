@@ -11,7 +11,7 @@ from bot.views.blocks import Payload, button, ephemeral_payload, escaped, questi
 from memory import Reason, RefusedProposal
 
 STORE_ACTION = "store_anyway"
-TEXT_LIMIT = 1_500  # characters of a sentence in the value of a button
+_SENTENCE_LIMIT = 1_500  # characters of a sentence in the value of a button
 _VALUE_LIMIT = 2_000  # Slack's limit for the value of a button
 _SENTENCES: Mapping[Reason, str] = {
     "no_evidence": "refused_not_found",
@@ -53,7 +53,7 @@ class QuotedSentence:
     @property
     def value(self) -> str:
         """The value of a button; text beyond Slack's limit is cut off."""
-        text = self.text[:TEXT_LIMIT]
+        text = self.text[:_SENTENCE_LIMIT]
         while len(value := json.dumps({**asdict(self), "text": text}, ensure_ascii=False)) > (
             _VALUE_LIMIT
         ):

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.locale import Language, say
 from bot.types import COMMENTARY, WEB_SEARCH, MemoryState, Reply, Task
-from bot.views.blocks import Block, actions, button, note, plain_text
+from bot.views.blocks import Block, actions, button, note, plain_text, shortened
 from bot.views.dates import plain_moment
 from bot.views.memory_state import incognito_button, incognito_line, memory_off_text
 from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD, USED_ACTION
@@ -24,7 +24,7 @@ PART_LIMIT = 11_500
 ReplyNote: TypeAlias = Literal["newest_only"]
 MESSAGE_LIMIT = 13_200
 # Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage
-TEXT_LIMIT = 40_000
+MESSAGE_TEXT_LIMIT = 40_000
 _FOOTER_LENGTH = 600
 _UPDATABLE = "told."
 _FALLBACK_LIMIT = 3_900
@@ -155,7 +155,7 @@ def updatable_footer(
     recalled_turn: UUID | None,
     notice: NoticeContent | None,
     max_notice_length: int,
-    zone: tzinfo = UTC,
+    zone: tzinfo,
 ) -> list[Block]:
     """Return what of the footer can change later, marked so that it can be found again."""
     buttons = [reply_memories_button(language, recalled_turn)] if recalled_turn else []
@@ -236,7 +236,7 @@ def message_blocks(text: str, footer_blocks: list[Block]) -> list[Block]:
 
 def fallback(text: str) -> str:
     """Return the plain text for notifications and screen readers."""
-    return text if len(text) <= _FALLBACK_LIMIT else text[: _FALLBACK_LIMIT - 1] + "…"
+    return shortened(text, _FALLBACK_LIMIT)
 
 
 Chunk: TypeAlias = dict[str, Any]
@@ -263,8 +263,4 @@ def task_chunk(language: Language, task: Task) -> Chunk:
     """
     title = say(language, _TITLES.get(task.name, "task_memory"))
     chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
-    return {**chunk, "details": _shortened(task.detail)} if task.detail else chunk
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _DETAIL_LIMIT else f"{text[: _DETAIL_LIMIT - 1].rstrip()}…"
+    return {**chunk, "details": shortened(task.detail, _DETAIL_LIMIT)} if task.detail else chunk

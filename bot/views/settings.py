@@ -13,6 +13,7 @@ from bot.views.blocks import (
     Block,
     Payload,
     actions,
+    bulleted,
     button,
     checkboxes,
     ephemeral_payload,
@@ -76,7 +77,7 @@ def settings_payload(
     if incognito and off in (None, "paused"):
         lines.insert(1, say(language, "incognito_still"))
         buttons.append(incognito_button(language, DIRECT))
-    text = "\n".join([f"*{title}*", *(f"• {line}" for line in lines)])
+    text = f"*{title}*\n{bulleted(lines)}"
     blocks: list[Block] = [
         section(text),
         actions(*buttons),

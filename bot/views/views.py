@@ -87,7 +87,7 @@ def form_view(
 
 
 def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a view was given to remember."""
+    """Return the decoded private_metadata of a view."""
     metadata = json.loads(view.get("private_metadata") or "{}")
     return {str(name): str(value) for name, value in metadata.items()}
 

@@ -52,11 +52,12 @@ class ImportResult:
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
-    """Return the stored data about a person's memories, by the document's keys.
+    """Return the stored data about a person's memories as a document of `import_memories`.
 
-    These are `memories` (oldest first), `changes` (the ledger), `questions`, and `forgotten`: ids
-    of messages whose memories were forgotten. Rows without a kind, or with a text as content, as
-    LangMem's own tools write them, are left out: `import_memories` could not read them.
+    Besides its `format` and `version` it has `memories` (oldest first), `changes` (the ledger),
+    `questions`, and `forgotten`: ids of messages whose memories were forgotten. Rows without a
+    kind, or with a text as content, as LangMem's own tools write them, are left out:
+    `import_memories` could not read them.
     """
     async with person_transaction(pool, person) as connection:
         stored = await _rows(connection, person)
@@ -81,6 +82,8 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
             "forgotten_at, channel, ts",
         )
     return {
+        "format": documents.FORMAT,
+        "version": documents.VERSION,
         "memories": [documents.memory_entry(row) for row in stored],
         "changes": [documents.plain(one) for one in changes],
         "questions": [documents.plain(one) for one in questions],

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
-from bot.memories.person_data import FORMAT, VERSION
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
 from tests.browser.test_whole_story import choose_in_home, close
@@ -30,7 +29,7 @@ async def test_two_hundred_duplicates_are_merged_and_back(
         for number, fact in enumerate(facts)
     ]
     file = tmp_path / "kioku.json"
-    file.write_text(json.dumps({"format": FORMAT, "version": VERSION, "memories": entries}))
+    file.write_text(json.dumps({"format": "kioku-export", "version": 1, "memories": entries}))
     ann = await visit(kioku, kioku.person(), reduced_motion="reduce")
     dialog, home = ann.page.get_by_role("dialog"), ann.page.locator(".home")
     await ann.page.get_by_role("tab", name="Home").click()

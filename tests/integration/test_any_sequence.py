@@ -269,8 +269,7 @@ class World:
     async def take_along(self, _: str = "", __: int = 0) -> None:
         """Export, erase and import: every byte is as before, and nothing else can come back."""
         before = self.bytes()
-        exported = await export_memories(self.pool, self.person)
-        document = json.dumps({"format": "kioku-export", "version": 1, **exported})
+        document = json.dumps(await export_memories(self.pool, self.person))
         erased = await erase(self.pool, self.person)
         assert (self.bytes(), sum(erased.left.values())) == ([], 0)
         done = await import_memories(self.pool, self.embedder, self.person, document)

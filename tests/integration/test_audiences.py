@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -258,7 +259,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     update = app.wiring.source_updates.update_from_changed
     changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles, update)
     assert not await notices.content(case.bystander, where)
-    payload = notice_payload("en", await notices.content(case.bystander, where))
+    payload = notice_payload("en", await notices.content(case.bystander, where), UTC)
     assert "noticed fact" not in json.dumps(payload)
     assert await changes.undo(case.bystander, str(change.id)) == "undo_gone"
     assert await history(app.pool, case.bystander) == []

@@ -19,7 +19,7 @@ from bot.listeners.actions import _view
 from bot.locale import LANGUAGES, Language, say
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import Application
-from bot.users.incognito import EVERYWHERE
+from bot.users.incognito import EVERYWHERE, switch_on
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
 from bot.views.home import HOME_PAUSE_ACTION, HOME_SKIP_ACTION
@@ -45,6 +45,7 @@ from memory import (
     expire_due,
     forget,
     memory_view,
+    person_transaction,
     transaction,
 )
 from tests.conftest import Server, owner_rows
@@ -468,7 +469,8 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     controls = visit.app.wiring.controls
     await visit.work()
-    await controls.incognito.begin(visit.person, f"{visit.person.team_id}.C1.1.0")
+    async with person_transaction(visit.app.pool, visit.person) as connection:
+        await switch_on(connection, visit.person, f"{visit.person.team_id}.C1.1.0")
     await visit.work()
     where += say("en", "listed") + say("en", "home_incognito_threads", count=1)
     assert say("en", "home_incognito_on", where=where) in await visit.text()

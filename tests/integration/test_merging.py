@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -272,3 +272,27 @@ async def test_malformed_verdicts_are_asked_for_once_more(app: App) -> None:
         app.stand_in.call("/_model/script", bad)
     view = await merger.found(ann.person, "en")
     assert view["blocks"][0]["text"]["text"] == say("en", "merge_unchecked")
+
+
+async def test_groups_that_a_later_call_leaves_unchecked_are_mentioned(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A twice malformed answer to the second call is mentioned below what the first one found."""
+    monkeypatch.setattr(merging, "_GROUPS", 1)
+    ann = Merging(app)
+    await ann.remember(*FACTS)
+    merger = app.wiring.modals.merging
+    assert isinstance(merger.verifier, Verifier)
+    assert not says(await merger.found(ann.person, "en"), "merge_more")
+    judge, calls = Verifier.duplicates, count(1)
+
+    async def malformed_second(verifier: Verifier, groups: Any) -> Any:
+        for _ in range(2 if next(calls) == 2 else 0):
+            bad = {"endpoint": "responses", "output": {"text": "not JSON"}}
+            app.stand_in.call("/_model/script", bad)
+        return await judge(verifier, groups)
+
+    monkeypatch.setattr(Verifier, "duplicates", malformed_second)
+    view = await merger.found(ann.person, "en")
+    assert len([one for one in view["blocks"] if one["type"] == "actions"]) == 1
+    assert says(view, "merge_more")

@@ -116,9 +116,7 @@ async def everything(app: App, suffix: str) -> str:
     gone = await forget(app.pool, person, [moved.reference])
     assert gone.undo is not None
     await undo_forget(app.pool, person, gone.undo)
-    kept = json.dumps(
-        {"format": "kioku-export", "version": 1, **await export_memories(app.pool, person)}
-    )
+    kept = json.dumps(await export_memories(app.pool, person))
     await own.everything_proposed(person, "en")
     await own.period_forgotten(person, "en", Period().value())
     await erase(app.pool, person)

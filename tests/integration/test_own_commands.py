@@ -105,14 +105,14 @@ async def test_add_asks_where_words_do_not_settle_a_change(app: App) -> None:
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("add", "add_usage"),
+        ("add \x01", "add_nothing"),
         ("add \u2060", "add_nothing"),
         ("add password=hunter2hunter2", "add_refused_secret"),
         (f"add The code of the depot is {'7 ' * 1_000}", "add_refused"),
     ],
 )
 async def test_add_says_why_nothing_was_stored(app: App, text: str, key: str) -> None:
-    """Nothing typed, a secret, or words too long for a fact are one sentence and no row."""
+    """Words without a letter, a secret, or words too long are one sentence and no row."""
     place = app.slack.place()
     assert (await memories(app, place, text))["text"] == say("en", key, what="a password")
     assert await contents(app, place) == "[]"
@@ -479,6 +479,28 @@ async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
         shown = await memories(app, place, words)
         assert "Feb 1, 2026" in shown["text"], words
         assert "Jan 31" not in json.dumps(shown), words
+
+
+async def test_a_memory_alone_has_the_last_day_of_the_person(app: App) -> None:
+    """Each question about one memory, and the notice after it, have the day in their time zone."""
+    place = app.slack.place(tz="Asia/Tokyo")
+    who, modals = app.person(place), app.wiring.modals
+    await memories(app, place, "add I love ramen")
+    app.rows(
+        'UPDATE store SET value = value || \'{"expires_at": "2099-01-31T20:00:00+00:00"}\','
+        " updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
+        who.namespace("dm").prefix,
+    )
+    [memory] = await app.memories(who)
+    for shown in (
+        await modals.audiences.form(who, "en", memory.reference),
+        await modals.audiences.choice(who, "en", place.channel),
+        await modals.editing.forget_form(who, "en", memory.reference),
+        await app.wiring.memory_actions.forget(who, "en", [memory.reference]),
+    ):
+        text = json.dumps(shown)
+        assert "Feb 1, 2099" in text
+        assert "Jan 31" not in text
 
 
 async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:

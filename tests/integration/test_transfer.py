@@ -81,8 +81,7 @@ class Shelf:
     async def document(self, **changes: Any) -> str:
         """Return the export of Alice's memories, with some keys changed."""
         kept = await export_memories(self.pool, ALICE)
-        whole = {"format": "kioku-export", "version": 1, **kept, **changes}
-        return json.dumps(whole, ensure_ascii=False)
+        return json.dumps({**kept, **changes}, ensure_ascii=False)
 
     async def take(self, text: str, person: Person = ALICE) -> list[str]:
         """Import; returns what was done, in order."""

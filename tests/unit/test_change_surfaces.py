@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import get_args
 from uuid import UUID, uuid4
 
@@ -83,7 +83,7 @@ OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
 )
 def test_each_change_is_one_line(changed: Entry, line: str) -> None:
     """A change is said in one line: what it is now, and what it was."""
-    assert change_line("en", changed) == line
+    assert change_line("en", changed, UTC) == line
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_each_change_is_one_line(changed: Entry, line: str) -> None:
 )
 def test_each_question_is_one_line(asked: Question, line: str) -> None:
     """A question names what was said, when, and what would take its place."""
-    assert question_line("en", asked) == line
+    assert question_line("en", asked, UTC) == line
 
 
 def test_only_news_is_told_and_of_each_memory_the_last() -> None:
@@ -153,7 +153,7 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
 )
 def test_a_notice_is_one_line(entries: list[Entry], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo and Details."""
-    payload = notice_payload("en", NoticeContent(surface="notice 1", entries=tuple(entries)))
+    payload = notice_payload("en", NoticeContent(surface="notice 1", entries=tuple(entries)), UTC)
     assert fits(payload)
     assert payload["text"] == line
     [said, row] = payload["blocks"]
@@ -171,7 +171,7 @@ def test_a_notice_has_undo_details_and_answers() -> None:
         entries=(entry("remembered", None, OSAKA), entry("removed", TOKYO, None, number=2)),
         questions=(question("replace"), question("remove"), question("store")),
     )
-    payload = notice_payload("en", told)
+    payload = notice_payload("en", told, UTC)
     assert fits(payload)
     rows = [b["elements"] for b in payload["blocks"] if b["type"] == "actions"]
     assert rows[0][0]["value"] == "all notice 1"
@@ -217,7 +217,7 @@ def test_every_notice_fits_below_the_longest_reply(
             question(asks, text, text) for text in asked for asks in ("replace", "store")
         ),
     )
-    assert fits(notice_payload(language, told))
+    assert fits(notice_payload(language, told, UTC))
     for length in (10, PART_LIMIT):
         text = "あ" * length
         below = footer(
@@ -236,7 +236,7 @@ def test_questions_that_do_not_fit_are_counted() -> None:
     """Three questions at most are asked, fewer below a long answer; the others are counted."""
     told = NoticeContent(surface="notice 1", entries=(), questions=(question("store"),) * 5)
     for max_length, asked in ((9_000, 3), (300, 1), (0, 0)):
-        blocks = notice_blocks("en", told, max_length=max_length)
+        blocks = notice_blocks("en", told, UTC, max_length=max_length)
         assert [block["type"] for block in blocks] == ["section", "actions"] * asked + ["context"]
         count = say("en", "notice_questions", count=5 - asked)
         assert blocks[-1]["elements"][0]["text"] == count
@@ -260,8 +260,8 @@ def test_every_page_of_the_history_fits(
         older=older and bool(entries),
         reference=reference,
     )
-    assert fits(history_payload(language, page))
-    assert view_errors(history_view(language, page)) == []
+    assert fits(history_payload(language, page, UTC))
+    assert view_errors(history_view(language, page, UTC)) == []
     word, _, rest = page.surface.removeprefix("history ").partition(" ")
     assert (parse_since(word), rest) == (NOON, reference)
 
@@ -275,7 +275,7 @@ def test_more_questions_than_fit_are_counted() -> None:
             links={},
             older=True,
         )
-        shown = history_payload("en", page)
+        shown = history_payload("en", page, UTC)
         assert fits(shown)
         assert json.dumps(shown).count("Which should I remember?") == 10
         text = say("en", "history_questions", count=told or 20)
@@ -288,12 +288,12 @@ def test_details_of_what_was_forgotten() -> None:
     Before anything was remembered the history says so.
     """
     for surface, key in (("", "history_none"), ("notice 1", "notice_gone")):
-        view = history_view("en", HistoryPage(entries=(), links={}, notice=surface))
+        view = history_view("en", HistoryPage(entries=(), links={}, notice=surface), UTC)
         assert view["blocks"][0]["text"]["text"] == say("en", key)
         assert view_errors(view) == []
-    nothing = notice_payload("en", NoticeContent(surface="notice 1", entries=()))
+    nothing = notice_payload("en", NoticeContent(surface="notice 1", entries=()), UTC)
     assert nothing["text"] == say("en", "notice_gone")
-    empty = history_payload("en", HistoryPage(entries=(), links={}))
+    empty = history_payload("en", HistoryPage(entries=(), links={}), UTC)
     assert empty["text"] == say("en", "history_none")
     assert parse_since("-") is None
 
@@ -302,10 +302,10 @@ def test_people_are_shown_by_their_names() -> None:
     """Of a mention the id is stored; where only the person sees it, Slack shows the name."""
     ann = value("My manager is @U04ABCD12, not @you or a@U04ABCD12")
     line = "My manager is <@U04ABCD12>, not @you or a@U04ABCD12"
-    assert change_line("en", entry("remembered", None, ann)) == f"Remembered: {line}"
-    assert line in memory_list("en", numbered([memory(**ann["content"])]))["text"]
+    assert change_line("en", entry("remembered", None, ann), UTC) == f"Remembered: {line}"
+    assert line in memory_list("en", numbered([memory(**ann["content"])]), zone=UTC)["text"]
     cut = value("x" * 228 + " @U04ABCD12EFGH")
-    assert "<@" not in change_line("en", entry("remembered", None, cut))
+    assert "<@" not in change_line("en", entry("remembered", None, cut), UTC)
 
 
 def refusal(language: Language, reason: Reason, text: str) -> Payload:
@@ -360,7 +360,7 @@ def test_every_question_where_to_use_memories_fits(language: Language, texts: li
     found = [(n, memory(n, fact=text)) for n, text in enumerate(texts, start=1)]
     public = say(language, "move_here_public")
     for audience, asked_here in (("C0123456789", True), ("public", True), ("public", False)):
-        payload = move_question(language, found, audience, asked_here=asked_here)
+        payload = move_question(language, found, audience, UTC, asked_here=asked_here)
         assert fits(payload)
         assert view_errors(payload_view(language, "place_title", payload)) == []
         said = json.dumps(payload["blocks"], ensure_ascii=False)
@@ -383,7 +383,7 @@ def test_every_list_of_memories_used_fits(
             more=forgotten,
             forgotten=forgotten,
         )
-        assert view_errors(reply_memories_view(language, used)) == []
+        assert view_errors(reply_memories_view(language, used, UTC)) == []
 
 
 def test_a_changed_memory_has_the_day_of_its_change() -> None:
@@ -391,29 +391,29 @@ def test_a_changed_memory_has_the_day_of_its_change() -> None:
     changed = dataclasses.replace(
         memory(fact="I live in Kyoto"), updated_at=NOON + timedelta(days=9)
     )
-    on = day(changed.updated_at)
-    [block] = memory_blocks("en", [changed], {}, {})
+    on = day(changed.updated_at, UTC, "en")
+    [block] = memory_blocks("en", [changed], {}, {}, UTC)
     assert f"as of {on}" in block["text"]["text"]
-    assert day(NOON) not in block["text"]["text"]
-    assert on in memory_line("en", 1, changed)
+    assert day(NOON, UTC, "en") not in block["text"]["text"]
+    assert on in memory_line("en", 1, changed, UTC)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("audience", ["dm", "public", "C1"])
 def test_every_modal_about_one_memory_is_taken(language: Language, audience: str) -> None:
     """Slack takes each modal, with its present audience chosen."""
-    place = audience_form(language, memory(audience=audience, fact="<b> & co"))
+    place = audience_form(language, memory(audience=audience, fact="<b> & co"), UTC)
     chosen_now = [b["element"].get("initial_option", {}) for b in place["blocks"][1:2]]
     assert chosen_now[0]["value"] == (audience if audience in ("dm", "public") else "channel")
-    nothing = notice_payload(language, NoticeContent(surface="", entries=()))
+    nothing = notice_payload(language, NoticeContent(surface="", entries=()), UTC)
     changed = [entry("updated", OSAKA, TOKYO)]
     views = [
         place,
-        forget_form(language, memory(audience=audience, fact="x")),
+        forget_form(language, memory(audience=audience, fact="x"), UTC),
         loading_view(),
-        payload_view(language, "memory_title", changes_made_payload(language, changed)),
-        payload_view(language, "memory_title", changes_made_payload(language, changed * 2)),
-        payload_view(language, "memory_title", changes_made_payload(language, [])),
+        payload_view(language, "memory_title", changes_made_payload(language, changed, UTC)),
+        payload_view(language, "memory_title", changes_made_payload(language, changed * 2, UTC)),
+        payload_view(language, "memory_title", changes_made_payload(language, [], UTC)),
         payload_view(language, "memory_title", nothing),
     ]
     for view in views:
@@ -431,8 +431,8 @@ def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -
     """Every list has a menu beside each memory and fits a message, a preview too."""
     found = numbered([memory(n, fact=text) for n, text in enumerate(texts, start=1)])
     for payload in (
-        memory_list(language, found, page=page),
-        preview_list(language, found, channel="C1", why="because", page=page),
+        memory_list(language, found, page=page, zone=UTC),
+        preview_list(language, found, channel="C1", why="because", page=page, zone=UTC),
     ):
         assert fits(payload)
         menus = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
@@ -440,14 +440,14 @@ def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -
         for menu in menus:
             deeds = [parse_menu_value(option["value"]) for option in menu["options"]]
             assert [deed and deed[0] for deed in deeds] == ["edit", "forget", "place", "history"]
-    assert fits(preview_list(language, [], channel="C1", why="because"))
+    assert fits(preview_list(language, [], channel="C1", why="because", zone=UTC))
 
 
 @pytest.mark.parametrize(("direct", "named"), [(False, True), (True, False)])
 def test_direct_messages_have_no_name(direct: bool, named: bool) -> None:
     """A preview names its channel; direct messages are called what they are."""
     found = numbered([memory(fact="ramen")])
-    shown = preview_list("en", found, channel="D1", direct=direct, why="because")
+    shown = preview_list("en", found, channel="D1", direct=direct, why="because", zone=UTC)
     assert ("<#D1>" in shown["text"]) == named
     assert "Page" not in shown["text"]
 
@@ -464,7 +464,7 @@ def test_a_memory_hidden_privately_is_shown_as_removed() -> None:
     """A row that only hides a wider memory is told as that thing's end, not as a distaste."""
     hidden = {"food_name": "soba", "preference": 0}
     stored = {"kind": "UserFoodPreference", "content": hidden}
-    line = change_line("en", entry("removed", after=stored, kind="UserFoodPreference"))
+    line = change_line("en", entry("removed", after=stored, kind="UserFoodPreference"), UTC)
     assert "soba" in line
     assert "Does not like" not in line
     assert "0/100" not in line

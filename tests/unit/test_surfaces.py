@@ -156,7 +156,7 @@ def test_titles_of_kinds() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_memories(language: Language) -> None:
     """The empty list teaches by example."""
-    payload = memory_list(language, [])
+    payload = memory_list(language, [], zone=UTC)
     assert fits(payload)
     assert payload["text"] == say(language, "memories_none")
 
@@ -176,7 +176,7 @@ def test_no_memories(language: Language) -> None:
 def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[str]) -> None:
     """Each page shows its numbers, whatever page is asked for, and buttons only where one leads."""
     found = numbered([memory(i) for i in range(1, count + 1)])
-    payload = memory_list("en", found, page=page)
+    payload = memory_list("en", found, page=page, zone=UTC)
     assert fits(payload)
     lines = [line for line in shown(payload).split("\n") if re.match(r"\*\d", line)]
     assert [int(line[1:].split(".")[0]) for line in lines] == list(
@@ -192,7 +192,7 @@ def test_pages(count: int, page: int, numbers: tuple[int, int], targets: list[st
 def test_every_question_is_taken_by_slack(language: Language, texts: list[str]) -> None:
     """Whatever would be forgotten, each shown memory has its button and all fits."""
     found = [(i, food(text, i)) for i, text in enumerate(texts, start=1)]
-    payload = forget_question(language, found)
+    payload = forget_question(language, found, UTC)
     assert fits(payload)
     buttons = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
     assert [json.loads(b["value"])["memories"] for b in buttons] == [
@@ -218,7 +218,7 @@ def test_lists_are_grouped_and_numbered_through() -> None:
         (4, "Pet"),
         (5, "UserTechInterest"),
     ]
-    payload = memory_list("en", found)
+    payload = memory_list("en", found, zone=UTC)
     assert fits(payload)
     lines = [line for line in shown(payload).split("\n") if line.startswith("*")]
     assert [line if "." not in line else line[1] for line in lines] == [
@@ -236,14 +236,14 @@ def test_every_search_is_taken_by_slack(
 ) -> None:
     """Whatever was searched and found, the answer fits Slack's limits."""
     found = numbered([food(text, i) for i, text in enumerate(texts)])
-    assert fits(search_results(language, found, words, similar=similar))
+    assert fits(search_results(language, found, words, similar=similar, zone=UTC))
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=4))
 def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) -> None:
     """What was forgotten is named with its Undo, within Slack's limits."""
     memories = [food(text, i) for i, text in enumerate(texts)]
-    payload = forgotten_notice(language, memories, "id.key")
+    payload = forgotten_notice(language, memories, "id.key", UTC)
     assert fits(payload)
     [undo] = [e for b in payload["blocks"] if b["type"] == "actions" for e in b["elements"]]
     assert undo["value"] == "id.key"
@@ -290,7 +290,7 @@ def test_a_period_of_long_memories_is_asked_about(language: Language) -> None:
     long = [food("x" * 400, i) for i in range(12)]
     long = [replace(one, value={**one.value, "expires_at": UNTIL}) for one in long]
     asked = period_asked(language, *LAST_WEEK, TOKYO)
-    payload = forget_period_question(language, numbered(long), 40, "1 2", asked)
+    payload = forget_period_question(language, numbered(long), 40, "1 2", asked, UTC)
     assert shown(payload).startswith(asked)
     assert fits(payload)
     lines = [line for line in shown(payload).splitlines() if "xxx" in line]
@@ -315,7 +315,10 @@ def test_everything_is_asked_about_twice(language: Language, count: int) -> None
 def test_words_of_people_are_no_markup() -> None:
     """A memory that holds markup pings nobody and links nowhere."""
     evil = food("<!channel> <@U2> <https://evil.example|here> &amp;")
-    for payload in (memory_list("en", [(1, evil)]), forget_question("en", [(1, evil)])):
+    for payload in (
+        memory_list("en", [(1, evil)], zone=UTC),
+        forget_question("en", [(1, evil)], UTC),
+    ):
         sections = [b["text"]["text"] for b in payload["blocks"] if b["type"] == "section"]
         assert "&lt;!channel&gt; &lt;@U2&gt;" in "".join(sections)
         dateless = [re.sub("<!date[^>]*>", "", text) for text in [*sections, payload["text"]]]
