@@ -23,8 +23,8 @@ from bot.queue.sweep import (
     BEHIND,
     STALLED_SECONDS,
     free_stalled,
-    let_the_newest_through,
     note_process,
+    rank_late_jobs,
 )
 from memory import Pool
 
@@ -362,7 +362,7 @@ class Queue:
             try:
                 dead, late = await note_process(self.pool, self.process, REPLIES)
                 if late:
-                    await let_the_newest_through(self.pool, REPLIES)
+                    await rank_late_jobs(self.pool, REPLIES)
                 # While PostgreSQL was unavailable no heartbeat could be stored: live workers get
                 # time for one.
                 if loop.time() - seen > STALLED_SECONDS:

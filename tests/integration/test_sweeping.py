@@ -15,12 +15,12 @@ from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
 from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
 from bot.queue.queue import REPLIES, UPKEEP, Queue
 from bot.queue.sweep import (
-    _STEP_UP,
+    _RANK_FIRST,
     BEHIND,
     LATE_SECONDS,
     free_stalled,
-    let_the_newest_through,
     note_process,
+    rank_late_jobs,
 )
 from memory import Pool, transaction
 from tests.conftest import owner_rows
@@ -93,7 +93,7 @@ async def test_late_jobs_of_one_person_delay_no_others(
     age(database, LATE_SECONDS + 1)
     await put(pool, queue, "new")
     for _ in range(2):
-        await let_the_newest_through(pool, REPLIES)
+        await rank_late_jobs(pool, REPLIES)
     taken = [(await fetch(pool)).lock for _ in range(4)]
     assert taken == ["L0", "L8", "L9", "new"]
 
@@ -135,7 +135,7 @@ async def test_late_jobs_of_one_person_are_not_compared_with_each_other(
     """That took minutes for 100,000 of them, in which no other process could sweep."""
     backlog(database, "'T1.A'")
     values = {"queue": REPLIES, "late": LATE_SECONDS, "first": 4}
-    assert await read_in_vain(pool, _STEP_UP, values) < BACKLOG
+    assert await read_in_vain(pool, _RANK_FIRST, values) < BACKLOG
     assert [(await fetch(pool)).lock for _ in range(3)] == ["old1", "old2", "old3"]
 
 
@@ -300,13 +300,13 @@ async def test_who_writes_now_does_not_wait_behind_an_outage(
         await queue.defer(connection, "work", queue=REPLIES, lock="caught up with", behind=True)
     await put(pool, queue, "new1", "new2")
     for _ in range(2):
-        await let_the_newest_through(pool, REPLIES)
+        await rank_late_jobs(pool, REPLIES)
     # By an index: reading all that wait for each job would take minutes.
     async with asyncio.timeout(SECONDS):
         taken = [(await fetch(pool)).lock for _ in range(8)]
     assert taken == [*(f"old{n}" for n in range(1, 5)), "new1", "new2", "old5", "old6"]
     # The share of those that have waited is theirs again and again.
     await put(pool, queue, "new3")
-    await let_the_newest_through(pool, REPLIES)
+    await rank_late_jobs(pool, REPLIES)
     taken = [(await fetch(pool)).lock for _ in range(5)]
     assert taken == [*(f"old{n}" for n in range(7, 11)), "new3"]
