@@ -102,8 +102,8 @@ async def note_process(pool: Pool, process: str, queue: str) -> tuple[bool, bool
     return row["dead"], row["late"]
 
 
-async def free_stalled(pool: Pool) -> int:
-    """Give back the jobs of workers that died; return how many there were.
+async def free_stalled(pool: Pool) -> None:
+    """Give back the jobs of workers that died.
 
     Messages they had in progress are charged with the crash first: see `count_crashes` in the
     migrations. Only one worker does so at a time: what another has just given back may run again
@@ -118,19 +118,18 @@ async def free_stalled(pool: Pool) -> int:
         )
         row = await found.fetchone()
         if not (row and row["dead"]):
-            return 0
+            return
         counted = await connection.execute(
             "SELECT * FROM count_crashes(%(stalled)s, %(alone_after)s)", parameters
         )
         crashed = await counted.fetchall()
-        gone = await connection.execute(_GIVE_WAY, parameters)
+        await connection.execute(_GIVE_WAY, parameters)
         again = await connection.execute(_GIVE_BACK, parameters)
         queues = {job["queue_name"] for job in await again.fetchall()}
         waits = [_CRASH_WAITS.get(one["lone_crashes"], 0.0) for one in crashed]
         values = ([one["lock"] for one in crashed], [one["alone"] for one in crashed], waits)
         await connection.execute(_CRASHED, values)
         await connection.execute(_WAKE, (list(queues),))
-        return gone.rowcount + again.rowcount
 
 
 async def rank_late_jobs(pool: Pool, queue: str) -> None:

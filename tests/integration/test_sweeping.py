@@ -53,8 +53,7 @@ async def test_all_who_sweep_at_once_give_back_each_job_once(
     await put(pool, queue, *locks)
     leave_stalled(database)
     await put(pool, queue, *locks[:10])
-    freed = await asyncio.gather(*(free_stalled(pool) for _ in range(8)))
-    assert sorted(freed) == [0] * 7 + [40]
+    await asyncio.gather(*(free_stalled(pool) for _ in range(8)))
     left = jobs(database)
     assert [job["lock"] for job in left] == [*locks[10:], *locks[:10]]
     assert {job["status"] for job in left} == {"todo"}
@@ -65,10 +64,10 @@ async def test_a_job_that_runs_again_is_left_alone(database: str, pool: Pool, qu
     """The job of a worker that lives is not given back, nor one that has just been taken again."""
     await put(pool, queue, "L1")
     leave_stalled(database)
-    assert await free_stalled(pool) == 1
+    await free_stalled(pool)
     await fetch(pool)
-    assert await free_stalled(pool) == 0
-    assert [job["status"] for job in jobs(database)] == ["doing"]
+    await free_stalled(pool)
+    assert [(job["status"], job["attempts"]) for job in jobs(database)] == [("doing", 1)]
 
 
 async def fetch(pool: Pool, name: str = REPLIES) -> Job:
@@ -242,7 +241,7 @@ async def test_a_crash_counts_against_the_only_message(
         " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM me)"
         " WHERE args->>'thread' = 't6'",
     )
-    assert await free_stalled(pool) == len(threads)
+    await free_stalled(pool)
     assert told(database) == {
         "t1": (1, 0, None),
         "t2": (1, 0, None),
@@ -274,7 +273,7 @@ async def test_after_two_crashes_a_message_runs_alone(
         leave_stalled(database)
         if crash == 1:
             await answers(pool, queue, "t2")
-        assert await free_stalled(pool) == 2
+        await free_stalled(pool)
         assert [job["alone"] for job in marks(database)] == [crash > 0] * 2
         with psycopg.connect(database) as owner:
             owner.execute("UPDATE inbox_events SET claimed_by = 'one' WHERE thread = 't1'")
