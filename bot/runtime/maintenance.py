@@ -66,10 +66,10 @@ class Maintenance:
     pool: Pool
     queue: Queue
     _: KW_ONLY
-    history_days: int = 30
-    retention_days: int | None = None
-    offboarding: Offboarding | None = None
-    people: Profiles | None = None
+    history_days: int
+    retention_days: int | None
+    offboarding: Offboarding
+    people: Profiles
 
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due.
@@ -78,17 +78,14 @@ class Maintenance:
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
-        steps.append(partial(resume_deletions, self.pool, self.queue))
-        if self.offboarding is not None:
-            steps.append(self.offboarding.schedule_due)
+        steps += [partial(resume_deletions, self.pool, self.queue), self.offboarding.schedule_due]
         steps += [
             partial(execute_statement, self.pool, statement) for statement in (*_EXPIRED, _OLD_JOBS)
         ]
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
             steps.append(partial(end_what_is_old, self.pool, self.retention_days))
-            if self.people is not None:
-                steps.append(partial(erase_deactivated, self.pool, self.people))
+            steps.append(partial(erase_deactivated, self.pool, self.people))
         for step in steps:
             try:
                 await step()

@@ -33,6 +33,7 @@ from memory import (
 )
 from memory.model.dates import is_slack_ts
 from tests.conftest import SPACE, owner_rows
+from tests.integration.app import maintenance_without_slack
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 OUTSIDE = (
@@ -199,7 +200,7 @@ async def upkeep(pool: Pool) -> AsyncIterator[Maintenance]:
     queue = Queue(pool)
     await queue.open()
     queue.register(ANSWER, REPLIES, unused, waits=(0,))
-    yield Maintenance(pool, queue, retention_days=30)
+    yield maintenance_without_slack(pool, queue, 30)
     await queue.stop()
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.runtime.maintenance import Maintenance, end_history, end_what_is_old
+from bot.runtime.maintenance import end_history, end_what_is_old
 from bot.slack.messages import Message
 from memory import Pool
 from tests.conftest import owner_rows
+from tests.integration.app import maintenance_without_slack
 from tests.integration.messages import following, message
 
 DAY = 86_400
@@ -25,7 +26,7 @@ class Kept:
         self.database = database
         self.queue = Queue(pool)
         self.inbox = Inbox(pool, self.queue)
-        self.upkeep = Maintenance(pool, self.queue, history_days=30)
+        self.upkeep = maintenance_without_slack(pool, self.queue, None)
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
