@@ -1,6 +1,7 @@
 """The commands of `kioku`.
 
-The second of imports that the app is made of waits until other processes have begun to start.
+Importing the whole application takes about a second, so it is done only after PostgreSQL and the
+playground have begun to start.
 """
 
 from __future__ import annotations

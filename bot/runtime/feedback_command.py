@@ -1,4 +1,4 @@
-"""`kioku feedback`: ratings of replies, as a table or as JSON lines."""
+"""`kioku feedback`: ratings of replies, as text, JSON lines or CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``kioku status``, ``usage``, ``failed`` and ``reembed``: no texts and no people."""
+"""``kioku status``, ``usage``, ``failed``, ``audit`` and ``reembed``: no texts.
+
+Only ``audit`` has ids of people.
+"""
 
 from __future__ import annotations
 

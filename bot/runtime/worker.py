@@ -47,7 +47,7 @@ def _powers(base: int, number: int) -> tuple[int, ...]:
 
 
 def register_work(wiring: Application) -> None:
-    """Tell the queue what its jobs do."""
+    """Register the function of each job."""
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, waits=_powers(2, 6))
