@@ -156,6 +156,7 @@ from .postgres.roles import (
 )
 from .postgres.rotation import (
     Conninfo as Conninfo,
+    address_of as address_of,
 )
 from .recall.search import (
     MAX_EXAMPLES as MAX_EXAMPLES,

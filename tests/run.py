@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             code, closing = _pytest(["coverage", "run", "-m"], chosen, environment)
             code = code or _report(environment, judged=not chosen)
     # CI reads the counts from the end of the output.
-    print(closing, flush=True)  # noqa: T201 - a command speaks
+    print(closing, flush=True)  # noqa: T201 - output of a command
     return code
 
 

@@ -56,8 +56,9 @@ _SAME_BEAT_SECONDS = 1.0
 _BEAT: LiteralString = (
     "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%(workers)s)"
 )
-# procrastinate_fetch_job_v2, without jobs whose person or budget is at its limit. Two processes
-# that fetch at the same moment may exceed a limit by one job.
+# procrastinate_fetch_job_v2, without jobs whose person or budget is at its limit. The column budget
+# holds Limits.slack_limit. Two processes that fetch at the same moment may exceed a limit by one
+# job.
 _FETCH: LiteralString = (
     "WITH busy AS MATERIALIZED (SELECT person, budget FROM procrastinate_jobs"
     "  WHERE status = 'doing' AND (person IS NOT NULL OR budget IS NOT NULL)),"

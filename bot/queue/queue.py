@@ -23,8 +23,8 @@ from bot.queue.sweep import (
     BEHIND,
     STALLED_SECONDS,
     free_stalled,
-    let_the_newest_through,
     note_process,
+    rank_late_jobs,
 )
 from memory import Pool
 
@@ -69,6 +69,9 @@ _ANNOUNCE: LiteralString = (
 # The trigger announces what is inserted. A worker that was notified of a waiting job while this
 # transaction held it has skipped it, and must be notified again.
 _IS_DUE: LiteralString = "(job.scheduled_at IS NULL OR job.scheduled_at <= now())"
+_ANNOUNCED_AGAIN: LiteralString = (
+    f" RETURNING CASE WHEN xmax <> 0 AND {_IS_DUE} THEN {_ANNOUNCE} END"
+)
 _DEFER: LiteralString = (
     f"{_ADD} {_RUN_ALONE}, scheduled_at = CASE WHEN %(reschedule)s"
     " THEN now() + make_interval(secs => %(delay)s) ELSE job.scheduled_at END"
@@ -77,15 +80,14 @@ _DEFER: LiteralString = (
 )
 DEFER_FROM: LiteralString = (
     f"INSERT INTO procrastinate_jobs AS job ({_COLUMNS}) SELECT {_VALUES} FROM stored"
-    f" {_ON_CONFLICT} {_RUN_ALONE}"
-    f" RETURNING CASE WHEN xmax <> 0 AND {_IS_DUE} THEN {_ANNOUNCE} END"
+    f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}"
 )
 """Adds a job as `Queue.defer` does, if the query ``stored`` of the same statement has a row."""
 _DEFER_EACH: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
     " SELECT %(queue)s, %(name)s, lock, lock, arguments"
     " FROM unnest(%(locks)s::text[], %(arguments)s::jsonb[]) AS new (lock, arguments)"
-    " ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET task_name = job.task_name"
+    f" {_ON_CONFLICT} SET task_name = job.task_name{_ANNOUNCED_AGAIN}"
 )
 _DUE: LiteralString = (
     "CASE WHEN job.attempts > 0 THEN job.scheduled_at"
@@ -360,7 +362,7 @@ class Queue:
             try:
                 dead, late = await note_process(self.pool, self.process, REPLIES)
                 if late:
-                    await let_the_newest_through(self.pool, REPLIES)
+                    await rank_late_jobs(self.pool, REPLIES)
                 # While PostgreSQL was unavailable no heartbeat could be stored: live workers get
                 # time for one.
                 if loop.time() - seen > STALLED_SECONDS:

@@ -60,13 +60,13 @@ _LATE: LiteralString = (
     "EXISTS (SELECT FROM procrastinate_events AS event WHERE event.job_id = late.id"
     " AND event.type = 'deferred' AND event.at < now() - make_interval(secs => %(late)s))"
 )
-_STEP_BACK = (
+_RANK_BEHIND = (
     f"UPDATE procrastinate_jobs SET priority = {BEHIND} WHERE id IN ("
     " SELECT id FROM procrastinate_jobs AS late"
     f" WHERE {_WAITING} AND priority = 0 AND {_LATE}"
     " ORDER BY id FOR UPDATE SKIP LOCKED)"
 )
-_STEP_UP = (
+_RANK_FIRST = (
     "UPDATE procrastinate_jobs SET priority = 1 WHERE id IN ("
     " SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND id IN ("
     f" SELECT min(late.id) FROM procrastinate_jobs AS late WHERE {_WAITING}"
@@ -102,8 +102,8 @@ async def note_process(pool: Pool, process: str, queue: str) -> tuple[bool, bool
     return row["dead"], row["late"]
 
 
-async def free_stalled(pool: Pool) -> int:
-    """Give back the jobs of workers that died; return how many there were.
+async def free_stalled(pool: Pool) -> None:
+    """Give back the jobs of workers that died.
 
     Messages they had in progress are charged with the crash first: see `count_crashes` in the
     migrations. Only one worker does so at a time: what another has just given back may run again
@@ -118,22 +118,21 @@ async def free_stalled(pool: Pool) -> int:
         )
         row = await found.fetchone()
         if not (row and row["dead"]):
-            return 0
+            return
         counted = await connection.execute(
             "SELECT * FROM count_crashes(%(stalled)s, %(alone_after)s)", parameters
         )
         crashed = await counted.fetchall()
-        gone = await connection.execute(_GIVE_WAY, parameters)
+        await connection.execute(_GIVE_WAY, parameters)
         again = await connection.execute(_GIVE_BACK, parameters)
         queues = {job["queue_name"] for job in await again.fetchall()}
         waits = [_CRASH_WAITS.get(one["lone_crashes"], 0.0) for one in crashed]
         values = ([one["lock"] for one in crashed], [one["alone"] for one in crashed], waits)
         await connection.execute(_CRASHED, values)
         await connection.execute(_WAKE, (list(queues),))
-        return gone.rowcount + again.rowcount
 
 
-async def let_the_newest_through(pool: Pool, queue: str) -> None:
+async def rank_late_jobs(pool: Pool, queue: str) -> None:
     """Divide the workers between new jobs and those that waited during an outage.
 
     A job that has waited for a minute is ranked behind newer ones; of these late jobs the oldest
@@ -145,5 +144,5 @@ async def let_the_newest_through(pool: Pool, queue: str) -> None:
         lock = f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK}) AS mine"
         row = await (await connection.execute(lock)).fetchone()
         if row and row["mine"]:
-            await connection.execute(_STEP_BACK, parameters)
-            await connection.execute(_STEP_UP, parameters)
+            await connection.execute(_RANK_BEHIND, parameters)
+            await connection.execute(_RANK_FIRST, parameters)

@@ -1,4 +1,4 @@
-"""``POST /ask``: the second article's own interface, through the same turn."""
+"""``POST /ask``: answers one prompt over HTTP, through the same turn as a Slack message."""
 
 from __future__ import annotations
 

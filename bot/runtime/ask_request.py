@@ -1,4 +1,7 @@
-"""The article's call, as it comes over HTTP: its bearer, its body. Small, for a small front."""
+"""Reading of a ``POST /ask``: bearer token and body.
+
+Imports nothing large: the AWS front uses it.
+"""
 
 from __future__ import annotations
 

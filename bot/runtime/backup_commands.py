@@ -19,6 +19,7 @@ from memory import (
     BackupTables,
     Login,
     StoredText,
+    address_of,
     back_up,
     list_existing,
     restore,
@@ -70,7 +71,7 @@ async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> 
     if file is None and ids is None:
         raise StartError("Name a file for the backup, or one for the list with --ids.")
     async with owner_required("backup"), database(settings, beside=True) as addresses:
-        owner = addresses.owner_dsn
+        owner = address_of(addresses.owner)
         if file is not None:
             async with _recorded(owner, "backup"):
                 await asyncio.to_thread(back_up, owner, file, TABLES, tell)
@@ -93,7 +94,7 @@ async def restore_backup(
             " (see `kioku backup --ids`), or accept it with --accept-forgotten."
         )
     async with owner_required("restore"), database(settings) as addresses:
-        owner, login = addresses.owner_dsn, Login(addresses.login, (QUEUE_ROLE,))
+        owner, login = address_of(addresses.owner), Login(addresses.login, (QUEUE_ROLE,))
         async with _recorded(owner, "restore"):
             at = await asyncio.to_thread(
                 restore, owner, file, ids, TABLES, migrations(), login, tell

@@ -293,5 +293,5 @@ def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
 
 
 def _refuse(problem: Exception) -> int:
-    print(f"kioku: {problem}", file=sys.stderr)  # noqa: T201 - a command speaks
+    print(f"kioku: {problem}", file=sys.stderr)  # noqa: T201 - output of a command
     return 1

@@ -1,6 +1,7 @@
 """The commands of `kioku`.
 
-The second of imports that the app is made of waits until other processes have begun to start.
+Importing the whole application takes about a second, so it is done only after PostgreSQL and the
+playground have begun to start.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bot.runtime.output import tell
 from bot.runtime.playground import Playground, await_port, open_playground
 from bot.runtime.setup.connect import SetupPage
 from bot.runtime.startup import StartError, require_tokens
-from memory import load_schemas
+from memory import address_of, load_schemas
 
 if TYPE_CHECKING:
     from bot.runtime.service import Role
@@ -163,7 +164,7 @@ async def migrate_database(settings: Settings) -> None:
     async with database(settings) as addresses:
         done = await migrated(settings, addresses)
         if done:
-            await record_as_owner(addresses.owner_dsn, "migrate", len(done))
+            await record_as_owner(address_of(addresses.owner), "migrate", len(done))
     tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.runtime.output import ProgressBar
 from bot.runtime.startup import StartError, cannot_connect
-from memory import EmbeddedPostgres
+from memory import EmbeddedPostgres, address_of
 
 if TYPE_CHECKING:
     from memory import Conninfo
@@ -23,16 +23,6 @@ class Addresses:
 
     login: Conninfo
     owner: Conninfo
-
-    @property
-    def login_dsn(self) -> str:
-        """The serving user's address as text. Raises `StartError` where no secret can be read."""
-        return self.login if isinstance(self.login, str) else self.login.current()
-
-    @property
-    def owner_dsn(self) -> str:
-        """The owner's address as text. Raises `StartError` where its secret cannot be read."""
-        return self.owner if isinstance(self.owner, str) else self.owner.current()
 
 
 @asynccontextmanager
@@ -91,7 +81,7 @@ async def replace_vectors(settings: Settings, addresses: Addresses, *, again: bo
     async with create_openai_client(settings) as model:
         space = await embedding_space(model, settings.embedding_model)
         embedder = Embedder(model, space)
-        made = await reembed(addresses.owner_dsn, embedder, progress=bar.show, again=again)
+        made = await reembed(address_of(addresses.owner), embedder, progress=bar.show, again=again)
     bar.end()
     return made
 
@@ -134,7 +124,7 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
                 raise
             return await apply()
     except psycopg.errors.InsufficientPrivilege:
-        if (await database_facts(addresses.owner_dsn)).pgvector != "installed":
+        if (await database_facts(address_of(addresses.owner))).pgvector != "installed":
             raise StartError(
                 "This database user may not create roles or pgvector's extension: as a superuser,"
                 " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then"

@@ -1,4 +1,4 @@
-"""`kioku feedback`: ratings of replies, as a table or as JSON lines."""
+"""`kioku feedback`: ratings of replies, as text, JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from bot.config import Settings
 from bot.runtime.database import database
 from bot.runtime.operators import owner_required, record
+from memory import address_of
 
 Format: TypeAlias = Literal["text", "jsonl", "csv"]
 
@@ -47,7 +48,7 @@ async def _read(settings: Settings, since: datetime | None) -> list[dict[str, An
     async with (
         owner_required("feedback"),
         database(settings, beside=True) as addresses,
-        await AsyncConnection.connect(addresses.owner_dsn, row_factory=dict_row) as owner,
+        await AsyncConnection.connect(address_of(addresses.owner), row_factory=dict_row) as owner,
     ):
         await owner.execute(_ALL_OR_NOTHING)
         earliest = since or datetime.min.replace(tzinfo=UTC)

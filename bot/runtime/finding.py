@@ -25,17 +25,17 @@ class Finding:
 
 
 def ok(part: str, text: str) -> Finding:
-    """Return that all is well."""
+    """Return a finding of level OK."""
     return Finding(level="OK", part=part, text=text)
 
 
 def note(part: str, text: str) -> Finding:
-    """Return what is good to know."""
+    """Return a finding of level NOTE."""
     return Finding(level="NOTE", part=part, text=text)
 
 
 def fix(part: str, text: str) -> Finding:
-    """Return what must be fixed."""
+    """Return a finding of level FIX."""
     return Finding(level="FIX", part=part, text=text)
 
 

@@ -66,10 +66,10 @@ class Maintenance:
     pool: Pool
     queue: Queue
     _: KW_ONLY
-    history_days: int = 30
-    retention_days: int | None = None
-    offboarding: Offboarding | None = None
-    people: Profiles | None = None
+    history_days: int
+    retention_days: int | None
+    offboarding: Offboarding
+    people: Profiles
 
     async def keep_up(self, timestamp: int) -> None:
         """Run each step; `timestamp` is the minute it was due.
@@ -78,17 +78,14 @@ class Maintenance:
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
-        steps.append(partial(resume_deletions, self.pool, self.queue))
-        if self.offboarding is not None:
-            steps.append(self.offboarding.schedule_due)
+        steps += [partial(resume_deletions, self.pool, self.queue), self.offboarding.schedule_due]
         steps += [
             partial(execute_statement, self.pool, statement) for statement in (*_EXPIRED, _OLD_JOBS)
         ]
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
             steps.append(partial(end_what_is_old, self.pool, self.retention_days))
-            if self.people is not None:
-                steps.append(partial(erase_deactivated, self.pool, self.people))
+            steps.append(partial(erase_deactivated, self.pool, self.people))
         for step in steps:
             try:
                 await step()
@@ -122,8 +119,8 @@ class Maintenance:
             log.warning("found %d thread(s) that waited without a job", len(threads))
 
 
-async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
-    """Delete what has exceeded its retention, of some people at a time; return how many.
+async def end_what_is_old(pool: Pool, installation_days: int | None) -> None:
+    """Delete what has exceeded its retention, of some people at a time.
 
     A failure for one person is logged, and the others' rows are deleted.
     """
@@ -132,7 +129,6 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
         "SELECT * FROM people_past_retention(%s, %s)",
         (installation_days, _PEOPLE_AT_ONCE),
     )
-    done = 0
     for row in people:
         try:
             await _end_of_person(pool, Person(row["team_id"], row["user_id"]), int(row["days"]))
@@ -141,9 +137,6 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> int:
                 raise
             whose = f"{row['team_id']}.{row['user_id']}"
             log.warning("what %s told was kept for too long: %s", whose, fault(error))
-        else:
-            done += 1
-    return done
 
 
 async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
@@ -158,8 +151,8 @@ async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
     log.info("%d memories and %d turns were too old", len(ended), gone.rowcount)
 
 
-async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> int:
-    """Remove the texts of conversations older than `days`; return the number of turns.
+async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> None:
+    """Remove the texts of conversations older than `days`.
 
     Rows stay without their texts, so that a message delivered again is known and a thread is still
     followed. At most 20 statements a call, each of `at_once` rows and a transaction of its own; the
@@ -181,11 +174,10 @@ async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -
             total["comments"],
             total["waiting"],
         )
-    return total["turns"]
 
 
-async def erase_deactivated(pool: Pool, people: Profiles) -> int:
-    """Erase people whose account has been deactivated for 30 days; return how many.
+async def erase_deactivated(pool: Pool, people: Profiles) -> None:
+    """Erase people whose account has been deactivated for 30 days.
 
     First Slack is asked whether the account is active again. Where it does not answer, people of
     that workspace are left for the next run. A failure for one person does not stop the others.
@@ -213,4 +205,3 @@ async def erase_deactivated(pool: Pool, people: Profiles) -> int:
             log.warning("a deactivated person could not be erased: %s", fault(error))
     if erased:
         log.info("erased %d people deactivated for %d days", erased, DEACTIVATED_DAYS)
-    return erased

@@ -1,4 +1,7 @@
-"""``kioku status``, ``usage``, ``failed`` and ``reembed``: no texts and no people."""
+"""``kioku status``, ``usage``, ``failed``, ``audit`` and ``reembed``: no texts.
+
+Only ``audit`` has ids of people.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from bot.runtime.output import tell
 from bot.runtime.startup import StartError
 from bot.views.dates import plain_minute
 from bot.views.operations import operation_lines
-from memory import Pool, execute_statement, transaction
+from memory import Pool, address_of, execute_statement, transaction
 
 _LISTED = 50
 _USAGE: LiteralString = (
@@ -165,7 +168,7 @@ async def reembed(settings: Settings, *, again: bool) -> None:
         try:
             async with database(settings, beside=True) as addresses:
                 made = await replace_vectors(settings, addresses, again=again)
-                await record_as_owner(addresses.owner_dsn, "reembed", made)
+                await record_as_owner(address_of(addresses.owner), "reembed", made)
         except OperationalError:
             raise StartError(
                 "PostgreSQL could not be reached: run the command again, it goes on where it was."

@@ -12,7 +12,7 @@ _TOLD_SHARE = 0.1
 
 def tell(line: str) -> None:
     """Print a line at once."""
-    print(line, flush=True)  # noqa: T201 - a command speaks
+    print(line, flush=True)  # noqa: T201 - output of a command
 
 
 class ProgressBar:

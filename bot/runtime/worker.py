@@ -47,7 +47,7 @@ def _powers(base: int, number: int) -> tuple[int, ...]:
 
 
 def register_work(wiring: Application) -> None:
-    """Tell the queue what its jobs do."""
+    """Register the function of each job."""
     queue = wiring.queue
     answering = create_answering(wiring)
     queue.register(ANSWER, REPLIES, answering.drain, waits=_powers(2, 6))
@@ -68,16 +68,7 @@ def register_work(wiring: Application) -> None:
     ):
         queue.register(name, queue_name, wiring.offboarding.while_served(work), waits=waits)
     queue.register(PURGE, BACKGROUND, wiring.offboarding.purge, waits=_powers(4, 8))
-    settings = wiring.connections.settings
-    upkeep = Maintenance(
-        wiring.connections.pool,
-        queue,
-        history_days=settings.history_days,
-        retention_days=settings.retention_days,
-        offboarding=wiring.offboarding,
-        people=wiring.profiles,
-    )
-    queue.repeat(KEEP_UP, UPKEEP, upkeep.keep_up, cron=EVERY_MINUTE)
+    queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 
 
 @asynccontextmanager
@@ -109,6 +100,19 @@ def _make_ready() -> None:
     # A full collection would scan the app's own 200,000 objects and stop every answer for some
     # tenths of a second. They live as long as the process and are left out of it.
     gc.freeze()
+
+
+def create_maintenance(wiring: Application) -> Maintenance:
+    """Return the periodic maintenance of the installation."""
+    settings = wiring.connections.settings
+    return Maintenance(
+        wiring.connections.pool,
+        wiring.queue,
+        history_days=settings.history_days,
+        retention_days=settings.retention_days,
+        offboarding=wiring.offboarding,
+        people=wiring.profiles,
+    )
 
 
 def create_answering(wiring: Application) -> ThreadWorker:

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     (chosen.to / "worker" / "rds.pem").write_bytes(authorities)
     for name, size in sizes.items():
-        print(f"{name:8}{size:6.1f} MB of {LIMIT_MB}")  # noqa: T201 - a command speaks
+        print(f"{name:8}{size:6.1f} MB of {LIMIT_MB}")  # noqa: T201 - output of a command
     return int(max(sizes.values()) >= LIMIT_MB)
 
 

@@ -20,13 +20,18 @@ from bot.pipeline.backfill.backfill import Backfill
 from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.responses.request import ModelRequests
 from bot.pipeline.thread_worker import ThreadWorker
+from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.front import build_app
 from bot.runtime.http_routes import create_web_app
+from bot.runtime.maintenance import Maintenance
 from bot.runtime.wiring import Application
-from bot.runtime.worker import create_answering, register_work
+from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import Installations, installation_from, only
 from bot.slack.messages import Message
+from bot.users.offboarding import Offboarding
+from bot.users.profiles import Profiles
+from bot.users.workspaces import Workspaces
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
@@ -55,6 +60,11 @@ class App:
     def embedder(self) -> Embedder:
         """The application's embedder."""
         return self.wiring.turn_dependencies.embedder
+
+    @property
+    def maintenance(self) -> Maintenance:
+        """The application's periodic maintenance."""
+        return create_maintenance(self.wiring)
 
     def person(self, place: PersonThread) -> Person:
         """Return who writes at a place."""
@@ -286,6 +296,19 @@ async def open_app(
         create_answering(wiring),
         Backfill(wiring.missed_messages),
         wiring.change_events,
+    )
+
+
+def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> Maintenance:
+    """Return the maintenance of an application that is installed in no workspace."""
+    slack = Installations(only(None), base_url="http://127.0.0.1/")
+    return Maintenance(
+        pool,
+        queue,
+        history_days=30,
+        retention_days=retention_days,
+        offboarding=Offboarding(pool, queue, slack, Workspaces(pool)),
+        people=Profiles(pool, slack),
     )
 
 

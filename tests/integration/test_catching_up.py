@@ -12,7 +12,6 @@ import pytest
 from bot.conversation.inbox import ANSWER
 from bot.pipeline.backfill.backfill import READ_ON
 from bot.pipeline.backfill.window import CATCH_UP, BackfillWindow
-from bot.runtime.maintenance import Maintenance
 from memory import PUBLIC
 from tests.conftest import Server
 from tests.integration.app import App
@@ -305,7 +304,7 @@ async def test_expired_rows_are_deleted(app: App) -> None:
         "INSERT INTO notices VALUES ('T1', 'U1', 'outage', 1, now() - interval '1 s'),"
         " ('T1', 'U2', 'outage', 1, now() + interval '1 minute')",
     )
-    await Maintenance(app.pool, app.wiring.queue).keep_up(1)
+    await app.maintenance.keep_up(1)
     assert app.rows("SELECT 1 FROM token_use") == []
     assert app.rows("SELECT user_id FROM notices") == [{"user_id": "U2"}]
 

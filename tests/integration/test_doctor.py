@@ -266,7 +266,7 @@ def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -
         found = Doctor(tmp_path, slack, database).found()
         assert found.keys() == {"Scopes"}
         assert found["Scopes"].startswith(
-            "FIX assistant:write, im:history not granted: put manifest.yml into your app's App"
+            "FIX The app lacks assistant:write, im:history: put manifest.yml into your app's"
         )
     scopes += ["assistant:write", "im:history"]
     older.write_text(yaml.safe_dump(manifest), "utf-8")

@@ -15,7 +15,6 @@ from bot.locale import say
 from bot.memories.data_requests import Exporter
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import DELETE_IN_SLACK
-from bot.runtime.maintenance import Maintenance
 from bot.slack import files
 from bot.users.requests import begin_request
 from bot.users.workspaces import token_accepted
@@ -387,7 +386,7 @@ async def test_what_was_passed_over_is_deleted_after_a_reinstall(app: App) -> No
     place = app.slack.place()
     person = await lived(app, place)
     await erase_person(app.pool, person)
-    offboarding, upkeep = app.wiring.offboarding, Maintenance(app.pool, app.wiring.queue)
+    offboarding, upkeep = app.wiring.offboarding, app.maintenance
     bot = app.slack.bot_user_id
     await offboarding.tokens_revoked(person.team_id, time.time(), [bot])
     [job] = jobs(app, DELETE_IN_SLACK)

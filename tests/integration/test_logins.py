@@ -76,7 +76,7 @@ async def serves(login: str) -> bool:
         await queue.open()
         async with transaction(pool) as connection:
             assert await queue.defer(connection, "work", queue="q", lock=uuid4().hex)
-        assert await free_stalled(pool) == 0
+        await free_stalled(pool)
         queue.start(replies=1, background=1)
         await queue.stop()
     return bound

@@ -10,8 +10,6 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
 from bot.queue.draining import drain
 from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
@@ -201,7 +199,7 @@ async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queu
     assert two["due_in"] <= 1
 
 
-@pytest.mark.parametrize("by", ["defer", "statement"])
+@pytest.mark.parametrize("by", ["defer", "defer_each", "statement"])
 @pytest.mark.parametrize(("delay", "announced"), [(0, 2), (500, 1)])
 async def test_a_job_that_was_held_as_it_was_announced_is_announced_again(
     database: str, pool: Pool, queue: Queue, by: str, delay: int, announced: int
@@ -211,23 +209,22 @@ async def test_a_job_that_was_held_as_it_was_announced_is_announced_again(
     A job that is not due is announced once, as it is inserted.
     """
 
-    async def add(connection: AsyncConnection[DictRow]) -> None:
-        if by == "defer":
-            await queue.defer(connection, "work", queue=REPLIES, lock="L1", delay=delay)
-        else:
-            values = job_values("work", queue=REPLIES, lock="L1", arguments={}, delay=delay)
-            await connection.execute(
-                f"WITH stored AS (SELECT), job AS ({DEFER_FROM}) SELECT", values
-            )
-
     async def second() -> None:
         async with transaction(pool) as connection:
-            await add(connection)
+            if by == "defer":
+                await queue.defer(connection, "work", queue=REPLIES, lock="L1", delay=delay)
+            elif by == "defer_each":
+                await queue.defer_each(connection, "work", {"L1": {}}, queue=REPLIES)
+            else:
+                values = job_values("work", queue=REPLIES, lock="L1", arguments={}, delay=delay)
+                await connection.execute(
+                    f"WITH stored AS (SELECT), job AS ({DEFER_FROM}) SELECT", values
+                )
 
     with psycopg.connect(database, autocommit=True) as other:
         other.execute(f'LISTEN "procrastinate_queue_v1#{REPLIES}"'.encode())
         async with transaction(pool) as connection:
-            await add(connection)
+            await queue.defer(connection, "work", queue=REPLIES, lock="L1", delay=delay)
             waiting = asyncio.create_task(second())
             await until(lambda: bool(owner_rows(database, _WAITING)))
         await waiting

@@ -12,7 +12,6 @@ import pytest
 from bot.locale import LANGUAGES, say
 from bot.pipeline.sources import UPDATE_FROM_TURN
 from bot.runtime.ask import AskHandler
-from bot.runtime.maintenance import Maintenance
 from bot.slack.messages import Message
 from bot.users.quotas import ExhaustedQuota
 from bot.views.refusals import QuotedSentence
@@ -322,10 +321,10 @@ async def test_counts_of_hours_that_are_over_are_deleted(make_app: MakeApp) -> N
     """The upkeep keeps no count longer than it is asked for."""
     app = await make_app(person_messages_per_hour=5)
     await app.wiring.quotas.admit(Person("T1", "U1"))
-    await Maintenance(app.pool, app.wiring.queue).keep_up(1)
+    await app.maintenance.keep_up(1)
     assert app.rows("SELECT requests FROM person_requests") == [{"requests": 1}]
     app.rows("UPDATE person_requests SET hour = hour - interval '3 hours'")
-    await Maintenance(app.pool, app.wiring.queue).keep_up(1)
+    await app.maintenance.keep_up(1)
     assert app.rows("SELECT requests FROM person_requests") == []
 
 

@@ -15,12 +15,12 @@ from bot.conversation.inbox import _FOLLOWED, ANSWER, THREAD_SETTING
 from bot.queue.jobs import _FINISH_AND_WAKE, Jobs, Limits
 from bot.queue.queue import REPLIES, UPKEEP, Queue
 from bot.queue.sweep import (
-    _STEP_UP,
+    _RANK_FIRST,
     BEHIND,
     LATE_SECONDS,
     free_stalled,
-    let_the_newest_through,
     note_process,
+    rank_late_jobs,
 )
 from memory import Pool, transaction
 from tests.conftest import owner_rows
@@ -53,8 +53,7 @@ async def test_all_who_sweep_at_once_give_back_each_job_once(
     await put(pool, queue, *locks)
     leave_stalled(database)
     await put(pool, queue, *locks[:10])
-    freed = await asyncio.gather(*(free_stalled(pool) for _ in range(8)))
-    assert sorted(freed) == [0] * 7 + [40]
+    await asyncio.gather(*(free_stalled(pool) for _ in range(8)))
     left = jobs(database)
     assert [job["lock"] for job in left] == [*locks[10:], *locks[:10]]
     assert {job["status"] for job in left} == {"todo"}
@@ -65,10 +64,10 @@ async def test_a_job_that_runs_again_is_left_alone(database: str, pool: Pool, qu
     """The job of a worker that lives is not given back, nor one that has just been taken again."""
     await put(pool, queue, "L1")
     leave_stalled(database)
-    assert await free_stalled(pool) == 1
+    await free_stalled(pool)
     await fetch(pool)
-    assert await free_stalled(pool) == 0
-    assert [job["status"] for job in jobs(database)] == ["doing"]
+    await free_stalled(pool)
+    assert [(job["status"], job["attempts"]) for job in jobs(database)] == [("doing", 1)]
 
 
 async def fetch(pool: Pool, name: str = REPLIES) -> Job:
@@ -93,7 +92,7 @@ async def test_late_jobs_of_one_person_delay_no_others(
     age(database, LATE_SECONDS + 1)
     await put(pool, queue, "new")
     for _ in range(2):
-        await let_the_newest_through(pool, REPLIES)
+        await rank_late_jobs(pool, REPLIES)
     taken = [(await fetch(pool)).lock for _ in range(4)]
     assert taken == ["L0", "L8", "L9", "new"]
 
@@ -135,7 +134,7 @@ async def test_late_jobs_of_one_person_are_not_compared_with_each_other(
     """That took minutes for 100,000 of them, in which no other process could sweep."""
     backlog(database, "'T1.A'")
     values = {"queue": REPLIES, "late": LATE_SECONDS, "first": 4}
-    assert await read_in_vain(pool, _STEP_UP, values) < BACKLOG
+    assert await read_in_vain(pool, _RANK_FIRST, values) < BACKLOG
     assert [(await fetch(pool)).lock for _ in range(3)] == ["old1", "old2", "old3"]
 
 
@@ -242,7 +241,7 @@ async def test_a_crash_counts_against_the_only_message(
         " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM me)"
         " WHERE args->>'thread' = 't6'",
     )
-    assert await free_stalled(pool) == len(threads)
+    await free_stalled(pool)
     assert told(database) == {
         "t1": (1, 0, None),
         "t2": (1, 0, None),
@@ -274,7 +273,7 @@ async def test_after_two_crashes_a_message_runs_alone(
         leave_stalled(database)
         if crash == 1:
             await answers(pool, queue, "t2")
-        assert await free_stalled(pool) == 2
+        await free_stalled(pool)
         assert [job["alone"] for job in marks(database)] == [crash > 0] * 2
         with psycopg.connect(database) as owner:
             owner.execute("UPDATE inbox_events SET claimed_by = 'one' WHERE thread = 't1'")
@@ -300,13 +299,13 @@ async def test_who_writes_now_does_not_wait_behind_an_outage(
         await queue.defer(connection, "work", queue=REPLIES, lock="caught up with", behind=True)
     await put(pool, queue, "new1", "new2")
     for _ in range(2):
-        await let_the_newest_through(pool, REPLIES)
+        await rank_late_jobs(pool, REPLIES)
     # By an index: reading all that wait for each job would take minutes.
     async with asyncio.timeout(SECONDS):
         taken = [(await fetch(pool)).lock for _ in range(8)]
     assert taken == [*(f"old{n}" for n in range(1, 5)), "new1", "new2", "old5", "old6"]
     # The share of those that have waited is theirs again and again.
     await put(pool, queue, "new3")
-    await let_the_newest_through(pool, REPLIES)
+    await rank_late_jobs(pool, REPLIES)
     taken = [(await fetch(pool)).lock for _ in range(5)]
     assert taken == [*(f"old{n}" for n in range(7, 11)), "new3"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bot.runtime.maintenance import Maintenance
 from tests.integration.app import App
 from tests.integration.messages import message
 
@@ -26,7 +25,7 @@ def age(app: App, days: float) -> None:
 
 async def keep_up(app: App) -> None:
     """Run the minutely job."""
-    await Maintenance(app.pool, app.wiring.queue).keep_up(0)
+    await app.maintenance.keep_up(0)
 
 
 MINUTES = 5 / 1440

@@ -118,7 +118,7 @@ def test_nothing_is_said_by_emoji_alone() -> None:
 # One word for each thing: Undo a change, forget a memory, delete data, ask your admin.
 OTHER_WORDS: dict[Language, str] = {
     "en": r"\b(?:take|bring|put)s? .{0,20}\bback\b|\b(?:erase|remove|wipe)"
-    r"|(?<!your )(?<!my )\badmin\b(?! to approve)",
+    r"|(?<!your )(?<!my )\badmin\b(?!'s approval)",
     "ja": r"消去|取り消|取消|(?<!Kiokuの)管理者(?!の承認|があなた)|Undo",
 }
 

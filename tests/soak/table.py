@@ -38,7 +38,7 @@ class Table:
 
 def tell(line: str) -> None:
     """Print a line at once."""
-    print(line, flush=True)  # noqa: T201 - a command speaks
+    print(line, flush=True)  # noqa: T201 - output of a command
 
 
 def percentiles(values: Sequence[float]) -> str:

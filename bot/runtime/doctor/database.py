@@ -22,6 +22,7 @@ from memory import (
     EmbeddedPostgresError,
     EmbeddingSpace,
     EmbeddingsUnavailable,
+    address_of,
     database_facts,
     embedding_space,
 )
@@ -42,7 +43,7 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
         with trial or nullcontext(str(folder)) as place:
             used = settings.model_copy(update={"data_dir": Path(place)})
             async with database(used, beside=True) as addresses:
-                conninfo = addresses.login_dsn
+                conninfo = address_of(addresses.login)
                 name = name if embedded else _server(conninfo)
                 facts = await database_facts(conninfo, migrations())
                 installation = await read_installation(conninfo)

@@ -24,7 +24,7 @@ _STATE: LiteralString = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
+class InstallationState:
     """Messages that wait, the oldest for so many seconds; what failed in the last two weeks.
 
     `newest_failed` are the ids of the newest failed jobs in `procrastinate_jobs`, `departed` the
@@ -40,7 +40,7 @@ class Installation:
     own_policies: int
 
 
-async def read_installation(conninfo: str) -> Installation | None:
+async def read_installation(conninfo: str) -> InstallationState | None:
     """Return the state of the tables; None if the database is not set up, or not for us.
 
     Raises `psycopg.OperationalError` when PostgreSQL cannot be reached.
@@ -63,10 +63,10 @@ async def read_installation(conninfo: str) -> Installation | None:
         psycopg.errors.UndefinedTable,
     ):
         return None
-    return Installation(**state, departed=uninstalls)
+    return InstallationState(**state, departed=uninstalls)
 
 
-def judge_installation(settings: Settings, found: Installation) -> Iterator[Finding]:
+def judge_installation(settings: Settings, found: InstallationState) -> Iterator[Finding]:
     """Say what waits and what failed, which workspaces left, and who is answered."""
     yield _waiting(found)
     if found.failed_events or found.failed_jobs:
@@ -84,7 +84,7 @@ def judge_installation(settings: Settings, found: Installation) -> Iterator[Find
     yield _policy(settings, found.own_policies)
 
 
-def _waiting(found: Installation) -> Finding:
+def _waiting(found: InstallationState) -> Finding:
     oldest = found.oldest_seconds or 0.0
     if oldest > _LONG_SECONDS:
         return fix(
