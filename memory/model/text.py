@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import regex
@@ -46,6 +48,18 @@ def texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in texts(item)]
     return []
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value of `text`; raises ValueError also for NaN and infinity."""
+    return json.loads(text, parse_constant=_number, parse_float=_number)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("JSON has no such number.")
+    return number
 
 
 def depth(value: Any) -> int:

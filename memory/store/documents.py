@@ -20,7 +20,7 @@ from memory.model.dates import DateOutOfRange, is_slack_ts, parse_timestamp
 from memory.model.errors import InvalidContent, InvalidNamespace, NotAnExport
 from memory.model.namespace import DM, Person
 from memory.model.schemas import INSTRUCTION_KIND, level
-from memory.model.text import MAX_DEPTH, MAX_TEXT, clean_content, depth, texts
+from memory.model.text import MAX_DEPTH, MAX_TEXT, clean_content, depth, parse_json, texts
 from memory.store.edits import validated
 from memory.store.memories import EXAMPLE_SOURCE, Keyed, Memory
 
@@ -108,7 +108,7 @@ def read(text: str, person: Person, schemas: Sequence[type[BaseModel]]) -> Docum
     if not stripped.startswith("{"):
         return _read_lines(stripped, person, schemas)
     try:
-        document = json.loads(stripped)
+        document = parse_json(stripped)
     except (ValueError, RecursionError):
         raise NotAnExport("damaged") from None
     if document.get("format") != FORMAT:

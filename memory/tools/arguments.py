@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from math import isfinite
 from typing import Any
 
-from memory.model.text import MAX_DEPTH, depth
+from memory.model.text import MAX_DEPTH, depth, parse_json
 
 MAX_ARGUMENTS = 50_000  # characters
 
@@ -21,17 +19,10 @@ def read_arguments(arguments: object) -> dict[str, Any] | None:
     if not isinstance(arguments, str) or len(arguments) > MAX_ARGUMENTS:
         return None
     try:
-        given = json.loads(arguments or "{}", parse_constant=_number, parse_float=_number)
+        given = parse_json(arguments or "{}")
     except (ValueError, RecursionError):
         return None
     return _cleaned(given) if isinstance(given, dict) and depth(given) <= MAX_DEPTH else None
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not isfinite(number):
-        raise ValueError("JSON has no such number.")
-    return number
 
 
 def _cleaned(value: Any) -> Any:

@@ -170,6 +170,7 @@ async def test_what_is_no_export_is_said(app: App) -> None:
     importing, who = app.wiring.modals.importing, app.person(app.slack.place())
     for text, cause in (
         ("{", "damaged"),
+        ('{"memories": [NaN]}', "damaged"),
         ("{}", "foreign"),
         ('{"format": "kioku-export", "version": 99}', "newer"),
         ('{"format": "kioku-export", "version": 1}', "no_list"),
