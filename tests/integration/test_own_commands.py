@@ -481,6 +481,7 @@ async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
         assert "Jan 31" not in json.dumps(shown), words
 
 
+@pytest.mark.usefixtures("within_an_hour")
 async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
     """The last hours and days hold what was said now; yesterday and last week do not."""
     place = app.slack.place(tz="Asia/Tokyo")
