@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -18,10 +19,18 @@ from aiohttp import web
 from bot.runtime.http_server import listening
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def free_port(neighbours: int = 1) -> int:
+    """Return the first of so many neighbouring ports that nothing listens on just now.
+
+    They are for later use: the kernel gives ports of this range to nobody who asks for any port,
+    and tests that run at the same time choose at random.
+    """
+    for port in random.sample(range(20_000, 30_000, neighbours), 100):
+        with suppress(OSError), ExitStack() as bound:
+            for number in range(neighbours):
+                bound.enter_context(socket.create_server(("127.0.0.1", port + number)))
+            return port
+    raise AssertionError("No port is free.")
 
 
 def call(url: str, body: Any = None, method: str | None = None, *, token: str | None = None) -> Any:

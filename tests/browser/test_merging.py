@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
-from tests.browser.test_whole_story import choose_in_home, close
+from tests.browser.test_whole_story import choose_in_home, close, open_dialog
 from tests.browser.visitor import Playground
 
 _WORDINGS = ("I own a {}", "I own the {}", "So I own a {}", "So I own the {}", "I own my {}")
@@ -41,7 +41,7 @@ async def test_two_hundred_duplicates_are_merged_and_back(
     await close(ann)
 
     find = home.get_by_role("button", name="Find Duplicates")
-    await find.click()
+    await open_dialog(ann, find)
     boxes = dialog.get_by_role("checkbox", name="Merge these 5 memories")
     await expect(boxes).to_have_count(len(things))
     await expect(dialog.get_by_text("Find duplicates again after this")).to_have_count(0)
@@ -53,5 +53,5 @@ async def test_two_hundred_duplicates_are_merged_and_back(
     await dialog.get_by_role("button", name="Undo Merge").click()
     await expect(dialog).to_contain_text("Merge undone: 200 of 200 changes.")
     await close(ann)
-    await find.click()
+    await open_dialog(ann, find)
     await expect(boxes).to_have_count(len(things))

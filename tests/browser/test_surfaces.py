@@ -66,7 +66,7 @@ async def test_titles_and_what_one_looks_at(show: Showcase, ben: Visitor) -> Non
     await ben.last.hover()
     await ben.last.get_by_role("button", name="Reply in Thread").click()
     await expect(ben.page.get_by_role("complementary", name="Thread")).to_be_visible()
-    for _ in range(50):
+    for _ in range(600):
         if len(show.looked) > 1:
             break
         await ben.page.wait_for_timeout(50)

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
-from tests.browser.test_whole_story import close
+from tests.browser.test_whole_story import close, open_dialog
 from tests.browser.visitor import Playground
 
 
@@ -32,8 +32,8 @@ async def test_a_new_person_is_led_through_three_steps(kioku: Playground, visit:
     await expect(done).to_have_count(2)
     await expect(left).to_have_count(1)
     memory = home.locator(".section", has=page.get_by_role("button", name="More actions"))
-    await memory.get_by_role("button", name="More actions").click()
-    await page.get_by_role("menuitem", name="Edit").click()
+    menu = memory.get_by_role("button", name="More actions")
+    await open_dialog(ann, menu, page.get_by_role("menuitem", name="Edit"))
     dialog = page.get_by_role("dialog")
     await dialog.locator("input, textarea").first.fill("I like udon")
     await dialog.get_by_role("button", name="Save").click()

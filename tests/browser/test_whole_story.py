@@ -96,8 +96,8 @@ async def home(ann: Visitor) -> None:
     await search.fill("soba")
     await search.press("Enter")
     await expect(memories).to_have_count(1)
-    await memories.get_by_role("button", name="More actions").click()
-    await page.get_by_role("menuitem", name="Edit").click()
+    menu = memories.get_by_role("button", name="More actions")
+    await open_dialog(ann, menu, page.get_by_role("menuitem", name="Edit"))
     await dialog.get_by_label("Which food or drink is it?").fill("udon")
     assert await findings(page) == []
     await dialog.get_by_role("button", name="Save").click()
@@ -114,14 +114,26 @@ async def home(ann: Visitor) -> None:
     await expect(shown.get_by_text("Memory is on.").first).to_be_visible()
 
 
-async def choose_in_home(one: Visitor, label: str) -> None:
-    """Choose in the menu at the top of Home; a Home that is shown again meanwhile closes it."""
-    item = one.page.get_by_role("menuitem", name=label)
+async def open_dialog(one: Visitor, *clicks: Locator) -> None:
+    """Click on one after the other in Home, again until a dialog is open.
+
+    Home that is shown again meanwhile is made of new elements: its menu is gone, and so is a click
+    whose button was replaced before it was released.
+    """
+    dialog = one.page.get_by_role("dialog").first
     for _ in range(6):
-        await one.page.locator(".home").get_by_role("button", name="More actions").first.click()
         with suppress(PlaywrightTimeout):
-            return await item.click(timeout=5_000)
-    raise AssertionError(f"The menu of Home has no {label}.")
+            for click in clicks:
+                await click.click(timeout=5_000)
+        with suppress(PlaywrightTimeout):
+            return await dialog.wait_for(timeout=5_000)
+    raise AssertionError("No click opened a dialog.")
+
+
+async def choose_in_home(one: Visitor, label: str) -> None:
+    """Choose in the menu at the top of Home what opens a dialog."""
+    menu = one.page.locator(".home").get_by_role("button", name="More actions").first
+    await open_dialog(one, menu, one.page.get_by_role("menuitem", name=label))
 
 
 async def taken_along(ann: Visitor, other: Visitor, file: Path) -> None:

@@ -368,7 +368,7 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
         workspace.model(
             "script", {**REPLY, "match": "story", "times": -1, "output": {"text": STORY}}
         )
-        workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 500})
+        workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 2_000})
         story = workspace.say(ann, "Tell me a story")
         until(
             lambda: [m for m in workspace.app_messages([story]) if m.get("streaming")], "a stream"

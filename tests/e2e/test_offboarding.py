@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from memory import EmbeddedPostgres
+from tests.conftest import owner_rows
 from tests.e2e.app import App, own_app
+from tests.e2e.holding import Holding
 from tests.e2e.world import World
 from tests.integration.kioku_process import ended
 
 pytestmark = pytest.mark.slow
 
 OTHER = "TOTHER"
-TURNS = 60_000
+TURNS = 10_000  # five batches of the purge
 
 
 @pytest.fixture
@@ -63,10 +65,15 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
                 team,
                 TURNS,
             )
-        world.playground("uninstall", {})
-        world.until(lambda: left_of(world, world.team).get("turns", 0) < TURNS, "the purge begins")
-        app.kill()
-        assert left_of(world, world.team)["turns"] > 0
+        owner_rows(app.conninfo, "CREATE SEQUENCE deleted")
+        owner_rows(app.conninfo, "GRANT USAGE ON SEQUENCE deleted TO PUBLIC")
+        with Holding(app.conninfo) as holding:
+            half = f"OLD.team_id = '{world.team}' AND nextval('deleted') > {TURNS // 2}"
+            lock = holding.before("DELETE", "turns", half)
+            world.playground("uninstall", {})
+            world.until(lambda: holding.holds(lock) or None, "a purge that is half done")
+            app.kill()
+        assert 0 < left_of(world, world.team)["turns"] < TURNS
         # A start with a refused token fails, but continues the purge.
         told = ended(tmp_path, "run", **app.settings())
         assert told.code == 1

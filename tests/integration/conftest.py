@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -19,6 +20,17 @@ from tests.integration.responses_server import create_replier
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)
+
+
+@pytest.fixture
+def within_an_hour() -> None:
+    """Begin no test in the last 30 seconds of a clock hour.
+
+    What is counted by the hour, and the day in UTC and in Tokyo, stays the same during the test.
+    """
+    left = 3_600 - time.time() % 3_600
+    if left < 30:
+        time.sleep(left)
 
 
 @pytest.fixture

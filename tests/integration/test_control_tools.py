@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -256,9 +257,10 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
 
 
 _TIMES = ("profile_at", "told_at", "seen_at", "changed_at")
+_SOON = str(date.today() + timedelta(days=30))  # noqa: DTZ011 - any day that is to come
 _HOSTILE: list[dict[str, Any]] = [
     {"until": "2999-01-01T00:00", "since": "2000-01-01"},
-    {"until": "2027-01-01", "scope": "this_message", "notices": False, "language": "ja"},
+    {"until": _SOON, "scope": "this_message", "notices": False, "language": "ja"},
     {"scope": "previous_message", "retention_days": 1, "memory": "off"},
     {"scope": "this_thread", "about": "ramen", "where": "everywhere", "memory": "on"},
     {"language": "ja", "memory": "off", "notices": False, "retention_days": 0},

@@ -227,15 +227,16 @@ async def test_a_pause_that_ends_during_an_answer_is_not_shown_below_it(app: App
     place = app.slack.place()
     who = app.person(place)
     await app.wiring.controls.pause(who)
-    app.stand_in.call("/_model/settings", {"first_token_ms": 700})
+    app.stand_in.call("/_model/settings", {"first_token_ms": 5_000})
     message = await app.receive(place, "Hello")
     task = asyncio.create_task(app.answering.drain(message.thread))
     # The model's journal has a request only once it is answered.
     await until(lambda: app.slack.calls("agents.sessions.setStatus"))
     await app.wiring.controls.resume(who)
-    await asyncio.wait_for(task, 15)
+    await asyncio.wait_for(task, 30)
     assert app.replies(message)
     assert "paused" not in footer(app, message)
+    app.stand_in.call("/_model/settings", {"first_token_ms": 0})
     await app.wiring.controls.pause(who)
     assert "paused" in footer(app, await app.ask(place, "Hello again"))
 

@@ -78,10 +78,10 @@ async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(
 ) -> None:
     """Who was busy when the time ran out hears the answer that came meanwhile."""
     async with opened(module_database) as pool:
-        async with transaction(pool, wait=0.2) as connection:
+        async with transaction(pool, wait=2.0) as connection:
             found = await connection.execute("SELECT pg_backend_pid() AS pid")
             [row] = await found.fetchall()
-            asleep_until = asyncio.get_running_loop().time() + 0.3
+            asleep_until = asyncio.get_running_loop().time() + 2.1
             while asyncio.get_running_loop().time() < asleep_until:
                 """Nothing else runs."""
         async with transaction(pool) as connection:

@@ -326,6 +326,7 @@ def test_a_clock_that_is_wrong_is_told(doctor: Doctor, slack: Server) -> None:
     assert found["Clock"].endswith("s behind Slack's: let the system set the time (NTP).")
 
 
+@pytest.mark.usefixtures("within_an_hour")
 def test_a_shutdown_date_is_told_with_the_days_left(doctor: Doctor, slack: Server) -> None:
     """A model that is gone has to be replaced; one that goes soon, or much later, is told."""
     today = datetime.now(UTC).date()

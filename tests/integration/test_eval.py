@@ -113,6 +113,7 @@ SOBA: Call = (
 )
 
 
+@pytest.mark.usefixtures("within_an_hour")
 async def test_cases_of_all_classes_pass_when_the_model_is_right(
     model: ScriptedModel, database: str, tmp_path: Path
 ) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import re
 import shlex
 import signal
 import socket
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -252,25 +250,13 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert not any("playground" in process.cmdline() for process in kioku.children)
 
 
-def two_free_ports() -> int:
-    """Return the first of two neighbouring ports that are free and given to nobody who asks."""
-    for port in random.sample(range(20_000, 30_000, 2), 100):
-        with (
-            suppress(OSError),
-            socket.create_server(("127.0.0.1", port)),
-            socket.create_server(("127.0.0.1", port + 1)),
-        ):
-            return port
-    raise AssertionError("There are no two free ports.")
-
-
 def test_ask_needs_no_slack(tmp_path: Path) -> None:
     """The command lines of its page answer a question, one port above the playground's."""
     text = (ROOT / "docs/how-to/ask-api.md").read_text("utf-8")
     start, ask = re.findall(r"```sh\n([^`]*choose-a-token[^`]*)```", text)
     name, _, given = start.removesuffix(" make up\n").partition("=")
     assert name == "KIOKU_API_TOKEN"
-    port = two_free_ports()
+    port = free_port(2)
     with running(tmp_path, "up", PORT=str(port), **{name: given}) as kioku:
         lines = [kioku.line() for _ in range(3)]
         assert lines[2] == f"  POST /ask is at http://127.0.0.1:{port + 1}/ask"

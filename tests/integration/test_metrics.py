@@ -118,7 +118,7 @@ async def test_it_answers_while_postgresql_does_not(app: App, postgres: Embedded
         with frozen(postgres):
             began = time.monotonic()
             seen = values(await scrape(port))
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 10  # a busy machine adds to the two seconds
         assert seen["kioku_database_up", ()] == 0
         assert math.isnan(seen["kioku_messages_waiting", ()])
         assert seen["kioku_turns_total", (("outcome", "answered"),)] == 1

@@ -116,8 +116,11 @@ async def test_a_long_thread_lets_others_through(
 _PRIORITIES = "SELECT priority FROM procrastinate_jobs WHERE args->>'thread' = %s"
 
 
-async def test_an_older_message_that_comes_late_goes_next(app: App) -> None:
+async def test_an_older_message_that_comes_late_goes_next(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A message older than the one being answered is answered after it, before newer ones."""
+    monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 60.0)
     place = app.slack.place()
     first = app.written(place, "one")
     older, second, third = (
@@ -127,12 +130,11 @@ async def test_an_older_message_that_comes_late_goes_next(app: App) -> None:
         await app.wiring.inbox.store(message)
     app.script("A story.")
     app.script("word " * 20)
-    app.stand_in.call("/_model/settings", {"first_token_ms": 700})
+    app.fault(match="two", delay_ms=5_000)
     task = asyncio.create_task(app.answering.drain(first.thread))
     await until(lambda: app.find("turns", second))
     await app.wiring.inbox.store(older)
-    app.stand_in.call("/_model/settings", {"first_token_ms": 0})
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, 60)
     assert asked(app) == ["one", "two", "older", "three"]
 
 

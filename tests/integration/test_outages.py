@@ -330,6 +330,7 @@ async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App)
     assert await claim_refusal(app.pool, waiting, "quota_tokens", 300)
 
 
+@pytest.mark.usefixtures("within_an_hour")
 @pytest.mark.parametrize(
     ("key", "limit"),
     [

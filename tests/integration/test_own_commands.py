@@ -503,6 +503,7 @@ async def test_a_memory_alone_has_the_last_day_of_the_person(app: App) -> None:
         assert "Jan 31" not in text
 
 
+@pytest.mark.usefixtures("within_an_hour")
 async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
     """The last hours and days hold what was said now; yesterday and last week do not."""
     place = app.slack.place(tz="Asia/Tokyo")

@@ -437,6 +437,7 @@ async def test_a_preview_of_many_instructions_fits(app: App) -> None:
     assert len(json.dumps(view)) < 250_000
 
 
+@pytest.mark.usefixtures("within_an_hour")
 async def test_an_import_counts_as_requests(app: App) -> None:
     """A preview and an import count against the hourly limit, and are refused beyond it."""
     who = app.person(app.slack.place())

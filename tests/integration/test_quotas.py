@@ -21,6 +21,8 @@ from tests.integration.playground_slack import PersonThread
 from tests.integration.test_order import changed
 from tests.integration.test_own_commands import memories
 
+pytestmark = pytest.mark.usefixtures("within_an_hour")
+
 
 def tokens_used(tokens: int) -> TokenUse:
     """Return so many tokens of a model without a price."""

@@ -490,11 +490,11 @@ async def test_a_refresh_survives_its_caller_and_a_database_that_is_away(
     old = await saved(store, await granted(slack, team, seconds=3_600))
     slack.call(team, "settings", {"token_seconds": 43_200})
     before = len(slack.calls("oauth.v2.access"))
-    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 1_000})
-    with transaction_timeout(1.0):
-        caller = asyncio.create_task(store.find(team))
-    await refreshing(database)
+    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 4_000})
     async with await AsyncConnection.connect(database) as owner:
+        with transaction_timeout(1.0):
+            caller = asyncio.create_task(store.find(team))
+        await refreshing(database)
         await owner.execute("LOCK TABLE installations")
         caller.cancel()
         with pytest.raises(asyncio.CancelledError):

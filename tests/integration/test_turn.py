@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from functools import partial
 
-import psycopg
 import pytest
 
 from bot.conversation.claimed_message import ClaimedMessage, Edited
@@ -276,9 +275,10 @@ async def test_an_edit_during_the_answer_begins_it_anew(app: App) -> None:
     root = PersonThread(place.user, place.team, place.channel, asked.ts, asked.ts)
     # Of Slack: that a message came to be is noted a moment later.
     [begun] = [shown["ts"] for shown in app.slack.thread(root)]
-    app.stand_in.call("/_model/settings", {"token_ms": 0})
     app.script("About sushi.")
     await app.edit(asked, "I like sushi")
+    # Only now: the first answer must not have ended before the edit.
+    app.stand_in.call("/_model/settings", {"token_ms": 0})
     await asyncio.wait_for(task, 15)
     assert app.replies(asked) == ["About sushi."]
     turn = app.turn(asked)
@@ -335,11 +335,13 @@ async def test_edits_are_no_failures(app: App) -> None:
         return bool(event["attempts"] > event["spared"] > spared)
 
     for number in range(4):
+        app.script("word " * 300)  # it must not have ended before the next edit
         await app.edit(asked, f"I like {number}")
         # Edited before the next attempt has begun, it would be answered by that one.
         await until(lambda: begun_again(number))  # noqa: B023 - awaited in this round
+    app.stand_in.call("/_model/script", method="DELETE")
     app.stand_in.call("/_model/settings", {"token_ms": 0})
-    await asyncio.wait_for(task, 15)
+    await asyncio.wait_for(task, 60)
     assert app.turn(asked)["status"] == "answered"
     assert app.turn(asked)["question"] == "I like 3"
 
@@ -390,17 +392,17 @@ async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, momen
     asked = await app.receive(place, "<@BOT> Hello", thread_ts=place.root)
     begun: Callable[[], object]
     if moment == "before the model":
-        app.slack.fault("conversations.replies", delay_ms=700)
+        app.slack.fault("conversations.replies", delay_ms=5_000)
         begun = partial(app.find, "turns", asked)
     else:
-        app.script("The first. " + "word " * 200)
+        app.script("The first. " + "word " * 600)
         app.stand_in.call("/_model/settings", {"token_ms": 30})
         begun = partial(app.slack.calls, "chat.appendStream")
     believed_dead = asyncio.create_task(app.answering.drain(asked.thread))
     await until(begun)
     assert await app.wiring.inbox.claim(asked.thread)
     made = len(app.slack.calls(*_WRITES))
-    await asyncio.wait_for(believed_dead, 10)
+    await asyncio.wait_for(believed_dead, 30)
     assert len(app.slack.calls(*_WRITES)) == made
     assert moment != "before the model" or not app.prompts()
     assert app.event(asked)["status"] == "waiting"
@@ -495,19 +497,21 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
     pauses = []
     try:
         while (event := app.event(asked))["status"] == "waiting":
+            # As a worker takes it: the next attempt adds a job of its own.
+            app.rows("DELETE FROM procrastinate_jobs WHERE args->>'thread' = %s", asked.thread)
             await app.answering.drain(asked.thread)
             # Meanwhile it waits in the queue, and holds no place of a worker.
-            with psycopg.connect(app.database) as owner:
-                pauses += owner.execute(
-                    "SELECT round(extract(epoch FROM scheduled_at - now())::numeric, 1)"
-                    " FROM procrastinate_jobs WHERE args->>'thread' = %s AND scheduled_at > now()",
-                    (asked.thread,),
-                ).fetchall()
+            pauses += app.rows(
+                "SELECT extract(epoch FROM job.scheduled_at - event.at)::float AS seconds"
+                " FROM procrastinate_jobs job JOIN procrastinate_events event"
+                " ON event.job_id = job.id AND event.type = 'deferred'"
+                " WHERE job.args->>'thread' = %s",
+                asked.thread,
+            )
     finally:
         app.rows("ALTER TABLE away RENAME TO conversations")
-    assert [float(pause) for (pause,) in pauses[:MAX_FAILURES]] == pytest.approx(
-        [0.5, 1, 2, 4, 5], abs=0.4
-    )
+    seconds = [pause["seconds"] for pause in pauses[:MAX_FAILURES]]
+    assert seconds == pytest.approx([0.5, 1, 2, 4, 5], abs=0.4)
     assert (event["status"], event["attempts"]) == ("failed", MAX_FAILURES + 2)
     again = await app.ask(place, "<@BOT> hello again")
     assert app.turn(again)["status"] == "answered"

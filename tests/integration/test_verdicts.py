@@ -46,7 +46,7 @@ from tests.integration.test_formation import know, reasons, rows
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
 TOKYO = ZoneInfo("Asia/Tokyo")
-FRIDAY = datetime(2027, 1, 15, 3, tzinfo=UTC)  # noon in Tokyo
+FRIDAY = datetime(2099, 1, 16, 3, tzinfo=UTC)  # noon in Tokyo
 
 
 def typed(*texts: str, at: datetime = FRIDAY, reply_to: str | None = None) -> list[PersonMessage]:
@@ -135,7 +135,7 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
     entries = [
         verdict(0, supported=False),
         verdict(1, modality="sung"),
-        verdict(2, valid_until="2027-02-30"),
+        verdict(2, valid_until="2099-02-30"),
         short,
         verdict(4, sensitive=None, valid_until=""),
         *(verdict(7), verdict(-1), "nonsense"),
@@ -169,7 +169,7 @@ async def test_what_the_verdict_sees(former: Former, model: ScriptedModel) -> No
     assert request["tool_choice"] == {"type": "function", "name": "MemoryVerdicts"}
     assert request["store"] is False
     text = asked_text(request)
-    assert '{"date": "2027-01-15", "weekday": "Friday", "zone": "Asia/Tokyo"}' in text
+    assert '{"date": "2099-01-16", "weekday": "Friday", "zone": "Asia/Tokyo"}' in text
     assert "味噌ラーメンが一番" in text
     assert "déteste" in text
     assert "<好き>" not in text
@@ -351,7 +351,7 @@ async def test_requests_are_for_instructions(
 @pytest.mark.parametrize(
     ("until", "ends", "refused"),
     [
-        ("2027-01-18", ["2027-01-18T15:00:00+00:00"], []),
+        ("2099-01-19", ["2099-01-19T15:00:00+00:00"], []),
         (None, [None], []),
         ("9999-12-31", [None], []),
         ("2020-01-03", [], ["ended"]),
@@ -378,12 +378,12 @@ async def test_an_end_stays_until_the_fact_is_restated(
 ) -> None:
     """A patch of another field keeps a stored end; the fact said again without one drops it."""
     model.answer([food("soup", 80, "Only soup until Monday")])
-    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
     await former.form(ALICE_DM, typed("Only soup until Monday"))
     model.answer(lambda shown: [patch(shown.id_of("soup"), description="hot", evidence="Hot soup")])
     await former.form(ALICE_DM, typed("Hot soup, please"))
     (row,) = await rows(database)
-    assert row["value"]["expires_at"] == "2027-01-18T15:00:00+00:00"
+    assert row["value"]["expires_at"] == "2099-01-19T15:00:00+00:00"
     model.answer([food("soup", 80, "I like soup", description="hot")])
     await former.form(ALICE_DM, typed("I like soup"))
     (row,) = await rows(database)
@@ -401,7 +401,7 @@ async def test_the_end_of_one_fact_is_not_that_of_the_next(
 ) -> None:
     """A patch that makes it another fact drops the stored end, at once or after a question."""
     model.answer([fact("is in Osaka", "I'm in Osaka until Monday")])
-    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
     await former.form(ALICE_DM, typed("I'm in Osaka until Monday"))
     said = "I live in Osaka for good now"
     model.answer(lambda shown: [patch(shown.id_of("Osaka"), fact="lives in Osaka", evidence=said)])
@@ -417,7 +417,7 @@ async def test_the_end_of_one_fact_is_not_that_of_the_next(
 
 @pytest.mark.parametrize(
     ("ends", "over"),
-    [((None, "2027-01-18"), False), (("2027-01-18", None), False), (("2027-01-18", None), True)],
+    [((None, "2099-01-19"), False), (("2099-01-19", None), False), (("2099-01-19", None), True)],
 )
 async def test_a_deleted_message_takes_its_end_along(
     former: Former,
@@ -440,13 +440,13 @@ async def test_a_deleted_message_takes_its_end_along(
     if over:
         owner_rows(
             database,
-            "UPDATE memory_changes SET before = replace(before::text, '2027-', '2020-')::jsonb,"
-            " after = replace(after::text, '2027-', '2020-')::jsonb",
+            "UPDATE memory_changes SET before = replace(before::text, '2099-', '2020-')::jsonb,"
+            " after = replace(after::text, '2099-', '2020-')::jsonb",
         )
     [change] = await source_deleted(pool, model_embedder, ALICE, "D1", said[1].ts)
     assert change.action == ("removed" if over else "updated")
     left = [row["value"].get("expires_at") for row in await rows(database)]
-    assert left == ([] if over else [ends[0] and "2027-01-18T15:00:00+00:00"])
+    assert left == ([] if over else [ends[0] and "2099-01-19T15:00:00+00:00"])
     expiries = owner_rows(database, "SELECT key FROM memory_expiries")
     assert len(expiries) == (ends[0] is not None and not over)
 
@@ -462,7 +462,7 @@ async def test_a_detail_added_privately_ends_with_the_public_memory(
 ) -> None:
     """The memory that supersedes a wider one has its end, stored at once or after a question."""
     model.answer([food("soup", 80, "Only soup until Monday")])
-    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
     await former.form(memory_view(ALICE.namespace(PUBLIC)), typed("Only soup until Monday"))
     model.answer(lambda shown: [patch(shown.id_of("soup"), description="hot", evidence="Hot soup")])
     model.verdicts.append({0: {"conflict": conflict}})
@@ -472,7 +472,7 @@ async def test_a_detail_added_privately_ends_with_the_public_memory(
             await answer_question(pool, model_embedder, ALICE, question.id, "yes")
     stored = [row["value"] for row in await rows(database)]
     assert sorted(str(value["content"]["description"]) for value in stored) == ["None", "hot"]
-    assert {value.get("expires_at") for value in stored} == {"2027-01-18T15:00:00+00:00"}
+    assert {value.get("expires_at") for value in stored} == {"2099-01-19T15:00:00+00:00"}
 
 
 @pytest.mark.parametrize(
@@ -735,10 +735,10 @@ async def test_a_new_end_of_something_known_is_a_change(
     await former.form(ALICE_DM, typed("I live in Berlin", at=FRIDAY - timedelta(days=1)))
     until = typed("I live in Berlin until Monday")
     model.answer([fact("Lives in Berlin", "I live in Berlin until Monday")])
-    model.verdicts.append({0: {"valid_until": "2027-01-18"}})
+    model.verdicts.append({0: {"valid_until": "2099-01-19"}})
     formed = await former.form(ALICE_DM, until)
     assert [change.action for change in formed.changes] == ["updated"]
     model.answer([fact("Lives in Berlin", "I live in Berlin until Monday")])
     await former.form(ALICE_DM, until)
     (row,) = await rows(database)
-    assert row["value"]["expires_at"] == "2027-01-18T15:00:00+00:00"
+    assert row["value"]["expires_at"] == "2099-01-19T15:00:00+00:00"

@@ -135,7 +135,7 @@ async def test_an_unacked_event_is_delivered_again(
     async def quiet() -> None:
         """Say nothing of it."""
 
-    await driver.post("settings", ack_seconds=0.15)
+    await driver.post("settings", ack_seconds=1.0)
     await connect(app)
     await driver.say("hi")
     (delivery,) = await driver.settled()
