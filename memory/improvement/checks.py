@@ -31,7 +31,7 @@ def prompt_refusal(
     """
     if not new.strip():
         return "empty"
-    if _PLACEHOLDER.search(new):  # no code fills one in
+    if set(_PLACEHOLDER.findall(new)) != set(_PLACEHOLDER.findall(old)):
         return "placeholder"
     if len(new) > min(_GROWTH * len(old), MAX_PROMPT):
         return "too_long"

@@ -168,9 +168,9 @@ async def test_a_thread_is_found_by_an_index(database: str, pool: Pool) -> None:
     answered(database)
     asked(database, "t1", process="")
     values = {"thread": "t1", "process": "one", "not_held": False}
-    scope = {THREAD_SETTING: "t1"}
+    scope, other = {THREAD_SETTING: "t1"}, {"thread": "t2", "before": "9"}
     assert await read_in_vain(pool, CLAIM, values, scope) < 100
-    assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", {"thread": "t2"}, scope) < 100
+    assert await read_in_vain(pool, f"SELECT {_FOLLOWED}", other, scope) < 100
 
 
 async def test_the_operating_state_is_read_from_indexes(database: str) -> None:

@@ -16,7 +16,7 @@ from memory import FORMATION_SECTION, prompt_refusal
 from memory.formation.former import instructions_for
 from memory.model.schemas import SCHEMAS
 
-OLD = "Answer briefly and write Markdown. Greet the person as they like to be greeted."
+OLD = "Answer briefly and write Markdown. Greet {name} as the person likes to be greeted."
 SAID = "My landlord Boris raised the rent again, what can I do about it?"
 TEXTS = (SAID, "昨日から咳が止まらなくて会社を休んでいます。")
 NAMES = {"Ada Lovelace", "boris.b", "山田花子", "max", "Will Jo"}
@@ -50,19 +50,14 @@ def refusal(new: str) -> str | None:
     ],
 )
 def test_what_is_refused(added: str, reason: str | None) -> None:
-    """Names, ids, mentions, addresses, quotations, placeholders and growth over 2x."""
+    """Names, ids, mentions, addresses, quotations, other placeholders and growth over 2x."""
     assert refusal(OLD + added) == reason
 
 
-def test_an_empty_text_is_refused() -> None:
-    """Nothing does not take the place of a text."""
+def test_an_empty_text_and_a_lost_placeholder_are_refused() -> None:
+    """Nothing takes the place of a text, and none loses its placeholder."""
     assert refusal(" \n") == "empty"
-
-
-def test_a_placeholder_of_the_old_text_may_not_stay() -> None:
-    """Nothing fills one in, so the model would be sent its braces."""
-    assert prompt_refusal("Greet {name}.", "Greet {name} first.") == "placeholder"
-    assert prompt_refusal("Greet them.", "Greet {name} first.") is None
+    assert refusal("Answer briefly.") == "placeholder"
 
 
 def test_what_the_old_text_says_may_stay() -> None:
