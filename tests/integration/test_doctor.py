@@ -178,6 +178,9 @@ def test_a_dotenv_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
     done = ended(tmp_path, "doctor")
     assert told(done)["Settings"].startswith("FIX The file .env cannot be read: make it readable")
+    (tmp_path / ".env").write_text("KIOKU_CONSENT: ask\n", "utf-8")
+    found = told(ended(tmp_path, "doctor"))
+    assert found["Settings"] == "FIX Line 1 of .env cannot be read: write NAME=value."
     assert "Database" in parts(done)
 
 
