@@ -192,11 +192,11 @@ async def test_incognito_outlasts_a_pause(app: App) -> None:
     assert say("en", "incognito_still") in shown["text"]
     resumed = await memories(app, place, "resume")
     assert resumed["text"] == f"{say('en', 'resumed')} {say('en', 'incognito_still')}"
-    assert value(resumed, "incognito_off") == "dm"
+    assert value(resumed, "end_incognito") == "dm"
     saved = json.dumps(await controls.settings_saved(who, "en", view=submitted("on")))
     assert say("en", "incognito_still") in saved
     shown = await controls.settings_shown(who, "en")
-    await controls.incognito.ended(who, "en", value(shown, "incognito_off"))
+    await controls.incognito.ended(who, "en", value(shown, "end_incognito"))
     assert say("en", "incognito_still") not in (await controls.settings_shown(who, "en"))["text"]
     assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
 
