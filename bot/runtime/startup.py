@@ -39,10 +39,10 @@ class TokenRefused(StartError):
     """Slack does not accept a token."""
 
 
-def cannot_open(port: int, error: OSError) -> StartError:
-    """Return what to tell when `port` cannot be listened on."""
+def cannot_open(port: int, error: OSError, setting: str = "PORT") -> StartError:
+    """Return what to tell when `port`, of `setting`, cannot be listened on."""
     why = os.strerror(error.errno) if error.errno else type(error).__name__
-    return StartError(f"Port {port} cannot be opened ({why}): set PORT to a free one.")
+    return StartError(f"Port {port} cannot be opened ({why}): set {setting} to a free one.")
 
 
 def cannot_connect(error: OperationalError) -> StartError:

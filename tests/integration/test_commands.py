@@ -148,13 +148,17 @@ def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, datab
         assert "-no" not in told
 
 
-def test_run_says_that_its_port_is_taken(tmp_path: Path, slack: Server, database: str) -> None:
+@pytest.mark.parametrize("setting", ["PORT", "KIOKU_METRICS_PORT"])
+def test_run_says_that_its_port_is_taken(
+    tmp_path: Path, slack: Server, database: str, setting: str
+) -> None:
     """A port that another server has is named, with what to set."""
+    good = {**slack_settings(slack), "DATABASE_URL": login_of(database), "PORT": "0"}
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        settings = {**slack_settings(slack), "DATABASE_URL": login_of(database), "PORT": port}
-        told = refused(ended(tmp_path, "run", **settings))
-    assert told == f"Port {port} cannot be opened (Address already in use): set PORT to a free one."
+        told = refused(ended(tmp_path, "run", **{**good, setting: port}))
+    why = "(Address already in use)"
+    assert told == f"Port {port} cannot be opened {why}: set {setting} to a free one."
 
 
 def test_run_wants_a_migrated_database(tmp_path: Path, slack: Server, empty_database: str) -> None:
