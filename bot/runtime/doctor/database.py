@@ -200,6 +200,9 @@ async def _embedding(settings: Settings, facts: DatabaseFacts, stored: Embedding
     if wanted == stored:
         return ok(part, f"the stored memories are of {held}, as configured.")
     here = f"{wanted.model} ({wanted.dimensions})"
+    if facts.without_vectors:
+        todo = "`kioku up` and `kioku migrate` adapt the database, which holds no memory yet"
+        return note(part, f"{here} is configured, another model than before: {todo}.")
     if stored.model == STAND_IN_EMBEDDING_MODEL:
         todo = "`kioku up` and `kioku migrate` embed the stand-in's memories again"
     elif stored.model == wanted.model:
