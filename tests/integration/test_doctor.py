@@ -173,6 +173,20 @@ def test_it_goes_on_after_each_failure(tmp_path: Path) -> None:
     told(done)
 
 
+def test_a_wrong_database_url_stands_for_no_other_database(tmp_path: Path) -> None:
+    """The embedded database, which would serve without the setting, is not called well."""
+    done = ended(tmp_path, "doctor", DATABASE_URL="nonsense")
+    assert told(done)["Settings"].startswith("FIX DATABASE_URL has a value that cannot be used:")
+    assert not {"Database", "Migration", "Roles"} & set(parts(done))
+
+
+def test_prices_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """What stops `kioku up` is there to fix; a table that is read is not."""
+    found = told(ended(tmp_path, "doctor", KIOKU_PRICES="nofile.toml"))
+    assert found["Prices"].startswith("FIX KIOKU_PRICES: nofile.toml is no table of prices:")
+    assert "Prices" not in told(ended(tmp_path, "doctor", KIOKU_PRICES=f"{ROOT}/bot/prices.toml"))
+
+
 def test_a_dotenv_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """The rest is looked at without it."""
     (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
@@ -661,9 +675,7 @@ def test_another_embedding_than_the_stored_one_is_told(doctor: Doctor, database:
         " `kioku migrate` adapt the database, which holds no memory yet."
     )
     with psycopg.connect(database) as connection:
-        connection.execute(
-            "INSERT INTO store (prefix, key, value) VALUES ('T1.U1.dm', 'k', '{}')"
-        )
+        connection.execute("INSERT INTO store (prefix, key, value) VALUES ('T1.U1.dm', 'k', '{}')")
         connection.execute(
             "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
             " VALUES ('T1.U1.dm', 'k', 'text', array_fill(0, ARRAY[256])::vector)"

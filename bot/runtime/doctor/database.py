@@ -172,8 +172,8 @@ def _roles(facts: DatabaseFacts) -> Iterator[Finding]:
     if facts.app_role_allowed and not unbound:
         yield ok(
             part,
-            "the user of DATABASE_URL owns nothing and may act as kioku_app, which row-level"
-            " security binds.",
+            "the serving user owns nothing and may act as kioku_app, which row-level security"
+            " binds.",
         )
     if tables := facts.unprotected_tables:
         statements = " ".join(f"ALTER TABLE {one} ENABLE ROW LEVEL SECURITY;" for one in tables)
