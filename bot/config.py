@@ -286,7 +286,8 @@ def load_settings(
     """Read the settings from the environment, then from `dotenv` for what is not set there.
 
     Raises `SettingsError` with one sentence for an unknown or renamed `KIOKU_*` name, a bad value,
-    settings that contradict each other, or a file or line that cannot be read. Empty values count as not set.
+    settings that contradict each other, or a file or line that cannot be read. Empty values count
+    as not set.
     """
     settings, problems = check_settings(given_values(environment, dotenv=dotenv))
     if problems:

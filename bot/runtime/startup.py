@@ -35,6 +35,10 @@ class StartError(Exception):
     """The application cannot start; the message says what to do."""
 
 
+class ArgumentError(StartError):
+    """The arguments of a command cannot be used; the exit code is then 2, as argparse's."""
+
+
 class TokenRefused(StartError):
     """Slack does not accept a token."""
 
@@ -71,9 +75,9 @@ def wrong_token(name: str, value: str, language: Language = "en") -> str | None:
     kind = next((kind for start, kind in _KINDS.items() if value.startswith(start)), None)
     return say(
         language,
-        "check_wrong_kind",
+        "check_wrong_kind" if kind else "check_no_kind",
         name=name,
-        kind=say(language, kind or "check_kind_none"),
+        kind=say(language, kind or _KINDS[prefix]),
         prefix=prefix,
         where=where_to_copy(name, language),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -146,6 +147,24 @@ def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, datab
         told = refused(ended(tmp_path, "run", **{**good, **change}))
         assert told.startswith(sentence)
         assert "-no" not in told
+
+
+def test_a_reader_that_is_gone_ends_a_command_quietly(tmp_path: Path) -> None:
+    """As with any program before `head`: no traceback, and the exit code of SIGPIPE."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*PYTHON_M_BOT, "doctor"],
+            cwd=tmp_path,
+            env=environment({}),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 @pytest.mark.parametrize("setting", ["PORT", "KIOKU_METRICS_PORT"])

@@ -80,8 +80,7 @@ class Client:
         """Let a person have agreed to be remembered."""
         with psycopg.connect(self.database) as owner:
             owner.execute(
-                "INSERT INTO person_settings (team_id, user_id, consent)"
-                " VALUES (%s, %s, 'agreed')",
+                "INSERT INTO person_settings (team_id, user_id, consent) VALUES (%s, %s, 'agreed')",
                 (self.slack.team_id, user),
             )
 
