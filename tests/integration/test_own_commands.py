@@ -562,6 +562,15 @@ async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None
     assert "Osaka" in await contents(app, place)
 
 
+async def test_a_preview_of_an_unknown_conversation_says_so(app: App) -> None:
+    """Slack leaves the name of a conversation that does not exist as it was typed."""
+    place = app.slack.place()
+    unknown = say("en", "preview_unknown", words="#nowhere")
+    assert (await memories(app, place, "preview #nowhere"))["text"] == unknown
+    usage = say("en", "preview_usage")
+    assert (await memories(app, place, "preview nowhere"))["text"] == usage
+
+
 async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:
     """A command in a channel cannot know the thread, and says where to ask instead."""
     place = app.slack.place(channel="public")
