@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -283,8 +285,9 @@ def load_settings(
 ) -> Settings:
     """Read the settings from the environment, then from `dotenv` for what is not set there.
 
-    Raises `SettingsError` with one sentence for an unknown or renamed `KIOKU_*` name, a bad value
-    or a file that cannot be read. Empty values count as not set.
+    Raises `SettingsError` with one sentence for an unknown or renamed `KIOKU_*` name, a bad value,
+    settings that contradict each other, or a file or line that cannot be read. Empty values count
+    as not set.
     """
     settings, problems = check_settings(given_values(environment, dotenv=dotenv))
     if problems:
@@ -304,7 +307,7 @@ def check_settings(values: Mapping[str, str]) -> tuple[Settings, list[str]]:
             problems.append(f"There is no setting {name}: {hint}")
     good = {name: value for name, value in values.items() if name in FIELDS}
     try:
-        return Settings.model_validate(good), problems
+        settings = Settings.model_validate(good)
     except ValidationError as invalid:
         for wrong in invalid.errors():
             name = str(wrong["loc"][0])
@@ -315,7 +318,13 @@ def check_settings(values: Mapping[str, str]) -> tuple[Settings, list[str]]:
             hint = _HINTS.get(name, words)
             problems.append(f"{name} has a value that cannot be used: write {hint}.")
             del good[name]
-    return Settings.model_validate(good), problems
+        settings = Settings.model_validate(good)
+    if settings.sensitive is not None and not settings.verify:
+        problems.append(
+            "KIOKU_SENSITIVE has no effect with KIOKU_VERIFY=off: set KIOKU_VERIFY=on, or remove"
+            " KIOKU_SENSITIVE."
+        )
+    return settings, problems
 
 
 def given_values(
@@ -323,7 +332,7 @@ def given_values(
 ) -> dict[str, str]:
     """Return what the environment and `dotenv` set, unchecked; the environment wins.
 
-    Raises `SettingsError` if the file cannot be read.
+    Raises `SettingsError` if the file, or a line of it, cannot be read.
     """
     environment = os.environ if environment is None else environment
     return {**_given(_read(dotenv)), **_given(environment)}
@@ -333,11 +342,19 @@ def _read(dotenv: Path | None) -> Mapping[str, str | None]:
     if dotenv is None or not dotenv.is_file():
         return {}
     try:
-        return dotenv_values(dotenv)
+        text = dotenv.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise SettingsError(
             f"The file {dotenv} cannot be read: make it readable for this user, in UTF-8."
         ) from None
+    for binding in parse_stream(StringIO(text)):
+        # A name without a value has no "=".
+        if binding.error or (binding.key is not None and binding.value is None):
+            written = binding.original.string
+            blank = written[: len(written) - len(written.lstrip())]
+            line = binding.original.line + blank.count("\n")
+            raise SettingsError(f"Line {line} of {dotenv} cannot be read: write NAME=value.")
+    return dotenv_values(stream=StringIO(text))
 
 
 def _given(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -44,6 +44,7 @@ from bot.views.improvement import PROMPT_ACTION
 from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
+    END_INCOGNITO_ACTION,
     INCOGNITO_OFF_ACTION,
     REFUSE_ACTION,
     RESUME_ACTION,
@@ -94,6 +95,7 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         REFUSE_ACTION: controls.refused,
         RETENTION_ACTION: controls.retention_chosen,
         INCOGNITO_OFF_ACTION: controls.incognito.ended,
+        END_INCOGNITO_ACTION: controls.incognito.ended,
         UNDO_CONTROL_ACTION: controls.undoing.undone,
         DELETE_WITHHELD_ACTION: controls.undoing.deleted,
         HOME_PAUSE_ACTION: controls.pause_chosen,

@@ -25,7 +25,7 @@ from bot.locale import Language, say
 from bot.slack.audiences import Audiences, ConversationKind
 from bot.slack.messages import Message
 from bot.users.profiles import Profiles
-from bot.views.blocks import Payload, beside_payload, ephemeral_payload
+from bot.views.blocks import Payload, beside_payload, ephemeral_payload, escaped
 from bot.views.forgetting import (
     forget_everything_question,
     forget_period_question,
@@ -155,7 +155,11 @@ class MemoryActions:
         """Answer ``/memories preview``: of the conversation mentioned, else of `channel`."""
         mentioned = _MENTIONED.search(words)
         if words and not mentioned:
-            return ephemeral_payload(say(language, "preview_usage"))
+            if not words.startswith("#"):
+                return ephemeral_payload(say(language, "preview_usage"))
+            # Slack replaces the name of a conversation that exists by its id.
+            named = escaped(words[:80])
+            return ephemeral_payload(say(language, "preview_unknown", words=named))
         return await self.preview(person, language, mentioned[1] if mentioned else channel)
 
     async def preview_page(self, person: Person, language: Language, value: str) -> Payload:
@@ -305,7 +309,8 @@ class MemoryActions:
             period = replace(period, until=datetime.now(UTC).timestamp())
         found, messages, changes = await self.of_period(person, period)
         if not (found or messages or changes):
-            return ephemeral_payload(say(language, "forget_period_none"))
+            none = "forget_thread_none" if period.thread else "forget_period_none"
+            return ephemeral_payload(say(language, none))
         return forget_period_question(language, found, messages, period.value(), asked, zone)
 
     async def period_forgotten(self, person: Person, language: Language, value: str) -> Payload:

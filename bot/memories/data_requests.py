@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,8 +114,8 @@ class PersonEraser:
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with what was typed, by block; the word of any language counts."""
         block, typed = typed_confirmation(view)
-        words = {_folded(say(language, "erase_word")) for language in LANGUAGES}
-        if _folded(typed) in words:
+        words = {say(language, "erase_word") for language in LANGUAGES}
+        if typed.strip() in words:
             return {}
         language = language_of_view(view)
         return {block: say(language, "erase_wrong", word=say(language, "erase_word"))}
@@ -141,7 +140,3 @@ class PersonEraser:
             log.warning("a direct message was not found: %s", error_code(error) or fault(error))
             return None
         return str(found["id"]) if found else None
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip(" 「」\"'“”").casefold()

@@ -14,7 +14,7 @@ from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE, migrations
 from bot.runtime.database import database
 from bot.runtime.operators import owner_required, record_as_owner
 from bot.runtime.output import tell
-from bot.runtime.startup import StartError
+from bot.runtime.startup import ArgumentError
 from memory import (
     BackupTables,
     Login,
@@ -69,7 +69,7 @@ TABLES = BackupTables(
 async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> None:
     """Write a backup to `file`, and the list of what exists to `ids`. Raises `StartError`."""
     if file is None and ids is None:
-        raise StartError("Name a file for the backup, or one for the list with --ids.")
+        raise ArgumentError("Name a file for the backup, or one for the list with --ids.")
     async with owner_required("backup"), database(settings, beside=True) as addresses:
         owner = address_of(addresses.owner)
         if file is not None:
@@ -89,7 +89,7 @@ async def restore_backup(
     Raises `StartError`.
     """
     if ids is None and not accept_forgotten:
-        raise StartError(
+        raise ArgumentError(
             "What was forgotten since the backup would come back: name the newest list with --ids"
             " (see `kioku backup --ids`), or accept it with --accept-forgotten."
         )

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from bot import VERSION
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
+from bot.runtime.output import quiet_without_reader
 from bot.telemetry import disable_telemetry
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -241,6 +242,7 @@ def _days(text: str) -> int:
     raise argparse.ArgumentTypeError(f"write a number from 1 to 60, not {text}")
 
 
+@quiet_without_reader
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. A problem is one sentence on standard error."""
     parser = _parser()
@@ -273,7 +275,7 @@ def _doctor(*, live: bool, user: str | None, channel: str | None, yes: bool) -> 
 
 def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot.runtime.startup import StartError
+    from bot.runtime.startup import ArgumentError, StartError
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     module, _, name = function.partition(":")
@@ -288,10 +290,10 @@ def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
         else:
             run(settings, **given)
     except (StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
-        return _refuse(problem)
+        return _refuse(problem, 2 if isinstance(problem, ArgumentError) else 1)
     return 0
 
 
-def _refuse(problem: Exception) -> int:
+def _refuse(problem: Exception, code: int = 1) -> int:
     print(f"kioku: {problem}", file=sys.stderr)  # noqa: T201 - output of a command
-    return 1
+    return code

@@ -13,7 +13,7 @@ from bot.config import Settings
 from bot.memories.person_data import EXPORTED, erase_person, export_person
 from bot.runtime.operators import confirm, in_database, record, require_workspace
 from bot.runtime.output import tell
-from bot.runtime.startup import StartError
+from bot.runtime.startup import ArgumentError, StartError
 from bot.types import PersonErased
 from bot.users.offboarding import purge_now
 from memory import InvalidNamespace, Person, Pool, transaction
@@ -29,7 +29,7 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
     async def read(pool: Pool) -> dict[str, Any]:
         document = await export_person(pool, person, settings)
         if not any(document[name] for name in EXPORTED):
-            raise StartError(f"Nothing is stored about {user} in {team}: check both ids.")
+            raise _nothing_stored(person)
         count = len(document["memories"]) + len(document["conversation"])
         await _record(pool, "export", person, count)
         return document
@@ -47,7 +47,8 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
 def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     """Erase a person, once the operator has typed their id again, and print the receipt.
 
-    Raises `StartError` where they have not, or something is still there afterwards.
+    Raises `StartError` where they have not, where nothing is stored, or where something is still
+    there afterwards.
     """
     person = _person(team, user)
     if not yes:
@@ -55,6 +56,8 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
 
     async def erased_now(pool: Pool) -> PersonErased:
         erased = await erase_person(pool, person)
+        if not erased.total and not any(erased.left.values()):
+            raise _nothing_stored(person)
         await _record(pool, "erase", person, erased.total)
         return erased
 
@@ -70,16 +73,17 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
 def _tell_what_stays(erased: PersonErased) -> None:
     """Print what will be deleted in Slack, and what stays under the person's id."""
     if erased.files:
-        tell(f"The running application deletes {erased.files} file(s) in Slack.")
+        files = "1 file" if erased.files == 1 else f"{erased.files} files"
+        tell(f"The running application deletes {files} in Slack.")
     tell("Messages in Slack stay; the person can have Kioku's own deleted (Delete All My Data).")
-    tell(
-        f"Kept: {erased.never_formed_messages} message reference(s) (channel and time), so that no"
-        " memory is formed from these messages again."
-    )
-    tell(
-        f"Kept: {erased.operator_actions + 1} entries of the audit log (`kioku audit`), including"
-        " this command."
-    )
+    kept = erased.never_formed_messages
+    references, them = f"{kept} message references", "them"
+    if kept == 1:
+        references, them = "1 message reference", "it"
+    tell(f"Kept: {references} (channel and time), so that no memory is formed from {them} again.")
+    kept = erased.operator_actions + 1
+    entries = "1 entry" if kept == 1 else f"{kept} entries"
+    tell(f"Kept: {entries} of the audit log (`kioku audit`), including this command.")
     if erased.named_in_policy:
         tell("The id is in the workspace's policy: `kioku policy` changes that.")
 
@@ -106,11 +110,17 @@ def purge(settings: Settings, *, team: str, yes: bool) -> None:
             tell(f"  {table:20}{count:8}")
 
 
+def _nothing_stored(person: Person) -> StartError:
+    return StartError(
+        f"Nothing is stored about {person.user_id} in {person.team_id}: check both ids."
+    )
+
+
 def _person(team: str, user: str) -> Person:
     try:
         return Person(team, user)
     except InvalidNamespace:
-        raise StartError(
+        raise ArgumentError(
             "--team and --user are Slack's ids, such as T0123ABCD and U0123ABCD: copy them from"
             " the person's profile in Slack."
         ) from None

@@ -35,8 +35,13 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `application` at `host`; yield the port. Raises `StartError` if it is taken."""
+async def serving(
+    application: web.Application, host: str, port: int, setting: str = "PORT"
+) -> AsyncIterator[int]:
+    """Serve `application` at `host`; yield the port.
+
+    Raises `StartError`, which names the port's `setting`, if it is taken.
+    """
     limit = ConnectionLimit(max_connections())
     application.middlewares.append(limit.middleware)
     runner = web.AppRunner(
@@ -49,7 +54,8 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
     await runner.setup()
     try:
         factory = cast(Callable[[], web.RequestHandler], runner.server)
-        async with listening(lambda: _Connection(limit, factory()), host, port) as bound:
+        connections = listening(lambda: _Connection(limit, factory()), host, port, setting)
+        async with connections as bound:
             yield bound
     finally:
         await runner.cleanup()
@@ -57,7 +63,7 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
 
 @asynccontextmanager
 async def listening(
-    factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
+    factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, setting: str = "PORT"
 ) -> AsyncIterator[int]:
     """Accept connections at `host`; yield the port. Raises `StartError` if it is taken.
 
@@ -70,7 +76,7 @@ async def listening(
     try:
         server = await loop.create_server(factory, host, port, backlog=_BACKLOG)
     except OSError as error:
-        raise cannot_open(port, error) from None
+        raise cannot_open(port, error, setting) from None
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -160,7 +160,7 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
     logging.getLogger().addHandler(handler)
     try:
         with recorded(metrics.step, metrics.count):
-            async with serving(application, host, port) as bound:
+            async with serving(application, host, port, "KIOKU_METRICS_PORT") as bound:
                 yield bound
     finally:
         logging.getLogger().removeHandler(handler)

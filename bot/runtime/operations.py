@@ -15,7 +15,7 @@ from bot.conversation.operating_state import read_operating_state
 from bot.runtime.database import database, replace_vectors
 from bot.runtime.operators import in_database, owner_required, record, record_as_owner
 from bot.runtime.output import tell
-from bot.runtime.startup import StartError
+from bot.runtime.startup import ArgumentError, StartError
 from bot.views.dates import plain_minute
 from bot.views.operations import operation_lines
 from memory import Pool, address_of, execute_statement, transaction
@@ -70,8 +70,8 @@ def usage(settings: Settings, *, days: int) -> None:
         tell(f"{row['day']!s:12}{row['team_id']:14}{counts}")
     if together["unpriced"]:
         tell(
-            f"{together['unpriced']:,} of these tokens are without a cost: KIOKU_PRICES names no"
-            " price for their model."
+            f"{together['unpriced']:,} of these tokens are without a cost: the table of prices"
+            " (KIOKU_PRICES) has no price for their model."
         )
 
 
@@ -132,7 +132,7 @@ def _change_failed(
 ) -> tuple[int, int]:
     """Return how many jobs were changed, and how many others did the same work."""
     if not ids and not every:
-        raise StartError(f"Say which: `kioku failed {verb} ID …`, or --all.")
+        raise ArgumentError(f"Say which: `kioku failed {verb} ID …`, or --all.")
 
     async def change(pool: Pool) -> tuple[int, int]:
         async with transaction(pool) as connection:

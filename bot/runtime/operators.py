@@ -18,7 +18,7 @@ from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTabl
 from bot.config import Settings
 from bot.queue.migrations import migrations
 from bot.runtime.database import database
-from bot.runtime.startup import StartError, cannot_connect
+from bot.runtime.startup import ArgumentError, StartError, cannot_connect
 from memory import Pool, check_access, check_database, create_pool, transaction
 
 T = TypeVar("T")
@@ -117,9 +117,9 @@ def operator() -> str:
 
 
 def require_workspace(team: str) -> None:
-    """Raise `StartError` if `team` is no id of a workspace or an organisation."""
+    """Raise `ArgumentError` if `team` is no id of a workspace or an organisation."""
     if not re.fullmatch(r"[TE][A-Z0-9]{2,}", team):
-        raise StartError(
+        raise ArgumentError(
             "--team is a workspace's id, such as T0123ABCD: it is in the address of Slack in a"
             " browser, after /client/."
         )

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 _WIDTH = 30
 _REDRAWN_SECONDS = 0.1
@@ -13,6 +20,31 @@ _TOLD_SHARE = 0.1
 def tell(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)  # noqa: T201 - output of a command
+
+
+def quiet_without_reader(command: Callable[P, int]) -> Callable[P, int]:
+    """Return `command`, ended without a traceback when the reader of standard output is gone.
+
+    The exit code is then the one of a program that SIGPIPE ends, as of `yes` in `yes | head -1`.
+    """
+
+    @wraps(command)
+    def ended(*given: P.args, **named: P.kwargs) -> int:
+        try:
+            try:
+                return command(*given, **named)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            try:
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 128 + signal.SIGPIPE
+            raise  # another pipe or socket
+
+    return ended
 
 
 class ProgressBar:

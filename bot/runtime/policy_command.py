@@ -8,7 +8,7 @@ from typing import Any
 from bot.config import CHANNEL_ID, USER_ID, Settings, ids
 from bot.runtime.operators import in_database, operator, record, require_workspace
 from bot.runtime.output import tell
-from bot.runtime.startup import StartError
+from bot.runtime.startup import ArgumentError
 from bot.types import Policy
 from bot.users.profiles import CHOICES, Policies, over, policy_of
 from bot.users.settings import MAX_RETENTION_DAYS
@@ -41,7 +41,7 @@ def choose(settings: Settings, *, team: str, **given: str | None) -> None:
     """
     changes = {name: _value(name, typed) for name, typed in given.items() if typed is not None}
     if not changes:
-        raise StartError("Say what to set: `kioku policy set --help` shows what there is.")
+        raise ArgumentError("Say what to set: `kioku policy set --help` shows what there is.")
     _apply(settings, team, lambda chosen: {**chosen, **changes})
 
 
@@ -99,9 +99,9 @@ def _value(name: str, typed: str) -> Any:
         form = CHANNEL_ID if name == "channels" else USER_ID
         found = [] if typed == _ALL else sorted(ids(typed, form))
     except ValueError:
-        raise StartError(_HINTS[name]) from None
+        raise ArgumentError(_HINTS[name]) from None
     if typed != _ALL and not found:
-        raise StartError(_HINTS[name])
+        raise ArgumentError(_HINTS[name])
     return found
 
 

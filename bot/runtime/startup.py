@@ -35,14 +35,18 @@ class StartError(Exception):
     """The application cannot start; the message says what to do."""
 
 
+class ArgumentError(StartError):
+    """The arguments of a command cannot be used; the exit code is then 2, as argparse's."""
+
+
 class TokenRefused(StartError):
     """Slack does not accept a token."""
 
 
-def cannot_open(port: int, error: OSError) -> StartError:
-    """Return what to tell when `port` cannot be listened on."""
+def cannot_open(port: int, error: OSError, setting: str = "PORT") -> StartError:
+    """Return what to tell when `port`, of `setting`, cannot be listened on."""
     why = os.strerror(error.errno) if error.errno else type(error).__name__
-    return StartError(f"Port {port} cannot be opened ({why}): set PORT to a free one.")
+    return StartError(f"Port {port} cannot be opened ({why}): set {setting} to a free one.")
 
 
 def cannot_connect(error: OperationalError) -> StartError:
@@ -71,9 +75,9 @@ def wrong_token(name: str, value: str, language: Language = "en") -> str | None:
     kind = next((kind for start, kind in _KINDS.items() if value.startswith(start)), None)
     return say(
         language,
-        "check_wrong_kind",
+        "check_wrong_kind" if kind else "check_no_kind",
         name=name,
-        kind=say(language, kind or "check_kind_none"),
+        kind=say(language, kind or _KINDS[prefix]),
         prefix=prefix,
         where=where_to_copy(name, language),
     )

@@ -85,7 +85,7 @@ def _slack_deletions(language: Language, receipt: PersonErased) -> list[str]:
 
 def _remaining(language: Language, receipt: PersonErased) -> list[str]:
     own = "erased_stays_yours" if receipt.messages else "erased_stays_ours"
-    lines = [say(language, own), say(language, "erased_stays_ids")]
+    lines = [say(language, key) for key in (own, "erased_stays_titles", "erased_stays_ids")]
     if receipt.never_formed_messages:
         lines.append(say(language, "erased_stays_places", count=receipt.never_formed_messages))
     if receipt.operator_actions:

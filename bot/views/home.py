@@ -270,12 +270,12 @@ def data_handling_blocks(language: Language, handling: DataHandling) -> list[Blo
     if handling.policy is not None:
         blocks += [
             header(say(language, "home_policy")),
-            section(bulleted(_allowed(language, handling.policy))),
+            section(bulleted(_allowed(language, handling.policy, stand_in=handling.stand_in))),
         ]
     return blocks
 
 
-def _allowed(language: Language, policy: Policy) -> list[str]:
+def _allowed(language: Language, policy: Policy, *, stand_in: bool) -> list[str]:
     if policy.channels:
         named = [f"<#{channel}>" for channel in sorted(policy.channels)[:_CHANNELS]]
         more = len(policy.channels) - len(named)
@@ -283,8 +283,9 @@ def _allowed(language: Language, policy: Policy) -> list[str]:
         channels = say(language, "home_policy_channels", channels=where)
     else:
         channels = say(language, "home_policy_everywhere")
+    web = "home_policy_web" if policy.web_search else "home_policy_no_web"
     return [
         channels,
-        say(language, "home_policy_web" if policy.web_search else "home_policy_no_web"),
+        *([] if stand_in else [say(language, web)]),  # the stand-in does not search
         say(language, "home_policy_guests" if policy.guests else "home_policy_no_guests"),
     ]

@@ -15,6 +15,7 @@ from bot.views.dates import minute
 
 RESUME_ACTION = "resume_memory"
 INCOGNITO_OFF_ACTION = "incognito_off"
+END_INCOGNITO_ACTION = "end_incognito"
 AGREE_ACTION = "agree_to_memory"
 REFUSE_ACTION = "refuse_memory"
 
@@ -91,9 +92,13 @@ def incognito_line(language: Language, scope: str) -> str:
     return say(language, "off_incognito_dm" if scope == DIRECT else "off_incognito")
 
 
-def incognito_button(language: Language, scope: str) -> Block:
-    """Return the button that ends incognito where `scope` says."""
-    return button(INCOGNITO_OFF_ACTION, say(language, "incognito_off_button"), scope)
+def incognito_button(language: Language, scope: str, *, below_reply: bool = False) -> Block:
+    """Return the button that ends incognito where `scope` says.
+
+    Its answer takes the place of the message, unless that is a reply.
+    """
+    action = INCOGNITO_OFF_ACTION if below_reply else END_INCOGNITO_ACTION
+    return button(action, say(language, "incognito_off_button"), scope)
 
 
 def incognito_notice(

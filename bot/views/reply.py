@@ -134,7 +134,7 @@ def footer(
         lines.append(say(language, "footer_memory"))
     if links_removed:
         lines.append(say(language, "footer_links"))
-    end = [incognito_button(language, incognito)] if incognito else []
+    end = [incognito_button(language, incognito, below_reply=True)] if incognito else []
     return [
         *([note(*lines)] if lines else []),
         *([actions(*end)] if end else []),

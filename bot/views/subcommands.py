@@ -101,7 +101,8 @@ HELP: dict[str, dict[str, tuple[Subcommand, ...]]] = {
     },
     "help_forget": {
         "about_forget": (NUMBER, WORDS),
-        "about_forget_period": (*PERIODS, THREAD),
+        "about_forget_period": PERIODS,
+        "about_forget_thread": (THREAD,),
         "about_forget_everything": (EVERYTHING,),
     },
     "help_control": {

@@ -23,13 +23,16 @@ _LAST: Final = re.compile(rf"(?:(?:the )?last |直近 ?)(?P<count>[1-9]\d{{0,3}}
 
 
 def pause_end(text: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """Return the end of a pause of ``30m``, ``2h``, ``3d`` or ``today``; None for any other text.
+    """Return the end of a pause of ``30m``, ``3d``, ``today`` or ``tomorrow``; else None.
 
-    `now` is timezone-aware; days begin at midnight in `zone`.
+    `now` is timezone-aware; days begin at midnight in `zone`. A pause until tomorrow ends in its
+    morning.
     """
     text = _folded(text)
     if text in ("today", "今日"):
         return _midnight(now, zone, days=1)
+    if text in ("tomorrow", "明日"):
+        return tomorrow_morning(now, zone)
     length = _length(_LENGTH.fullmatch(text))
     return now + length if length is not None and length < _LONGEST_PAUSE else None
 

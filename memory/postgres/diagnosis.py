@@ -31,6 +31,7 @@ _FACTS: LiteralString = (
     " WHERE NOT relrowsecurity ORDER BY name) AS unprotected,"
     " (SELECT atttypmod FROM pg_attribute WHERE attrelid = to_regclass('store_vectors')"
     " AND attname = 'embedding' AND atttypmod > 0) AS column_dimensions,"
+    " COALESCE(pg_relation_size(to_regclass('store_vectors')), 0) = 0 AS without_vectors,"
     " to_regclass('kioku_migrations') IS NOT NULL AS has_migrations,"
     " to_regclass('kioku_embedding_space') IS NOT NULL AS has_space"
     f" FROM (SELECT) AS one LEFT JOIN pg_roles AS app ON app.rolname = '{APP_ROLE}'"
@@ -48,6 +49,7 @@ class DatabaseFacts:
     owns the tables. `login_bypasses`: the same for this user. `login_inherits`: this user has the
     application's rights outside of a transaction. `steps_missing` and `steps_unknown` are None if
     this user may not read the applied migrations. `column_dimensions` is that of the vector column.
+    `without_vectors`: its table takes no space, so there is not one; the rows are others' to read.
     """
 
     server_version: int
@@ -62,6 +64,7 @@ class DatabaseFacts:
     unprotected_tables: tuple[str, ...]
     space: EmbeddingSpace | None
     column_dimensions: int | None
+    without_vectors: bool
 
 
 async def database_facts(conninfo: str, migrations: Sequence[Migration] = ()) -> DatabaseFacts:

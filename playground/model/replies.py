@@ -42,7 +42,7 @@ SAY: Final = {
     "error": ("I could not do that; nothing was changed.", "できませんでした。何も変わっていません。"),
     "shown_privately": ("Here it is. Only you can see it.", "お見せします。あなたにだけ表示されます。"),
     "proposed": ("Please press the button if you want that. Nothing has changed yet.", "よろしければ、ボタンを押してください。まだ何も変わっていません。"),
-    "offered": ("Nothing has changed yet. If there is anything to change, there is a button for it below.", "まだ何も変わっていません。該当するものがあれば、下のボタンで実行できます。"),
+    "offered": ("Nothing has changed yet. If there is anything to change, please confirm it below.", "まだ何も変わっていません。該当するものがあれば、下のボタンで確定してください。"),
     "asked": ("I have asked you below, with buttons.", "下のボタンでお答えください。"),
     "later": ("I will remember it a little later.", "少し後で覚えます。"),
     "refused": ("I did not remember that. Only you can see why.", "覚えませんでした。理由はあなたにだけ表示されます。"),

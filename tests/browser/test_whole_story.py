@@ -104,7 +104,7 @@ async def home(ann: Visitor) -> None:
     await expect(dialog.locator("button.primary")).to_have_count(0)
     await close(ann)
     await expect(shown).to_contain_text("udon")
-    await expect(shown.get_by_text("Recent Changes")).to_be_visible()
+    await expect(shown.get_by_text("Corrected and Forgotten")).to_be_visible()
     await shown.get_by_role("button", name="Undo").first.click()
     await expect(memories.filter(has_text="udon")).to_have_count(0)
     pause = shown.get_by_role("combobox", name="Pause Memory")

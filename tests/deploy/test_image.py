@@ -338,7 +338,7 @@ def use(image: Image, owner: str) -> None:
             assert code == 0, said
             code, said = image.run(*kioku, "doctor", **settings)
             assert code == 0, said
-            assert "Roles: the user of DATABASE_URL owns nothing" in said
+            assert "Roles: the serving user owns nothing" in said
             check_served(image, settings, Workspace(slack))
         finally:
             with psycopg.connect(owner, autocommit=True) as connection:

@@ -152,7 +152,7 @@ def test_the_page_installs_upgrades_and_removes(tmp_path: Path) -> None:
             + page["Start"]
             + page["Logs"]
         )
-        assert "Roles: the user of DATABASE_URL owns nothing" in said
+        assert "Roles: the serving user owns nothing" in said
         assert (tmp_path / "etc/kioku/kioku.env").stat().st_mode & 0o777 == 0o600
         assert (tmp_path / "etc/kioku/owner.env").stat().st_mode & 0o777 == 0o600
         workspace = Workspace(slack)

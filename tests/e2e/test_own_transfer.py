@@ -80,10 +80,11 @@ def test_export_erase_import(world: World, language: Language) -> None:
     asked = world.command(ann.human, "/forget", forget)
     ann.click(asked, **button(asked, "erase_everything"))
     form = ann.modal(say(language, "erase_stays"))
-    wrong = ann.submit(form, **{"erase.word": "erase it"})
-    assert wrong["ack"]["errors"].keys() == {"erase.word"}
+    for typed in ("erase it", "delete", "\uff24ELETE"):
+        wrong = ann.submit(form, **{"erase.word": typed})
+        assert wrong["ack"]["errors"].keys() == {"erase.word"}
     assert rows(world, ann.human) == before
-    assert ann.submit(form, **{"erase.word": say(language, "erase_word")})["ok"]
+    assert ann.submit(form, **{"erase.word": f" {say(language, 'erase_word')}"})["ok"]
     receipt = ann.modal(say(language, "erased_none_left"))
     assert say(language, "counted_memories", count=2) in shown(receipt)
     assert rows(world, ann.human) == []

@@ -60,10 +60,10 @@ def done(folder: Path, conninfo: str, *arguments: str) -> str:
     return finished.out
 
 
-def refused(folder: Path, conninfo: str, *arguments: str) -> str:
+def refused(folder: Path, conninfo: str, *arguments: str, code: int = 1) -> str:
     """Return the sentence with which a command is refused."""
     finished = kioku(folder, conninfo, *arguments)
-    assert finished.code == 1, finished
+    assert finished.code == code, finished
     [sentence] = finished.err.splitlines()
     return sentence.removeprefix("kioku: ")
 
@@ -318,7 +318,7 @@ def test_a_restore_that_would_bring_back_what_was_forgotten_is_refused(
     backed_up: Path, database: str, empty_database: str
 ) -> None:
     """Without a list, with an older, another or damaged one; the database stays as it was."""
-    sentence = refused(backed_up, empty_database, "restore", "kioku.dump")
+    sentence = refused(backed_up, empty_database, "restore", "kioku.dump", code=2)
     assert sentence == (
         "What was forgotten since the backup would come back: name the newest list with --ids (see"
         " `kioku backup --ids`), or accept it with --accept-forgotten."
@@ -362,7 +362,7 @@ def test_what_cannot_be_restored_is_refused(
     )
     said = refused(backed_up, empty_database, "backup", "new.dump")
     assert said == "The database is not up to date: run `kioku migrate`."
-    assert refused(backed_up, database, "backup") == (
+    assert refused(backed_up, database, "backup", code=2) == (
         "Name a file for the backup, or one for the list with --ids."
     )
     only_login = ended(backed_up, "backup", "new.dump", DATABASE_URL=login_of(database))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -148,13 +149,35 @@ def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, datab
         assert "-no" not in told
 
 
-def test_run_says_that_its_port_is_taken(tmp_path: Path, slack: Server, database: str) -> None:
+def test_a_reader_that_is_gone_ends_a_command_quietly(tmp_path: Path) -> None:
+    """As with any program before `head`: no traceback, and the exit code of SIGPIPE."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*PYTHON_M_BOT, "doctor"],
+            cwd=tmp_path,
+            env=environment({}),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize("setting", ["PORT", "KIOKU_METRICS_PORT"])
+def test_run_says_that_its_port_is_taken(
+    tmp_path: Path, slack: Server, database: str, setting: str
+) -> None:
     """A port that another server has is named, with what to set."""
+    good = {**slack_settings(slack), "DATABASE_URL": login_of(database), "PORT": "0"}
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        settings = {**slack_settings(slack), "DATABASE_URL": login_of(database), "PORT": port}
-        told = refused(ended(tmp_path, "run", **settings))
-    assert told == f"Port {port} cannot be opened (Address already in use): set PORT to a free one."
+        told = refused(ended(tmp_path, "run", **{**good, setting: port}))
+    why = "(Address already in use)"
+    assert told == f"Port {port} cannot be opened {why}: set {setting} to a free one."
 
 
 def test_run_wants_a_migrated_database(tmp_path: Path, slack: Server, empty_database: str) -> None:

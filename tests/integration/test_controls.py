@@ -23,7 +23,7 @@ from bot.types import DIRECT, Incognito, ToolChanges
 from bot.users.incognito import read_incognito, switch_on
 from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
-from bot.views.memory_state import INCOGNITO_OFF_ACTION
+from bot.views.memory_state import END_INCOGNITO_ACTION, INCOGNITO_OFF_ACTION
 from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
 from memory import Person, history, open_questions, person_transaction, transaction
 from memory.formation.user_store import UserStore
@@ -376,7 +376,7 @@ async def test_the_incognito_command(app: App) -> None:
     typed = app.wiring.slash_commands.memories
     on = await typed(who, "en", "incognito", place.channel)
     assert on["text"] == say("en", "incognito_on_dm")
-    assert on["blocks"][-1]["elements"][0]["action_id"] == INCOGNITO_OFF_ACTION
+    assert on["blocks"][-1]["elements"][0]["action_id"] == END_INCOGNITO_ACTION
     said = await app.ask(place, "I love ramen")
     assert nothing_kept(app, said)
     off = await typed(who, "en", "incognito", channel)

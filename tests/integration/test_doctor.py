@@ -173,11 +173,28 @@ def test_it_goes_on_after_each_failure(tmp_path: Path) -> None:
     told(done)
 
 
+def test_a_wrong_database_url_stands_for_no_other_database(tmp_path: Path) -> None:
+    """The embedded database, which would serve without the setting, is not called well."""
+    done = ended(tmp_path, "doctor", DATABASE_URL="nonsense")
+    assert told(done)["Settings"].startswith("FIX DATABASE_URL has a value that cannot be used:")
+    assert not {"Database", "Migration", "Roles"} & set(parts(done))
+
+
+def test_prices_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """What stops `kioku up` is there to fix; a table that is read is not."""
+    found = told(ended(tmp_path, "doctor", KIOKU_PRICES="nofile.toml"))
+    assert found["Prices"].startswith("FIX KIOKU_PRICES: nofile.toml is no table of prices:")
+    assert "Prices" not in told(ended(tmp_path, "doctor", KIOKU_PRICES=f"{ROOT}/bot/prices.toml"))
+
+
 def test_a_dotenv_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """The rest is looked at without it."""
     (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
     done = ended(tmp_path, "doctor")
     assert told(done)["Settings"].startswith("FIX The file .env cannot be read: make it readable")
+    (tmp_path / ".env").write_text("KIOKU_CONSENT: ask\n", "utf-8")
+    found = told(ended(tmp_path, "doctor"))
+    assert found["Settings"] == "FIX Line 1 of .env cannot be read: write NAME=value."
     assert "Database" in parts(done)
 
 
@@ -654,6 +671,17 @@ def test_another_embedding_than_the_stored_one_is_told(doctor: Doctor, database:
     """Another model, another size, and the stand-in's memories before a real model."""
     real = "text-embedding-3-small"
     found = doctor.found(KIOKU_EMBEDDING_MODEL=real)
+    assert found["Embedding"] == (
+        f"NOTE {real} (1536) is configured, another model than before: `kioku up` and"
+        " `kioku migrate` adapt the database, which holds no memory yet."
+    )
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO store (prefix, key, value) VALUES ('T1.U1.dm', 'k', '{}')")
+        connection.execute(
+            "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+            " VALUES ('T1.U1.dm', 'k', 'text', array_fill(0, ARRAY[256])::vector)"
+        )
+    found = doctor.found(KIOKU_EMBEDDING_MODEL=real)
     assert found["Embedding"].startswith(
         "FIX the stored memories are of kioku-stand-in-embedding (256 dimensions),"
         " text-embedding-3-small (1536) is configured: `kioku up` and `kioku migrate` embed the"
@@ -685,6 +713,7 @@ def test_an_old_postgresql_is_told() -> None:
         unprotected_tables=(),
         space=EmbeddingSpace("m", 4),
         column_dimensions=4,
+        without_vectors=True,
     )
     first, *rest = judge(facts, "kioku at db")
     assert str(first) == (
@@ -706,7 +735,7 @@ def test_the_embedded_database_is_looked_at_running_or_not(tmp_path: Path) -> No
         assert ended(tmp_path, "doctor") == stopped
         assert server.pid == pid
     real = told(ended(tmp_path, "doctor", OPENAI_BASE_URL="http://127.0.0.1:1/v1"))
-    assert "`kioku migrate` embed the stand-in's memories again" in real["Embedding"]
+    assert real["Embedding"].startswith("NOTE text-embedding-3-small (1536) is configured, another")
 
 
 def test_a_data_folder_that_cannot_be_used_is_told(doctor: Doctor, tmp_path: Path) -> None:

@@ -154,6 +154,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
     assert say("en", "erased_stays_places", count=erased.never_formed_messages) in receipt
     assert say("en", "erased_stays_operator", count=1) in receipt
+    assert say("en", "erased_stays_titles") in receipt
     assert (await erase_person(app.pool, person)).total == 0
 
 

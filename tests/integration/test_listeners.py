@@ -76,6 +76,14 @@ class Client:
                     (prefix, f"key-{food}", json.dumps(value), next(_numbers)),
                 )
 
+    def agree(self, user: str) -> None:
+        """Let a person have agreed to be remembered."""
+        with psycopg.connect(self.database) as owner:
+            owner.execute(
+                "INSERT INTO person_settings (team_id, user_id, consent) VALUES (%s, %s, 'agreed')",
+                (self.slack.team_id, user),
+            )
+
     async def command(self, user: str, command: str, text: str = "") -> dict[str, Any]:
         """Let a person type a command in a DM; return the private answer they see."""
         seen = {m["ts"] for m in await self.seen(user)}
@@ -210,11 +218,8 @@ async def test_a_command_while_the_database_is_away(client: Client, pool: Pool) 
 async def test_a_command_that_loses_the_database_after_its_commit_says_so(client: Client) -> None:
     """What is committed is not called unchanged where its result cannot be read any more."""
     user, _ = client.slack.person()
+    client.agree(user)
     with psycopg.connect(client.database) as owner:
-        owner.execute(
-            "INSERT INTO person_settings (team_id, user_id, consent) VALUES (%s, %s, 'agreed')",
-            (client.slack.team_id, user),
-        )
         owner.execute(
             "CREATE TABLE committed ();"
             "CREATE FUNCTION cut() RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
@@ -301,6 +306,28 @@ async def test_the_shortcuts(client: Client) -> None:
     await client.control("shortcuts", {"user": user, "callback_id": "remember_this", **on})
     # Nobody has agreed to memory here.
     assert say("en", "off_not_agreed") in (await client.answer(user, seen))["text"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "action", "sentence"),
+    [("incognito on", "end_incognito", "incognito_off_dm"), ("pause", "resume_memory", "resumed")],
+)
+async def test_a_button_that_ends_a_state_replaces_its_message(
+    client: Client, typed: str, action: str, sentence: str
+) -> None:
+    """What was switched off is not said to be on, with a button, above the answer."""
+    user, _ = client.slack.person()
+    client.agree(user)
+    card = await client.command(user, "/memories", typed)
+    channel = (await client.control(f"channels/dm/messages?as={user}"))["channel"]
+    on = {"channel": channel, "message_ts": card["ts"], "action_id": action}
+    assert (await client.control("actions", {"user": user, **on}))["ok"]
+
+    async def replaced() -> bool:
+        [shown] = [m for m in await client.seen(user) if m["ts"] == card["ts"]]
+        return action not in json.dumps(shown) and say("en", sentence) in shown["text"]
+
+    await eventually(replaced)
 
 
 async def test_nothing_is_added_while_memory_is_off(client: Client) -> None:

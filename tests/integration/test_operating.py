@@ -46,6 +46,9 @@ async def test_an_operator_exports_and_erases(
     erased = ended(tmp_path, "erase", *WHO, "--yes", DATABASE_URL=database)
     assert (erased.code, erased.err) == (0, "")
     assert "store                      1 erased       0 left" in erased.out
+    kept = [line for line in erased.out.splitlines() if line.startswith("Kept: ")]
+    assert kept[0].startswith("Kept: 1 message reference (channel and time)")
+    assert kept[1].startswith("Kept: 4 entries of the audit log")
     assert await list_memories(pool, ANN) == []
     noted = owner_rows(
         database, "SELECT action, team_id, user_id, rows FROM operator_actions ORDER BY 1"
@@ -57,12 +60,13 @@ async def test_an_operator_exports_and_erases(
     assert "soba" not in str(noted) + erased.out
 
 
-def test_an_unknown_person_is_not_exported(database: str, tmp_path: Path) -> None:
-    """One sentence says so, the exit code is 1, and there is no file."""
-    who = ("--team", "T1", "--user", "U404", "--out", "nobody.json")
-    done = ended(tmp_path, "export", *who, DATABASE_URL=database)
-    sentence = "kioku: Nothing is stored about U404 in T1: check both ids.\n"
-    assert (done.code, done.out, done.err) == (1, "", sentence)
+def test_an_unknown_person_is_not_exported_or_erased(database: str, tmp_path: Path) -> None:
+    """One sentence says so, the exit code is 1, and there is no file and no receipt."""
+    who = ("--team", "T1", "--user", "U404")
+    for command in (("export", *who, "--out", "nobody.json"), ("erase", *who, "--yes")):
+        done = ended(tmp_path, *command, DATABASE_URL=database)
+        sentence = "kioku: Nothing is stored about U404 in T1: check both ids.\n"
+        assert (done.code, done.out, done.err) == (1, "", sentence)
     assert not (tmp_path / "nobody.json").exists()
 
 
@@ -76,6 +80,7 @@ async def test_nobody_is_erased_by_mistake(
     assert "Nothing was erased" in done.err
     assert "Traceback" not in done.err
     wrong = ended(tmp_path, "erase", "--team", "t1", "--user", "%", "--yes", DATABASE_URL=database)
+    assert wrong.code == 2
     assert wrong.err.startswith("kioku: --team and --user are Slack's ids")
     assert len(await list_memories(pool, ANN)) == 1
 

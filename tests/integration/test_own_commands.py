@@ -192,11 +192,11 @@ async def test_incognito_outlasts_a_pause(app: App) -> None:
     assert say("en", "incognito_still") in shown["text"]
     resumed = await memories(app, place, "resume")
     assert resumed["text"] == f"{say('en', 'resumed')} {say('en', 'incognito_still')}"
-    assert value(resumed, "incognito_off") == "dm"
+    assert value(resumed, "end_incognito") == "dm"
     saved = json.dumps(await controls.settings_saved(who, "en", view=submitted("on")))
     assert say("en", "incognito_still") in saved
     shown = await controls.settings_shown(who, "en")
-    await controls.incognito.ended(who, "en", value(shown, "incognito_off"))
+    await controls.incognito.ended(who, "en", value(shown, "end_incognito"))
     assert say("en", "incognito_still") not in (await controls.settings_shown(who, "en"))["text"]
     assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
 
@@ -583,6 +583,15 @@ async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None
         ]
         await changes.undone(who, "en", block["accessory"]["value"])
     assert "Osaka" in await contents(app, place)
+
+
+async def test_a_preview_of_an_unknown_conversation_says_so(app: App) -> None:
+    """Slack leaves the name of a conversation that does not exist as it was typed."""
+    place = app.slack.place()
+    unknown = say("en", "preview_unknown", words="#nowhere")
+    assert (await memories(app, place, "preview #nowhere"))["text"] == unknown
+    usage = say("en", "preview_usage")
+    assert (await memories(app, place, "preview nowhere"))["text"] == usage
 
 
 async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:

@@ -325,8 +325,9 @@ async def test_the_command_shows_sets_and_clears(pool: Pool, database: str, tmp_
     code, lines = kioku("set", *team, "--guests", "default", "--channels", "all")
     assert lines[0] == "Channels:    direct messages and every channel (this workspace)"
     assert lines[2] == "Guests:      on (the settings)"
+    assert kioku("set", *team)[0] == kioku("show", "--team", "x")[0] == 2
     assert kioku("set", *team, "--people", "@ann") == (
-        1,
+        2,
         [
             "kioku: --people takes ids of people, such as U0123ABCD,U0456EFGH; `all`, `default`.",
         ],

@@ -342,8 +342,8 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
         ),
         (
             {BOT: "xoxb-1", APP: "secret"},
-            "SLACK_APP_TOKEN contains another value, but must begin with xapp-: copy it from your"
-            " app's Basic Information, App-Level Tokens (xapp-…, with the scope"
+            "SLACK_APP_TOKEN does not look like an app-level token: it must begin with xapp-. Copy"
+            " it from your app's Basic Information, App-Level Tokens (xapp-…, with the scope"
             " connections:write).",
         ),
         (

@@ -74,7 +74,7 @@ async def test_usage_by_workspace_and_day(app: App, tmp_path: Path) -> None:
         ["T2", "3", "5", "0.0000"],
     ]
     assert lines[3].split() == ["Together", "6", "1,205", "0.2500"]
-    assert lines[4].startswith("5 of these tokens are without a cost")
+    assert lines[4].startswith("5 of these tokens are without a cost: the table")
     done = await kioku(app, tmp_path, "usage", "--days", "60")
     assert done.out.splitlines()[-2].split() == ["Together", "9", "1,275", "0.5000"]
     assert (await kioku(app, tmp_path, "usage", "--days", "61")).code == 2
@@ -111,12 +111,12 @@ async def test_failed_jobs_are_deleted_by_id(app: App, tmp_path: Path) -> None:
     done = await kioku(app, tmp_path, "failed", "drop", str(first))
     assert done.out == "Deleted 1 failed job.\n"
     assert [row["id"] for row in app.rows(_STATES, [first, second])] == [second]
-    for arguments, sentence in (
-        ([str(first)], "No failed job has this id: `kioku failed list` shows them."),
-        ([], "Say which: `kioku failed drop ID …`, or --all."),
+    for arguments, code, sentence in (
+        ([str(first)], 1, "No failed job has this id: `kioku failed list` shows them."),
+        ([], 2, "Say which: `kioku failed drop ID …`, or --all."),
     ):
         refused = await kioku(app, tmp_path, "failed", "drop", *arguments)
-        assert (refused.code, refused.out, refused.err) == (1, "", f"kioku: {sentence}\n")
+        assert (refused.code, refused.out, refused.err) == (code, "", f"kioku: {sentence}\n")
 
 
 async def test_commands_are_audited(app: App, tmp_path: Path) -> None:

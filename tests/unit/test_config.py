@@ -202,6 +202,14 @@ def test_bad_values(subtests: pytest.Subtests) -> None:
             assert raised.value.__cause__ is None
 
 
+@pytest.mark.parametrize("policy", ["store", "ask", "never"])
+def test_without_verdicts_nothing_is_known_to_be_sensitive(policy: str) -> None:
+    """KIOKU_SENSITIVE would do nothing with KIOKU_VERIFY=off, so both together are refused."""
+    with pytest.raises(SettingsError, match=r"^KIOKU_SENSITIVE has no effect with"):
+        load(KIOKU_SENSITIVE=policy, KIOKU_VERIFY="off")
+    assert load(KIOKU_VERIFY="off").sensitive is None
+
+
 @pytest.mark.parametrize(
     ("wrong", "meant"),
     [
@@ -247,7 +255,7 @@ def test_env_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(
         "# a comment\nPORT=4000\nKIOKU_LOG_FORMAT=json\nOPENAI_API_KEY='sk-file'\n"
-        "export KIOKU_FORMATION=off\nSLACK_BOT_TOKEN=\nBROKEN\n記憶=1\n",
+        "export KIOKU_FORMATION=off\nSLACK_BOT_TOKEN=\n記憶=1\n",
         "utf-8",
     )
     settings = load_settings(
@@ -270,6 +278,22 @@ def test_mistakes_in_the_file_are_found(tmp_path: Path) -> None:
     file.write_text("PORT=x\n", "utf-8")
     with pytest.raises(SettingsError, match="PORT"):
         load_settings({}, dotenv=file)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["KIOKU_WEB_SEARCH off", "KIOKU_CONSENT: ask", "KIOKU_CONSENT", 'SLACK_BOT_TOKEN="xoxb'],
+)
+def test_a_malformed_line_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    """A line without a name and a value stops with its number, and without its text."""
+    file = tmp_path / ".env"
+    file.write_text(f"# mine\nPORT=4000\n\n{wrong}\nKIOKU_FORMATION=off\n", "utf-8")
+    with pytest.raises(SettingsError) as raised:
+        load_settings({}, dotenv=file)
+    assert str(raised.value) == f"Line 4 of {file} cannot be read: write NAME=value."
+    assert not caplog.records
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:

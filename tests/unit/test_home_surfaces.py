@@ -260,10 +260,11 @@ def test_who_receives_what_is_said(language: Language) -> None:
     text = json.dumps(home_view(language, HomePage(handling=DataHandling(flows=flows))))
     assert "some-model" in text
     assert "api.example.com" in text
-    stand_in = DataHandling(flows=flows, stand_in=True)
+    stand_in = DataHandling(flows=flows, stand_in=True, policy=Policy(web_search=True))
     view = home_view(language, HomePage(handling=stand_in))
     assert "some-model" not in json.dumps(view)
     assert say(language, "home_flow_stand_in") in json.dumps(view, ensure_ascii=False)
+    assert say(language, "home_policy_web") not in json.dumps(view, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

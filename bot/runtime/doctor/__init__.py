@@ -17,17 +17,24 @@ from bot.runtime.doctor.slack import examine_slack
 from bot.runtime.finding import Finding, fix, note, ok
 from bot.runtime.secrets import with_secrets
 from bot.runtime.startup import StartError
+from bot.users.quotas import read_prices
 from memory import InvalidSchemas, load_schemas
 
 __all__ = ["Trial", "examine", "kinds_of_memory", "run_doctor"]
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Check each part in the order in which a newcomer would fix it; continue after a failure."""
+async def examine(settings: Settings, *, database: bool = True) -> AsyncIterator[Finding]:
+    """Check each part in the order in which a newcomer would fix it; continue after a failure.
+
+    Without `database` it is not known which one is meant, so none is looked at.
+    """
     yield _data_folder(settings)
     for finding in kinds_of_memory(settings):
         yield finding
-    for examine_part in (examine_slack, examine_database, examine_models):
+    for finding in _prices(settings):
+        yield finding
+    parts = [examine_slack, *([examine_database] if database else []), examine_models]
+    for examine_part in parts:
         async for finding in examine_part(settings):
             yield finding
 
@@ -39,8 +46,9 @@ async def run_doctor(trial: Trial | None, tell: Callable[[str], None]) -> int:
     """
     # A finding says what the library would log of a refused call.
     logging.getLogger("memory.formation.chat_model").setLevel(logging.CRITICAL)
-    settings, found = _read_settings()
-    found_now = examine(settings) if trial is None else try_live(settings, trial)
+    settings, found, database = _read_settings()
+    checked = examine(settings, database=database)
+    found_now = checked if trial is None else try_live(settings, trial)
     for finding in found:
         tell(str(finding))
     async for finding in found_now:
@@ -56,8 +64,11 @@ async def run_doctor(trial: Trial | None, tell: Callable[[str], None]) -> int:
     return 1
 
 
-def _read_settings() -> tuple[Settings, list[Finding]]:
-    """Return the settings without those that are wrong, and one finding for each of these."""
+def _read_settings() -> tuple[Settings, list[Finding], bool]:
+    """Return the settings without those that are wrong, and one finding for each of these.
+
+    The last value is False if DATABASE_URL is wrong.
+    """
     found: list[Finding] = []
     try:
         values = given_values()
@@ -73,7 +84,7 @@ def _read_settings() -> tuple[Settings, list[Finding]]:
     if not found:
         source = "the environment and .env" if Path(".env").is_file() else "the environment"
         found.append(ok("Settings", f"read from {source}."))
-    return settings, found
+    return settings, found, settings.database_url is not None or "DATABASE_URL" not in values
 
 
 def _data_folder(settings: Settings) -> Finding:
@@ -97,6 +108,18 @@ def _data_folder(settings: Settings) -> Finding:
     if there == folder:
         return ok(part, f"{folder} can be written to.")
     return ok(part, f"{folder} will be made when it is needed.")
+
+
+def _prices(settings: Settings) -> Iterator[Finding]:
+    """Say whether the table that KIOKU_PRICES names can be used; nothing where it is not set."""
+    if settings.prices is None:
+        return
+    try:
+        prices = read_prices(settings.prices)
+    except SettingsError as problem:
+        yield fix("Prices", str(problem))
+    else:
+        yield ok("Prices", f"of {len(prices.models)} models, as of {prices.as_of}.")
 
 
 def kinds_of_memory(settings: Settings) -> Iterator[Finding]:

@@ -173,8 +173,8 @@ def _roles(facts: DatabaseFacts) -> Iterator[Finding]:
     if facts.app_role_allowed and not unbound:
         yield ok(
             part,
-            "the user of DATABASE_URL owns nothing and may act as kioku_app, which row-level"
-            " security binds.",
+            "the serving user owns nothing and may act as kioku_app, which row-level security"
+            " binds.",
         )
     if tables := facts.unprotected_tables:
         statements = " ".join(f"ALTER TABLE {one} ENABLE ROW LEVEL SECURITY;" for one in tables)
@@ -201,6 +201,9 @@ async def _embedding(settings: Settings, facts: DatabaseFacts, stored: Embedding
     if wanted == stored:
         return ok(part, f"the stored memories are of {held}, as configured.")
     here = f"{wanted.model} ({wanted.dimensions})"
+    if facts.without_vectors:
+        todo = "`kioku up` and `kioku migrate` adapt the database, which holds no memory yet"
+        return note(part, f"{here} is configured, another model than before: {todo}.")
     if stored.model == STAND_IN_EMBEDDING_MODEL:
         todo = "`kioku up` and `kioku migrate` embed the stand-in's memories again"
     elif stored.model == wanted.model:

@@ -6,7 +6,7 @@ import { newId } from "./dialogs.js";
 import { placeName } from "./faces.js";
 import { plainOrMrkdwn } from "./mrkdwn.js";
 import { mine, people, store } from "./store.js";
-import { sizeOf, t } from "./words.js";
+import { momentOf, sizeOf, t, wallTime } from "./words.js";
 
 const INPUTS = {
   plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "number",
@@ -95,11 +95,11 @@ function textual(element, changed) {
     type: lines ? null : INPUTS[element.type] ?? "text", rows: lines ? "4" : null, placeholder: element.placeholder?.text,
     inputmode: element.type === "number_input" ? "decimal" : null, step: element.is_decimal_allowed ? "any" : null, autocomplete: "off",
   });
-  control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? localTime(element.initial_date_time) ?? "";
+  control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? (element.initial_date_time ? wallTime(element.initial_date_time) : "");
   const read = () => {
     // What was there at first and was taken out is empty, not as it was at first.
     if (!control.value) return element.initial_value ? "" : null;
-    if (element.type === "datetimepicker") return Math.floor(new Date(control.value).getTime() / 1000);
+    if (element.type === "datetimepicker") return momentOf(control.value);
     if (element.type === "rich_text_input") {
       return { type: "rich_text", elements: [{ type: "rich_text_section", elements: [{ type: "text", text: control.value }] }] };
     }
@@ -107,6 +107,7 @@ function textual(element, changed) {
   };
   if (TYPED.has(element.type)) whenTyped(element, control, () => changed(read()));
   else control.addEventListener("change", () => changed(read()));
+  if (element.type === "datetimepicker") return { node: control, control, read, restore: (value) => (control.value = value ? wallTime(value) : "") };
   return { node: control, control, read, restore: (value) => (control.value = typeof value === "object" ? value?.elements?.[0]?.elements?.[0]?.text ?? "" : value ?? "") };
 }
 
@@ -126,12 +127,6 @@ function whenTyped(element, control, tell) {
       if (tell()) event.preventDefault();
     });
   }
-}
-
-function localTime(seconds) {
-  if (!seconds) return null;
-  const date = new Date(seconds * 1000);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 // What is wrong with a value, as one sentence, or "".

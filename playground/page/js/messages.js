@@ -22,8 +22,9 @@ const typedOf = (message) => unescaped((message.text ?? "")
 export function messageItem(message, channel, { grouped = false, inThread = false, replies = [], open } = {}) {
   const author = message.user ?? message.bot_id;
   const only = Boolean(message.is_ephemeral);
+  const deleted = message.subtype === "tombstone";
   const item = make("li", {
-    class: `message${grouped ? " grouped" : ""}${only ? " only" : ""}${message.subtype === "tombstone" ? " tombstone" : ""}`,
+    class: `message${grouped ? " grouped" : ""}${only ? " only" : ""}${deleted ? " tombstone" : ""}`,
     tabindex: "-1", id: `m-${inThread ? "t-" : ""}${message.ts}`,
   });
   item.message = message;
@@ -34,11 +35,11 @@ export function messageItem(message, channel, { grouped = false, inThread = fals
   }
   const body = make("div", { class: "message-body" },
     only ? make("div", { class: "only-note" }, icon("eye", 14), t("onlyYou")) : null,
-    grouped ? make("span", { class: "unseen" }, `${nameOf(author)} `) : head(message, author),
+    grouped ? make("span", { class: "unseen" }, `${nameOf(author)} `) : deleted ? make("div", { class: "message-head" }, time(message)) : head(message, author),
     content(message, channel, item, inThread));
-  item.append(grouped ? make("span", { class: "gutter" }, time(message)) : avatar(author), body);
+  item.append(grouped ? make("span", { class: "gutter" }, time(message)) : deleted ? make("span", { class: "gutter" }) : avatar(author), body);
   if (replies.length && open) body.append(repliesButton(message, replies, open));
-  if (!only && message.subtype !== "tombstone") item.append(tools(message, channel, open, inThread));
+  if (!only && !deleted) item.append(tools(message, channel, open, inThread));
   return item;
 }
 

@@ -109,6 +109,14 @@ export const languageName = (tag) => new Intl.DisplayNames([tag], { type: "langu
 const dateOf = (ts) => new Date(Number(ts) * 1000);
 const format = (options, date) => new Intl.DateTimeFormat(locale, { timeZone: zone, ...options }).format(date);
 export const dayKey = (ts) => new Intl.DateTimeFormat("sv", { timeZone: zone }).format(dateOf(ts));
+// A moment as the person's clock shows it, as the value of a field, and the moment of such a value.
+export const wallTime = (ts) => new Intl.DateTimeFormat("sv", { timeZone: zone, dateStyle: "short", timeStyle: "short" }).format(dateOf(ts)).replace(" ", "T");
+export function momentOf(value) {
+  const wanted = Date.parse(`${value}Z`) / 1000;
+  const shift = (ts) => Date.parse(`${wallTime(ts)}Z`) / 1000 - Math.floor(ts / 60) * 60;
+  // The zone may change its time between the two.
+  return wanted - shift(wanted - shift(wanted));
+}
 export const timeOf = (ts) => format({ hour: "numeric", minute: "2-digit" }, dateOf(ts));
 export const wholeTime = (ts) => format({ dateStyle: "full", timeStyle: "short" }, dateOf(ts));
 export const clock = (seconds) => format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }, new Date(seconds * 1000));
