@@ -36,13 +36,9 @@ def quiet_without_reader(command: Callable[P, int]) -> Callable[P, int]:
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
-            try:
-                sys.stdout.flush()
-            except BrokenPipeError:
-                # Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                return 128 + signal.SIGPIPE
-            raise  # another pipe or socket
+            # Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
 
     return ended
 
