@@ -65,6 +65,7 @@ def main() -> None:
         with psycopg.connect(address) as connection:
             for (content,) in connection.execute(
                 "SELECT value -> 'content' FROM store WHERE prefix = 'chat.MZ0001'"
+                " ORDER BY value -> 'content' ->> 'food_name' COLLATE \"C\" DESC"
             ):
                 print(content)
 
