@@ -406,11 +406,7 @@ async def _insert(
         " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
-        # What was said in a channel that has become public since stays with the channel.
-        " audience = CASE WHEN turns.audience = turns.channel_id AND EXISTS (SELECT"
-        " FROM conversations c WHERE c.team_id = turns.team_id"
-        " AND c.channel_id = turns.channel_id AND c.changed_at >= turns.intended_at)"
-        " THEN turns.audience ELSE excluded.audience END,"
+        " audience = excluded.audience,"
         # One that is off the record stays so when it is begun again.
         " question = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
         f" OR {_KEPT} THEN turns.question ELSE excluded.question END,"

@@ -29,6 +29,8 @@ from memory import (
 log = logging.getLogger(__name__)
 
 _TRUSTED_FOR = "1 hour"
+# A message's time is of Slack's clock, that of a change of the database's.
+_CLOCKS_DIFFER_SECONDS = 2.0
 # psycopg reads no infinite timestamp.
 _CHANGED: LiteralString = "extract(epoch FROM changed_at)::float8 AS changed"
 # A mark is written to `listening` every 20 seconds. An older mark means that events, also those of
@@ -89,7 +91,7 @@ class Audiences:
         now = _view(person, channel_id, kind)
         if kind is None or kind.audience != PUBLIC:
             return now
-        if audience is None and kind.changed >= float(ts):
+        if audience is None and kind.changed >= float(ts) - _CLOCKS_DIFFER_SECONDS:
             audience = channel_id
         if audience is None or audience == PUBLIC:
             return now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -208,8 +209,8 @@ async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
     await app.form(message, channel)
     await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     assert "ramen" not in json.dumps(app.prompts()[-1])
-    later = await app.ask(place, "I love sushi")
-    assert app.turn(later)["audience"] == PUBLIC
+    later = replace(app.written(place, "I love sushi"), ts=f"{time.time() + 3:.6f}")
+    assert (await app.wiring.audiences.view(later)).own.audience == PUBLIC
 
 
 async def gone_for(app: App, place: PersonThread, days: float) -> None:
