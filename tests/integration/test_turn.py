@@ -12,6 +12,7 @@ import pytest
 from bot.conversation.claimed_message import ClaimedMessage, Edited
 from bot.conversation.inbox import MAX_FAILURES, Inbox
 from bot.conversation.unformed import MAX_CHARACTERS
+from bot.delivery import reply_stream
 from bot.delivery.outbox import Outbox
 from bot.locale import say
 from bot.queue.sweep import MAX_LONE_CRASHES
@@ -386,12 +387,15 @@ _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.upd
     because="The worker that was taken over leaves a stream that runs.",
 )
 @pytest.mark.parametrize("moment", ["before the model", "in the words"])
-async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, moment: str) -> None:
+async def test_a_worker_that_was_taken_over_touches_nothing_more(
+    app: App, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker believed dead that lives on stops where it is, and the other's answer stands."""
     place = app.slack.place(channel="public")
     asked = await app.receive(place, "<@BOT> Hello", thread_ts=place.root)
     begun: Callable[[], object]
     if moment == "before the model":
+        monkeypatch.setattr(reply_stream, "FLUSH_SECONDS", 30.0)
         app.slack.fault("conversations.replies", delay_ms=5_000)
         begun = partial(app.find, "turns", asked)
     else:
