@@ -46,8 +46,8 @@ def _search(metrics: Metrics) -> list[str]:
     return [
         "## Searching one person's memories among everybody's",
         "Recall at 10 (the share of the ten truly nearest that are found), median and 95 in 100 of"
-        " the milliseconds. Kioku's are those of its whole recall: three statements in two"
-        " transactions under row-level security, forty memories; the others' are those of one"
+        " the milliseconds. Kioku's are those of its whole recall: two statements, each in its own"
+        " transaction under row-level security, forty memories; the others' are those of one"
         " search for ten.",
         table(head, rows),
     ]
