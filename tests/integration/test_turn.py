@@ -231,6 +231,12 @@ async def test_how_to_answer_is_followed(app: App, wish: str, question: str) -> 
     assert answer.startswith("- ")
 
 
+@pytest.fixture(autouse=True)
+def long_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no job of a thread end after five seconds for others: a slow machine needs longer."""
+    monkeypatch.setattr("bot.pipeline.thread_worker._LONGEST_RUN_SECONDS", 600.0)
+
+
 async def answering_slowly(app: App, place: PersonThread) -> tuple[Message, asyncio.Task[None]]:
     """Begin an answer that takes long, and wait until a part of it is shown."""
     app.stand_in.call("/_model/settings", {"token_ms": 100})
