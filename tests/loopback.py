@@ -22,8 +22,8 @@ from bot.runtime.http_server import listening
 def free_port(neighbours: int = 1) -> int:
     """Return the first of so many neighbouring ports that nothing listens on just now.
 
-    They are for later use: the kernel gives ports of this range to nobody who asks for any port,
-    and tests that run at the same time choose at random.
+    They are for later use: the kernel assigns none of this range to a process that asks for any
+    free port, and tests that run at the same time choose at random.
     """
     for port in random.sample(range(20_000, 30_000, neighbours), 100):
         with suppress(OSError), ExitStack() as bound:

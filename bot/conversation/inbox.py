@@ -49,7 +49,7 @@ MAX_FAILURES = 5
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
-# Nobody reads a mention and writes below it within a second.
+# Reading a mention and writing below it takes a person longer.
 _LATE_DELIVERY_SECONDS = 1.0
 _COLUMNS: LiteralString = "team_id, event_id, user_id, channel_id, ts, thread, audience"
 _VALUES: LiteralString = (
@@ -60,7 +60,7 @@ _FOLLOWED: LiteralString = (
     " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND ts < %(before)s"
     " AND status <> 'withdrawn'))"
 )
-_AT_ANY_TIME = "9"
+_AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
     f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status, traceparent)"
     f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting', %(traceparent)s WHERE (%(addressed)s"

@@ -43,6 +43,9 @@ pytestmark = pytest.mark.slow
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 OTHER = EmbeddingSpace("other-embedding", 64)
 SAME_SIZE = EmbeddingSpace("other-embedding", SPACE.dimensions)
+to_another_model = pytest.mark.parametrize(
+    "space", [OTHER, SAME_SIZE], ids=["other_size", "same_size"]
+)
 TABLE = (
     "SELECT reloptions, policyname, roles, cmd, qual, with_check FROM pg_class JOIN pg_policies"
     " ON tablename = relname WHERE pg_class.oid = 'store_vectors'::regclass"
@@ -156,7 +159,7 @@ async def test_it_goes_on_where_it_was(
     assert 0 < await reembed(database, small, progress=silent) == COUNT - first
 
 
-@pytest.mark.parametrize("space", [OTHER, SAME_SIZE], ids=["other_size", "same_size"])
+@to_another_model
 async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
     remembered: Pool,
     database: str,
@@ -182,7 +185,7 @@ async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
     assert len(recalled.memories) == 40
 
 
-@pytest.mark.parametrize("space", [OTHER, SAME_SIZE], ids=["other_size", "same_size"])
+@to_another_model
 async def test_the_running_app_forms_nothing_until_it_is_started_anew(
     remembered: Pool,
     database: str,

@@ -21,8 +21,8 @@ from tests.soak.stage import Stage
 from tests.soak.table import Table, tell
 
 PARTS = 12
-# Nobody reads a mention and writes below it sooner. What is delivered before the mention and was
-# written sooner stays unanswered: docs/decisions/0033-late-mentions.md.
+# Reading a mention and writing below it takes a person longer. A follow-up that is written sooner,
+# and delivered before its mention, is not answered: docs/decisions/0033-late-mentions.md.
 FOLLOW_UP_SECONDS = 1.2
 SLACK_FAULTS: tuple[Json, ...] = (
     {"method": "*", "error": "ratelimited", "retry_after": 1, "chance": 0.012},
