@@ -53,6 +53,7 @@ GOALS = (
     Goal(metric="sustained_msgs_per_s", kind="least", bound=60),
     Goal(metric="sustained_lost", kind="most", bound=0),
     Goal(metric="ready_s_second_start", kind="most", bound=2),
+    Goal(metric="sql_messages_per_second_idle", kind="most", bound=2),
     Goal(metric="rss_mb_idle", kind="most", bound=200),
     Goal(metric="rss_growth_mb_10k_turns", kind="most", bound=5),
     Goal(metric="prompt_memory_tokens_p95", kind="most", bound=2_000),

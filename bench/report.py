@@ -60,7 +60,10 @@ _COSTS = (
     ("SQL statements per message", "sql_statements_per_message"),
     ("Round trips to PostgreSQL per message", "sql_round_trips_per_message"),
     ("Connections opened per message", "sql_connections_per_message"),
-    ("SQL statements a second at rest", "sql_statements_per_second_idle"),
+    (
+        "SQL statements a second at rest, each BEGIN and setting counted, with the job of each minute",
+        "sql_statements_per_second_idle",
+    ),
     (
         "Messages to PostgreSQL a second at rest, without the job of each minute",
         "sql_messages_per_second_idle",

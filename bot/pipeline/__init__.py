@@ -1,1 +1,6 @@
-"""One message from the inbox to its reply, and the memories formed from it. Start with `turn`."""
+"""One message from the inbox to its reply, and the memories formed from it.
+
+Read `thread_worker`, `turn`, `prompt`, `reply` and `links` in this order. Before them
+`bot.listeners.app.store_before_ack` stores the message; `turn` begins with
+`bot.conversation.turns.Turns.begin`, which reads the context, and ends with `bot.delivery`.
+"""
