@@ -220,8 +220,8 @@ class World:
             return
         made = self.model.made[-1 - number % len(self.model.made)]
         current = self.model.now.get(made.key)
-        anew = made.after is None and self.model.key_of(self.model.names[made.key])
-        if made.undone or current is not made.after or anew:
+        added_since = made.after is None and self.model.key_of(self.model.names[made.key])
+        if made.undone or current is not made.after or added_since:
             before = self.bytes()
             with pytest.raises(ChangeGone if made.undone else ChangedSince):
                 await undo_change(self.pool, self.embedder, self.person, made.id)
@@ -250,7 +250,7 @@ class World:
                 await undo_change(self.pool, self.embedder, self.person, made.id)
 
     async def unforget(self, _: str, __: int) -> None:
-        """Take the newest forgetting back, where nothing of the name came anew."""
+        """Take the newest forgetting back, where nothing of the name was added since."""
         if not self.model.forgotten or self.model.key_of(self.model.forgotten[-1][1]):
             return
         undo, _, states, gone = self.model.forgotten.pop()

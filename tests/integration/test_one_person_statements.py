@@ -66,7 +66,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def named(params: Any) -> set[str]:
-    """Return the people whose namespaces or ids stand among a statement's values."""
+    """Return the people whose namespaces or ids are among a statement's values."""
     given = list(texts(params))
     found = {match[1] for text in given if (match := _PREFIX.match(text))}
     # Whole rows that come back, each a line of JSON.

@@ -55,7 +55,7 @@ async def contents(app: App, place: PersonThread) -> str:
 
 
 async def test_each_use_has_an_answer(app: App) -> None:
-    """Whatever stands in the table is answered, and nothing else is."""
+    """Whatever is in the table is answered, and nothing else is."""
     answered = set(app.wiring.slash_commands.answers)
     assert answered == {use.name for use in MEMORIES if use.opens_modal != "always"}
 
@@ -75,7 +75,7 @@ async def test_add_forms_what_was_typed(app: App) -> None:
     assert memory.sources[0]["evidence"] == "I love ramen"
 
 
-async def test_add_takes_no_part_of_a_word_for_what_is_known(app: App) -> None:
+async def test_add_compares_whole_words_with_what_is_known(app: App) -> None:
     """Who has a carpet may have a car: only whole words make a sentence a known one."""
     place = app.slack.place()
     await memories(app, place, "add I have a carpet")

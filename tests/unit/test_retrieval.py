@@ -60,7 +60,7 @@ def test_a_lexical_order_needs_no_spaces() -> None:
 
 
 def test_the_file_of_locomo_is_read(tmp_path: Path) -> None:
-    """Its turns are memories, its evidence the answers; what it asks in vain is not known."""
+    """Its turns are memories, its evidence the answers; what has no answer is not known."""
     path = tmp_path / "locomo.json"
     sample = {
         "conversation": {
@@ -110,7 +110,7 @@ def test_generated_memories_are_the_same_each_time() -> None:
 
 
 def test_the_page_tells_of_what_was_found() -> None:
-    """Both tables stand where their metrics do, and not where they do not."""
+    """Both tables are where their metrics are, and not where they are not."""
     metrics = {
         "search_ms_p50_1m_5000": 2.0,
         "search_ms_p95_1m_5000": 2.5,
