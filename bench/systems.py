@@ -25,7 +25,7 @@ class NotRecalled(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """One turn: milliseconds to the first sign, first text, existing text, reply in hand."""
+    """One turn: milliseconds to the first sign, first text, existing text, whole reply."""
 
     ready: float
     made: float | None = None

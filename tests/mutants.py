@@ -42,7 +42,7 @@ Verdict: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Break:
-    """`old` stands exactly once in `file`; with `new` in its place one of `tests` must fail.
+    """`old` occurs exactly once in `file`; with `new` in its place one of `tests` must fail.
 
     `tests` are files, or test functions as ``FILE::FUNCTION``.
     """
@@ -72,7 +72,7 @@ class Judged:
 
 
 def occurrences(broken: Break, root: Path = ROOT) -> int:
-    """Return how often the old line stands in its file."""
+    """Return how often the old line occurs in its file."""
     return (root / broken.file).read_text("utf-8").count(broken.old)
 
 

@@ -1,7 +1,7 @@
 """Follows README and tutorials in an empty environment, and prints how long each step takes.
 
 ``make newcomer``: a fresh clone of the last commit, an empty home folder, no cache of pip. It runs
-the commands of the README as they stand, says what its list says to say, then runs the test that
+the commands of the README unchanged, says what its list says to say, then runs the test that
 follows the tutorials. ``ALL=1`` runs ``make test`` of the README as well. About three minutes.
 """
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from openai import OpenAI
 from pydantic import BaseModel, Field
 
-from bench.peers.serving import Made, serve
+from bench.peers.serving import OnReplyText, serve
 
 MODEL = "gpt-6-luna"
 
@@ -79,7 +79,7 @@ def main() -> None:
             model=MODEL, input=written, tools=[{"type": "web_search_preview"}]
         ).output_text
 
-    def request(person: str, text: str, made: Made) -> str:
+    def request(person: str, text: str, on_reply_text: OnReplyText) -> str:
         remember = create_memory_store_manager(
             f"openai:{MODEL}",
             instructions=GUIDANCE,
@@ -94,7 +94,7 @@ def main() -> None:
             @entrypoint(store=opened)
             def turn(question: dict[str, str], *, store: BaseStore, config: RunnableConfig) -> str:
                 answer = reply(question, store.search(("chat", config["configurable"]["user_id"])))
-                made()
+                on_reply_text()
                 remember.invoke({"messages": [question]}, config=config)
                 return answer
 

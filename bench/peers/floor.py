@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 
-from bench.peers.serving import Made, serve
+from bench.peers.serving import OnReplyText, serve
 
 MODEL = "gpt-6-luna"
 
@@ -13,14 +13,14 @@ def main() -> None:
     """Serve."""
     client = openai.OpenAI()
 
-    def turn(_person: str, text: str, made: Made) -> str:
+    def turn(_person: str, text: str, on_reply_text: OnReplyText) -> str:
         stream = client.responses.create(model=MODEL, input=text, stream=True, store=False)
         reply = ""
         with stream:
             for event in stream:
                 if event.type == "response.output_text.delta":
                     reply += event.delta
-        made()
+        on_reply_text()
         return reply
 
     serve(turn)

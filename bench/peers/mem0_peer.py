@@ -11,7 +11,7 @@ import json
 import os
 from typing import Any
 
-from bench.peers.serving import Made, serve
+from bench.peers.serving import OnReplyText, serve
 
 MODEL = "gpt-6-luna"
 EMBEDDINGS = "text-embedding-3-small"
@@ -44,13 +44,13 @@ def main() -> None:
         answer = mem0.search(query=text, filters={"user_id": person}, top_k=most)
         return [str(one["memory"]) for one in answer["results"]]
 
-    def turn(person: str, text: str, made: Made) -> str:
+    def turn(person: str, text: str, on_reply_text: OnReplyText) -> str:
         known = "\n".join(json.dumps(one, ensure_ascii=False) for one in found(person, text, SHOWN))
         frame = f"Answer the user. Known about them:\n<memories>\n{known}\n</memories>"
         said = [{"role": "system", "content": frame}, {"role": "user", "content": text}]
         choice = completions.create(model=MODEL, messages=said).choices[0]
         reply = str(choice.message.content)
-        made()
+        on_reply_text()
         mem0.add([*said, {"role": "assistant", "content": reply}], user_id=person)
         return reply
 

@@ -15,8 +15,8 @@ from typing import Any
 
 THREADS = 128
 
-Made = Callable[[], None]
-Turn = Callable[[str, str, Made], str]
+OnReplyText = Callable[[], None]
+Turn = Callable[[str, str, OnReplyText], str]
 """Called with the person's id, what they say, and what to call once the reply's text is there."""
 
 
@@ -53,12 +53,12 @@ def _together(
         start.wait()
         times: dict[str, float] = {}
 
-        def made() -> None:
+        def on_reply_text() -> None:
             times.setdefault("made", (time.perf_counter() - began) * 1000)
 
         reply, error = "", ""
         try:
-            reply = turn(person, text, made)
+            reply = turn(person, text, on_reply_text)
         except Exception as failed:  # noqa: BLE001 - counted and shown in the table
             error = f"{type(failed).__name__}: {failed}"
         ready = (time.perf_counter() - began) * 1000

@@ -143,7 +143,8 @@ async def _ask(
             ways["mem0_"] = await enter(open_mem0(tables.mem0))
         found = {(way, user): Found() for way in ways for user in rows.OWNERS}
         mine = {
-            user: [one for one in rows.made(0, 7_000) if one.user == user] for user in rows.OWNERS
+            user: [one for one in rows.generated_memories(0, 7_000) if one.user == user]
+            for user in rows.OWNERS
         }
         asked = [(way, user, n) for way in ways for user in rows.OWNERS for n in range(questions)]
         random.Random(count).shuffle(asked)

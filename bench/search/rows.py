@@ -1,4 +1,4 @@
-"""Made memories, as PostgreSQL takes them in: the same for every system."""
+"""Generated memories, as PostgreSQL takes them in: the same for every system."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _END = b"\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class GeneratedMemory:
     """Memory `number` of all: whose it is, and its key."""
 
     number: int
@@ -41,12 +41,12 @@ class Made:
         return f"chat.{TEAM}.{self.user}.dm"
 
 
-def made(start: int, end: int) -> Iterator[Made]:
+def generated_memories(start: int, end: int) -> Iterator[GeneratedMemory]:
     """Yield memories `start` to `end`; the owners' are the first."""
     owned = [user for user, count in OWNERS.items() for _ in range(count)]
     for number in range(start, end):
         user = owned[number] if number < len(owned) else f"O{number // OF_EACH_OTHER}"
-        yield Made(number, user)
+        yield GeneratedMemory(number, user)
 
 
 class Vectors:
@@ -84,7 +84,9 @@ class Vectors:
         chance = random.Random(f"question {number}")
         return [chance.gauss(0, 1) for _ in range(self.dimensions)]
 
-    def nearest(self, asked: Sequence[float], mine: Sequence[Made], count: int) -> list[str]:
+    def nearest(
+        self, asked: Sequence[float], mine: Sequence[GeneratedMemory], count: int
+    ) -> list[str]:
         """Return the keys of the nearest of somebody's memories by cosine, by plain arithmetic."""
         scored = []
         for one in mine:
@@ -104,12 +106,12 @@ def load_store(
     # What refers to what is right by construction.
     owner.execute("SET session_replication_role = replica")
     with owner.cursor().copy("COPY store (prefix, key, value) FROM STDIN") as copy:
-        for one in made(start, end):
+        for one in generated_memories(start, end):
             copy.write_row((one.prefix, one.key, value))
     statement = "COPY store_vectors (prefix, key, field_name, embedding) FROM STDIN (FORMAT binary)"
     with owner.cursor().copy(statement) as copy:
         copy.write(_BINARY)
-        for one in made(start, end):
+        for one in generated_memories(start, end):
             texts = (one.prefix.encode(), one.key.encode(), b"content")
             copy.write(_record(*texts, vectors.sent(one.number)))
         copy.write(_END)
@@ -124,7 +126,7 @@ def load_mem0(
     statement = "COPY mem0 (id, vector, payload) FROM STDIN (FORMAT binary)"
     with owner.cursor().copy(statement) as copy:
         copy.write(_BINARY)
-        for one in made(start, end):
+        for one in generated_memories(start, end):
             payload = {"data": "something they said", "user_id": one.user}
             identity = uuid.UUID(one.key).bytes
             sent = b"\x01" + json.dumps(payload).encode()

@@ -36,7 +36,7 @@ class HomeQueries:
     """Reads for one person at a time: their own rows only."""
 
     pool: Pool
-    own: MemoryActions
+    actions: MemoryActions
     links: Permalinks
     settings: Settings
     policies: Policies
@@ -108,7 +108,7 @@ class HomeQueries:
         )
 
     async def _searched(self, person: Person, where: ListPosition) -> Listing:
-        memories, hits, similar = await self.own.found(person, where.words)
+        memories, hits, similar = await self.actions.found(person, where.words)
         ordered = [memory for _, memory in numbered(memories)]
         kinds: dict[str, int] = {}
         for memory in ordered:

@@ -77,14 +77,14 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
     The result takes the place of the message or modal that was clicked in. In App Home it is shown
     where the click was.
     """
-    own, changes, controls = modals.own, modals.changes, modals.controls
+    actions, changes, controls = modals.actions, modals.changes, modals.controls
     clicks: dict[str, Click] = {
-        FORGET_ACTION: own.forgotten,
-        FORGET_ALL_ACTION: own.everything_forgotten,
-        FORGET_PERIOD_ACTION: own.period_forgotten,
-        UNDO_ACTION: own.brought_back,
-        PAGE_ACTION: own.listed,
-        PREVIEW_ACTION: own.preview_page,
+        FORGET_ACTION: actions.forgotten,
+        FORGET_ALL_ACTION: actions.everything_forgotten,
+        FORGET_PERIOD_ACTION: actions.period_forgotten,
+        UNDO_ACTION: actions.brought_back,
+        PAGE_ACTION: actions.listed,
+        PREVIEW_ACTION: actions.preview_page,
         STORE_ACTION: adding.stored_anyway,
         MOVE_ACTION: modals.audiences.moved,
         UNDO_CHANGE_ACTION: changes.undone,

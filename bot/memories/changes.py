@@ -69,8 +69,8 @@ class ChangeHistory:
 
     async def notice_view(self, person: Person, language: Language, surface: str) -> SlackView:
         """Return the changes of a notice in a modal, each with its source."""
-        place, _, rest = surface.partition(" ")
-        if place == HISTORY:
+        surface_kind, _, rest = surface.partition(" ")
+        if surface_kind == HISTORY:
             return await self.page_in_modal(person, language, rest)
         content = await self.notices.content(person, surface)
         entries = sorted(content.entries, key=lambda entry: entry.at, reverse=True)
@@ -117,8 +117,8 @@ class ChangeHistory:
         """
         try:
             if change == EVERY_CHANGE:
-                place, _, rest = surface.partition(" ")
-                if place == DONE:
+                surface_kind, _, rest = surface.partition(" ")
+                if surface_kind == DONE:
                     changes = _ids(rest)
                 else:
                     entries = (await self.notices.content(person, surface)).entries
@@ -172,18 +172,18 @@ class ChangeHistory:
         """
         if problem:
             return beside_payload(say(language, problem))
-        place, _, rest = surface.partition(" ")
-        if place == HOME:
+        surface_kind, _, rest = surface.partition(" ")
+        if surface_kind == HOME:
             return None
-        if place == REPLY and await self.notices.show_in_reply(person, rest):
+        if surface_kind == REPLY and await self.notices.show_in_reply(person, rest):
             return None
-        if place == HISTORY:
+        if surface_kind == HISTORY:
             return await self.page(person, language, rest)
-        if place == DONE:
+        if surface_kind == DONE:
             return await self._made(person, language, _ids(rest))
         content = await self.notices.content(person, surface)
         payload = notice_payload(language, content, await self.people.zone(person))
-        return {**payload, "replace_original": False} if place == REPLY else payload
+        return {**payload, "replace_original": False} if surface_kind == REPLY else payload
 
     async def _made(self, person: Person, language: Language, changes: Sequence[UUID]) -> Payload:
         entries = await changes_named(self.pool, person, changes)
@@ -195,10 +195,10 @@ class ChangeHistory:
         """Return what takes the place of the modal in which something was clicked."""
         if problem:
             return sentence_view(language, "memory_title", say(language, problem))
-        place, _, rest = surface.partition(" ")
-        if place == REPLY:
+        surface_kind, _, rest = surface.partition(" ")
+        if surface_kind == REPLY:
             await self.notices.show_in_reply(person, rest)
-        if place == DONE:
+        if surface_kind == DONE:
             payload = await self._made(person, language, _ids(rest))
             return payload_view(language, "memory_title", payload)
         return await self.notice_view(person, language, surface)

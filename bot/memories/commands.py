@@ -37,7 +37,7 @@ CommandHandler: TypeAlias = Callable[[Person, Language, str, str], Awaitable[Pay
 class SlashCommands:
     """Each answer is for the person alone."""
 
-    own: MemoryActions
+    actions: MemoryActions
     controls: MemoryControls
     adding: MemoryAdder
     changes: ChangeHistory
@@ -47,12 +47,12 @@ class SlashCommands:
     def answers(self) -> dict[str, CommandHandler]:
         """The answers to the uses of `MEMORIES` in `bot.views.subcommands`, by name."""
         return {
-            "list": self.own.listed,
-            "page": self.own.listed,
-            "number": self.own.numbered_one,
-            "search": self.own.searched,
+            "list": self.actions.listed,
+            "page": self.actions.listed,
+            "number": self.actions.numbered_one,
+            "search": self.actions.searched,
             "add": self.adding.added,
-            "preview": self.own.previewed,
+            "preview": self.actions.previewed,
             "history": self.changes.history,
             "export": self.exporting.exported,
             "pause": self.controls.paused,
@@ -65,10 +65,10 @@ class SlashCommands:
     def shows(self) -> dict[str, CommandHandler]:
         """Views that a person can ask for in plain words, by the tool's action."""
         return {
-            "show_memories": self.own.listed,
+            "show_memories": self.actions.listed,
             "show_settings": self.controls.settings_shown,
             "show_history": self.changes.history,
-            "show_preview": self.own.previewed,
+            "show_preview": self.actions.previewed,
             "show_help": same_for_everyone(_help),
             "export": same_for_everyone(export_offer),
             "show_duplicates": same_for_everyone(duplicates_offer),
@@ -97,12 +97,12 @@ class SlashCommands:
             return _help(language)
         use = parse_forget(text)
         if use is EVERYTHING:
-            return await self.own.everything_proposed(person, language)
+            return await self.actions.everything_proposed(person, language)
         if use is THREAD:
-            return await self.own.thread_proposed(person, language, channel)
+            return await self.actions.thread_proposed(person, language, channel)
         if use in PERIODS:
-            return await self.own.period_typed(person, language, text)
-        return await self.own.forget_asked(person, language, text)
+            return await self.actions.period_typed(person, language, text)
+        return await self.actions.forget_asked(person, language, text)
 
 
 def _help(language: Language) -> Payload:

@@ -46,7 +46,7 @@ class MemoryEditor:
 
     pool: Pool
     embedder: Embedder
-    own: MemoryActions
+    actions: MemoryActions
     _: KW_ONLY
     schemas: Sequence[type[BaseModel]]
 
@@ -78,7 +78,7 @@ class MemoryEditor:
         memory = await find_memory(self.pool, person, reference)
         if memory is None:
             return _gone(language)
-        return forget_form(language, memory, await self.own.people.zone(person))
+        return forget_form(language, memory, await self.actions.people.zone(person))
 
     # Submitted: errors are found without any lookup
 
@@ -134,14 +134,14 @@ class MemoryEditor:
             return sentence_view(language, "memory_title", say(language, "command_failed"))
         log.info("a person edited a memory")
         entries = await changes_named(self.pool, person, [change.id])
-        payload = changes_made_payload(language, entries, await self.own.people.zone(person))
+        payload = changes_made_payload(language, entries, await self.actions.people.zone(person))
         return payload_view(language, "memory_title", payload)
 
     async def forgotten(
         self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> SlackView:
         """Forget the memory a modal asked about; return what was forgotten, with its Undo."""
-        payload = await self.own.forget(person, language, [metadata_of(view).get("memory", "")])
+        payload = await self.actions.forget(person, language, [metadata_of(view).get("memory", "")])
         return payload_view(language, "forget_confirm_title", payload)
 
     def _filled(self, language: Language, memory: Memory | None) -> SlackView:

@@ -86,7 +86,7 @@ class Modals:
     merging: DuplicateMerger
     exporting: Exporter
     erasing: PersonEraser
-    own: MemoryActions
+    actions: MemoryActions
     feedback: Feedback
     prompts: PromptReviews
 
@@ -137,7 +137,7 @@ class Modals:
 
     async def listed(self, person: Person, language: Language, page: str = "") -> SlackView:
         """Return a page of all memories, as ``/memories`` shows it."""
-        payload = await self.own.listed(person, language, page)
+        payload = await self.actions.listed(person, language, page)
         return payload_view(language, "my_memories_title", payload)
 
     async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> SlackView:
@@ -167,7 +167,7 @@ class Modals:
                 payload = await self.exporting.exported(person, language)
                 return payload_view(language, "export_title", payload)
             case "forget":
-                payload = await self.own.everything_proposed(person, language)
+                payload = await self.actions.everything_proposed(person, language)
                 return payload_view(language, "forget_everything_button", payload)
         return await self.controls.settings_form(person, language)
 
@@ -207,7 +207,9 @@ class Modals:
         near: list[Memory] = []
         if len(memories) > 1 and row["question"]:
             everything = memory_view(person.namespace(DM))
-            near = await similar_memories(self.pool, self.own.embedder, everything, row["question"])
+            near = await similar_memories(
+                self.pool, self.actions.embedder, everything, row["question"]
+            )
         places = {memory.key: place for place, memory in enumerate(near)}
         memories.sort(key=lambda memory: (places.get(memory.key, len(near)), keys[memory.key]))
         begin, end = (NEAREST_SHOWN, REPLY_MEMORIES_SHOWN) if others else (0, NEAREST_SHOWN)

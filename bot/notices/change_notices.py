@@ -195,10 +195,10 @@ class ChangeNotices:
 
     async def add(self, person: Person, surface: str, changes: Sequence[UUID]) -> None:
         """Add changes, made by the person's answer to a question, to the notice of a surface."""
-        place, _, name = surface.partition(" ")
-        if place not in (REPLY, NOTICE):
+        surface_kind, _, name = surface.partition(" ")
+        if surface_kind not in (REPLY, NOTICE):
             return
-        condition = "turn_id = %s" if place == REPLY else "id = %s"
+        condition = "turn_id = %s" if surface_kind == REPLY else "id = %s"
         async with person_transaction(self._pool, person) as connection:
             await connection.execute(
                 "UPDATE change_notices SET changes = changes || %s WHERE id = (SELECT id"
@@ -212,8 +212,8 @@ class ChangeNotices:
 
         Raises `ValueError` for words that name neither.
         """
-        place, _, name = surface.partition(" ")
-        condition = "turn_id = %s" if place == REPLY else "id = %s"
+        surface_kind, _, name = surface.partition(" ")
+        condition = "turn_id = %s" if surface_kind == REPLY else "id = %s"
         notices = await person_statement(
             self._pool,
             person,

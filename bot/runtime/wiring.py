@@ -173,7 +173,7 @@ class Application:
                 pool=pool, embedder=embedder, verifier=verifier, quotas=self.quotas
             ),
             erasing=PersonEraser(pool, self.profiles, slack),
-            own=self.memory_actions,
+            actions=self.memory_actions,
             feedback=Feedback(
                 pool=pool,
                 embedder=embedder,
@@ -194,7 +194,7 @@ class Application:
         )
         self.responder = Responder(self.profiles, self.home_publisher)
         self.slash_commands = SlashCommands(
-            own=self.memory_actions,
+            actions=self.memory_actions,
             controls=self.controls,
             adding=MemoryAdder(
                 pool,

@@ -1,4 +1,4 @@
-"""The front function: it checks Slack's signature, answers in time and hands the event over.
+"""The front function: it checks Slack's signature, answers in time and passes the event on.
 
 It knows neither the database nor Bolt, so it answers while the database sleeps and right after a
 cold start. What the worker needs goes to it by an asynchronous invocation, which Lambda repeats.

@@ -108,7 +108,7 @@ async def test_a_dialog_keeps_the_focus(ben: Visitor) -> None:
 
 
 async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
-    """A screen reader hears a whole answer once, in plain words, which go with their person."""
+    """A screen reader announces a whole answer once, in plain words, which go with their person."""
     ann = await visit(kioku, kioku.person())
     await ann.ask("I like soba")
     heard = ann.page.locator("#announcer")

@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 
 
 async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
-    """What was typed stands there before the server has it; a failure offers another try."""
+    """What was typed is shown before the server has it; a failure offers another try."""
     ann = await visit(show.playground, locale="ja-JP")
     await ann.page.route("**/_playground/messages", lambda route: route.abort())
     await ann.say("こんにちは")
@@ -99,7 +99,7 @@ async def test_commands_are_completed(ben: Visitor) -> None:
     await expect(ben.box).to_have_value("/nonsense")
 
 
-async def test_a_dot_stands_at_what_is_unread(show: Showcase, visit: Visit, ben: Visitor) -> None:
+async def test_a_dot_marks_what_is_unread(show: Showcase, visit: Visit, ben: Visitor) -> None:
     """A message elsewhere puts a dot at its conversation until that is opened."""
     aya = await visit(show.playground, show.person("Aya"))
     await aya.go("general")

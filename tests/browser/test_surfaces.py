@@ -47,7 +47,7 @@ async def test_files(ben: Visitor, tmp_path: Path) -> None:
 
 
 async def test_titles_and_what_one_looks_at(show: Showcase, ben: Visitor) -> None:
-    """An agent session's title stands above its thread; the app hears what is looked at."""
+    """An agent session's title is above its thread; the app is notified of what is viewed."""
     await ben.say("what shall I eat?")
     await expect(ben.last).to_contain_text("what shall I eat?")
     [root] = show.slack.workspace.history(show.slack.workspace.open_dm(show.person("Ben")).id)

@@ -16,7 +16,7 @@ from tests.browser.visitor import Playground, Visitor
 
 
 def rests(one: Visitor) -> Locator:
-    """What stands while an answer is on its way."""
+    """What is shown while an answer is on its way."""
     return one.page.locator(".live, .message.status")
 
 
@@ -60,7 +60,7 @@ async def prompts_stream_and_stop(ann: Visitor) -> None:
 
 
 async def edit_and_rate(ann: Visitor) -> None:
-    """An edited message is answered anew in the same reply; a bad answer's reason is asked for."""
+    """An edited message is answered again in the same reply; a bad answer's reason is asked for."""
     await ann.ask("I like ramen")
     count = await ann.messages.count()
     said = ann.messages.nth(count - 2)

@@ -68,7 +68,7 @@ class Visitor:
 
     @property
     def messages(self) -> Locator:
-        """What stands in the conversation, status lines aside."""
+        """The messages of the conversation, without status lines."""
         return self.page.locator("#conversation .messages > .message:not(.status, .pending)")
 
     @property

@@ -25,7 +25,7 @@ SOURCES: tuple[Source, ...] = (OpenAISchemas(), SlackReference(), SlackSamples()
 
 
 def refresh(sources: Sequence[Source], open_repository: Open) -> list[str]:
-    """Write every copy anew and return the differences, each with the name of its source."""
+    """Write every copy again and return the differences, each with the name of its source."""
     found = []
     for source in sources:
         for path, document in source.copies(open_repository).items():

@@ -16,7 +16,7 @@ Open = Callable[[str], Repository]
 
 
 class Source(Protocol):
-    """One specification. `copies` reads it anew, which is all that differs between sources."""
+    """One specification. `copies` reads it again, which is all that differs between sources."""
 
     @property
     def name(self) -> str:

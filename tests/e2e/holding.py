@@ -48,11 +48,11 @@ class Holding:
         self._owner.close()
 
     def before(self, change: str, table: str, condition: str) -> int:
-        """Hold whoever makes a `change` in a row of `table` for which `condition` is true."""
+        """Hold who makes a `change` in a row of `table` for which `condition` is true."""
         return self._trigger(f"TRIGGER {{}} BEFORE {change} ON {table}", condition)
 
     def before_commit_of(self, change: str, table: str, condition: str) -> int:
-        """Hold whoever has asked to commit such a change: `release` lets the commit be done."""
+        """Hold who asked to commit such a change: `release` lets the commit be done."""
         made = f"CONSTRAINT TRIGGER {{}} AFTER {change} ON {table} DEFERRABLE INITIALLY DEFERRED"
         return self._trigger(made, condition)
 
@@ -65,7 +65,7 @@ class Holding:
         return found.fetchone() is not None
 
     def release(self, lock: int) -> None:
-        """Let PostgreSQL go on with whoever waits for this lock."""
+        """Let PostgreSQL go on with the process that waits for this lock."""
         self._owner.execute("SELECT pg_advisory_unlock(%s)", (lock,))
 
     def _trigger(self, made: str, condition: str) -> int:

@@ -34,7 +34,7 @@ class Stored:
             self._owner.close()
 
     def prefix(self, human: Human, audience: str = "") -> str:
-        """Return where a person's memories stand."""
+        """Return the prefix of the rows of a person's memories."""
         return f"chat.{self.team}.{human.id}.{audience}"
 
     def inbox(self, said: Said) -> list[Json]:

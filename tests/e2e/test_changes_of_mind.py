@@ -38,7 +38,7 @@ def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
     assert "sushi" in world.ask(ann, "I love sushi", under=said).text
 
 
-def test_a_message_edited_during_its_answer_is_answered_anew(world: World) -> None:
+def test_a_message_edited_during_its_answer_is_answered_again(world: World) -> None:
     """Editing the question ends the running answer; the same message becomes the new one."""
     ann = world.human()
     slowly(world)
@@ -57,7 +57,7 @@ def test_a_message_edited_during_its_answer_is_answered_anew(world: World) -> No
 
 
 @pytest.mark.one_mode
-def test_a_message_edited_after_its_answer_is_answered_anew(world: World) -> None:
+def test_a_message_edited_after_its_answer_is_answered_again(world: World) -> None:
     """Editing the question later makes the same reply the new answer, whole, with its footer."""
     ann = world.human()
     said = world.say(ann, "I love ramen")

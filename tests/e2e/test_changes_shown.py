@@ -92,8 +92,8 @@ class PersonScreen:
 
 
 @pytest.mark.one_mode
-def test_changes_stand_below_the_reply(world: World) -> None:
-    """In a DM a change stands below the reply with Undo, which restores the bytes, once."""
+def test_changes_are_shown_below_the_reply(world: World) -> None:
+    """In a DM a change is shown below the reply with Undo, which restores the bytes, once."""
     ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I like ramen")
     first = world.reply(said)
@@ -165,7 +165,7 @@ def test_a_burst_is_told_in_one_line(own_world: World) -> None:
 
 @pytest.mark.one_mode
 def test_memories_follow_their_message(world: World) -> None:
-    """An edited message is remembered anew, a deleted one is not remembered; both are told."""
+    """An edited message is remembered again, a deleted one is not remembered; both are told."""
     ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I love ramen")
     world.reply(said)
@@ -224,7 +224,7 @@ def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
 
 @pytest.mark.one_mode
 def test_memories_used(world: World) -> None:
-    """Whoever was answered sees which memories were in view; somebody else one sentence."""
+    """Who was answered sees which memories were in view; somebody else one sentence."""
     ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human("Bo"))
     general = world.channel("public", ann.human, bo.human)
     world.remember(ann.human, "tempura", audience="public")
@@ -383,7 +383,7 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
 
 @pytest.mark.one_mode
 def test_what_words_do_not_settle_is_asked(world: World) -> None:
-    """A conflict stands below the reply as a question; the answer is done once, and shown there."""
+    """A conflict is a question below the reply; the answer is done once, and shown there."""
     ann = PersonScreen(world, world.human())
     world.ask(ann.human, "I live in Osaka")
     world.formed(ann.human)

@@ -1,4 +1,4 @@
-"""The commands in full: lists, search and help; forgetting by number, words or altogether; Undo."""
+"""The commands in full: lists, search and help; forgetting by number, words or everything; Undo."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def shown(message: Json) -> str:
 
 
 def lines(message: Json) -> list[str]:
-    """Return headings and numbered lines, as they stand."""
+    """Return headings and numbered lines, unchanged."""
     return re.findall(r"\*[^*\n]+\*[^\n\"]*", shown(message))
 
 
@@ -69,7 +69,7 @@ NUMBERED = ["natto", "sushi", "ramen", "Go", "Rust", "I live in Osaka"]
 @pytest.mark.one_mode
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_memories_are_grouped_numbered_and_dated(world: World, language: Language) -> None:
-    """Each kind stands under its heading in the person's language, each line with its date."""
+    """Each kind is under its heading in the person's language, each line with its date."""
     ann = somebody(world, language)
     remember(world, ann, *TOLD)
     answer = world.command(ann, "/memories")

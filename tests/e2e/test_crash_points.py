@@ -38,7 +38,7 @@ _FOODS = {
 
 @dataclass(frozen=True)
 class Crashed:
-    """What was said and stood at the moment of the kill, by crash point; and the world after it."""
+    """What was said and stored at the moment of the kill, by crash point; the world after it."""
 
     world: World
     said: dict[str, Said]
@@ -88,7 +88,7 @@ class _Scene:
         self.world.until(lambda: self.holding.holds(lock) or None, f"a hold {point}")
 
     def freeze_as_it_is_stored(self, point: str) -> None:
-        """Let a message be stored while the app stands still: it has not learnt of it."""
+        """Let a message be stored while the app is stopped: it has not learnt of it."""
         self.hold(point)
         os.kill(self.world.app.process.pid, signal.SIGSTOP)
         self.holding.release(self._locks[point])
@@ -119,7 +119,7 @@ def _acked(world: World, said: Said) -> bool:
 
 
 def _play(scene: _Scene) -> dict[str, dict[str, Any]]:
-    """Bring everybody to their point; return what stood when the app was killed."""
+    """Bring everybody to their point; return what was stored when the app was killed."""
     world = scene.world
     scene.hold("before formation's commit")
     scene.hold("after formation's commit")
@@ -187,7 +187,7 @@ _STOOD: dict[str, dict[str, Any]] = {
 )
 @pytest.mark.parametrize("point", _FOODS)
 def test_killed_at_a_point_it_answers_and_remembers_once(crashed: Crashed, point: str) -> None:
-    """Killed at this very point, one whole answer stands and one memory is kept."""
+    """Killed at this very point, one whole answer is shown and one memory is kept."""
     world, said = crashed.world, crashed.said[point]
     stood = crashed.stood[point]
     assert {name: stood[name] for name in _STOOD[point]} == _STOOD[point]

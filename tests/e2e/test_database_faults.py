@@ -112,7 +112,7 @@ def test_an_event_while_postgresql_is_silent_is_brought_again(
 
 @pytest.mark.one_mode
 def test_a_full_disk_costs_no_message(world: World) -> None:
-    """While PostgreSQL has no room nothing is acknowledged or lost; then it goes on by itself."""
+    """While PostgreSQL's disk is full no event is acknowledged or lost; then it goes on."""
     ann, bo = world.human(), world.human("Bo")
     full = (
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION"

@@ -79,7 +79,7 @@ def test_malformed_events_are_acknowledged(world: World) -> None:
     assert world.ask(ann, "I love ramen").text
 
 
-def test_a_person_is_told_of_a_malformed_command(http_world: World) -> None:
+def test_a_malformed_command_is_answered_with_an_error(http_world: World) -> None:
     """A command without the person's id is answered with one sentence that nothing was done."""
     form = {
         "command": "/memories",
@@ -94,7 +94,7 @@ def test_a_person_is_told_of_a_malformed_command(http_world: World) -> None:
     assert json.loads(answer)["response_type"] == "ephemeral"
 
 
-def test_a_person_is_told_of_a_malformed_form(http_world: World) -> None:
+def test_a_malformed_form_is_answered_with_an_error(http_world: World) -> None:
     """A form whose values cannot be read is replaced by one sentence; a closed one is dropped."""
     view = {"id": "V1", "type": "modal", "private_metadata": '{"language": "ja"}'}
     broken = {**view, "state": {"values": {"b": []}}}
@@ -110,7 +110,7 @@ def test_a_person_is_told_of_a_malformed_form(http_world: World) -> None:
             assert say("ja", "request_unreadable") in json.dumps(shown, ensure_ascii=False)
 
 
-def test_a_person_is_told_of_an_unknown_button(http_world: World) -> None:
+def test_an_unknown_button_is_answered_with_an_error(http_world: World) -> None:
     """A click on a button that this version does not have is answered at its response_url."""
     with closing(Collector()) as slack:
         click = {

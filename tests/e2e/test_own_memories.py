@@ -85,7 +85,7 @@ def test_several_matches_each_have_a_button(world: World) -> None:
 
 
 def test_a_click_by_somebody_else_forgets_nothing(http_world: World) -> None:
-    """The value of one person's button is worth nothing in another person's hand."""
+    """The value of one person's button has no effect for another person."""
     world = http_world
     ann, bo = world.human(), world.human("Bo")
     world.remember(ann, "ramen")

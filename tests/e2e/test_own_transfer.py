@@ -104,7 +104,7 @@ def test_export_erase_import(world: World, language: Language) -> None:
 
 @pytest.mark.one_mode
 def test_lines_of_another_assistant(world: World) -> None:
-    """Pasted lines are shown first; changed in the preview they are shown anew, then taken in."""
+    """Pasted lines are shown first; changed in the preview they are shown again, then taken in."""
     ann = new_person(world, "en")
     form = open_import(ann, "en")
     refused = ann.submit(form)

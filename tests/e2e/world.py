@@ -196,7 +196,7 @@ class World(Workspace, Stored):
         assert not [m for m in messages if m.get("streaming")], "A reply still streams."
         assert [len(footers(m)) for m in messages] == [0] * (len(messages) - 1) + [1]
         [thread] = [t for t in found["threads"] if t["ts"] == said.thread_ts] or [{"status": ""}]
-        assert not thread["status"], "The status line still stands."
+        assert not thread["status"], "The status line is still shown."
         return Reply(messages)
 
     def delivered(self, numbers: Sequence[int]) -> list[Json]:

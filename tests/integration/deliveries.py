@@ -86,7 +86,7 @@ def markdown(message: dict[str, Any]) -> str:
 
 
 def below(message: dict[str, Any]) -> list[str]:
-    """Return what stands below the Markdown of one message."""
+    """Return the blocks below the Markdown of one message."""
     contexts = [b for b in message.get("blocks", []) if b["type"] == "context"]
     return [element["text"] for context in contexts for element in context["elements"]]
 

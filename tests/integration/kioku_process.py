@@ -213,7 +213,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 def gone(process: psutil.Process) -> bool:
-    """Say whether a process has ended; whoever adopted an orphan may not have collected it."""
+    """Say whether a process has ended; who adopted an orphan may not have collected it."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

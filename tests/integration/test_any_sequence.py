@@ -76,7 +76,7 @@ class State:
 
 
 @dataclass
-class Made:
+class ModelChange:
     """A change: of which memory, from what to what."""
 
     id: UUID
@@ -91,10 +91,12 @@ class Model:
     """What is remembered, by key, and the changes that led there."""
 
     now: dict[str, State] = field(default_factory=dict)
-    made: list[Made] = field(default_factory=list)
+    made: list[ModelChange] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
-    forgotten: list[tuple[Undo, str, dict[str, State], list[Made]]] = field(default_factory=list)
+    forgotten: list[tuple[Undo, str, dict[str, State], list[ModelChange]]] = field(
+        default_factory=list
+    )
 
     def key_of(self, name: str) -> str | None:
         """Return the key of the memory called `name`, if there is one."""
@@ -105,7 +107,7 @@ class Model:
         before = self.now.pop(change.key, None)
         if after is not None:
             self.now[change.key] = after
-        self.made.append(Made(change.id, change.key, before, after))
+        self.made.append(ModelChange(change.id, change.key, before, after))
 
 
 class World:
@@ -218,8 +220,8 @@ class World:
             return
         made = self.model.made[-1 - number % len(self.model.made)]
         current = self.model.now.get(made.key)
-        anew = made.after is None and self.model.key_of(self.model.names[made.key])
-        if made.undone or current is not made.after or anew:
+        added_since = made.after is None and self.model.key_of(self.model.names[made.key])
+        if made.undone or current is not made.after or added_since:
             before = self.bytes()
             with pytest.raises(ChangeGone if made.undone else ChangedSince):
                 await undo_change(self.pool, self.embedder, self.person, made.id)
@@ -230,7 +232,7 @@ class World:
         self.model.now.pop(made.key, None)
         if made.before is not None:
             self.model.now[made.key] = made.before
-        self.model.made.append(Made(entry.id, made.key, made.after, made.before))
+        self.model.made.append(ModelChange(entry.id, made.key, made.after, made.before))
 
     async def forget(self, name: str, _: int) -> None:
         """Forget it, with all that is known of it."""
@@ -248,7 +250,7 @@ class World:
                 await undo_change(self.pool, self.embedder, self.person, made.id)
 
     async def unforget(self, _: str, __: int) -> None:
-        """Take the newest forgetting back, where nothing of the name came anew."""
+        """Take the newest forgetting back, where nothing of the name was added since."""
         if not self.model.forgotten or self.model.key_of(self.model.forgotten[-1][1]):
             return
         undo, _, states, gone = self.model.forgotten.pop()

@@ -153,7 +153,7 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
 
 
 async def test_a_missing_scope_is_named(app: App) -> None:
-    """Where Slack says that the scope is missing the person hears who can grant it."""
+    """Where Slack says that the scope is missing the person learns who can grant it."""
     place = app.slack.place()
     app.slack.fault("files.info", error="missing_scope")
     message = await sent(
@@ -253,7 +253,7 @@ async def running_thread(app: App, messages: int) -> tuple[PersonThread, Message
 async def test_a_thread_that_cannot_be_read_just_now_is_said(
     app: App, fault: dict[str, Any], unread: bool
 ) -> None:
-    """The person and the model hear that the thread was not read just now; a short wait is made."""
+    """The person and the model learn that the thread was not read now; a short wait is made."""
     _, message = await running_thread(app, 2)
     app.slack.fault("conversations.replies", **fault)
     await app.answering.drain(message.thread)

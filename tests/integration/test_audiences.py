@@ -190,11 +190,11 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
         assert theirs == sentence_view("en", "used_title", say("en", "used_others"))
     assert listed == case.seen
 
-    audiences, own = app.wiring.audiences, app.wiring.memory_actions
-    preview = await own.preview(case.person, "en", case.place.channel)
+    audiences, actions = app.wiring.audiences, app.wiring.memory_actions
+    preview = await actions.preview(case.person, "en", case.place.channel)
     assert preview["response_type"] == "ephemeral"
     assert case.shows(preview) == case.seen
-    assert case.shows(await own.preview(case.bystander, "en", case.other.channel)) == set()
+    assert case.shows(await actions.preview(case.bystander, "en", case.other.channel)) == set()
 
     view = await audiences.view_in(case.person, case.place.channel)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
@@ -226,12 +226,12 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     app = case.app
-    own = app.wiring.memory_actions
-    listed = await own.listed(case.person, "en")
+    actions = app.wiring.memory_actions
+    listed = await actions.listed(case.person, "en")
     assert listed["response_type"] == "ephemeral"
     assert case.shows(listed) == set(KINDS)
-    assert case.shows(await own.listed(case.bystander, "en")) == set()
-    assert case.shows(await own.searched(case.bystander, "en", "stew")) == set()
+    assert case.shows(await actions.listed(case.bystander, "en")) == set()
+    assert case.shows(await actions.searched(case.bystander, "en", "stew")) == set()
 
     message = await app.ask(case.place, "hello")
     turn = app.turn(message)

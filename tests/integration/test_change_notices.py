@@ -266,7 +266,7 @@ async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) 
 async def test_an_answer_in_several_messages_keeps_its_last_part(
     app: App, notices: ChangeNotices
 ) -> None:
-    """Below a long answer the notice stands in its last message, whose text stays as it was."""
+    """Below a long answer the notice is in its last message, whose text stays as it was."""
     app.script("word " * 4_000)
     place, job = await formed(app, notices)
     before = [_words(m) for m in _answers(app, place)]
@@ -281,7 +281,7 @@ async def test_an_answer_in_several_messages_keeps_its_last_part(
 async def test_a_long_answer_that_is_read_back_keeps_its_notice(
     app: App, notices: ChangeNotices
 ) -> None:
-    """Its text in Slack may be longer than an update takes; the notice stands below it."""
+    """Its text in Slack may be longer than an update takes; the notice is below it."""
     app.script("word " * 1_500)
     place, job = await formed(app, notices)
     [answer] = _answers(app, place)

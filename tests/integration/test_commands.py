@@ -212,7 +212,7 @@ async def test_another_embedding_than_the_stored_one_is_refused(
 async def test_vectors_of_the_stand_in_are_replaced(
     tmp_path: Path, slack: Server, database: str, pool: Pool, embedder: Embedder, stored: str
 ) -> None:
-    """They are of no use to a model: `kioku migrate` embeds the memories anew, and says so."""
+    """They are of no use to a model: `kioku migrate` embeds the memories again, and says so."""
     if stored == SPACE.model:
         await _remember(pool, embedder)
     owner_rows(database, "UPDATE kioku_embedding_space SET model = %s", stored)

@@ -175,7 +175,7 @@ SHOWING = [
 
 @pytest.mark.parametrize("action", SHOWING)
 async def test_what_is_shown_comes_to_the_asker_only(app: App, action: str) -> None:
-    """In a channel a tool that shows something shows it to whoever asked, and once."""
+    """In a channel a tool that shows something shows it to who asked, and once."""
     place = app.slack.place(channel="public")
     app.script_calls(settings_call(action), settings_call(action))
     asked = await app.ask(place, "<@BOT> show me")

@@ -60,7 +60,7 @@ def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, An
 
 
 def footer(app: App, message: Message) -> str:
-    """Return what stands below the answer to a message."""
+    """Return what is shown below the answer to a message."""
     return "\n".join(one["text"] for one in elements(app.shown(message), "context"))
 
 

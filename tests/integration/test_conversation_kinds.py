@@ -112,7 +112,7 @@ async def test_what_the_event_says_is_shared_is_shared(
     assert view.audiences == (place.channel,)
 
 
-async def test_a_changed_conversation_is_looked_up_anew(
+async def test_a_changed_conversation_is_looked_up_again(
     slack: PlaygroundSlack, audiences: Audiences
 ) -> None:
     """A channel that was shared sees its own alone once its change was heard of."""
@@ -179,7 +179,7 @@ async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
 
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
-    """The locale of a person's Slack decides, is asked once for all replicas, and anew if stale."""
+    """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
     people, replica = Profiles(pool, slack.installations()), Profiles(pool, slack.installations())
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await people.language(ann, "hello") == "ja"
@@ -225,7 +225,7 @@ async def test_without_a_locale_the_last_message_says_the_language(
 async def test_an_old_profile_keeps_nobody_waiting(
     slack: PlaygroundSlack, pool: Pool, database: str
 ) -> None:
-    """What Slack said long ago will do until it has answered anew, which is not waited for."""
+    """What Slack said long ago is used until it has answered again, which is not waited for."""
     ann = Person(slack.team_id, slack.person(locale="ja-JP")[0])
     assert await Profiles(pool, slack.installations()).language(ann) == "ja"
     owner_rows(

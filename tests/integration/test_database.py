@@ -80,7 +80,7 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
     assert done[7] == 1 + len(memory_migrations()) + len(migrations())
 
 
-def test_a_vector_stands_in_its_row(empty_database: str) -> None:
+def test_a_vector_is_stored_in_its_row(empty_database: str) -> None:
     """A search reads 1,536 dimensions with their row, not from a table beside it."""
     migrate(empty_database, EmbeddingSpace("text-embedding-3-small", 1_536), migrations())
     owner_rows(

@@ -55,7 +55,7 @@ def written(conninfo: str, channel: str) -> bool:
 async def test_a_transaction_with_a_deadline_fails_in_time(
     module_database: str, postgres: EmbeddedPostgres
 ) -> None:
-    """A PostgreSQL that falls silent costs whoever is waited for no more than they have."""
+    """A PostgreSQL that falls silent costs a caller with a deadline no more than its time."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(60), opened(module_database) as pool:
         await write(pool, "C1")
@@ -76,7 +76,7 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
 async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(
     module_database: str,
 ) -> None:
-    """Who was busy when the time ran out hears the answer that came meanwhile."""
+    """Who was busy when the time ran out reads the answer that came meanwhile."""
     async with opened(module_database) as pool:
         async with transaction(pool, wait=2.0) as connection:
             found = await connection.execute("SELECT pg_backend_pid() AS pid")
@@ -92,7 +92,7 @@ async def test_an_answer_that_arrived_while_the_event_loop_was_blocked_is_read(
 async def test_a_transaction_without_a_deadline_continues_after_a_pause(
     module_database: str, postgres: EmbeddedPostgres
 ) -> None:
-    """Whoever may wait is served when PostgreSQL speaks again, as after a pause of Aurora's."""
+    """Who may wait is served when PostgreSQL answers again, as after a pause of Aurora's."""
     async with opened(module_database) as pool:
         with frozen(postgres):
             waiting = asyncio.create_task(write(pool, "C4"))

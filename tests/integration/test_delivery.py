@@ -590,7 +590,7 @@ async def test_an_answer_begun_before_and_deleted_is_posted(thread: Thread) -> N
 
 
 async def test_starting_over_replaces_what_was_shown(thread: Thread) -> None:
-    """An answer begun anew is shown when it is whole, in place of the half."""
+    """An answer begun again is shown when it is whole, in place of the half."""
     async with thread.answering() as answer:
         await begin(answer, "Half of the first")
         answer.stream.start_over()
@@ -609,7 +609,7 @@ async def _write_for_ever(answer: Answering) -> None:
 
 
 async def test_stop_ends_the_answer(thread: Thread) -> None:
-    """Once the person has stopped it, no piece is taken any more; what is said last stands."""
+    """Once the person has stopped it, no piece is taken any more; what is said last stays."""
     async with thread.answering() as answer:
         await begin(answer)
         place = thread.place

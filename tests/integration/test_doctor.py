@@ -1,4 +1,4 @@
-"""`kioku doctor` as a process: each broken set-up gets the sentence that mends it."""
+"""`kioku doctor` as a process: each broken set-up gets the sentence that fixes it."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ def told(done: Ended) -> dict[str, str]:
 
 
 def parts(done: Ended) -> list[str]:
-    """Return the parts in the order in which they were told of."""
+    """Return the parts in the order in which they were reported."""
     return [line[6:].partition(": ")[0] for line in done.out.splitlines() if ": " in line]
 
 
-def test_a_healthy_installation_has_nothing_to_mend(doctor: Doctor, tmp_path: Path) -> None:
+def test_a_healthy_installation_has_nothing_to_fix(doctor: Doctor, tmp_path: Path) -> None:
     """Everything is looked at, in the order in which it is set up, and is OK."""
     done = doctor.run()
     assert told(done) == {}

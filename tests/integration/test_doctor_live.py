@@ -74,7 +74,7 @@ class Person:
 
     @property
     def status(self) -> str:
-        """The status lines that stand."""
+        """The status lines that are shown."""
         return "".join(thread["status"] for thread in self._seen["threads"])
 
     @property

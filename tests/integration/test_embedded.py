@@ -87,7 +87,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
 def alive(pid: int) -> bool:
     """Whether the process exists and is no zombie."""
     try:
-        # Whoever adopted a dead orphan may never collect it.
+        # The process that adopted a dead orphan may never collect it.
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
@@ -288,7 +288,7 @@ def test_nobodys_words_reach_the_log(data_dir: Path) -> None:
     assert secret not in (data_dir / "postgres.log").read_text()
 
 
-def test_a_log_grown_large_starts_anew(new_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_empties_a_large_log(new_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start empties the log once it is longer than the limit."""
     with EmbeddedPostgres(new_dir):
         pass
@@ -671,7 +671,7 @@ def refuse_user_namespaces(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_ordinary_user_needs_no_other_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever is not root runs PostgreSQL as themselves."""
+    """A user who is not root runs PostgreSQL as themselves."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     chosen = account.choose_account(tmp_path, tmp_path / "pg", tmp_path)
     assert (chosen, chosen.owner) == (account.Account(), 1000)

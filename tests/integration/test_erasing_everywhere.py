@@ -141,7 +141,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     )
     assert events == [{"message": None, "status": one} for one in ("done", "done", "withdrawn")]
     left = naming(app, person)
-    # Home and the suggested prompts are shown anew, once: these jobs hold the id for seconds.
+    # Home and the suggested prompts are shown again, once: these jobs hold the id for seconds.
     assert left.keys() <= NAMED | {"procrastinate_jobs"}
     await deleted(app)
     again = [job for job in jobs(app) if person.user_id in json.dumps(job["args"])]

@@ -238,7 +238,7 @@ def stored(thread: Thread) -> int:
 
 
 def taken_over(thread: Thread, event: int) -> None:
-    """Let another worker begin a message anew."""
+    """Let another worker begin a message again."""
     thread.rows("UPDATE inbox_events SET attempts = attempts + 1 WHERE id = %s", event)
 
 
@@ -433,7 +433,7 @@ async def test_a_message_that_never_appeared_is_not_looked_for_again(thread: Thr
 async def test_nothing_is_written_while_nobody_knows_who_answers(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the database out of sight for long the answer waits, and is whole when it is back."""
+    """With the database unreachable for long the answer waits, and is whole when it is back."""
     monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.1)
     monkeypatch.setattr("bot.delivery.reply_stream._SURE_SECONDS", 0.3)
     async with thread.answering() as answer:

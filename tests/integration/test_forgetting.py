@@ -391,7 +391,7 @@ async def test_an_unknown_reference_forgets_nothing(data: Data, reference: str) 
 
 
 async def test_another_person_can_forget_nothing_of_mine(data: Data) -> None:
-    """My reference in another person's hand names nothing."""
+    """My reference names nothing for another person."""
     ramen = data.remember("ramen", "1.1")
     await data.turn("1.1", "I love ramen", "You like ramen!")
     before = data.everything()
@@ -428,7 +428,7 @@ async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
 
 
 async def test_what_has_expired_is_cleared(data: Data) -> None:
-    """The next forgetting, whoever's, takes expired ciphertexts away, and only those."""
+    """The next forgetting, anyone's, takes expired ciphertexts away, and only those."""
     for name in ("ramen", "sushi"):
         await data.forget(data.remember(name))
     [old, new] = data.rows("SELECT id FROM forgotten ORDER BY expires_at")

@@ -842,7 +842,7 @@ async def test_no_connection_is_held_while_the_model_thinks(
 
 
 async def test_a_wider_memory_is_superseded(trial: Trial) -> None:
-    """A change said in a private channel leaves the public memory and stands before it."""
+    """A change said in a private channel leaves the public memory and takes precedence."""
     public = memory_view(ALICE.namespace(PUBLIC))
     private = memory_view(ALICE.namespace("C7"))
     await know(trial.former, trial.model, public, RAMEN)

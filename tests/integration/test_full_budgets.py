@@ -76,7 +76,7 @@ def tell(app: App, like: Message, count: int) -> None:
 
 
 def sections(prompt: list[dict[str, Any]]) -> dict[str, str]:
-    """Return what the newest prompt frames, by name; the instructions stand before all of it."""
+    """Return what the newest prompt frames, by name; the instructions are before all of it."""
     system = str(prompt[0]["content"])
     assert system.startswith(REPLY_INSTRUCTIONS)
     framed = system.removeprefix(REPLY_INSTRUCTIONS)
@@ -84,12 +84,12 @@ def sections(prompt: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def fits(text: str, cap: int) -> bool:
-    """Say whether a part is within its room, and the room is made use of."""
+    """Say whether a part is within its budget, and uses most of it."""
     return cap * 0.7 < estimated_tokens(text) <= cap
 
 
 def memories_fit(shown: dict[str, str]) -> None:
-    """Check that how to answer has its room, newest first, and all memories together theirs."""
+    """Check that how to answer is within its budget, newest first, and so are all memories."""
     assert fits(shown["preferences"], INSTRUCTION_TOKENS)
     numbers = [int(n) for n in re.findall(r"短く答える (\d+)", shown["preferences"])]
     assert numbers == list(range(WISHES, WISHES - len(numbers), -1))
@@ -118,7 +118,7 @@ def whole(app: App, place: PersonThread, asked: Message) -> None:
 
 
 async def test_a_direct_message_with_every_budget_full(app: App) -> None:
-    """5,000 memories, 30 wishes, a long history, 40,000 characters: the answer comes, in room."""
+    """5,000 memories, 30 wishes, a long history, 40,000 characters: an answer within limits."""
     place = app.slack.place()
     told = await app.ask(place, "Hello")
     remember(app, told.person.namespace("dm").prefix, MANY, WISHES)

@@ -1,4 +1,4 @@
-"""App Home: opened, looked through, changed, and published anew after a change made elsewhere."""
+"""App Home: opened, looked through, changed, and published again after a change made elsewhere."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ async def test_a_memory_is_forgotten_and_the_home_follows(visit: Visit) -> None:
 
 
 async def test_undo_of_a_recent_change(visit: Visit) -> None:
-    """Undo among the recent changes, which repeat no memory of the list, shows the page anew."""
+    """Undo among the recent changes, which repeat no memory of the list, shows the page again."""
     await visit.remember("ramen", "udon")
     await visit.open()
     assert say("en", "home_changes") not in await visit.text()
@@ -389,7 +389,7 @@ async def test_the_steps_are_skipped(visit: Visit) -> None:
 
 
 async def test_a_question_is_answered_there(visit: Visit) -> None:
-    """What words did not settle stands first, before any memory, and is settled by a click."""
+    """What words did not settle comes first, before any memory, and is settled by a click."""
     sensitive = {"index": 0, "supported": True, "about": "other", "modality": "asserted"}
     sensitive |= {"valid_until": None, "conflict": "none", "sensitive": "health"}
     call = {"name": "MemoryVerdicts", "arguments": {"verdicts": [sensitive]}}
@@ -480,7 +480,7 @@ async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
 
 
 async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:
-    """The page that tells of a pause is published anew when it is over."""
+    """The page that tells of a pause is published again when it is over."""
     await visit.open()
     await visit.click_home(HOME_PAUSE_ACTION, value="hour")
     name = f"home_end:{visit.person.scope}"
@@ -583,7 +583,7 @@ async def test_no_trigger_of_memorys_tables_adds_jobs(visit: Visit) -> None:
 
 
 async def test_another_replica_publishes(visit: Visit) -> None:
-    """Whoever does the job reads the settings as they are, not as it knew them a moment ago."""
+    """The process that does the job reads the settings as they are, not as it knew them before."""
     await visit.open()
     connections = visit.app.wiring.connections
     other = Application(connections)
@@ -672,14 +672,14 @@ async def test_what_a_click_has_done_is_said_where_the_page_cannot_be_made(visit
 
 @asynccontextmanager
 async def locked(visit: Visit, table: LiteralString) -> AsyncIterator[None]:
-    """Let whoever reads a table wait, until they give up."""
+    """Let every reader of a table wait, until they give up."""
     async with await AsyncConnection.connect(visit.app.database) as owner:
         await owner.execute(f"LOCK TABLE {table}")
         yield
 
 
-async def test_opened_anew(visit: Visit) -> None:
-    """Opening it again publishes nothing that is shown already; what Slack lost is shown anew."""
+async def test_a_home_that_is_opened_again(visit: Visit) -> None:
+    """Opening it again publishes nothing that is shown already; what Slack lost is shown again."""
     await visit.remember("natto")
     await visit.open()
     visit.app.slack.forget_calls()

@@ -331,7 +331,7 @@ async def test_an_edit_after_stop_is_answered(inbox: Inbox) -> None:
 async def test_an_attempt_that_was_taken_over_is_told(
     inbox: Inbox, database: str, pool: Pool
 ) -> None:
-    """Whoever began a message before another did can neither go on with it nor end it."""
+    """A worker that began a message before another did can neither go on with it nor end it."""
     asked = message()
     await inbox.store(asked)
     first, second = await taken(inbox, asked.thread), await taken(inbox, asked.thread)

@@ -241,7 +241,7 @@ async def test_undo_restores_the_exact_bytes(ledger: Ledger, what: str) -> None:
 
 
 async def test_undo_needs_no_embedding(ledger: Ledger, model: ScriptedModel) -> None:
-    """The vector comes from the ledger; only where a new model took it away it is made anew."""
+    """The vector comes from the ledger; only where a new model took it away it is made again."""
     liked = await ledger.like("ramen")
     change = await ledger.change("I hate ramen", ts="2.0", content=None, key=liked.key)
     vectors = ledger.printed("store_vectors")
@@ -697,7 +697,7 @@ async def test_what_was_to_replace_a_memory_outlives_its_message(
 
 
 async def test_the_same_under_an_earlier_key_is_forgotten_too(ledger: Ledger) -> None:
-    """Forgetting takes what the ledger says of the same thing before it was remembered anew."""
+    """Forgetting takes what the ledger says of the same thing before it was remembered again."""
     first = await ledger.like("ramen")
     await ledger.say("I hate ramen", ts="2.0", content=None, key=first.key)
     [removal, _] = await history(ledger.pool, ALICE)

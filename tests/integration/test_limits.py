@@ -123,7 +123,7 @@ async def test_answers_for_one_channel_wait_for_its_limit(sender: Sender) -> Non
 
 
 async def test_a_status_line_that_came_late_is_cleared(sender: Sender) -> None:
-    """A status line that Slack sets after the reply, since it was asked before, does not stand."""
+    """A status line that Slack sets after the reply, since it was asked before, is cleared."""
     place = sender.slack.place()
     sender.slack.fault("agents.sessions.setStatus", error="unknown_method")
     sender.slack.fault("assistant.threads.setStatus", delay_ms=2_600)

@@ -202,7 +202,8 @@ async def test_each_call_of_the_model_counts(
 async def test_what_the_verdict_does_not_confirm_is_not_shown(app: App) -> None:
     """Similar memories that say something else are compared by the model and left alone."""
     ann = Merging(app)
-    await ann.remember("I live in the red Osaka boat house", "I live in a red Osaka boathouse")
+    similar = "I live in the red Osaka boat house"  # words: literal
+    await ann.remember(similar, "I live in a red Osaka boathouse")
     await ann.remember(*FACTS[:2])
     view = await app.wiring.modals.merging.found(ann.person, "en")
     [boxes] = [one for one in view["blocks"] if one["type"] == "actions"]

@@ -66,7 +66,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def named(params: Any) -> set[str]:
-    """Return the people whose namespaces or ids stand among a statement's values."""
+    """Return the people whose namespaces or ids are among a statement's values."""
     given = list(texts(params))
     found = {match[1] for text in given if (match := _PREFIX.match(text))}
     # Whole rows that come back, each a line of JSON.
@@ -87,9 +87,9 @@ async def everything(app: App, suffix: str) -> str:
     person = message.person
     await app.wiring.formation_jobs.form(person.team_id, person.user_id, "dm")
     await app.ask(place, "what shall I eat?")
-    own = dataclasses.replace(app.wiring.memory_actions, update_notices=nothing)
+    actions = dataclasses.replace(app.wiring.memory_actions, update_notices=nothing)
     ramen, *_ = [m for m in await list_memories(app.pool, person) if "ramen" in str(m.content)]
-    await own.listed(person, "en")
+    await actions.listed(person, "en")
     await memory_page(app.pool, person, size=10)
     source = {"kind": "modal", "channel": message.channel_id, "ts": message.ts}
     change = await edit_memory(
@@ -117,8 +117,8 @@ async def everything(app: App, suffix: str) -> str:
     assert gone.undo is not None
     await undo_forget(app.pool, person, gone.undo)
     kept = json.dumps(await export_memories(app.pool, person))
-    await own.everything_proposed(person, "en")
-    await own.period_forgotten(person, "en", Period().value())
+    await actions.everything_proposed(person, "en")
+    await actions.period_forgotten(person, "en", Period().value())
     await erase(app.pool, person)
     await import_memories(app.pool, app.embedder, person, kept)
     return person.scope

@@ -88,7 +88,7 @@ async def test_twenty_messages_at_once_are_answered_in_order(app: App) -> None:
 async def test_a_long_thread_lets_others_through(
     app: App, monkeypatch: pytest.MonkeyPatch, waited: int, priority: int
 ) -> None:
-    """A thread with many messages gives its place back after a while, and goes on after others.
+    """A thread with many messages returns its slot after a while, and goes on after others.
 
     What is late, as after an outage, goes on after those who write now.
     """
@@ -369,7 +369,7 @@ async def test_changes_of_what_is_not_for_the_app_are_not_kept(app: App) -> None
 
 
 async def test_an_edit_of_what_was_said_before_the_mention_is_not_answered(app: App) -> None:
-    """What stood there before the app was called into the thread is not for it, edited or not."""
+    """What was there before the app was called into the thread is not for it, edited or not."""
     place = app.slack.place(channel="public")
     before = replace(app.written(place, "talk", thread_ts=place.root), addressed=False)
     mention = app.written(place, "<@BOT> hello", thread_ts=place.root)

@@ -44,7 +44,7 @@ def due_in(app: App, message: Message) -> float | None:
 
 
 def back(app: App) -> None:
-    """Let the model answer again, and what is asked of it be counted anew."""
+    """Let the model answer again, and what is asked of it be counted again."""
     app.stand_in.call("/_model/faults", method="DELETE")
     app.wiring.turn_dependencies.replier.models[0].breaker.answered()
 

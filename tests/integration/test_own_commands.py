@@ -55,7 +55,7 @@ async def contents(app: App, place: PersonThread) -> str:
 
 
 async def test_each_use_has_an_answer(app: App) -> None:
-    """Whatever stands in the table is answered, and nothing else is."""
+    """Whatever is in the table is answered, and nothing else is."""
     answered = set(app.wiring.slash_commands.answers)
     assert answered == {use.name for use in MEMORIES if use.opens_modal != "always"}
 
@@ -75,7 +75,7 @@ async def test_add_forms_what_was_typed(app: App) -> None:
     assert memory.sources[0]["evidence"] == "I love ramen"
 
 
-async def test_add_takes_no_part_of_a_word_for_what_is_known(app: App) -> None:
+async def test_add_compares_whole_words_with_what_is_known(app: App) -> None:
     """Who has a carpet may have a car: only whole words make a sentence a known one."""
     place = app.slack.place()
     await memories(app, place, "add I have a carpet")
@@ -292,18 +292,18 @@ async def undo_newest(app: App, who: Person) -> None:
 async def test_forgetting_takes_what_was_undone(app: App, words: str) -> None:
     """What was said then and undone leaves the history, and returns there with Undo."""
     place = app.slack.place()
-    who, own = app.person(place), app.wiring.memory_actions
+    who, actions = app.person(place), app.wiring.memory_actions
     await app.form(await app.ask(place, "I love ramen"))
     await undo_newest(app, who)
     before = ledger(app, who)
     assert len(before) == 2
     pressed = value(await forget(app, place, words), FORGET_PERIOD_ACTION)
-    done = await own.period_forgotten(who, "en", pressed)
+    done = await actions.period_forgotten(who, "en", pressed)
     assert ledger(app, who) == []
     assert "ramen" not in json.dumps(await memories(app, place, "history"))
-    again = await own.period_forgotten(who, "en", pressed)
+    again = await actions.period_forgotten(who, "en", pressed)
     assert again["text"] == say("en", "forgotten_already")
-    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    await actions.brought_back(who, "en", value(done, UNDO_ACTION))
     assert ledger(app, who) == before
 
 
@@ -314,7 +314,7 @@ async def test_what_only_the_history_has_can_be_forgotten(app: App, words: str) 
     So is an open question.
     """
     place = app.slack.place()
-    who, own = app.person(place), app.wiring.memory_actions
+    who, actions = app.person(place), app.wiring.memory_actions
     none = {"today": "forget_period_none", "everything": "memories_none"}
     assert (await forget(app, place, words))["text"] == say("en", none[words])
     await memories(app, place, "add I take aspirin")
@@ -324,10 +324,10 @@ async def test_what_only_the_history_has_can_be_forgotten(app: App, words: str) 
         if words == "today":
             assert question["text"].endswith(shown)
             pressed = value(question, FORGET_PERIOD_ACTION)
-            await own.period_forgotten(who, "en", pressed)
+            await actions.period_forgotten(who, "en", pressed)
         else:
             assert question["text"] == say("en", "forget_words_ask")
-            await own.everything_forgotten(who, "en")
+            await actions.everything_forgotten(who, "en")
         assert ledger(app, who) == []
         assert app.rows("SELECT id FROM memory_questions WHERE user_id = %s", who.user_id) == []
         assert (await forget(app, place, words))["text"] == say("en", none[words])
@@ -394,11 +394,11 @@ async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
 async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> None:
     """Of an older memory only the changes of today go; a reply from before that names it stays."""
     place = app.slack.place()
-    who, own = app.person(place), app.wiring.memory_actions
+    who, actions = app.person(place), app.wiring.memory_actions
     memory, notice = await undone_update(app, place)
     before = ledger(app, who)
     pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
-    done = await own.period_forgotten(who, "en", pressed)
+    done = await actions.period_forgotten(who, "en", pressed)
     assert ledger(app, who) == before[:1]
     assert await app.memories(who) == [memory]
     assert [job["notice"] for job in app.take_jobs("show_notice")] == [notice]
@@ -406,26 +406,26 @@ async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> Non
         "SELECT reply FROM turns WHERE user_id = %s AND question_ts = %s", who.user_id, LONG_AGO[1]
     )
     assert asked["reply"] == "In Osaka."
-    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    await actions.brought_back(who, "en", value(done, UNDO_ACTION))
     assert ledger(app, who) == before
 
 
 async def test_an_undo_restores_no_change_of_what_was_forgotten_since(app: App) -> None:
     """The changes of a period come back only for a memory that was not forgotten by itself."""
     place = app.slack.place()
-    who, own = app.person(place), app.wiring.memory_actions
+    who, actions = app.person(place), app.wiring.memory_actions
     memory, _ = await undone_update(app, place)
     pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
-    done = await own.period_forgotten(who, "en", pressed)
-    await own.forgotten(who, "en", json.dumps({"memories": [memory.reference]}))
-    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    done = await actions.period_forgotten(who, "en", pressed)
+    await actions.forgotten(who, "en", json.dumps({"memories": [memory.reference]}))
+    await actions.brought_back(who, "en", value(done, UNDO_ACTION))
     assert ledger(app, who) == []
 
 
 async def test_what_is_stored_before_the_forgetting_has_its_lock_goes_too(app: App) -> None:
     """Forgetting a period waits for a formation under way, and takes what it has stored."""
     place = app.slack.place()
-    who, own = app.person(place), app.wiring.memory_actions
+    who, actions = app.person(place), app.wiring.memory_actions
     said = await app.ask(place, "I love ramen")
     pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
     source = {"kind": "message", "channel": said.channel_id, "ts": said.ts, "evidence": said.text}
@@ -443,11 +443,11 @@ async def test_what_is_stored_before_the_forgetting_has_its_lock_goes_too(app: A
             "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', %s)",
             (who.namespace("dm").prefix, Jsonb(stored)),
         )
-        forgetting = asyncio.create_task(own.period_forgotten(who, "en", pressed))
+        forgetting = asyncio.create_task(actions.period_forgotten(who, "en", pressed))
         await until(lambda: app.rows(waiting))
     done = await forgetting
     assert await contents(app, place) == "[]"
-    await own.brought_back(who, "en", value(done, UNDO_ACTION))
+    await actions.brought_back(who, "en", value(done, UNDO_ACTION))
     assert "ramen" in await contents(app, place)
 
 
@@ -518,15 +518,15 @@ async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
 async def test_a_second_click_leaves_the_answer_to_the_first(app: App) -> None:
     """An Undo that was used already is answered beside the message, which stays."""
     place = app.slack.place()
-    who, own = app.person(place), app.wiring.memory_actions
+    who, actions = app.person(place), app.wiring.memory_actions
     await memories(app, place, "add I love ramen")
     question = await forget(app, place, "ramen")
     [clicked] = [
         block["accessory"]["value"] for block in question["blocks"] if "accessory" in block
     ]
-    undo = value(await own.forgotten(who, "en", clicked), UNDO_ACTION)
-    assert (await own.brought_back(who, "en", undo))["text"] == say("en", "undone", count=1)
-    again = await own.brought_back(who, "en", undo)
+    undo = value(await actions.forgotten(who, "en", clicked), UNDO_ACTION)
+    assert (await actions.brought_back(who, "en", undo))["text"] == say("en", "undone", count=1)
+    again = await actions.brought_back(who, "en", undo)
     assert again["text"] == say("en", "undo_expired")
     assert again["replace_original"] is False
 

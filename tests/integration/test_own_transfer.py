@@ -64,7 +64,7 @@ def files_of(app: App, place: PersonThread) -> list[Any]:
 
 
 async def test_the_page_names_every_key(app: App) -> None:
-    """Each key of a real export stands in docs/reference/export.md, the top ones in its example."""
+    """Each key of a real export is in docs/reference/export.md, the top ones in its example."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     await app.form(message)
@@ -85,7 +85,7 @@ async def test_the_page_names_every_key(app: App) -> None:
 
 
 async def test_the_example_is_an_export(app: App) -> None:
-    """The example of the page can be imported as it stands."""
+    """The example of the page can be imported unchanged."""
     plan = await plan_import(app.pool, app.embedder, app.person(app.slack.place()), EXAMPLE)
     assert (len(plan.of("added")), plan.refused) == (1, {})
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.one_database
 
 
 def nothing_is_kept(app: App, person: str) -> None:
-    """Say that no text of the person's stands anywhere."""
+    """Check that no text of the person's is stored."""
     assert app.rows("SELECT id FROM turns WHERE user_id = %s", person) == []
     bodies = app.rows("SELECT message FROM inbox_events WHERE user_id = %s", person)
     assert bodies

@@ -174,7 +174,7 @@ async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> N
 async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_poll(
     pool: Pool, queue: Queue
 ) -> None:
-    """A worker looks for jobs as it begins to listen, and hears of each one after that."""
+    """A worker looks for jobs as it begins to listen, and is notified of each one after that."""
     done: asyncio.Queue[str] = asyncio.Queue()
     queue.register("work", BACKGROUND, done.put, waits=(1,))
     queue.start(replies=1, background=1, poll_seconds=60)
@@ -184,7 +184,7 @@ async def test_what_was_stored_before_a_worker_listens_does_not_wait_for_the_pol
 
 
 async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queue) -> None:
-    """Only the waiting job of the lock is set to a later time, which the other processes hear."""
+    """Only the waiting job of the lock is set to a later time, and other processes are notified."""
     await put(pool, queue, "L1", delay=1, to=BACKGROUND)
     await put(pool, queue, "L2", delay=1, to=BACKGROUND)
     with psycopg.connect(database, autocommit=True) as other:
@@ -333,7 +333,7 @@ async def test_a_worker_that_broke_starts_again(
 
 
 async def test_patience_has_an_end(database: str, pool: Pool, queue: Queue) -> None:
-    """Work that does not end in time is cut off and handed back, to be begun anew."""
+    """Work that does not end in time is cut off and returned, to be begun again."""
     work = _Held()
     queue.register("work", REPLIES, work.__call__, waits=(1, 1, 1))
     queue.start(replies=1, background=1, patience=0.1)

@@ -160,7 +160,7 @@ async def test_it_goes_on_where_it_was(
 
 
 @to_another_model
-async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
+async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     remembered: Pool,
     database: str,
     embedder: Embedder,
@@ -186,7 +186,7 @@ async def test_the_running_app_shows_the_newest_until_it_is_started_anew(
 
 
 @to_another_model
-async def test_the_running_app_forms_nothing_until_it_is_started_anew(
+async def test_the_running_app_forms_nothing_until_it_is_restarted(
     remembered: Pool,
     database: str,
     embedder: Embedder,

@@ -39,7 +39,7 @@ GONE = pytest.mark.failed_calls(
 
 
 def message(place: PersonThread, text: str, **more: Any) -> dict[str, Any]:
-    """Return a message as Slack hands it over with a shortcut."""
+    """Return a message as Slack sends it with a shortcut."""
     return {"user": place.user, "ts": place.ts, "text": text, **more}
 
 

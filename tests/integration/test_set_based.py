@@ -131,7 +131,7 @@ def count(database: str, table: str) -> int:
 
 
 def update_notices(pool: Pool) -> Any:
-    """Return what lets notices be shown anew, as the app does."""
+    """Return what lets notices be shown again, as the app does."""
     unused: Any = None
     slack = Installations(unused, base_url="http://127.0.0.1:9/")
     return ChangeNotices(pool, Queue(pool), slack, unused, stand_in=True).update_notices
@@ -350,7 +350,7 @@ async def test_an_import_and_its_undo_are_set_based(
 
 
 async def test_a_deleted_message_is_set_based(pool: Pool, embedder: Embedder) -> None:
-    """All that rests on one message is deleted in as many statements as one memory."""
+    """All that has one message as its source is deleted in as many statements as one memory."""
     counts = []
     own = ANN.namespace(DM)
     for size in (1, 30):

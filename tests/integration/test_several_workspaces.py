@@ -220,7 +220,7 @@ async def test_two_workspaces_with_the_same_ids(
             return {one, two} <= {call["team_id"] for call in calls if call["outcome"] == "ok"}
 
         await until(published)
-        # A call acts in the workspace of its token, so none of them named a conversation in vain.
+        # A call acts in the workspace of its token, so each names a conversation there.
         ours = [call for call in slack.calls() if call["team_id"] in (one, two)]
         assert {call["outcome"] for call in ours} == {"ok"}
         notices = [c for c in ours if c["method"] == "chat.update" and "AWS" in str(c["args"])]

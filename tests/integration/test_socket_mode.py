@@ -71,7 +71,7 @@ async def _nobody() -> AuthorizeResult:
     return AuthorizeResult(enterprise_id=None, team_id="T1", bot_token="xoxb-1")
 
 
-async def test_a_lost_connection_is_opened_anew_at_another_address(slack: Slack) -> None:
+async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack) -> None:
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
     client = create_client("xoxb-1", f"{slack.url}/api/")
     app = CheckedApp(

@@ -54,7 +54,7 @@ async def test_troubles_that_stay_end_the_start(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_start_can_be_broken_off(slack: PlaygroundSlack) -> None:
-    """Whoever waits for Slack can be cancelled meanwhile."""
+    """A task that waits for Slack can be cancelled meanwhile."""
     slack.fault("auth.test", status=500, times=9)
     waiting = asyncio.create_task(
         retry_until_connected("SLACK_BOT_TOKEN", slack.client().auth_test)

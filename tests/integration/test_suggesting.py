@@ -1,4 +1,4 @@
-"""What stands in the Messages tab before anything is asked, on PostgreSQL and the playground."""
+"""What is shown in the Messages tab before anything is asked, on PostgreSQL and the playground."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_prompts_follow_what_is_remembered(app: App) -> None:
 
 
 async def test_nothing_is_posted_unasked(app: App) -> None:
-    """Whoever installs the app, or opens one of its tabs, is sent no message."""
+    """A person who installs the app, or opens one of its tabs, is sent no message."""
     place = app.slack.place()
     await opened(app, place, "messages")
     posts = app.slack.calls("chat.postMessage", "chat.postEphemeral", "chat.startStream")
@@ -77,15 +77,15 @@ async def test_nothing_is_posted_unasked(app: App) -> None:
 
 
 async def test_prompts_that_slack_refuses_do_no_harm(app: App) -> None:
-    """Where Slack takes no prompts nothing is raised: those of the manifest stand there."""
+    """Where Slack takes no prompts nothing is raised: those of the manifest are shown."""
     place = app.slack.place()
     app.slack.fault("assistant.threads.setSuggestedPrompts", error="internal_error")
     [tried] = await opened(app, place)
     assert tried["channel_id"] == place.channel
 
 
-async def test_what_is_forgotten_does_not_stand_in_a_prompt(app: App) -> None:
-    """Prompts that name a memory are chosen anew when it is forgotten, without being asked for."""
+async def test_what_is_forgotten_is_not_in_a_prompt(app: App) -> None:
+    """Prompts that name a memory are chosen again when it is forgotten, without being asked for."""
     place = app.slack.place()
     await app.form(await app.ask(place, "I love ramen"))
     assert "ramen" in json.dumps(await opened(app, place))

@@ -112,7 +112,7 @@ def backlog(database: str, person: str = "'T1.U' || n", *, priority: int = BEHIN
 async def read_in_vain(
     pool: Pool, statement: str, values: dict[str, Any], scope: dict[str, str] | None = None
 ) -> int:
-    """Execute a statement; return how many rows, or pairs of rows, it read in vain."""
+    """Execute a statement; return how many rows, or pairs of rows, it read and dropped."""
     async with transaction(pool, scope) as connection:
         found = await connection.execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values
@@ -227,7 +227,7 @@ async def test_a_crash_counts_against_the_only_message(
     asked(database, "t1", "t2", process="one")
     asked(database, "t3", process="another")
     asked(database, "t4", process="another", status="done")
-    # One whose worker starts anew, as after a restart of PostgreSQL, lives on.
+    # One whose worker is started again, as after a restart of PostgreSQL, lives on.
     asked(database, "t5", process="lives")
     await note_process(pool, "lives", REPLIES)
     with psycopg.connect(database) as owner:

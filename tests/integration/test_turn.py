@@ -275,7 +275,7 @@ async def test_a_question_deleted_while_answered_leaves_no_words(app: App) -> No
     assert app.event(asked)["status"] == "withdrawn"
 
 
-async def test_an_edit_during_the_answer_begins_it_anew(app: App) -> None:
+async def test_an_edit_during_the_answer_begins_it_again(app: App) -> None:
     """An edited question's answer is given up; the new one takes its place, in the same message."""
     place = app.slack.place()
     asked, task = await answering_slowly(app, place)
@@ -315,7 +315,7 @@ async def test_a_deletion_right_after_an_edit_counts(
 
 
 async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
-    """A turn whose question was edited after its last look does not end: it is answered anew."""
+    """A turn whose question was edited after its last look does not end: it is answered again."""
     place = app.slack.place()
     asked = await app.receive(place, "I like ramen")
     waiting = await app.wiring.inbox.claim(asked.thread)
@@ -396,7 +396,7 @@ _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.upd
 async def test_a_worker_that_was_taken_over_touches_nothing_more(
     app: App, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker believed dead that lives on stops where it is, and the other's answer stands."""
+    """A worker believed dead that lives on stops where it is, and the other's answer stays."""
     place = app.slack.place(channel="public")
     asked = await app.receive(place, "<@BOT> Hello", thread_ts=place.root)
     begun: Callable[[], object]
@@ -510,7 +510,7 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
             # As a worker takes it: the next attempt adds a job of its own.
             app.rows("DELETE FROM procrastinate_jobs WHERE args->>'thread' = %s", asked.thread)
             await app.answering.drain(asked.thread)
-            # Meanwhile it waits in the queue, and holds no place of a worker.
+            # Meanwhile it waits in the queue, and occupies no slot of a worker.
             pauses += app.rows(
                 "SELECT extract(epoch FROM job.scheduled_at - event.at)::float AS seconds"
                 " FROM procrastinate_jobs job JOIN procrastinate_events event"

@@ -211,7 +211,7 @@ async def test_a_memory_added_and_removed_in_one_run_leaves_no_trace(
 async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
     person_store: PersonStore,
 ) -> None:
-    """A new memory about something said in public stands before the public one."""
+    """A new memory about something said in public takes precedence over the public one."""
     put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
     own = ALICE.namespace("C1")
     (change,) = (await person_store.form("I love soba", food("soba", 90), own=own)).changes

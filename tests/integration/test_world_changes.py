@@ -79,7 +79,7 @@ async def test_a_stranger_who_changes_leaves_no_row(app: App) -> None:
     ],
     ids=lambda value: str(value.get("subtype") or value.get("type")) if "type" in value else "",
 )
-async def test_what_a_channel_is_is_asked_anew(
+async def test_the_kind_of_a_changed_channel_is_asked_again(
     app: App,
     kind: str,
     event: dict[str, Any],

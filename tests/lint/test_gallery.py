@@ -8,7 +8,7 @@ from tests.browser.gallery import MOST_BYTES, PAGE, PICTURES, gallery, pictures
 
 
 def test_the_page_is_what_the_script_writes() -> None:
-    """The page has not been edited by hand, nor the script without making the page anew."""
+    """The page has not been edited by hand, nor the script without making the page again."""
     assert PAGE.read_text("utf-8") == gallery()
 
 
@@ -20,7 +20,7 @@ def test_every_picture_is_there() -> None:
 
 
 def test_every_picture_has_words() -> None:
-    """Whoever cannot see a picture reads what it shows, in which language and colours."""
+    """A person who cannot see a picture reads what it shows, in which language and colours."""
     alts = re.findall(r"!\[([^\]]*)\]\(", gallery())
     assert len(alts) == len(set(alts)) == len(pictures())
     assert all(len(alt) > 30 for alt in alts)

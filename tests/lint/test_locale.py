@@ -115,7 +115,7 @@ def test_nothing_is_said_by_emoji_alone() -> None:
             assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]|:[a-z_]+:", text)
 
 
-# One word for each thing: Undo a change, forget a memory, delete data, ask your admin.
+# One term for each action: Undo a change, forget a memory, delete data, ask your admin.
 OTHER_WORDS: dict[Language, str] = {
     "en": r"\b(?:take|bring|put)s? .{0,20}\bback\b|\b(?:erase|remove|wipe)"
     r"|(?<!your )(?<!my )\badmin\b(?!'s approval)",
@@ -124,8 +124,8 @@ OTHER_WORDS: dict[Language, str] = {
 
 
 @pytest.mark.parametrize("language", OTHER_WORDS)
-def test_one_word_for_each_thing(language: Language) -> None:
-    """No text uses a second word for Undo, Forget, Delete or the person's admin."""
+def test_each_action_has_one_term(language: Language) -> None:
+    """No text uses a second term for Undo, Forget, Delete or the person's admin."""
     found = {
         key: form
         for key, forms in TEXTS[language].items()

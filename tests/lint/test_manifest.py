@@ -220,7 +220,7 @@ def test_every_called_method_is_allowed(manifest: dict[str, Any], called: set[st
     assert refused == set()
 
 
-def test_no_scope_is_asked_for_in_vain(manifest: dict[str, Any], called: set[str]) -> None:
+def test_each_scope_is_needed(manifest: dict[str, Any], called: set[str]) -> None:
     """Each scope is needed by a method that is called, an event or a feature."""
     methods = load_methods()
     needed = set[str]().union(

@@ -14,7 +14,7 @@ from bot.locale import LANGUAGES, Language
 from bot.views.labels import FIELD_LABELS, KIND_TITLES
 from tests.lint.test_locale import TEXTS, sources
 
-# Where each short text is shown, with Slack's limit of characters. What is not named here stands in
+# Where each short text is shown, with Slack's limit of characters. What is not named here is in
 # sections, notes and messages. Sources: https://docs.slack.dev/reference/block-kit and the pages of
 # assistant.threads.setStatus and assistant.threads.setSuggestedPrompts.
 FIELDS: dict[str, tuple[int, str]] = {
@@ -99,7 +99,7 @@ FIELDS: dict[str, tuple[int, str]] = {
     ),
     "a section": (3_000, "consent_ask erase_ask erase_stays import_about home_kept_where"),
 }
-# How many characters stand, at the most, in the place of a name that is filled in.
+# How many characters, at the most, replace a name that is filled in.
 ROOM = {"count": 6, "what": 40, "kind": 40, "topic": 30, "other": 30, "food": 30, "word": 5}
 ROOM |= {"low": 12, "high": 12, "was": 100}
 LIMITED = {key for _, keys in FIELDS.values() for key in keys.split()}
@@ -130,7 +130,7 @@ def test_no_more_loading_lines_than_slack_takes() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_other_text_fits_a_section_many_times(language: Language) -> None:
-    """What is shown in sections leaves room for what stands beside it."""
+    """What is shown in sections leaves room for what is beside it."""
     lengths = {key: max(map(len, forms)) for key, forms in TEXTS[language].items()}
     assert {key: length for key, length in lengths.items() if length > 600} == {}
 
@@ -217,7 +217,7 @@ def test_japanese_is_punctuated_as_japanese() -> None:
             assert "御" not in bare, key
 
 
-def test_bold_in_japanese_stands_apart() -> None:
+def test_bold_touches_no_japanese_character() -> None:
     """Slack shows the asterisks where they touch a Japanese letter or punctuation outside them.
 
     The texts of the set-up page are not shown in Slack.

@@ -31,7 +31,7 @@ async def test_the_sample_workspace(slack: Slack, driver: Driver) -> None:
 
 
 async def test_a_private_conversation_is_seen_by_its_members(driver: Driver) -> None:
-    """Whoever is not in a private channel or DM gets 403."""
+    """A person who is not in a private channel or DM gets 403."""
     await driver.say("secret")
     aya_dm = (await driver.get("channels/dm/messages", **{"as": await driver.user()}))["channel"]
     ben, chika = await driver.user("Ben"), await driver.user("Chika")
@@ -80,7 +80,7 @@ async def test_a_thread_tells_who_began_it(driver: Driver) -> None:
 
 
 async def test_editing_and_deleting(driver: Driver) -> None:
-    """A person edits and deletes their own messages only; the app hears of both."""
+    """A person edits and deletes their own messages only; the app is notified of both."""
     said = await driver.say("ramen > udon")
     mine = {"user": await driver.user(), **said}
     other = {**mine, "user": await driver.user("Ben")}
@@ -199,7 +199,7 @@ async def test_a_converted_channel_says_so(driver: Driver, client: AsyncWebClien
 
 
 async def test_the_app_can_be_removed(slack: Slack, driver: Driver) -> None:
-    """An app that is taken out of a channel hears of it, by the channel's kind."""
+    """An app that is taken out of a channel is notified of it, by the channel's kind."""
     for kind, told in (("public", "channel_left"), ("private", "group_left")):
         made = await driver.post("channels", kind=kind, members=[await driver.user()])
         bot = slack.workspace.identity.bot_user_id
@@ -221,7 +221,7 @@ async def test_changes_of_a_person_are_told(driver: Driver, client: AsyncWebClie
 
 
 async def test_only_subscribed_events_leave(driver: Driver) -> None:
-    """member_left_channel is not in the manifest, so the app never hears of it."""
+    """member_left_channel is not in the manifest, so the app is never notified of it."""
     general = await driver.channel()
     await driver.post("channels/update", channel=general, remove=[await driver.user("Ben")])
     assert await driver.deliveries() == []
@@ -329,7 +329,7 @@ async def test_the_page_is_notified_of_changes(
 
 
 async def test_what_somebody_looks_at(slack: Slack, driver: Driver) -> None:
-    """An app that asked for it hears which conversation or message a person looks at."""
+    """An app that asked for it is notified which conversation or message a person looks at."""
     aya, general = await driver.user(), await driver.channel()
     said = await driver.say("hello", channel=general)
     assert await driver.post("context", user=aya, channel=general) == {"sent": True}

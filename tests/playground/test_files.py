@@ -1,4 +1,4 @@
-"""Files: what an app uploads, and what people hand over in a form."""
+"""Files: what an app uploads, and what people send in a form."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def shown(driver: Driver, name: str) -> Json:
 async def test_a_file_is_uploaded_shared_and_downloaded(
     slack: Slack, driver: Driver, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
-    """It stands in one message, who is there can download it, and nobody else."""
+    """It is in one message, who is there can download it, and nobody else."""
     aya, ben = await driver.user("Aya"), await driver.user("Ben")
     said = await driver.say("hello")
     file, status = await upload(client, TEXT, announced=len(TEXT))
@@ -118,10 +118,10 @@ async def test_files_need_their_scopes(
         assert answer.status == 302
 
 
-async def test_a_form_hands_a_file_over(
+async def test_a_file_is_sent_in_a_form(
     slack: Slack, driver: Driver, session: aiohttp.ClientSession
 ) -> None:
-    """The app is told of a chosen file and downloads it with its token; another kind is refused."""
+    """The app receives a chosen file's id and downloads it with its token, of its kinds only."""
     aya, ben = await driver.user("Aya"), await driver.user("Ben")
     file = await driver.post("files", user=aya, name="a.txt", content=CONTENT)
     other = await driver.post("files", user=aya, name="a.png", content=CONTENT)

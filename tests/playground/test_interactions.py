@@ -443,7 +443,7 @@ async def test_the_home_tab(driver: Driver, app: AsyncApp, connect: Connect) -> 
 async def test_a_click_in_a_view_that_was_just_replaced(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
-    """What a person saw can be clicked, though the app has published anew meanwhile."""
+    """What a person saw can be clicked, though the app has published again meanwhile."""
     bodies: list[Json] = []
     app.action("forget")(keeping(bodies))
     await connect(app)

@@ -532,7 +532,7 @@ async def test_an_app_that_is_gone_cannot_be_used(driver: Driver) -> None:
 
 
 async def test_auth_revoke(driver: Driver, client: AsyncWebClient) -> None:
-    """Without rotation the token is the authorization: it ends, and the app hears of it."""
+    """Without rotation the token is the authorization: it ends, and the app is notified."""
     assert (await client.auth_revoke(test=True))["revoked"] is False
     assert (await client.auth_test())["ok"]
     assert (await client.auth_revoke())["revoked"] is True

@@ -65,7 +65,7 @@ async def test_a_title_is_for_a_new_session(driver: Driver, client: AsyncWebClie
 
 
 async def test_a_person_renames_a_session(driver: Driver, client: AsyncWebClient) -> None:
-    """A session has its new title at once, and the app is told of it and of the old one."""
+    """A session has its new title at once, and the app receives it and the old one."""
     said, aya = await driver.say("hi"), await driver.user()
     given = {"user": aya, "channel": "dm", "thread_ts": said["ts"], "title": "Lunch"}
     status, _ = await driver.try_post("sessions/rename", **given)

@@ -21,7 +21,7 @@ Next = Callable[[], Awaitable[None]]
 async def test_a_direct_message_is_answered_by_a_stream(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
-    """A DM reaches the app as a message event and its streamed answer stands in the thread."""
+    """A DM reaches the app as a message event and its streamed answer is in the thread."""
     events: asyncio.Queue[Json] = asyncio.Queue()
 
     @app.event("message")

@@ -1,4 +1,4 @@
-"""LangMem's prompt optimizers against the stand-in: they think, judge and write the prompt anew."""
+"""LangMem's prompt optimizers against the stand-in: they think, judge and rewrite the prompt."""
 
 from __future__ import annotations
 

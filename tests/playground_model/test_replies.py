@@ -163,7 +163,7 @@ async def test_recent_words_outweigh_memories(asker: Asker) -> None:
 
 
 async def test_what_the_message_itself_says_counts(asker: Asker) -> None:
-    """A question is answered with what stands before it."""
+    """A question is answered with what comes before it."""
     assert "You like **sushi**" in await asker.ask("I love sushi. What shall I eat?")
     reply = await asker.ask("I don't like ramen. What shall I eat?", [food("ramen"), food("soba")])
     assert "You like **soba**" in reply

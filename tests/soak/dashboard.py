@@ -160,7 +160,7 @@ def _at(points: Sequence[tuple[float, float]], at: float) -> float | None:
 
 
 def _increase(points: Sequence[tuple[float, float]], begin: float, end: float) -> float:
-    """Return how much a counter grew; a process that began anew counts from 0."""
+    """Return how much a counter grew; a process that was restarted counts from 0."""
     inside = [value for when, value in points if begin <= when <= end]
     pairs = itertools.pairwise(inside)
     return sum(after - before if after >= before else after for before, after in pairs)

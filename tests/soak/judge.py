@@ -103,7 +103,7 @@ def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, s
 
 
 def out_of_order(questions: Sequence[Question], messages: Sequence[Json]) -> list[str]:
-    """Return the markers whose answers stand before that to an earlier question of the thread."""
+    """Return the markers whose answers come before that to an earlier question of the thread."""
     known = {question.marker: question for question in questions}
     threads: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for message in sorted(messages, key=lambda message: float(message["ts"])):

@@ -257,7 +257,7 @@ def _streams(crowd: Crowd) -> list[Json]:
 
 
 def backlog(stage: Stage, table: Table, *, count: int, settling: float) -> None:
-    """What waits after an outage is answered in order, and whoever writes now does not wait."""
+    """What waits after an outage is answered in order, and who writes now does not wait."""
     table.part(f"Backlog: {count} waiting events after an outage")
     crowd = Crowd(stage, parts=1, first_token_ms=MODEL_MS)
     fleet, workspace = stage.fleet, stage.workspace

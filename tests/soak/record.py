@@ -69,7 +69,7 @@ class Record:
                 self.asked.append((asked(entry), told(entry)))
 
     def ready(self, message: Json) -> float:
-        """Return when a message of the app stood whole, in seconds since 1970."""
+        """Return when a message of the app was whole, in seconds since 1970."""
         return self._stands.get((message["channel"], message["ts"]), float(message["ts"]))
 
     @property

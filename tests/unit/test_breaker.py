@@ -26,7 +26,7 @@ def test_single_failures_change_nothing() -> None:
 
 
 def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
-    """After several failures in a row one request an interval is let through, whoever asks."""
+    """After several failures in a row one request an interval is let through, for any caller."""
     clock = Clock()
     breaker = CircuitBreaker(clock)
     for number in range(FAILURES):

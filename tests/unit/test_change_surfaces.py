@@ -193,7 +193,7 @@ def test_which_confirmations_have_an_undo() -> None:
         assert not can_be_undone_alone(dataclasses.replace(confirmed, **other))
 
 
-def test_an_answer_read_back_leaves_as_much_room_below() -> None:
+def test_an_answer_read_back_leaves_as_much_space_below() -> None:
     """The characters of an answer are counted in rich text, too, as Slack returns Markdown."""
     text = "word " * 200 + "\n\n- **one**\n- [two](https://example.com)\n```\nthree\n```"
     blocks = with_ids(message_blocks(text, footer("en", stand_in=False)))
@@ -206,7 +206,7 @@ def test_an_answer_read_back_leaves_as_much_room_below() -> None:
 def test_every_notice_fits_below_the_longest_reply(
     language: Language, texts: list[str], asked: list[str]
 ) -> None:
-    """Whatever was remembered, what is told of it fits by itself and below any reply."""
+    """Whatever was remembered, its notice fits by itself and below any reply."""
     told = NoticeContent(
         surface=f"reply {UUID(int=1)}",
         entries=tuple(

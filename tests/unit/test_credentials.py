@@ -412,7 +412,7 @@ def test_the_rule_of_labels_is_narrow(template: str) -> None:
     [
         ("my PIN is {}", "4821"),
         ("暗証番号は{}です", "4821"),
-        ("the door code is {}", "48213"),
+        ("the door code is {}", "48213"),  # words: literal
         ("my one-time code is {}", "482913"),
         ("認証コード：{}", "482913"),
         ("exp 12/27 cvc {}", "123"),

@@ -203,7 +203,7 @@ def test_taken_back_means_gone_and_nothing_else_is() -> None:
     assert (len(changed.wrong), changed.wrong_removals) == (1, 0)
 
 
-def test_what_is_left_open_is_asked_or_stands_beside() -> None:
+def test_what_is_left_open_is_asked_or_kept_beside() -> None:
     """A question about the memory, or both memories; one put in the other's place is wrong."""
     open_case = at_home("changed", leave_open=[{"name": "home", "says": ["Bristol"]}])
     asked = (fact("Lives in Bristol", "h"),)

@@ -225,7 +225,7 @@ def test_a_single_letter_counts_as_the_whole_message_only() -> None:
 
 
 def test_long_messages_count_up_to_a_limit() -> None:
-    """What stands after 8,000 characters is not evidence; evidence has 2,000 at most."""
+    """What comes after 8,000 characters is not evidence; evidence has 2,000 at most."""
     text = "a" * 7_990 + " ramen soba"
     assert find_evidence("ramen", [message(text)]) is not None
     assert find_evidence("soba", [message(text)]) is None
@@ -279,7 +279,7 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
 
 
 @pytest.mark.parametrize("frame", ["`{}`", "~{}~", "\n&gt; {}\n", "```{}```"])
-def test_no_quote_joins_what_stood_apart(frame: str) -> None:
+def test_no_quote_joins_parts_that_were_apart(frame: str) -> None:
     """Where something was left out between two typed parts, a quote cannot join them."""
     said = message(typed("I hate " + frame.format("bugs, but I love") + " cats"))
     assert "bugs" not in said.text

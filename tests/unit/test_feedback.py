@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_form_is_said_at_its_field(
 
 
 def test_what_was_said_before_is_filled_in() -> None:
-    """Whoever clicks again finds the reasons and words of the first time."""
+    """A person who clicks again finds the reasons and words of the first time."""
     given = FeedbackDetails.read(submitted("length", "wrong", comment=" Too long. "))
     assert given == FeedbackDetails(reasons=("wrong", "length"), comment="Too long.")
     reasons, comment, shared, _ = feedback_form("ja", f"bad {TURN}", given)["blocks"]

@@ -100,7 +100,7 @@ def test_the_fullest_home_fits(language: Language, text: str, words: str) -> Non
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("off", [None, "paused", "refused", "not_agreed", "deactivated"])
 def test_each_standing_has_its_switch(language: Language, off: MemoryOffReason | None) -> None:
-    """What would change how things stand is offered, and nothing that would not."""
+    """What would change the state of memory is offered, and nothing that would not."""
     chosen = PersonSettings(paused=True, paused_until=NOON + timedelta(hours=1))
     view = home_view(language, HomePage(settings=chosen, off=off))
     assert view_errors(view) == []
@@ -127,7 +127,7 @@ def test_who_is_not_let_in_is_told_so(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_empty_home_teaches_by_example(language: Language) -> None:
-    """Where nothing is remembered there is nothing to search, and three examples stand there."""
+    """Where nothing is remembered there is nothing to search, and three examples are shown."""
     view = home_view(language, HomePage())
     assert view_errors(view) == []
     text = json.dumps(view, ensure_ascii=False)
@@ -161,7 +161,7 @@ def test_other_words_are_another_field() -> None:
 
 
 def test_the_way_back_from_a_filter() -> None:
-    """Show All stands there while a kind or words leave something out."""
+    """Show All is there while a kind or words leave something out."""
     for where, there in (
         (ListPosition(), False),
         (ListPosition(kind="UserFact"), True),
@@ -172,7 +172,7 @@ def test_the_way_back_from_a_filter() -> None:
 
 
 def test_what_was_typed_counts() -> None:
-    """What stands in the search counts, entered or not; where there is no search, what was kept."""
+    """The content of the search counts, entered or not; where there is no search, what was kept."""
     state = {"values": {"b": {HOME_SEARCH_ACTION: {"type": "plain_text_input", "value": " a  b "}}}}
     view = {"private_metadata": ListPosition(words="kept").metadata("en")}
     assert searched_words({**view, "state": state}) == "a b"

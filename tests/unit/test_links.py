@@ -29,7 +29,7 @@ def through(text: str, cuts: tuple[int, ...] = ()) -> str:
     return "".join(map(links.feed, pieces)) + links.flush()
 
 
-def test_what_may_stand_stands_to_the_letter(subtests: pytest.Subtests) -> None:
+def test_permitted_text_is_not_changed(subtests: pytest.Subtests) -> None:
     """The person's own addresses, names with dots, and code stay as the model wrote them."""
     for text in (
         "",
@@ -160,7 +160,7 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
     ],
 )
 def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
-    """What whoever runs Kioku trusts is a link, with what is below it; what looks so is not."""
+    """What the operator trusts is a link, with what is below it; what looks so is not."""
     links = LinkFilter(hosts={"docs.site"})
     assert (links.feed(text) + links.flush() == text) is is_link
 
@@ -279,7 +279,7 @@ def test_the_same_address_written_otherwise(one: str, other: str) -> None:
 
 
 def test_a_path_is_another_address() -> None:
-    """Path, query and fragment count as they stand."""
+    """Path, query and fragment are compared unchanged."""
     known = normal("https://own.site/a")
     assert known not in {normal(f"https://own.site/{rest}") for rest in ("A", "a/", "a?b", "a#b")}
     assert has_unlinked(through("https://own.site/A"))

@@ -20,7 +20,7 @@ def test_an_unknown_name_is_refused() -> None:
         getattr(memory, "remember_" + "everything")
 
 
-def test_the_door_is_cheap() -> None:
+def test_importing_memory_loads_no_client() -> None:
     """Importing `memory` loads neither the OpenAI client nor LangGraph nor LangMem."""
     program = "import memory, sys; print({'openai', 'langgraph', 'langmem'} & set(sys.modules))"
     done = subprocess.run(

@@ -87,7 +87,7 @@ def test_everything_else_opens_nothing(body: dict[str, Any]) -> None:
 
 
 def test_the_table_costs_nothing_to_import() -> None:
-    """Whoever answers while the database sleeps loads neither its driver nor a model's client."""
+    """What answers while the database sleeps loads neither its driver nor a model's client."""
     code = (
         "import sys, bot.views.modal_triggers, bot.views.views;"
         " sys.exit(len({'psycopg', 'openai', 'langgraph', 'aiohttp', 'memory'} & {*sys.modules}))"

@@ -13,7 +13,7 @@ from bench.metrics import undocumented
 from bench.retrieval.measure import recall_at
 from bench.retrieval.orders import Lexical, terms
 from bench.retrieval.questions import ASKS, Question, locomo_people, our_people
-from bench.search.rows import OWNERS, Vectors, made
+from bench.search.rows import OWNERS, Vectors, generated_memories
 from memory import SCHEMAS
 
 
@@ -60,7 +60,7 @@ def test_a_lexical_order_needs_no_spaces() -> None:
 
 
 def test_the_file_of_locomo_is_read(tmp_path: Path) -> None:
-    """Its turns are memories, its evidence the answers; what it asks in vain is not known."""
+    """Its turns are memories, its evidence the answers; what has no answer is not known."""
     path = tmp_path / "locomo.json"
     sample = {
         "conversation": {
@@ -97,20 +97,20 @@ def test_another_file_is_refused_in_one_sentence(tmp_path: Path, text: str) -> N
         locomo_people(path)
 
 
-def test_made_memories_are_the_same_each_time() -> None:
+def test_generated_memories_are_the_same_each_time() -> None:
     """The owners come first, each with so many; vectors are made again alike, and are all other."""
-    counts = Counter(one.user for one in made(0, 10_000))
+    counts = Counter(one.user for one in generated_memories(0, 10_000))
     assert {user: counts[user] for user in OWNERS} == OWNERS
     vectors = Vectors(8)
     assert vectors.of(5) == Vectors(8).of(5)
     assert len({bytes(vectors.of(number)) for number in range(2_000)}) == 2_000
-    mine = list(made(0, 10))
+    mine = list(generated_memories(0, 10))
     asked = list(vectors.of(3))
     assert vectors.nearest(asked, mine, 2)[0] == mine[3].key
 
 
 def test_the_page_tells_of_what_was_found() -> None:
-    """Both tables stand where their metrics do, and not where they do not."""
+    """Both tables are where their metrics are, and not where they are not."""
     metrics = {
         "search_ms_p50_1m_5000": 2.0,
         "search_ms_p95_1m_5000": 2.5,

@@ -76,7 +76,7 @@ def test_another_persons_words_in_a_prompt_are_found() -> None:
 
 
 def test_answers_out_of_order_are_found() -> None:
-    """In a thread the answer to an earlier question stands first; threads do not wait."""
+    """In a thread the answer to an earlier question comes first; threads do not wait."""
     early, late, apart = question(1, ANN, "10."), question(2, BO, "10."), question(0, ANN, "20.")
     everything = [early, late, apart]
     one, two = ({**shown(q.answer, "10."), "ts": f"9{n}.0"} for n, q in enumerate((early, late)))
@@ -87,7 +87,7 @@ def test_answers_out_of_order_are_found() -> None:
 
 
 def test_memories_that_are_lost_doubled_or_anothers_are_found() -> None:
-    """Each thing that was said stands once in its person's list, and in no other's."""
+    """Each thing that was said is once in its person's list, and in no other's."""
     both = [FIRST, SECOND, dataclasses.replace(question(3, BO, "30."), states=False)]
     found = judge_memories(both, {ANN: "zq00001 soup: I love zq00001 soup", BO: "zq00002"})
     assert (found.lost, found.doubled, found.crossed) == ([], [], [])

@@ -1,4 +1,4 @@
-"""Long Markdown in parts that each stand on their own."""
+"""Long Markdown in parts that are each valid alone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_open_fence(text: str, fence: str | None) -> None:
     ],
 )
 def test_break_point(text: str, limit: int, first: str) -> None:
-    """Text is broken at the largest unit that ends in the second half of the room."""
+    """Text is broken at the largest unit that ends in the second half of the limit."""
     assert text[: break_point(text, limit)] == first
 
 

@@ -225,7 +225,7 @@ def test_each_sentence_that_is_offered_gets_a_right_answer(subtests: pytest.Subt
 
 
 def test_each_example_of_the_table_fits_its_form(subtests: pytest.Subtests) -> None:
-    """Its first form is the one it stands beside, and what it gets is not the honest sentence."""
+    """Its first form is the one beside it, and what it gets is not the honest sentence."""
     for text in [one for row in TABLE for one in row[3].split(" | ")]:
         with subtests.test(text=text):
             name = next(row[0] for row in TABLE if text in row[3].split(" | "))

@@ -36,7 +36,7 @@ def test_each_word_means_one_use(uses: tuple[Subcommand, ...]) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_usage_is_what_it_says(language: Language) -> None:
-    """The example of each use, typed as it stands, is that use; help shows each but itself."""
+    """The example of each use, typed unchanged, is that use; help shows each but itself."""
     for use in MEMORIES:
         found = parse_memories(say(language, use.usage).removeprefix("/memories"))
         assert found is not None

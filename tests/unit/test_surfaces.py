@@ -208,7 +208,7 @@ def test_every_question_is_taken_by_slack(language: Language, texts: list[str]) 
 
 
 def test_lists_are_grouped_and_numbered_through() -> None:
-    """Memories stand by kind under a heading, the kind of the newest first, numbers run on."""
+    """Memories are by kind under a heading, the kind of the newest first, numbers run on."""
     kinds = ["UserFact", FOOD, "UserFact", "Pet", "UserTechInterest"]
     found = numbered([memory(i, kind=kind, name=f"n{i}") for i, kind in enumerate(kinds)])
     assert [(number, m.kind) for number, m in found] == [
@@ -279,7 +279,7 @@ def test_every_notice_is_taken_by_slack(language: Language, texts: list[str]) ->
 def test_the_question_names_its_period(
     since: datetime | None, until: datetime | None, en: str, ja: str
 ) -> None:
-    """Whole days stand without a time, the last day included, and times in the person's zone."""
+    """Whole days have no time, the last day is included, and times are in the person's zone."""
     assert period_asked("en", since, until, TOKYO) == f"Forget what you told me {en}"
     assert period_asked("ja", since, until, TOKYO) == f"{ja}話したことを忘れてよいですか？"
 
@@ -331,7 +331,7 @@ def test_private_texts_are_cut() -> None:
 
 
 def test_reply_text() -> None:
-    """Below the answer stand the note that it was cut and its sources as links."""
+    """Below the answer are the note that it was cut and its sources as links."""
     reply = Reply(
         text="Yes. \n",
         citations=(

@@ -26,7 +26,7 @@ def test_the_final_question_of_a_reply(reply: str, question: str | None) -> None
 
 
 def test_a_long_question_is_cut_at_its_beginning() -> None:
-    """What is asked stands at the end."""
+    """The question is at the end."""
     question = final_question("word " * 200 + "is it so?")
     assert question is not None
     assert len(question) == 300

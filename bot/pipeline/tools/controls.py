@@ -84,7 +84,7 @@ class ControlTools:
     def __init__(
         self,
         controls: MemoryControls,
-        own: MemoryActions,
+        memory_actions: MemoryActions,
         shows: Mapping[str, Show],
         audiences: AudienceChanges,
         viewing: ViewedChannels,
@@ -92,7 +92,7 @@ class ControlTools:
         turn_row: TurnRow,
     ) -> None:
         self._controls = controls
-        self._own = own
+        self._memory_actions = memory_actions
         self._audiences = audiences
         self._viewing = viewing
         self._message = message
@@ -208,7 +208,7 @@ class ControlTools:
         self.forgets = True
         said_at = float(last)
         period = Period(since=said_at, until=said_at + _MESSAGE_SECONDS)
-        self._show_after(given, partial(self._own.period_proposed, period=period))
+        self._show_after(given, partial(self._memory_actions.period_proposed, period=period))
         return {"not_remembered": which, "done": False, "proposed": True}
 
     async def _go_incognito(self, given: Arguments) -> Any:
@@ -241,7 +241,7 @@ class ControlTools:
 
     async def _forget_everything(self, given: Arguments) -> Any:
         self.forgets = self.forgets_everything = True
-        self._show_after({"action": given["action"]}, self._own.everything_proposed)
+        self._show_after({"action": given["action"]}, self._memory_actions.everything_proposed)
         return {"proposed": True, "done": False}
 
     async def _forget_period(self, given: Arguments) -> Any:
@@ -252,10 +252,10 @@ class ControlTools:
             if isinstance(found, str):
                 return _error(found)
             period = found
-        if not any(await self._own.of_period(self._message.person, period)):
+        if not any(await self._memory_actions.of_period(self._message.person, period)):
             return {"done": False, "not_found": True}
         self.forgets = True
-        self._show_after(given, partial(self._own.period_proposed, period=period))
+        self._show_after(given, partial(self._memory_actions.period_proposed, period=period))
         return {"proposed": True, "done": False}
 
     async def _period(self, given: Arguments) -> Period | str:

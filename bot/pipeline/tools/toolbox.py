@@ -194,7 +194,7 @@ OpenTools: TypeAlias = Callable[[ClaimedMessage, MemoryView, TurnRow, str | None
 def open_tools(
     pool: Pool,
     embedder: Embedder,
-    own: MemoryActions,
+    memory_actions: MemoryActions,
     controls: MemoryControls,
     shows: Mapping[str, Show],
     audiences: AudienceChanges,
@@ -250,12 +250,14 @@ def open_tools(
                 verifier=verifier,
                 off=off,
             )
-            return memory, ControlTools(controls, own, shows, audiences, viewing, message, turn_row)
+            return memory, ControlTools(
+                controls, memory_actions, shows, audiences, viewing, message, turn_row
+            )
 
         return Toolbox(
             definitions(message.audience == DM, off),
             tools,
-            own,
+            memory_actions,
             message,
             turn_row,
             [same_for_everyone(consent_question)] if memory_state.needs_consent_question else [],

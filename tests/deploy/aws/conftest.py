@@ -94,7 +94,7 @@ class Aws:
         write_database_secret(self.secrets, conninfo)
 
     def schedules(self) -> list[str]:
-        """Return the names of the schedules that stand."""
+        """Return the names of the schedules that exist."""
         found = self.scheduler.list_schedules(GroupName=_GROUP)
         return [str(one["Name"]) for one in found["Schedules"]]
 

@@ -321,7 +321,7 @@ def test_a_cold_start_handles_an_uninstall(aws: Aws) -> None:
 
 
 def test_without_the_queue_events_come_again_and_people_are_told(aws: Aws) -> None:
-    """An event comes again; whoever types a command, or clicks in a modal or Home, is told."""
+    """An event comes again; who types a command, or clicks in a modal or Home, is told."""
     world = aws.world
     ann = world.human()
     assert world.playground("home/open", {"user": ann.id, "tab": "home"})

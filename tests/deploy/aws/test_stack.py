@@ -117,7 +117,7 @@ def test_the_database(template: Template) -> None:
 
 
 def test_its_credentials(template: Template) -> None:
-    """They are generated, rotate, and no password or key stands in the template."""
+    """They are generated, rotate, and no password or key is in the template."""
     rotations = template.all("AWS::SecretsManager::RotationSchedule")
     assert len(rotations) == 2
     for rotation in rotations:
@@ -200,7 +200,7 @@ def test_logs_are_not_kept_for_ever(template: Template) -> None:
 
 
 def test_alarms(template: Template, other: Template) -> None:
-    """Errors, dead letters and the age of work raise an alarm, sent to whoever was named."""
+    """Errors, dead letters and the age of work raise an alarm, sent to the named address."""
     metrics = {alarm["MetricName"] for alarm in template.all("AWS::CloudWatch::Alarm")}
     assert metrics == {
         "Errors",
