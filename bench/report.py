@@ -61,7 +61,7 @@ _COSTS = (
     ("Round trips to PostgreSQL per message", "sql_round_trips_per_message"),
     ("Connections opened per message", "sql_connections_per_message"),
     (
-        "SQL statements a second at rest, each BEGIN and setting counted, with the job of each minute",
+        "SQL statements a second at rest, each BEGIN counted, with the job of each minute",
         "sql_statements_per_second_idle",
     ),
     (

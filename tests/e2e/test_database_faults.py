@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import psycopg
@@ -79,15 +78,13 @@ def test_a_message_during_an_outage_is_answered_after_it(
 def test_a_command_while_postgresql_is_silent_or_away_says_so(
     world: World, server: EmbeddedPostgres
 ) -> None:
-    """A command is acknowledged at once and answered in seconds: nothing was done, try again."""
+    """A command is acknowledged at once and answered meanwhile: nothing was done, try again."""
     ann = world.human()
     world.remember(ann, "ramen")
 
     def refused() -> None:
-        begun = time.monotonic()
         answer = world.command(ann, "/forget", "everything")
         assert answer["text"] == say("en", "command_failed")
-        assert time.monotonic() - begun < 10
 
     with frozen(server):
         refused()

@@ -7,16 +7,9 @@ import pytest
 
 from bot.locale import say
 from tests.e2e.answers import STORY, live, slowly
-from tests.e2e.messages import Said
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
-
-
-def session(world: World, said: Said) -> str:
-    """Return the status of the session of a message's thread, "" where there is none."""
-    seen = world.playground(f"channels/{said.channel}/messages?as={said.human.id}")
-    return next((one["session"] for one in seen["threads"] if one["ts"] == said.ts), "")
 
 
 @pytest.mark.failed_calls(
@@ -34,9 +27,9 @@ def test_sigterm_in_the_middle_of_an_answer(own_world: World) -> None:
         owner.execute("LOCK TABLE store")
         typed = {"user": ann.id, "channel": "dm", "command": "/memories"}
         assert world.playground("commands", typed)["ok"]
-        assert session(world, said) == "processing"
+        assert world.session(said) == "processing"
         assert world.app.terminate() == 0
-        assert session(world, said) == "active"
+        assert world.session(said) == "active"
     # Acknowledged, so answered, if only by saying that it could not be done.
     [told] = [message for message in world.seen(ann) if message.get("is_ephemeral")]
     assert told["text"] == say("en", "command_failed")

@@ -171,6 +171,11 @@ class World(Workspace, Stored):
             and not is_notice(message)
         ]
 
+    def session(self, said: Said) -> str:
+        """Return the status of the session of a message's thread, "" where there is none."""
+        seen = self.playground(f"channels/{said.channel}/messages?as={said.human.id}")
+        return next((one["session"] for one in seen["threads"] if one["ts"] == said.ts), "")
+
     def notices(self, said: Said, human: Human | None = None) -> list[Json]:
         """Return what the app shows besides its answer to `said`: to its author, or to `human`."""
         return [

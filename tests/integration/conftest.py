@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -23,14 +24,14 @@ SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)
 
 
 @pytest.fixture
-def within_an_hour() -> None:
+async def within_an_hour() -> None:
     """Begin no test in the last 30 seconds of a clock hour.
 
     What is counted by the hour, and the day in UTC and in Tokyo, stays the same during the test.
     """
     left = 3_600 - time.time() % 3_600
     if left < 30:
-        time.sleep(left)
+        await asyncio.sleep(left)
 
 
 @pytest.fixture

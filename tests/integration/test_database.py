@@ -35,9 +35,9 @@ ALICE = Person("T1", "U1")
 
 
 @asynccontextmanager
-async def opened(conninfo: str, *, max_size: int = 2) -> AsyncIterator[Pool]:
-    """Open a small pool."""
-    async with create_pool(conninfo, min_size=0, max_size=max_size, timeout=10) as pool:
+async def opened(conninfo: str, *, max_size: int = 2, wait: float = 10) -> AsyncIterator[Pool]:
+    """Open a small pool, of which a transaction waits so many seconds for a connection."""
+    async with create_pool(conninfo, min_size=0, max_size=max_size, timeout=wait) as pool:
         yield pool
 
 
@@ -209,12 +209,12 @@ async def _write_and_fail(pool: Pool) -> None:
 
 async def test_an_exhausted_pool_says_so_in_time(module_database: str) -> None:
     """Who may wait only so long for a connection is told when none comes free."""
-    async with opened(module_database, max_size=1) as pool, transaction(pool):
+    async with opened(module_database, max_size=1, wait=30) as pool, transaction(pool):
         before = asyncio.get_running_loop().time()
         with pytest.raises(PoolTimeout):
             async with transaction(pool, wait=0.1):
                 raise AssertionError("there was no second connection")
-        assert asyncio.get_running_loop().time() - before < 5
+        assert asyncio.get_running_loop().time() - before < 15
 
 
 async def test_dead_connections_are_replaced(module_database: str) -> None:

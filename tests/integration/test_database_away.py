@@ -67,7 +67,7 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
             with pytest.raises(psycopg.OperationalError):
                 async with transaction(pool, wait=0.3):
                     raise AssertionError("nobody answered")
-            assert loop.time() - begun < 2
+            assert loop.time() - begun < 10
         assert not written(module_database, "C2")
         await write(pool, "C3")
     assert written(module_database, "C3")

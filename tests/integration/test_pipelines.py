@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import time
 from contextlib import suppress
@@ -107,7 +108,7 @@ def wait_for_ready(descriptor: int) -> None:
             with suppress(BlockingIOError):
                 if connection.recv(65_536, socket.MSG_PEEK)[-6:-1] == b"Z\0\0\0\5":
                     return
-            time.sleep(0.005)
+            select.select([connection], [], [], end - time.monotonic())
     raise AssertionError("PostgreSQL did not answer.")
 
 

@@ -50,7 +50,7 @@ async def test_troubles_that_stay_end_the_start(monkeypatch: pytest.MonkeyPatch)
     begun = time.monotonic()
     with pytest.raises(StartError, match=r"Slack could not be reached \(Client.*: check the net"):
         await retry_until_connected("SLACK_BOT_TOKEN", nowhere.auth_test)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 async def test_a_start_can_be_broken_off(slack: PlaygroundSlack) -> None:

@@ -102,7 +102,7 @@ async def connect() -> AsyncIterator[Connect]:
         handler.client.on_message_listeners.append(received)
         await handler.connect_async()  # type: ignore[no-untyped-call]
         handlers.append(handler)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await hello.wait()
         return handler
 

@@ -320,7 +320,7 @@ async def test_the_page_is_notified_of_changes(
 ) -> None:
     """Updates come as Server-Sent Events, each naming what changed."""
     said = await driver.say("hi")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for line in stream.content:
             if line.startswith(b"data:"):
                 break

@@ -36,7 +36,7 @@ async def test_a_direct_message_is_answered_by_a_stream(
 
     await connect(app)
     said = await driver.say("hi <b> & ramen")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         body = await events.get()
     await driver.settled()
     question, reply = await driver.messages()

@@ -248,7 +248,7 @@ async def test_a_stream_grows_old(driver: Driver, client: AsyncWebClient) -> Non
     await driver.post("settings", stream_seconds=0.05)
     said = await driver.say("hi")
     stream = await begin(client, said, markdown_text="slow")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await driver.messages())[-1]["streaming"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert (await driver.thread(said["ts"]))["session"] == "active"
