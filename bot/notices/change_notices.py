@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 
 from bot.logs import fault
 from bot.notices.notice_messages import NoticeMessages, UpdatesRefused
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
@@ -176,9 +176,8 @@ class ChangeNotices:
             self._pool,
             person,
             "WITH shown AS (UPDATE change_notices SET shown_at = now()"
-            " WHERE id = %s AND shown_at IS NULL) DELETE FROM procrastinate_jobs"
-            " WHERE queueing_lock = %s AND status = 'todo'",
-            (UUID(notice), _retry_lock(notice)),
+            f" WHERE id = %(notice)s AND shown_at IS NULL) {DELETE_WAITING}",
+            {"notice": UUID(notice), "lock": _retry_lock(notice)},
         )
 
     async def show_in_reply(self, person: Person, turn_id: str) -> bool:

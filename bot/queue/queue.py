@@ -83,6 +83,10 @@ DEFER_FROM: LiteralString = (
     f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}"
 )
 """Adds a job as `Queue.defer` does, if the query ``stored`` of the same statement has a row."""
+DELETE_WAITING: LiteralString = (
+    "DELETE FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo'"
+)
+"""Deletes the job that waits with this lock, at the end of another statement."""
 _DEFER_EACH: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
     " SELECT %(queue)s, %(name)s, lock, lock, arguments"

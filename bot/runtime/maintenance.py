@@ -13,6 +13,7 @@ from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import resume_deletions
+from bot.queue.failed import delete_old_jobs
 from bot.queue.queue import REPLIES, Queue
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -51,12 +52,6 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "SELECT end_home_searches()",
     "SELECT end_withheld()",
 )
-# Failed jobs stay for two weeks, for the operator; workers delete the successful ones.
-_OLD_JOBS: LiteralString = (
-    "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
-    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
-    " < now() - interval '14 days'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +74,8 @@ class Maintenance:
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
         steps += [partial(resume_deletions, self.pool, self.queue), self.offboarding.schedule_due]
-        steps += [
-            partial(execute_statement, self.pool, statement) for statement in (*_EXPIRED, _OLD_JOBS)
-        ]
+        steps += [partial(execute_statement, self.pool, statement) for statement in _EXPIRED]
+        steps.append(partial(delete_old_jobs, self.pool))
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
             steps.append(partial(end_what_is_old, self.pool, self.retention_days))

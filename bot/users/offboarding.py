@@ -16,6 +16,7 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
+from bot.queue.erasing import delete_jobs_of_workspace
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, installation_from
 from bot.users.workspaces import (
@@ -38,7 +39,6 @@ AGAIN_SECONDS = 600.0
 _CHECK_SECONDS = 6 * 3_600.0
 # Events carry whole seconds: what was written within that second is older.
 _EVENT_SECONDS = 1.0
-_BATCH = 2_000
 
 # Every table of the bot with rows of a workspace, and the column that says when a row was written.
 # A test compares them with the catalog. Tables that triggers of other tables read come first.
@@ -226,29 +226,10 @@ async def _purge(pool: Pool, team_id: str, before: datetime) -> tuple[Counter[st
     counts = await purge_rows(pool, TABLES, team_id, before)
     # After the turns, so that no formation writes a memory from deleted words.
     counts += await purge_memories(pool, team_id, before)
-    counts += await _purge_jobs(pool, team_id, before)
+    jobs = await delete_jobs_of_workspace(pool, team_id, before, kept=PURGE)
+    counts["procrastinate_jobs"] += jobs
     rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
     log.info("purged workspace %s: %s", team_id, rows or "nothing was left")
     async with transaction(pool) as connection:
         again = await end_purge(connection, team_id, counts.total(), AGAIN_SECONDS)
     return counts, again
-
-
-async def _purge_jobs(pool: Pool, team_id: str, before: datetime) -> Counter[str]:
-    """Delete a workspace's jobs but the running ones and its purge."""
-    removed, total = _BATCH, 0
-    while removed >= _BATCH:
-        async with transaction(pool) as connection:
-            gone = await connection.execute(
-                "DELETE FROM procrastinate_jobs WHERE id IN ("
-                " SELECT jobs.id FROM procrastinate_jobs AS jobs WHERE jobs.status <> 'doing'"
-                " AND jobs.task_name <> %(purge)s AND (jobs.args->>'team' = %(team)s"
-                " OR starts_with(jobs.args->>'thread', %(team)s || '.'))"
-                " AND COALESCE((SELECT min(event.at) FROM procrastinate_events AS event"
-                " WHERE event.job_id = jobs.id) < %(before)s, true)"
-                " LIMIT %(batch)s FOR UPDATE SKIP LOCKED)",
-                {"team": team_id, "before": before, "batch": _BATCH, "purge": PURGE},
-            )
-        removed = gone.rowcount
-        total += removed
-    return Counter(procrastinate_jobs=total)
