@@ -29,7 +29,6 @@ from memory import (
     open_questions,
     person_statement,
     person_transaction,
-    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -122,7 +121,7 @@ class ChangeNotices:
 
     async def _show_later(
         self,
-        connection: AsyncConnection[DictRow],
+        where: AsyncConnection[DictRow] | Pool,
         person: Person,
         notice: UUID | str,
         *,
@@ -130,7 +129,7 @@ class ChangeNotices:
         delay: float = 0.0,
     ) -> None:
         await self._queue.defer(
-            connection,
+            where,
             SHOW,
             queue=REPLIES,
             lock=lock or _lock(notice),
@@ -161,9 +160,8 @@ class ChangeNotices:
         try:
             in_reply = await self._messages.below_reply(person, turn, settings, below, waits=False)
         except UpdatesRefused:
-            async with transaction(self._pool) as connection:
-                delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
-                await self._show_later(connection, person, notice, delay=delay)
+            delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
+            await self._show_later(self._pool, person, notice, delay=delay)
             return
         # What only one person sees cannot be changed or looked up: it is shown once.
         if not in_reply and not turn.notice_shown:

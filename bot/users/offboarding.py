@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.queue.erasing import delete_jobs_of_workspace
@@ -144,9 +146,8 @@ class Offboarding:
 
     async def schedule_due(self) -> None:
         """Defer the purges that are due and have no job."""
-        async with transaction(self.pool) as connection:
-            for team_id in await due_purges(connection):
-                await self._schedule(connection, team_id, 0.0)
+        for team_id in await due_purges(self.pool):
+            await self._schedule(self.pool, team_id, 0.0)
 
     async def purge(self, team: str) -> None:
         """Purge a workspace if that is due; run as a job.
@@ -154,8 +155,7 @@ class Offboarding:
         After a revoked token Slack is asked from time to time whether it accepts the token again,
         and a last time before the purge. Raises what the Slack SDK raises where it gives no answer.
         """
-        async with transaction(self.pool) as connection:
-            left = await awaits_token(connection, team)
+        left = await awaits_token(self.pool, team)
         if left is not None:
             if bot_user_id := await self._accepted(team):
                 async with transaction(self.pool) as connection:
@@ -163,11 +163,11 @@ class Offboarding:
                 log.warning("Slack accepts the token of workspace %s again", team)
                 return
             if left > 0:
-                await self._later(team, min(left, _CHECK_SECONDS))
+                await self._schedule(self.pool, team, min(left, _CHECK_SECONDS))
                 return
         for team_id, again in (await purge_due(self.pool, team)).items():
             if again is not None:
-                await self._later(team_id, again)
+                await self._schedule(self.pool, team_id, again)
 
     async def _accepted(self, team_id: str) -> str:
         """Return the app's user id if Slack accepts its token of the workspace, else ``""``."""
@@ -180,14 +180,12 @@ class Offboarding:
         found = installation_from(answer)
         return found.bot_user_id if found.team_id == team_id else ""
 
-    async def _later(self, team_id: str, delay: float) -> None:
-        async with transaction(self.pool) as connection:
-            await self._schedule(connection, team_id, delay)
-
-    async def _schedule(self, connection: Any, team_id: str, delay: float) -> None:
+    async def _schedule(
+        self, where: AsyncConnection[DictRow] | Pool, team_id: str, delay: float
+    ) -> None:
         # A sleeping database is woken for jobs of this queue, but not for the upkeep's.
         await self.queue.defer(
-            connection,
+            where,
             PURGE,
             queue=BACKGROUND,
             lock=f"{PURGE}:{team_id}",
