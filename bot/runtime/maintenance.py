@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import LiteralString
 
+from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.person_data import erase_person
@@ -137,12 +138,8 @@ async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
     async with person_transaction(pool, person) as connection:
         ended = await expire_unconfirmed(connection, person, days)
         await pool.changed(connection, person, removed=bool(ended))
-        gone = await connection.execute(
-            "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
-            " AND intended_at < now() - make_interval(days => %s)",
-            (person.team_id, person.user_id, days),
-        )
-    log.info("%d memories and %d turns were too old", len(ended), gone.rowcount)
+        turns = await delete_old_turns(connection, person, days)
+    log.info("%d memories and %d turns were too old", len(ended), turns)
 
 
 async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> None:
