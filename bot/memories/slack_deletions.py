@@ -111,18 +111,18 @@ async def plan_deletion_of_file(
 
 async def resume_deletions(pool: Pool, queue: Queue) -> None:
     """Add jobs for deletions that lost theirs while the workspace's token was revoked."""
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "SELECT id::text, team_id FROM slack_erasures WHERE NOT EXISTS (SELECT FROM"
-            " procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock = %s || ':' || id)"
-            f" AND team_id NOT IN (SELECT team_id FROM workspaces WHERE {AWAY})",
-            (DELETE_IN_SLACK,),
-        )
-        jobs = {
-            f"{DELETE_IN_SLACK}:{row['id']}": {"team": row["team_id"], "erasure": row["id"]}
-            for row in await found.fetchall()
-        }
-        await queue.defer_each(connection, DELETE_IN_SLACK, jobs, queue=BACKGROUND)
+    found = await execute_statement(
+        pool,
+        "SELECT id::text, team_id FROM slack_erasures WHERE NOT EXISTS (SELECT FROM"
+        " procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock = %s || ':' || id)"
+        f" AND team_id NOT IN (SELECT team_id FROM workspaces WHERE {AWAY})",
+        (DELETE_IN_SLACK,),
+    )
+    jobs = {
+        f"{DELETE_IN_SLACK}:{row['id']}": {"team": row["team_id"], "erasure": row["id"]}
+        for row in found
+    }
+    await queue.defer_each(pool, DELETE_IN_SLACK, jobs, queue=BACKGROUND)
 
 
 class SlackDeletions:

@@ -26,7 +26,6 @@ from memory import (
     expire_unconfirmed,
     is_unavailable,
     person_transaction,
-    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -105,11 +104,10 @@ class Maintenance:
             log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
 
     async def _find_lost_work(self) -> None:
-        async with transaction(self.pool) as connection:
-            found = await connection.execute("SELECT thread FROM threads_without_a_job()")
-            threads = [row["thread"] for row in await found.fetchall()]
-            jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
-            await self.queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)
+        found = await execute_statement(self.pool, "SELECT thread FROM threads_without_a_job()")
+        threads = [row["thread"] for row in found]
+        jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
+        await self.queue.defer_each(self.pool, ANSWER, jobs, queue=REPLIES)
         if threads:
             log.warning("found %d thread(s) that waited without a job", len(threads))
 
