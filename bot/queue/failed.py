@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import LiteralString
+from typing import Literal, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -47,26 +47,18 @@ async def list_failed_jobs(pool: Pool, most: int) -> list[DictRow]:
     return await execute_statement(pool, _LIST, (most,))
 
 
-async def retry_failed_jobs(
-    connection: AsyncConnection[DictRow], ids: list[int], *, every: bool
+async def change_failed_jobs(
+    connection: AsyncConnection[DictRow],
+    action: Literal["retry", "drop"],
+    ids: list[int],
+    *,
+    every: bool,
 ) -> tuple[int, int]:
-    """Let failed jobs run again, those with `ids` or every one.
+    """Let failed jobs run again, or delete them: those with `ids` or every one.
 
-    Returns how many will, and how many were deleted because another does the same work.
+    Returns how many, and of a retry how many were deleted because another does the same work.
     """
-    return await _change(connection, _RETRY, ids, every=every)
-
-
-async def drop_failed_jobs(
-    connection: AsyncConnection[DictRow], ids: list[int], *, every: bool
-) -> tuple[int, int]:
-    """Delete failed jobs, those with `ids` or every one; return how many, and 0."""
-    return await _change(connection, _DROP, ids, every=every)
-
-
-async def _change(
-    connection: AsyncConnection[DictRow], statement: LiteralString, ids: list[int], *, every: bool
-) -> tuple[int, int]:
+    statement = _RETRY if action == "retry" else _DROP
     [row] = await (await connection.execute(statement, {"ids": ids, "every": every})).fetchall()
     return row["changed"], row["covered"]
 

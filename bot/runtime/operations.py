@@ -5,15 +5,14 @@ Only ``audit`` has ids of people.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import LiteralString
+from typing import Literal, LiteralString
 
 from psycopg import OperationalError
 
 from bot.config import Settings
 from bot.conversation.operating_state import read_operating_state
-from bot.queue.failed import drop_failed_jobs, list_failed_jobs, retry_failed_jobs
+from bot.queue.failed import change_failed_jobs, list_failed_jobs
 from bot.runtime.database import database, replace_vectors
 from bot.runtime.operators import in_database, owner_required, record, record_as_owner
 from bot.runtime.output import tell
@@ -92,7 +91,7 @@ def list_failed(settings: Settings) -> None:
 
 def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
     """Let failed jobs run again, those with `ids` or every one. Raises `StartError`."""
-    retried, covered = _change_failed(settings, "retry", retry_failed_jobs, ids, every=every)
+    retried, covered = _change_failed(settings, "retry", ids, every=every)
     tell(f"Retrying {_count(retried, 'job')}.")
     if covered:
         tell(f"Deleted {_count(covered, 'job')}: a newer one does the same work.")
@@ -100,17 +99,12 @@ def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
 
 def drop_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
     """Delete failed jobs, those with `ids` or every one. Raises `StartError`."""
-    dropped, _ = _change_failed(settings, "drop", drop_failed_jobs, ids, every=every)
+    dropped, _ = _change_failed(settings, "drop", ids, every=every)
     tell(f"Deleted {_count(dropped, 'failed job')}.")
 
 
 def _change_failed(
-    settings: Settings,
-    verb: str,
-    change_jobs: Callable[..., Awaitable[tuple[int, int]]],
-    ids: list[int],
-    *,
-    every: bool,
+    settings: Settings, verb: Literal["retry", "drop"], ids: list[int], *, every: bool
 ) -> tuple[int, int]:
     """Return how many jobs were changed, and how many others did the same work."""
     if not ids and not every:
@@ -118,7 +112,7 @@ def _change_failed(
 
     async def change(pool: Pool) -> tuple[int, int]:
         async with transaction(pool) as connection:
-            changed, covered = await change_jobs(connection, ids, every=every)
+            changed, covered = await change_failed_jobs(connection, verb, ids, every=every)
             if not (changed or covered or every):
                 raise StartError("No failed job has this id: `kioku failed list` shows them.")
             await record(connection, verb, changed + covered)
