@@ -262,3 +262,13 @@ async def restore_texts(
             **{name: [one.get(name) for one in texts] for name in (*_TEXTS, "changed")},
         },
     )
+
+
+async def delete_old_turns(connection: AsyncConnection[DictRow], person: Person, days: int) -> int:
+    """Delete the ended turns of a person that are older than `days`; return how many."""
+    gone = await connection.execute(
+        "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
+        " AND intended_at < now() - make_interval(days => %s)",
+        (person.team_id, person.user_id, days),
+    )
+    return gone.rowcount

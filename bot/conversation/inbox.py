@@ -37,6 +37,7 @@ from memory import (
     measured,
     trace_context,
     transaction,
+    transaction_timeout,
 )
 
 log = logging.getLogger(__name__)
@@ -146,9 +147,9 @@ class Inbox:
         """
         if time.time() - float(message.ts) < _LATE_DELIVERY_SECONDS:
             return
-        async with transaction(self._pool, wait=_ACK_WAIT_SECONDS) as connection:
+        with transaction_timeout(_ACK_WAIT_SECONDS):
             await self._queue.defer(
-                connection,
+                self._pool,
                 READ_FOLLOW_UPS,
                 queue=REPLIES,
                 lock=f"{READ_FOLLOW_UPS}:{message.thread}",
@@ -364,8 +365,7 @@ class Inbox:
 
     async def release_held(self) -> None:
         """Schedule all held threads now: the model is back."""
-        async with transaction(self._pool) as connection:
-            await self._queue.release_held(connection, ANSWER)
+        await self._queue.release_held(ANSWER)
 
     async def skip(self, claimed: ClaimedMessage) -> None:
         """Mark a message as handled, without an answer. Raises `Interrupted`."""

@@ -14,8 +14,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-IN_NOTICE: LiteralString = "tool_done - 'changes' - 'questions'"
-"""The column after a notice was added that shows its changes of memories and its questions."""
+from memory import Person, Pool, person_statement
+
+_IN_NOTICE: LiteralString = "tool_done - 'changes' - 'questions'"
 AFTER_TURN: LiteralString = (
     "NULLIF(CASE WHEN %s THEN '{}' ELSE tool_done - 'changes' - 'questions' END"
     " || jsonb_strip_nulls(jsonb_build_object("
@@ -55,6 +56,26 @@ async def store_ids(
             *("questions", Jsonb([str(one) for one in questions])),
             turn,
         ),
+    )
+
+
+async def note_in_notice(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+    """Delete the ids of changes and questions of a turn: a notice was added that shows them."""
+    await connection.execute(
+        f"UPDATE turns SET tool_done = {_IN_NOTICE}"
+        " WHERE id = %s AND team_id = %s AND user_id = %s",
+        (turn, person.team_id, person.user_id),
+    )
+
+
+async def note_shown(pool: Pool, person: Person, turn: UUID, shown: Mapping[str, Any]) -> None:
+    """Delete what tools have changed in a turn, unless its settings differ from those `shown`."""
+    await person_statement(
+        pool,
+        person,
+        "UPDATE turns SET tool_done = NULL WHERE id = %s AND team_id = %s AND user_id = %s"
+        f" AND {_IN_NOTICE} = %s::jsonb - 'changes' - 'questions'",
+        (turn, person.team_id, person.user_id, Jsonb(dict(shown))),
     )
 
 

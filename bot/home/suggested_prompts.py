@@ -16,7 +16,7 @@ from bot.users.incognito import is_on
 from bot.users.profiles import AccessControl, Profiles
 from bot.users.settings import read_settings
 from bot.views.suggestions import Suggestion, names_memories, suggested_prompts
-from memory import Person, Pool, list_memories, person_transaction, transaction
+from memory import Person, Pool, list_memories, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ class SuggestedPrompts:
         channel = str(event.get("channel") or "")
         if event.get("tab") != "messages" or not channel:
             return
-        async with transaction(self.pool, wait=_ACK_WAIT_SECONDS) as connection:
+        with transaction_timeout(_ACK_WAIT_SECONDS):
             await self.queue.defer(
-                connection,
+                self.pool,
                 SUGGEST,
                 queue=REPLIES,
                 lock=f"{SUGGEST}:{person.scope}",

@@ -60,7 +60,6 @@ from memory import (
     matching,
     person_transaction,
     redact,
-    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -205,8 +204,7 @@ class MemoryAdder:
         ts, words = quoted.ts, quoted.text
         request = await begin_request(self.pool, person, channel=quoted.channel, ts=ts)
         where = await self._where(person, quoted)
-        async with transaction(self.pool) as connection:
-            _, sections = await active_sections(connection, person.team_id)
+        _, sections = await active_sections(self.pool, person.team_id)
         said = PersonMessage(
             text=words,
             channel=quoted.channel if ts else "",

@@ -203,3 +203,11 @@ class Feedback:
             {"limit": _REQUEST_LIMIT, "turn": UUID(turn), **person.ids},
         )
         return await found.fetchone()
+
+
+async def end_sharing(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+    """Share an exchange no longer: its words have changed."""
+    await connection.execute(
+        "UPDATE feedback SET shared = false WHERE turn_id = %s AND team_id = %s AND user_id = %s",
+        (turn, person.team_id, person.user_id),
+    )

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 from bot.config import Settings
 from bot.locale import Language
 from bot.memories.slack_deletions import plan_deletions
+from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import Queue
 from bot.types import PersonErased
 from bot.users.data_flows import data_flows
@@ -182,18 +183,7 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
         f" now()) WHERE {_OF_PERSON} AND message IS NOT NULL",
         values,
     )
-    jobs = await connection.execute(
-        "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = %(team)s"
-        " AND args->>'user' = %(user)s",
-        values,
-    )
-    counts = {"procrastinate_jobs": jobs.rowcount}
-    # Jobs that answer a thread are kept, because a running one deletes the answer it began to post.
-    # They no longer name the person: a failed job is kept for two weeks.
-    await connection.execute(
-        "UPDATE procrastinate_jobs SET person = NULL WHERE person = %(team)s || '.' || %(user)s",
-        values,
-    )
+    counts = {"procrastinate_jobs": await delete_jobs_of_person(connection, person)}
     conditions = dict.fromkeys(TABLES, _OF_PERSON)
     conditions["inbox_events"] += f" AND {_NOT_DELIVERED_AGAIN}"
     counts |= await delete_each(connection, conditions, values)

@@ -31,7 +31,7 @@ from bot.slack.client import (
 from bot.slack.files import SentFile
 from bot.users.offboarding import REFUSED
 from bot.users.workspaces import AWAY
-from memory import Person, Pool, transaction
+from memory import Person, Pool, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
@@ -111,18 +111,18 @@ async def plan_deletion_of_file(
 
 async def resume_deletions(pool: Pool, queue: Queue) -> None:
     """Add jobs for deletions that lost theirs while the workspace's token was revoked."""
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "SELECT id::text, team_id FROM slack_erasures WHERE NOT EXISTS (SELECT FROM"
-            " procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock = %s || ':' || id)"
-            f" AND team_id NOT IN (SELECT team_id FROM workspaces WHERE {AWAY})",
-            (DELETE_IN_SLACK,),
-        )
-        jobs = {
-            f"{DELETE_IN_SLACK}:{row['id']}": {"team": row["team_id"], "erasure": row["id"]}
-            for row in await found.fetchall()
-        }
-        await queue.defer_each(connection, DELETE_IN_SLACK, jobs, queue=BACKGROUND)
+    found = await execute_statement(
+        pool,
+        "SELECT id::text, team_id FROM slack_erasures WHERE NOT EXISTS (SELECT FROM"
+        " procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock = %s || ':' || id)"
+        f" AND team_id NOT IN (SELECT team_id FROM workspaces WHERE {AWAY})",
+        (DELETE_IN_SLACK,),
+    )
+    jobs = {
+        f"{DELETE_IN_SLACK}:{row['id']}": {"team": row["team_id"], "erasure": row["id"]}
+        for row in found
+    }
+    await queue.defer_each(pool, DELETE_IN_SLACK, jobs, queue=BACKGROUND)
 
 
 class SlackDeletions:
@@ -152,14 +152,14 @@ class SlackDeletions:
             except SLACK_FAULTS as error:
                 code = error_code(error)
                 if is_passing(error) or (code in REFUSED and not begun["over"]):
-                    await self._later(team, key, _delay(error))
+                    await _defer(self._pool, self._queue, team, key, _delay(error))
                     return
                 log.warning("something was not deleted in Slack: %s", code)
                 if row is None:
                     await self._drop(key)
                     return
                 await self._done(row, None if code in _GONE else "failed")
-        await self._later(team, key, 0.0)
+        await _defer(self._pool, self._queue, team, key)
 
     async def _next(self, erasure: UUID) -> tuple[DictRow | None, DictRow | None]:
         async with transaction(self._pool) as connection:
@@ -245,12 +245,7 @@ class SlackDeletions:
         await self._drop(erasure)
 
     async def _drop(self, erasure: UUID) -> None:
-        async with transaction(self._pool) as connection:
-            await connection.execute("DELETE FROM slack_erasures WHERE id = %s", (erasure,))
-
-    async def _later(self, team: str, erasure: UUID, delay: float) -> None:
-        async with transaction(self._pool) as connection:
-            await _defer(connection, self._queue, team, erasure, delay)
+        await execute_statement(self._pool, "DELETE FROM slack_erasures WHERE id = %s", (erasure,))
 
 
 def _listed(
@@ -304,10 +299,14 @@ async def _list(
 
 
 async def _defer(
-    connection: AsyncConnection[DictRow], queue: Queue, team: str, erasure: UUID, delay: float = 0.0
+    where: AsyncConnection[DictRow] | Pool,
+    queue: Queue,
+    team: str,
+    erasure: UUID,
+    delay: float = 0.0,
 ) -> None:
     await queue.defer(
-        connection,
+        where,
         DELETE_IN_SLACK,
         queue=BACKGROUND,
         lock=f"{DELETE_IN_SLACK}:{erasure}",

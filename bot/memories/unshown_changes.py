@@ -8,11 +8,10 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.callbacks import AddNotice
-from bot.conversation.tool_done import IN_NOTICE, ids_of
+from bot.conversation.tool_done import ids_of, note_in_notice, note_shown
 from bot.memories.tool_undo import UndoableChanges
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import CONVERSATION_GONE, Installations, error_code
@@ -78,18 +77,11 @@ class UnshownChanges:
                 return
             ids = [ids_of(row["tool_done"], name) for name in ("changes", "questions")]
             await self.add_notice(connection, person, identity, ids[0], ids[1])
-            await connection.execute(
-                f"UPDATE turns SET tool_done = {IN_NOTICE} WHERE id = %s", (identity,)
-            )
+            await note_in_notice(connection, person, identity)
         done = ToolChanges.of(row["tool_done"])
         if done:
             await self._show(person, row, done)
-        async with person_transaction(self.pool, person) as connection:
-            await connection.execute(
-                "UPDATE turns SET tool_done = NULL WHERE id = %s"
-                " AND tool_done - 'changes' - 'questions' = %s::jsonb - 'changes' - 'questions'",
-                (identity, Jsonb(row["tool_done"])),
-            )
+        await note_shown(self.pool, person, identity, row["tool_done"])
 
     async def _show(self, person: Person, row: DictRow, done: ToolChanges) -> None:
         language = await self.people.language(person)

@@ -16,7 +16,7 @@ from psycopg.rows import DictRow
 
 from bot.logs import fault
 from bot.notices.notice_messages import NoticeMessages, UpdatesRefused
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
 from bot.users.profiles import Profiles
@@ -29,7 +29,6 @@ from memory import (
     open_questions,
     person_statement,
     person_transaction,
-    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -122,7 +121,7 @@ class ChangeNotices:
 
     async def _show_later(
         self,
-        connection: AsyncConnection[DictRow],
+        where: AsyncConnection[DictRow] | Pool,
         person: Person,
         notice: UUID | str,
         *,
@@ -130,7 +129,7 @@ class ChangeNotices:
         delay: float = 0.0,
     ) -> None:
         await self._queue.defer(
-            connection,
+            where,
             SHOW,
             queue=REPLIES,
             lock=lock or _lock(notice),
@@ -161,9 +160,8 @@ class ChangeNotices:
         try:
             in_reply = await self._messages.below_reply(person, turn, settings, below, waits=False)
         except UpdatesRefused:
-            async with transaction(self._pool) as connection:
-                delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
-                await self._show_later(connection, person, notice, delay=delay)
+            delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
+            await self._show_later(self._pool, person, notice, delay=delay)
             return
         # What only one person sees cannot be changed or looked up: it is shown once.
         if not in_reply and not turn.notice_shown:
@@ -176,9 +174,8 @@ class ChangeNotices:
             self._pool,
             person,
             "WITH shown AS (UPDATE change_notices SET shown_at = now()"
-            " WHERE id = %s AND shown_at IS NULL) DELETE FROM procrastinate_jobs"
-            " WHERE queueing_lock = %s AND status = 'todo'",
-            (UUID(notice), _retry_lock(notice)),
+            f" WHERE id = %(notice)s AND shown_at IS NULL) {DELETE_WAITING}",
+            {"notice": UUID(notice), "lock": _retry_lock(notice)},
         )
 
     async def show_in_reply(self, person: Person, turn_id: str) -> bool:

@@ -44,7 +44,7 @@ _Case: TypeAlias = tuple[DictRow, RatedExchange]
 
 async def schedule_review(
     queue: Queue,
-    connection: AsyncConnection[DictRow],
+    where: AsyncConnection[DictRow] | Pool,
     team: str,
     version: str,
     users: Iterable[str] = ("",),
@@ -54,7 +54,7 @@ async def schedule_review(
         f"{REVIEW}:{version}:{user}": {"team": team, "version": version, "user": user}
         for user in users
     }
-    await queue.defer_each(connection, REVIEW, jobs, queue=BACKGROUND)
+    await queue.defer_each(where, REVIEW, jobs, queue=BACKGROUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ class PromptReviews:
         if not user:
             if not (admins := sorted(self.admins(team))):
                 log.error("no admin of %s in KIOKU_ADMINS can review the proposed prompt", team)
-            async with transaction(self.pool) as connection:
-                await schedule_review(self.queue, connection, team, version, admins)
+            await schedule_review(self.queue, self.pool, team, version, admins)
             return
         language = await self.people.language(Person(team, user))
         payload = prompt_version_payload(language, found)

@@ -6,6 +6,7 @@ import logging
 
 from psycopg.rows import DictRow
 
+from bot.conversation.changed_turns import delete_withdrawn_texts
 from bot.conversation.inbox import THREAD_SETTING
 from bot.delivery.outbox import messages_of_turn, replies_after
 from bot.delivery.posted_messages import SETTLED_SECONDS
@@ -13,7 +14,7 @@ from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, delete_message, error_code, is_passing
 from bot.slack.messages import split_thread_key
-from memory import Pool, execute_statement, measured
+from memory import Person, Pool, execute_statement, measured
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +34,10 @@ class DeletedMessageCleanup:
         The texts are deleted in any case. The turn ends when no more can be deleted in Slack: until
         then the upkeep, which looks for turns that have not ended, calls this again each minute.
         """
-        scope = {THREAD_SETTING: thread}
         rows = await execute_statement(
             self._pool,
-            "SELECT turns.id, turns.team_id, turns.channel_id, question_ts, reply_ts,"
-            " extract(epoch FROM posting_since)::float8 AS since,"
+            "SELECT turns.id, turns.team_id, turns.user_id, turns.channel_id, question_ts,"
+            " reply_ts, extract(epoch FROM posting_since)::float8 AS since,"
             " extract(epoch FROM now() - posting_since)::float8 AS age,"
             " ARRAY(SELECT unnest(other.reply_ts) FROM turns other"
             "  WHERE other.thread = turns.thread) AS recorded"
@@ -46,7 +46,7 @@ class DeletedMessageCleanup:
             " AND events.ts = turns.question_ts WHERE turns.thread = %s"
             " AND turns.status = 'answering' AND events.status = 'withdrawn'",
             (thread,),
-            scope=scope,
+            scope={THREAD_SETTING: thread},
         )
         for row in rows:
             thread_ts = split_thread_key(thread)[2]
@@ -56,13 +56,8 @@ class DeletedMessageCleanup:
                 complete &= await self._delete(row["team_id"], row["channel_id"], ts)
             # The worker that answered may have died.
             await self._sessions.activate(row["team_id"], row["channel_id"], thread_ts)
-            await execute_statement(
-                self._pool,
-                "UPDATE turns SET status = %s, question = '', words = '', reply = NULL,"
-                " ended_at = now(), formed_at = now() WHERE id = %s",
-                ("stopped" if complete else "answering", row["id"]),
-                scope=scope,
-            )
+            person = Person(row["team_id"], row["user_id"])
+            await delete_withdrawn_texts(self._pool, person, row["id"], thread, ended=complete)
 
     async def _lost(self, row: DictRow, thread_ts: str) -> list[str] | None:
         """Return the messages that a worker may have posted and not recorded.

@@ -12,9 +12,11 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.conversation.callbacks import AddNotice, ScheduleFormation
+from bot.conversation.changed_turns import begin_formation_again, narrow, replace_texts
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
+from bot.memories.feedback import end_sharing
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, find_message
 from bot.slack.messages import scopes, split_thread_key, storable, typed
@@ -25,7 +27,6 @@ from bot.users.requests import note_message_changed
 from bot.users.settings import read_settings
 from memory import (
     PERSON_SETTING,
-    PUBLIC,
     Change,
     Embedder,
     Person,
@@ -87,42 +88,28 @@ class SourceUpdates:
         redacted_question, redacted_words = await redact_texts(question, words)
         question, words = redacted_question.text, redacted_words.text[:WORDS_LIMIT]
         async with transaction(self.pool, {THREAD_SETTING: thread}) as connection:
-            changed = await connection.execute(
-                "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
-                " AND channel_id = %s AND question_ts = %s"
-                # Slack also says so when it adds a preview to a link.
-                " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
-                " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
-                " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
-                " AND e.changed_ts > %s)"
-                " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
-                (
-                    question,
-                    words,
-                    list(credential_kinds(redacted_question.removed)),
-                    team_id,
-                    channel_id,
-                    ts,
-                    question,
-                    words,
-                    changed_ts,
-                ),
+            rows = await replace_texts(
+                connection,
+                team_id,
+                channel_id,
+                ts,
+                question=question,
+                words=words,
+                left_out=credential_kinds(redacted_question.removed),
+                changed_ts=changed_ts,
             )
-            rows = await changed.fetchall()
             for row in rows:
                 person = Person(team_id, row["user_id"])
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
                 # Other words were shared.
-                await connection.execute(
-                    "UPDATE feedback SET shared = false WHERE turn_id = %s", (row["id"],)
-                )
+                await end_sharing(connection, person, row["id"])
                 off = refused or (await read_settings(connection, person)).off_reason(self.consent)
                 unkept = off or await is_on(connection, person, scopes(channel_id, thread))
                 if unkept:
                     await delete_texts(connection, person, [row["id"]])
-                narrowed = await _narrow(connection, row["id"])
+                narrowed = await narrow(connection, person, row["id"])
                 if narrowed is not None and words and not row["formed"]:
                     await self.schedule_formation(connection, person.namespace(narrowed))
                 await note_message_changed(connection, person, channel_id, ts)
@@ -203,13 +190,8 @@ class SourceUpdates:
         ) -> None:
             ids = [change.id for change in changes]
             await self.add_notice(connection, person, UUID(turn), ids, [])
-            if row["words"]:
-                changed = await connection.execute(
-                    "UPDATE turns SET formed_at = NULL WHERE id = %s AND words <> ''",
-                    (UUID(turn),),
-                )
-                if changed.rowcount:
-                    await self.schedule_formation(connection, person.namespace(row["audience"]))
+            if row["words"] and await begin_formation_again(connection, person, UUID(turn)):
+                await self.schedule_formation(connection, person.namespace(row["audience"]))
 
         if row["words"]:
             words = PersonMessage(text=row["words"], channel=message[0], ts=message[1])
@@ -279,18 +261,3 @@ class SourceUpdates:
         if found is None or found.get("subtype") == "tombstone":
             return ""
         return typed(storable(str(found.get("text") or "")))
-
-
-async def _narrow(connection: AsyncConnection[DictRow], turn: UUID) -> str | None:
-    """Give a public turn its channel's own audience, and return that; None where it stays public.
-
-    The channel has become private or shared, or Slack has not said again what it is.
-    """
-    narrowed = await connection.execute(
-        "UPDATE turns SET audience = channel_id WHERE id = %s AND audience = %s"
-        " AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id = turns.team_id"
-        " AND c.channel_id = turns.channel_id AND c.audience = turns.audience) RETURNING audience",
-        (turn, PUBLIC),
-    )
-    row = await narrowed.fetchone()
-    return None if row is None else str(row["audience"])

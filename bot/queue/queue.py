@@ -26,7 +26,7 @@ from bot.queue.sweep import (
     note_process,
     rank_late_jobs,
 )
-from memory import Pool
+from memory import Pool, execute_statement
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,10 @@ DEFER_FROM: LiteralString = (
     f" {_ON_CONFLICT} {_RUN_ALONE}{_ANNOUNCED_AGAIN}"
 )
 """Adds a job as `Queue.defer` does, if the query ``stored`` of the same statement has a row."""
+DELETE_WAITING: LiteralString = (
+    "DELETE FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo'"
+)
+"""Deletes the job that waits with this lock, at the end of another statement."""
 _DEFER_EACH: LiteralString = (
     "INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args)"
     " SELECT %(queue)s, %(name)s, lock, lock, arguments"
@@ -186,7 +190,7 @@ class Queue:
 
     async def defer(
         self,
-        connection: AsyncConnection[DictRow],
+        where: AsyncConnection[DictRow] | Pool,
         name: str,
         *,
         queue: str,
@@ -197,9 +201,10 @@ class Queue:
         reschedule: bool = False,
         **arguments: str,
     ) -> bool:
-        """Add a job within the caller's transaction; False when one is waiting already.
+        """Add a job, and return whether it was; False when one is waiting already.
 
-        With `reschedule` that one then waits `delay` seconds from now.
+        On a connection within the caller's transaction, on a pool as a transaction of its own. With
+        `reschedule` a job that waits then waits `delay` seconds from now.
 
         Jobs of one `lock` run one at a time, and at most one of them waits. Workers of `queue` must
         know `name`; this process need not. `behind`: the job is late already, and newer jobs run
@@ -215,8 +220,7 @@ class Queue:
             behind=behind,
             limits=limits,
         )
-        added = await connection.execute(_DEFER, {**values, "reschedule": reschedule})
-        [row] = await added.fetchall()
+        [row] = await _execute(where, _DEFER, {**values, "reschedule": reschedule})
         if delay and row["added"]:
             self.jobs.wake_at(queue, delay, row["id"])
         if reschedule and not row["added"]:
@@ -225,7 +229,7 @@ class Queue:
 
     async def defer_each(
         self,
-        connection: AsyncConnection[DictRow],
+        where: AsyncConnection[DictRow] | Pool,
         name: str,
         jobs: Mapping[str, Mapping[str, str]],
         *,
@@ -234,15 +238,13 @@ class Queue:
         """Add many jobs, arguments by lock, as `defer` does: in one statement."""
         if not jobs:
             return
-        await connection.execute(
-            _DEFER_EACH,
-            {
-                "name": name,
-                "queue": queue,
-                "locks": list(jobs),
-                "arguments": [Jsonb(dict(arguments)) for arguments in jobs.values()],
-            },
-        )
+        values = {
+            "name": name,
+            "queue": queue,
+            "locks": list(jobs),
+            "arguments": [Jsonb(dict(arguments)) for arguments in jobs.values()],
+        }
+        await _execute(where, _DEFER_EACH, values)
 
     async def debounce(
         self,
@@ -269,9 +271,9 @@ class Queue:
         if row is not None and row["due_in"] is not None:
             self.jobs.wake_at(queue, row["due_in"], row["id"])
 
-    async def release_held(self, connection: AsyncConnection[DictRow], name: str) -> None:
+    async def release_held(self, name: str) -> None:
         """Let the waiting jobs called `name` wait no longer."""
-        await connection.execute(_HURRY, (name,))
+        await execute_statement(self.pool, _HURRY, (name,))
 
     def start(
         self,
@@ -377,6 +379,16 @@ class Queue:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+async def _execute(
+    where: AsyncConnection[DictRow] | Pool,
+    statement: LiteralString,
+    values: Mapping[str, Any],
+) -> list[DictRow]:
+    if isinstance(where, Pool):
+        return await execute_statement(where, statement, values)
+    return await (await where.execute(statement, values)).fetchall()
 
 
 def job_values(

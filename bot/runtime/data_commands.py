@@ -16,7 +16,7 @@ from bot.runtime.output import tell
 from bot.runtime.startup import ArgumentError, StartError
 from bot.types import PersonErased
 from bot.users.offboarding import purge_now
-from memory import InvalidNamespace, Person, Pool, transaction
+from memory import InvalidNamespace, Person, Pool
 
 
 def export(settings: Settings, *, team: str, user: str, out: Path | None) -> None:
@@ -31,7 +31,7 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
         if not any(document[name] for name in EXPORTED):
             raise _nothing_stored(person)
         count = len(document["memories"]) + len(document["conversation"])
-        await _record(pool, "export", person, count)
+        await record(pool, "export", count, team, user)
         return document
 
     document = in_database(settings, read, action="export", team=team, user=user)
@@ -58,7 +58,7 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         erased = await erase_person(pool, person)
         if not erased.total and not any(erased.left.values()):
             raise _nothing_stored(person)
-        await _record(pool, "erase", person, erased.total)
+        await record(pool, "erase", erased.total, team, user)
         return erased
 
     erased = in_database(settings, erased_now, action="erase", team=team, user=user)
@@ -99,8 +99,7 @@ def purge(settings: Settings, *, team: str, yes: bool) -> None:
 
     async def purged(pool: Pool) -> Counter[str]:
         counts = await purge_now(pool, team)
-        async with transaction(pool) as connection:
-            await record(connection, "purge", counts.total(), team)
+        await record(pool, "purge", counts.total(), team)
         return counts
 
     counts = in_database(settings, purged, action="purge", team=team)
@@ -124,11 +123,6 @@ def _person(team: str, user: str) -> Person:
             "--team and --user are Slack's ids, such as T0123ABCD and U0123ABCD: copy them from"
             " the person's profile in Slack."
         ) from None
-
-
-async def _record(pool: Pool, action: str, person: Person, rows: int) -> None:
-    async with transaction(pool) as connection:
-        await record(connection, action, rows, person.team_id, person.user_id)
 
 
 def _write(to: Path, text: str) -> None:

@@ -117,8 +117,7 @@ class _Run:
 
     async def propose(self, pool: Pool) -> str:
         """Store a proposal and the job that shows it; return a sentence about it."""
-        async with transaction(pool) as connection:
-            active, sections = await active_sections(connection, self.team)
+        active, sections = await active_sections(pool, self.team)
         progress = _Progress(self.calls)
         try:
             changed, effect = await self._improve(sections, progress)
@@ -224,8 +223,7 @@ async def _shared(pool: Pool, team: str | None) -> tuple[str, list[tuple[DictRow
         raise StartError("No exchange is shared: people share one in the form below an answer.")
     chosen = _only_team(teams)
     found = await read_shared(pool, chosen, limit=_MOST_CASES)
-    async with transaction(pool) as connection:
-        await record(connection, "improve", len(found), chosen)
+    await record(pool, "improve", len(found), chosen)
     return chosen, found
 
 

@@ -9,10 +9,12 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import LiteralString
 
+from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import resume_deletions
+from bot.queue.failed import delete_old_jobs
 from bot.queue.queue import REPLIES, Queue
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -24,7 +26,6 @@ from memory import (
     expire_unconfirmed,
     is_unavailable,
     person_transaction,
-    transaction,
 )
 
 log = logging.getLogger(__name__)
@@ -51,12 +52,6 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "SELECT end_home_searches()",
     "SELECT end_withheld()",
 )
-# Failed jobs stay for two weeks, for the operator; workers delete the successful ones.
-_OLD_JOBS: LiteralString = (
-    "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
-    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
-    " < now() - interval '14 days'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +74,8 @@ class Maintenance:
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
         steps += [partial(resume_deletions, self.pool, self.queue), self.offboarding.schedule_due]
-        steps += [
-            partial(execute_statement, self.pool, statement) for statement in (*_EXPIRED, _OLD_JOBS)
-        ]
+        steps += [partial(execute_statement, self.pool, statement) for statement in _EXPIRED]
+        steps.append(partial(delete_old_jobs, self.pool))
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
             steps.append(partial(end_what_is_old, self.pool, self.retention_days))
@@ -110,11 +104,10 @@ class Maintenance:
             log.error("event %d of thread %s ended as failed", row["id"], row["thread"])
 
     async def _find_lost_work(self) -> None:
-        async with transaction(self.pool) as connection:
-            found = await connection.execute("SELECT thread FROM threads_without_a_job()")
-            threads = [row["thread"] for row in await found.fetchall()]
-            jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
-            await self.queue.defer_each(connection, ANSWER, jobs, queue=REPLIES)
+        found = await execute_statement(self.pool, "SELECT thread FROM threads_without_a_job()")
+        threads = [row["thread"] for row in found]
+        jobs = {f"{REPLIES}:{thread}": {"thread": thread} for thread in threads}
+        await self.queue.defer_each(self.pool, ANSWER, jobs, queue=REPLIES)
         if threads:
             log.warning("found %d thread(s) that waited without a job", len(threads))
 
@@ -143,12 +136,8 @@ async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
     async with person_transaction(pool, person) as connection:
         ended = await expire_unconfirmed(connection, person, days)
         await pool.changed(connection, person, removed=bool(ended))
-        gone = await connection.execute(
-            "DELETE FROM turns WHERE team_id = %s AND user_id = %s AND status <> 'answering'"
-            " AND intended_at < now() - make_interval(days => %s)",
-            (person.team_id, person.user_id, days),
-        )
-    log.info("%d memories and %d turns were too old", len(ended), gone.rowcount)
+        turns = await delete_old_turns(connection, person, days)
+    log.info("%d memories and %d turns were too old", len(ended), turns)
 
 
 async def end_history(pool: Pool, days: int, *, at_once: int = _TEXTS_AT_ONCE) -> None:

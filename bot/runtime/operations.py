@@ -6,12 +6,13 @@ Only ``audit`` has ids of people.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import LiteralString
+from typing import Literal, LiteralString
 
 from psycopg import OperationalError
 
 from bot.config import Settings
 from bot.conversation.operating_state import read_operating_state
+from bot.queue.failed import change_failed_jobs, list_failed_jobs
 from bot.runtime.database import database, replace_vectors
 from bot.runtime.operators import in_database, owner_required, record, record_as_owner
 from bot.runtime.output import tell
@@ -28,31 +29,6 @@ _USAGE: LiteralString = (
 _AUDIT: LiteralString = (
     "SELECT at, operator, host, action, team_id, user_id, rows, outcome FROM operator_actions"
     " WHERE at > now() - make_interval(days => %s) ORDER BY id DESC"
-)
-_LIST: LiteralString = (
-    "SELECT jobs.id, jobs.task_name, jobs.attempts,"
-    " COALESCE(jobs.args->>'team', split_part(jobs.args->>'thread', '.', 1), '-') AS team,"
-    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id) AS failed_at"
-    " FROM procrastinate_jobs AS jobs WHERE jobs.status = 'failed' ORDER BY jobs.id DESC LIMIT %s"
-)
-_CHOSEN: LiteralString = "status = 'failed' AND (%(every)s OR id = ANY(%(ids)s::bigint[]))"
-# Of several failed jobs with one queueing lock, the newest does what all would do; so does a job
-# that waits already.
-_RETRY: LiteralString = (
-    "WITH newest AS ("
-    " SELECT DISTINCT ON (COALESCE(queueing_lock, id::text)) id FROM procrastinate_jobs AS failed"
-    f" WHERE {_CHOSEN} AND NOT EXISTS (SELECT FROM procrastinate_jobs AS other"
-    "  WHERE other.status = 'todo' AND other.queueing_lock = failed.queueing_lock)"
-    " ORDER BY COALESCE(queueing_lock, id::text), id DESC),"
-    " waiting AS (UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL,"
-    "  worker_id = NULL WHERE id IN (SELECT id FROM newest) RETURNING id),"
-    f" covered AS (DELETE FROM procrastinate_jobs WHERE {_CHOSEN}"
-    "  AND id NOT IN (SELECT id FROM newest) RETURNING id)"
-    " SELECT (SELECT count(*) FROM waiting) AS changed, (SELECT count(*) FROM covered) AS covered"
-)
-_DROP: LiteralString = (
-    f"WITH dropped AS (DELETE FROM procrastinate_jobs WHERE {_CHOSEN} RETURNING id)"
-    " SELECT count(*) AS changed, 0 AS covered FROM dropped"
 )
 
 
@@ -102,7 +78,7 @@ def list_failed(settings: Settings) -> None:
 
     Failed messages are not among them: their text is deleted when their author is told.
     """
-    rows = in_database(settings, lambda pool: execute_statement(pool, _LIST, (_LISTED,)))
+    rows = in_database(settings, lambda pool: list_failed_jobs(pool, _LISTED))
     for row in rows:
         at = row["failed_at"].astimezone(UTC).isoformat(timespec="seconds")
         tell(
@@ -115,7 +91,7 @@ def list_failed(settings: Settings) -> None:
 
 def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
     """Let failed jobs run again, those with `ids` or every one. Raises `StartError`."""
-    retried, covered = _change_failed(settings, "retry", _RETRY, ids, every=every)
+    retried, covered = _change_failed(settings, "retry", ids, every=every)
     tell(f"Retrying {_count(retried, 'job')}.")
     if covered:
         tell(f"Deleted {_count(covered, 'job')}: a newer one does the same work.")
@@ -123,12 +99,12 @@ def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
 
 def drop_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
     """Delete failed jobs, those with `ids` or every one. Raises `StartError`."""
-    dropped, _ = _change_failed(settings, "drop", _DROP, ids, every=every)
+    dropped, _ = _change_failed(settings, "drop", ids, every=every)
     tell(f"Deleted {_count(dropped, 'failed job')}.")
 
 
 def _change_failed(
-    settings: Settings, verb: str, statement: LiteralString, ids: list[int], *, every: bool
+    settings: Settings, verb: Literal["retry", "drop"], ids: list[int], *, every: bool
 ) -> tuple[int, int]:
     """Return how many jobs were changed, and how many others did the same work."""
     if not ids and not every:
@@ -136,13 +112,11 @@ def _change_failed(
 
     async def change(pool: Pool) -> tuple[int, int]:
         async with transaction(pool) as connection:
-            chosen = {"ids": ids, "every": every}
-            [row] = await (await connection.execute(statement, chosen)).fetchall()
-            count = row["changed"] + row["covered"]
-            if not count and not every:
+            changed, covered = await change_failed_jobs(connection, verb, ids, every=every)
+            if not (changed or covered or every):
                 raise StartError("No failed job has this id: `kioku failed list` shows them.")
-            await record(connection, verb, count)
-        return row["changed"], row["covered"]
+            await record(connection, verb, changed + covered)
+        return changed, covered
 
     return in_database(settings, change, action=verb)
 

@@ -10,7 +10,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, LiteralString, TypeVar
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
@@ -19,9 +19,13 @@ from bot.config import Settings
 from bot.queue.migrations import migrations
 from bot.runtime.database import database
 from bot.runtime.startup import ArgumentError, StartError, cannot_connect
-from memory import Pool, check_access, check_database, create_pool, transaction
+from memory import Pool, check_access, check_database, create_pool, execute_statement
 
 T = TypeVar("T")
+_RECORD: LiteralString = (
+    "INSERT INTO operator_actions (operator, host, action, team_id, user_id, rows, outcome)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+)
 
 
 def in_database(
@@ -44,8 +48,7 @@ def in_database(
             except BaseException:
                 if action:
                     with contextlib.suppress(OperationalError):
-                        async with transaction(pool) as connection:
-                            await record(connection, action, 0, team, user, outcome="failed")
+                        await record(pool, action, 0, team, user, outcome="failed")
                 raise
 
     return asyncio.run(go())
@@ -84,7 +87,7 @@ async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
 
 
 async def record(
-    connection: AsyncConnection[Any],
+    where: AsyncConnection[Any] | Pool,
     action: str,
     rows: int,
     team: str = "*",
@@ -93,11 +96,11 @@ async def record(
     outcome: Literal["done", "failed"] = "done",
 ) -> None:
     """Write into `operator_actions` who ran a command where, and how many rows it concerned."""
-    await connection.execute(
-        "INSERT INTO operator_actions (operator, host, action, team_id, user_id, rows, outcome)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (operator(), socket.gethostname(), action, team, user, rows, outcome),
-    )
+    values = (operator(), socket.gethostname(), action, team, user, rows, outcome)
+    if isinstance(where, Pool):
+        await execute_statement(where, _RECORD, values)
+    else:
+        await where.execute(_RECORD, values)
 
 
 async def record_as_owner(

@@ -12,7 +12,7 @@ from bot.runtime.startup import ArgumentError
 from bot.types import Policy
 from bot.users.profiles import CHOICES, Policies, over, policy_of
 from bot.users.settings import MAX_RETENTION_DAYS
-from memory import Pool, transaction
+from memory import Pool
 
 _DEFAULT, _ALL = "default", "all"
 _LABELS = {
@@ -57,8 +57,7 @@ def _apply(
             changed = change(chosen)
             chosen = {name: value for name, value in changed.items() if value is not None}
             await policies.choose(team, chosen, by=operator())
-            async with transaction(pool) as connection:
-                await record(connection, "policy", len(chosen), team)
+            await record(pool, "policy", len(chosen), team)
         return _lines(policies.installation, chosen)
 
     action = "policy" if change is not None else ""

@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
+from bot.queue.erasing import delete_jobs_of_workspace
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, installation_from
 from bot.users.workspaces import (
@@ -38,7 +41,6 @@ AGAIN_SECONDS = 600.0
 _CHECK_SECONDS = 6 * 3_600.0
 # Events carry whole seconds: what was written within that second is older.
 _EVENT_SECONDS = 1.0
-_BATCH = 2_000
 
 # Every table of the bot with rows of a workspace, and the column that says when a row was written.
 # A test compares them with the catalog. Tables that triggers of other tables read come first.
@@ -144,9 +146,8 @@ class Offboarding:
 
     async def schedule_due(self) -> None:
         """Defer the purges that are due and have no job."""
-        async with transaction(self.pool) as connection:
-            for team_id in await due_purges(connection):
-                await self._schedule(connection, team_id, 0.0)
+        for team_id in await due_purges(self.pool):
+            await self._schedule(self.pool, team_id, 0.0)
 
     async def purge(self, team: str) -> None:
         """Purge a workspace if that is due; run as a job.
@@ -154,8 +155,7 @@ class Offboarding:
         After a revoked token Slack is asked from time to time whether it accepts the token again,
         and a last time before the purge. Raises what the Slack SDK raises where it gives no answer.
         """
-        async with transaction(self.pool) as connection:
-            left = await awaits_token(connection, team)
+        left = await awaits_token(self.pool, team)
         if left is not None:
             if bot_user_id := await self._accepted(team):
                 async with transaction(self.pool) as connection:
@@ -163,11 +163,11 @@ class Offboarding:
                 log.warning("Slack accepts the token of workspace %s again", team)
                 return
             if left > 0:
-                await self._later(team, min(left, _CHECK_SECONDS))
+                await self._schedule(self.pool, team, min(left, _CHECK_SECONDS))
                 return
         for team_id, again in (await purge_due(self.pool, team)).items():
             if again is not None:
-                await self._later(team_id, again)
+                await self._schedule(self.pool, team_id, again)
 
     async def _accepted(self, team_id: str) -> str:
         """Return the app's user id if Slack accepts its token of the workspace, else ``""``."""
@@ -180,14 +180,12 @@ class Offboarding:
         found = installation_from(answer)
         return found.bot_user_id if found.team_id == team_id else ""
 
-    async def _later(self, team_id: str, delay: float) -> None:
-        async with transaction(self.pool) as connection:
-            await self._schedule(connection, team_id, delay)
-
-    async def _schedule(self, connection: Any, team_id: str, delay: float) -> None:
+    async def _schedule(
+        self, where: AsyncConnection[DictRow] | Pool, team_id: str, delay: float
+    ) -> None:
         # A sleeping database is woken for jobs of this queue, but not for the upkeep's.
         await self.queue.defer(
-            connection,
+            where,
             PURGE,
             queue=BACKGROUND,
             lock=f"{PURGE}:{team_id}",
@@ -226,29 +224,10 @@ async def _purge(pool: Pool, team_id: str, before: datetime) -> tuple[Counter[st
     counts = await purge_rows(pool, TABLES, team_id, before)
     # After the turns, so that no formation writes a memory from deleted words.
     counts += await purge_memories(pool, team_id, before)
-    counts += await _purge_jobs(pool, team_id, before)
+    jobs = await delete_jobs_of_workspace(pool, team_id, before, kept=PURGE)
+    counts["procrastinate_jobs"] += jobs
     rows = ", ".join(f"{table} {count}" for table, count in sorted(counts.items()) if count)
     log.info("purged workspace %s: %s", team_id, rows or "nothing was left")
     async with transaction(pool) as connection:
         again = await end_purge(connection, team_id, counts.total(), AGAIN_SECONDS)
     return counts, again
-
-
-async def _purge_jobs(pool: Pool, team_id: str, before: datetime) -> Counter[str]:
-    """Delete a workspace's jobs but the running ones and its purge."""
-    removed, total = _BATCH, 0
-    while removed >= _BATCH:
-        async with transaction(pool) as connection:
-            gone = await connection.execute(
-                "DELETE FROM procrastinate_jobs WHERE id IN ("
-                " SELECT jobs.id FROM procrastinate_jobs AS jobs WHERE jobs.status <> 'doing'"
-                " AND jobs.task_name <> %(purge)s AND (jobs.args->>'team' = %(team)s"
-                " OR starts_with(jobs.args->>'thread', %(team)s || '.'))"
-                " AND COALESCE((SELECT min(event.at) FROM procrastinate_events AS event"
-                " WHERE event.job_id = jobs.id) < %(before)s, true)"
-                " LIMIT %(batch)s FOR UPDATE SKIP LOCKED)",
-                {"team": team_id, "before": before, "batch": _BATCH, "purge": PURGE},
-            )
-        removed = gone.rowcount
-        total += removed
-    return Counter(procrastinate_jobs=total)

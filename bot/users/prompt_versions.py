@@ -81,16 +81,14 @@ def _exchange(row: Mapping[str, Any]) -> RatedExchange:
     )
 
 
-async def active_sections(
-    connection: AsyncConnection[DictRow], team_id: str
-) -> tuple[UUID | None, dict[str, str]]:
+async def active_sections(pool: Pool, team_id: str) -> tuple[UUID | None, dict[str, str]]:
     """Return the id of a workspace's active version, and the sections in use."""
-    found = await connection.execute(
+    found = await execute_statement(
+        pool,
         "SELECT id, style, formation FROM prompt_versions WHERE team_id = %s AND status = 'active'",
         (team_id,),
     )
-    row = await found.fetchone()
-    return (row["id"], _sections(row)) if row else (None, dict(BUILT_IN))
+    return next(((row["id"], _sections(row)) for row in found), (None, dict(BUILT_IN)))
 
 
 async def propose(

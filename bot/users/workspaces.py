@@ -244,10 +244,10 @@ async def begin_due_purges(
 _DUE: LiteralString = "left_at IS NOT NULL AND purged_at IS NULL AND purge_at <= now()"
 
 
-async def due_purges(connection: AsyncConnection[DictRow]) -> list[str]:
+async def due_purges(pool: Pool) -> list[str]:
     """Return the workspaces whose purge is due."""
-    found = await connection.execute(f"SELECT team_id FROM workspaces WHERE {_DUE}")
-    return [str(row["team_id"]) for row in await found.fetchall()]
+    found = await execute_statement(pool, f"SELECT team_id FROM workspaces WHERE {_DUE}")
+    return [str(row["team_id"]) for row in found]
 
 
 async def end_purge(
@@ -276,13 +276,13 @@ async def end_purge(
     return None
 
 
-async def awaits_token(connection: AsyncConnection[DictRow], team_id: str) -> float | None:
+async def awaits_token(pool: Pool, team_id: str) -> float | None:
     """Return in how many seconds a revoked workspace's purge is due; None for any other state."""
-    found = await connection.execute(
+    found = await execute_statement(
+        pool,
         "SELECT extract(epoch FROM purge_at - now())::float8 AS seconds FROM workspaces"
         f" WHERE team_id = %s AND {AWAY} AND reason = 'token_revoked'"
         " AND purge_started_at IS NULL",
         (team_id,),
     )
-    row = await found.fetchone()
-    return float(row["seconds"]) if row else None
+    return float(found[0]["seconds"]) if found else None

@@ -211,6 +211,8 @@ def _summary(language: Language, plan: ImportPlan) -> list[Block]:
         say(language, _REFUSED[reason], count=count)
         for reason, count in sorted(plan.refused.items())
     ]
+    if not plan.compared:
+        refused.append(say(language, "import_not_compared"))
     lines = [*counts, *refused]
     return [section(bulleted(lines))] if lines else []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -24,6 +25,8 @@ from memory.store.memories import (
 )
 from memory.store.rows import COMPARABLE, compared, other_model
 from memory.tracing import measured
+
+_log = logging.getLogger(__name__)
 
 SMALL_SET = 50
 """Sets of up to this many memories are shown whole, to the chat model and to the memory model."""
@@ -85,8 +88,9 @@ async def recall_memories(
         nearest = await _select(pool, view, vector, space=embedder.space, instructions=instructions)
         found = {memory.reference for memory in nearest}
         return Recalled(memories=(*nearest, *(m for m in small if m.reference not in found)))
-    except (EmbeddingsUnavailable, DataError):
+    except (EmbeddingsUnavailable, DataError) as error:
         # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
+        _log.warning("memories were recalled without a search: %s", type(error).__name__)
         if small:
             return Recalled(memories=small)
         newest = await _select(pool, view, None, space=embedder.space, instructions=instructions)
@@ -118,7 +122,8 @@ async def similar_memories(
             " WHERE d <= %(furthest)s ORDER BY d LIMIT %(most)s",
             {**values, **compared(embedder.space, vector), "furthest": 1 - least, "most": most},
         )
-    except (EmbeddingsUnavailable, DataError):
+    except (EmbeddingsUnavailable, DataError) as error:
+        _log.warning("similar memories could not be searched: %s", type(error).__name__)
         return []
     return checked(found, view)
 

@@ -28,10 +28,14 @@ class PlannedMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPlan:
-    """The changes that an import would make; `refused` counts the other entries by reason."""
+    """The changes that an import would make; `refused` counts the other entries by reason.
+
+    If it is not `compared`, embeddings were unavailable, and no memory has the fate ``similar``.
+    """
 
     planned: tuple[PlannedMemory, ...]
     refused: Mapping[str, int] = field(default_factory=dict)
+    compared: bool = True
 
     def of(self, fate: Fate) -> list[PlannedMemory]:
         """Return the memories with this fate, in the document's order."""

@@ -7,6 +7,7 @@ The format is described in docs/reference/export.md; its version is
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from memory.store.duplicates import NEAREST, SIMILARITY, STORED
 from memory.store.import_plan import ImportPlan, PlannedMemory, plan_document
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, RowKey, person_range, read
 from memory.store.unit_of_work import AfterWrite, Change, Step, commit_steps
+
+_log = logging.getLogger(__name__)
 
 # Lines of a document that are compared, each with so many of the person's newest memories.
 _MOST_LINES, _MOST_STORED = 500, 5_000
@@ -103,13 +106,15 @@ async def plan_import(
 
     `text` is an exported document, or another assistant's list of what it remembers, one memory
     per line. A line is ``similar`` where the cosine similarity of a stored memory is `SIMILARITY`
-    or more and both have the same numbers; without embeddings none is. Raises `NotAnExport`.
+    or more and both have the same numbers; without embeddings none is, and the plan is not
+    `compared`. Raises `NotAnExport`.
     """
     found = await asyncio.to_thread(documents.read, text, person, schemas)
     similar = await _similar(pool, embedder, person, found)
     async with person_transaction(pool, person) as connection:
         stored = await _rows(connection, person)
-    return await asyncio.to_thread(plan_document, found, stored, similar)
+    plan = await asyncio.to_thread(plan_document, found, stored, similar or {})
+    return replace(plan, compared=similar is not None)
 
 
 async def import_memories(
@@ -142,7 +147,7 @@ async def import_memories(
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         nonlocal known
         stored = await _rows(connection, person)
-        plan = await asyncio.to_thread(plan_document, found, stored, similar)
+        plan = await asyncio.to_thread(plan_document, found, stored, similar or {})
         known = len(plan.of("unchanged")) + len(plan.of("similar"))
         return [_step(one) for one in plan.planned if one.fate in ("added", "updated")]
 
@@ -152,10 +157,11 @@ async def import_memories(
 
 async def _similar(
     pool: Pool, embedder: Embedder, person: Person, found: documents.Document
-) -> dict[str, RowKey]:
+) -> dict[str, RowKey] | None:
     """Return the stored memory nearest to each line, at `SIMILARITY` or more, by the line's key.
 
-    An export is not compared: its memories were distinct where it was made.
+    None if embeddings are unavailable. An export is not compared: its memories were distinct where
+    it was made.
     """
     if not found.lines:
         return {}
@@ -172,9 +178,10 @@ async def _similar(
                 lines[row["number"] - 1].key: (row["prefix"], row["key"])
                 for row in await near.fetchall()
             }
-    except (EmbeddingsUnavailable, DataError):
+    except (EmbeddingsUnavailable, DataError) as error:
         # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
-        return {}
+        _log.warning("lines of an import were not compared: %s", type(error).__name__)
+        return None
 
 
 def _step(one: PlannedMemory) -> Step:

@@ -253,6 +253,24 @@ async def test_the_form_has_a_prompt_to_copy(app: App, language: Language) -> No
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_preview_without_embeddings_says_that_nothing_was_compared(
+    app: App, language: Language
+) -> None:
+    """Lines may be stored in other words already; with embeddings nothing is said of it."""
+    importing, who = app.wiring.modals.importing, app.person(app.slack.place())
+    app.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
+    unknown = await importing.previewed(who, language, submitted("I like soba"))
+    app.stand_in.call("/_model/faults", method="DELETE")
+    assert view_errors(unknown) == []
+    known = await importing.previewed(who, language, submitted("I like soba"))
+    sentence = say(language, "import_not_compared")
+    assert [sentence in json.dumps(view, ensure_ascii=False) for view in (unknown, known)] == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_what_is_known_in_other_words_is_shown_and_left_out(
     app: App, language: Language
 ) -> None:

@@ -156,7 +156,8 @@ async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> Non
     assert not any({"a1", "a2"} <= names for names in together)
 
 
-async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> None:
+@pytest.mark.parametrize("own_transaction", [False, True])
+async def test_a_delayed_job_waits(pool: Pool, queue: Queue, own_transaction: bool) -> None:
     """A delayed job is taken at its time, without waiting for the poll."""
     began: asyncio.Queue[float] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -166,7 +167,10 @@ async def test_a_delayed_job_waits(database: str, pool: Pool, queue: Queue) -> N
 
     queue.register("work", BACKGROUND, work, waits=(1,))
     before = loop.time()
-    await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
+    if own_transaction:
+        await queue.defer(pool, "work", queue=BACKGROUND, lock="L1", delay=0.6)
+    else:
+        await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
     queue.start(replies=1, background=1, poll_seconds=60)
     assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
 
@@ -199,7 +203,7 @@ async def test_a_waiting_job_is_postponed(database: str, pool: Pool, queue: Queu
     assert two["due_in"] <= 1
 
 
-@pytest.mark.parametrize("by", ["defer", "defer_each", "statement"])
+@pytest.mark.parametrize("by", ["defer", "pool", "defer_each", "statement"])
 @pytest.mark.parametrize(("delay", "announced"), [(0, 2), (500, 1)])
 async def test_a_job_that_was_held_as_it_was_announced_is_announced_again(
     database: str, pool: Pool, queue: Queue, by: str, delay: int, announced: int
@@ -210,6 +214,9 @@ async def test_a_job_that_was_held_as_it_was_announced_is_announced_again(
     """
 
     async def second() -> None:
+        if by == "pool":
+            await queue.defer(pool, "work", queue=REPLIES, lock="L1", delay=delay)
+            return
         async with transaction(pool) as connection:
             if by == "defer":
                 await queue.defer(connection, "work", queue=REPLIES, lock="L1", delay=delay)

@@ -24,6 +24,7 @@ from memory import (
     memory_view,
     person_transaction,
     recall_memories,
+    similar_memories,
     transaction,
 )
 from memory.embeddings.embedder import literal
@@ -146,6 +147,7 @@ async def test_how_to_answer_is_always_recalled(
     model: ScriptedModel,
     count: int,
     down: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """How the person wants to be answered comes first, however old and whatever the question."""
     person = Person("T1", f"WISH{count}{down}".upper())
@@ -163,6 +165,12 @@ async def test_how_to_answer_is_always_recalled(
     assert texts(found.memories)[:2] == ["topic 1", "topic 0"]
     assert {m.kind for m in found.memories[2:]} == {"UserTechInterest"}
     assert found.newest_only == (down and count > 3)
+    warning = "memories were recalled without a search: EmbeddingsUnavailable"
+    assert (warning in caplog.messages) == found.newest_only
+    similar = await similar_memories(pool, model_embedder, own, "unheard of")
+    assert bool(similar) != down
+    warning = "similar memories could not be searched: EmbeddingsUnavailable"
+    assert (warning in caplog.messages) == down
     if found.newest_only:
         assert texts(found.memories)[2:] == topics[: -NEAREST - 1 : -1]
     searched = await recall_memories(pool, model_embedder, own, "unheard of", instructions=False)

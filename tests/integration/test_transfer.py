@@ -354,13 +354,15 @@ async def test_an_export_is_not_compared(shelf: Shelf) -> None:
 
 
 async def test_without_embeddings_lines_are_only_compared_as_texts(
-    shelf: Shelf, stand_in: Server
+    shelf: Shelf, stand_in: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A preview needs no embedding model; nothing is imported without it."""
+    """A preview needs no embedding model, and a warning is logged; nothing is imported."""
     await shelf.add(ALICE.namespace(DM), "UserFact", fact=KNOWN)
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
     plan = await plan_import(shelf.pool, shelf.embedder, ALICE, f"- {KNOWN}\n- I like soba")
     assert [one.fate for one in plan.planned] == ["unchanged", "added"]
+    assert not plan.compared
+    assert "lines of an import were not compared: EmbeddingsUnavailable" in caplog.messages
     with pytest.raises(EmbeddingsUnavailable):
         await shelf.take("- I like soba")
     stand_in.call("/_model/faults", method="DELETE")

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.logs import fault
@@ -23,7 +22,7 @@ from bot.slack.client import (
     retry_after,
 )
 from bot.slack.messages import split_thread_key
-from memory import transaction
+from memory import Pool, execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
@@ -98,17 +97,17 @@ class Backfill:
             cursor=cursor or None,
             team_id=workspace or None,
         )
-        async with transaction(self._pool) as connection:
-            recent = {thread.channel_id for thread in await _followed(connection, team)}
-            for channel in answer.get("channels") or []:
-                conversation = Conversation(team_id=team, channel_id=str(channel["id"]))
-                await _list(connection, conversation, oldest, _rank(channel, recent))
+        recent = {thread.channel_id for thread in await _followed(self._pool, team)}
+        ranks = {
+            Conversation(team_id=team, channel_id=str(channel["id"])): _rank(channel, recent)
+            for channel in answer.get("channels") or []
+        }
+        await _list(self._pool, ranks, oldest)
         return next_cursor(answer)
 
     async def _list_threads(self, team: str, oldest: str) -> None:
-        async with transaction(self._pool) as connection:
-            for thread in await _followed(connection, team):
-                await _list(connection, thread, oldest, _THREAD)
+        threads = await _followed(self._pool, team)
+        await _list(self._pool, dict.fromkeys(threads, _THREAD), oldest)
 
     async def read_on(self, team: str) -> None:
         """Read what is listed, by rank, until Slack's limits are reached; schedule the rest."""
@@ -152,8 +151,7 @@ class Backfill:
             thread = Conversation(
                 team_id=conversation.team_id, channel_id=conversation.channel_id, thread_ts=ts
             )
-            async with transaction(self._pool) as connection:
-                await _list(connection, thread, oldest, _THREAD)
+            await _list(self._pool, {thread: _THREAD}, oldest)
 
     async def _next(self, team: str) -> DictRow | None:
         async with transaction(self._pool) as connection:
@@ -172,37 +170,34 @@ class Backfill:
         # Another cursor: a later outage was planned meanwhile, and it is read from the beginning.
         key = (row["team_id"], row["channel_id"], row["thread_ts"], row["cursor"])
         where = "WHERE team_id = %s AND channel_id = %s AND thread_ts = %s AND cursor = %s"
-        async with transaction(self._pool) as connection:
-            if cursor:
-                await connection.execute(
-                    f"UPDATE catching_up SET cursor = %s {where}", (cursor, *key)
-                )
-            else:
-                await connection.execute(f"DELETE FROM catching_up {where}", key)
+        if cursor:
+            statement, values = f"UPDATE catching_up SET cursor = %s {where}", (cursor, *key)
+            await execute_statement(self._pool, statement, values)
+        else:
+            await execute_statement(self._pool, f"DELETE FROM catching_up {where}", key)
 
     async def _plan_later(
         self, team: str, since: str, cursor: str = "", workspace: str = "", *, delay: float = 0.0
     ) -> None:
         """Schedule `plan`; of each workspace and outage one such job can wait."""
         part = ".".join([team, *([workspace] if workspace else []), since])
-        async with transaction(self._pool) as connection:
-            await self._queue.defer(
-                connection,
-                CATCH_UP,
-                queue=REPLIES,
-                lock=f"{CATCH_UP}:{part}",
-                delay=delay,
-                team=team,
-                since=since,
-                cursor=cursor,
-                workspace=workspace,
-            )
+        await self._queue.defer(
+            self._pool,
+            CATCH_UP,
+            queue=REPLIES,
+            lock=f"{CATCH_UP}:{part}",
+            delay=delay,
+            team=team,
+            since=since,
+            cursor=cursor,
+            workspace=workspace,
+        )
 
     async def _read_later(self, team: str, delay: float = 0.0) -> None:
-        async with transaction(self._pool) as connection:
-            await self._queue.defer(
-                connection, READ_ON, queue=REPLIES, lock=f"{READ_ON}:{team}", delay=delay, team=team
-            )
+        lock = f"{READ_ON}:{team}"
+        await self._queue.defer(
+            self._pool, READ_ON, queue=REPLIES, lock=lock, delay=delay, team=team
+        )
 
 
 def _is_newer(found: Mapping[str, Any], oldest: str) -> bool:
@@ -216,27 +211,35 @@ def _rank(channel: Mapping[str, Any], recent: set[str]) -> int:
     return _RECENT_DM if channel["id"] in recent else _OTHER_DM
 
 
-async def _followed(connection: AsyncConnection[DictRow], team: str) -> list[Conversation]:
-    found = await connection.execute(
+async def _followed(pool: Pool, team: str) -> list[Conversation]:
+    found = await execute_statement(
+        pool,
         "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
         (team, _FOLLOWED_DAYS, _FOLLOWED_THREADS),
     )
-    keys = [split_thread_key(row["thread"]) for row in await found.fetchall()]
+    keys = [split_thread_key(row["thread"]) for row in found]
     return [
         Conversation(team_id=team, channel_id=channel, thread_ts=root) for _, channel, root in keys
     ]
 
 
-async def _list(
-    connection: AsyncConnection[DictRow], conversation: Conversation, oldest: str, rank: int
-) -> None:
+async def _list(pool: Pool, ranks: Mapping[Conversation, int], oldest: str) -> None:
     # An entry of an earlier outage begins earlier, and is read from the newest message again, from
     # which Slack lists. Earlier versions, which took `kind` from Slack's list, read that column.
-    await connection.execute(
+    await execute_statement(
+        pool,
         "INSERT INTO catching_up (team_id, channel_id, thread_ts, kind, oldest, rank)"
-        " VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT (team_id, channel_id, thread_ts)"
+        " SELECT team, channel, thread, '', %s, rank FROM unnest(%s::text[], %s::text[],"
+        " %s::text[], %s::int[]) AS new (team, channel, thread, rank)"
+        " ON CONFLICT (team_id, channel_id, thread_ts)"
         " DO UPDATE SET cursor = '' WHERE catching_up.oldest::float < excluded.oldest::float",
-        (conversation.team_id, conversation.channel_id, conversation.thread_ts, oldest, rank),
+        (
+            oldest,
+            [conversation.team_id for conversation in ranks],
+            [conversation.channel_id for conversation in ranks],
+            [conversation.thread_ts for conversation in ranks],
+            list(ranks.values()),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.audiences import Audiences, ConversationKind
 from bot.slack.client import Installations, error_code, is_passing, next_cursor, retry_after
 from bot.slack.messages import found_message, split_thread_key
-from memory import InvalidNamespace, Pool, transaction
+from memory import InvalidNamespace, Pool
 
 log = logging.getLogger(__name__)
 
@@ -117,13 +117,12 @@ class MissedMessages:
                 log.warning("a thread could not be read: %s", error_code(error))
 
     async def _put_off(self, thread: str, after: str, delay: float) -> None:
-        async with transaction(self.pool) as connection:
-            await self.queue.defer(
-                connection,
-                READ_FOLLOW_UPS,
-                queue=REPLIES,
-                lock=f"{READ_FOLLOW_UPS}:{thread}",
-                delay=delay,
-                thread=thread,
-                after=after,
-            )
+        await self.queue.defer(
+            self.pool,
+            READ_FOLLOW_UPS,
+            queue=REPLIES,
+            lock=f"{READ_FOLLOW_UPS}:{thread}",
+            delay=delay,
+            thread=thread,
+            after=after,
+        )

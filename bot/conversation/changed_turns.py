@@ -1,0 +1,83 @@
+"""Turns whose message was edited or deleted in Slack: their texts are those of the message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.conversation.inbox import THREAD_SETTING
+from memory import PUBLIC, Person, Pool, execute_statement
+
+
+async def replace_texts(
+    connection: AsyncConnection[DictRow],
+    team_id: str,
+    channel_id: str,
+    ts: str,
+    *,
+    question: str,
+    words: str,
+    left_out: Sequence[str],
+    changed_ts: str,
+) -> list[DictRow]:
+    """Replace the texts of the turn of a message, within a transaction of its thread.
+
+    Returns its id, user_id and whether it is `formed`; nothing if no text is stored or changes, the
+    turn is off the record, or the inbox holds an event of the message after `changed_ts`.
+    """
+    changed = await connection.execute(
+        "UPDATE turns SET question = %s, words = %s, left_out = %s WHERE team_id = %s"
+        " AND channel_id = %s AND question_ts = %s"
+        # Slack also says so when it adds a preview to a link.
+        " AND (question <> '' OR words <> '') AND (question, words) <> (%s, %s)"
+        " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.team_id = turns.team_id"
+        " AND e.channel_id = turns.channel_id AND e.ts = turns.question_ts"
+        " AND e.changed_ts > %s)"
+        " AND NOT off_record RETURNING id, user_id, formed_at IS NOT NULL AS formed",
+        (question, words, list(left_out), team_id, channel_id, ts, question, words, changed_ts),
+    )
+    return await changed.fetchall()
+
+
+async def narrow(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> str | None:
+    """Give a public turn its channel's own audience, and return that; None where it stays public.
+
+    The channel has become private or shared, or Slack has not said again what it is.
+    """
+    narrowed = await connection.execute(
+        "UPDATE turns SET audience = channel_id"
+        " WHERE id = %s AND team_id = %s AND user_id = %s AND audience = %s"
+        " AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id = turns.team_id"
+        " AND c.channel_id = turns.channel_id AND c.audience = turns.audience) RETURNING audience",
+        (turn, person.team_id, person.user_id, PUBLIC),
+    )
+    row = await narrowed.fetchone()
+    return None if row is None else str(row["audience"])
+
+
+async def begin_formation_again(
+    connection: AsyncConnection[DictRow], person: Person, turn: UUID
+) -> bool:
+    """Let memories be formed again from a turn's words; return False if none are stored."""
+    changed = await connection.execute(
+        "UPDATE turns SET formed_at = NULL"
+        " WHERE id = %s AND team_id = %s AND user_id = %s AND words <> ''",
+        (turn, person.team_id, person.user_id),
+    )
+    return changed.rowcount > 0
+
+
+async def delete_withdrawn_texts(
+    pool: Pool, person: Person, turn: UUID, thread: str, *, ended: bool
+) -> None:
+    """Delete the texts of a turn whose message was deleted; the turn ends if it has `ended`."""
+    await execute_statement(
+        pool,
+        "UPDATE turns SET status = %s, question = '', words = '', reply = NULL, ended_at = now(),"
+        " formed_at = now() WHERE id = %s AND team_id = %s AND user_id = %s",
+        ("stopped" if ended else "answering", turn, person.team_id, person.user_id),
+        scope={THREAD_SETTING: thread},
+    )
