@@ -26,7 +26,6 @@ from tests.collector import TRUE_NAMES, Collector
 from tests.deploy.aws.conftest import API_TOKEN, WORKER_SECONDS, Aws, asleep
 from tests.e2e.messages import Human, error_sentences
 from tests.e2e.test_changes_shown import PersonScreen
-from tests.e2e.test_ends import session
 from tests.e2e.test_offboarding import left_of
 from tests.e2e.world import World
 
@@ -375,7 +374,7 @@ def test_the_session_of_the_last_answer_is_ended(aws: Aws) -> None:
         ]
 
     world.until(carried_out, "both calls")
-    assert session(world, said) == "active"
+    assert world.session(said) == "active"
 
 
 def test_modals_are_opened_by_the_front(aws: Aws) -> None:
