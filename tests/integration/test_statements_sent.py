@@ -21,6 +21,8 @@ PLAIN, TEACHING, UNRELATED, AT_REST = 20, 40, 2, 2.0
 MINUTELY = 100
 _OF_A_JOB = 4
 PAGE = (ROOT / "docs/explanation/one-message.md").read_text("utf-8")
+_FILE = re.compile(r"`((?:bot|memory)/[a-z0-9_/]+\.py)`")
+_BY_THE_CLOCK = {"bot/runtime/front.py"}
 
 
 @pytest.fixture
@@ -60,13 +62,25 @@ def own(trace: Trace) -> list[str]:
     return texts
 
 
+def rows_of(section: str) -> list[str]:
+    """Return the files that the rows of a section's table begin with, in order."""
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    return [file for row in rows for file in _FILE.findall(row)]
+
+
 async def test_statements_and_files_of_messages(cases: Traced) -> None:
-    """Messages, and a process at rest, send at most these; the page names every file that ran."""
+    """Messages, and a process at rest, send at most these; the page names the files that ran."""
     traces = (cases.plain, cases.plain_formation, cases.teaching, cases.unrelated)
     ran = {file for trace in traces for file in trace.files}
-    named = set(re.findall(r"`((?:bot|memory)/[a-z0-9_/]+\.py)`", PAGE))
+    named = set(_FILE.findall(PAGE))
     assert not ran - named
     assert [file for file in named if not (ROOT / file).is_file()] == []
+    of_messages, _ = PAGE.split("## A message that is edited or deleted")
+    steps = [rows_of(section) for section in of_messages.split("\n##") if rows_of(section)]
+    assert {file for files in steps for file in files} - ran <= _BY_THE_CLOCK
+    in_order = list(cases.teaching.files)
+    first_of_steps = [in_order.index(files[0]) for files in steps]
+    assert first_of_steps == sorted(first_of_steps)
     sent = {
         "plain": own(cases.plain),
         "teaching": own(cases.teaching),
