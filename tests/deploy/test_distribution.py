@@ -20,8 +20,8 @@ import pytest
 from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 from tests.deploy.test_image import PACKAGES, context_files
-from tests.integration.kioku_process import Running, wait_for
 from tests.integration.test_local_run import Playground
+from tests.kioku_process import Running, wait_for
 
 _PINNED = re.compile(r"^([a-z0-9._-]+==[^\s;\\]+)( ;[^\\\n]+)?", re.M)
 INSTALL_SECONDS = 600

@@ -18,7 +18,7 @@ from tests.conftest import ROOT, Server, fresh_database, open_playground
 from tests.e2e.app import App, running
 from tests.e2e.world import World
 from tests.fork_server import Process
-from tests.integration.kioku_process import running_fresh
+from tests.kioku_process import running_fresh
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from memory import EmbeddedPostgres, Migration, migrate
 from tests.conftest import ROOT, SPACE, fresh_database, open_playground
 from tests.e2e.app import running
 from tests.e2e.world import World
-from tests.integration.kioku_process import running_fresh, wait_for
+from tests.kioku_process import running_fresh, wait_for
 
 pytestmark = pytest.mark.slow
 
