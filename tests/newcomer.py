@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.examples.test_tutorials import Ben
-from tests.integration.kioku_process import wait_for
+from tests.kioku_process import wait_for
 from tests.lint.test_pages import blocks
 from tests.loopback import free_port
 

@@ -14,7 +14,7 @@ from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
 from tests.browser.visitor import Playground, Visitor
 from tests.conformance.traffic import TRAFFIC
-from tests.integration.kioku_process import running
+from tests.kioku_process import running
 from tests.payloads import PAYLOADS
 
 HERE = Path(__file__).parent

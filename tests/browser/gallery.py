@@ -23,7 +23,7 @@ from tests.browser.day import SURFACES, Day, Words
 from tests.browser.first_minute import LOCALES, STEPS, live_a_first_minute
 from tests.browser.setup import system_chromium
 from tests.browser.visitor import Playground, Visitor
-from tests.integration.kioku_process import running
+from tests.kioku_process import running
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "media" / "gallery"

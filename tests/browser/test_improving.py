@@ -12,7 +12,7 @@ from bot.locale import say
 from tests.browser.conftest import Visit
 from tests.browser.visitor import Playground
 from tests.conftest import ROOT, Server, json_server, login_of
-from tests.integration.kioku_process import ended, ready, running
+from tests.kioku_process import ended, ready, running
 
 ADVICE = say("en", "feedback_length")
 

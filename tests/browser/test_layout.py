@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Locator
 
 from tests.browser.camera import THEMES, Camera
 from tests.browser.gallery import LANGUAGES, live_a_day
-from tests.integration.kioku_process import running
+from tests.kioku_process import running
 
 _CHECK = (Path(__file__).parent / "layout.js").read_text("utf-8")
 _WIDTHS = (390, 1280)

@@ -12,7 +12,7 @@ from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
 from tests.browser.visitor import Playground, Visitor
 from tests.conftest import json_server, login_of, owner_rows
-from tests.integration.kioku_process import ready, running
+from tests.kioku_process import ready, running
 from tests.loopback import free_port
 
 _LOOKS = 300

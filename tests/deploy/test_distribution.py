@@ -12,6 +12,7 @@ import tarfile
 import tomllib
 import zipfile
 from configparser import ConfigParser
+from contextlib import closing
 from email import message_from_string
 from pathlib import Path
 
@@ -20,8 +21,8 @@ import pytest
 from bot import DISTRIBUTION, VERSION
 from tests.conftest import ROOT
 from tests.deploy.test_image import PACKAGES, context_files
-from tests.integration.kioku_process import Running, wait_for
 from tests.integration.test_local_run import Playground
+from tests.kioku_process import Running, wait_for
 
 _PINNED = re.compile(r"^([a-z0-9._-]+==[^\s;\\]+)( ;[^\\\n]+)?", re.M)
 INSTALL_SECONDS = 600
@@ -109,8 +110,9 @@ def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert (told.returncode, told.stdout) == (0, f"kioku {VERSION}\n"), told.stderr[-3000:]
-    with (tmp_path / "stdout.txt").open("wb") as out, (tmp_path / "stderr.txt").open("wb") as err:
-        process = subprocess.Popen(
+    kioku = Running(tmp_path / "stderr.txt", tmp_path / "stdout.txt")
+    with (tmp_path / "stdout.txt").open("wb") as out, kioku.log.open("wb") as err:
+        kioku.process = subprocess.Popen(
             [*command, "up"],
             cwd=tmp_path,
             env=environment,
@@ -119,14 +121,10 @@ def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
             stderr=err,
             process_group=0,
         )
-    try:
-        kioku = Running(process, tmp_path)
+    with closing(kioku):
         person = Playground.of(kioku)
         person.say("ラーメンが好きです")
         wait_for(person.answers)
         page = person.server.call("/_playground/state")
         assert (page["app_name"], page["native_name"]) == ("Kioku", "記憶")
         assert kioku.stop(signal.SIGINT).code == 0
-    finally:
-        process.terminate()
-        process.wait(60)

@@ -23,7 +23,8 @@ from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
 from tests.e2e.messages import Json, Said, markdown
-from tests.e2e.workspace import Workspace, until
+from tests.e2e.workspace import Workspace
+from tests.kioku_process import until
 from tests.loopback import free_port, pass_on
 
 PACKAGES = ("bot", "memory", "playground")

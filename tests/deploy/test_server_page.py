@@ -20,7 +20,8 @@ from memory.postgres.embedded.programs import find_binaries
 from tests.conftest import ROOT, login_of, open_playground
 from tests.deploy.test_image import context_files, postgres_port
 from tests.e2e.messages import Json, markdown
-from tests.e2e.workspace import Workspace, until
+from tests.e2e.workspace import Workspace
+from tests.kioku_process import until
 from tests.loopback import free_port
 
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"

@@ -71,7 +71,7 @@ def _attacked(world: World, hostile: Server, record: Record) -> Iterator[World]:
     before = hostile.call("/seen")
     yield world
     # A test that ended otherwise may have ended its app: what was stored and sent is judged anyway.
-    if world.app.pause():
+    if world.app.runs():
         world.calm()
         world.settled()
     after = hostile.call("/seen")

@@ -18,8 +18,9 @@ from tests.conftest import fresh_database, open_playground
 from tests.e2e.gateway import Gateway, gateway
 from tests.e2e.messages import Said, markdown
 from tests.e2e.stored import Stored
-from tests.e2e.workspace import Workspace, until
-from tests.soak.replicas import Fleet, Replica, forked, running
+from tests.e2e.workspace import Workspace
+from tests.kioku_process import forked, until
+from tests.soak.replicas import Fleet, Replica
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +84,7 @@ def stage(postgres: EmbeddedPostgres, folder: Path, workers: int) -> Iterator[St
             settings = {**usual, "OPENAI_BASE_URL": passing.base_url}
             name = f"worker-{number}"
             replicas.append(Replica(name, ("run", "--role", "worker"), settings, folder))
-        fleet = enter(running(replicas, forked))
+        fleet = enter(closing(Fleet(replicas, forked)))
         fleet.begin("")
         stored = enter(closing(Stored(conninfo, str(slack.info["team_id"]))))
         yield Stage(Workspace(slack), fleet, gateways, stored)

@@ -13,7 +13,7 @@ from tests.conftest import owner_rows
 from tests.e2e.app import App, own_app
 from tests.e2e.holding import Holding
 from tests.e2e.world import World
-from tests.integration.kioku_process import ended
+from tests.kioku_process import ended
 
 pytestmark = pytest.mark.slow
 

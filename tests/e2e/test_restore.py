@@ -14,7 +14,7 @@ from tests.conftest import ROOT, fresh_database, login_of, open_playground
 from tests.e2e.app import running
 from tests.e2e.messages import buttons
 from tests.e2e.world import World
-from tests.integration.kioku_process import ended
+from tests.kioku_process import ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

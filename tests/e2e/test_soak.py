@@ -9,7 +9,7 @@ import pytest
 
 from memory import EmbeddedPostgres
 from tests.conftest import fresh_database
-from tests.soak.replicas import forked
+from tests.kioku_process import forked
 from tests.soak.stage import stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble

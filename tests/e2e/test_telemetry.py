@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,8 +15,7 @@ from tests.collector import TRUE_NAMES, Collector
 from tests.conftest import ROOT, Server, fresh_database, open_playground
 from tests.e2e.app import App, running
 from tests.e2e.world import World
-from tests.fork_server import Process
-from tests.integration.kioku_process import running_fresh
+from tests.kioku_process import fresh
 
 pytestmark = pytest.mark.slow
 
@@ -88,21 +85,15 @@ def recorded_app(slack: Server, conninfo: str, folder: Path, **settings: str) ->
     """Run the app by its true command line, with an audit hook that records its connections."""
     (folder / "hook").mkdir()
     (folder / "hook" / "sitecustomize.py").write_text(HOOK)
-    app = App(slack, conninfo, "socket", folder / "stderr.txt")
     given = {
-        **app.settings(),
         **settings,
         "PYTHONPATH": f"{folder / 'hook'}{os.pathsep}{ROOT}",
         "RECORDED_CONNECTIONS": str(folder / "recorded"),
     }
-    with running_fresh(folder, "run", **given) as kioku:
-        ready = re.search(r"port (\d+)", kioku.line())
-        assert ready
-        app.port = int(ready[1])
-        process: Process = kioku.process
-        app.process = process
+    with closing(App(slack, conninfo, "socket", folder / "log")) as app:
+        app.start(fresh, **given)
         yield app
-        assert kioku.stop(signal.SIGTERM).code == 0
+        assert app.terminate() == 0
 
 
 def test_the_app_connects_to_configured_hosts_only(

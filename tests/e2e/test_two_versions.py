@@ -16,7 +16,7 @@ from memory import EmbeddedPostgres, Migration, migrate
 from tests.conftest import ROOT, SPACE, fresh_database, open_playground
 from tests.e2e.app import running
 from tests.e2e.world import World
-from tests.integration.kioku_process import running_fresh, wait_for
+from tests.kioku_process import ready, running_fresh, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def upgrading(world: World, folder: Path) -> Iterator[None]:
     migrate(world.app.conninfo, SPACE, [*migrations(), Migration(STEP, NEXT_STEP)])
     world.close()  # its prepared statements are of the old tables
     with running_fresh(folder, "run", **settings) as kioku:
-        assert kioku.line().startswith("Kioku is ready on port ")
+        ready(kioku)
         world.until(lambda: world.playground("state")["connections"] == 2, "two connections")
         yield
         assert kioku.stop(signal.SIGTERM).code == 0

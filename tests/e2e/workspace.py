@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from tests.conftest import Server
 from tests.e2e.messages import Human, Json, Said, buttons, is_notice
-
-T = TypeVar("T")
+from tests.kioku_process import until
 
 _numbers = itertools.count(1)
 
@@ -124,14 +121,3 @@ def _whole(message: Json) -> str:
 def _following(page: Json, number: int) -> Json | None:
     wanted = [b for b in buttons(page) if b["action_id"] == f"memories_page_{number}"]
     return wanted[0] if wanted else None
-
-
-def until(check: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:
-    """Wait until `check` returns something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = check()
-        if found:
-            return found
-        threading.Event().wait(0.02)
-    raise AssertionError(f"There was not {what} within {seconds:g} seconds.")

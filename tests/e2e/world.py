@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -13,6 +13,7 @@ from tests.e2e.app import App
 from tests.e2e.messages import Human, Json, Reply, Said, asked, footers, is_notice
 from tests.e2e.stored import Stored
 from tests.e2e.workspace import Workspace
+from tests.kioku_process import until
 
 T = TypeVar("T")
 
@@ -145,20 +146,15 @@ class World(Workspace, Stored):
 
     def until(self, check: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
         """Wait until `check` returns something; the app must not end meanwhile."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = self._quietly(check)
-            if found:
-                return found
-            assert self.app.pause(), f"The app ended while waiting for {what}."
-        raise AssertionError(f"There was not {what} within {seconds:g} seconds.")
 
-    @staticmethod
-    def _quietly(check: Callable[[], T | None]) -> T | None:
-        try:
-            return check()
-        except psycopg.OperationalError:  # PostgreSQL is being restarted by the test
+        def found() -> T | None:
+            with suppress(psycopg.OperationalError):  # PostgreSQL is being restarted by the test
+                if thing := check():
+                    return thing
+            assert self.app.runs(), f"The app ended while waiting for {what}."
             return None
+
+        return until(found, what, seconds)
 
     def answers(self, said: Said) -> list[Json]:
         """Return the bot's messages in the thread of `said` that came after it."""

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import jsonschema
 
 from tests.conftest import ROOT, Server, json_server
-from tests.integration.kioku_process import wait_for
+from tests.kioku_process import wait_for
 from tests.loopback import free_port
 
 PLAYGROUND, PROGRAM = "playground", "bolt_app"

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT, Server
 from tests.examples import test_examples
 from tests.examples.test_examples import run_example
-from tests.integration.kioku_process import running_fresh, wait_for
+from tests.kioku_process import running_fresh, wait_for
 from tests.lint.test_pages import blocks, text
 from tests.loopback import call
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from tests.conftest import Server
-from tests.integration.kioku_process import Running, running
+from tests.kioku_process import Running, running
 
 BOT, APP, KEY = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY"
 

@@ -39,8 +39,8 @@ from memory.postgres.archive import Archive, replacing
 from memory.store.backups import TEXTS as MEMORY_TEXTS
 from tests.conftest import SPACE, fresh_database, login_of, owner_rows
 from tests.integration.app import App
-from tests.integration.kioku_process import Ended, ended
 from tests.integration.test_offboarding import Database
+from tests.kioku_process import Ended, ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -25,7 +25,7 @@ from memory import (
     packaged_migrations,
 )
 from tests.conftest import SPACE, Server, json_server, login_of, owner_rows
-from tests.integration.kioku_process import (
+from tests.kioku_process import (
     PYTHON_M_BOT,
     Ended,
     ended,

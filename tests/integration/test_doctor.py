@@ -17,8 +17,8 @@ import yaml
 from bot.runtime.doctor.database import judge
 from memory import DatabaseFacts, EmbeddedPostgres, EmbeddingSpace
 from tests.conftest import ROOT, SPACE, Server, json_server, login_of, owner_rows
-from tests.integration.kioku_process import Ended, ended
 from tests.integration.relay import relay
+from tests.kioku_process import Ended, ended
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Server, json_server
-from tests.integration.kioku_process import Ended, ended, on_terminal, running, wait_for
 from tests.integration.relay import relay
+from tests.kioku_process import Ended, ended, on_terminal, running, wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from bot.runtime.startup import StartError
 from evals.report import Report, Usage
 from evals.run import Options, measured
 from tests.conftest import SPACE, Server
-from tests.integration.kioku_process import END_SECONDS, environment
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, fact, patch, remove
+from tests.kioku_process import END_SECONDS, environment
 
 pytestmark = pytest.mark.slow
 

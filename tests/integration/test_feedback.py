@@ -19,8 +19,8 @@ from bot.slack.messages import Message
 from bot.views.feedback import FeedbackDetails, feedback_form
 from memory import Person
 from tests.integration.app import App
-from tests.integration.kioku_process import ended
 from tests.integration.messages import says
+from tests.kioku_process import ended
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database

@@ -23,8 +23,8 @@ from bot.users.prompt_versions import REPLY_STYLE, decide, propose, read_shared
 from memory import FORMATION_SECTION, Person, transaction
 from tests.conftest import login_of
 from tests.integration.app import App, MakeApp, receiving
-from tests.integration.kioku_process import Ended, ended
 from tests.integration.messages import LATER, says
+from tests.kioku_process import Ended, ended
 
 pytestmark = pytest.mark.slow
 

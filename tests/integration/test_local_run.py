@@ -19,7 +19,7 @@ import pytest
 from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, Server, json_server, owner_rows
-from tests.integration.kioku_process import (
+from tests.kioku_process import (
     Ended,
     Running,
     ended,

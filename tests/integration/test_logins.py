@@ -24,7 +24,7 @@ from memory import (
     transaction,
 )
 from tests.conftest import SPACE, owner_rows
-from tests.integration.kioku_process import ended
+from tests.kioku_process import ended
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ import pytest
 from bot.runtime.maintenance import end_what_is_old
 from memory import DM, Embedder, Person, Pool, add_memory, list_memories
 from tests.conftest import owner_rows
-from tests.integration.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
+from tests.kioku_process import PYTHON_M_BOT, ended, environment, wait_for
 
 ANN = Person("T1", "U1")
 SOURCE = {"kind": "command", "channel": "D1", "ts": "1.0", "permalink": None, "evidence": "soba"}

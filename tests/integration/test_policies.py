@@ -17,8 +17,8 @@ from bot.users.profiles import Policies, policy_of
 from memory import PUBLIC, Embedder, Person, Pool, add_memory, list_memories
 from tests.conftest import owner_rows
 from tests.integration.app import App, MakeApp
-from tests.integration.kioku_process import ended
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.kioku_process import ended
 
 # One migrated database for all of these tests; each has people, and mostly a team, of its own.
 pytestmark = pytest.mark.one_database

@@ -35,8 +35,8 @@ from memory import (
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
 from tests.conftest import SPACE, owner_rows
-from tests.integration.kioku_process import ended
 from tests.integration.scripted_model import ScriptedModel
+from tests.kioku_process import ended
 
 pytestmark = pytest.mark.slow
 

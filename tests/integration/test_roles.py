@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Server, json_server, login_of
-from tests.integration.kioku_process import ended, fetched, ready, running, wait_for
+from tests.kioku_process import ended, fetched, ready, running, wait_for
 from tests.loopback import free_port
 
 

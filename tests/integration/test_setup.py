@@ -22,16 +22,6 @@ from bot.locale import say
 from bot.runtime.setup.connect import create_app_url
 from bot.runtime.setup.page import reader_language
 from tests.conftest import ROOT, Server, json_server
-from tests.integration.kioku_process import (
-    PYTHON_M_BOT,
-    ended,
-    environment,
-    fetched,
-    gone,
-    on_terminal,
-    running,
-    wait_for,
-)
 from tests.integration.setup_page import (
     APP,
     BOT,
@@ -40,6 +30,16 @@ from tests.integration.setup_page import (
     setup_page,
     slack_settings,
     values,
+)
+from tests.kioku_process import (
+    PYTHON_M_BOT,
+    ended,
+    environment,
+    fetched,
+    gone,
+    on_terminal,
+    running,
+    wait_for,
 )
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.app import App
-from tests.integration.kioku_process import Ended, ended
+from tests.kioku_process import Ended, ended
 
 _ADD = (
     "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status, args)"

@@ -26,10 +26,10 @@ from memory import EmbeddedPostgres, Login, migrate
 from tests import fork_server
 from tests.conftest import SPACE, open_playground, remove_settings
 from tests.e2e.app import running
+from tests.kioku_process import fresh
 from tests.soak import load
 from tests.soak.fuzz import SETTINGS, Fuzz
 from tests.soak.hostile import hostile
-from tests.soak.replicas import fresh
 from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble

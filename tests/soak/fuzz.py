@@ -300,7 +300,7 @@ class Fuzz:
             _where(line) for line in self.app.said()[logged:].splitlines() if _bad(line)
         )
         table.check("errors logged", [f"{n} × {line}" for line, n in errors.most_common()])
-        table.check("an end of the process", [] if self.app.pause() else ["it ended"])
+        table.check("an end of the process", [] if self.app.runs() else ["it ended"])
         table.check("rows of somebody who sent nothing", self._changed_rows(bystander, theirs))
         table.check("an ordinary message unanswered", self._unanswered())
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e.messages import Human, Json, Said, markdown
-from tests.e2e.workspace import until
+from tests.kioku_process import until
 from tests.soak.judge import judge, out_of_order
 from tests.soak.questions import MARKER, Question, answer, markers, question, scripts
 from tests.soak.record import Record
@@ -188,7 +188,7 @@ class _Processor:
     def __init__(self, stage: Stage) -> None:
         parts = {"fronts": "front", "workers": "worker"}
         fleet = stage.fleet
-        self._pids = {n: [r.pid for r in fleet.named(part)] for n, part in parts.items()}
+        self._pids = {n: [r.process.pid for r in fleet.named(part)] for n, part in parts.items()}
         postgres = stage.postgres.pid
         self._pids |= {
             "PostgreSQL": [postgres] if postgres else [],

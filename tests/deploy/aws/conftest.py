@@ -38,13 +38,8 @@ _AWS = {
 class OnLambda(App):
     """The app as its functions: there is no process to start."""
 
-    def __init__(self, slack: Server, conninfo: str, log: Path) -> None:
-        super().__init__(slack, conninfo, "http", log)
-        self._moment = threading.Event()
-
-    def pause(self) -> bool:
-        """Wait a moment; a function never ends by itself."""
-        self._moment.wait(0.02)
+    def runs(self) -> bool:
+        """Say that it has not ended: a function never ends by itself."""
         return True
 
 
@@ -158,7 +153,7 @@ def deployed(
         scheduler.create_schedule_group(Name=_GROUP)
         cloud = _deploy(slack, moto_url, folder / "log")
         stack.callback(cloud.close)
-        app = OnLambda(slack, conninfo, folder / "log")
+        app = OnLambda(slack, conninfo, "http", folder / "log")
         yield Deployed(app, cloud, secrets, scheduler)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import login_of
 from tests.deploy.aws.conftest import Aws, Deployed, write_database_secret
-from tests.integration.kioku_process import ended
+from tests.kioku_process import ended
 
 _ARNS = ("SLACK_SECRET_ARN", "OPENAI_SECRET_ARN", "DATABASE_SECRET_ARN")
 

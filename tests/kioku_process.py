@@ -17,11 +17,11 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, TypeAlias, TypeVar
 
 import psutil  # type: ignore[import-untyped]
 
@@ -31,7 +31,9 @@ from tests.fork_server import Process
 
 PYTHON_M_BOT = (sys.executable, "-m", "bot")
 END_SECONDS = 60.0
+READY = re.compile(r"Kioku is ready on port (\d+)\.")
 
+T = TypeVar("T")
 Settings: TypeAlias = Mapping[str, str]
 Start: TypeAlias = Callable[[Path, Sequence[str], Settings, IO[bytes], IO[bytes]], Process]
 
@@ -46,28 +48,54 @@ class Ended:
 
 
 class Running:
-    """A command that runs, in a process group of its own, as a terminal would have it."""
+    """A command in a process group of its own, as a terminal would have it; it may start again.
 
-    def __init__(self, process: Process, folder: Path) -> None:
-        self.process = process
-        self._folder = folder
-        self._read = 0
+    Its standard error is added to the file `log`, its standard output to `out`, or to `log` too.
+    """
+
+    process: Process
+
+    def __init__(self, log: Path, out: Path | None = None) -> None:
+        self.log = log
+        self.port = 0
+        self._out = out or log
+        self._begin = self._read = 0
+
+    def run(self, start: Start, folder: Path, arguments: Sequence[str], settings: Settings) -> None:
+        """Start ``kioku ARGUMENTS`` in `folder`."""
+        with self._out.open("ab") as out, self.log.open("ab") as log:
+            self._read, self._begin, self.port = out.tell(), log.tell(), 0
+            self.process = start(folder, arguments, settings, out, log)
+
+    def runs(self) -> bool:
+        """Say whether it has not ended."""
+        return self.process.poll() is None
+
+    def listens(self) -> int:
+        """Return its port as soon as it has said that it is ready, else 0."""
+        if not self.port and (found := READY.search(self._rest())):
+            self.port = int(found[1])
+        return self.port
 
     def line(self) -> str:
         """Return the next line of its standard output, without its end."""
-        wait_for(lambda: "\n" in self._rest() or self.process.poll() is not None)
+        wait_for(lambda: "\n" in self._rest() or not self.runs())
         line, end, _ = self._rest().partition("\n")
         assert end, f"It said nothing more: {self.errors}"
-        self._read += len(line) + 1
+        self._read += len(line.encode()) + 1
         return line
 
+    def said(self, begin: int = 0) -> str:
+        """Return what was logged from byte `begin` on."""
+        return _text(self.log, begin)
+
     def _rest(self) -> str:
-        return (self._folder / "stdout.txt").read_text("utf-8")[self._read :]
+        return _text(self._out, self._read)
 
     @property
     def errors(self) -> str:
-        """What it wrote to standard error so far."""
-        return (self._folder / "stderr.txt").read_text("utf-8")
+        """What the present process wrote to `log` so far."""
+        return self.said(self._begin)
 
     @property
     def children(self) -> list[psutil.Process]:
@@ -78,12 +106,39 @@ class Running:
     def stop(self, number: signal.Signals) -> Ended:
         """Send a signal as the terminal does, to the whole group; return how it ended."""
         os.killpg(self.process.pid, number)
+        return self.ended()
+
+    def ended(self) -> Ended:
+        """Wait for its end; return how it ended."""
         return Ended(self.process.wait(END_SECONDS), self._rest(), self.errors)
+
+    def kill(self) -> None:
+        """End it as a crash would: it cannot finish anything."""
+        self.process.kill()
+        self.process.wait(20)
+
+    def terminate(self) -> int:
+        """End it as a server manager would, if it still runs; returns its exit code."""
+        self.process.terminate()
+        return self.process.wait(END_SECONDS)
+
+    def close(self) -> None:
+        """Let it not run on, whether it ends in time or not."""
+        try:
+            self.terminate()
+        finally:
+            self.process.kill()
+
+
+def _text(file: Path, begin: int) -> str:
+    with file.open("rb") as stream:
+        stream.seek(begin)
+        return stream.read().decode(errors="replace")
 
 
 def ready(kioku: Running) -> str:
     """Return where a `kioku run` that is ready listens."""
-    found = re.fullmatch(r"Kioku is ready on port (\d+)\.", kioku.line())
+    found = READY.fullmatch(kioku.line())
     assert found, kioku.errors
     return f"http://127.0.0.1:{found[1]}"
 
@@ -93,63 +148,10 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), **settings}
 
 
-def ended(folder: Path, *arguments: str, **settings: str) -> Ended:
-    """Run ``kioku ARGUMENTS`` in `folder` until it ends by itself."""
-    return _ended(_forked, folder, arguments, settings)
-
-
-def ended_fresh(folder: Path, *arguments: str, **settings: str) -> Ended:
-    """As `ended`, by the true command line."""
-    return _ended(_fresh, folder, arguments, settings)
-
-
-@contextmanager
-def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]:
-    """Run ``kioku ARGUMENTS`` in `folder`; stop it at the end if it still runs."""
-    with _running(_forked, folder, arguments, settings) as kioku:
-        yield kioku
-
-
-@contextmanager
-def running_fresh(folder: Path, *arguments: str, **settings: str) -> Iterator[Running]:
-    """As `running`, by the true command line."""
-    with _running(_fresh, folder, arguments, settings) as kioku:
-        yield kioku
-
-
-def _ended(start: Start, folder: Path, arguments: Sequence[str], settings: Settings) -> Ended:
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        process = start(folder, arguments, settings, out, errors)
-        try:
-            code = process.wait(END_SECONDS)
-        finally:
-            process.kill()
-        shown = []
-        for stream in (out, errors):
-            stream.seek(0)
-            shown.append(stream.read().decode())
-    return Ended(code, *shown)
-
-
-@contextmanager
-def _running(
-    start: Start, folder: Path, arguments: Sequence[str], settings: Settings
-) -> Iterator[Running]:
-    with (folder / "stdout.txt").open("wb") as out, (folder / "stderr.txt").open("wb") as errors:
-        process = start(folder, arguments, settings, out, errors)
-    try:
-        yield Running(process, folder)
-    finally:
-        process.terminate()
-        try:
-            process.wait(END_SECONDS)
-        finally:
-            process.kill()
-
-
-def _forked(
+def forked(
     folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
 ) -> Process:
+    """Start ``python -m bot ARGUMENTS`` by the fork server."""
     return fork_server.start(
         "bot",
         *arguments,
@@ -161,9 +163,10 @@ def _forked(
     )
 
 
-def _fresh(
+def fresh(
     folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
 ) -> Process:
+    """Start ``python -m bot ARGUMENTS`` by its command line."""
     return subprocess.Popen(
         [*PYTHON_M_BOT, *arguments],
         cwd=folder,
@@ -173,6 +176,30 @@ def _fresh(
         stderr=errors,
         process_group=0,
     )
+
+
+def _ended(start: Start, folder: Path, /, *arguments: str, **settings: str) -> Ended:
+    """Run ``kioku ARGUMENTS`` in `folder` until it ends by itself."""
+    with tempfile.TemporaryDirectory() as name:
+        kioku = Running(Path(name) / "stderr.txt", Path(name) / "stdout.txt")
+        kioku.run(start, folder, arguments, settings)
+        try:
+            return kioku.ended()
+        finally:
+            kioku.process.kill()
+
+
+@contextmanager
+def _running(start: Start, folder: Path, /, *arguments: str, **settings: str) -> Iterator[Running]:
+    """Run ``kioku ARGUMENTS`` in `folder`; stop it at the end if it still runs."""
+    kioku = Running(folder / "stderr.txt", folder / "stdout.txt")
+    kioku.run(start, folder, arguments, settings)
+    with closing(kioku):
+        yield kioku
+
+
+ended, ended_fresh = partial(_ended, forked), partial(_ended, fresh)
+running, running_fresh = partial(_running, forked), partial(_running, fresh)
 
 
 def on_terminal(
@@ -204,12 +231,18 @@ def on_terminal(
     return process.wait(END_SECONDS), shown.decode()
 
 
+def until(check: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:
+    """Return what `check` returns as soon as that is true; fail after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < end, f"There was not {what} within {seconds:g} seconds."
+        threading.Event().wait(0.02)
+    return found
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Return as soon as the condition holds; fail after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        threading.Event().wait(0.01)
+    until(condition, "what was waited for", seconds)
 
 
 def gone(process: psutil.Process) -> bool:
