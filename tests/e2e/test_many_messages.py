@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from bot.queue.jobs import PERSON_AT_ONCE
-from tests.e2e.messages import Said, asked
+from memory import EmbeddedPostgres
+from tests.conftest import fresh_database, open_playground
+from tests.e2e.app import running
+from tests.e2e.gateway import gateway
+from tests.e2e.messages import asked
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
 
 MANY = 80
 PEOPLE = 10
-
-
-def being_answered(world: World, said: list[Said]) -> list[Said]:
-    """Return the messages that are being answered just now, by the sessions of their threads."""
-    return [one for one in said if world.session(one) == "processing"]
 
 
 @pytest.mark.timeout(900)
@@ -47,17 +49,33 @@ def test_who_writes_once_does_not_wait_for_who_writes_much(own_world: World) -> 
     assert len(begun) == len(set(begun)) == MANY + len(below) + 1
 
 
-def test_ten_people_are_served_at_the_same_time_by_one_connection(http_world: World) -> None:
-    """With a pool of one, people are answered at the same time, and a command meanwhile."""
-    world = http_world
-    people = [world.human(f"Person{n}") for n in range(PEOPLE)]
-    world.pace(first_token_ms=10_000)
-    said = [world.say(human, "I love ramen") for human in people]
-    world.command(people[0], "/memories")
-    assert being_answered(world, said)
-    world.until(lambda: len(being_answered(world, said)) > PEOPLE / 2, "answers at the same time")
-    for one in said:
-        assert world.reply(one).text
-    world.pace(first_token_ms=0)
-    for human in people:
-        assert [c["food_name"] for c in world.formed_contents(human)] == ["ramen"]
+def test_ten_people_are_served_at_the_same_time_by_one_connection(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """With a pool of one, and a model that answers nobody yet, nobody waits for anybody else."""
+    with (
+        open_playground() as slack,
+        fresh_database(postgres) as conninfo,
+        gateway(slack.openai_base_url) as model,
+        running(
+            slack,
+            conninfo,
+            "http",
+            tmp_path / "log",
+            KIOKU_POOL_SIZE="1",
+            OPENAI_BASE_URL=model.base_url,
+        ) as app,
+        closing(World(app)) as world,
+    ):
+        people = [world.human(f"Person{n}") for n in range(PEOPLE)]
+        requests: list[str] = []
+        model.seen = requests.append
+        model.open.clear()
+        said = [world.say(human, "I love ramen") for human in people]
+        world.until(lambda: len(requests) >= PEOPLE, "ten requests under way")
+        world.command(people[0], "/memories")
+        model.open.set()
+        for one in said:
+            assert world.reply(one).text
+        for human in people:
+            assert [c["food_name"] for c in world.formed_contents(human)] == ["ramen"]
