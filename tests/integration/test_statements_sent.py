@@ -20,9 +20,12 @@ PLAIN, TEACHING, UNRELATED, AT_REST = 20, 40, 2, 2.0
 # More in the first minute of an hour, or where the window holds the end of one run and the next.
 MINUTELY = 100
 _OF_A_JOB = 4
+# A worker also looks for jobs at moments of its own.
+_BY_THE_CLOCK = "bot/queue/jobs.py"
 PAGE = (ROOT / "docs/explanation/one-message.md").read_text("utf-8")
 _FILE = re.compile(r"`((?:bot|memory)/[a-z0-9_/]+\.py)`")
-_BY_THE_CLOCK = {"bot/runtime/front.py"}
+FORMATION = "Its formation, which finds nothing to remember"
+TEACHES = "A message that teaches, its formation and its notice"
 
 
 @pytest.fixture
@@ -62,34 +65,47 @@ def own(trace: Trace) -> list[str]:
     return texts
 
 
-def rows_of(section: str) -> list[str]:
-    """Return the files that the rows of a section's table begin with, in order."""
-    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
-    return [file for row in rows for file in _FILE.findall(row)]
+def around_minutely(trace: Trace) -> int:
+    """The minute's job is also taken and finished, as any job, and workers ask for the next one."""
+    return _OF_A_JOB if trace.minutely else 0
+
+
+def tables() -> dict[str, list[str]]:
+    """The files in the first column of the tables of each section, by the section's title."""
+    _, *parts = re.split(r"^##+ (.+)$", PAGE, flags=re.M)
+    return {
+        title: _FILE.findall(" ".join(re.findall(r"^\| ([^|]+) \|", text, re.M)))
+        for title, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def check_tables(cases: Traced) -> None:
+    """All files of a table run in the case of its section, and the steps begin in their order."""
+    listed = tables()
+    steps = [title for title in listed if title[0].isdigit()]
+    ran = dict.fromkeys(steps, cases.plain)
+    for title, trace in {**ran, FORMATION: cases.plain_formation, TEACHES: cases.teaching}.items():
+        assert not set(listed[title]) - set(trace.files), title
+    order = list(cases.plain.files)
+    firsts = [next(file for file in listed[title] if file != _BY_THE_CLOCK) for title in steps]
+    begun = [order.index(file) for file in firsts]
+    assert begun == sorted(begun)
 
 
 async def test_statements_and_files_of_messages(cases: Traced) -> None:
-    """Messages, and a process at rest, send at most these; the page names the files that ran."""
+    """Messages, and a process at rest, send at most these; the page lists every file that ran."""
     traces = (cases.plain, cases.plain_formation, cases.teaching, cases.unrelated)
     ran = {file for trace in traces for file in trace.files}
     named = set(_FILE.findall(PAGE))
     assert not ran - named
     assert [file for file in named if not (ROOT / file).is_file()] == []
-    of_messages, _ = PAGE.split("## A message that is edited or deleted")
-    steps = [rows_of(section) for section in of_messages.split("\n##") if rows_of(section)]
-    assert {file for files in steps for file in files} - ran <= _BY_THE_CLOCK
-    in_order = list(cases.teaching.files)
-    first_of_steps = [in_order.index(files[0]) for files in steps]
-    assert first_of_steps == sorted(first_of_steps)
-    sent = {
-        "plain": own(cases.plain),
-        "teaching": own(cases.teaching),
-        "unrelated": own(cases.unrelated),
-    }
-    assert len(sent["plain"]) <= PLAIN, sent["plain"]
-    assert len(sent["teaching"]) <= TEACHING, sent["teaching"]
-    assert len(sent["unrelated"]) <= UNRELATED, sent["unrelated"]
-    # The minute's job is also taken and finished, as any job, and workers ask for the next one.
-    of_job = _OF_A_JOB if cases.rest.minutely else 0
-    assert cases.rest.rate - of_job / cases.rest.seconds < AT_REST
+    check_tables(cases)
+    for trace, most in (
+        (cases.plain, PLAIN),
+        (cases.teaching, TEACHING),
+        (cases.unrelated, UNRELATED),
+    ):
+        sent = own(trace)
+        assert len(sent) - around_minutely(trace) <= most, sent
+    assert cases.rest.rate - around_minutely(cases.rest) / cases.rest.seconds < AT_REST
     assert cases.rest.minutely <= MINUTELY
