@@ -34,6 +34,7 @@ QUICK_SECONDS = 0.02  # below this for SHORT, even quadratic growth costs little
 # Five times the text may take eight times the processor time; quadratic growth takes 25 times.
 GROWTH = LONG / SHORT * 1.6
 ATTEMPTS = 10  # a busy machine slows single calls; quadratic growth slows every pair
+ENOUGH_SECONDS = 20.0  # spent on pairs that are all too slow
 MOST_SECONDS = 0.5  # for SHORT: more is too slow, however it grows
 UNITS = [
     *("\n", " ", "\t", "\r\n", "a", "1", "A", "é", "e\u0301", "\u0301", "あ", "漢字", "ア、", "。"),
@@ -94,14 +95,14 @@ def slow(work: TextFunction, seeds: list[str]) -> str | None:
             continue
         if first > MOST_SECONDS:
             return f"{name}: {first:.1f} s for {SHORT} characters"
-        measured = []
-        for _ in range(ATTEMPTS):
+        measured: list[tuple[float, float]] = []
+        while len(measured) < ATTEMPTS and sum(map(sum, measured)) < ENOUGH_SECONDS:
             short, long = took(work, made(SHORT)), took(work, made(LONG))
             if long <= short * GROWTH:
                 break
-            measured.append(f"{short:.3f} s, then {long:.3f} s")
+            measured.append((short, long))
         else:
-            return f"{name}: {'; '.join(measured)}"
+            return f"{name}: {measured} s"
     return None
 
 
