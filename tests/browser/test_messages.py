@@ -54,6 +54,26 @@ async def test_editing_and_deleting(ben: Visitor) -> None:
     await expect(ben.page.get_by_text("no typo")).to_have_count(0)
 
 
+async def test_a_click_is_not_lost_when_its_message_changes(show: Showcase, ben: Visitor) -> None:
+    """A message that changes while one of its buttons is pressed is drawn after the click."""
+    await ben.say("hello")
+    await expect(ben.messages).to_have_count(1)
+    await ben.last.hover()
+    await ben.last.get_by_role("button", name="Delete").hover()
+    user = show.person("Ben")
+    path = f"_playground/channels/dm/messages?as={user}"
+    [said] = (await asyncio.to_thread(ben.playground.get, path))["messages"]
+    edit = {"user": user, "channel": "dm", "ts": said["ts"], "text": "hello again"}
+    await ben.page.mouse.down()
+    async with ben.page.expect_response(lambda answer: f"only={said['ts']}" in answer.url):
+        await asyncio.to_thread(ben.playground.post, "_playground/messages/edit", **edit)
+    await ben.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    await expect(ben.last).not_to_contain_text("again")
+    await ben.page.mouse.up()
+    await expect(ben.page.get_by_role("dialog")).to_be_visible()
+    await expect(ben.last).to_contain_text("hello again")
+
+
 async def test_composing_japanese_sends_nothing(show: Showcase, visit: Visit) -> None:
     """The Enter that ends a composition is not the Enter that sends."""
     ann = await visit(show.playground, locale="ja-JP")

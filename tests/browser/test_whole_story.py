@@ -73,7 +73,7 @@ async def edit_and_rate(ann: Visitor) -> None:
     await expect(ann.last).not_to_contain_text("ramen")
     await expect(rests(ann)).to_have_count(0)
     await expect(ann.messages).to_have_count(count)
-    await ann.last.get_by_role("button", name="not good").click()
+    await open_dialog(ann, ann.last.get_by_role("button", name="not good"))
     dialog = ann.page.get_by_role("dialog")
     await dialog.get_by_label("Something in it is not true").check()
     assert await findings(ann.page) == []
@@ -115,10 +115,10 @@ async def home(ann: Visitor) -> None:
 
 
 async def open_dialog(one: Visitor, *clicks: Locator) -> None:
-    """Click on one after the other in Home, again until a dialog is open.
+    """Click on one after the other, again until a dialog is open.
 
-    Home that is shown again meanwhile is made of new elements: its menu is gone, and so is a click
-    whose button was replaced before it was released.
+    Home that is shown again meanwhile is made of new elements: its menu is gone. A message that is
+    shown again may be longer, and its button elsewhere than where it is clicked on.
     """
     dialog = one.page.get_by_role("dialog").first
     for _ in range(6):

@@ -23,10 +23,20 @@ export function on(topic, listener) {
   listeners.get(topic).add(listener);
 }
 
-// Tells listeners once per frame, however often something changes.
+// The browser makes no click of a press whose element is replaced before the release.
+let pressed = false;
+addEventListener("pointerdown", (event) => { pressed = event.button === 0; }, true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { pressed = false; }, true);
+addEventListener("blur", () => { pressed = false; });
+
+// Tells listeners once per frame, however often something changes, and not while a button is pressed.
 export function changed(...topics) {
   if (!waiting.size) {
     const go = () => {
+      if (pressed) {
+        setTimeout(go, 30);
+        return;
+      }
       const now = [...waiting];
       waiting.clear();
       const called = new Set();
