@@ -224,7 +224,7 @@ def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
 
 @pytest.mark.one_mode
 def test_memories_used(world: World) -> None:
-    """Who was answered sees which memories were in view; somebody else one sentence."""
+    """The person who was answered sees the memories considered; another gets one sentence."""
     ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human("Bo"))
     general = world.channel("public", ann.human, bo.human)
     world.remember(ann.human, "tempura", audience="public")

@@ -52,7 +52,7 @@ def test_who_writes_once_does_not_wait_for_who_writes_much(own_world: World) -> 
 def test_ten_people_are_served_at_the_same_time_by_one_connection(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    """With a pool of one, and a model that answers nobody yet, nobody waits for anybody else."""
+    """With one database connection, ten requests to the model run at the same time."""
     with (
         open_playground() as slack,
         fresh_database(postgres) as conninfo,

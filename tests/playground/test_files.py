@@ -60,7 +60,7 @@ async def shown(driver: Driver, name: str) -> Json:
 async def test_a_file_is_uploaded_shared_and_downloaded(
     slack: Slack, driver: Driver, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
-    """It is in one message, who is there can download it, and nobody else."""
+    """A file is in one message; only members of its conversation can download it."""
     aya, ben = await driver.user("Aya"), await driver.user("Ben")
     said = await driver.say("hello")
     file, status = await upload(client, TEXT, announced=len(TEXT))
