@@ -25,7 +25,7 @@ from pydantic import (
 T = TypeVar("T")
 
 # Source: https://platform.openai.com/docs/guides/reasoning
-Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 _HOST = re.compile(r"\A(?:(?!-)[a-z0-9-]++(?<!-)\.)++[a-z][a-z0-9-]++(?<!-)")
 
@@ -259,7 +259,7 @@ _HINTS = {
     "KIOKU_SECRET_KEY": "what `openssl rand -base64 32` prints; several keys with commas",
     "KIOKU_PUBLIC_URL": "an https address such as https://kioku.example.com",
     "OPENAI_BASE_URL": "an address such as https://api.openai.com/v1",
-    "KIOKU_REASONING_EFFORT": "none, minimal, low, medium, high or xhigh, or nothing",
+    "KIOKU_REASONING_EFFORT": "none, minimal, low, medium, high, xhigh or max",
     "KIOKU_FALLBACK_BASE_URL": "an address such as https://api.openai.com/v1, and the name of the"
     " model into KIOKU_FALLBACK_MODEL",
     "KIOKU_FALLBACK_API_KEY": "the key of that server, and the name of the model into"

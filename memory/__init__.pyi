@@ -29,10 +29,6 @@ from .formation.former import (
     Former as Former,
     warm_up as warm_up,
 )
-from .formation.imported_instructions import (
-    JudgedInstructions as JudgedInstructions,
-    judge_instructions as judge_instructions,
-)
 from .formation.model_check import (
     calls_memory_tools as calls_memory_tools,
     gives_verdicts as gives_verdicts,
@@ -90,7 +86,6 @@ from .model.errors import (
     KiokuMemoryError as KiokuMemoryError,
     MemoryModelRefused as MemoryModelRefused,
     MemoryOff as MemoryOff,
-    NotAnExport as NotAnExport,
     UndoExpired as UndoExpired,
 )
 from .model.namespace import (
@@ -175,13 +170,6 @@ from .store.backups import (
 from .store.dependents import (
     has_changes_or_questions as has_changes_or_questions,
 )
-from .store.duplicates import (
-    MergeResult as MergeResult,
-    SimilarMemories as SimilarMemories,
-    find_similar as find_similar,
-    merge_memories as merge_memories,
-    state_id as state_id,
-)
 from .store.edits import (
     add_memory as add_memory,
     edit_memory as edit_memory,
@@ -198,16 +186,15 @@ from .store.expiry import (
     expire_due as expire_due,
     expire_unconfirmed as expire_unconfirmed,
 )
+from .store.export import (
+    export_memories as export_memories,
+)
 from .store.forgetting import (
     Forgotten as Forgotten,
     Undo as Undo,
     undo_forget as undo_forget,
     forget as forget,
     forgotten_messages as forgotten_messages,
-)
-from .store.import_plan import (
-    ImportPlan as ImportPlan,
-    PlannedMemory as PlannedMemory,
 )
 from .store.ledger import (
     Entry as Entry,
@@ -240,15 +227,7 @@ from .store.purge import (
 from .store.reembedding import (
     reembed as reembed,
 )
-from .store.transfer import (
-    ImportResult as ImportResult,
-    export_memories as export_memories,
-    import_memories as import_memories,
-    plan_import as plan_import,
-)
 from .store.undo import (
-    count_undone as count_undone,
-    undo_batch as undo_batch,
     undo_change as undo_change,
     undo_changes as undo_changes,
 )

@@ -50,16 +50,19 @@ MAX_FAILURES = 5
 _ACK_WAIT_SECONDS = 2.0
 # The person watches the answer grow: reading a flag must not delay it noticeably.
 _FLAG_WAIT_SECONDS = 1.0
-# Reading a mention and writing below it takes a person longer.
-_LATE_DELIVERY_SECONDS = 1.0
+# Distributed apps may read one thread a minute. Slack repeats a failed delivery after a minute.
+_LATE_DELIVERY_SECONDS = 60.0
+# Without a limit one mention would turn every later reply in the thread into a question.
+_FOLLOWED_SECONDS = 30 * 60
 _COLUMNS: LiteralString = "team_id, event_id, user_id, channel_id, ts, thread, audience"
 _VALUES: LiteralString = (
     "%(team)s, %(event)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s"
 )
 _FOLLOWED: LiteralString = (
-    "(EXISTS (SELECT FROM turns WHERE thread = %(thread)s AND question_ts < %(before)s)"
-    " OR EXISTS (SELECT FROM inbox_events WHERE thread = %(thread)s AND ts < %(before)s"
-    " AND status <> 'withdrawn'))"
+    "EXISTS (SELECT FROM (SELECT user_id, question_ts AS ts FROM turns WHERE thread = %(thread)s"
+    " UNION ALL SELECT user_id, ts FROM inbox_events WHERE thread = %(thread)s"
+    " AND status <> 'withdrawn') asked WHERE ts < %(before)s"
+    " HAVING bool_or(user_id = %(user)s) AND max(ts) >= %(since)s)"
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
@@ -107,9 +110,11 @@ class Inbox:
 
         A message is not stored if it is already known: the same event id, or the same (team,
         channel, ts), as for a mention that comes both as ``message`` and ``app_mention``. Nor is
-        one that does not address the bot, except in a thread that the bot takes part in and was not
-        asked to be quiet in. `late`: it was found by backfill more than a minute after it was
-        written. `edited`: its edit came first; it must be newer than the bot's part in the thread.
+        one that does not address the bot, except in a thread in which its author has asked the bot,
+        the bot was asked something in the last 30 minutes, and was not asked to be quiet.
+
+        `late`: it was found by backfill more than a minute after it was written. `edited`: its edit
+        came first; it must be newer than the bot's part in the thread.
 
         Raises `psycopg.OperationalError` when the database cannot be reached within two seconds:
         Slack then delivers the event again.
@@ -431,6 +436,7 @@ def _values(message: Message) -> dict[str, Any]:
         "ts": message.ts,
         "thread": message.thread,
         "before": _AT_ANY_TIME,
+        "since": f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}",
         "audience": message.audience,
         "addressed": message.addressed,
         "message": Jsonb(asdict(message)),

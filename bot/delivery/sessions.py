@@ -30,7 +30,7 @@ from bot.slack.client import (
     error_code,
     retry_on_rate_limit,
 )
-from bot.slack.messages import Message, plain, thread_key
+from bot.slack.messages import Message, excerpt, thread_key
 from memory import DM, Pool, execute_statement, measured
 
 log = logging.getLogger(__name__)
@@ -60,9 +60,11 @@ _MARKS = re.compile(r"[*_~`>#\s]+")
 def title_of(text: str) -> str:
     """Return a title for a thread that opens with `text`: its first line, without markup.
 
+    Credentials are removed.
     At most `TITLE_CHARACTERS`, cut between words if possible; ``""`` if there is no text.
     """
-    lines = (" ".join(_MARKS.sub(" ", line).split()) for line in plain(text).splitlines())
+    opening = excerpt(text, "", 1_000).splitlines()
+    lines = (" ".join(_MARKS.sub(" ", line).split()) for line in opening)
     line = next((line for line in lines if line), "")
     if len(line) <= TITLE_CHARACTERS:
         return line

@@ -15,7 +15,7 @@ _MOST_BLOCKS = 40
 _MOST_PARTS = 20
 
 _HEADING_MARK = re.compile(r" {0,3}#{1,6}(?=\s|\Z)")
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t][^\n]*\n\s*\Z", re.MULTILINE)
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
 # Source: https://github.github.com/gfm/#tables-extension-
 _RULE = re.compile(
     r"\A[ \t]*+(?:\|[ \t]*+)?:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+(?:\|[ \t]*+)?"
@@ -61,17 +61,34 @@ def break_point(text: str, limit: int) -> int:
     cut, and no heading left alone before it.
     """
     window = text[:limit]
-    at = window.rfind("\n\n")
-    while at >= limit // 2:
-        before = window[: at + 2]
-        if open_fence(before) is None and not _HEADING.search(before):
-            return at + 2
-        at = window.rfind("\n\n", 0, at)
+    if at := _paragraph_end(window, limit // 2 + 2):
+        return at
     for mark in ("\n\n", "\n", "。", ". ", "、", " "):
         at = window.rfind(mark)
         if at >= limit // 2:
             return at + len(mark)
     return limit
+
+
+def _paragraph_end(window: str, least: int) -> int:
+    """Return where the last paragraph ends, from `least` on; 0 if none does.
+
+    The paragraph is not within a code block, and is no heading.
+    """
+    found = at = 0
+    fence, heading = "", False
+    for line in window.split("\n")[:-1]:
+        at += len(line) + 1
+        if mark := _FENCE.match(line):
+            if not fence:
+                fence = mark[2]
+            elif mark[2].startswith(fence) and not mark[3].strip():
+                fence = ""
+        if line.strip():
+            heading = _HEADING.match(line) is not None
+        elif not line and at >= least and not fence and not heading:
+            found = at
+    return found
 
 
 def block_starts(text: str) -> list[int]:
@@ -130,11 +147,11 @@ def split_markdown(text: str, limit: int) -> list[str]:
     Code and tables go on in each. A text that would be more than 20 messages for its blocks is
     split by its characters alone.
     """
-    parts = _parts(text, limit, _MOST_BLOCKS)
-    return parts if len(parts) <= _MOST_PARTS else _parts(text, limit, len(text))
+    return _parts(text, limit, _MOST_BLOCKS) or _parts(text, limit, len(text))
 
 
 def _parts(text: str, limit: int, most_blocks: int) -> list[str]:
+    """Return the parts; none if blocks are limited, and there would be more than 20 parts."""
     parts: list[str] = []
     rest = text
     while (at := _part_end(rest, limit, most_blocks)) < len(rest):
@@ -145,4 +162,6 @@ def _parts(text: str, limit: int, most_blocks: int) -> list[str]:
         elif (head := open_table(part, rest)) and len(head) < limit // 4:
             rest = f"{head}\n{rest}"
         parts.append(part)
+        if len(parts) == _MOST_PARTS and most_blocks == _MOST_BLOCKS:
+            return []
     return [*parts, rest]

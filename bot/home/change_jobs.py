@@ -1,4 +1,4 @@
-"""Jobs that update App Home and the suggested prompts after memories have changed."""
+"""Jobs that update App Home after memories have changed."""
 
 from __future__ import annotations
 
@@ -8,30 +8,24 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.home.publisher import PUBLISH
-from bot.home.suggested_prompts import SUGGEST
-from bot.queue.queue import HOMES, REPLIES, Queue
+from bot.queue.queue import HOMES, Queue
 from memory import OnChange, Person
 
 # Several changes within this time are shown together.
 _DELAY_SECONDS = 0.5
 _SHOWN: LiteralString = (
     "SELECT EXISTS (SELECT FROM home_views WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND opened_at > now() - interval '30 days') AS home,"
-    " (SELECT channel_id FROM prompted WHERE team_id = %(team)s AND user_id = %(user)s AND named)"
-    " AS channel"
+    " AND opened_at > now() - interval '30 days') AS home"
 )
 
 
 def add_change_jobs(queue: Queue) -> OnChange:
     """Return the `Pool.on_change` that adds the jobs, in the transaction of the change.
 
-    A Home is published if its person has opened it within 30 days. Prompts are suggested again if
-    a memory was deleted and they name memories.
+    A Home is published if its person has opened it within 30 days.
     """
 
-    async def on_change(
-        connection: AsyncConnection[DictRow], person: Person, removed: bool
-    ) -> None:
+    async def on_change(connection: AsyncConnection[DictRow], person: Person) -> None:
         team, user = person.team_id, person.user_id
         found = await connection.execute(_SHOWN, {"team": team, "user": user})
         [shown] = await found.fetchall()
@@ -42,16 +36,6 @@ def add_change_jobs(queue: Queue) -> OnChange:
                 queue=HOMES,
                 lock=f"home:{person.scope}",
                 delay=_DELAY_SECONDS,
-                team=team,
-                user=user,
-            )
-        if removed and shown["channel"]:
-            await queue.defer(
-                connection,
-                SUGGEST,
-                queue=REPLIES,
-                lock=f"{SUGGEST}:{person.scope}",
-                channel=shown["channel"],
                 team=team,
                 user=user,
             )

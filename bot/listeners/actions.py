@@ -22,7 +22,7 @@ from bot.memories.modals import Modals, action_value
 from bot.views.audiences import MOVE_ACTION
 from bot.views.blocks import Payload
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
-from bot.views.duplicates import UNDO_MERGE_ACTION
+from bot.views.export import EXPORT_ACTION
 from bot.views.forgetting import (
     FORGET_ACTION,
     FORGET_ALL_ACTION,
@@ -39,7 +39,6 @@ from bot.views.home_list import (
     position_after,
     position_of,
 )
-from bot.views.import_export import EXPORT_ACTION, IMPORT_PAGE_ACTION, UNDO_IMPORT_ACTION
 from bot.views.improvement import PROMPT_ACTION
 from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
 from bot.views.memory_state import (
@@ -102,8 +101,6 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         HOME_MORE_ACTION: controls.incognito.in_home,
         HOME_SKIP_ACTION: controls.tour_skipped,
         EXPORT_ACTION: modals.exporting.exported,
-        UNDO_IMPORT_ACTION: modals.importing.undone,
-        UNDO_MERGE_ACTION: modals.merging.undone,
         FEEDBACK_ACTION: modals.feedback.clicked,
         PROMPT_ACTION: modals.prompts.decided,
     }
@@ -138,14 +135,6 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
 
     for name in sorted(ACTIONS):
         app.action(name)(clicked)
-
-    @app.action(re.compile(f"^{IMPORT_PAGE_ACTION}_[0-9]+$"))
-    async def import_page(
-        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await ack()
-        work = partial(modals.importing.page, view=body["view"], page=str(action["value"]))
-        await responder.fill(body, client, body["view"]["id"], work)
 
     moves = (HOME_SEARCH_ACTION, HOME_KIND_ACTION, HOME_PAGE_ACTION, HOME_ALL_ACTION)
 

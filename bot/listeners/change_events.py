@@ -10,7 +10,6 @@ from typing import Any
 from bot.conversation.inbox import Inbox
 from bot.delivery.sessions import Sessions
 from bot.home.publisher import HomePublisher
-from bot.home.suggested_prompts import SuggestedPrompts
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.audiences import Audiences
@@ -53,7 +52,6 @@ class ChangeEvents:
     inbox: Inbox
     audiences: Audiences
     profiles: Profiles
-    suggested_prompts: SuggestedPrompts
     viewed_channels: ViewedChannels
     home_publisher: HomePublisher
     offboarding: Offboarding
@@ -98,7 +96,6 @@ class ChangeEvents:
     async def _home_opened(self, event: Mapping[str, Any], person: Person) -> None:
         if event.get("context"):
             await self.viewed_channels.note(person, event["context"])
-        await self.suggested_prompts.opened(person, event)
         if event.get("tab") == "home":
             await self.home_publisher.opened(person, slack_hash=_shown(event))
 

@@ -18,13 +18,11 @@ from bot.memories.modals import Modals
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.views.audiences import AUDIENCE_FORM, read_audience_form
 from bot.views.blocks import Payload, ephemeral_payload
-from bot.views.duplicates import DUPLICATES_FORM, TICK_ACTION
 from bot.views.erasing import ERASE_FORM
 from bot.views.examples import EXAMPLE_FORM, example_errors
 from bot.views.feedback import FEEDBACK_FORM, feedback_errors
 from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import KIND_ACTION, MEMORY_FORM
-from bot.views.import_export import IMPORT_FORM, IMPORT_PREVIEW
 from bot.views.improvement import PROMPT_FORM
 from bot.views.modal_triggers import OPENED, in_modal, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
@@ -51,9 +49,6 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
         FORGET_FORM: (_no_errors, modals.editing.forgotten),
         SETTINGS_FORM: (_no_errors, modals.controls.settings_saved),
         PAUSE_FORM: (pause_form_errors, modals.controls.pause_saved),
-        IMPORT_FORM: (modals.importing.errors, modals.importing.previewed),
-        IMPORT_PREVIEW: (_no_errors, modals.importing.imported),
-        DUPLICATES_FORM: (_no_errors, modals.merging.merged),
         ERASE_FORM: (modals.erasing.errors, modals.erasing.erased),
         EXAMPLE_FORM: (example_errors, modals.feedback.example_saved),
         FEEDBACK_FORM: (feedback_errors, modals.feedback.explained),
@@ -69,10 +64,6 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
             return
         await ack(response_action="update", view=loading_view())
         await responder.fill(body, client, view["id"], partial(_submitted, work, view), acked=True)
-
-    @app.action(TICK_ACTION)
-    async def ticked(ack: AsyncAck) -> None:
-        await ack()  # read when the view is submitted
 
     @app.action(KIND_ACTION)
     async def kind(

@@ -1,1 +1,1 @@
-"""Commands, forms, edits, import and export of a person's own memories."""
+"""Commands, forms, edits and export of a person's own memories."""

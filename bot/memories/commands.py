@@ -15,8 +15,7 @@ from bot.memories.data_requests import Exporter
 from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
 from bot.views.blocks import Payload, ephemeral_payload, escaped, note, section
-from bot.views.duplicates import duplicates_offer
-from bot.views.import_export import export_offer
+from bot.views.export import export_offer
 from bot.views.subcommands import (
     EVERYTHING,
     PERIODS,
@@ -71,7 +70,6 @@ class SlashCommands:
             "show_preview": self.actions.previewed,
             "show_help": same_for_everyone(_help),
             "export": same_for_everyone(export_offer),
-            "show_duplicates": same_for_everyone(duplicates_offer),
         }
 
     async def memories(

@@ -206,19 +206,16 @@ class MemoryControls:
             incognito=await self.incognito.in_direct_messages(person),
         )
 
-    async def why_off(
-        self, person: Person, language: Language, *, in_pause: bool = False
-    ) -> str | None:
+    async def why_off(self, person: Person, language: Language) -> str | None:
         """Return the sentence that says why memory is off for a person; None while it is on.
 
-        It is also off for people whom the operators do not allow to use Kioku. With `in_pause` a
-        pause does not count.
+        It is also off for people whom the operators do not allow to use Kioku.
         """
         if refusal := await self.access.refuses_person(person):
             return say(language, refusal)
         settings = await self._settings(person)
         off = settings.off_reason(self.consent)
-        if off is None or (off == "paused" and in_pause):
+        if off is None:
             return None
         return memory_off_text(language, off, settings)
 

@@ -16,8 +16,6 @@ from bot.memories.controls import MemoryControls
 from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
-from bot.memories.importing import Importer
-from bot.memories.merging import DuplicateMerger
 from bot.notices.prompt_reviews import PromptReviews
 from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
@@ -33,13 +31,11 @@ from bot.views.memories import (
 )
 from bot.views.modal_triggers import (
     ADD_ACTION,
-    DUPLICATES_ACTION,
     EDIT_PROMPT_ACTION,
     ERASE_ACTION,
     EXAMPLE_ACTION,
     FEEDBACK_ACTION,
     HOME_MORE_ACTION,
-    IMPORT_ALL_ACTION,
     MENU_ACTION,
     MY_MEMORIES,
     PROMPT_CASES_ACTION,
@@ -82,8 +78,6 @@ class Modals:
     audiences: AudienceChanges
     changes: ChangeHistory
     controls: MemoryControls
-    importing: Importer
-    merging: DuplicateMerger
     exporting: Exporter
     erasing: PersonEraser
     actions: MemoryActions
@@ -101,8 +95,6 @@ class Modals:
             fill = self._by_command.get(use.name) if use else None
             return await (fill or self.editing.numbered_form)(person, language, plain(words))
         action = body["actions"][0]
-        if action["action_id"] == IMPORT_ALL_ACTION:
-            return await self.importing.page(person, language, body["view"])
         return await self._by_action[action["action_id"]](person, language, action_value(action))
 
     @property
@@ -110,8 +102,6 @@ class Modals:
         return {
             "settings": self.controls.settings_form,
             "pause": self.controls.pause_form,
-            "import": self._while_on("import_title", self.importing.form, in_pause=True),
-            "merge": self._while_on("merge_title", self.merging.found),
             "add": self._while_on("form_add_title", same_for_everyone(self.editing.blank)),
         }
 
@@ -127,7 +117,6 @@ class Modals:
             PROMPT_CASES_ACTION: self.prompts.cases,
             EXAMPLE_ACTION: self.feedback.example_form,
             ADD_ACTION: self._by_command["add"],
-            DUPLICATES_ACTION: self._by_command["merge"],
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,
             VIEW_ACTION: self.changes.notice_view,
@@ -148,11 +137,11 @@ class Modals:
                 return sentence_view(language, "form_add_title", off)
         return await self.editing.saved(person, language, view)
 
-    def _while_on(self, title: str, fill: Fill, *, in_pause: bool = False) -> Fill:
+    def _while_on(self, title: str, fill: Fill) -> Fill:
         """Return `fill`; while memory is off it shows why, below `title`."""
 
         async def filled(person: Person, language: Language, value: str) -> SlackView:
-            if off := await self.controls.why_off(person, language, in_pause=in_pause):
+            if off := await self.controls.why_off(person, language):
                 return sentence_view(language, title, off)
             return await fill(person, language, value)
 
@@ -161,8 +150,6 @@ class Modals:
     async def _more(self, person: Person, language: Language, chosen: str) -> SlackView:
         """Return what was chosen in the menu of App Home."""
         match chosen:
-            case "import":
-                return await self._by_command["import"](person, language, "")
             case "export":
                 payload = await self.exporting.exported(person, language)
                 return payload_view(language, "export_title", payload)

@@ -76,7 +76,6 @@ TABLES: tuple[LiteralString, ...] = (
     "home_views",
     "quiet_threads",
     "viewed",
-    "prompted",
     "sent_files",
     "person_requests",
 )

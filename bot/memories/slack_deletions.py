@@ -78,7 +78,6 @@ async def plan_deletions(
         " SELECT channel_id FROM turns WHERE team_id = %(team)s AND user_id = %(user)s"
         " UNION SELECT channel_id FROM inbox_events"
         " WHERE team_id = %(team)s AND user_id = %(user)s"
-        " UNION SELECT channel_id FROM prompted WHERE team_id = %(team)s AND user_id = %(user)s"
         ") AS known WHERE starts_with(channel_id, 'D')",
         values,
     )

@@ -74,7 +74,8 @@ class Prompt:
     `newest_only`: the newest of them, because the search for the question failed.
     `thread_unread`: earlier messages of its thread could not be read just now.
     `files` are those that it names, with the content of those that are shown.
-    `links` are the addresses in it that are the person's own, in their normal form.
+    `links` are the addresses in it that are the person's own, in their normal form. `zone` is the
+    person's time zone, such as ``Asia/Tokyo``.
     """
 
     input: list[EasyInputMessageParam]
@@ -83,6 +84,7 @@ class Prompt:
     thread_unread: bool = False
     files: tuple[AttachedFile, ...] = ()
     links: frozenset[str] = frozenset()
+    zone: str = ""
 
     @property
     def shows_files(self) -> bool:
@@ -195,6 +197,7 @@ def compose(
         files=tuple(files),
         links=links_in(_own(question, user_id, kept, recent_words, exchanges))
         | links_in(_answered(user_id, exchanges), with_scheme=True),
+        zone=str(now.tzinfo) if now else "",
     )
 
 

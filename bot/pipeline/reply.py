@@ -250,7 +250,9 @@ class _Attempt:
         # The search may open an address in its query, which can hold what the model knows.
         query = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
         await written.task(identity, WEB_SEARCH, "in_progress", query)
-        found = await search_web(self.model, query, identifier=_pseudonym(self.person))
+        found = await search_web(
+            self.model, query, identifier=_pseudonym(self.person), zone=self.prompt.zone
+        )
         state: TaskState = "error" if found.failed else "complete"
         await written.task(identity, WEB_SEARCH, state, query)
         if found.tokens:

@@ -19,8 +19,7 @@ from bot.slack.client import (
     next_cursor,
     retry_on_rate_limit,
 )
-from bot.slack.messages import Message, plain, storable
-from memory import redact
+from bot.slack.messages import Message, excerpt
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ async def read_thread(
     messages = [
         {
             "from": str(found.get("user") or found.get("bot_id") or "unknown"),
-            "text": redact(plain(storable(str(found["text"])), bot_user_id)).text[:_CHARACTERS],
+            "text": excerpt(str(found["text"]), bot_user_id, _CHARACTERS),
         }
         for found in newest.values()
     ]

@@ -17,9 +17,9 @@ from bot.logs import fault
 from bot.pipeline.prompt import estimated_tokens
 from bot.slack.audiences import kind_of
 from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
-from bot.slack.messages import Message, plain, storable
+from bot.slack.messages import Message, excerpt
 from bot.users.profiles import Policies
-from memory import Person, Pool, forgotten_messages, person_transaction, redact
+from memory import Person, Pool, forgotten_messages, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ def _shown(
     shown: list[dict[str, str]] = []
     budget = _TOKENS
     for one in reversed(found):
-        text = redact(plain(storable(str(one["text"])), bot_user_id)).text[:_CHARACTERS]
+        text = excerpt(str(one["text"]), bot_user_id, _CHARACTERS)
         budget -= estimated_tokens(text) + 10
         if budget < 0:
             break

@@ -30,7 +30,7 @@ TABLES = BackupTables(
     omitted=(
         *("procrastinate_%", "processes", "inbox_events", "catching_up", "notices"),
         *("forgotten", "slack_deletions", "slack_erasures", "person_requests"),
-        *("conversations", "viewed", "prompted", "home_views", "oauth_states"),
+        *("conversations", "viewed", "home_views", "oauth_states"),
     ),
     copied=(
         *("person_settings", "incognito_threads", "quiet_threads", "forgotten_sources"),

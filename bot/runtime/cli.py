@@ -44,7 +44,7 @@ _COMMANDS = {
     "failed": ("", "list failed jobs, run them again, or delete them"),
     "export": (
         "data_commands:export",
-        "write everything about a person to a file they can import",
+        "write everything about a person to a file",
     ),
     "erase": (
         "data_commands:erase",

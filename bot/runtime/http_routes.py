@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
@@ -17,6 +20,7 @@ from bot.slack.signature import is_signed
 
 Ready: TypeAlias = Callable[[], Awaitable[str | None]]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
+_CHECK_SECONDS = 2.0
 
 
 def create_web_app(
@@ -30,15 +34,23 @@ def create_web_app(
 
     Slack's ``/slack/events`` needs `app` and `signing_secret`, ``/ask`` its handler.
 
-    `ready` returns None, or one sentence about what is missing.
+    `ready` returns None, or one sentence about what is missing. It is awaited once in two seconds
+    at most, however many ask.
     """
     application = web.Application()
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
+    checking = asyncio.Lock()
+    checked_at, problem = -math.inf, None
+
     async def readyz(_: web.Request) -> web.Response:
-        problem = await ready()
+        nonlocal checked_at, problem
+        async with checking:
+            if time.monotonic() - checked_at > _CHECK_SECONDS:
+                problem = await ready()
+                checked_at = time.monotonic()
         return web.Response(text=f"{problem or 'ready'}\n", status=503 if problem else 200)
 
     application.router.add_get("/healthz", healthz)

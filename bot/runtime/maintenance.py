@@ -135,7 +135,7 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> None:
 async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
     async with person_transaction(pool, person) as connection:
         ended = await expire_unconfirmed(connection, person, days)
-        await pool.changed(connection, person, removed=bool(ended))
+        await pool.changed(connection, person)
         turns = await delete_old_turns(connection, person, days)
     log.info("%d memories and %d turns were too old", len(ended), turns)
 

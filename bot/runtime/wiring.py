@@ -11,7 +11,6 @@ from bot.delivery.sessions import Sessions
 from bot.home.change_jobs import add_change_jobs
 from bot.home.publisher import HomePublisher
 from bot.home.queries import HomeQueries
-from bot.home.suggested_prompts import SuggestedPrompts
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.memories.actions import MemoryActions
@@ -23,9 +22,7 @@ from bot.memories.controls import MemoryControls
 from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
-from bot.memories.importing import Importer
 from bot.memories.incognito import IncognitoSwitch
-from bot.memories.merging import DuplicateMerger
 from bot.memories.modals import Modals
 from bot.memories.slack_deletions import SlackDeletions
 from bot.memories.tool_undo import UndoableChanges
@@ -160,18 +157,6 @@ class Application:
                 self.source_updates.update_from_changed,
             ),
             controls=self.controls,
-            importing=Importer(
-                pool,
-                embedder,
-                files,
-                schemas=schemas,
-                consent=settings.consent,
-                verifier=verifier,
-                quotas=self.quotas,
-            ),
-            merging=DuplicateMerger(
-                pool=pool, embedder=embedder, verifier=verifier, quotas=self.quotas
-            ),
             erasing=PersonEraser(pool, self.profiles, slack),
             actions=self.memory_actions,
             feedback=Feedback(
@@ -222,20 +207,10 @@ class Application:
         self.offboarding = Offboarding(pool, self.queue, slack, self.workspaces)
         self.missed_messages = MissedMessages(pool, self.queue, self.inbox, self.audiences, slack)
         self.slack_deletions = SlackDeletions(pool, self.queue, slack)
-        self.suggested_prompts = SuggestedPrompts(
-            pool,
-            self.queue,
-            slack,
-            self.profiles,
-            consent=settings.consent,
-            web_search=settings.web_search and not settings.stand_in,
-            access=self.access,
-        )
         self.change_events = ChangeEvents(
             inbox=self.inbox,
             audiences=self.audiences,
             profiles=self.profiles,
-            suggested_prompts=self.suggested_prompts,
             viewed_channels=self.viewed_channels,
             home_publisher=self.home_publisher,
             offboarding=self.offboarding,

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
 from bot.home.publisher import PUBLISH
-from bot.home.suggested_prompts import SUGGEST
 from bot.locale import LANGUAGES, say
 from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
@@ -59,7 +58,6 @@ def register_work(wiring: Application) -> None:
         (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
         (SHOW_TOOL_CHANGES, wiring.unshown_changes.show, REPLIES, _powers(2, 6)),
         (REVIEW, wiring.prompt_reviews.review, BACKGROUND, _powers(4, 8)),
-        (SUGGEST, wiring.suggested_prompts.suggest, REPLIES, _powers(2, 2)),
         (PUBLISH, wiring.home_publisher.publish, HOMES, _powers(2, 8)),
         (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
         (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.types import DIRECT
-from memory import DM, OMITTED, InvalidNamespace, Person
+from memory import DM, OMITTED, InvalidNamespace, Person, redact
 
 # The team of the people whom a caller of POST /ask names: no workspace of Slack's.
 API_TEAM = "API"
@@ -199,7 +199,7 @@ def _is_by_person(event: Mapping[str, Any], bot_user_id: str) -> bool:
         return False
     if event.get("bot_id") or event.get("bot_profile"):
         return False
-    return (event.get("user") or "") not in ("", "USLACKBOT", bot_user_id)
+    return (event.get("user") or "") not in ("", "USLACK", "USLACKBOT", bot_user_id)
 
 
 def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: str) -> Message:
@@ -267,6 +267,17 @@ def plain(text: str, bot_user_id: str = "") -> str:
     text = _LINK.sub(_as_typed, text)
     text = _SPECIAL.sub(lambda m: f"@{m[1]}", text)
     return _CONTROL.sub("", html.unescape(text)).strip()
+
+
+def excerpt(text: str, bot_user_id: str, characters: int) -> str:
+    """Return the first characters of a message, plain and without credentials.
+
+    The text is cut before it is read, so that a long one costs no more than what is kept of it.
+    Where it was cut, the last 64 characters are left out: they may be half of a credential.
+    """
+    size = 2 * characters + 200
+    shown = redact(plain(storable(text[:size]), bot_user_id)).text
+    return (shown if len(text) <= size else shown[:-64])[:characters]
 
 
 def _as_typed(link: re.Match[str]) -> str:

@@ -75,14 +75,9 @@ class _Message(_Part):
     blocks: list[dict[str, Any]] | None = None
 
 
-class _MessageContext(_Part):
-    channel_id: _Id | None = None
-    message_ts: _Ts | None = None
-
-
 class _Entity(_Part):
     type: str | None = None
-    value: str | _MessageContext | None = None
+    value: Any = None
 
 
 class _Context(_Part):

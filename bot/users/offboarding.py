@@ -46,7 +46,6 @@ _EVENT_SECONDS = 1.0
 # A test compares them with the catalog. Tables that triggers of other tables read come first.
 TABLES = (
     WorkspaceTable("home_views", "opened_at"),
-    WorkspaceTable("prompted", "created_at"),
     WorkspaceTable("feedback", "changed_at"),
     WorkspaceTable("change_notices", "made_at"),
     WorkspaceTable("turns", "intended_at"),

@@ -18,7 +18,7 @@ from bot.views.blocks import (
 )
 from bot.views.dates import day
 from bot.views.labels import audience_name, describe, last_day, with_mentions
-from memory import Change, Entry, Question, subject
+from memory import Entry, Question, subject
 
 UNDO_CHANGE_ACTION = "undo_change"
 ANSWER_ACTION = "answer_question"
@@ -46,10 +46,9 @@ def can_be_undone(entry: Entry) -> bool:
 def can_be_undone_alone(entry: Entry) -> bool:
     """Say whether the history shows an Undo for a change.
 
-    Also for a confirmation: the change before it can be undone only after it. Not for that of a
-    merge, which is undone as a whole.
+    Also for a confirmation: the change before it can be undone only after it.
     """
-    confirmed = entry.action == "confirmed" and entry.actor != "merge" and entry.undone_at is None
+    confirmed = entry.action == "confirmed" and entry.undone_at is None
     return (confirmed or can_be_undone(entry)) and not entry.changed_since
 
 
@@ -114,17 +113,6 @@ def _undo(language: Language, what: str, value: str) -> Block:
     return button(
         UNDO_CHANGE_ACTION, say(language, "undo_button"), value, accessibility_label=label
     )
-
-
-def batch_undo_button(
-    language: Language, action: str, key: str, changes: Sequence[Change]
-) -> Block:
-    """Return the Undo of all `changes` of an import or a merge.
-
-    Its value is ``FIRST LAST NUMBER``, as `bot.memories.importing.batch_undone` reads it.
-    """
-    value = f"{changes[0].at.isoformat()} {changes[-1].at.isoformat()} {len(changes)}"
-    return button(action, say(language, key), value)
 
 
 def change_block(language: Language, entry: Entry, text: str, surface: str) -> Block:

@@ -33,12 +33,10 @@ _BY: Mapping[str, str] = {
     "tool": "by_message",
     "command": "by_command",
     "modal": "by_modal",
-    "import": "by_import",
     "source": "by_source",
     "expiry": "by_expiry",
     "undo": "by_undo",
     "question": "by_question",
-    "merge": "by_merge",
 }
 
 

@@ -29,7 +29,6 @@ from bot.views.blocks import (
 )
 from bot.views.changes import change_block, question_blocks
 from bot.views.dates import minute
-from bot.views.duplicates import duplicates_button
 from bot.views.history import ALL_CHANGES, entry_line
 from bot.views.home_list import Listing, listing_blocks
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
@@ -179,9 +178,7 @@ def _changes(language: Language, page: HomePage) -> list[Block]:
         block = change_block(language, entry, line, HOME)
         blocks.append({**block, "block_id": f"home.change.{entry.id}"})
     every = button(VIEW_ACTION, say(language, "home_all_changes"), ALL_CHANGES)
-    if page.listing.total < 2 or page.off is not None or page.refusal is not None:
-        return [*blocks, actions(every)]
-    return [*blocks, actions(every, duplicates_button(language))]
+    return [*blocks, actions(every)]
 
 
 def memory_state_blocks(language: Language, page: HomePage) -> list[Block]:
@@ -220,11 +217,7 @@ def _incognito(language: Language, incognito: Incognito) -> str:
 
 def _more(language: Language, page: HomePage) -> Block:
     """Return the menu of what is rarely used; Slack takes five options."""
-    keys = {
-        "export": "export_title",
-        "import": "import_title",
-        "forget": "forget_everything_button",
-    }
+    keys = {"export": "export_title", "forget": "forget_everything_button"}
     if page.refusal is None and page.off in (None, "paused"):
         off, on = {"off": "incognito_off_button"}, {"on": "incognito_on_button"}
         keys = {**(off if page.incognito else on), **keys}

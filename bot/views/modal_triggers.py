@@ -32,8 +32,6 @@ ADD_ACTION = "add_memory"
 EXAMPLE_ACTION = "keep_example"
 USE_HERE_ACTION = "choose_used_here"
 WHY_UNUSED_ACTION = "why_not_used_here"
-IMPORT_ALL_ACTION = "import_see_all"
-DUPLICATES_ACTION = "find_duplicates"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset(
@@ -45,8 +43,6 @@ ACTIONS = frozenset(
         ERASE_ACTION,
         ADD_ACTION,
         EXAMPLE_ACTION,
-        IMPORT_ALL_ACTION,
-        DUPLICATES_ACTION,
         USE_HERE_ACTION,
         WHY_UNUSED_ACTION,
         SHARE_ACTION,

@@ -41,15 +41,9 @@ MEMORIES: tuple[Subcommand, ...] = (
     Subcommand(words=("search", "find", "検索", "探す"), usage="usage_search"),
     Subcommand(words=("add", "remember", "追加"), usage="usage_add", opens_modal="alone"),
     Subcommand(words=("edit", "編集"), usage="usage_edit", opens_modal="always"),
-    Subcommand(
-        words=("merge", "duplicates", "整理", "重複"), usage="usage_merge", opens_modal="always"
-    ),
     Subcommand(words=("preview", "プレビュー", "確認"), usage="usage_preview"),
     Subcommand(words=("history", "undo", "履歴", "元に戻す"), usage="usage_history"),
     Subcommand(words=("export", "download", "エクスポート", "書き出し"), usage="usage_export"),
-    Subcommand(
-        words=("import", "インポート", "取り込み"), usage="usage_import", opens_modal="always"
-    ),
     Subcommand(
         words=("pause", "off", "一時停止", "停止", "オフ"),
         usage="usage_pause",
@@ -97,7 +91,6 @@ HELP: dict[str, dict[str, tuple[Subcommand, ...]]] = {
     "help_change": {
         "about_add": (_NAMED["add"],),
         "about_edit": (_NAMED["edit"],),
-        "about_merge": (_NAMED["merge"],),
     },
     "help_forget": {
         "about_forget": (NUMBER, WORDS),
@@ -111,7 +104,7 @@ HELP: dict[str, dict[str, tuple[Subcommand, ...]]] = {
         "about_incognito": (_NAMED["incognito"],),
         "about_settings": (_NAMED["settings"],),
     },
-    "help_take": {"about_export": (_NAMED["export"],), "about_import": (_NAMED["import"],)},
+    "help_take": {"about_export": (_NAMED["export"],)},
 }
 
 

@@ -2,8 +2,7 @@
 
 SCOPES = {
     "app_mentions:read": "To get the mentions that it answers in channels.",
-    "assistant:write": "To suggest prompts, and to know what the person looks at when they ask "
-    "about it.",
+    "assistant:write": "To know what the person looks at when they ask about it.",
     "channels:history": "To read the thread it is mentioned in, the messages it takes part in, and "
     "after an outage those that were addressed to it, in public channels.",
     "channels:read": "To look up what kind of conversation a public channel is, which decides "
@@ -11,8 +10,8 @@ SCOPES = {
     "chat:write": "To answer, with a status line while the answer is written, and to delete what "
     "it posted.",
     "commands": "For `/memories`, `/forget` and the shortcuts.",
-    "files:read": "To show the model images and PDFs that come with a message, and to take the "
-    "file of an import. Without it the rest works.",
+    "files:read": "To show the model images and PDFs that come with a message. "
+    "Without it the rest works.",
     "files:write": "To send the file of an export, and to delete it when everything is erased. "
     "Without it the rest works.",
     "groups:history": "As `channels:history`, in private channels that it was invited to.",
@@ -29,7 +28,7 @@ EVENTS = {
     "agent_session_stopped": "A person pressed Stop: the answer ends.",
     "agent_session_title_changed": "A person renamed the session: its title is left as it is.",
     "app_context_changed": "Notes for an hour which channel, canvas or message a person looks at.",
-    "app_home_opened": "Shows the *Home* tab, and suggested prompts in the *Messages* tab.",
+    "app_home_opened": "Shows the *Home* tab.",
     "app_mention": "Answers the message.",
     "app_uninstalled": "Stops serving the workspace, and deletes its data.",
     "channel_archive": "Looks up the kind of the conversation again before it is next used.",

@@ -123,7 +123,7 @@ async def _without(
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
         if await _drop_questions(connection, person, channel, ts):
-            await pool.changed(connection, person, removed=False)
+            await pool.changed(connection, person)
         said = [
             row
             for row in await rows.from_message(connection, person, channel, ts)
@@ -137,7 +137,7 @@ async def _without(
         steps = [_step(row, gone, entries[row.key], superseded) for row in said]
         removed = [step.key for step in steps if step.after is None]
         if removed and await _ask_to_remember(connection, person, removed):
-            await pool.changed(connection, person, removed=False)
+            await pool.changed(connection, person)
         return steps
 
     for _ in range(_ATTEMPTS):

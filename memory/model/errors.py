@@ -76,18 +76,6 @@ class ReembeddingRunning(KiokuMemoryError):
     """Another process is re-embedding the memories; try again when it has finished."""
 
 
-class NotAnExport(KiokuMemoryError):
-    """The text to import is neither an export of Kioku nor a list of lines.
-
-    `cause` is ``large``, ``damaged``, ``foreign``, ``newer``, ``no_list``, ``lines`` (this
-    installation has no kind for lines) or ``empty``.
-    """
-
-    def __init__(self, cause: str) -> None:
-        self.cause = cause
-        super().__init__(_NO_EXPORT[cause])
-
-
 class InvalidSchemas(KiokuMemoryError):
     """A configured kind of memory cannot be used."""
 
@@ -102,14 +90,3 @@ class InvalidContent(KiokuMemoryError):
     def __init__(self, codes: Mapping[str, str]) -> None:
         self.codes = dict(codes)
         super().__init__(f"These fields cannot be stored as written: {', '.join(sorted(codes))}.")
-
-
-_NO_EXPORT = {
-    "large": "The file is larger than 20 million characters: import it in parts.",
-    "damaged": "The file is cut off or damaged: export it again.",
-    "foreign": "The file is no export of Kioku: choose one that /memories export made.",
-    "newer": "The file was made by a newer Kioku: import it where that one runs.",
-    "no_list": "The file has no list of memories: export it again.",
-    "lines": "Lines of text cannot be imported here: import an export of Kioku.",
-    "empty": "There is nothing in it: paste one memory a line, or choose an export.",
-}

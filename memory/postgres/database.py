@@ -26,7 +26,7 @@ from psycopg_pool import PoolTimeout as PoolTimeout
 from memory.model.namespace import Person
 from memory.postgres.rotation import Conninfo, connection_class
 
-OnChange: TypeAlias = Callable[[AsyncConnection[DictRow], Person, bool], Awaitable[None]]
+OnChange: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
 # Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
@@ -74,18 +74,16 @@ class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
     """A pool that discards connections to a server that accepts no writes.
 
     `on_change` is awaited in each transaction that changes a person's memories or questions, after
-    the changes: with the connection, the person, and whether a memory was deleted. An exception
-    from it rolls the transaction back.
+    the changes, with the connection and the person. An exception from it rolls the transaction
+    back.
     """
 
     on_change: OnChange | None = None
 
-    async def changed(
-        self, connection: AsyncConnection[DictRow], person: Person, *, removed: bool
-    ) -> None:
+    async def changed(self, connection: AsyncConnection[DictRow], person: Person) -> None:
         """Run `on_change` in the transaction of `connection`."""
         if self.on_change is not None:
-            await self.on_change(connection, person, removed)
+            await self.on_change(connection, person)
 
     async def putconn(self, conn: AsyncConnection[DictRow]) -> None:
         """Take a connection back.

@@ -72,21 +72,19 @@ async def follow_move(
 async def earlier_keys(
     connection: AsyncConnection[DictRow], person: Person, forgotten: Sequence[DictRow]
 ) -> list[str]:
-    """Return the keys of removed memories about the same subjects, or merged into one of these."""
+    """Return the keys of removed memories about the same subjects."""
     if not forgotten:
         return []
     memories = [read(row) for row in forgotten]
-    merged = {key for one in memories for key in one.merged}
     found = await connection.execute(
         "SELECT DISTINCT key, kind, value->'content' AS content"
         " FROM memory_changes, LATERAL (VALUES (before), (after)) AS stored (value)"
         f" WHERE {OF_IDS}"
-        " AND (kind = ANY(%(kinds)s) OR key = ANY(%(merged)s)) AND value IS NOT NULL"
+        " AND kind = ANY(%(kinds)s) AND value IS NOT NULL"
         # NOT IN is hashed, whatever PostgreSQL estimates; keys are never NULL.
         f" AND key NOT IN (SELECT store.key FROM store WHERE {OF_PERSON})",
         {
             "kinds": list({str(row["value"].get("kind")) for row in forgotten}),
-            "merged": list(merged),
             **person_range(person),
         },
     )
@@ -94,7 +92,7 @@ async def earlier_keys(
     return [
         gone["key"]
         for gone in await found.fetchall()
-        if gone["key"] in merged or (gone["kind"], thing(gone["kind"], gone["content"])) in things
+        if (gone["kind"], thing(gone["kind"], gone["content"])) in things
     ]
 
 

@@ -65,7 +65,7 @@ async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change
         )
         done = await _expire(connection, namespace.person, await found.fetchall())
         if done:
-            await pool.changed(connection, namespace.person, removed=True)
+            await pool.changed(connection, namespace.person)
         return done
 
 
@@ -76,7 +76,7 @@ async def _delete_expired_questions(pool: Pool, person: Person) -> None:
             " AND expires_at < now()",
             (person.team_id, person.user_id),
         )
-        await pool.changed(connection, person, removed=False)
+        await pool.changed(connection, person)
 
 
 async def expire_unconfirmed(

@@ -96,11 +96,6 @@ class Memory(Keyed):
         return self.kind == EPISODE_KIND and rated
 
     @property
-    def merged(self) -> tuple[str, ...]:
-        """The keys of the duplicates that were merged into it, whose ledger entries are left."""
-        return tuple(map(str, _list(self.value.get("merged"))))
-
-    @property
     def superseded_rows(self) -> list[RowKey]:
         """The primary keys of the memories that it supersedes."""
         person = self.namespace.person

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
-from typing import Literal, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -13,13 +12,11 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import Person
-from memory.postgres.database import Pool, person_statement, person_transaction
+from memory.postgres.database import Pool, person_transaction
 from memory.store import rows
 from memory.store.ledger import ENTRY_COLUMNS, Entry, changes_named, read_entry
 from memory.store.memories import Memory, RowKey, ends_at, thing_of
 from memory.store.unit_of_work import Change, Step, commit_steps
-
-_OF_BATCH: LiteralString = "team_id = %s AND user_id = %s AND actor = %s AND at BETWEEN %s AND %s"
 
 
 async def undo_change(pool: Pool, embedder: Embedder, person: Person, change_id: UUID) -> Entry:
@@ -61,42 +58,6 @@ async def undo_changes(
     return await commit_steps(pool, embedder, person, list(namespaces), decide) if found else []
 
 
-async def undo_batch(
-    pool: Pool,
-    embedder: Embedder,
-    person: Person,
-    actor: Literal["import", "merge"],
-    first: datetime,
-    last: datetime,
-) -> list[Change]:
-    """Undo the changes that `actor` made from `first` to `last`, inclusive, as `undo_changes`."""
-    found = await person_statement(
-        pool,
-        person,
-        f"SELECT id FROM memory_changes WHERE {_OF_BATCH}",
-        (person.team_id, person.user_id, actor, first, last),
-    )
-    return await undo_changes(pool, embedder, person, [row["id"] for row in found])
-
-
-async def count_undone(
-    pool: Pool,
-    person: Person,
-    actor: Literal["import", "merge"],
-    first: datetime,
-    last: datetime,
-) -> int:
-    """Return how many of the changes that `undo_batch` undoes are undone already."""
-    [row] = await person_statement(
-        pool,
-        person,
-        f"SELECT count(*) AS undone FROM memory_changes WHERE {_OF_BATCH}"
-        " AND undone_at IS NOT NULL",
-        (person.team_id, person.user_id, actor, first, last),
-    )
-    return int(row["undone"])
-
-
 async def _undoable(
     connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID]
 ) -> list[tuple[Entry, DictRow]]:
@@ -130,7 +91,6 @@ async def _undo_steps(
     }
     current = await rows.fetch_all(connection, list(row_keys))
     kinds = [entry.kind for entry, _ in found if entry.after is None]
-    # Without rows of these changes: memories that were merged may have the same subject.
     known = {
         thing_of(row.namespace, row.value)
         for one in origins

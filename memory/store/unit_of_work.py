@@ -24,8 +24,7 @@ from memory.store.memories import EXAMPLE_SOURCE, Keyed, Memory, RowKey
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
-    "formation", "tool", "command", "modal", "import", "source", "expiry", "undo", "question",
-    "merge",
+    "formation", "tool", "command", "modal", "source", "expiry", "undo", "question",
 ]  # fmt: skip
 
 _ACTORS: Mapping[str, Actor] = {
@@ -33,7 +32,6 @@ _ACTORS: Mapping[str, Actor] = {
     "command": "command",
     "modal": "modal",
     EXAMPLE_SOURCE: "modal",
-    "import": "import",
 }
 _ATTEMPTS = 4
 # The columns of a ledger entry that are written from values, with their types.
@@ -189,8 +187,7 @@ async def commit_steps(
         if in_commit is not None:
             await in_commit(connection, done)
         if done:
-            removed = any(step.origin is not None for step in steps)
-            await pool.changed(connection, person, removed=removed)
+            await pool.changed(connection, person)
         return done
 
     for _ in range(_ATTEMPTS):

@@ -8,10 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Kind = Literal["reply", "formation", "verdict", "duplicates", "search"]
+Kind = Literal["reply", "formation", "verdict", "search"]
 
 VERDICTS_TOOL: Final = "MemoryVerdicts"
-DUPLICATES_TOOL: Final = "DuplicateVerdicts"
 _STORED: Final = re.compile(
     r"'content': (\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
 )
@@ -105,9 +104,7 @@ class Prompt:
 
     @property
     def kind(self) -> Kind:
-        """The kind of the request: verdicts, duplicates, a web search, formation, or a reply."""
-        if self.tool_choice == DUPLICATES_TOOL or DUPLICATES_TOOL in self.instructions:
-            return "duplicates"
+        """The kind of the request: verdicts, a web search, formation, or a reply."""
         if self.tool_choice == VERDICTS_TOOL or VERDICTS_TOOL in self.instructions:
             return "verdict"
         if self.searches_only and not self.instructions:

@@ -8,7 +8,7 @@ from typing import Any
 from playground.model import extraction, fill, langmem, optimizing, replies, tool_use, verdicts
 from playground.model.answer import Answer, Call, call
 from playground.model.lexicon import is_japanese
-from playground.model.prompt import DUPLICATES_TOOL, VERDICTS_TOOL, Prompt, Tool
+from playground.model.prompt import VERDICTS_TOOL, Prompt, Tool
 
 NOTHING_TO_REMEMBER = "There is nothing here to remember."
 
@@ -17,15 +17,10 @@ def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
     if optimizing.is_wanted(prompt):
         return _better_prompt(prompt)
-    if prompt.kind in ("verdict", "duplicates"):
-        named, judge = (
-            (VERDICTS_TOOL, verdicts.verdicts_for)
-            if prompt.kind == "verdict"
-            else (DUPLICATES_TOOL, verdicts.duplicates_for)
-        )
-        judged = judge(prompt)
-        if any(tool.name == named for tool in prompt.tools):
-            return Answer(calls=(call(named, judged),))
+    if prompt.kind == "verdict":
+        judged = verdicts.verdicts_for(prompt)
+        if any(tool.name == VERDICTS_TOOL for tool in prompt.tools):
+            return Answer(calls=(call(VERDICTS_TOOL, judged),))
         return Answer(text=_json(judged))
     if prompt.kind == "search":
         return _found(prompt.last_user_text)

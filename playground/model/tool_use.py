@@ -122,7 +122,7 @@ def _settings(one: Said, instructions: str) -> dict[str, Any]:
         given |= {"since": f"{since}", "until": f"{since + timedelta(days=1)}"}
     elif "what" in gaps:
         given[gaps["what"]] = gaps["to"] if gaps["what"] == "memory" else gaps["to"] == "on"
-    given |= {name: gaps[name] for name in ("where", "language") if name in gaps}
+    given |= {"where": gaps["where"]} if "where" in gaps else {}
     given |= {"about": one.gaps["x"]} if "x" in gaps else {}
     given |= {"scope": "this_thread"} if when == "this thread" else {}
     return given | ({"retention_days": int(gaps["days"])} if "days" in gaps else {})

@@ -1,22 +1,16 @@
-"""Verdicts: on proposals, whose sentence must match a form; on memories that may say the same."""
+"""Verdicts on proposals, whose sentence must match a form."""
 
 from __future__ import annotations
 
 import json
 import re
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from playground.model.formation import level_of, mentions
-from playground.model.lexicon import normalise, singular
 from playground.model.prompt import Prompt
 from playground.model.sentences import Said, read, statements
 from playground.model.tool_use import day_in
-
-_EMPTY: Final = frozenset(
-    ["a", "an", "am", "is", "are", "i", "i'm", "my", "the", "really", "very", "so"]
-)
-_POLITE: Final = re.compile(r"とても|すごく|本当に|(?:です|ます|だ)?[。！!]*$")
 
 
 def verdicts_for(prompt: Prompt) -> dict[str, Any]:
@@ -24,34 +18,6 @@ def verdicts_for(prompt: Prompt) -> dict[str, Any]:
     now, typed, proposals = (_framed(prompt, name) for name in ("now", "typed", "proposals"))
     today = date.fromisoformat(now[0]["date"]) if now else date.today()  # noqa: DTZ011
     return {"verdicts": [_verdict(one, "\n".join(typed), today) for one in proposals]}
-
-
-def duplicates_for(prompt: Prompt) -> dict[str, Any]:
-    """Return the arguments of DuplicateVerdicts: memories with the same words, on the same side.
-
-    Words without meaning of their own, such as "I", "really" and 「です」, do not count.
-    """
-    return {
-        "verdicts": [
-            {"index": group["index"], "same": _same(group["memories"])}
-            for group in _framed(prompt, "groups")
-        ]
-    }
-
-
-def _same(memories: list[dict[str, Any]]) -> list[list[int]]:
-    lists: dict[tuple[frozenset[str], bool], list[int]] = {}
-    for one in memories:
-        values = one["values"]
-        texts = [values["fact"]] if "fact" in values else [v for v in values.values() if v]
-        words = _words(" ".join(text for text in texts if isinstance(text, str)))
-        lists.setdefault((words, level_of(values) >= 50), []).append(one["number"])
-    return [numbers for numbers in lists.values() if len(numbers) > 1]
-
-
-def _words(text: str) -> frozenset[str]:
-    plain = _POLITE.sub("", normalise(text))
-    return frozenset(singular(word) for word in re.findall(r"\w[\w+#.'-]*\w|\w", plain)) - _EMPTY
 
 
 def _framed(prompt: Prompt, name: str) -> list[Any]:

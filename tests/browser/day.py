@@ -65,7 +65,6 @@ SURFACES = (
     ("settings", "Settings", "A form: memory, notices, language, how long to keep."),
     ("help", "Help", "The commands; ordinary sentences work, too."),
     ("export", "Export", "A file of all memories in the direct message."),
-    ("import", "Import", "A dialog shows what a file would add."),
     ("erase", "Forget everything", "A dialog that wants a word typed before all is forgotten."),
     ("thread", "In a channel", "A mention is answered in its thread, for two people."),
     ("preview", "Preview", "The memories that an answer in a channel could use."),
@@ -83,7 +82,6 @@ class Words:
     ask: str
     topics: str
     food: str
-    lines: str
     in_channel: str
     too: str
     search: str
@@ -108,7 +106,6 @@ _WORDS = {
         ask="What shall I eat today?",
         topics="Recommend three technology topics for me, in a sentence each.",
         food="ramen",
-        lines="I like curry\nI'm interested in Zig",
         in_channel="I'm interested in AWS. What should I learn first?",
         too="I like Rust. And what should I learn?",
         search="What is new in the Rust world?",
@@ -122,7 +119,6 @@ _WORDS = {
         ask="今日のランチは何を食べようかな？",
         topics="おすすめの技術トピックを3つ、1文ずつ教えて",
         food="ラーメン",
-        lines="カレーが好き\nZigに興味がある",
         in_channel="AWSに興味があります。まず何を学ぶといいですか？",
         too="私はRustが好きです。何から学ぶといいですか？",
         search="Rustの最近の話題を教えて",
@@ -331,19 +327,12 @@ class Day:
         await self.camera.shoot("help", await self.one.command("/memories help"))
 
     async def transfer(self) -> None:
-        """Export, import, forget everything."""
+        """Export, forget everything."""
         page = self.one.page
         await self.one.say("/memories export")
         link = page.get_by_role("link", name="kioku-")
         await expect(link).to_be_visible()
         await self.camera.shoot("export", self.one.messages.filter(has=link))
-        await self.one.say("/memories import")
-        await (await self.opened()).locator("textarea").fill(self.words.lines)
-        await self.dialog.locator("button.primary").click()
-        await expect(self.dialog.locator("input, textarea")).to_have_count(0)
-        await expect(self.dialog.locator("button.primary")).to_be_visible()
-        await self.camera.shoot("import", self.dialog)
-        await self.close()
         asked = await self.one.command("/forget everything")
         await asked.locator('[data-focus^="erase_everything"]').click()
         await self.camera.shoot("erase", await self.opened())
@@ -370,7 +359,11 @@ class Day:
         seen = one.playground.get(where)["messages"]
         root = next(m["ts"] for m in seen if m.get("user") == me)
         one.playground.post(
-            "_playground/messages", user=other, channel=general, text=self.words.too, thread_ts=root
+            "_playground/messages",
+            user=other,
+            channel=general,
+            text=f"<@BOT> {self.words.too}",
+            thread_ts=root,
         )
         for _ in range(100):
             # Each message of the thread redraws the line that is clicked.

@@ -66,7 +66,7 @@ def test_a_message_during_an_outage_is_answered_after_it(
     server.stop(immediate=True)
     said = world.say(ann, "I love ramen")
     world.until(lambda: _refusals(world, said), "a refusal")
-    assert world.app.get("/readyz")[0] != 200
+    world.until(lambda: world.app.get("/readyz")[0] != 200, "no readiness")
     assert world.app.get("/healthz")[0] == 200
     server.start()
     assert "ramen" in world.reply(said).text

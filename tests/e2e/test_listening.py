@@ -62,7 +62,7 @@ def test_two_people_in_one_thread_are_not_mixed_up(world: World) -> None:
     root = world.say(ann, "<@BOT> hello", channel=general)
     world.reply(root)
     anns = world.say(ann, "What shall I eat now?", under=root)
-    bos = world.say(bo, "And what shall I eat?", under=root)
+    bos = world.say(bo, "<@BOT> And what shall I eat?", under=root)
     world.handled(anns)
     world.handled(bos)
     to_ann, to_bo = (world.turns(said)[0]["reply"] for said in (anns, bos))
@@ -81,7 +81,7 @@ def test_another_persons_words_in_the_thread_form_no_memory_of_mine(world: World
     ann, bo = world.human(), world.human("Bo")
     root = world.say(ann, "<@BOT> hello", channel=world.channel("public", ann, bo))
     world.reply(root)
-    world.ask(bo, "I love ramen", under=root)
+    world.ask(bo, "<@BOT> I love ramen", under=root)
     world.ask(ann, "that is good to know", under=root)
     assert [c["food_name"] for c in world.formed_contents(bo)] == ["ramen"]
     assert world.formed(ann) == []

@@ -99,8 +99,8 @@ def test_an_uninstalled_workspace_is_not_ready(app: App) -> None:
         assert remembers(world)
         world.playground("uninstall", {"events": ["app_uninstalled", "tokens_revoked"]})
         world.until(lambda: left_of(world, world.team) == {}, "the purge")
-        status, text = app.get("/readyz")
-        assert status == 503
+        world.until(lambda: app.get("/readyz")[0] == 503, "no readiness")
+        _, text = app.get("/readyz")
         assert text.startswith(f"Workspace {world.team} uninstalled the app on ")
         before = world.playground("deliveries")["last"]
         world.say(world.human(), "I love sushi")

@@ -35,18 +35,15 @@ def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
 
 
 async def test_settings_in_plain_words(app: App) -> None:
-    """Notices and language are changed at once, and the settings shown."""
+    """Notices are changed at once, and the settings shown; the language is the person's choice."""
     place = app.slack.place()
     app.script_calls(settings_call("change", notices=False, language="ja"))
     asked = await app.ask(place, "no notices please, and speak Japanese")
-    assert app.outputs() == [{"done": ["notices", "language"]}]
+    assert app.outputs() == [{"done": ["notices"]}]
     row = settings(app, place.user)
-    assert (row["notices"], row["language"]) == (False, "ja")
+    assert (row["notices"], row["language"]) == (False, None)
     shown = json.dumps(app.shown(asked), ensure_ascii=False)
-    assert say("ja", "settings_notices_off") in shown
-    app.script_calls(settings_call("change", language="slack"))
-    await app.ask(place, "as in my Slack again")
-    assert settings(app, place.user)["language"] is None
+    assert say("en", "settings_notices_off") in shown
 
 
 async def test_what_deletes_or_switches_on_is_only_proposed(app: App) -> None:
@@ -169,7 +166,7 @@ async def test_forgetting_everything_is_only_proposed(app: App) -> None:
 
 SHOWING = [
     *("show_memories", "show_settings", "show_history"),
-    *("show_preview", "show_duplicates", "show_help"),
+    *("show_preview", "show_help"),
 ]
 
 

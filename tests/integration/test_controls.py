@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -392,20 +391,6 @@ async def test_the_incognito_command(app: App) -> None:
     )
     async with person_transaction(app.pool, who) as connection:
         assert await read_incognito(connection, who) == Incognito(direct=True)
-
-
-async def test_no_prompt_is_suggested_from_memory_while_incognito(app: App) -> None:
-    """While incognito is on, the Messages tab suggests the same prompts as with memory off."""
-    place = app.slack.place()
-    who = app.person(place)
-    assert await app.form(await app.ask(place, "I love ramen"))
-    suggest = partial(app.wiring.suggested_prompts.suggest, who.team_id, who.user_id, place.channel)
-    await suggest()
-    method = "assistant.threads.setSuggestedPrompts"
-    assert "ramen" in json.dumps(app.slack.calls(method)[-1]["args"])
-    await app.wiring.controls.incognito.begin(who)
-    await suggest()
-    assert "ramen" not in json.dumps(app.slack.calls(method)[-1]["args"])
 
 
 async def test_incognito_is_one_persons_own(app: App) -> None:
@@ -1001,7 +986,7 @@ async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
     app: App, monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
     """A job adds the notice of a change that Stop kept from being told, and repeats no Undo."""
-    earlier = [setting("change", language="ja")] if before else []
+    earlier = [setting("change", notices=False)] if before else []
     committed = held_after(monkeypatch, UserStore, "commit")
     said = await stopped_after(app, committed, *earlier, REMEMBER)
     undo = values(app.shown(said), UNDO_CONTROL_ACTION)

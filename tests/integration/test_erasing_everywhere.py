@@ -67,7 +67,6 @@ async def lived(app: App, place: PersonThread) -> Person:
     await app.receive(place, "what else?")
     await wiring.slash_commands.memories(person, "en", "export", place.channel)
     await wiring.home_publisher.opened(person, slack_hash="")
-    await wiring.suggested_prompts.suggest(person.team_id, person.user_id, place.channel)
     await wiring.controls.incognito.begin(person)
     await wiring.controls.pause(person)
     app.rows(
@@ -141,11 +140,11 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     )
     assert events == [{"message": None, "status": one} for one in ("done", "done", "withdrawn")]
     left = naming(app, person)
-    # Home and the suggested prompts are shown again, once: these jobs hold the id for seconds.
+    # Home is shown again, once: this job holds the id for seconds.
     assert left.keys() <= NAMED | {"procrastinate_jobs"}
     await deleted(app)
     again = [job for job in jobs(app) if person.user_id in json.dumps(job["args"])]
-    assert {job["task_name"] for job in again} <= {"publish_home", "suggest_prompts"}
+    assert {job["task_name"] for job in again} <= {"publish_home"}
     assert all("erased" in job["args"] for job in again)
     left = naming(app, person)
     assert left.pop("forgotten_sources") == erased.never_formed_messages > 0

@@ -33,7 +33,6 @@ TABLES: tuple[LiteralString, ...] = (
     "person_settings",
     "viewed",
     "home_views",
-    "prompted",
 )
 
 

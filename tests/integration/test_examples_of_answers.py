@@ -16,7 +16,7 @@ from bot.memories.person_data import export_person
 from bot.slack.messages import Message
 from bot.views.examples import example_errors, example_form
 from bot.views.modal_triggers import EXAMPLE_ACTION
-from memory import PUBLIC, Memory, MemoryView, Person, import_memories, source_deleted
+from memory import PUBLIC, Memory, MemoryView, Person, source_deleted
 from playground.blocks import view_errors
 from tests.integration.app import App, eventually, receiving
 from tests.integration.messages import says
@@ -331,16 +331,11 @@ async def test_it_goes_with_its_message(app: App) -> None:
     assert await app.memories(person) == []
 
 
-async def test_it_is_exported_and_imported_as_an_example(app: App) -> None:
-    """The document has it; for another person it is an example again."""
+async def test_it_is_exported_as_an_example(app: App) -> None:
+    """The document says that it comes from a rating."""
     place = app.slack.place()
     memory = await keep(app, place, REQUEST)
     person = memory.namespace.person
     document = await export_person(app.pool, person, app.wiring.connections.settings)
     [entry] = document["memories"]
     assert entry["sources"][0]["kind"] == "feedback"
-    other = Person(person.team_id, app.slack.person()[0])
-    await import_memories(app.pool, app.embedder, other, json.dumps(document))
-    [imported] = await app.memories(other)
-    assert imported.is_example
-    assert imported.content == memory.content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,24 @@ async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: App) -> None:
     assert app.rows("SELECT 1 FROM quiet_threads WHERE thread = %s", unheard.thread) == []
     assert await app.wiring.inbox.store(said_in(app, place, "and now?"))
     await app.answering.drain(mention.thread)
+
+
+@pytest.mark.parametrize(
+    ("has_asked", "minutes", "followed"),
+    [(True, 0, True), (True, 29, True), (True, 31, False), (False, 0, False)],
+)
+async def test_a_reply_in_a_thread_is_a_follow_up(
+    app: App, has_asked: bool, minutes: int, followed: bool
+) -> None:
+    """A reply without a mention is for who asked in the thread, within 30 minutes."""
+    place = app.slack.place(channel="public")
+    mention = said_in(app, place, "<@BOT> hello", addressed=True)
+    assert await app.wiring.inbox.store(mention)
+    await app.answering.drain(mention.thread)
+    person = place if has_asked else app.slack.place(channel="public")
+    reply = said_in(app, place, "and what else?", user_id=person.user)
+    later = f"{float(reply.ts) + minutes * 60:.6f}"
+    assert await app.wiring.inbox.store(replace(reply, ts=later)) is followed
 
 
 async def test_a_mention_delivered_again_does_not_end_the_quiet(app: App) -> None:

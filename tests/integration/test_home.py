@@ -449,13 +449,12 @@ async def test_settings_are_chosen_in_the_menu(visit: Visit) -> None:
 
 
 async def test_the_menu_opens_modals(visit: Visit) -> None:
-    """The file is sent and said to be; importing opens its form.
+    """The file is sent and said to be.
 
     Delete All My Data, below Forget Everything, opens its question with the typed word.
     """
     await visit.open()
     await visit.chosen("export", "exported")
-    await visit.chosen("import", "import_about")
     await visit.click(await visit.chosen("forget", "erase_note"), ERASE_ACTION)
     await visit.modal("erase_ask")
 

@@ -152,14 +152,15 @@ async def test_without_its_job_a_message_is_not_stored(pool: Pool, database: str
 
 
 async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(inbox: Inbox, database: str) -> None:
-    """A reply among others leaves no trace; in a thread where the bot was asked it is stored."""
+    """A reply among others leaves no trace; who has asked the bot in a thread goes on there."""
     asked = message(audience=None, channel_id="C1")
     chat = following(asked, addressed=False)
     assert not await inbox.store(chat)
     assert stored(database, asked.thread) == []
     assert jobs(database, asked.thread) == []
     assert await inbox.store(asked)
-    assert await inbox.store(following(asked, addressed=False, user_id="UOTHER"))
+    assert await inbox.store(following(asked, addressed=False))
+    assert not await inbox.store(following(asked, addressed=False, user_id="UOTHER"))
     elsewhere = message(audience=None, channel_id="C1", addressed=False)
     assert not await inbox.store(elsewhere)
 

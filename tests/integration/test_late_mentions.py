@@ -97,7 +97,7 @@ async def test_what_was_said_before_the_mention_is_left_alone(thread: Thread) ->
 async def test_a_mention_in_time_reads_nothing(app: App) -> None:
     """A mention that is delivered at once asks nothing of Slack, nor does a direct message."""
     thread = Thread(app, app.slack.place(channel="public"))
-    await app.wiring.inbox.store(written(thread.says("<@BOT> hello"), ago=-60.0))
+    await app.wiring.inbox.store(written(thread.says("<@BOT> hello"), ago=30.0))
     await app.receive(app.slack.place(), "hello")
     assert thread.jobs() == []
 
@@ -105,7 +105,7 @@ async def test_a_mention_in_time_reads_nothing(app: App) -> None:
 async def test_a_mention_counts_from_when_it_is_stored(app: App) -> None:
     """While it is being stored the app does not take part in the thread yet."""
     thread = Thread(app, app.slack.place(channel="public"))
-    mention = written(thread.says("<@BOT> hello"), ago=0.7)
+    mention = written(thread.says("<@BOT> hello"), ago=59.7)
     async with (
         await psycopg.AsyncConnection.connect(app.database) as owner,
         asyncio.TaskGroup() as tasks,

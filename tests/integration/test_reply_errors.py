@@ -34,6 +34,7 @@ FINAL = {
     "invalid_prompt": "model_policy",
     "bio_policy": "model_policy",
     "cyber_policy": "model_policy",
+    "misalignment_policy_violation": "model_policy",
     "content_filter": "model_policy",
     "data_residency_mismatch": "model_refused",
     "invalid_api_key": "model_refused",

@@ -287,7 +287,7 @@ async def test_the_query_that_is_sent_is_the_one_that_is_shown() -> None:
     asked, search, answered = model.requests
     assert DEFINITION in asked["tools"]
     assert len(asked["tools"]) == 2
-    assert search["tools"] == [{"type": "web_search"}]
+    assert search["tools"] == [{"type": "web_search", "user_location": {"type": "approximate"}}]
     assert {task_chunk("en", task)["details"] for task in shown.tasks} == {search["input"]}
     assert search["input"].startswith("weather in Kyoto x")
     assert len(search["input"]) == QUERY_CHARACTERS

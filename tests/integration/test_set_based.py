@@ -34,12 +34,10 @@ from memory import (
     expire_unconfirmed,
     forget,
     history,
-    import_memories,
     list_memories,
     memory_view,
     person_transaction,
     source_deleted,
-    undo_batch,
     undo_changes,
     undo_forget,
 )
@@ -317,36 +315,6 @@ async def test_expiry_is_set_based(pool: Pool, database: str) -> None:
         assert len(await expire_due(pool, limit=500)) == 500
         assert len(sent) <= MOST, sent
     assert count(database, "store") == 500
-
-
-async def test_an_import_and_its_undo_are_set_based(
-    pool: Pool, embedder: Embedder, database: str
-) -> None:
-    """Lines are compared, written, and all of it undone, in as many statements as one line."""
-    own = {"kind": "modal", "evidence": "I own a boat"}
-    kept = await add_memory(
-        pool, embedder, ANN.namespace(DM), "UserFact", {"fact": "I own a boat"}, own
-    )
-    before = digests(database)["store"]
-    counts = []
-    for size in (1, 300, 1_000):
-        text = "\n".join(f"I own book number {size + number}" for number in range(size))
-        with counted() as sent:
-            done = await import_memories(pool, embedder, ANN, text)
-            writing = len(sent)
-        assert (len(done.changes), done.known) == (size, 0)
-        times = done.changes[0].at, done.changes[-1].at
-        with counted() as sent:
-            undone = await undo_batch(pool, embedder, ANN, "import", *times)
-            counts.append((writing, len(sent)))
-        assert len(undone) == size
-        assert digests(database)["store"] == before
-        assert await undo_batch(pool, embedder, ANN, "import", *times) == []
-    assert counts[0] == counts[1] == counts[2]
-    assert max(counts[0]) <= 2 * MOST
-    [left] = await history(pool, ANN, reference=kept.reference)
-    assert left.undone_at is None
-    assert count(database, "memory_changes WHERE undone_at IS NULL") == 1_302
 
 
 async def test_a_deleted_message_is_set_based(pool: Pool, embedder: Embedder) -> None:

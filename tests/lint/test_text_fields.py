@@ -16,29 +16,29 @@ from tests.lint.test_locale import TEXTS, sources
 
 # Where each short text is shown, with Slack's limit of characters. What is not named here is in
 # sections, notes and messages. Sources: https://docs.slack.dev/reference/block-kit and the pages of
-# assistant.threads.setStatus and assistant.threads.setSuggestedPrompts.
+# assistant.threads.setStatus.
 FIELDS: dict[str, tuple[int, str]] = {
     "a modal's title or button": (
         24,
-        "settings_title form_edit_title form_add_title memory_title place_title import_title"
+        "settings_title form_edit_title form_add_title memory_title place_title "
         " used_title history_modal_title erase_title feedback_title my_memories_title"
         " forget_confirm_title hint_why_button modal_close modal_cancel form_save erase_submit"
-        " import_preview import_button feedback_send pause_title pause_submit"
-        " forget_everything_button export_title prompt_title merge_title merge_button"
+        " feedback_send pause_title pause_submit"
+        " forget_everything_button export_title prompt_title  "
         " example_title",
     ),
     "a button": (
         75,
         "memories_next memories_previous form_add_title home_show_all home_all_changes"
         " forget_button forget_all_button forget_period_button forget_everything_button erase_title"
-        " export_button import_title undo_button resume_button consent_agree consent_refuse"
+        " export_button undo_button resume_button consent_agree consent_refuse"
         " incognito_on_button incognito_off_button"
         " hint_choose_button move_dm_button move_public_button move_here_button ask_replace"
         " ask_keep_both ask_keep_old ask_remove ask_keep ask_store ask_not_store refused_store"
         " ask_widen ask_keep_narrow details_button history_newest history_older used_title"
         " settings_turn_off settings_turn_on settings_change tour_skip"
-        " retention_button feedback_good feedback_bad import_see_all import_undo"
-        " merge_title merge_undo example_button"
+        " retention_button feedback_good feedback_bad  "
+        " example_button"
         " used_show_others feedback_share_button prompt_approve_button prompt_edit_button"
         " prompt_reject_button prompt_cases_button prompt_roll_back_button",
     ),
@@ -52,7 +52,7 @@ FIELDS: dict[str, tuple[int, str]] = {
     "an option": (
         75,
         "menu_edit forget_button place_title history_modal_title forget_everything_button"
-        " export_title import_title settings_change incognito_on_button incognito_off_button"
+        " export_title settings_change incognito_on_button incognito_off_button"
         " step_little step_quite step_very step_disliked step_liked step_loved form_yes form_no"
         " settings_memory_on"
         " settings_memory_stay settings_memory_hour settings_memory_tomorrow settings_memory_open"
@@ -60,7 +60,7 @@ FIELDS: dict[str, tuple[int, str]] = {
         " settings_kept_days place_choose_dm place_choose_public place_choose_own"
         " place_choose_dm_more place_choose_public_more place_choose_own_more home_every_kind"
         " home_kind kind_other feedback_wrong feedback_forgot feedback_memory feedback_asked"
-        " feedback_length feedback_other feedback_share import_tick merge_tick erase_messages_too "
+        " feedback_length feedback_other feedback_share erase_messages_too "
         + " ".join(KIND_TITLES.values()),
     ),
     "a placeholder": (
@@ -78,26 +78,21 @@ FIELDS: dict[str, tuple[int, str]] = {
         "home_search memory_title settings_notices"
         " settings_language_label settings_retention place_where place_channel erase_type"
         " erase_messages"
-        " import_text import_file feedback_why feedback_comment pause_until"
+        " feedback_why feedback_comment pause_until"
         " field_request field_liked feedback_share_label prompt_style prompt_formation "
         + " ".join(FIELD_LABELS.values()),
     ),
     "a hint": (
         2_000,
-        "place_channel_hint settings_retention_hint import_text_hint form_range form_lines"
-        " erase_messages_hint import_tick_was feedback_share_hint example_hint",
+        "place_channel_hint settings_retention_hint form_range form_lines"
+        " erase_messages_hint feedback_share_hint example_hint",
     ),
     "a status line": (
         50,
         "status status_waking loading_reading loading_thinking loading_gathering loading_writing"
         " loading_still",
     ),
-    "a suggested prompt": (
-        75,
-        "suggest_ask_me suggest_topics suggest_remembered suggest_eat suggest_news"
-        " suggest_together suggest_week",
-    ),
-    "a section": (3_000, "consent_ask erase_ask erase_stays import_about home_kept_where"),
+    "a section": (3_000, "consent_ask erase_ask erase_stays home_kept_where"),
 }
 # How many characters, at the most, replace a name that is filled in.
 ROOM = {"count": 6, "what": 40, "kind": 40, "topic": 30, "other": 30, "food": 30, "word": 5}

@@ -82,7 +82,6 @@ SETTINGS: list[tuple[str, str, dict[str, Any]]] = [
     ("このスレッドで話したことを忘れて", "forget_period", {"scope": "this_thread"}),
     ("turn notices off", "change", {"notices": False}),
     ("turn memory on", "change", {"memory": "on"}),
-    ("言語を英語にして", "change", {"language": "en"}),
     ("keep my memories for 30 days", "change", {"retention_days": 30}),
     (
         "you may use ramen everywhere",

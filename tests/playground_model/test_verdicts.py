@@ -169,38 +169,3 @@ def of_fact(text: str) -> dict[str, Any]:
 def of_food(name: str, level: int) -> dict[str, Any]:
     """The values of a liking."""
     return {"food_name": name, "preference": level, "description": None}
-
-
-@pytest.mark.parametrize(
-    ("values", "same"),
-    [
-        ([of_fact("I live in Osaka"), of_fact("So I live in Osaka.")], [[0, 1]]),
-        (
-            [of_fact("I own a boat"), of_fact("I own two boats"), of_fact("I own the boat")],
-            [[0, 2]],
-        ),
-        (
-            [
-                of_fact("大阪に住んでいます。"),
-                of_fact("京都に住んでいます"),
-                of_fact("大阪に住んでいます"),
-            ],
-            [[0, 2]],
-        ),
-        ([of_food("ramen", 90), of_food("Ramen", 60), of_food("ramen", 10)], [[0, 1]]),
-        ([of_fact("I was in Osaka in 2024"), of_fact("I was in Osaka in 2025")], []),
-    ],
-)
-async def test_memories_with_the_same_words_are_duplicates(
-    client: openai.AsyncOpenAI, controls: Controls, values: list[Any], same: list[list[int]]
-) -> None:
-    """Numbers, names and the side of a level count; articles and politeness do not."""
-    memories = [{"number": n, "kind": FOOD, "values": one} for n, one in enumerate(values)]
-    asked = json.dumps({"index": 3, "memories": memories}, ensure_ascii=False)
-    response = await client.responses.create(
-        model="kioku-stand-in",
-        instructions="Answer as DuplicateVerdicts.",
-        input=f"<groups>\n{asked}\n</groups>",
-    )
-    assert json.loads(response.output_text) == {"verdicts": [{"index": 3, "same": same}]}
-    assert [one["kind"] for one in await controls.journal()] == ["duplicates"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import io
@@ -156,6 +157,12 @@ async def test_the_challenge_is_answered(endpoint: Endpoint) -> None:
     assert "abc123" not in text
 
 
+async def fetched(endpoint: Endpoint, path: str) -> tuple[int, str]:
+    """Return the status and the text that a path is answered with."""
+    async with endpoint.session.get(f"{endpoint.url}{path}") as answer:
+        return answer.status, await answer.text()
+
+
 async def test_health_and_readiness(endpoint: Endpoint) -> None:
     """Alive is always said; ready only while nothing is missing, else what is."""
     for problem, status, text in (
@@ -163,10 +170,10 @@ async def test_health_and_readiness(endpoint: Endpoint) -> None:
         ("PostgreSQL cannot be reached.", 503, "PostgreSQL cannot be reached.\n"),
     ):
         endpoint.problem = problem
-        async with endpoint.session.get(f"{endpoint.url}/readyz") as answer:
-            assert (answer.status, await answer.text()) == (status, text)
-        async with endpoint.session.get(f"{endpoint.url}/healthz") as answer:
-            assert (answer.status, await answer.text()) == (200, "alive\n")
+        async with asyncio.timeout(60):
+            while await fetched(endpoint, "/readyz") != (status, text):  # noqa: ASYNC110 - polls HTTP
+                await asyncio.sleep(0.1)
+        assert await fetched(endpoint, "/healthz") == (200, "alive\n")
 
 
 async def test_without_a_signing_secret_slacks_endpoint_is_not_served() -> None:

@@ -47,7 +47,6 @@ TABLES = [
     "feedback",
     "notices",
     "person_requests",
-    "prompted",
     "quiet_threads",
     "sent_files",
     "viewed",
@@ -90,7 +89,6 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (%(team)s, %(user)s, 'outage', 1, now() + interval '1 hour')",
     "INSERT INTO person_requests (team_id, user_id, hour, requests)"
     " VALUES (%(team)s, %(user)s, now(), 1)",
-    "INSERT INTO prompted VALUES (%(team)s, %(user)s, %(channel)s, 'en', false)",
     "INSERT INTO quiet_threads VALUES (%(team)s, %(user)s, %(thread)s)",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
     "INSERT INTO viewed (team_id, user_id, channel_id) VALUES (%(team)s, %(user)s, %(channel)s)",

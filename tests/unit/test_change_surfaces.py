@@ -186,10 +186,10 @@ def test_a_notice_has_undo_details_and_answers() -> None:
 
 
 def test_which_confirmations_have_an_undo() -> None:
-    """The newest confirmation of a memory has one, unless it is part of a merge."""
+    """The newest confirmation of a memory has one."""
     confirmed = entry("confirmed", OSAKA, OSAKA)
     assert can_be_undone_alone(confirmed)
-    for other in ({"actor": "merge"}, {"changed_since": True}, {"undone_at": NOON}):
+    for other in ({"changed_since": True}, {"undone_at": NOON}):
         assert not can_be_undone_alone(dataclasses.replace(confirmed, **other))
 
 

@@ -100,7 +100,11 @@ BAD: list[tuple[str, str, str]] = [
     ("OPENAI_BASE_URL", "localhost:8100", "an address such as https://api.openai.com/v1"),
     ("DATABASE_URL", "localhost/kioku", DATABASE.format("USER")),
     ("DATABASE_OWNER_URL", "localhost/kioku", DATABASE.format("OWNER")),
-    ("KIOKU_REASONING_EFFORT", "much", "none, minimal, low, medium, high or xhigh, or nothing"),
+    (
+        "KIOKU_REASONING_EFFORT",
+        "much",
+        "none, minimal, low, medium, high, xhigh or max",
+    ),
     (
         "KIOKU_FALLBACK_BASE_URL",
         "http://127.0.0.1:1/v1",

@@ -122,7 +122,7 @@ def test_who_is_not_let_in_is_told_so(language: Language) -> None:
     assert say(language, "policy_guest") in json.dumps(view, ensure_ascii=False)
     assert HOME_PAUSE_ACTION not in elements(view)
     menu = [one["value"] for one in elements(view)[HOME_MORE_ACTION]["options"]]
-    assert menu == ["export", "import", "forget"]
+    assert menu == ["export", "forget"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -78,6 +78,7 @@ UNREAD = [
         dm(bot_profile={"id": "B1"}),
         dm(user=BOT),
         dm(user="USLACKBOT"),
+        dm(user="USLACK"),
         dm(user=None),
         dm(user=""),
         {"type": "reaction_added", "user": "U1"},

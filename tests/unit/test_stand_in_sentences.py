@@ -11,14 +11,12 @@ import pytest
 import yaml
 
 from bot.locale import Language, say
-from bot.views.suggestions import suggested_prompts
 from playground.model.lexicon import is_japanese
 from playground.model.prompt import Prompt, Tool, Turn
 from playground.model.replies import SAY
 from playground.model.sentences import TABLE, read, statements
 from playground.model.thinking import answer_to
 from tests.conftest import ROOT
-from tests.unit.memories import memory
 
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 KINDS = (
@@ -45,23 +43,11 @@ SHOWN = ("memory_settings", {"action": "show_memories"})
 
 # What is right: words of the reply, or a call with its arguments.
 Right = str | tuple[str, dict[str, Any]]
-SUGGESTED: dict[str, dict[Language, Right]] = {
-    "suggest_ask_me_message": {"en": "3. Where do you live?", "ja": "3. どこに住んでいますか？"},
-    "suggest_topics_message": {"en": "1. **AWS**", "ja": "1. **AWS**"},
-    "suggest_meal_message": {"en": "You like **", "ja": "**がお好きでしたね"},
-    "suggest_remembered_message": {"en": SHOWN, "ja": SHOWN},
-    "suggest_eat_message": {"en": "**soba**", "ja": "**soba**"},
-    "suggest_news_message": {
-        "en": ("search_web", {"query": "AWS news"}),
-        "ja": ("search_web", {"query": "AWSの最近の動き"}),
-    },
-    "suggest_together_message": {"en": "**AWS**, **Rust**", "ja": "**AWS**, **Rust**"},
-    "suggest_week_message": {"en": "**ramen**", "ja": "**ラーメン**"},
-}
 OFFERED: dict[str, Right] = {
     "Ask me three short questions, so that your answers suit me.": "1. Which food do you like?",
-    "Recommend three technology topics for me, and sum each up in a sentence.": "2. **Rust**",
     "What do you remember about me?": SHOWN,
+    "私に合った答えができるように、短い質問を3つしてください。": "3. どこに住んでいますか？",
+    "私について何を覚えていますか？": SHOWN,
     "I like ramen and I'm interested in AWS": "I'm interested in AWS",
     "what shall I eat?": "You like **ramen**",
     "remember that I'm allergic to peanuts": (
@@ -138,15 +124,6 @@ def check(text: str, right: Right) -> None:
         assert answer == right
 
 
-def suggested() -> Iterator[tuple[Language, str]]:
-    """Each prompt that the catalogues hold."""
-    for language in LANGUAGES:
-        catalogue = ROOT / "bot" / "locale" / language / "LC_MESSAGES" / "kioku.po"
-        keys = re.findall(r'^msgid "(suggest_\w+_message)"', catalogue.read_text("utf-8"), re.M)
-        assert keys
-        yield from ((language, key) for key in keys)
-
-
 def offered() -> Iterator[str]:
     """The manifest's prompts, and what both READMEs say to try: lists of code after "1."."""
     manifest = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
@@ -161,48 +138,16 @@ def offered() -> Iterator[str]:
         yield from found
 
 
-def test_each_suggested_prompt_gets_a_right_answer(subtests: pytest.Subtests) -> None:
-    """Both catalogues: a prompt without an answer in the table above fails."""
-    for language, key in suggested():
-        with subtests.test(language=language, key=key):
-            food = DISH[language == "ja"]
-            text = say(language, key, food=food, topic="AWS", other="Rust")
-            check(text, SUGGESTED[key][language])
-            assert f"**{food}**" not in answered(text) or key != "suggest_eat_message"
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    "known",
+    "prompt",
     [
-        [],
-        [("UserFoodPreference", {"food_name": "ramen", "preference": 80})],
-        [("UserTechInterest", {"topic": "AWS", "interest_level": 75})],
-        [("UserFoodPreference", {"food_name": "natto", "preference": 5})],
-        [("UserFact", {"fact": "I live in Osaka", "topic": "home"})],
-        [("UserFact", {"fact": "I'm allergic to tomato", "topic": "allergy"})],
+        "Ask me three short questions, so that your answers suit me.",
+        "私に合った答えができるように、短い質問を3つしてください。",
     ],
-    ids=["nothing", "dish", "topic", "dislike", "home", "allergy"],
 )
-def test_no_prompt_leads_nowhere(
-    language: Language, known: list[tuple[str, dict[str, Any]]], subtests: pytest.Subtests
-) -> None:
-    """Whatever is remembered, each prompt that is offered with the stand-in is answered by it."""
-    memories = [memory(kind=kind, **content) for kind, content in known]
-    nowhere = {SAY[key][language == "ja"] for key in ("unknown", "nothing", "cannot", "draft")}
-    for off in (False, True):
-        for prompt in suggested_prompts(language, memories, off=off, web_search=False):
-            with subtests.test(prompt=prompt["message"], off=off):
-                contents = [] if off else [content for _, content in known]
-                answer = answered(prompt["message"], contents)
-                assert answer == SHOWN or isinstance(answer, str)
-                assert not any(sentence in answer for sentence in nowhere)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_its_questions_can_be_answered(language: Language) -> None:
+def test_its_questions_can_be_answered(prompt: str) -> None:
     """The example below the three questions is understood, whole."""
-    examples = re.findall(r"[“「](.+)[”」]", str(answered(say(language, "suggest_ask_me_message"))))
+    examples = re.findall(r"[“「](.+)[”」]", str(answered(prompt)))
     assert [[one.name for one in statements(text)] for text in examples] == [
         ["like", "interest", "home"]
     ]

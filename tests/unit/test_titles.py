@@ -17,6 +17,7 @@ from bot.delivery.sessions import TITLE_CHARACTERS, title_of
         ("\n\n  &gt; quoted\nrest", "quoted"),
         ("See <https://example.com|this page>", "See this page (https://example.com)"),
         ("今日は何を食べるといいですか？", "今日は何を食べるといいですか？"),
+        ("My password is hunter2zwetsch", "My password is [password removed]"),
         ("", ""),
         ("***", ""),
     ],

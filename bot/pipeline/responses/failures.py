@@ -36,6 +36,7 @@ _CODES: Final[Mapping[Cause, tuple[str, ...]]] = {
         "cyber_policy",
         "content_filter",
         "content_policy_violation",
+        "misalignment_policy_violation",
     ),
     "model_images": (
         "invalid_image",

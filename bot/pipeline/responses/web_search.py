@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import openai
+from babel.core import get_global
 
 from bot.logs import fault
 from bot.pipeline.addresses import is_web_address
@@ -48,10 +49,19 @@ class SearchResult:
     failed: bool = False
 
 
-async def search_web(model: ModelRequests, query: str, *, identifier: str) -> SearchResult:
+def location(zone: str) -> dict[str, str]:
+    """Return the country of a time zone as `user_location`; without one OpenAI assumes the USA."""
+    country = get_global("zone_territories").get(zone)
+    return {"type": "approximate"} | ({"country": country} if country else {})
+
+
+async def search_web(
+    model: ModelRequests, query: str, *, identifier: str, zone: str
+) -> SearchResult:
     """Search the web; if the search fails, the output tells the model so.
 
-    `identifier` identifies the person to the provider, as in the request for the answer.
+    `identifier` identifies the person to the provider, as in the request for the answer. `zone`
+    is the person's time zone: the search is told its country.
 
     Source: https://platform.openai.com/docs/guides/tools-web-search
     """
@@ -60,7 +70,7 @@ async def search_web(model: ModelRequests, query: str, *, identifier: str) -> Se
     body = {
         "model": model.model,
         "input": query,
-        "tools": [{"type": "web_search"}],
+        "tools": [{"type": "web_search", "user_location": location(zone)}],
         "max_output_tokens": _MAX_OUTPUT_TOKENS,
         "store": False,
         "safety_identifier": identifier,

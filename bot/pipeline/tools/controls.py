@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from bot.conversation.periods import Period
 from bot.conversation.turns import TurnRow
-from bot.locale import LANGUAGES, Language
+from bot.locale import Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
@@ -42,7 +42,7 @@ VIEW_TOOL = "read_current_view"
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
 show_memories (all you remember of them), show_settings, show_history (recent changes, with Undo), \
-show_preview (which memories a reply here could use), show_duplicates (to merge), show_help, \
+show_preview (which memories a reply here could use), show_help, \
 export (a file of everything): shown to them privately; do not repeat it.
 pause: nothing is read or remembered until `until`; without it until resume.
 do_not_remember: never remember one message, as for off the record; scope: this_message, or \
@@ -51,7 +51,7 @@ incognito_on: no memory in {where} until incognito_off.
 {quiet}forget_everything; forget_period: what they told you from `since` to `until`, or scope \
 this_thread; change_where_used: use what they told you about `about` (words of it) there. These \
 three are only proposed: they get a button and decide; say so.
-change: notices of what was remembered, language of commands, memory on or off, retention_days \
+change: notices of what was remembered, memory on or off, retention_days \
 (0: no end). retention_days, memory, resume, incognito_off are only proposed; the rest has an \
 Undo."""
 _QUIET = "quiet_thread: answer in this thread only when mentioned; say that a mention ends it.\n"
@@ -72,7 +72,6 @@ _PARAMETERS: dict[str, Definition] = {
     "about": {"type": "string"},
     "where": {"type": "string", "enum": list(_WHERE)},
     "notices": {"type": "boolean"},
-    "language": {"type": "string", "enum": [*LANGUAGES, "slack"]},
     "retention_days": {"type": "integer", "minimum": 0, "maximum": MAX_RETENTION_DAYS},
     "memory": {"type": "string", "enum": ["on", "off"]},
 }
@@ -284,16 +283,14 @@ class ControlTools:
         return {"proposed": True, "done": False}
 
     async def _change(self, given: Arguments) -> Any:
-        person, language = self._message.person, given.get("language")
+        person = self._message.person
         chosen: dict[str, Any] = {}
         if isinstance(given.get("notices"), bool):
             chosen["notices"] = given["notices"]
-        if language in (*LANGUAGES, "slack"):
-            chosen["language"] = None if language == "slack" else language
         days, memory = given.get("retention_days"), given.get("memory")
         keeps = type(days) is int and 0 <= days <= MAX_RETENTION_DAYS
         if not (chosen or keeps or memory in ("on", "off")):
-            return _error("Nothing to change: give notices, language, retention_days or memory.")
+            return _error("Nothing to change: give notices, retention_days or memory.")
         if chosen:
             await self._undoing.choose(person, self._turn_row.id, self._done, **chosen)
             self._show_done()

@@ -1,0 +1,3 @@
+-- Suggested prompts come from the manifest only.
+DROP TABLE prompted;
+DROP FUNCTION suggest_erased();
