@@ -52,7 +52,7 @@ test-all: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  
 coverage: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  ## Run all tests, measuring the branches of every process
 	$(BIN)/python -m tests.run --coverage
 
-lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists and pages
+lint: install  ## ruff, mypy --strict, import-linter, and the tests in tests/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -6,7 +6,7 @@ import re
 import tomllib
 
 from bot import DISTRIBUTION, VERSION
-from tests.lint.tables import ROOT
+from tests.conftest import ROOT
 
 LOCKS = {
     name: (ROOT / f"requirements{name}.lock").read_text("utf-8")
