@@ -15,7 +15,6 @@ from bot.runtime.doctor.live import try_live
 from bot.runtime.doctor.models import examine_models
 from bot.runtime.doctor.slack import examine_slack
 from bot.runtime.finding import Finding, fix, note, ok
-from bot.runtime.startup import StartError
 from bot.users.quotas import read_prices
 from memory import InvalidSchemas, load_schemas
 

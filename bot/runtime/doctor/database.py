@@ -55,7 +55,7 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
             log = "look into postgres.log in KIOKU_DATA_DIR"
             yield fix(PART, f"the embedded PostgreSQL does not answer: {log}.")
         else:
-            yield fix(PART, _unreachable(settings, name, error))
+            yield fix(PART, _unreachable(name, error))
         return
     except psycopg.Error as error:
         yield fix(
@@ -84,7 +84,7 @@ def _server(conninfo: str) -> str:
     return f"{given.get('dbname') or given.get('user') or 'PostgreSQL'} at {address}"
 
 
-def _unreachable(settings: Settings, where: str, error: psycopg.OperationalError) -> str:
+def _unreachable(where: str, error: psycopg.OperationalError) -> str:
     # Its text may quote the address, so only what is known to be in it is told.
     text = str(error)
     setting = "DATABASE_URL"
