@@ -107,7 +107,6 @@ class Settings(BaseModel):
     retention_days: int | None = Field(None, alias="KIOKU_RETENTION_DAYS", ge=1, le=36_500)
     data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
     prices: Path | None = Field(None, alias="KIOKU_PRICES")
-    traces_endpoint: str | None = Field(None, alias="KIOKU_TRACES_ENDPOINT")
     admins: frozenset[str] = Field(frozenset(), alias="KIOKU_ADMINS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
     log_format: Literal["text", "json"] = Field("text", alias="KIOKU_LOG_FORMAT")
@@ -155,7 +154,7 @@ class Settings(BaseModel):
             raise ValueError("an https address is needed")
         return value and value.rstrip("/")
 
-    @field_validator("slack_api_url", "openai_base_url", "fallback_base_url", "traces_endpoint")
+    @field_validator("slack_api_url", "openai_base_url", "fallback_base_url")
     @classmethod
     def _address(cls, value: str | None, checked: ValidationInfo) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -274,7 +273,6 @@ _HINTS = {
     "KIOKU_HISTORY_DAYS": "a number of days from 1 to 36500; conversations are not kept for ever",
     "KIOKU_RETENTION_DAYS": "a number of days from 1 to 36500, or nothing to keep memories",
     "KIOKU_PRICES": "the path of a table like bot/prices.toml",
-    "KIOKU_TRACES_ENDPOINT": "an address such as http://127.0.0.1:4318/v1/traces, or nothing",
     "KIOKU_ADMINS": "ids of people, such as U0123ABCD or T0123ABCD/U0456EFGH, or nothing",
     "KIOKU_LOG_LEVEL": "debug, info, warning or error",
 }

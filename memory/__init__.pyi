@@ -253,13 +253,10 @@ from .tracing import (
     Span as Span,
     count as count,
     current_step as current_step,
-    in_trace as in_trace,
     measured as measured,
     recorded as recorded,
     step as step,
     step_ended as step_ended,
-    trace_context as trace_context,
-    traced as traced,
 )
 
 __all__: list[str]

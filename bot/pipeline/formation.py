@@ -37,7 +37,6 @@ from memory import (
     PersonMessage,
     Pool,
     count,
-    in_trace,
     memory_view,
     person_transaction,
     redact_texts,
@@ -147,7 +146,7 @@ class FormationJobs:
         shared = await self.audiences.is_shared(namespace)
         spend = partial(self.quotas.spend, team)
         while True:
-            settings, ids, words, traceparent, section = await read_unformed(
+            settings, ids, words, section = await read_unformed(
                 self.pool, namespace, _TURNS_AT_ONCE
             )
             off = settings.off_reason(self.consent)
@@ -156,8 +155,7 @@ class FormationJobs:
                 await self._put_off(namespace, left.total_seconds())
             if off or not ids:
                 return
-            fields = log_fields(team=team, traceparent=traceparent, turn=str(ids[-1]))
-            with fields, in_trace(traceparent), step("formation"):
+            with log_fields(team=team, turn=str(ids[-1])), step("formation"):
                 said = await _redacted(words)
                 notice: UUID | None = None
 

@@ -45,10 +45,6 @@ async def open_service(
         if host is not None:
             application = _web_application(wiring, front)
             port = await stack.enter_async_context(serving(application, host, port))
-        if (endpoint := settings.traces_endpoint) is not None:
-            from bot.runtime.traces import exporting_traces
-
-            await stack.enter_async_context(exporting_traces(endpoint))
         if settings.metrics_port:
             from bot.runtime.metrics import serving_metrics
 

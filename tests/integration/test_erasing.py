@@ -96,7 +96,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
             await app.wiring.formation_jobs.form(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
-        _, ids, words, _, _ = await read_unformed(app.pool, own, 9)
+        _, ids, words, _ = await read_unformed(app.pool, own, 9)
         said = [TypedMessage(one) for one in words]
         store = await UserStore.load(
             app.pool, app.embedder, memory_view(own), said, schemas=[UserFoodPreference]

@@ -67,7 +67,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_ALLOWED_USERS", "U0123,W0456", frozenset({"U0123", "W0456"})),
     ("KIOKU_ALLOW_GUESTS", "on", True),
     ("KIOKU_PRICES", "prices.toml", Path("prices.toml")),
-    ("KIOKU_TRACES_ENDPOINT", "http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
     ("KIOKU_ADMINS", "U0123,W0456", frozenset({"U0123", "W0456"})),
     ("KIOKU_ADMINS", "T0123/U0123 E0456/W0456", frozenset({"T0123/U0123", "E0456/W0456"})),
     ("KIOKU_WEB_SEARCH", "false", False),
