@@ -31,7 +31,6 @@ from .formation.former import (
 )
 from .formation.model_check import (
     calls_memory_tools as calls_memory_tools,
-    gives_verdicts as gives_verdicts,
 )
 from .formation.proposals import (
     Reason as Reason,

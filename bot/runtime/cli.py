@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,7 +28,7 @@ _COMMANDS = {
         "run everything here: real Slack if its tokens are set, else the playground",
     ),
     "setup": (
-        "setup.terminal:set_up",
+        "setup:set_up",
         "connect Kioku to your Slack workspace: asks for each token and checks it",
     ),
     "migrate": ("commands:migrate_database", "bring the database up to this version"),
@@ -151,10 +150,10 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument(
         "--live",
         action="store_true",
-        help="try what is not documented, in one direct message, and delete what was posted",
+        help="try in Slack what is not documented, and delete what was posted",
     )
     doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
-    doctor.add_argument("--channel", metavar="D…", help="that direct message, if you know its id")
+    doctor.add_argument("--channel", metavar="C…", help="a channel of Kioku's that --live may use")
     doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
 
 
@@ -265,17 +264,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
-def _doctor(*, live: bool, user: str | None, channel: str | None, yes: bool) -> int:
-    from bot.runtime.doctor import Trial, run_doctor
+def _doctor(**given: Any) -> int:
+    from bot.runtime.doctor import doctor
 
     set_up_logging("ERROR", "text")
-    trial = Trial(user=user, channel=channel, agreed=yes) if live else None
-    return asyncio.run(run_doctor(trial, partial(print, flush=True)))
+    return asyncio.run(doctor(**given))
 
 
 def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot.runtime.startup import ArgumentError, StartError
+    from bot.runtime.problem import ArgumentProblem, Problem
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     module, _, name = function.partition(":")
@@ -289,8 +287,8 @@ def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
             asyncio.run(run(settings, **given))
         else:
             run(settings, **given)
-    except (StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
-        return _refuse(problem, 2 if isinstance(problem, ArgumentError) else 1)
+    except (Problem, EmbeddedPostgresError, KiokuMemoryError) as problem:
+        return _refuse(problem, 2 if isinstance(problem, ArgumentProblem) else 1)
     return 0
 
 

@@ -39,7 +39,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def feedback(settings: Settings, *, since: datetime | None, format: Format) -> None:  # noqa: A002
     """Print all feedback since then: no message and no answer, but the comments people wrote.
 
-    That it was read is noted. Raises `StartError`.
+    That it was read is noted. Raises `Problem`.
     """
     _WRITERS[format](asyncio.run(_read(settings, since)), sys.stdout)
 

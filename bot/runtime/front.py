@@ -16,6 +16,7 @@ from bot.pipeline.backfill.window import BackfillWindow
 from bot.runtime.ask import AskHandler, ask_route
 from bot.runtime.connections import retry_until_connected
 from bot.runtime.http_routes import Handler
+from bot.runtime.problem import APP_TOKEN
 from bot.runtime.wiring import Application
 
 _ANSWER_SECONDS = 5.0
@@ -43,7 +44,7 @@ class Front:
 async def open_front(wiring: Application) -> AsyncIterator[Front]:
     """Build the front; with an app token, be connected by Socket Mode while it is open.
 
-    Raises `StartError`.
+    Raises `Problem`.
     """
     token = wiring.connections.settings.slack_app_token
     app = build_app(wiring)
@@ -97,7 +98,7 @@ def _ask(wiring: Application) -> Handler | None:
 async def socket_mode(
     app: CheckedApp, token: str, slack: AsyncWebClient, *, ping_seconds: float = PING_SECONDS
 ) -> AsyncIterator[SocketModeClient]:
-    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.startup.StartError`."""
+    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.problem.Problem`."""
     handler = SocketModeHandler(app, token, web_client=slack, ping_interval=ping_seconds)
     client = handler.client
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
@@ -110,7 +111,7 @@ async def socket_mode(
         await asyncio.wait_for(connecting, _CONNECT_SECONDS)
 
     try:
-        await retry_until_connected("SLACK_APP_TOKEN", connect)
+        await retry_until_connected(APP_TOKEN, slack.base_url, connect)
         yield client
     finally:
         await cancel_until_done(keeper)

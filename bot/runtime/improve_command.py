@@ -18,7 +18,7 @@ from bot.queue.queue import Queue
 from bot.runtime.memory_models import create_chat_model
 from bot.runtime.operators import confirm, in_database, operator, record, require_workspace
 from bot.runtime.output import ProgressBar, tell
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from bot.users.prompt_versions import (
     BUILT_IN,
     active_sections,
@@ -157,7 +157,7 @@ class _Run:
         texts = [text for one in (*self.learned, *self.held) for text in one.texts]
         for name, text in changed.items():
             if refused := prompt_refusal(text, before[name], texts=texts):
-                raise StartError(
+                raise Problem(
                     f"The model's proposal was refused ({name}): {say('en', REFUSALS[refused])}"
                 )
         if "style" not in changed or not self.held:
@@ -188,7 +188,7 @@ def improve(
     listed: bool,
     rollback: bool,
 ) -> None:
-    """Make a proposal, print the changelog, or roll a version back. Raises `StartError`."""
+    """Make a proposal, print the changelog, or roll a version back. Raises `Problem`."""
     if team is not None:
         require_workspace(team)
     if listed or rollback:
@@ -196,14 +196,14 @@ def improve(
         tell(in_database(settings, lambda pool: do(pool, team)))
         return
     if not settings.has_model:
-        raise StartError("No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL.")
+        raise Problem("No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL.")
     if not settings.admins:
-        raise StartError(
+        raise Problem(
             "No admin is set to approve a proposal: write their user ids into KIOKU_ADMINS."
         )
     chosen, shared = in_database(settings, lambda pool: _shared(pool, team), action="improve")
     if not settings.admins_of(chosen):
-        raise StartError(
+        raise Problem(
             f"KIOKU_ADMINS names no admin of {chosen}, who would approve a proposal: add their user"
             f" id, as in {chosen}/U0123ABCD."
         )
@@ -220,7 +220,7 @@ async def _shared(pool: Pool, team: str | None) -> tuple[str, list[tuple[DictRow
         pool, "SELECT DISTINCT team_id FROM shared_exchanges(%s, NULL)", (team,)
     )
     if not teams:
-        raise StartError("No exchange is shared: people share one in the form below an answer.")
+        raise Problem("No exchange is shared: people share one in the form below an answer.")
     chosen = _only_team(teams)
     found = await read_shared(pool, chosen, limit=_MOST_CASES)
     await record(pool, "improve", len(found), chosen)
@@ -230,7 +230,7 @@ async def _shared(pool: Pool, team: str | None) -> tuple[str, list[tuple[DictRow
 def _only_team(rows: Sequence[Mapping[str, Any]]) -> str:
     teams = sorted({str(row["team_id"]) for row in rows})
     if len(teams) > 1:
-        raise StartError(f"Name a workspace with --team: {', '.join(teams)}.")
+        raise Problem(f"Name a workspace with --team: {', '.join(teams)}.")
     return teams[0]
 
 
@@ -264,8 +264,8 @@ async def _rolled_back(pool: Pool, team: str | None) -> str:
         (team, team),
     )
     if not active:
-        raise StartError("The built-in texts are in use: there is nothing to roll back.")
+        raise Problem("The built-in texts are in use: there is nothing to roll back.")
     chosen, version = _only_team(active), active[0]["id"]
     if not await decide(pool, chosen, version, "replaced", by=operator()):
-        raise StartError("The version has been changed meanwhile: see --list.")
+        raise Problem("The version has been changed meanwhile: see --list.")
     return f"Rolled back {version}: the texts before it are used from the next message on."

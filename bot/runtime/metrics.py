@@ -146,7 +146,7 @@ class _LogCounter(logging.Handler):
 async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int]:
     """Measure, and serve ``/metrics`` at `host`; yield the port.
 
-    Raises `StartError` if it is taken.
+    Raises `Problem` if it is taken.
     """
     metrics, application = Metrics(pool), web.Application()
     handler = _LogCounter(metrics)

@@ -16,7 +16,7 @@ from bot.queue.failed import change_failed_jobs, list_failed_jobs
 from bot.runtime.database import database, replace_vectors
 from bot.runtime.operators import in_database, owner_required, record, record_as_owner
 from bot.runtime.output import tell
-from bot.runtime.startup import ArgumentError, StartError
+from bot.runtime.problem import ArgumentProblem, Problem
 from bot.views.dates import plain_minute
 from bot.views.operations import operation_lines
 from memory import Pool, address_of, execute_statement, transaction
@@ -33,7 +33,7 @@ _AUDIT: LiteralString = (
 
 
 def usage(settings: Settings, *, days: int) -> None:
-    """Print model calls, tokens and cost by workspace and day (UTC). Raises `StartError`."""
+    """Print model calls, tokens and cost by workspace and day (UTC). Raises `Problem`."""
     rows = in_database(settings, lambda pool: execute_statement(pool, _USAGE, (days,)))
     if not rows:
         tell(f"No model was called in the last {_count(days, 'day')}.")
@@ -54,7 +54,7 @@ def usage(settings: Settings, *, days: int) -> None:
 def status(settings: Settings) -> None:
     """Print versions, model, running processes, and counts of messages and jobs.
 
-    Raises `StartError` if the database cannot be reached or is not set up.
+    Raises `Problem` if the database cannot be reached or is not set up.
     """
     state = in_database(settings, read_operating_state)
     none = "none is set; `kioku up` answers with the stand-in"
@@ -74,7 +74,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def list_failed(settings: Settings) -> None:
-    """Print the newest failed jobs. Raises `StartError`.
+    """Print the newest failed jobs. Raises `Problem`.
 
     Failed messages are not among them: their text is deleted when their author is told.
     """
@@ -90,7 +90,7 @@ def list_failed(settings: Settings) -> None:
 
 
 def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
-    """Let failed jobs run again, those with `ids` or every one. Raises `StartError`."""
+    """Let failed jobs run again, those with `ids` or every one. Raises `Problem`."""
     retried, covered = _change_failed(settings, "retry", ids, every=every)
     tell(f"Retrying {_count(retried, 'job')}.")
     if covered:
@@ -98,7 +98,7 @@ def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
 
 
 def drop_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
-    """Delete failed jobs, those with `ids` or every one. Raises `StartError`."""
+    """Delete failed jobs, those with `ids` or every one. Raises `Problem`."""
     dropped, _ = _change_failed(settings, "drop", ids, every=every)
     tell(f"Deleted {_count(dropped, 'failed job')}.")
 
@@ -108,13 +108,13 @@ def _change_failed(
 ) -> tuple[int, int]:
     """Return how many jobs were changed, and how many others did the same work."""
     if not ids and not every:
-        raise ArgumentError(f"Say which: `kioku failed {verb} ID …`, or --all.")
+        raise ArgumentProblem(f"Say which: `kioku failed {verb} ID …`, or --all.")
 
     async def change(pool: Pool) -> tuple[int, int]:
         async with transaction(pool) as connection:
             changed, covered = await change_failed_jobs(connection, verb, ids, every=every)
             if not (changed or covered or every):
-                raise StartError("No failed job has this id: `kioku failed list` shows them.")
+                raise Problem("No failed job has this id: `kioku failed list` shows them.")
             await record(connection, verb, changed + covered)
         return changed, covered
 
@@ -122,7 +122,7 @@ def _change_failed(
 
 
 def audit(settings: Settings, *, days: int) -> None:
-    """Print who ran which command on whose data, the newest first. Raises `StartError`."""
+    """Print who ran which command on whose data, the newest first. Raises `Problem`."""
     rows = in_database(settings, lambda pool: execute_statement(pool, _AUDIT, (days,)))
     for row in rows:
         at = row["at"].astimezone(UTC).isoformat(timespec="seconds")
@@ -135,7 +135,7 @@ def audit(settings: Settings, *, days: int) -> None:
 async def reembed(settings: Settings, *, again: bool) -> None:
     """Re-embed every memory with the configured model, beside the running application.
 
-    Raises `StartError`.
+    Raises `Problem`.
     """
     name = settings.embedding_model
     async with owner_required("reembed"):
@@ -144,7 +144,7 @@ async def reembed(settings: Settings, *, again: bool) -> None:
                 made = await replace_vectors(settings, addresses, again=again)
                 await record_as_owner(address_of(addresses.owner), "reembed", made)
         except OperationalError:
-            raise StartError(
+            raise Problem(
                 "PostgreSQL could not be reached: run the command again, it goes on where it was."
             ) from None
     if made:

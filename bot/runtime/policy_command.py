@@ -8,7 +8,7 @@ from typing import Any
 from bot.config import CHANNEL_ID, USER_ID, Settings, ids
 from bot.runtime.operators import in_database, operator, record, require_workspace
 from bot.runtime.output import tell
-from bot.runtime.startup import ArgumentError
+from bot.runtime.problem import ArgumentProblem
 from bot.types import Policy
 from bot.users.profiles import CHOICES, Policies, over, policy_of
 from bot.users.settings import MAX_RETENTION_DAYS
@@ -25,23 +25,23 @@ _LABELS = {
 
 
 def show(settings: Settings, *, team: str) -> None:
-    """Print what applies in a workspace, and what is only its own. Raises `StartError`."""
+    """Print what applies in a workspace, and what is only its own. Raises `Problem`."""
     _apply(settings, team, None)
 
 
 def clear(settings: Settings, *, team: str) -> None:
-    """Drop a workspace's choices; print what applies then. Raises `StartError`."""
+    """Drop a workspace's choices; print what applies then. Raises `Problem`."""
     _apply(settings, team, lambda _: {})
 
 
 def choose(settings: Settings, *, team: str, **given: str | None) -> None:
     """Change what is given of a workspace's choices; print what applies then.
 
-    `given` is what was typed, by the names of `bot.types.Policy`. Raises `StartError`.
+    `given` is what was typed, by the names of `bot.types.Policy`. Raises `Problem`.
     """
     changes = {name: _value(name, typed) for name, typed in given.items() if typed is not None}
     if not changes:
-        raise ArgumentError("Say what to set: `kioku policy set --help` shows what there is.")
+        raise ArgumentProblem("Say what to set: `kioku policy set --help` shows what there is.")
     _apply(settings, team, lambda chosen: {**chosen, **changes})
 
 
@@ -98,9 +98,9 @@ def _value(name: str, typed: str) -> Any:
         form = CHANNEL_ID if name == "channels" else USER_ID
         found = [] if typed == _ALL else sorted(ids(typed, form))
     except ValueError:
-        raise ArgumentError(_HINTS[name]) from None
+        raise ArgumentProblem(_HINTS[name]) from None
     if typed != _ALL and not found:
-        raise ArgumentError(_HINTS[name])
+        raise ArgumentProblem(_HINTS[name])
     return found
 
 

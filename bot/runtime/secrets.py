@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from bot.config import FIELDS, Settings
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -33,7 +33,7 @@ class DatabaseSecret:
         self._conninfo = ""
 
     def current(self) -> str:
-        """Return the conninfo; raises `StartError` where the secret cannot be read."""
+        """Return the conninfo; raises `Problem` where the secret cannot be read."""
         if not self._conninfo:
             self._conninfo = self._read()
         return self._conninfo
@@ -54,7 +54,7 @@ class DatabaseSecret:
                 dbname=secret.get("dbname") or "postgres",
             )
         except (KeyError, TypeError, ValueError):
-            raise StartError(
+            raise Problem(
                 f"The secret of {self._setting} lacks host, username or password: name one that"
                 " is attached to the cluster."
             ) from None
@@ -63,7 +63,7 @@ class DatabaseSecret:
 def with_secrets(settings: Settings) -> Settings:
     """Return `settings` with the keys of SLACK_SECRET_ARN and OPENAI_SECRET_ARN put in.
 
-    What is set directly stays as it is. Raises `StartError`.
+    What is set directly stays as it is. Raises `Problem`.
     """
     changes: dict[str, object] = {}
     for name in ("slack_secret_arn", "openai_secret_arn"):
@@ -81,7 +81,7 @@ def _secret(arn: str, setting: str) -> dict[str, Any]:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        raise StartError(
+        raise Problem(
             f"{setting} needs the package boto3: run `pip install '.[aws]'` in the folder of"
             " Kioku's source."
         ) from None
@@ -89,10 +89,10 @@ def _secret(arn: str, setting: str) -> dict[str, Any]:
         client: SecretsManagerClient = boto3.client("secretsmanager")
         secret = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
     except (BotoCoreError, ClientError, ValueError, KeyError) as error:
-        raise StartError(
+        raise Problem(
             f"The secret of {setting} cannot be read ({type(error).__name__}): check its name, and"
             " that this role may read it."
         ) from None
     if not isinstance(secret, dict):
-        raise StartError(f"The secret of {setting} is no JSON object: write one of names to keys.")
+        raise Problem(f"The secret of {setting} is no JSON object: write one of names to keys.")
     return secret

@@ -28,7 +28,7 @@ async def open_service(
 
     A front receives and stores, a worker answers and remembers, and ``all`` does both. With
     `host` it serves HTTP there, on `PORT`; yields the port. Leaving it drains what runs and
-    closes everything. Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the
+    closes everything. Raises `Problem`, or a `memory.KiokuMemoryError`, whose message is for the
     operator.
     """
     async with AsyncExitStack() as stack:

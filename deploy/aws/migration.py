@@ -13,7 +13,7 @@ import urllib.request
 from typing import Any
 
 from bot.runtime.database import migrated
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from deploy.aws.reading import read_settings
 from memory import KiokuMemoryError
 
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: object = None) -> None:
         try:
             done = asyncio.run(_migrate())
             log.info("applied %d step(s)", len(done))
-        except (StartError, KiokuMemoryError) as refused:
+        except (Problem, KiokuMemoryError) as refused:
             problem = str(refused)
         except Exception as error:
             log.exception("the migration failed")
