@@ -158,11 +158,6 @@ CAPACITY_LINES = (
             60 * PEAK * busiest(n) * (m["prompt_tokens_per_message"] + MAX_OUTPUT_TOKENS) / 1e6
         ),
     ),
-    Line(
-        says="`KIOKU_WORKSPACE_TOKENS_PER_DAY` for one workspace: twice a day's (millions)",
-        behind=("prompt_tokens_per_message",),
-        value=lambda m, n: 2 * tokens_a_day(m, n),
-    ),
 )
 
 

@@ -61,10 +61,6 @@ TABLES = (
     WorkspaceTable("conversations", "looked_up_at"),
     WorkspaceTable("catching_up", "created_at"),
     WorkspaceTable("listening", "heard_at"),
-    WorkspaceTable("token_use", "day"),
-    WorkspaceTable("workspace_policies", "changed_at"),
-    WorkspaceTable("prompt_versions", "created_at"),
-    WorkspaceTable("prompt_changes", "at"),
     WorkspaceTable("operator_actions", "at"),
     WorkspaceTable("installations", "installed_at"),
 )

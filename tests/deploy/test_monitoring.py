@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from bot.users.quotas import read_prices
 from tests.conftest import ROOT
 from tests.deploy.promtool import run
 
@@ -63,15 +60,6 @@ def test_the_page_s_configuration_is_valid(tmp_path: Path) -> None:
     config.write_text(block("yaml").replace("/etc/prometheus/kioku/alerts.yaml", rules))
     checked = run("check", "config", str(config))
     assert checked.returncode == 0, checked.stdout
-
-
-def test_the_page_s_prices_are_a_table(tmp_path: Path) -> None:
-    """The example of a price table is one, also for a snapshot of its model."""
-    table = tmp_path / "prices.toml"
-    table.write_text(block("toml"))
-    prices = read_prices(table)
-    used = Counter({("my-model-2026-09-01", "output"): 1_000_000, ("other", "input"): 7})
-    assert prices.cost(used) == (Decimal("1.60"), 7)
 
 
 def test_the_page_lists_every_alert() -> None:
