@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.config import STAND_IN_MODEL
 from bot.runtime.metrics import serving_metrics
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT
