@@ -148,7 +148,6 @@ async def _opened(envelope: Envelope, until: float) -> AsyncIterator[Application
                 yield wiring
             finally:
                 await wiring.sessions.close()
-                await wiring.quotas.written()
 
 
 def _departed(envelope: Envelope) -> Installation | None:
