@@ -31,12 +31,9 @@ _fields: ContextVar[dict[str, str]] = ContextVar("log fields")
 
 
 @contextmanager
-def log_fields(*, team: str, traceparent: str | None = None, **more: str) -> Iterator[None]:
-    """Write these fields, and the trace's id, with each JSON line of the block and its tasks."""
-    fields = {"team": team, **more}
-    if traceparent is not None:
-        fields["trace"] = traceparent.split("-")[1]
-    token = _fields.set(fields)
+def log_fields(*, team: str, **more: str) -> Iterator[None]:
+    """Write these fields with each JSON line of the block and its tasks."""
+    token = _fields.set({"team": team, **more})
     try:
         yield
     finally:

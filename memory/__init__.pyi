@@ -25,13 +25,11 @@ from .formation.evidence import (
     PersonMessage as PersonMessage,
 )
 from .formation.former import (
-    FORMATION_SECTION as FORMATION_SECTION,
     Former as Former,
     warm_up as warm_up,
 )
 from .formation.model_check import (
     calls_memory_tools as calls_memory_tools,
-    gives_verdicts as gives_verdicts,
 )
 from .formation.proposals import (
     Reason as Reason,
@@ -54,18 +52,6 @@ from .formation.user_store import (
 from .formation.verdicts import (
     SensitivePolicy as SensitivePolicy,
     Verifier as Verifier,
-)
-from .improvement.checks import (
-    MAX_PROMPT as MAX_PROMPT,
-    PromptRefusal as PromptRefusal,
-    prompt_refusal as prompt_refusal,
-)
-from .improvement.comparison import compare_prompts as compare_prompts
-from .improvement.optimizer import (
-    OPTIMIZER_CALLS as OPTIMIZER_CALLS,
-    OptimizerKind as OptimizerKind,
-    RatedExchange as RatedExchange,
-    improve_prompts as improve_prompts,
 )
 from .model.custom_schemas import (
     checked_schemas as checked_schemas,
@@ -154,7 +140,6 @@ from .postgres.rotation import (
     address_of as address_of,
 )
 from .recall.search import (
-    MAX_EXAMPLES as MAX_EXAMPLES,
     Recalled as Recalled,
     first_memories as first_memories,
     recall_memories as recall_memories,
@@ -202,7 +187,6 @@ from .store.ledger import (
     history as history,
 )
 from .store.memories import (
-    EXAMPLE_SOURCE as EXAMPLE_SOURCE,
     Keyed as Keyed,
     Memory as Memory,
     MessageKey as MessageKey,
@@ -252,13 +236,10 @@ from .tracing import (
     Span as Span,
     count as count,
     current_step as current_step,
-    in_trace as in_trace,
     measured as measured,
     recorded as recorded,
     step as step,
     step_ended as step_ended,
-    trace_context as trace_context,
-    traced as traced,
 )
 
 __all__: list[str]

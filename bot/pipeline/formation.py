@@ -25,7 +25,7 @@ from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.audiences import Audiences
 from bot.types import ConsentMode
-from bot.users.quotas import Quotas
+from bot.users.quotas import count_tokens
 from bot.users.settings import read_settings
 from memory import (
     FormationResult,
@@ -37,7 +37,6 @@ from memory import (
     PersonMessage,
     Pool,
     count,
-    in_trace,
     memory_view,
     person_transaction,
     redact_texts,
@@ -70,7 +69,6 @@ class FormationJobs:
     quiet_seconds: float
     consent: ConsentMode
     notices: ChangeNotices
-    quotas: Quotas
 
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
         """Schedule formation of unformed words, in the transaction that stores them.
@@ -141,23 +139,16 @@ class FormationJobs:
         tried again.
         """
         namespace = Person(team, user).namespace(audience)
-        if used_up := await self.quotas.tokens_used_up(team):
-            await self._put_off(namespace, used_up.seconds)
-            return
         shared = await self.audiences.is_shared(namespace)
-        spend = partial(self.quotas.spend, team)
         while True:
-            settings, ids, words, traceparent, section = await read_unformed(
-                self.pool, namespace, _TURNS_AT_ONCE
-            )
+            settings, ids, words = await read_unformed(self.pool, namespace, _TURNS_AT_ONCE)
             off = settings.off_reason(self.consent)
             if ids and off == "paused" and settings.paused_until is not None:
                 left = settings.paused_until - datetime.now(UTC)
                 await self._put_off(namespace, left.total_seconds())
             if off or not ids:
                 return
-            fields = log_fields(team=team, traceparent=traceparent, turn=str(ids[-1]))
-            with fields, in_trace(traceparent), step("formation"):
+            with log_fields(team=team, turn=str(ids[-1])), step("formation"):
                 said = await _redacted(words)
                 notice: UUID | None = None
 
@@ -182,8 +173,7 @@ class FormationJobs:
                         memory_view(namespace, shared=shared),
                         said,
                         in_commit=in_commit,
-                        spend=spend,
-                        section=section,
+                        spend=partial(count_tokens, team),
                     )
                 except _Overtaken:
                     continue

@@ -14,7 +14,7 @@ from bot.queue.migrations import QUEUE_RIGHTS, QUEUE_ROLE, migrations
 from bot.runtime.database import database
 from bot.runtime.operators import owner_required, record_as_owner
 from bot.runtime.output import tell
-from bot.runtime.startup import ArgumentError
+from bot.runtime.problem import ArgumentProblem
 from memory import (
     BackupTables,
     Login,
@@ -34,7 +34,7 @@ TABLES = BackupTables(
     ),
     copied=(
         *("person_settings", "incognito_threads", "quiet_threads", "forgotten_sources"),
-        *("workspaces", "workspace_policies", "token_use", "sent_files"),
+        *("workspaces", "sent_files"),
         "installations",  # of tokens that are refreshed, only the newest are valid
     ),
     texts=(
@@ -42,19 +42,6 @@ TABLES = BackupTables(
         StoredText("turns", "'words ' || id", "words", "UPDATE turns SET words = ''"),
         StoredText("turns", "'reply ' || id", "reply", "UPDATE turns SET reply = NULL"),
         StoredText("feedback", "turn_id::text", "comment", "UPDATE feedback SET comment = ''"),
-        # No longer shared; decided since; an admin who was erased since.
-        StoredText(
-            *("feedback", "'shared ' || turn_id", "CASE WHEN shared THEN 'yes' ELSE '' END"),
-            "UPDATE feedback SET shared = false",
-        ),
-        StoredText(
-            *("prompt_versions", "id::text", "concat(status, style, formation)"),
-            "DELETE FROM prompt_versions",
-        ),
-        StoredText(
-            *("prompt_changes", "id::text", "changed_by"),
-            "UPDATE prompt_changes SET changed_by = NULL",
-        ),
     ),
     afterwards=(
         # What was answered or formed since is not known: neither is done again.
@@ -67,9 +54,9 @@ TABLES = BackupTables(
 
 
 async def backup(settings: Settings, *, file: Path | None, ids: Path | None) -> None:
-    """Write a backup to `file`, and the list of what exists to `ids`. Raises `StartError`."""
+    """Write a backup to `file`, and the list of what exists to `ids`. Raises `Problem`."""
     if file is None and ids is None:
-        raise ArgumentError("Name a file for the backup, or one for the list with --ids.")
+        raise ArgumentProblem("Name a file for the backup, or one for the list with --ids.")
     async with owner_required("backup"), database(settings, beside=True) as addresses:
         owner = address_of(addresses.owner)
         if file is not None:
@@ -86,10 +73,10 @@ async def restore_backup(
 ) -> None:
     """Restore `file` into an empty database, without what `ids` does not have.
 
-    Raises `StartError`.
+    Raises `Problem`.
     """
     if ids is None and not accept_forgotten:
-        raise ArgumentError(
+        raise ArgumentProblem(
             "What was forgotten since the backup would come back: name the newest list with --ids"
             " (see `kioku backup --ids`), or accept it with --accept-forgotten."
         )

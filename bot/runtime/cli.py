@@ -8,8 +8,6 @@ import inspect
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,7 +27,7 @@ _COMMANDS = {
         "run everything here: real Slack if its tokens are set, else the playground",
     ),
     "setup": (
-        "setup.terminal:set_up",
+        "setup:set_up",
         "connect Kioku to your Slack workspace: asks for each token and checks it",
     ),
     "migrate": ("commands:migrate_database", "bring the database up to this version"),
@@ -39,7 +37,6 @@ _COMMANDS = {
         "operations:status",
         "show versions, running processes, and counts of messages and jobs",
     ),
-    "usage": ("operations:usage", "show model calls, tokens and cost by workspace and day"),
     "audit": ("operations:audit", "show who ran which command, when, and how it ended"),
     "failed": ("", "list failed jobs, run them again, or delete them"),
     "export": (
@@ -66,15 +63,6 @@ _COMMANDS = {
         "operations:reembed",
         "embed every memory again, after another KIOKU_EMBEDDING_MODEL was chosen",
     ),
-    "feedback": (
-        "feedback_command:feedback",
-        "list what people thought of replies, with their comments and no message",
-    ),
-    "improve": (
-        "improve_command:improve",
-        "let the memory model propose better prompts from shared feedback, for an admin to approve",
-    ),
-    "policy": ("", "show or change who can use Kioku in a workspace, where, and with what"),
 }
 _FAILED = {
     "list": (
@@ -83,17 +71,6 @@ _FAILED = {
     ),
     "retry": ("operations:retry_failed", "run failed jobs again"),
     "drop": ("operations:drop_failed", "delete failed jobs"),
-}
-_POLICY = {
-    "show": (
-        "policy_command:show",
-        "show the policy in effect, and which values are set for this workspace",
-    ),
-    "set": ("policy_command:choose", "set options for this workspace; other options are unchanged"),
-    "clear": (
-        "policy_command:clear",
-        "remove this workspace's policy, so that the settings apply",
-    ),
 }
 # The others end by themselves and say what they did; only what went wrong is logged besides.
 _LOGGED = ("up", "run", "migrate")
@@ -112,10 +89,9 @@ def _parser() -> argparse.ArgumentParser:
         help="front: receive and store; worker: answer and remember; any number of each",
     )
     _add_doctor(commands["doctor"])
-    for name in ("usage", "audit"):
-        commands[name].add_argument(
-            "--days", type=_days, default=7, help="how many days, from 1 to 60"
-        )
+    commands["audit"].add_argument(
+        "--days", type=_days, default=7, help="how many days, from 1 to 60"
+    )
     failed = _add(_verbs(commands["failed"]), _FAILED)
     for verb in ("retry", "drop"):
         failed[verb].add_argument(
@@ -126,9 +102,6 @@ def _parser() -> argparse.ArgumentParser:
         )
     _add_data(commands)
     _add_backup(commands)
-    _add_policy(_add(_verbs(commands["policy"]), _POLICY))
-    _add_feedback(commands["feedback"])
-    _add_improve(commands["improve"])
     return parser
 
 
@@ -151,10 +124,10 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument(
         "--live",
         action="store_true",
-        help="try what is not documented, in one direct message, and delete what was posted",
+        help="try in Slack what is not documented, and delete what was posted",
     )
     doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
-    doctor.add_argument("--channel", metavar="D…", help="that direct message, if you know its id")
+    doctor.add_argument("--channel", metavar="C…", help="a channel of Kioku's that --live may use")
     doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
 
 
@@ -187,55 +160,6 @@ def _add_backup(commands: Mapping[str, argparse.ArgumentParser]) -> None:
     )
 
 
-def _add_policy(verbs: Mapping[str, argparse.ArgumentParser]) -> None:
-    for verb in verbs.values():
-        verb.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
-    chosen = verbs["set"]
-    more = "or `all`; or `default` (the setting)"
-    switch = ("on", "off", "default")
-    chosen.add_argument("--channels", metavar="C…,C…", help=f"ids, separated by commas; {more}")
-    chosen.add_argument("--people", metavar="U…,U…", help=f"ids, separated by commas; {more}")
-    chosen.add_argument("--guests", choices=switch, help="whether guests are answered")
-    chosen.add_argument("--web-search", choices=switch, help="whether the model may search the web")
-    chosen.add_argument("--retention-days", metavar="DAYS", help="a number of days, or `default`")
-
-
-def _add_feedback(feedback: argparse.ArgumentParser) -> None:
-    feedback.add_argument(
-        "--since", type=_moment, metavar="DATE", help="only since then: 2026-11-20, in UTC"
-    )
-    feedback.add_argument(
-        "--format", choices=("text", "jsonl", "csv"), default="text", help="what to print"
-    )
-
-
-def _add_improve(improve: argparse.ArgumentParser) -> None:
-    improve.add_argument("--team", metavar="T…", help="the workspace's id, if there are several")
-    improve.add_argument(
-        "--kind",
-        choices=("gradient", "metaprompt", "prompt_memory"),
-        default="gradient",
-        help="of LangMem's optimizer: up to 6, 5 or 1 model calls for each text",
-    )
-    improve.add_argument(
-        "--only", choices=("style", "formation"), help="the style of answers, or how memories form"
-    )
-    improve.add_argument("--yes", action="store_true", help="do not ask for the id to be typed")
-    instead = improve.add_mutually_exclusive_group()
-    instead.add_argument("--list", dest="listed", action="store_true", help="print the changelog")
-    instead.add_argument(
-        "--rollback", action="store_true", help="use the texts before the present version again"
-    )
-
-
-def _moment(text: str) -> datetime:
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"write a date such as 2026-11-20, not {text}") from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
-
-
 def _days(text: str) -> int:
     if text.isdecimal() and 1 <= int(text) <= 60:
         return int(text)
@@ -265,17 +189,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
-def _doctor(*, live: bool, user: str | None, channel: str | None, yes: bool) -> int:
-    from bot.runtime.doctor import Trial, run_doctor
+def _doctor(**given: Any) -> int:
+    from bot.runtime.doctor import doctor
 
     set_up_logging("ERROR", "text")
-    trial = Trial(user=user, channel=channel, agreed=yes) if live else None
-    return asyncio.run(run_doctor(trial, partial(print, flush=True)))
+    return asyncio.run(doctor(**given))
 
 
 def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
     # Only now: help and a wrong setting need not wait for the rest.
-    from bot.runtime.startup import ArgumentError, StartError
+    from bot.runtime.problem import ArgumentProblem, Problem
     from memory import EmbeddedPostgresError, KiokuMemoryError
 
     module, _, name = function.partition(":")
@@ -285,8 +208,8 @@ def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
             asyncio.run(run(settings, **given))
         else:
             run(settings, **given)
-    except (StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
-        return _refuse(problem, 2 if isinstance(problem, ArgumentError) else 1)
+    except (Problem, EmbeddedPostgresError, KiokuMemoryError) as problem:
+        return _refuse(problem, 2 if isinstance(problem, ArgumentProblem) else 1)
     return 0
 
 

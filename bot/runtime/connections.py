@@ -19,13 +19,14 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.pipeline.responses.request import ModelRequests
 from bot.queue.migrations import may_use_queue, migrations
-from bot.runtime.memory_models import missing_extra
-from bot.runtime.startup import (
-    StartError,
+from bot.runtime.problem import (
+    BOT_TOKEN,
+    UNBOUND_LOGIN,
+    WHERE,
+    Problem,
     TokenRefused,
     cannot_connect,
-    oauth_problem,
-    where_to_copy,
+    slack_problem,
 )
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -33,7 +34,6 @@ from bot.slack.client import (
     Installations,
     create_client,
     create_session,
-    error_code,
     installation_from,
     only,
     retry_after,
@@ -57,11 +57,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-UNBOUND_LOGIN = (
-    "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its address"
-    " into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run `kioku migrate`, which"
-    " creates that user"
-)
 _RETRY_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
@@ -114,7 +109,7 @@ async def connected(
 
     Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so.
 
-    Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
+    Raises `Problem`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
     async with AsyncExitStack() as stack:
         model = create_openai_client(settings)
@@ -128,8 +123,6 @@ async def connected(
             reply_models.append(ModelRequests(second, model=fallback.reply_model))
         space = await embedding_space(model, settings.embedding_model)
         pool = await _open_pool(settings, conninfo, space, stack, min_connections)
-        if problem := oauth_problem(settings) or _missing_extra(settings):
-            raise StartError(problem)
         token = settings.slack_bot_token
         session = await stack.enter_async_context(create_session())
         store = None
@@ -138,8 +131,8 @@ async def connected(
             stack.push_async_callback(store.close)
         elif installation is None:
             if token is None:
-                raise StartError(
-                    "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…)."
+                raise Problem(
+                    f"{BOT_TOKEN} is not set: copy it from your app's {WHERE[BOT_TOKEN]}."
                 )
             client = create_client(token.get_secret_value(), settings.slack_api_url, session)
             installation = await _identify(client, pool)
@@ -157,14 +150,6 @@ async def connected(
             installation=installation,
             store=store,
         )
-
-
-def _missing_extra(settings: Settings) -> str | None:
-    """Return what is missing to form memories and check them with the chosen models."""
-    if settings.formation == "off" or not settings.has_model:
-        return None
-    models = (settings.memory_model, settings.verdict_model)
-    return next((found for model in models if model and (found := missing_extra(model))), None)
 
 
 async def _open_store(
@@ -187,7 +172,7 @@ async def _open_store(
     try:
         await store.encrypt_again()
     except UnreadableToken as unreadable:
-        raise StartError(str(unreadable)) from None
+        raise Problem(str(unreadable)) from None
     return store
 
 
@@ -215,7 +200,7 @@ async def _open_pool(
         await pool.open()
         await check_database(pool, space, migrations())
         if not await may_use_queue(pool):
-            raise StartError(
+            raise Problem(
                 "The user of DATABASE_URL may not use the queue: run `kioku migrate`, with the"
                 " address of the database's owner in DATABASE_OWNER_URL."
             )
@@ -228,7 +213,7 @@ async def _open_pool(
 
 async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
     try:
-        answer = await retry_until_connected("SLACK_BOT_TOKEN", client.auth_test)
+        answer = await retry_until_connected(BOT_TOKEN, client.base_url, client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
@@ -239,10 +224,10 @@ async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
     return installation
 
 
-async def retry_until_connected(setting: str, call: Callable[[], Awaitable[T]]) -> T:
-    """Call Slack with the token of `setting`, and again for a minute while Slack is unavailable.
+async def retry_until_connected(setting: str, url: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Call Slack at `url` with the token of `setting`; for a minute, again while it is unavailable.
 
-    Raises `TokenRefused` at once if Slack refuses the token, else `StartError`.
+    Raises `TokenRefused` at once if Slack refuses the token, else `Problem`.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + _RETRY_SECONDS
@@ -251,18 +236,10 @@ async def retry_until_connected(setting: str, call: Callable[[], Awaitable[T]]) 
         try:
             return await call()
         except SLACK_FAULTS as error:
-            code = error_code(error)
-            if code not in ("", "ratelimited"):
-                raise TokenRefused(
-                    f"Slack refused {setting} ({code}): copy it again from your app's"
-                    f" {where_to_copy(setting, 'en')}."
-                ) from None
             wait = max(pause, retry_after(error))
-            if loop.time() + wait > end:
-                raise StartError(
-                    f"Slack could not be reached ({fault(error)}): check the network and"
-                    " SLACK_API_URL."
-                ) from None
+            problem = slack_problem(url, setting, error)
+            if isinstance(problem, TokenRefused) or loop.time() + wait > end:
+                raise problem from None
             log.warning("Slack did not answer at the start, and is asked again: %s", fault(error))
         await asyncio.sleep(wait)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -13,7 +13,7 @@ from bot.config import Settings
 from bot.memories.person_data import EXPORTED, erase_person, export_person
 from bot.runtime.operators import confirm, in_database, record, require_workspace
 from bot.runtime.output import tell
-from bot.runtime.startup import ArgumentError, StartError
+from bot.runtime.problem import ArgumentProblem, Problem
 from bot.types import PersonErased
 from bot.users.offboarding import purge_now
 from memory import InvalidNamespace, Person, Pool
@@ -22,7 +22,7 @@ from memory import InvalidNamespace, Person, Pool
 def export(settings: Settings, *, team: str, user: str, out: Path | None) -> None:
     """Write everything about a person to a new file, or to standard output.
 
-    The file can be read by its owner only. Raises `StartError`, also if nothing is stored.
+    The file can be read by its owner only. Raises `Problem`, also if nothing is stored.
     """
     person = _person(team, user)
 
@@ -47,7 +47,7 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
 def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     """Erase a person, once the operator has typed their id again, and print the receipt.
 
-    Raises `StartError` where they have not, where nothing is stored, or where something is still
+    Raises `Problem` where they have not, where nothing is stored, or where something is still
     there afterwards.
     """
     person = _person(team, user)
@@ -67,7 +67,7 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
     _tell_what_stays(erased)
     if any(erased.left.values()):
-        raise StartError("New data was stored during the erasure: run the command again.")
+        raise Problem("New data was stored during the erasure: run the command again.")
 
 
 def _tell_what_stays(erased: PersonErased) -> None:
@@ -84,14 +84,12 @@ def _tell_what_stays(erased: PersonErased) -> None:
     kept = erased.operator_actions + 1
     entries = "1 entry" if kept == 1 else f"{kept} entries"
     tell(f"Kept: {entries} of the audit log (`kioku audit`), including this command.")
-    if erased.named_in_policy:
-        tell("The id is in the workspace's policy: `kioku policy` changes that.")
 
 
 def purge(settings: Settings, *, team: str, yes: bool) -> None:
     """Delete every row of a workspace, once the operator has typed its id again; print counts.
 
-    The workspace is not served until a process starts with a token that works. Raises `StartError`.
+    The workspace is not served until a process starts with a token that works. Raises `Problem`.
     """
     require_workspace(team)
     if not yes:
@@ -109,17 +107,15 @@ def purge(settings: Settings, *, team: str, yes: bool) -> None:
             tell(f"  {table:20}{count:8}")
 
 
-def _nothing_stored(person: Person) -> StartError:
-    return StartError(
-        f"Nothing is stored about {person.user_id} in {person.team_id}: check both ids."
-    )
+def _nothing_stored(person: Person) -> Problem:
+    return Problem(f"Nothing is stored about {person.user_id} in {person.team_id}: check both ids.")
 
 
 def _person(team: str, user: str) -> Person:
     try:
         return Person(team, user)
     except InvalidNamespace:
-        raise ArgumentError(
+        raise ArgumentProblem(
             "--team and --user are Slack's ids, such as T0123ABCD and U0123ABCD: copy them from"
             " the person's profile in Slack."
         ) from None
@@ -131,6 +127,6 @@ def _write(to: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise StartError(f"{to} is there already: name a new file.") from None
+        raise Problem(f"{to} is there already: name a new file.") from None
     except OSError as error:
-        raise StartError(f"{to} cannot be written ({os.strerror(error.errno or 0)}).") from None
+        raise Problem(f"{to} cannot be written ({os.strerror(error.errno or 0)}).") from None

@@ -1,4 +1,4 @@
-"""``kioku status``, ``usage``, ``failed``, ``audit`` and ``reembed``: no texts.
+"""``kioku status``, ``failed``, ``audit`` and ``reembed``: no texts.
 
 Only ``audit`` has ids of people.
 """
@@ -16,45 +16,22 @@ from bot.queue.failed import change_failed_jobs, list_failed_jobs
 from bot.runtime.database import database, replace_vectors
 from bot.runtime.operators import in_database, owner_required, record, record_as_owner
 from bot.runtime.output import tell
-from bot.runtime.startup import ArgumentError, StartError
+from bot.runtime.problem import ArgumentProblem, Problem
 from bot.views.dates import plain_minute
 from bot.views.operations import operation_lines
 from memory import Pool, address_of, execute_statement, transaction
 
 _LISTED = 50
-_USAGE: LiteralString = (
-    "SELECT day, team_id, calls, tokens, cost_usd, unpriced FROM token_use"
-    " WHERE day > (now() AT TIME ZONE 'utc')::date - %s::int ORDER BY day DESC, team_id"
-)
 _AUDIT: LiteralString = (
     "SELECT at, operator, host, action, team_id, user_id, rows, outcome FROM operator_actions"
     " WHERE at > now() - make_interval(days => %s) ORDER BY id DESC"
 )
 
 
-def usage(settings: Settings, *, days: int) -> None:
-    """Print model calls, tokens and cost by workspace and day (UTC). Raises `StartError`."""
-    rows = in_database(settings, lambda pool: execute_statement(pool, _USAGE, (days,)))
-    if not rows:
-        tell(f"No model was called in the last {_count(days, 'day')}.")
-        return
-    names = ("calls", "tokens", "cost_usd", "unpriced")
-    together = {name: sum(row[name] for row in rows) for name in names}
-    tell(f"{'Day':12}{'Workspace':14}{'Calls':>8}{'Tokens':>14}{'USD':>12}")
-    for row in [*rows, {"day": "Together", "team_id": "", **together}]:
-        counts = f"{row['calls']:>8,}{row['tokens']:>14,}{row['cost_usd']:>12,.4f}"
-        tell(f"{row['day']!s:12}{row['team_id']:14}{counts}")
-    if together["unpriced"]:
-        tell(
-            f"{together['unpriced']:,} of these tokens are without a cost: the table of prices"
-            " (KIOKU_PRICES) has no price for their model."
-        )
-
-
 def status(settings: Settings) -> None:
     """Print versions, model, running processes, and counts of messages and jobs.
 
-    Raises `StartError` if the database cannot be reached or is not set up.
+    Raises `Problem` if the database cannot be reached or is not set up.
     """
     state = in_database(settings, read_operating_state)
     none = "none is set; `kioku up` answers with the stand-in"
@@ -74,7 +51,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def list_failed(settings: Settings) -> None:
-    """Print the newest failed jobs. Raises `StartError`.
+    """Print the newest failed jobs. Raises `Problem`.
 
     Failed messages are not among them: their text is deleted when their author is told.
     """
@@ -90,7 +67,7 @@ def list_failed(settings: Settings) -> None:
 
 
 def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
-    """Let failed jobs run again, those with `ids` or every one. Raises `StartError`."""
+    """Let failed jobs run again, those with `ids` or every one. Raises `Problem`."""
     retried, covered = _change_failed(settings, "retry", ids, every=every)
     tell(f"Retrying {_count(retried, 'job')}.")
     if covered:
@@ -98,7 +75,7 @@ def retry_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
 
 
 def drop_failed(settings: Settings, *, ids: list[int], every: bool) -> None:
-    """Delete failed jobs, those with `ids` or every one. Raises `StartError`."""
+    """Delete failed jobs, those with `ids` or every one. Raises `Problem`."""
     dropped, _ = _change_failed(settings, "drop", ids, every=every)
     tell(f"Deleted {_count(dropped, 'failed job')}.")
 
@@ -108,13 +85,13 @@ def _change_failed(
 ) -> tuple[int, int]:
     """Return how many jobs were changed, and how many others did the same work."""
     if not ids and not every:
-        raise ArgumentError(f"Say which: `kioku failed {verb} ID …`, or --all.")
+        raise ArgumentProblem(f"Say which: `kioku failed {verb} ID …`, or --all.")
 
     async def change(pool: Pool) -> tuple[int, int]:
         async with transaction(pool) as connection:
             changed, covered = await change_failed_jobs(connection, verb, ids, every=every)
             if not (changed or covered or every):
-                raise StartError("No failed job has this id: `kioku failed list` shows them.")
+                raise Problem("No failed job has this id: `kioku failed list` shows them.")
             await record(connection, verb, changed + covered)
         return changed, covered
 
@@ -122,7 +99,7 @@ def _change_failed(
 
 
 def audit(settings: Settings, *, days: int) -> None:
-    """Print who ran which command on whose data, the newest first. Raises `StartError`."""
+    """Print who ran which command on whose data, the newest first. Raises `Problem`."""
     rows = in_database(settings, lambda pool: execute_statement(pool, _AUDIT, (days,)))
     for row in rows:
         at = row["at"].astimezone(UTC).isoformat(timespec="seconds")
@@ -135,7 +112,7 @@ def audit(settings: Settings, *, days: int) -> None:
 async def reembed(settings: Settings, *, again: bool) -> None:
     """Re-embed every memory with the configured model, beside the running application.
 
-    Raises `StartError`.
+    Raises `Problem`.
     """
     name = settings.embedding_model
     async with owner_required("reembed"):
@@ -144,7 +121,7 @@ async def reembed(settings: Settings, *, again: bool) -> None:
                 made = await replace_vectors(settings, addresses, again=again)
                 await record_as_owner(address_of(addresses.owner), "reembed", made)
         except OperationalError:
-            raise StartError(
+            raise Problem(
                 "PostgreSQL could not be reached: run the command again, it goes on where it was."
             ) from None
     if made:

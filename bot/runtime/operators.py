@@ -18,7 +18,7 @@ from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTabl
 from bot.config import Settings
 from bot.queue.migrations import migrations
 from bot.runtime.database import database
-from bot.runtime.startup import ArgumentError, StartError, cannot_connect
+from bot.runtime.problem import ArgumentProblem, Problem, cannot_connect
 from memory import Pool, check_access, check_database, create_pool, execute_statement
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def in_database(
     team: str = "*",
     user: str = "*",
 ) -> T:
-    """Return the result of `work` with the database of `settings`. Raises `StartError`.
+    """Return the result of `work` with the database of `settings`. Raises `Problem`.
 
     A command with an `action` is recorded as failed if `work` raises; else `work` records it.
     """
@@ -56,15 +56,15 @@ def in_database(
 
 @asynccontextmanager
 async def owner_required(command: str) -> AsyncIterator[None]:
-    """Raise `StartError` for what PostgreSQL refuses to a command that needs the owner."""
+    """Raise `Problem` for what PostgreSQL refuses to a command that needs the owner."""
     try:
         yield
     except OperationalError as error:
         raise cannot_connect(error) from None
     except (UndefinedTable, UndefinedColumn):
-        raise StartError("The database is not up to date: run `kioku migrate`.") from None
+        raise Problem("The database is not up to date: run `kioku migrate`.") from None
     except InsufficientPrivilege:
-        raise StartError(
+        raise Problem(
             "This database user may not do that: write the address of the database's owner into"
             f" DATABASE_OWNER_URL, then run `kioku {command}`."
         ) from None
@@ -72,7 +72,7 @@ async def owner_required(command: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
-    """Open a small pool on a database that is set up. Raises `StartError`."""
+    """Open a small pool on a database that is set up. Raises `Problem`."""
     async with contextlib.AsyncExitStack() as stack:
         conninfo = (await stack.enter_async_context(database(settings, beside=True))).login
         pool = create_pool(conninfo, min_size=1, max_size=2)
@@ -120,19 +120,19 @@ def operator() -> str:
 
 
 def require_workspace(team: str) -> None:
-    """Raise `ArgumentError` if `team` is no id of a workspace or an organisation."""
+    """Raise `ArgumentProblem` if `team` is no id of a workspace or an organisation."""
     if not re.fullmatch(r"[TE][A-Z0-9]{2,}", team):
-        raise ArgumentError(
+        raise ArgumentProblem(
             "--team is a workspace's id, such as T0123ABCD: it is in the address of Slack in a"
             " browser, after /client/."
         )
 
 
 def confirm(typed_id: str, to_do: str, otherwise: str) -> None:
-    """Ask the operator to type an id again. Raises `StartError` if they do not."""
+    """Ask the operator to type an id again. Raises `Problem` if they do not."""
     try:
         typed = input(f"Type {typed_id} to {to_do}: ").strip()
     except EOFError:  # standard input is closed
         typed = ""
     if typed != typed_id:
-        raise StartError(f"{otherwise}: the id was not typed again. (--yes does without.)")
+        raise Problem(f"{otherwise}: the id was not typed again. (--yes does without.)")

@@ -29,14 +29,13 @@ async def open_service(
 
     A front receives and stores, a worker answers and remembers, and ``all`` does both. With
     `host` it serves HTTP there, on `PORT`; yields the port. Leaving it drains what runs and
-    closes everything. Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the
+    closes everything. Raises `Problem`, or a `memory.KiokuMemoryError`, whose message is for the
     operator.
     """
     async with AsyncExitStack() as stack:
         connections = await stack.enter_async_context(connected(settings, conninfo))
         wiring = Application(connections)
         await wiring.queue.open()
-        stack.push_async_callback(wiring.quotas.close)
         if role != "front":
             await stack.enter_async_context(open_worker(wiring))
         front = None
@@ -46,10 +45,6 @@ async def open_service(
         if host is not None:
             application = _web_application(wiring, front)
             port = await stack.enter_async_context(serving(application, host, port))
-        if (endpoint := settings.traces_endpoint) is not None:
-            from bot.runtime.traces import exporting_traces
-
-            await stack.enter_async_context(exporting_traces(endpoint))
         if settings.metrics_port:
             from bot.runtime.metrics import serving_metrics
 

@@ -148,13 +148,6 @@ def test_what_is_tried_is_what_kioku_needs(tmp_path: Path, slack: Server, person
     assert root["channel"] == person.dm
 
 
-def test_a_guest_is_said_to_be_one(tmp_path: Path, slack: Server, person: Person) -> None:
-    """Slack keeps guests from apps with agent features, so the trial may fail."""
-    slack.call("/_playground/users/update", {"user": person.id, "is_restricted": True})
-    found = findings(tried(tmp_path, slack, person))
-    assert found["Person"].startswith("NOTE is a guest: Slack does not let guests use apps with")
-
-
 @pytest.mark.failed_calls(
     "conversations.info: channel_not_found", because="The channel that is given does not exist."
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.runtime.connections import retry_until_connected
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from bot.slack.client import create_client
 from tests.integration.playground_slack import PlaygroundSlack
 
@@ -38,7 +38,7 @@ async def test_a_passing_trouble_does_not_end_the_start(
 @pytest.mark.failed_calls("auth.test: invalid_auth", because="The token is wrong.")
 async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     """A token that Slack refuses is named, without a second try."""
-    with pytest.raises(StartError, match=r"Slack refused SLACK_BOT_TOKEN \(invalid_auth\): copy"):
+    with pytest.raises(Problem, match=r"Slack refused SLACK_BOT_TOKEN \(invalid_auth\): copy"):
         await retry_until_connected("SLACK_BOT_TOKEN", slack.client("xoxb-no").auth_test)
     assert len(slack.calls("auth.test")) == 1
 
@@ -48,7 +48,7 @@ async def test_troubles_that_stay_end_the_start(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("bot.runtime.connections._RETRY_SECONDS", 1.0)
     nowhere = create_client("xoxb-1", "http://127.0.0.1:1/api/")
     begun = time.monotonic()
-    with pytest.raises(StartError, match=r"Slack could not be reached \(Client.*: check the net"):
+    with pytest.raises(Problem, match=r"Slack could not be reached \(Client.*: check the net"):
         await retry_until_connected("SLACK_BOT_TOKEN", nowhere.auth_test)
     assert time.monotonic() - begun < 30
 

@@ -2,7 +2,7 @@
 
 const en = {
   workspace: "Playground", people: "People", you: "You are {name}", be: "Be {name}, {language}",
-  addPerson: "Add a Person", addChannel: "Add a Conversation", ownSlack: "Use It in Your Slack", apps: "App", channels: "Channels", groups: "Group Messages",
+  addPerson: "Add a Person", addChannel: "Add a Conversation", ownSlack: "Use It in Your Slack", thenRun: "Create the app there, then run in a terminal:", apps: "App", channels: "Channels", groups: "Group Messages",
   conversations: "Conversations", messagesTab: "Messages", homeTab: "Home", aboutTab: "About", unread: "unread",
   skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", add: "Add", send: "Send", retry: "Try Again", discard: "Discard",
   writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
@@ -22,7 +22,7 @@ const en = {
   all: "All", toApp: "To the app", toSlack: "Slack calls", toModel: "Model", prompt: "Prompt", tools: "Tools", asked: "Arguments", answered: "Answer", copy: "Copy JSON", copied: "Copied", noTools: "No tools",
   eventKind: "Event", commandKind: "Command", clickKind: "Click", callKind: "Slack call", modelKind: "Model request", texts: { one: "{count} text", other: "{count} texts" }, pending: "on its way", turn: "{name}: {what}", before: "Before that",
   theme: "Colours: {theme}", auto: "as the system", light: "light", dark: "dark", shortcuts: "Keyboard Shortcuts", help: "Keyboard shortcuts",
-  changeMe: "Change Language, Time Zone", timeZone: "Time zone", guest: "Guest", guestNote: "An external person with access to selected channels", name: "Name", language: "Language", kind: "Kind", publicKind: "Public channel", privateKind: "Private channel", mpimKind: "Group message", members: "Who is in it", withApp: "{app} is in it, too", japanese: "日本語", english: "English",
+  changeMe: "Change Language, Time Zone", timeZone: "Time zone", name: "Name", language: "Language", kind: "Kind", publicKind: "Public channel", privateKind: "Private channel", mpimKind: "Group message", members: "Who is in it", withApp: "{app} is in it, too", japanese: "日本語", english: "English",
   nameMissing: "Write a name.", nameTaken: "This name is already in use.", membersMissing: "Choose at least one person besides you.",
   required: "Please fill this in.", tooShort: "Write at least {count} characters.", tooLong: "Write at most {count} characters.", badEmail: "Write an e-mail address.", badUrl: "Write an address that starts with https://.", badNumber: "Write a number.",
   download: "Download", choose: "Choose…", moreActions: "More actions", ok: "OK", unknownBlock: "“{type}” block", imageOf: "Image: {alt}", notFollowed: "Links on buttons are not followed here. It leads to {url}", actionFailed: "The app did not take that ({reason}).", commandFailed: "{command} did not work: the app did not answer ({reason}).",
@@ -40,7 +40,7 @@ const en = {
 
 const ja = {
   workspace: "プレイグラウンド", people: "メンバー", you: "{name}として表示中", be: "{name}になる（{language}）",
-  addPerson: "メンバーを追加", addChannel: "会話を追加", ownSlack: "自分のSlackで使う", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
+  addPerson: "メンバーを追加", addChannel: "会話を追加", ownSlack: "自分のSlackで使う", thenRun: "アプリを作成したら、ターミナルで実行：", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
   conversations: "会話", messagesTab: "メッセージ", homeTab: "ホーム", aboutTab: "このアプリについて", unread: "未読",
   skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", add: "追加する", send: "送信", retry: "もう一度送る", discard: "破棄する",
   writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",
@@ -60,7 +60,7 @@ const ja = {
   all: "すべて", toApp: "アプリへ", toSlack: "Slack", toModel: "モデル", prompt: "プロンプト", tools: "ツール", asked: "引数", answered: "応答", copy: "JSONをコピー", copied: "コピーしました", noTools: "ツールなし",
   eventKind: "イベント", commandKind: "コマンド", clickKind: "クリック", callKind: "Slackの呼び出し", modelKind: "モデルへの要求", texts: { other: "{count}件の文" }, pending: "送信中", turn: "{name}：{what}", before: "それより前",
   theme: "配色：{theme}", auto: "システムに合わせる", light: "ライト", dark: "ダーク", shortcuts: "キーボードショートカット", help: "キーボードショートカット",
-  changeMe: "言語とタイムゾーンを変更", timeZone: "タイムゾーン", guest: "ゲスト", guestNote: "参加できるチャンネルが限られた社外の人", name: "名前", language: "言語", kind: "種類", publicKind: "パブリックチャンネル", privateKind: "プライベートチャンネル", mpimKind: "グループメッセージ", members: "参加する人", withApp: "{app}も参加する", japanese: "日本語", english: "English",
+  changeMe: "言語とタイムゾーンを変更", timeZone: "タイムゾーン", name: "名前", language: "言語", kind: "種類", publicKind: "パブリックチャンネル", privateKind: "プライベートチャンネル", mpimKind: "グループメッセージ", members: "参加する人", withApp: "{app}も参加する", japanese: "日本語", english: "English",
   nameMissing: "名前を入力してください。", nameTaken: "同じ名前の人がいます。", membersMissing: "自分のほかに1人以上選んでください。",
   required: "入力してください。", tooShort: "{count}文字以上で入力してください。", tooLong: "{count}文字以内で入力してください。", badEmail: "メールアドレスを入力してください。", badUrl: "https:// で始まるアドレスを入力してください。", badNumber: "数値を入力してください。",
   download: "ダウンロード", choose: "選択…", moreActions: "その他の操作", ok: "OK", unknownBlock: "「{type}」ブロック", imageOf: "画像：{alt}", notFollowed: "ここではボタンのリンクは開きません。リンク先：{url}", actionFailed: "アプリが受け付けませんでした（{reason}）。", commandFailed: "{command} は失敗しました。アプリが応答しませんでした（{reason}）。",
