@@ -97,6 +97,7 @@ class Settings(BaseModel):
     read_files: bool = Field(True, alias="KIOKU_READ_FILES")
     person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
     api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
+    uninstall_grace_hours: float = Field(24.0, alias="KIOKU_UNINSTALL_GRACE_HOURS", ge=0, le=8_760)
     history_days: int = Field(30, alias="KIOKU_HISTORY_DAYS", ge=1, le=36_500)
     retention_days: int | None = Field(None, alias="KIOKU_RETENTION_DAYS", ge=1, le=36_500)
     data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")

@@ -203,10 +203,6 @@ from .store.pages import (
     count_memories as count_memories,
     memory_page as memory_page,
 )
-from .store.purge import (
-    purge_memories as purge_memories,
-    purge_batches as purge_batches,
-)
 from .store.reembedding import (
     reembed as reembed,
 )

@@ -15,7 +15,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 from aiohttp import web
-
 from bot.runtime.http_server import listening
 
 

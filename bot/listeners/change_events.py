@@ -23,8 +23,8 @@ from bot.slack.messages import (
     thread_key,
     typed,
 )
-from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
+from bot.users.workspaces import Workspaces
 from memory import Person
 
 # A conversion is reported by a message in the channel, any other change by an event of its own.
@@ -54,7 +54,7 @@ class ChangeEvents:
     profiles: Profiles
     viewed_channels: ViewedChannels
     home_publisher: HomePublisher
-    offboarding: Offboarding
+    workspaces: Workspaces
     sessions: Sessions
     source_updates: SourceUpdates
     slack: Installations
@@ -83,10 +83,11 @@ class ChangeEvents:
                 user = event.get("user") or {}
                 await self.profiles.changed(Person(team, str(user.get("id"))), user)
             case "app_uninstalled", _:
-                await self.offboarding.uninstalled(team, _event_time(body))
+                await self.workspaces.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
                 bots = (event.get("tokens") or {}).get("bot") or []
-                await self.offboarding.tokens_revoked(team, _event_time(body), bots)
+                if bots:
+                    await self.workspaces.tokens_revoked(team)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.audiences.invalidate(team, str(event.get(name)))

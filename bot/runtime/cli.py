@@ -47,10 +47,6 @@ _COMMANDS = {
         "data_commands:erase",
         "erase a person: memories, conversation, settings; it cannot be undone",
     ),
-    "purge": (
-        "data_commands:purge",
-        "delete every row of a workspace that uninstalled the app; it cannot be undone",
-    ),
     "backup": (
         "backup_commands:backup",
         "write the database to a file, or the list of what exists in it",
@@ -132,13 +128,11 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
 
 
 def _add_data(commands: Mapping[str, argparse.ArgumentParser]) -> None:
-    export, erase, purge = (commands[name] for name in ("export", "erase", "purge"))
+    export, erase = commands["export"], commands["erase"]
     export.add_argument("--out", type=Path, metavar="FILE", help="a new file; else it is printed")
-    for command in (erase, purge):
-        command.add_argument("--yes", action="store_true", help="do not ask for the id again")
-    for command in (export, erase, purge):
-        command.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
+    erase.add_argument("--yes", action="store_true", help="do not ask for the id again")
     for command in (export, erase):
+        command.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
         command.add_argument("--user", required=True, metavar="U…", help="the person's id")
     commands["reembed"].add_argument(
         "--again", action="store_true", help="include memories already embedded with this model"

@@ -1,21 +1,19 @@
-"""``kioku export``, ``erase`` and ``purge``: the data of one person, or of one workspace."""
+"""``kioku export`` and ``kioku erase``: the data of one person."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from bot.config import Settings
 from bot.memories.person_data import EXPORTED, erase_person, export_person
-from bot.runtime.operators import confirm, in_database, record, require_workspace
+from bot.runtime.operators import confirm, in_database, record
 from bot.runtime.output import tell
 from bot.runtime.problem import ArgumentProblem, Problem
 from bot.types import PersonErased
-from bot.users.offboarding import purge_now
 from memory import InvalidNamespace, Person, Pool
 
 
@@ -84,27 +82,6 @@ def _tell_what_stays(erased: PersonErased) -> None:
     kept = erased.operator_actions + 1
     entries = "1 entry" if kept == 1 else f"{kept} entries"
     tell(f"Kept: {entries} of the audit log (`kioku audit`), including this command.")
-
-
-def purge(settings: Settings, *, team: str, yes: bool) -> None:
-    """Delete every row of a workspace, once the operator has typed its id again; print counts.
-
-    The workspace is not served until a process starts with a token that works. Raises `Problem`.
-    """
-    require_workspace(team)
-    if not yes:
-        confirm(team, "delete everything of this workspace", "Nothing was deleted")
-
-    async def purged(pool: Pool) -> Counter[str]:
-        counts = await purge_now(pool, team)
-        await record(pool, "purge", counts.total(), team)
-        return counts
-
-    counts = in_database(settings, purged, action="purge", team=team)
-    tell(f"Deleted {counts.total()} rows of workspace {team}.")
-    for table, count in sorted(counts.items()):
-        if count:
-            tell(f"  {table:20}{count:8}")
 
 
 def _nothing_stored(person: Person) -> Problem:

@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.ask import AskHandler, Refused, read_call
-from bot.runtime.startup import cannot_open
+from bot.runtime.problem import cannot_open
 
 Ready: TypeAlias = Callable[[], Awaitable[str | None]]
 EVENTS_PATH = "/slack/events"
@@ -105,7 +105,7 @@ def add_ask(application: web.Application, asks: AskHandler, token: str) -> None:
 
 @asynccontextmanager
 async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `application` at `host`; yield the port. Raises `StartError` if it is taken."""
+    """Serve `application` at `host`; yield the port. Raises `Problem` if it is taken."""
     runner = web.AppRunner(
         application,
         access_log=None,

@@ -16,7 +16,6 @@ from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import resume_deletions
 from bot.queue.failed import delete_old_jobs
 from bot.queue.queue import REPLIES, Queue
-from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
 from memory import (
     Person,
@@ -62,7 +61,6 @@ class Maintenance:
     _: KW_ONLY
     history_days: int
     retention_days: int | None
-    offboarding: Offboarding
     people: Profiles
 
     async def keep_up(self, timestamp: int) -> None:
@@ -72,7 +70,7 @@ class Maintenance:
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
-        steps += [partial(resume_deletions, self.pool, self.queue), self.offboarding.schedule_due]
+        steps.append(partial(resume_deletions, self.pool, self.queue))
         steps += [partial(execute_statement, self.pool, statement) for statement in _EXPIRED]
         steps.append(partial(delete_old_jobs, self.pool))
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:

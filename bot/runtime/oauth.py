@@ -49,7 +49,6 @@ def add_oauth(
     settings: Settings,
     slack: Installations,
     store: InstallationStore,
-    fernet: MultiFernet,
 ) -> None:
     """Add ``/slack/install`` and ``/slack/oauth_redirect`` to an HTTP application."""
     secret = settings.slack_client_secret
@@ -61,7 +60,7 @@ def add_oauth(
         install_page_rendering_enabled=False,
         authorization_url=urljoin(settings.slack_api_url, "../oauth/v2/authorize"),
         installation_store=store,
-        state_store=OAuthStates(fernet),
+        state_store=OAuthStates(store.fernet),
         state_expiration_seconds=STATE_SECONDS,
     )
     flow = AsyncOAuthFlow(settings=oauth, client=slack.tokenless())

@@ -44,7 +44,6 @@ from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.users.access import policy_of
-from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
@@ -68,7 +67,9 @@ class Application:
         self.audiences = Audiences(pool, slack)
         self.profiles = Profiles(pool, slack)
         self.policy = policy_of(settings)
-        self.workspaces = Workspaces(pool)
+        self.workspaces = Workspaces(
+            pool, self.queue, slack, grace_hours=settings.uninstall_grace_hours
+        )
         self.notices = ChangeNotices(
             pool, self.queue, slack, self.profiles, stand_in=settings.stand_in
         )
@@ -185,7 +186,6 @@ class Application:
             repeat_notice=self.notices.repeat_notice,
             quotas=self.quotas,
         )
-        self.offboarding = Offboarding(pool, self.queue, slack, self.workspaces)
         self.missed_messages = MissedMessages(pool, self.queue, self.inbox, self.audiences, slack)
         self.slack_deletions = SlackDeletions(pool, self.queue, slack)
         self.change_events = ChangeEvents(
@@ -194,7 +194,7 @@ class Application:
             profiles=self.profiles,
             viewed_channels=self.viewed_channels,
             home_publisher=self.home_publisher,
-            offboarding=self.offboarding,
+            workspaces=self.workspaces,
             sessions=self.sessions,
             source_updates=self.source_updates,
             slack=slack,

@@ -6,9 +6,10 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from cryptography.fernet import InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from slack_bolt.error import BoltError
 from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Installation as Installed
@@ -36,9 +37,9 @@ class InstallationStore(AsyncInstallationStore):
     A ciphertext that is moved to another workspace's row is not accepted.
     """
 
-    def __init__(self, pool: Pool, fernet: MultiFernet, rotator: AsyncTokenRotator) -> None:
+    def __init__(self, pool: Pool, keys: Sequence[str], rotator: AsyncTokenRotator) -> None:
         self._pool = pool
-        self._fernet = fernet
+        self.fernet = MultiFernet([Fernet(key) for key in keys])
         self._rotator = rotator
         self._rotating = asyncio.Lock()
 
@@ -78,7 +79,7 @@ class InstallationStore(AsyncInstallationStore):
         )
 
     async def _rotated(self, team_id: str) -> Installed | None:
-        """Rotate the token. Of two processes one is refused, and finds what the other one stored."""
+        """Rotate the token; of two processes one is refused, and finds what the other stored."""
         async with self._rotating:
             before = await self._stored(team_id)
             if before is None or not _ends_soon(before):
@@ -90,7 +91,9 @@ class InstallationStore(AsyncInstallationStore):
             except (SlackTokenRotationError, OSError, TimeoutError) as error:
                 after = await self._stored(team_id)
                 if after is not None and _ends_soon(after):
-                    log.error("ALERT: workspace %s has no new token: %s", team_id, fault(error))
+                    log.error(  # noqa: TRY400 - its text quotes Slack's answer
+                        "ALERT: workspace %s has no new token: %s", team_id, fault(error)
+                    )
                 return after
             if after is not None:
                 statement, values = self._statement(after)
@@ -106,7 +109,7 @@ class InstallationStore(AsyncInstallationStore):
         if not found:
             return None
         try:
-            fields: dict[str, Any] = json.loads(self._fernet.decrypt(found[0]["tokens"]))
+            fields: dict[str, Any] = json.loads(self.fernet.decrypt(found[0]["tokens"]))
         except InvalidToken:
             fields = {}
         if fields.get("team_id") != team_id:
@@ -117,7 +120,7 @@ class InstallationStore(AsyncInstallationStore):
         return Installed(**fields)
 
     def _statement(self, installation: Installed) -> tuple[Any, tuple[str, str | None]]:
-        tokens = self._fernet.encrypt(json.dumps(vars(installation)).encode()).decode()
+        tokens = self.fernet.encrypt(json.dumps(vars(installation)).encode()).decode()
         return (
             "UPDATE workspaces SET tokens = %s WHERE team_id = %s",
             (tokens, installation.team_id),

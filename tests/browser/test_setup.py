@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from tests.integration.setup_page import APP, BOT, KEY, setup_page, values
 
 from bot.locale import Language, say
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import findings
 from tests.browser.visitor import Playground
 from tests.conftest import ROOT, Server, json_server
-from tests.integration.setup_page import APP, BOT, KEY, setup_page, values
 
 MANIFEST = (ROOT / "manifest.yml").read_text("utf-8")
 _FOCUSED = "document.activeElement.id || document.activeElement.tagName"

@@ -14,12 +14,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from bot.users.offboarding import purge_now
 from psycopg import sql
 
 from bot.memories.person_data import erase_person
 from bot.queue.migrations import migrations
 from bot.runtime.backup_commands import TABLES
-from bot.users.offboarding import purge_now
 from memory import (
     BackupError,
     EmbeddedPostgres,

@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from bot.users.offboarding import AGAIN_SECONDS, PURGE, Offboarding, purge_due
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.users.offboarding import AGAIN_SECONDS, PURGE, Offboarding, purge_due
 from bot.users.workspaces import Workspaces, token_accepted
 from memory import Pool, transaction
 from tests.conftest import rows_of

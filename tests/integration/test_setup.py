@@ -16,12 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 import psutil  # type: ignore[import-untyped]
 import pytest
 import yaml
-from dotenv import dotenv_values
-
-from bot.locale import say
 from bot.runtime.setup.connect import create_app_url
 from bot.runtime.setup.page import reader_language
-from tests.conftest import ROOT, Server, json_server
+from dotenv import dotenv_values
 from tests.integration.setup_page import (
     APP,
     BOT,
@@ -31,6 +28,9 @@ from tests.integration.setup_page import (
     slack_settings,
     values,
 )
+
+from bot.locale import say
+from tests.conftest import ROOT, Server, json_server
 from tests.kioku_process import (
     PYTHON_M_BOT,
     ended,

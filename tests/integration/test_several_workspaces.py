@@ -15,6 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from bot.users.installation_store import (
+    InstallationStore,
+    OAuthStates,
+    TokenCipher,
+    UnreadableToken,
+)
 from psycopg import AsyncConnection
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
@@ -25,12 +31,6 @@ from bot.logs import set_up_logging
 from bot.runtime.problem import Problem
 from bot.runtime.service import open_service
 from bot.slack.client import Installations, NotInstalled, is_passing
-from bot.users.installation_store import (
-    InstallationStore,
-    OAuthStates,
-    TokenCipher,
-    UnreadableToken,
-)
 from memory import Person, Pool, create_pool, list_memories, transaction_timeout
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
 from tests.loopback import free_port
