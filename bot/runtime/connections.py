@@ -39,7 +39,7 @@ from bot.slack.client import (
     retry_after,
 )
 from bot.users.installations import InstallationStore, UnreadableToken
-from bot.users.workspaces import token_accepted
+from bot.users.workspaces import purge_due, token_accepted
 from memory import (
     Conninfo,
     EmbeddingSpace,
@@ -205,6 +205,7 @@ async def _open_pool(
 
 
 async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
+    await purge_due(pool)
     answer = await retry_until_connected(BOT_TOKEN, client.base_url, client.auth_test)
     installation = installation_from(answer, str(client.token))
     async with transaction(pool) as connection:

@@ -91,9 +91,9 @@ class InstallationStore(AsyncInstallationStore):
             except (SlackTokenRotationError, OSError, TimeoutError) as error:
                 after = await self._stored(team_id)
                 if after is not None and _ends_soon(after):
-                    log.error(  # noqa: TRY400 - its text quotes Slack's answer
-                        "ALERT: workspace %s has no new token: %s", team_id, fault(error)
-                    )
+                    ended = (after.bot_token_expires_at or 0) < time.time()
+                    level = logging.ERROR if ended else logging.WARNING
+                    log.log(level, "workspace %s has no new token: %s", team_id, fault(error))
                 return after
             if after is not None:
                 statement, values = self._statement(after)

@@ -48,8 +48,8 @@ class Workspaces:
     def __init__(
         self, pool: Pool, queue: Queue, slack: Installations, *, grace_hours: float
     ) -> None:
-        self._pool = pool
-        self._queue = queue
+        self.pool = pool
+        self.queue = queue
         self._slack = slack
         self._grace_seconds = grace_hours * 3_600
         self._known: dict[str, float] = {}
@@ -66,7 +66,7 @@ class Workspaces:
     async def problem(self, team_id: str) -> str | None:
         """Return one sentence for the operator if the workspace is not served."""
         found = await execute_statement(
-            self._pool,
+            self.pool,
             f"SELECT left_at, purge_at FROM workspaces WHERE team_id = %s AND {AWAY}",
             (team_id,),
         )
@@ -94,7 +94,7 @@ class Workspaces:
         author = (event.get("previous_message") or message).get("user")
         ts = event.get("deleted_ts") or message.get("ts")
         found = await execute_statement(
-            self._pool,
+            self.pool,
             "SELECT team_id FROM workspaces_with_message(%s, %s, %s, %s, %s) ORDER BY team_id",
             (
                 str(event.get("channel") or ""),
@@ -111,7 +111,7 @@ class Workspaces:
 
         An event that is older than the newest installation is ignored.
         """
-        async with transaction(self._pool) as connection:
+        async with transaction(self.pool) as connection:
             found = await connection.execute(
                 "INSERT INTO workspaces AS w (team_id, left_at, purge_at)"
                 " VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))"
@@ -130,7 +130,7 @@ class Workspaces:
 
     async def tokens_revoked(self, team_id: str) -> None:
         """Record ``tokens_revoked``: whether Slack refuses the token is asked in a job."""
-        await self._defer(self._pool, team_id, 0.0)
+        await self._defer(self.pool, team_id, 0.0)
 
     async def departed(self, team: str) -> None:
         """Delete what a workspace left, if that is due, or ask Slack whether it has; run as a job.
@@ -138,20 +138,20 @@ class Workspaces:
         A deletion is repeated after ten minutes, for the rows of work that was under way.
         """
         found = await execute_statement(
-            self._pool,
+            self.pool,
             "SELECT left_at, purge_at <= now() AS due, purge_at > now() - make_interval(secs => %s)"
             " AS again FROM workspaces WHERE team_id = %s",
             (AGAIN_SECONDS, team),
         )
         row = found[0] if found else {"left_at": None, "due": None}
         if row["due"]:
-            await execute_statement(self._pool, "SELECT purge_workspace(%s)", (team,))
+            await execute_statement(self.pool, "SELECT purge_workspace(%s)", (team,))
             log.info("the rows of workspace %s are deleted", team)
             if row["again"]:
-                await self._defer(self._pool, team, AGAIN_SECONDS)
+                await self._defer(self.pool, team, AGAIN_SECONDS)
         elif row["left_at"] is None and await self._is_refused(team):
             await execute_statement(
-                self._pool,
+                self.pool,
                 "INSERT INTO workspaces (team_id, left_at) VALUES (%s, now())"
                 " ON CONFLICT (team_id) DO UPDATE SET left_at = now(), tokens = NULL"
                 " RETURNING team_id",
@@ -190,7 +190,7 @@ class Workspaces:
     async def _defer(
         self, where: AsyncConnection[DictRow] | Pool, team_id: str, delay: float
     ) -> None:
-        await self._queue.defer(
+        await self.queue.defer(
             where,
             DEPARTED,
             queue=BACKGROUND,
@@ -210,4 +210,14 @@ async def token_accepted(
         " ON CONFLICT (team_id) DO UPDATE SET bot_user_id = excluded.bot_user_id,"
         " installed_at = now(), left_at = NULL, purge_at = NULL",
         (team_id, bot_user_id),
+    )
+
+
+async def purge_due(pool: Pool) -> None:
+    """Delete what is due of every workspace that removed the app.
+
+    For the start of a process that Slack may refuse: without another one no job would run.
+    """
+    await execute_statement(
+        pool, "SELECT purge_workspace(team_id) FROM workspaces WHERE purge_at <= now()"
     )
