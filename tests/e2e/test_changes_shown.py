@@ -244,7 +244,7 @@ def test_an_answer_is_rated(world: World) -> None:
     rate = {"action_id": "feedback", "block_id": block["block_id"]}
     ann.click(message, general, **rate, value="positive")
     bo.click(message, general, **rate, value="positive")
-    refused = bo.alone(say("en", "feedback_others"))
+    refused = bo.alone(say("en", "feedback_others"), general)
     assert refused["thread_ts"] == message["thread_ts"]
     rated = "SELECT rating, comment FROM feedback WHERE user_id = %s"
     assert world.rows(rated, ann.human.id) == [{"rating": "good", "comment": ""}]
@@ -266,7 +266,7 @@ def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World
     world.slack_fault("chat.postEphemeral", error="not_in_channel")
     rate = {"action_id": "feedback", "block_id": block["block_id"]}
     bo.click(message, general, **rate, value="positive")
-    assert "thread_ts" not in bo.alone(say("en", "feedback_others"))
+    assert "thread_ts" not in bo.alone(say("en", "feedback_others"), general)
 
 
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
