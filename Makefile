@@ -90,9 +90,6 @@ profile: install  ## Where the time of a turn goes: a table, and docs/media/turn
 soak: install  ## The long fault runs, about 20 minutes; one table at the end
 	$(BIN)/python -m tests.soak
 
-aws-package: install  ## Build what the AWS functions run, into build/aws; checks the size
-	$(BIN)/python -m deploy.aws.package
-
 BUILDER := build/dist-builder
 
 dist:  ## Build the package's sdist, and its wheel from that, into dist/

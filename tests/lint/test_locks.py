@@ -64,7 +64,7 @@ def test_the_package_is_what_the_app_says() -> None:
         assert f"{DISTRIBUTION}[" not in text, path
         named |= set(re.findall(r"pip install '\.\[(\w+)\]'", text))
     assert named <= extras
-    assert "aws" in named
+    assert "google" in named
 
 
 def test_make_up_installs_the_embedded_postgresql_of_the_extra() -> None:
