@@ -7,7 +7,7 @@ SITE := build/site
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all coverage lint mutants docs docs-serve docs-reference bench trace profile soak aws-package dist sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants docs docs-serve docs-reference bench trace profile soak dist sbom audit clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
