@@ -43,7 +43,7 @@ _WEB_ADDRESS = regex.compile(
 )
 _PORT = regex.compile(r":\d++")
 _TO_FULL_STOPS = str.maketrans(dict.fromkeys(f"。{DOTS}", "."))
-_RESERVED = regex.compile(r"(?:.*\.)?(?:example(?:\.com|\.net|\.org)?|test|invalid|localhost)")
+_RESERVED = regex.compile(r"(?:\A|\.)(?:example(?:\.com|\.net|\.org)?|test|invalid|localhost)\Z")
 
 
 def normal(url: str) -> str:
@@ -122,7 +122,7 @@ def is_web_address(url: str) -> bool:
 
 def is_reserved(host: str) -> bool:
     """Return whether a host name is reserved and cannot be registered (RFC 2606)."""
-    return _RESERVED.fullmatch(host) is not None
+    return _RESERVED.search(host) is not None
 
 
 def can_carry(match: regex.Match[str]) -> bool:

@@ -54,7 +54,7 @@ _SCHEME = regex.compile(r"\A([A-Za-z][A-Za-z0-9+\-]*+):[/\\ ]*+")
 _DOT = regex.compile(rf"[.{DOTS}](?=[\p{{L}}\p{{N}}\p{{M}}_%-])")
 _NO_SCHEME = regex.compile(r"(?<![A-Za-z0-9+.\-])://")
 # Of what ends an address here, and not for every client.
-_GOES_ON = regex.compile(r"<|[\"`|\[\]{}][^\s<]*[\p{L}\p{N}]")
+_GOES_ON = regex.compile(r"<|[\"`|\[\]{}][^\s<\p{L}\p{N}]*+[\p{L}\p{N}]")
 _UNSAFE = regex.compile(rf"[{NOT_IN_ADDRESSES}\\]|&(?:#|\w+;)")
 # A space after each of these breaks every address in a word that is too long to be read.
 _BROKEN = str.maketrans({character: f"{character} " for character in f".{DOTS}:@]<&"})

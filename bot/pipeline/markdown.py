@@ -12,7 +12,7 @@ from markdown_it.helpers import parseLinkLabel
 from markdown_it.rules_inline import StateInline, autolink, backtick, image, link
 from markdown_it.token import Token
 
-_MAX_BRACKETS = 40  # the parser takes quadratic time for more, and a level of recursion for each
+_MAX_MARKS = 80  # the parser takes quadratic time for more, and a level of recursion for each
 _KINDS = ("link_open", "image", "code_inline")
 
 
@@ -20,11 +20,12 @@ def spans(text: str, *, code: bool = True) -> list[Token]:
     """Return the links, images and code spans of a line, in order, also those within labels.
 
     The `meta` of each has its ``start`` and ``end`` in the text, and ``label_end``. Without `code`,
-    a backtick is a character like any other. A line with too many brackets has no links.
+    a backtick is a character like any other. A line with too many marks has none of them.
     """
     tokens: list[Token] = []
-    if text.count("[") <= _MAX_BRACKETS:
-        _PARSER.inline.parse(text if code else text.replace("`", "'"), _PARSER, {}, tokens)
+    read = text if code else text.replace("`", "'")
+    if sum(map(read.count, "[<`")) <= _MAX_MARKS:
+        _PARSER.inline.parse(read, _PARSER, {}, tokens)
     return [token for token in tokens if token.type in _KINDS]
 
 
