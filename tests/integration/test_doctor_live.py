@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 EVERYTHING = [
     "Settings",
-    "Person",
+    "users.info",
     "chat.postMessage",
     "chat.postEphemeral below a message without replies",
     "agents.sessions.setStatus processing",
@@ -33,7 +33,6 @@ EVERYTHING = [
 ]
 # What says more than that it worked.
 SAID = {
-    "Person": "OK is a member.",
     "chat.postEphemeral below a message without replies": "OK Slack took it; look in the direct"
     " message for “Kioku's doctor: only you see this, below a message without replies.”.",
     "chat.postEphemeral in a thread with a reply": "OK Slack took it; look in the thread for"
