@@ -25,7 +25,7 @@ async def doctor(*, live: bool, user: str | None, channel: str | None, yes: bool
         if live:
             from bot.runtime.live import try_live
 
-            return await try_live(settings, user=user, channel=channel, agreed=yes)
+            return await try_live(settings, user, channel, yes)
     except (SettingsError, Problem) as problem:
         tell(f"✗ {problem}")
         return 1

@@ -8,13 +8,8 @@ import subprocess
 import sys
 from typing import Any
 
-_HERE = frozenset(
-    (
-        *("audit", "doctor", "erase", "export", "failed", "feedback"),
-        *("improve", "policy", "purge", "status", "usage"),
-    )
-)
-_OF_THE_OWNER = frozenset(("backup", "migrate", "reembed", "restore"))
+_HERE = frozenset(("doctor", "erase", "export"))
+_OF_THE_OWNER = frozenset(("forget-again", "forgotten", "migrate"))
 # A synchronous invocation answers with 6 MB at most.
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _ANSWER_BYTES = 6_000_000
@@ -27,7 +22,7 @@ def run_command(arguments: object, seconds: float) -> dict[str, Any]:
     ends after `seconds`. Nothing of what it prints is logged.
     """
     if not (isinstance(arguments, list) and all(isinstance(one, str) for one in arguments)):
-        return _refused('arguments is a list of words, such as ["usage", "--days", "30"].')
+        return _refused('arguments is a list of words, such as ["doctor"].')
     name = arguments[0] if arguments else ""
     if name in _OF_THE_OWNER:
         return _refused(f"kioku {name} needs the database's owner, and the worker is not.")
