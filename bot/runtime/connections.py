@@ -22,11 +22,11 @@ from bot.queue.migrations import may_use_queue, migrations
 from bot.runtime.problem import (
     BOT_TOKEN,
     UNBOUND_LOGIN,
-    WHERE,
     Problem,
     TokenRefused,
     cannot_connect,
     slack_problem,
+    well_formed,
 )
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -40,7 +40,7 @@ from bot.slack.client import (
 )
 from bot.users.installation_store import InstallationStore, TokenCipher, UnreadableToken
 from bot.users.offboarding import purge_due
-from bot.users.workspaces import last_departed, token_accepted
+from bot.users.workspaces import token_accepted
 from memory import (
     Conninfo,
     EmbeddingSpace,
@@ -104,14 +104,10 @@ async def connected(
     *,
     min_connections: int = 1,
     installation: Installation | None = None,
-    left_after: float | None = None,
 ) -> AsyncIterator[Connections]:
     """Open all of it, checked, and close it afterwards.
 
-    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so. With
-    `left_after`, in Unix seconds, a refused token is no error if no workspace has the app any more
-    and the last one removed it after that: the installation is then that workspace's, without a
-    token.
+    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so.
 
     Raises `Problem`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
@@ -127,17 +123,15 @@ async def connected(
             reply_models.append(ModelRequests(second, model=fallback.reply_model))
         space = await embedding_space(model, settings.embedding_model)
         pool = await _open_pool(settings, conninfo, space, stack, min_connections)
-        token = settings.slack_bot_token
         session = await stack.enter_async_context(create_session())
         store = None
         if settings.slack_client_id is not None:
             store = await _open_store(settings, pool, session)
             stack.push_async_callback(store.close)
-        elif token is None:
-            raise Problem(f"{BOT_TOKEN} is not set: copy it from your app's {WHERE[BOT_TOKEN]}.")
         elif installation is None:
-            client = create_client(token.get_secret_value(), settings.slack_api_url, session)
-            installation = await _identify(client, pool, left_after)
+            token = well_formed(settings, BOT_TOKEN)
+            client = create_client(token, settings.slack_api_url, session)
+            installation = await _identify(client, pool)
         yield Connections(
             settings=settings,
             model=model,
@@ -213,19 +207,13 @@ async def _open_pool(
     return pool
 
 
-async def _identify(client: AsyncWebClient, pool: Pool, left_after: float | None) -> Installation:
+async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
     try:
         answer = await retry_until_connected(BOT_TOKEN, client.base_url, client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
-        if left_after is None:
-            raise
-        left = await last_departed(pool, left_after=left_after)
-        if left is None:
-            raise
-        log.info("no workspace has the app: events and jobs are passed over")
-        return left
+        raise
     installation = installation_from(answer, str(client.token))
     async with transaction(pool) as connection:
         await token_accepted(connection, installation.team_id, installation.bot_user_id)
