@@ -18,7 +18,6 @@ from .formation.chat_model import (
     TokenUse as TokenUse,
     memory_model as memory_model,
     provider_and_name as provider_and_name,
-    token_use as token_use,
 )
 from .formation.evidence import (
     OMITTED as OMITTED,

@@ -38,10 +38,10 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
     ),
     "feedback": (
         "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, comment,"
-        " given_at, changed_at"
+        " changed_at"
         " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
         " turn ON turn.id = f.turn_id",
-        "given_at",
+        "changed_at",
     ),
     "messages": (
         "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"

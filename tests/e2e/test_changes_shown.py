@@ -244,7 +244,7 @@ def test_an_answer_is_rated(world: World) -> None:
     rate = {"action_id": "feedback", "block_id": block["block_id"]}
     ann.click(message, general, **rate, value="positive")
     bo.click(message, general, **rate, value="positive")
-    refused = bo.alone(say("en", "feedback_others"))
+    refused = bo.alone(say("en", "feedback_others"), general)
     assert refused["thread_ts"] == message["thread_ts"]
     rated = "SELECT rating, comment FROM feedback WHERE user_id = %s"
     assert world.rows(rated, ann.human.id) == [{"rating": "good", "comment": ""}]
@@ -254,6 +254,19 @@ def test_an_answer_is_rated(world: World) -> None:
     ann.modal(say("en", "feedback_thanks"))
     assert world.rows(rated, ann.human.id) == [{"rating": "bad", "comment": "Too short."}]
     assert world.rows(rated, bo.human.id) == []
+
+
+def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World) -> None:
+    """Where the app may not write in the thread, a click is answered at the channel's root."""
+    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human())
+    general = world.channel("public", ann.human, bo.human)
+    said = world.say(ann.human, "<@BOT> hello", channel=general)
+    message = world.reply(said).messages[-1]
+    [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
+    world.slack_fault("chat.postEphemeral", error="not_in_channel")
+    rate = {"action_id": "feedback", "block_id": block["block_id"]}
+    bo.click(message, general, **rate, value="positive")
+    assert "thread_ts" not in bo.alone(say("en", "feedback_others"), general)
 
 
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:

@@ -210,7 +210,7 @@ def test_without_verdicts_nothing_is_known_to_be_sensitive(policy: str) -> None:
         ("KIOKU_LOGLEVEL", "KIOKU_LOG_LEVEL"),
         ("KIOKU_MODEL", "KIOKU_REPLY_MODEL|KIOKU_MEMORY_MODEL"),
         ("KIOKU_WEBSEARCH", "KIOKU_WEB_SEARCH"),
-        ("KIOKU_TYPO", None),
+        ("KIOKU_UNKNOWN", None),
         ("KIOKU_", None),
     ],
 )
