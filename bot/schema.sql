@@ -58,7 +58,6 @@ CREATE TABLE inbox_events (
     failures int NOT NULL DEFAULT 0,
     -- when it was last edited; `reopened_at` when an answered one was
     edited_at timestamptz,
-    traceparent text,
     -- the ts of the newest event that edited or deleted it; '' for none
     changed_ts text NOT NULL DEFAULT '',
     reopened_at timestamptz,
@@ -115,7 +114,6 @@ CREATE TABLE turns (
     withheld_at timestamptz,
     -- The person renamed the thread's session; the app leaves its title as it is.
     retitled boolean NOT NULL DEFAULT false,
-    traceparent text,
     -- What tools changed during the turn, until the person is shown it with its Undo: no
     -- text.
     tool_done jsonb,
@@ -375,23 +373,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON workspaces TO kioku_app;
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybodys_workspaces ON workspaces USING (true);
 
-
--- Operator commands that read or change people's data. No policy for UPDATE or DELETE.
-CREATE TABLE operator_actions (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at timestamptz NOT NULL DEFAULT now(),
-    operator text NOT NULL,
-    action text NOT NULL,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    rows bigint NOT NULL,
-    host text NOT NULL DEFAULT '',
-    outcome text NOT NULL DEFAULT 'done' CHECK (outcome IN ('done', 'failed'))
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON operator_actions TO kioku_app;
-ALTER TABLE operator_actions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY add_operator_actions ON operator_actions FOR INSERT WITH CHECK (true);
-CREATE POLICY read_operator_actions ON operator_actions FOR SELECT USING (true);
 
 -- When a process last heard from Slack with the database in reach.
 CREATE TABLE listening (
@@ -809,7 +790,6 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM conversations WHERE team_id = team;
         DELETE FROM catching_up WHERE team_id = team;
         DELETE FROM listening WHERE team_id = team;
-        DELETE FROM operator_actions WHERE team_id = team;
         PERFORM purge_workspace_memories(team);
         DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND task_name <> 'workspace_departed'
             AND (args->>'team' = team OR starts_with(args->>'thread', team || '.'));

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import LiteralString, TypeAlias
 from urllib.parse import urlencode, urlsplit
@@ -30,7 +30,7 @@ from bot.runtime.problem import (
 )
 from memory import load_schemas
 
-Check: TypeAlias = Callable[[Settings], Awaitable[str]]
+Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
 
 _OAUTH = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "KIOKU_SECRET_KEY", "KIOKU_PUBLIC_URL")
 _CLOCK_SECONDS = 60  # Slack's signatures are good for five minutes

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.checks import check_settings
 from bot.runtime.database import database, migrated
-from bot.runtime.operators import record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.playground import Playground, await_port, open_playground
 from bot.runtime.problem import NO_EVENTS, NO_MODEL, Problem
-from memory import address_of
 
 if TYPE_CHECKING:
     from bot.runtime.service import Role
@@ -124,8 +122,6 @@ async def migrate_database(settings: Settings) -> None:
     """Bring the database of `settings` up to this version and say what was done."""
     async with database(settings) as addresses:
         done = await migrated(settings, addresses)
-        if done:
-            await record_as_owner(address_of(addresses.owner), "migrate", len(done))
     tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
 
 

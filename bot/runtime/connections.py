@@ -22,11 +22,11 @@ from bot.queue.migrations import may_use_queue, migrations
 from bot.runtime.problem import (
     BOT_TOKEN,
     UNBOUND_LOGIN,
-    WHERE,
     Problem,
     TokenRefused,
     cannot_connect,
     slack_problem,
+    well_formed,
 )
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -122,17 +122,13 @@ async def connected(
             reply_models.append(ModelRequests(second, model=fallback.reply_model))
         space = await embedding_space(model, settings.embedding_model)
         pool = await _open_pool(settings, conninfo, space, stack, min_connections)
-        token = settings.slack_bot_token
         session = await stack.enter_async_context(create_session())
         store = None
         if settings.slack_client_id is not None:
             store = await _open_store(settings, pool, session)
         elif installation is None:
-            if token is None:
-                raise Problem(
-                    f"{BOT_TOKEN} is not set: copy it from your app's {WHERE[BOT_TOKEN]}."
-                )
-            client = create_client(token.get_secret_value(), settings.slack_api_url, session)
+            token = well_formed(settings, BOT_TOKEN)
+            client = create_client(token, settings.slack_api_url, session)
             installation = await _identify(client, pool)
         yield Connections(
             settings=settings,

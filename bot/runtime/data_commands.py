@@ -1,4 +1,4 @@
-"""``kioku export`` and ``kioku erase``: the data of one person."""
+"""``kioku export`` and ``erase``: the data of one person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.config import Settings
 from bot.memories.person_data import EXPORTED, erase_person, export_person
-from bot.runtime.operators import confirm, in_database, record
+from bot.runtime.operators import confirm, in_database
 from bot.runtime.output import tell
 from bot.runtime.problem import ArgumentProblem, Problem
 from bot.types import PersonErased
@@ -28,11 +28,9 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
         document = await export_person(pool, person, settings)
         if not any(document[name] for name in EXPORTED):
             raise _nothing_stored(person)
-        count = len(document["memories"]) + len(document["conversation"])
-        await record(pool, "export", count, team, user)
         return document
 
-    document = in_database(settings, read, action="export", team=team, user=user)
+    document = in_database(settings, read)
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     if out is None:
         sys.stdout.write(text)
@@ -56,10 +54,9 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         erased = await erase_person(pool, person)
         if not erased.total and not any(erased.left.values()):
             raise _nothing_stored(person)
-        await record(pool, "erase", erased.total, team, user)
         return erased
 
-    erased = in_database(settings, erased_now, action="erase", team=team, user=user)
+    erased = in_database(settings, erased_now)
     tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
     for table, count in sorted(erased.counts.items()):
         tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
@@ -79,9 +76,6 @@ def _tell_what_stays(erased: PersonErased) -> None:
     if kept == 1:
         references, them = "1 message reference", "it"
     tell(f"Kept: {references} (channel and time), so that no memory is formed from {them} again.")
-    kept = erased.operator_actions + 1
-    entries = "1 entry" if kept == 1 else f"{kept} entries"
-    tell(f"Kept: {entries} of the audit log (`kioku audit`), including this command.")
 
 
 def _nothing_stored(person: Person) -> Problem:

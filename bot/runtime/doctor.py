@@ -9,7 +9,6 @@ from bot.logs import fault
 from bot.runtime.checks import CHECKS
 from bot.runtime.output import tell
 from bot.runtime.problem import Problem
-from bot.runtime.secrets import with_secrets
 from memory import EmbeddedPostgresError, KiokuMemoryError
 
 
@@ -21,11 +20,11 @@ async def doctor(*, live: bool, user: str | None, channel: str | None, yes: bool
     # A check says what the library would log of a refused call.
     logging.getLogger("memory.formation.chat_model").setLevel(logging.CRITICAL)
     try:
-        settings = with_secrets(load_settings())
+        settings = load_settings()
         if live:
             from bot.runtime.live import try_live
 
-            return await try_live(settings, user=user, channel=channel, agreed=yes)
+            return await try_live(settings, user, channel, yes)
     except (SettingsError, Problem) as problem:
         tell(f"✗ {problem}")
         return 1

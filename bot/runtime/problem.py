@@ -77,8 +77,7 @@ def cannot_connect(error: OperationalError) -> Problem:
     if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:
         return Problem(
             "PostgreSQL refuses the user or the password: correct DATABASE_URL and"
-            " DATABASE_OWNER_URL, or the secrets that DATABASE_SECRET_ARN and"
-            " DATABASE_OWNER_SECRET_ARN name."
+            " DATABASE_OWNER_URL."
         )
     if "does not exist" in text:
         return Problem(

@@ -13,7 +13,7 @@ from dotenv import set_key
 from pydantic import SecretStr
 
 from bot.config import FIELDS, Settings
-from bot.runtime.checks import Check, check_bot_token, check_events, check_model
+from bot.runtime.checks import Check, check_bot_token, check_events, check_model, check_settings
 from bot.runtime.manifest import create_app_url, manifest_path
 from bot.runtime.output import tell
 from bot.runtime.problem import APP_TOKEN, BOT_TOKEN, Problem
@@ -27,6 +27,15 @@ _CREATE = """Use Kioku in your Slack, in about five minutes:
 {url}
 """
 _KEY = "OPENAI_API_KEY"
+
+
+async def _check_key(settings: Settings) -> str:
+    if not settings.has_model:
+        return "No key: Kioku answers with the stand-in."
+    await check_settings(settings)
+    return await check_model(settings)
+
+
 _STEPS: tuple[tuple[str, str, Check], ...] = (
     (
         BOT_TOKEN,
@@ -44,7 +53,7 @@ _STEPS: tuple[tuple[str, str, Check], ...] = (
         _KEY,
         "4. Create a key at https://platform.openai.com/api-keys and copy it. Without a key Kioku"
         " answers with the stand-in, which is a script.",
-        check_model,
+        _check_key,
     ),
 )
 _MODE = 0o600
@@ -95,10 +104,8 @@ def _checked(settings: Settings, name: str, value: str, check: Check) -> str:
             f"{name} is set in the environment, which has precedence over .env: unset it there."
         )
     settings = _with(settings, name, value)
-    if getattr(settings, FIELDS[name]) is None:
-        if name != _KEY:
-            raise Problem("Nothing was pasted.")
-        return "No key: Kioku answers with the stand-in."
+    if name != _KEY and getattr(settings, FIELDS[name]) is None:
+        raise Problem("Nothing was pasted.")
     return asyncio.run(check(settings))
 
 

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 NOBODYS = {
     *("conversations", "forgotten_sources", "installations", "kioku_backup"),
     *("kioku_embedding_space", "kioku_migrations", "listening", "oauth_states"),
-    *("catching_up", "operator_actions", "processes"),
+    *("catching_up", "processes"),
     *("workspaces", "slack_deletions"),
     *("slack_erasures", "store_migrations", "vector_migrations"),
 }
