@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 import pytest
+from bot.runtime.problem import without_secrets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from bot.pipeline import addresses
 from bot.pipeline.links import MAX_WORD, LinkFilter, without_links
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.responses.web_search import query_in
-from bot.runtime.finding import without_secrets
 from bot.slack import messages
 from bot.views import subcommands
 from bot.views.blocks import escaped, plain_text, section
