@@ -14,7 +14,7 @@ _HERE = frozenset(
         *("improve", "policy", "purge", "status", "usage"),
     )
 )
-_OF_THE_OWNER = frozenset(("backup", "migrate", "reembed", "restore"))
+_OF_THE_OWNER = frozenset(("forgotten", "migrate"))
 # A synchronous invocation answers with 6 MB at most.
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _ANSWER_BYTES = 6_000_000

@@ -128,19 +128,17 @@ async def test_commands_are_audited(app: App, tmp_path: Path) -> None:
     policy = ("policy", "set", "--team", asked.team_id, "--web-search", "off")
     assert (await kioku(app, tmp_path, *policy)).code == 0
     assert (await kioku(app, tmp_path, "failed", "drop", "404")).code == 1
-    assert (await kioku(app, tmp_path, "reembed")).code == 0
     assert (await kioku(app, tmp_path, "purge", "--team", "T404", "--yes")).code == 0
     done = await kioku(app, tmp_path, "audit")
     assert (done.code, done.err) == (0, "")
     *lines, last = done.out.splitlines()
-    assert last == "6 commands in the last 7 days"
+    assert last == "5 commands in the last 7 days"
     operator = f"{getpass.getuser()}@{socket.gethostname()}"
     assert [line.split()[1:] for line in reversed(lines)] == [
         [operator, "export", asked.team_id, asked.user_id, "1", "done"],
         [operator, "export", "T1", "U404", "0", "failed"],
         [operator, "policy", asked.team_id, "*", "1", "done"],
         [operator, "drop", "*", "*", "0", "failed"],
-        [operator, "reembed", "*", "*", "0", "done"],
         [operator, "purge", "T404", "*", "0", "done"],
     ]
     assert "ramen" not in done.out

@@ -54,7 +54,7 @@ def test_the_worker_runs_commands(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["backup", "/tmp/x"], "kioku backup needs the database's owner, and the worker is not."),
+        (["migrate"], "kioku migrate needs the database's owner, and the worker is not."),
         (["run"], "The worker runs audit, doctor, "),
         ([], "The worker runs audit, doctor, "),
         ("usage", "arguments is a list of words"),
