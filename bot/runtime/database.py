@@ -50,7 +50,6 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
     await asyncio.to_thread(server.start)
     try:
         await asyncio.to_thread(server.ensure_database, "kioku")
-        await asyncio.to_thread(server.ensure_login)
         yield addresses
     finally:
         await asyncio.to_thread(server.stop)

@@ -12,7 +12,7 @@ import psycopg
 from bot.conversation.history import blank_texts, restore_texts
 from bot.memories.person_data import erase_person
 from memory import forget, undo_forget
-from memory.postgres.embedded.programs import find_binaries
+from memory.postgres.embedded import find_binaries
 from tests.conftest import login_of, owner_rows
 from tests.integration.app import App
 from tests.kioku_process import Ended, ended

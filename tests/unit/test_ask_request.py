@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from bot.runtime.ask_request import is_bearer, read_call
 
 TOKEN = "kioku-token-1234"
