@@ -80,10 +80,7 @@ def break_point(text: str, limit: int) -> int:
 
 
 def _paragraph_end(window: str, least: int) -> int:
-    """Return where the last paragraph ends, from `least` on; 0 if none does.
-
-    The paragraph is not within a code block, and is no heading.
-    """
+    """Return where the last paragraph but code and headings ends, from `least` on; else 0."""
     found = at = 0
     fence, heading = "", False
     for line in window.split("\n")[:-1]:

@@ -252,7 +252,7 @@ class LinkFilter:
             if reading and self._is_link(reading):
                 before, _, after = whole.partition(reading)
                 # Otherwise the text that follows would be read as a part of the address.
-                if (after and ord(after[0]) > 0x7F) or _GOES_ON.match(match.string, match.end()):
+                if any(map(str.isalnum, after)) or _GOES_ON.match(match.string, match.end()):
                     after = f" {after}"
                 return before + reading + self._addresses(after, code=code)
         return _broken(whole)
