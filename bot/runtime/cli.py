@@ -8,6 +8,7 @@ import inspect
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -155,6 +156,14 @@ def _add_forgotten(commands: Mapping[str, argparse.ArgumentParser]) -> None:
     commands["forget-again"].add_argument(
         "file", type=Path, metavar="FILE", help="the output of `kioku forgotten`"
     )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write a date such as 2026-11-20, not {text}") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def _days(text: str) -> int:
