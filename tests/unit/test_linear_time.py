@@ -16,7 +16,7 @@ from bot.conversation.unformed import final_question
 from bot.delivery import splitting
 from bot.delivery.sessions import title_of
 from bot.pipeline import addresses
-from bot.pipeline.links import MAX_WORD, LinkFilter, without_links
+from bot.pipeline.links import MAX_WORD, LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.responses.web_search import query_in
 from bot.runtime.finding import without_secrets
@@ -88,7 +88,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
         *(clean, folded, lettered, letters, name_of, parse_json, search_words, final_question),
         *(escaped, plain_text, section, with_mentions, fallback, title_of, query_in, framed),
-        *(find_credentials, holds_secret, redact, without_secrets, without_links),
+        *(find_credentials, holds_secret, redact, without_secrets),
         *(messages.plain, messages.typed, messages.printable, messages.storable),
         *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
         *(splitting.block_starts, subcommands.parse_memories, subcommands.parse_forget),
