@@ -85,7 +85,6 @@ from .model.schemas import (
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
-    Episode as Episode,
     UserFact as UserFact,
     UserTechInterest as UserTechInterest,
     subject as subject,
