@@ -1,6 +1,5 @@
--- The tables of memory, applied once to a database that has LangGraph's store already (its tables
--- store and store_vectors hold the memories and their vectors). A change after a release is a
--- numbered migration; this file is then left as it is.
+-- The tables of memory, beside LangGraph's store and store_vectors, which exist already. A change
+-- after a release is a numbered migration; this file is then left as it is.
 --
 -- Row-level security: a transaction sees the rows of the person in kioku.person (TEAM.USER), which
 -- memory.transaction sets. A setting that is not TEAM.USER, such as a team alone, opens nothing.
@@ -33,8 +32,7 @@ CREATE POLICY own_vectors ON store_vectors
 -- A vector of 1,536 dimensions is 6 kB and fits into a page with its row; beside the row, as
 -- PostgreSQL keeps values from 2 kB on, each costs a search four more reads.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
--- Pattern operators are leakproof, so they are index conditions below row-level security, unlike
--- LIKE.
+-- Pattern operators are leakproof: index conditions below row-level security, unlike LIKE.
 CREATE INDEX store_vectors_prefix_idx ON store_vectors (prefix text_pattern_ops);
 
 -- The model that made the vectors; one row.

@@ -741,6 +741,6 @@ def test_a_data_folder_that_cannot_be_used_is_told(doctor: Doctor, tmp_path: Pat
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "pg").write_text("")
     unreadable = told(ended(tmp_path, "doctor", KIOKU_DATA_DIR="data"))
-    assert unreadable["Database"].startswith("FIX Embedded PostgreSQL cannot use")
+    assert unreadable["Database"].startswith("FIX PostgreSQL did not start")
     found = doctor.found(KIOKU_DATA_DIR="file/data")
     assert found["Data folder"].startswith(f"NOTE {tmp_path}/file cannot be written to")
