@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _doctor(**chosen)
         settings = load_settings()
         level = settings.log_level if command in _LOGGED else "WARNING"
-        set_up_logging(level, settings.log_format)
+        set_up_logging(level)
         return _run(function, settings, chosen)
     except SettingsError as problem:
         return _refuse(problem)
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _doctor(**given: Any) -> int:
     from bot.runtime.doctor import doctor
 
-    set_up_logging("ERROR", "text")
+    set_up_logging("ERROR")
     return asyncio.run(doctor(**given))
 
 

@@ -45,7 +45,8 @@ async def run(settings: Settings, *, role: Role) -> None:
         addresses = await stack.enter_async_context(database(settings))
         from bot.runtime.service import open_service
 
-        service = open_service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
+        host = settings.listens_on
+        service = open_service(settings, addresses.login, role=role, host=host)
         port = await _unless_stopped(stop, stack.enter_async_context(service))
         if port is None:
             return
@@ -104,7 +105,7 @@ async def up(settings: Settings) -> None:
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await migrated(adapted, addresses)
-        host = "127.0.0.1" if settings.api_token else None
+        host = adapted.listens_on if settings.api_token else None
         service = open_service(adapted, addresses.login, host=host)
         port = await _unless_stopped(stop, stack.enter_async_context(service))
         if port is None:
