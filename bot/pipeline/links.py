@@ -10,7 +10,7 @@ those of allowed links; any other address is written so that no client makes a l
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import regex
@@ -54,7 +54,7 @@ class LinkFilter:
     """Turns links that are not allowed into text, in an answer that arrives in pieces.
 
     However the text is cut into pieces, the output as a whole is the same; only citations count
-    from when they are known. Addresses on `hosts` and their subdomains are allowed.
+    from when they are known.
 
     Names in code stay as they are, as clients make no links there. Code are fenced blocks whose
     fence is alone on its line, written with at most three spaces before it so that nothing else
@@ -62,9 +62,8 @@ class LinkFilter:
     the rest of the answer, after a doubtful backtick until a blank line.
     """
 
-    def __init__(self, known: Iterable[str] = (), *, hosts: Collection[str] = ()) -> None:
+    def __init__(self, known: Iterable[str] = ()) -> None:
         self._known = set(known)
-        self._hosts = hosts
         self._held = ""
         self._after_link = False
         self._begins_line = True
@@ -73,7 +72,7 @@ class LinkFilter:
 
     def another(self) -> LinkFilter:
         """Return a new filter that allows the same addresses, for another text."""
-        return LinkFilter(self._known, hosts=self._hosts)
+        return LinkFilter(self._known)
 
     def know(self, texts: Iterable[str]) -> None:
         """Allow links to the addresses in these texts, which are the person's own."""
@@ -272,8 +271,6 @@ class LinkFilter:
         host = parts.hostname or ""
         if parts.scheme != "https" or _UNSAFE.search(address) or {"@", "%"} & set(parts.netloc):
             return False
-        if any(host == one or host.endswith(f".{one}") for one in self._hosts):
-            return True
         return bool(_WEB.match(address)) and addresses.is_reserved(host)
 
 

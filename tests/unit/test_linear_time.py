@@ -19,7 +19,7 @@ from bot.pipeline import addresses
 from bot.pipeline.links import MAX_WORD, LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.responses.web_search import query_in
-from bot.runtime.finding import without_secrets
+from bot.runtime.problem import without_secrets
 from bot.slack import messages
 from bot.views import subcommands
 from bot.views.blocks import escaped, plain_text, section
