@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from bot.locale import Language, say
 from bot.memories.controls import MemoryControls
 from bot.slack.audiences import Audiences
-from bot.slack.messages import storable
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, button, ephemeral_payload, question_payload
 from bot.views.changes import changes_made_payload
@@ -77,7 +76,7 @@ class Feedback:
         """Store what a submitted form says; return the thanks."""
         rating, turn = parse_rating(metadata_of(view)["rating"])
         from_form = FeedbackDetails.read(view)
-        [comment] = await redact_texts(storable(from_form.comment))
+        [comment] = await redact_texts(from_form.comment)
         async with person_transaction(self.pool, person) as connection:
             done = await connection.execute(
                 "UPDATE feedback SET rating = %s, reasons = %s, comment = %s, shared = %s,"

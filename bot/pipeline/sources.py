@@ -19,7 +19,7 @@ from bot.conversation.turns import WORDS_LIMIT
 from bot.memories.feedback import end_sharing
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, find_message
-from bot.slack.messages import scopes, split_thread_key, storable, typed
+from bot.slack.messages import scopes, split_thread_key, typed
 from bot.types import ConsentMode
 from bot.users.incognito import is_on
 from bot.users.profiles import AccessControl
@@ -260,4 +260,4 @@ class SourceUpdates:
             return ""
         if found is None or found.get("subtype") == "tombstone":
             return ""
-        return typed(storable(str(found.get("text") or "")))
+        return typed(str(found.get("text") or ""))

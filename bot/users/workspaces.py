@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.slack.client import Installation
-from bot.slack.messages import installation_team, mentions, storable
+from bot.slack.messages import installation_team, mentions
 from memory import Pool, execute_statement
 
 REVOKED_DAYS = 14
@@ -85,7 +85,7 @@ class Workspaces:
                 str(ts or ""),
                 str(message.get("thread_ts") or event.get("thread_ts") or ts or ""),
                 str(author or ""),
-                sorted(mentions(storable(str(message.get("text") or "")))),
+                sorted(mentions(str(message.get("text") or ""))),
             ),
         )
         return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.locale import Language, say
-from bot.slack.messages import storable
 from bot.types import PromptVersion
 from bot.views.blocks import (
     Block,
@@ -119,7 +118,7 @@ def prompt_form(language: Language, version: PromptVersion) -> SlackView:
 def read_prompt_form(view: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of a submitted form, by section."""
     texts = {name: str(entered(view, name).get("value") or "") for name in _TITLES}
-    return {name: storable(text).strip() for name, text in texts.items()}
+    return {name: text.strip() for name, text in texts.items()}
 
 
 def prompt_cases_view(language: Language, cases: Sequence[RatedExchange]) -> SlackView:

@@ -20,8 +20,6 @@ from typing import Any, Protocol, TypeAlias
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.listeners.app import DEPARTURES
-from bot.listeners.malformed import MalformedRequests
-from bot.logs import fault
 from bot.pipeline.reply import ANSWER_SECONDS
 from bot.queue.draining import drain
 from bot.runtime.ask import AskHandler
@@ -29,9 +27,9 @@ from bot.runtime.connections import connected
 from bot.runtime.front import build_app
 from bot.runtime.wiring import Application
 from bot.runtime.worker import register_work
-from bot.slack.client import SLACK_FAULTS, Installation, create_client, error_code
+from bot.slack.client import Installation
 from bot.slack.messages import installation_team
-from bot.slack.payloads import cleaned
+from bot.slack.payloads import UNREADABLE
 from bot.views.modal_triggers import OPENED
 from bot.views.views import form_with_errors
 from deploy.aws import envelopes
@@ -105,7 +103,7 @@ async def _handle(envelope: Envelope, context: Context) -> dict[str, Any]:
     until += context.get_remaining_time_in_millis() / 1000
     if not _is_readable(envelope):
         # Not an error: Lambda would invoke this function again with the same event.
-        await _acknowledge(envelope)
+        log.warning("a request from Slack could not be read")
         return {"statusCode": 200, "body": ""}
     if not needs_database(envelope):
         return {"statusCode": 200, "body": ""}
@@ -180,28 +178,11 @@ def _is_readable(envelope: Envelope) -> bool:
     if envelope["kind"] != "slack":
         return True
     try:
-        return cleaned(envelopes.read(envelope)) is not None
-    except (ValueError, TypeError):
+        installation_team(envelopes.read(envelope))
+        needs_database(envelope)
+    except UNREADABLE:
         return False
-
-
-async def _acknowledge(envelope: Envelope) -> None:
-    """Count a malformed payload, and tell its person, without opening the database."""
-    try:
-        sent = envelopes.read(envelope)
-    except (ValueError, TypeError):
-        log.warning("a malformed request of Slack's was acknowledged and ignored")
-        return
-    settings = (await asyncio.to_thread(_known)).settings
-    token = settings.slack_bot_token
-    client = create_client(token.get_secret_value() if token else "", settings.slack_api_url)
-    response = await MalformedRequests(lambda _: client).acknowledge(sent, "malformed")
-    view = json.loads(response.body or "{}").get("view")
-    if view:
-        try:
-            await client.views_update(view_id=sent["view"].get("id"), view=view)
-        except SLACK_FAULTS as error:
-            log.info("a form was not replaced: %s", error_code(error) or fault(error))
+    return True
 
 
 async def _dispatch(wiring: Application, envelope: Envelope) -> None:
