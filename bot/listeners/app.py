@@ -138,9 +138,10 @@ def _is_limit(sent: Mapping[str, Any]) -> bool:
 
 def _is_unhandled(sent: Mapping[str, Any]) -> bool:
     """Return whether it is an event of a type that has no listener."""
+    if "event" not in sent and sent.get("type") != "event_callback":
+        return False
     event = sent.get("event")
-    kind = event.get("type") if isinstance(event, dict) else None
-    return isinstance(kind, str) and kind not in EVENTS
+    return not isinstance(event, dict) or event.get("type") not in EVENTS
 
 
 def create_app(

@@ -87,7 +87,7 @@ class ChangeEvents:
             case "app_uninstalled", _:
                 await self.offboarding.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
-                bots = (event.get("tokens") or {}).get("bot") or []
+                bots = [str(bot) for bot in (event.get("tokens") or {}).get("bot") or []]
                 await self.offboarding.tokens_revoked(team, _event_time(body), bots)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):

@@ -145,8 +145,8 @@ class Profiles:
                 await note_profile(
                     connection,
                     person,
-                    locale=user["locale"],
-                    time_zone=user.get("tz"),
+                    locale=str(user["locale"]),
+                    time_zone=str(user.get("tz") or "") or None,
                     guest=is_guest(user),
                 )
             else:

@@ -85,11 +85,11 @@ async def endpoint(app: App) -> AsyncIterator[Endpoint]:
 
 
 def faults(records: Iterable[logging.LogRecord]) -> list[str]:
-    """Return what was logged of exceptions, and every line at ERROR."""
+    """Return every line at ERROR, and every traceback."""
     return [
         record.getMessage()
         for record in records
-        if record.levelno >= logging.ERROR or record.exc_info or "Error at" in record.getMessage()
+        if record.levelno >= logging.ERROR or record.exc_info
     ]
 
 
