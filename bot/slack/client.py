@@ -304,9 +304,10 @@ class _TeamClient(AsyncWebClient):
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         self.token = await self._installations.token(self._team_id)
-        for given in (arguments.get("params"), arguments.get("json")):
-            for name in _USERS & given.keys() if given else ():
-                given[name] = slack_user(given[name])
+        for form in ("params", "json"):
+            given = arguments.get(form) or {}
+            keys = {name: slack_user(given[name]) for name in _USERS & given.keys()}
+            arguments |= {form: {**given, **keys}} if keys else {}
         return await super().api_call(api_method, **arguments)
 
 
