@@ -64,9 +64,9 @@ class _ByteBudget:
         self._free = size
         self._freed = asyncio.Event()
 
-    async def take(self, size: int) -> None:
-        """Take `size` bytes; raises `TimeoutError` after `TURN_PATIENCE_SECONDS`."""
-        async with asyncio.timeout(TURN_PATIENCE_SECONDS):
+    async def take(self, size: int, *, seconds: float) -> None:
+        """Take `size` bytes; raises `TimeoutError` after so many seconds."""
+        async with asyncio.timeout(seconds):
             while size > self._free:
                 self._freed.clear()
                 await self._freed.wait()
@@ -79,21 +79,32 @@ class _ByteBudget:
 
 
 class Attachments:
-    """Reads what messages bring, from the event itself; files are downloaded when the turn runs."""
+    """Reads what messages bring, from the event itself; files are downloaded when the turn runs.
 
-    def __init__(self, slack: Installations, files: SlackFiles, *, enabled: bool) -> None:
+    A file waits for `wait_seconds` while those of other messages take up `process_bytes`, and is
+    then said to be unreadable just now.
+    """
+
+    def __init__(
+        self,
+        slack: Installations,
+        files: SlackFiles,
+        *,
+        enabled: bool,
+        process_bytes: int = PROCESS_BYTES,
+        wait_seconds: float = TURN_PATIENCE_SECONDS,
+    ) -> None:
         self._slack = slack
         self._files = files
         self._enabled = enabled
-        self._budget = _ByteBudget(PROCESS_BYTES)
+        self._budget, self._wait_seconds = _ByteBudget(process_bytes), wait_seconds
 
     @asynccontextmanager
     async def read(self, message: Message, *, earlier: str | None = None) -> AsyncIterator[Brought]:
         """Yield what a message brought, files in their order; their bytes count until the end.
 
         If it brought nothing, and `earlier` is the ts of another message of its thread, what that
-        one brought is read from Slack, except files that cannot be shown. Files wait while those
-        of other messages take up `PROCESS_BYTES`, and are then said to be unreadable just now.
+        one brought is read from Slack, except files that cannot be shown.
         """
         bot_user_id = await self._slack.bot_user_id(message.team_id)
         forwarded, found = message.forwarded, message.files
@@ -104,7 +115,7 @@ class Attachments:
         plans = await self._plans(message.team_id, found)
         size = sum(one.most for one in plans if isinstance(one, Wanted))
         try:
-            await self._budget.take(size)
+            await self._budget.take(size, seconds=self._wait_seconds)
         except TimeoutError:
             log.warning("files were not read: those of other messages take up the memory for them")
             plans, size = [_not_now(one) for one in plans], 0

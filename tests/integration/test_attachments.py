@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from bot.locale import say
+from bot.pipeline.attachments import Attachments
 from bot.pipeline.file_contents import FILE_BYTES, MOST_FILES
+from bot.slack.files import SlackFiles
 from bot.slack.messages import Message, found_message
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
@@ -267,6 +270,76 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
     told = say("en", key, names=name, **({"megabytes": 8} if key == "files_large" else {}))
     assert reply(app, message) == told
     assert app.model_requests() == before
+
+
+def forwarded_by(app: App, place: PersonThread, said: dict[str, Any], text: str = "") -> Message:
+    """Let a person forward a message to the app; return it as the app reads it."""
+    forwarding = {"user": place.user, "to": "dm", "text": text, **said}
+    ts = app.slack.control("messages/forward", forwarding)["ts"]
+    return written(app, place, ts)
+
+
+@pytest.mark.parametrize("comment", ["", "What does she want?"])
+async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, comment: str) -> None:
+    """With or without a comment the question is about its words, which are somebody else's."""
+    place, other = app.slack.place(), app.slack.person()[0]
+    channel = app.slack.channel("public", place.user, other)
+    said = app.slack.say(other, channel, "I love natto, and <ramen> & sk-" + "a1" * 24)
+    message = forwarded_by(app, place, said, comment)
+    assert await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    system, *_, others, asked = app.prompts()[-1]
+    assert asked["content"] == (comment or "[forwarded]")
+    assert (others["role"], "natto" in str(system)) == ("user", False)
+    start, line, end = others["content"].split("\n")
+    told = json.loads(line)
+    assert (start, end) == ("<forwarded>", "</forwarded>")
+    assert told["text"] == "I love natto, and <ramen> & [access key removed]"
+    assert {"from", "channel"} < told.keys()
+    assert "natto" in reply(app, message)
+    assert await app.form(message) == []
+    assert "natto" not in json.dumps(app.turn(message)["question"] + app.turn(message)["words"])
+    later = await app.ask(place, "And until when?", thread_ts=message.thread_ts)
+    assert "natto" in str(app.prompts()[-1][-2]["content"])
+    assert app.turn(later)["status"] == "answered"
+
+
+async def test_files_of_a_forwarded_message_are_shown(app: App) -> None:
+    """The image of a forwarded message is shown as if it had been sent."""
+    place = app.slack.place()
+    image = uploaded(app, place, "cat.png", PNG)
+    channel = app.slack.channel("public", place.user)
+    message = forwarded_by(app, place, app.slack.say(place.user, channel, "", file_ids=[image]))
+    assert await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    assert [part["type"] for part in shown(app)] == ["input_image"]
+
+
+async def test_a_pasted_table_is_told(app: App) -> None:
+    """Slack sends a table that was pasted into a message as an attachment."""
+    cells = [{"type": "raw_text", "text": one} for one in ("ramen", "3")]
+    table = {"blocks": [{"type": "table", "rows": [cells, cells]}], "id": 1, "fallback": "[table]"}
+    message = await sent(app, app.slack.place(), "Add these up.", attachments=[table])
+    assert "ramen | 3\\nramen | 3" in str(app.prompts()[-1][-2]["content"])
+    assert reply(app, message)
+
+
+async def test_files_wait_for_the_memory_of_others(app: App) -> None:
+    """While files of other messages take up what a process holds, those of a message wait."""
+    message = await sent_image(app, app.slack.place())
+    slack = app.slack.installations()
+    files = Attachments(
+        slack, SlackFiles(slack), enabled=True, process_bytes=len(PNG), wait_seconds=0.1
+    )
+    async with files.read(message) as first, files.read(message) as second:
+        assert [file.trouble for file in (*first.files, *second.files)] == [None, "files_not_now"]
+    patient = Attachments(slack, SlackFiles(slack), enabled=True, process_bytes=len(PNG))
+    async with asyncio.TaskGroup() as group:
+        async with patient.read(message):
+            waiting = group.create_task(patient.read(message).__aenter__())
+            await asyncio.sleep(0)
+        brought = await waiting
+    assert [file.shown for file in brought.files] == [True]
 
 
 async def test_a_missing_scope_is_named(app: App) -> None:
