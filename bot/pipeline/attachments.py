@@ -106,12 +106,15 @@ class Attachments:
         If it brought nothing, and `earlier` is the ts of another message of its thread, what that
         one brought is read from Slack, except files that cannot be shown.
         """
+        if not message.brings and earlier is None:
+            yield Brought()
+            return
         bot_user_id = await self._slack.bot_user_id(message.team_id)
         forwarded, found = message.forwarded, message.files
-        if not message.brings and earlier is not None:
+        if earlier is not None and not message.brings:
             forwarded, found = await self._earlier(message, earlier)
             forwarded = [{"sent": "earlier", **one} for one in forwarded]
-        lines = await asyncio.to_thread(_readable, forwarded, bot_user_id)
+        lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
         plans = await self._plans(message.team_id, found)
         size = sum(one.most for one in plans if isinstance(one, Wanted))
         try:

@@ -274,7 +274,7 @@ async def _answer(
             reply = await dependencies.replier.reply(person, prompt, sink, tools)
         except ReplyFailed as failed:
             if prompt.shows_files and failed.may_be_files:
-                # Not every model reads images and PDFs, nor each of them.
+                # Not every model reads images and documents, nor each of them.
                 prompt = prompt.without_files()
             elif not ((sink.received_text or acted()) and failed.passes):
                 raise
