@@ -27,7 +27,7 @@ _TEXTS = (
 
 def attached_to(
     message: Mapping[str, Any],
-) -> tuple[tuple[dict[str, str], ...], tuple[dict[str, Any], ...]]:
+) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
     """Return the forwarded messages and pasted tables of a message, and the files of all of it.
 
     A forwarded message is ``{from, channel, text}`` with Slack's markup, a table ``{from: "a pasted
@@ -45,8 +45,7 @@ def attached_to(
             forwarded += _forwarded(one)
         tables = [block for block in objects(one.get("blocks")) if block.get("type") == "table"]
         forwarded += [{"from": "a pasted table", "text": _words(table)} for table in tables]
-    shown = tuple(_file(one) for one in files[:MOST_ATTACHED_FILES])
-    return tuple(forwarded[:MOST_FORWARDED]), shown
+    return forwarded[:MOST_FORWARDED], [_file(one) for one in files[:MOST_ATTACHED_FILES]]
 
 
 def _forwarded(one: Mapping[str, Any]) -> Iterator[dict[str, str]]:

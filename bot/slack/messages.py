@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.slack.attached import attached_to
@@ -79,8 +79,8 @@ class Message:
     text: str
     audience: str | None
     addressed: bool
-    files: Sequence[Mapping[str, Any]] = ()
-    forwarded: Sequence[Mapping[str, str]] = ()
+    files: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
     is_shared: bool = False
 
     @property

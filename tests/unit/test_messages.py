@@ -227,7 +227,7 @@ def test_a_message_without_words_is_read() -> None:
     """A missing text is empty; of files those fields are kept that are read."""
     message = read(dm(text=None, files=[{"id": "F1", "name": "a", "shares": {}}, 7]))
     assert message.text == ""
-    assert (message.files, message.brings) == (({"id": "F1", "name": "a"},), True)
+    assert (message.files, message.brings) == ([{"id": "F1", "name": "a"}], True)
 
 
 CELLS = [{"type": "raw_text", "text": "ramen"}, {"type": "raw_text", "text": "3"}]
@@ -267,7 +267,7 @@ def test_what_was_forwarded_is_told_by_slacks_fields(
 ) -> None:
     """Forwarded messages and pasted tables are others' words; previews of links are not."""
     message = read(dm(text="", attachments=[attachment]))
-    assert message.forwarded == ((found,) if found else ())
+    assert message.forwarded == ([found] if found else [])
     assert message.text == ""
 
 
@@ -276,4 +276,4 @@ def test_files_of_a_forwarded_message_are_files_of_the_message() -> None:
     forward = {"is_share": True, "files": [{"id": "F2", "name": "plan.pdf"}]}
     message = read(dm(files=[{"id": "F1"}], attachments=[forward]))
     assert [file["id"] for file in message.files] == ["F1", "F2"]
-    assert message.forwarded == ({"text": ""},)
+    assert message.forwarded == [{"text": ""}]
