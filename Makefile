@@ -7,7 +7,7 @@ SITE := build/site
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all coverage lint mutants conformance docs docs-serve docs-reference bench trace profile soak dist sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants docs docs-serve docs-reference bench trace profile soak dist sbom audit clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -61,9 +61,6 @@ lint: install  ## ruff, mypy --strict, import-linter, and the tests in tests/lin
 
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants
-
-conformance: install  ## Copy the published specifications again and print what changed (FROM=folder: from clones)
-	$(BIN)/python -m tests.conformance $(if $(FROM),--from $(FROM))
 
 $(DOCS)/.installed: requirements-docs.lock
 	$(PYTHON) -m venv --clear $(DOCS)
