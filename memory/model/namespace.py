@@ -11,7 +11,7 @@ DM = "dm"
 PUBLIC = "public"
 
 _ID = re.compile(r"[A-Z0-9]+")
-_USER = re.compile(rf"{_ID.pattern}(?:-{_ID.pattern})?")
+_USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
 
 
 def _checked(name: str, value: str, form: re.Pattern[str] = _ID) -> str:
