@@ -18,14 +18,12 @@ from .formation.chat_model import (
     TokenUse as TokenUse,
     memory_model as memory_model,
     provider_and_name as provider_and_name,
-    token_use as token_use,
 )
 from .formation.evidence import (
     OMITTED as OMITTED,
     PersonMessage as PersonMessage,
 )
 from .formation.former import (
-    FORMATION_SECTION as FORMATION_SECTION,
     Former as Former,
     warm_up as warm_up,
 )
@@ -53,18 +51,6 @@ from .formation.user_store import (
 )
 from .formation.verdicts import (
     Verifier as Verifier,
-)
-from .improvement.checks import (
-    MAX_PROMPT as MAX_PROMPT,
-    PromptRefusal as PromptRefusal,
-    prompt_refusal as prompt_refusal,
-)
-from .improvement.comparison import compare_prompts as compare_prompts
-from .improvement.optimizer import (
-    OPTIMIZER_CALLS as OPTIMIZER_CALLS,
-    OptimizerKind as OptimizerKind,
-    RatedExchange as RatedExchange,
-    improve_prompts as improve_prompts,
 )
 from .model.custom_schemas import (
     checked_schemas as checked_schemas,
@@ -145,7 +131,6 @@ from .postgres.rotation import (
     address_of as address_of,
 )
 from .recall.search import (
-    MAX_EXAMPLES as MAX_EXAMPLES,
     first_memories as first_memories,
     recall_memories as recall_memories,
     similar_memories as similar_memories,
@@ -191,7 +176,6 @@ from .store.ledger import (
     history as history,
 )
 from .store.memories import (
-    EXAMPLE_SOURCE as EXAMPLE_SOURCE,
     Memory as Memory,
     MessageKey as MessageKey,
     find_memory as find_memory,

@@ -48,7 +48,7 @@ class TurnDependencies:
     """The collaborators of a turn, bound in `bot.runtime.wiring`.
 
     `tools` opens the tools of one message; `hints` returns the messages that only the person sees
-    after an answer in a channel.
+    after an answer in a channel; `style` is the operator's text on how to answer.
     """
 
     pool: Pool
@@ -60,6 +60,7 @@ class TurnDependencies:
     tools: OpenTools
     hints: Callable[[Message, MemoryState], Awaitable[Sequence[PayloadMaker]]]
     attachments: Attachments
+    style: str | None
 
 
 def create_turn(
@@ -88,7 +89,6 @@ def create_turn(
         tools, done, tools_shown = None, ToolResults(), False
         note: ReplyNote | None = None
         model: str | None = None
-        milliseconds: int | None = None
         earlier = latest_brought(context.exchanges, message)
         async with (
             open_reply_sink(claimed, view, turn_row) as sink,
@@ -111,7 +111,6 @@ def create_turn(
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
                     model = answered.model
-                    milliseconds = round((time.perf_counter() - began) * 1000)
                 if tools is not None:
                     done = tools.results
                     recalled = list(dict.fromkeys([*recalled, *done.recalled]))
@@ -150,7 +149,6 @@ def create_turn(
             tools_shown=tools_shown,
             note=note,
             model=model,
-            milliseconds=milliseconds,
         )
         return outcome
 
@@ -215,7 +213,7 @@ async def _prompt(
             files=brought.files,
             forwarded=brought.forwarded,
             now=datetime.now(turn_row.memory_state.settings.zone),
-            style=context.style,
+            style=dependencies.style,
         )
 
 

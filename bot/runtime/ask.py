@@ -21,7 +21,7 @@ from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import API_TEAM, Message
 from bot.slack.payloads import storable
 from bot.types import Task
-from bot.users.quotas import Quotas
+from bot.users.quotas import QuotaExceeded, Quotas
 from memory import DM
 
 log = logging.getLogger(__name__)
@@ -93,12 +93,13 @@ class AskHandler:
         )
         sink = self._sinks[event_id] = _Collected(language)
         try:
-            if used_up := await self._quotas.admit(message.person):
-                return 429, used_up.refusal(language) + "\n"
+            await self._quotas.admit(message.person)
             # Not in the inbox: the caller waits for the answer, and asks again without one.
             claimed = ClaimedMessage(id=0, message=message, earlier_attempts=0)
             with log_fields(team=API_TEAM):
                 outcome = await self._turn.ainvoke(claimed)
+        except QuotaExceeded as used_up:
+            return 429, used_up.refusal(language) + "\n"
         except OperationalError as error:
             log.warning("a question over HTTP was not answered: %s", fault(error))
             return 503, "The memory cannot be reached just now: please ask again in a minute.\n"
