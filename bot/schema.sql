@@ -776,7 +776,6 @@ CREATE FUNCTION installations_with_message(
             AND events.status = 'waiting'
         UNION SELECT here.team_id FROM installations AS here JOIN turns
             ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
-        -- The author's id, or with '-' also their home team.
         UNION SELECT here.team_id FROM installations AS here JOIN store
             ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
             AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
