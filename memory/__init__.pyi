@@ -85,7 +85,6 @@ from .model.schemas import (
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
-    Episode as Episode,
     UserFact as UserFact,
     UserTechInterest as UserTechInterest,
     subject as subject,
@@ -135,13 +134,6 @@ from .recall.search import (
     recall_memories as recall_memories,
     similar_memories as similar_memories,
 )
-from .store.backups import (
-    BackupTables as BackupTables,
-    StoredText as StoredText,
-    back_up as back_up,
-    list_existing as list_existing,
-    restore as restore,
-)
 from .store.dependents import (
     has_changes_or_questions as has_changes_or_questions,
 )
@@ -170,6 +162,10 @@ from .store.forgetting import (
     forget as forget,
     forgotten_messages as forgotten_messages,
 )
+from .store.forgotten import (
+    forget_again as forget_again,
+    forgotten_since as forgotten_since,
+)
 from .store.ledger import (
     Entry as Entry,
     changes_named as changes_named,
@@ -190,8 +186,8 @@ from .store.pages import (
     memory_page as memory_page,
 )
 from .store.purge import (
-    purge_memories as purge_memories,
     purge_batches as purge_batches,
+    purge_memories as purge_memories,
 )
 from .store.reembedding import (
     reembed as reembed,

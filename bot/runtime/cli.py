@@ -8,6 +8,7 @@ import inspect
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -52,17 +53,13 @@ _COMMANDS = {
         "data_commands:purge",
         "delete every row of a workspace that uninstalled the app; it cannot be undone",
     ),
-    "backup": (
-        "backup_commands:backup",
-        "write the database to a file, or the list of what exists in it",
+    "forgotten": (
+        "forgotten_commands:forgotten",
+        "print what was forgotten or erased since a time, as ids, for `kioku forget-again`",
     ),
-    "restore": (
-        "backup_commands:restore_backup",
-        "restore a backup into an empty database, without what was forgotten since",
-    ),
-    "reembed": (
-        "operations:reembed",
-        "embed every memory again, after another KIOKU_EMBEDDING_MODEL was chosen",
+    "forget-again": (
+        "forgotten_commands:forget_from",
+        "delete from a restored database what was forgotten or erased since its backup",
     ),
 }
 _FAILED = {
@@ -89,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         default="all",
         help="front: receive and store; worker: answer and remember; any number of each",
     )
+    commands["migrate"].add_argument(
+        "--yes",
+        action="store_true",
+        help="embed all memories again if KIOKU_EMBEDDING_MODEL has changed, without asking",
+    )
     _add_doctor(commands["doctor"])
     commands["audit"].add_argument(
         "--days", type=_days, default=7, help="how many days, from 1 to 60"
@@ -102,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
             "--all", dest="every", action="store_true", help="every failed job"
         )
     _add_data(commands)
-    _add_backup(commands)
+    _add_forgotten(commands)
     return parser
 
 
@@ -141,24 +143,27 @@ def _add_data(commands: Mapping[str, argparse.ArgumentParser]) -> None:
         command.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
     for command in (export, erase):
         command.add_argument("--user", required=True, metavar="U…", help="the person's id")
-    commands["reembed"].add_argument(
-        "--again", action="store_true", help="include memories already embedded with this model"
+
+
+def _add_forgotten(commands: Mapping[str, argparse.ArgumentParser]) -> None:
+    commands["forgotten"].add_argument(
+        "--since",
+        type=_moment,
+        required=True,
+        metavar="DATE",
+        help="when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC",
+    )
+    commands["forget-again"].add_argument(
+        "file", type=Path, metavar="FILE", help="the output of `kioku forgotten`"
     )
 
 
-def _add_backup(commands: Mapping[str, argparse.ArgumentParser]) -> None:
-    backup, restore = commands["backup"], commands["restore"]
-    backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the file to write")
-    restore.add_argument("file", type=Path, metavar="FILE", help="a file written by `kioku backup`")
-    listed = "a list of what exists, without texts"
-    backup.add_argument("--ids", type=Path, metavar="FILE", help=f"write {listed}")
-    chosen = restore.add_mutually_exclusive_group()
-    chosen.add_argument("--ids", type=Path, metavar="FILE", help=f"{listed}: the newest one")
-    chosen.add_argument(
-        "--accept-forgotten",
-        action="store_true",
-        help="without a list: what was forgotten since the backup comes back",
-    )
+def _moment(text: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write a date such as 2026-11-20, not {text}") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def _days(text: str) -> int:

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 
 # Whose rows are nobody's, are everybody's, or hold ids of messages only.
 NOBODYS = {
-    *("conversations", "forgotten_sources", "installations", "kioku_backup"),
+    *("conversations", "forgotten_keys", "forgotten_sources", "installations"),
     *("kioku_embedding_space", "kioku_migrations", "listening", "oauth_states"),
     *("catching_up", "operator_actions", "processes"),
     *("workspaces", "slack_deletions"),

@@ -29,7 +29,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.one_database
 
 # Each is on the receipt; jobs with `erased` show the person that they are unknown, and end.
-NAMED = {"forgotten_sources", "operator_actions"}
+NAMED = {"forgotten_keys", "forgotten_sources", "operator_actions"}
 
 
 def naming(app: App, person: Person) -> dict[str, int]:
@@ -148,6 +148,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert all("erased" in job["args"] for job in again)
     left = naming(app, person)
     assert left.pop("forgotten_sources") == erased.never_formed_messages > 0
+    assert left.pop("forgotten_keys") == 1
     assert left.pop("operator_actions") == erased.operator_actions == 1
     assert left == {}
     receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)

@@ -103,7 +103,6 @@ async def test_commands_are_audited(app: App, tmp_path: Path) -> None:
     assert (await kioku(app, tmp_path, "export", *who)).code == 0
     assert (await kioku(app, tmp_path, "export", "--team", "T1", "--user", "U404")).code == 1
     assert (await kioku(app, tmp_path, "failed", "drop", "404")).code == 1
-    assert (await kioku(app, tmp_path, "reembed")).code == 0
     assert (await kioku(app, tmp_path, "purge", "--team", "T404", "--yes")).code == 0
     done = await kioku(app, tmp_path, "audit")
     assert (done.code, done.err) == (0, "")
@@ -114,7 +113,6 @@ async def test_commands_are_audited(app: App, tmp_path: Path) -> None:
         [operator, "export", asked.team_id, asked.user_id, "1", "done"],
         [operator, "export", "T1", "U404", "0", "failed"],
         [operator, "drop", "*", "*", "0", "failed"],
-        [operator, "reembed", "*", "*", "0", "done"],
         [operator, "purge", "T404", "*", "0", "done"],
     ]
     assert "ramen" not in done.out
