@@ -758,7 +758,7 @@ CREATE FUNCTION installations_with_message(
         UNION SELECT here.team_id FROM installations AS here JOIN turns
             ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
         UNION SELECT here.team_id FROM installations AS here JOIN store
-            ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '.')
+            ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
             AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
             AND store.value->'sources'
                 @> jsonb_build_array(jsonb_build_object('channel', channel, 'ts', message_ts))

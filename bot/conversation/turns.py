@@ -63,12 +63,12 @@ _EXCHANGES: LiteralString = (
 )
 # The person's earlier messages that still wait to be answered.
 _WAITING: LiteralString = (
-    "SELECT ts, left(message->>'text', 4000) AS text FROM inbox_events e"
+    "SELECT ts, left(message->>'text', 1000) AS text FROM inbox_events e"
     " WHERE team_id = %(team)s AND user_id = %(user)s AND status = 'waiting' AND ts < %(ts)s"
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
     " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
     " AND f.user_id = e.user_id AND f.channel = e.channel_id AND f.ts = e.ts)"
-    f" AND NOT ({OFF_RECORD}) ORDER BY ts DESC LIMIT 20"
+    f" AND NOT ({OFF_RECORD}) ORDER BY ts DESC LIMIT 10"
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.listeners.malformed import MALFORMED
 from bot.locale import LANGUAGES, Language, say
+from bot.slack.payloads import UNREADABLE
 from bot.views.form_fields import MAX_FIELDS, fields_of
 from bot.views.forms import kind_name, memory_form, read_form
 from bot.views.views import language_of_view, metadata_of
@@ -214,7 +214,7 @@ def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict
 
 def test_a_form_without_its_fields_is_malformed() -> None:
     """Every form has a field, so a submission without one is not read as an empty memory."""
-    with pytest.raises(MALFORMED):
+    with pytest.raises(UNREADABLE):
         read_form("en", UserFoodPreference, {})
 
 
