@@ -114,7 +114,6 @@ from .postgres.archive import (
 )
 from .postgres.database import (
     PERSON_SETTING as PERSON_SETTING,
-    OnChange as OnChange,
     OutcomeUnknown as OutcomeUnknown,
     Pool as Pool,
     PoolTimeout as PoolTimeout,

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.config import Settings
-from bot.conversation.history import has_recalled
-from bot.conversation.operating_state import read_operating_state
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.types import PersonSettings
 from bot.users.data_flows import data_flows
 from bot.users.incognito import read_incognito
 from bot.users.profiles import AccessControl, Policies
-from bot.users.settings import note_toured
 from bot.views.changes import adds_to_list
 from bot.views.home import CHANGES_SHOWN, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
@@ -54,26 +51,14 @@ class HomeQueries:
         policy = await self.policies.applies(person.team_id)
         async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)
-            tour: tuple[bool, ...] = ()
-            if not chosen.toured:
-                tour = (bool(recent), await has_recalled(connection, person), bool(changes))
-            if tour and all(tour):
-                await note_toured(connection, person)
-                tour = ()
-        state = None
-        if person.user_id in self.settings.admins_of(person.team_id):
-            state = await read_operating_state(self.pool)
         return HomePage(
             settings=chosen,
-            state=state,
-            models=self.settings.models,
             off=chosen.off_reason(self.settings.consent),
             incognito=incognito,
             refusal=await self.access.refuses_person(person),
             listing=listing,
             changes=changes,
             questions=questions,
-            tour=tour,
             links=links,
             handling=replace(
                 self.nothing_kept(),

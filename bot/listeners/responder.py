@@ -107,8 +107,8 @@ class Responder:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
 
         With None nothing is sent. A payload with ``replace_original`` says for itself whether it
-        takes the place of what was clicked; a failure never does. App Home is published again, with
-        the answer where the click was. With ``stays`` the message stays. With a `client`, what
+        takes the place of what was clicked; a failure never does. A click in App Home is answered
+        there, where the click was. With ``stays`` the message stays. With a `client`, what
         takes no place is shown in the thread of the click.
         """
         with self._counted():
@@ -126,6 +126,7 @@ class Responder:
                 banner = payload["blocks"] if payload else ()
                 await self.show_home(body, position_of(body["view"]), banner, written)
                 return
+            await self._publish_home(person, written)
             if payload is None:
                 return
             replace = bool(payload.pop("replace_original", replace)) and not stays
@@ -167,8 +168,7 @@ class Responder:
                 _log_failure("what a modal asked for was not carried out", error)
                 sentence = say(language, _sentence_key(error, written))
                 view = sentence_view(language, "memory_title", sentence)
-            if in_home(body):
-                await self._home_publisher.in_use(person)
+            await self._publish_home(person, written)
             if view is None:
                 return
             await emptied
@@ -178,6 +178,15 @@ class Responder:
                 # Closed meanwhile: there is nobody to show it to.
                 if error_code(error) != "not_found":
                     log.warning("a modal was not filled: %s", error_code(error) or fault(error))
+
+    async def _publish_home(self, person: Person, written: Sequence[str]) -> None:
+        """Let App Home be published again if something was stored, and they have ever opened it."""
+        if not written:
+            return
+        try:
+            await self._home_publisher.publish_again(person)
+        except OperationalError as error:
+            log.warning("a Home is not published: %s", fault(error))
 
     async def show_home(
         self,

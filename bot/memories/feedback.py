@@ -197,7 +197,7 @@ class Feedback:
             " audience"
             " FROM turns t JOIN feedback f ON f.turn_id = t.id AND f.rating = 'good'"
             " WHERE t.id = %(turn)s AND t.team_id = %(team)s AND t.user_id = %(user)s"
-            " AND words <> '' AND left_out = '{}' AND NOT off_record AND withheld_at IS NULL"
+            " AND words <> '' AND left_out = '{}' AND NOT off_record"
             " AND NOT EXISTS (SELECT FROM forgotten_sources s WHERE s.team_id = %(team)s"
             " AND s.user_id = %(user)s AND channel = channel_id AND ts = question_ts)",
             {"limit": _REQUEST_LIMIT, "turn": UUID(turn), **person.ids},

@@ -20,7 +20,6 @@ from bot.notices.prompt_reviews import PromptReviews
 from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
 from bot.slack.permalinks import Permalinks
-from bot.views.audiences import unused_reason
 from bot.views.erasing import erase_form
 from bot.views.memories import (
     NEAREST_SHOWN,
@@ -41,10 +40,8 @@ from bot.views.modal_triggers import (
     PROMPT_CASES_ACTION,
     SETTINGS_ACTION,
     SHARE_ACTION,
-    USE_HERE_ACTION,
     USED_ACTION,
     VIEW_ACTION,
-    WHY_UNUSED_ACTION,
 )
 from bot.views.subcommands import parse_memories
 from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
@@ -120,8 +117,6 @@ class Modals:
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,
             VIEW_ACTION: self.changes.notice_view,
-            USE_HERE_ACTION: self.audiences.choice,
-            WHY_UNUSED_ACTION: same_for_everyone(unused_reason),
         }
 
     async def listed(self, person: Person, language: Language, page: str = "") -> SlackView:

@@ -7,5 +7,3 @@ ALTER TABLE incognito_threads ADD COLUMN spans tstzmultirange NOT NULL DEFAULT '
 ALTER TABLE inbox_events ADD COLUMN edited_at timestamptz;
 
 -- App Home shows the switch.
-CREATE CONSTRAINT TRIGGER home_changed AFTER INSERT OR UPDATE OR DELETE ON incognito_threads
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION home_changed();

@@ -49,7 +49,7 @@ CREATE FUNCTION shared_exchanges(team text, version uuid)
         SELECT f.team_id, f.turn_id, f.user_id, f.given_at, f.rating, f.reasons, f.comment,
             t.question, t.reply
         FROM feedback AS f JOIN turns AS t ON t.id = f.turn_id
-        WHERE f.shared AND t.question <> '' AND t.reply IS NOT NULL AND t.withheld_at IS NULL
+        WHERE f.shared AND t.question <> '' AND t.reply IS NOT NULL
             AND (team IS NULL OR f.team_id = team)
             AND (version IS NULL OR f.turn_id IN (
                 SELECT unnest(v.cases) FROM prompt_versions AS v

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from procrastinate import exceptions
 
-from bot.queue.queue import BACKGROUND, HAND_BACK_SECONDS, INTERACTIVE, UPKEEP, WORKER, Queue
+from bot.queue.queue import BACKGROUND, HAND_BACK_SECONDS, REPLIES, UPKEEP, WORKER, Queue
 from bot.queue.sweep import free_stalled
 from memory import execute_statement
 
@@ -33,7 +33,7 @@ async def drain(queue: Queue, until: float, *, replies: int, background: int) ->
     queue.app.periodic_defaults = {"max_delay": -1.0}
     while True:
         await free_stalled(queue.pool)
-        await _work_off(queue, INTERACTIVE, replies, until)
+        await _work_off(queue, [REPLIES], replies, until)
         await _catch_up(queue)
         await _work_off(queue, [BACKGROUND, UPKEEP], background, until)
         due = await _next_due(queue)
@@ -87,7 +87,7 @@ async def _next_due(queue: Queue) -> datetime | None:
         "SELECT min(CASE WHEN status = 'doing' THEN now() + make_interval(secs => %s)"
         " ELSE COALESCE(scheduled_at, now()) END) AS due FROM procrastinate_jobs"
         " WHERE status IN ('todo', 'doing') AND queue_name = ANY(%s)",
-        (_LOOK_AGAIN_SECONDS, [*INTERACTIVE, BACKGROUND]),
+        (_LOOK_AGAIN_SECONDS, [REPLIES, BACKGROUND]),
     )
     due: datetime | None = row["due"]
     return due

@@ -29,8 +29,8 @@ TABLES = BackupTables(
     # Work under way, what Slack is asked again, and ciphertexts of what was just forgotten.
     omitted=(
         *("procrastinate_%", "processes", "inbox_events", "catching_up", "notices"),
-        *("forgotten", "slack_deletions", "slack_erasures", "person_requests"),
-        *("conversations", "viewed", "home_views", "oauth_states"),
+        *("forgotten", "person_requests"),
+        *("conversations", "viewed", "oauth_states"),
     ),
     copied=(
         *("person_settings", "incognito_threads", "quiet_threads", "forgotten_sources"),

@@ -45,7 +45,6 @@ _EVENT_SECONDS = 1.0
 # Every table of the bot with rows of a workspace, and the column that says when a row was written.
 # A test compares them with the catalog. Tables that triggers of other tables read come first.
 TABLES = (
-    WorkspaceTable("home_views", "opened_at"),
     WorkspaceTable("feedback", "changed_at"),
     WorkspaceTable("change_notices", "made_at"),
     WorkspaceTable("turns", "intended_at"),
@@ -57,7 +56,6 @@ TABLES = (
     WorkspaceTable("quiet_threads", "since"),
     WorkspaceTable("viewed", "seen_at"),
     WorkspaceTable("sent_files", "sent_at"),
-    WorkspaceTable("slack_erasures", "begun_at"),
     WorkspaceTable("conversations", "looked_up_at"),
     WorkspaceTable("catching_up", "created_at"),
     WorkspaceTable("listening", "heard_at"),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from bot.locale import Language, say
 from bot.types import (
     Incognito,
     MemoryOffReason,
-    OperatingState,
     PersonSettings,
     Policy,
     Refusal,
@@ -33,14 +31,12 @@ from bot.views.history import ALL_CHANGES, entry_line
 from bot.views.home_list import Listing, listing_blocks
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
 from bot.views.modal_triggers import ADD_ACTION, HOME_MORE_ACTION, VIEW_ACTION
-from bot.views.operations import operation_lines
 from bot.views.settings import pause_options, retention_text
 from bot.views.views import SlackView, with_banner
 from memory import Entry, Question
 
 HOME = "home"
 HOME_PAUSE_ACTION = "home_pause"
-HOME_SKIP_ACTION = "home_skip_tour"
 CHANGES_SHOWN = 5
 _CHANNELS = 20
 _FLOWS = {
@@ -50,7 +46,6 @@ _FLOWS = {
     "verdicts": "home_flow_verdicts",
     "search": "home_flow_search",
 }
-_TOUR = ("tour_tell", "tour_ask", "tour_change")
 _DIVIDER: Block = {"type": "divider"}
 
 
@@ -83,10 +78,8 @@ class DataHandling:
 class HomePage:
     """Everything that one person's Home shows.
 
-    `state` is the installation's, for its admins, and `models` are the names of its models.
     `links` lead to the messages that memories and changes came from, by the reference of the memory
-    and the id of the entry. `tour` says which of the first steps the person has done; empty where
-    they are not shown.
+    and the id of the entry.
     """
 
     settings: PersonSettings = field(default_factory=PersonSettings)
@@ -96,11 +89,8 @@ class HomePage:
     listing: Listing = field(default_factory=Listing)
     changes: Sequence[Entry] = ()
     questions: Sequence[Question] = ()
-    tour: Sequence[bool] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     handling: DataHandling = field(default_factory=DataHandling)
-    state: OperatingState | None = None
-    models: str = ""
 
 
 def home_view(
@@ -111,8 +101,8 @@ def home_view(
 ) -> SlackView:
     """Return the view; `banner` is the answer to the click that led to it, see `with_banner`.
 
-    Above the first memory are at most eight buttons, menus and fields. So a question takes the
-    place of the first steps, and neither is shown while the list is searched or filtered.
+    Above the first memory are at most eight buttons, menus and fields. So no question is shown
+    while the list is searched or filtered.
     """
     zone = page.settings.zone
     blocks: list[Block] = [
@@ -130,14 +120,11 @@ def home_view(
         if more:
             blocks.append(note(say(language, "home_questions_more", count=len(more))))
         blocks.append(_DIVIDER)
-    elif page.tour and not filtered and page.off is None and page.refusal is None:
-        blocks += [_tour(language, page.tour), _DIVIDER]
     blocks += [*listing_blocks(language, page.listing, page.links, zone), _DIVIDER]
     if page.changes or page.listing.total:
         blocks += [*_changes(language, page), _DIVIDER]
     blocks += [
         *data_handling_blocks(language, page.handling),
-        *(_operations(language, page, page.state) if page.state is not None else ()),
         note(say(language, "home_end")),
     ]
     return {
@@ -147,25 +134,11 @@ def home_view(
     }
 
 
-def _operations(language: Language, page: HomePage, state: OperatingState) -> list[Block]:
-    written = partial(minute, zone=page.settings.zone, language=language)
-    lines = operation_lines(language, state, escaped(page.models), written)
-    return [header(say(language, "operations_title")), section(bulleted(lines))]
-
-
 def _small_print(language: Language, page: HomePage) -> list[str]:
     lines = [say(language, "only_you")]
     if total := page.listing.total:
         lines.insert(0, say(language, "home_count", count=total))
     return lines
-
-
-def _tour(language: Language, done: Sequence[bool]) -> Block:
-    lines = [f"*{say(language, 'tour_title')}*"]
-    for key, is_done in zip(_TOUR, done, strict=True):
-        mark = ":white_check_mark:" if is_done else ":white_large_square:"
-        lines.append(f"{mark} {say(language, key)}")
-    return section("\n".join(lines), button(HOME_SKIP_ACTION, say(language, "tour_skip"), "skip"))
 
 
 def _changes(language: Language, page: HomePage) -> list[Block]:

@@ -30,8 +30,6 @@ EDIT_PROMPT_ACTION = "edit_prompt"
 PROMPT_CASES_ACTION = "prompt_cases"
 ADD_ACTION = "add_memory"
 EXAMPLE_ACTION = "keep_example"
-USE_HERE_ACTION = "choose_used_here"
-WHY_UNUSED_ACTION = "why_not_used_here"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset(
@@ -43,8 +41,6 @@ ACTIONS = frozenset(
         ERASE_ACTION,
         ADD_ACTION,
         EXAMPLE_ACTION,
-        USE_HERE_ACTION,
-        WHY_UNUSED_ACTION,
         SHARE_ACTION,
         EDIT_PROMPT_ACTION,
         PROMPT_CASES_ACTION,

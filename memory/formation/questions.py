@@ -172,7 +172,6 @@ async def answer_question(
         record = await _open(connection, person, question_id)
         await _drop(connection, person, question_id)
         if answer == "no" or (answer == "both" and question.asks in ("remove", "widen")):
-            await pool.changed(connection, person)
             return []
         if question.asks == "store":
             return [await _stored(connection, question)]
@@ -188,7 +187,6 @@ async def answer_question(
     except ChangedSince:
         async with person_transaction(pool, person) as connection:
             await _drop(connection, person, question_id)
-            await pool.changed(connection, person)
         raise
 
 

@@ -224,8 +224,6 @@ class UserStore(BaseStore):
             )
             if in_commit is not None:
                 await in_commit(connection, formed)
-            if formed.questions and not changes:
-                await self._pool.changed(connection, own.person)
 
         # If no row has changed since it was read, these are the texts that the transaction writes.
         likely = decided(list(self._rows.values()), self._judged).changes

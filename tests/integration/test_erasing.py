@@ -39,8 +39,8 @@ NOBODYS = {
     *("conversations", "forgotten_sources", "installations", "kioku_backup"),
     *("kioku_embedding_space", "kioku_migrations", "listening", "oauth_states"),
     *("catching_up", "token_use", "operator_actions", "processes", "workspace_policies"),
-    *("prompt_versions", "prompt_changes", "workspaces", "slack_deletions"),
-    *("slack_erasures", "store_migrations", "vector_migrations"),
+    *("prompt_versions", "prompt_changes", "workspaces"),
+    *("store_migrations", "vector_migrations"),
 }
 OF_MEMORY = {
     *("store", "store_vectors", "memory_expiries", "memory_changes", "memory_questions"),
