@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import AddNotice, RepeatNotice, ScheduleFormation
+from bot.conversation.callbacks import RepeatNotice, ScheduleFormation
 from bot.conversation.claimed_message import (
     STILL_OURS,
     ClaimedMessage,
@@ -155,7 +155,6 @@ class Turns:
     _: KW_ONLY
     schedule_formation: ScheduleFormation
     consent: ConsentMode
-    add_notice: AddNotice
     repeat_notice: RepeatNotice
     quotas: Quotas
 
@@ -229,8 +228,7 @@ class Turns:
         reply: str | None,
         recalled: Sequence[str] = (),
         removal_proposed: bool = False,
-        changes: Sequence[UUID] = (),
-        questions: Sequence[UUID] = (),
+        noticed: bool = False,
         note: str | None = None,
         model: str | None = None,
         milliseconds: int | None = None,
@@ -238,8 +236,8 @@ class Turns:
         """End the turn and its message, and schedule formation if there are words to form.
 
         `removal_proposed`: the person is asked by a button whether to forget something, so the
-        words themselves remove nothing. `changes` are the ids of the changes that tools made to
-        memories, and `questions` those of the questions that these left open: a notice shows both.
+        words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
+        is shown now.
         `note` is the key of a line below the reply. `model` made it, in so many `milliseconds`, if
         it can be rated.
 
@@ -282,9 +280,7 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self.schedule_formation(connection, view.person.namespace(row["audience"]))
-            if changes or questions:
-                await self.add_notice(connection, view.person, turn_row.id, changes, questions)
-            if turn_row.reply_ts:
+            if noticed or turn_row.again:
                 await self.repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
 

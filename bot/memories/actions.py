@@ -210,8 +210,8 @@ class MemoryActions:
             undone = await undo_changes(self.pool, self.embedder, person, ids)
             if again or len(undone) < len(ids):
                 place = message.channel_id, message.ts
-                await source_deleted(self.pool, self.embedder, person, *place)
-                new = [change.reference for change in undone if change.after is None]
+                gone = await source_deleted(self.pool, self.embedder, person, *place)
+                new = [one.reference for one in [*undone, *gone] if one.after is None]
         except KiokuMemoryError as problem:
             log.warning("changes could not be undone: %s", type(problem).__name__)
         if new or questions:

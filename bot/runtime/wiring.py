@@ -23,7 +23,7 @@ from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.modals import Modals
-from bot.notices.change_notices import ChangeNotices
+from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.notices.prompt_reviews import PromptReviews
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
@@ -178,7 +178,6 @@ class Application:
             pool,
             schedule_formation=self.formation_jobs.schedule,
             consent=settings.consent,
-            add_notice=self.notices.add_notice,
             repeat_notice=self.notices.repeat_notice,
             quotas=self.quotas,
         )
@@ -220,6 +219,7 @@ class Application:
                 schemas,
                 verifier=verifier,
                 spend=self.quotas.spend,
+                add_notice=partial(self.notices.add_notice, delay=RETRY_SECONDS),
             ),
         )
         self.open_reply_sink: OpenReplySink = partial(

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
+from bot.conversation.callbacks import AddNotice
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
 from bot.conversation.turns import WORDS_LIMIT, TurnRow
@@ -190,10 +191,12 @@ def open_tools(
     *,
     verifier: Verifier | None,
     spend: Spend,
+    add_notice: AddNotice,
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, row, and the reply before it.
 
     `shows` contains the actions of ``memory_settings`` that only show something, by name.
+    `add_notice` is awaited in each transaction in which a tool has changed memories.
     """
 
     @cache
@@ -206,12 +209,15 @@ def open_tools(
         message, memory_state = claimed.message, turn_row.memory_state
         off = memory_state.off is not None
 
-        async def permitted(connection: AsyncConnection[DictRow], _: FormationResult) -> None:
+        async def permitted(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
             now = await read_memory_state(connection, message, controls.consent)
             words = turn_row.words[:WORDS_LIMIT]
             # Without its turn the person has been erased while it was being answered.
             if now.off or not now.on_record or not await has_turn(connection, message, words):
                 raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
+            changes = [change.id for change in formed.changes if change.action != "confirmed"]
+            questions = [question.id for question in formed.questions]
+            await add_notice(connection, message.person, turn_row.id, changes, questions)
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(
