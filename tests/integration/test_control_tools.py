@@ -11,7 +11,6 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.locale import say
 from bot.memories.person_data import TABLES
 from bot.pipeline.tools.controls import SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS

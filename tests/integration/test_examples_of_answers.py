@@ -209,10 +209,10 @@ async def test_what_is_not_to_be_remembered_is_no_example(app: App, feedback: Fe
         assert says(view, "off_paused")
     await app.wiring.controls.resume(person)
     assert offers(await rated(app, asked))
-    for change in ("withheld_at = now()", "off_record = true", "words = ''"):
+    for change in ("off_record = true", "words = ''"):
         app.rows(f"UPDATE turns SET {change} WHERE id = %s RETURNING id", turn)
         assert not offers(await rated(app, asked))
-        restored = "withheld_at = NULL, off_record = false, words = question"
+        restored = "off_record = false, words = question"
         app.rows(f"UPDATE turns SET {restored} WHERE id = %s RETURNING id", turn)
     app.rows(
         "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"

@@ -475,7 +475,7 @@ async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
         "UPDATE store SET updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
         app.person(place).namespace("dm").prefix,
     )
-    for words in ("", "1", "search ramen", "preview", "forget ramen", "forget 1", "forget today"):
+    for words in ("", "1", "search ramen", "forget ramen", "forget 1", "forget today"):
         shown = await memories(app, place, words)
         assert "Feb 1, 2026" in shown["text"], words
         assert "Jan 31" not in json.dumps(shown), words
@@ -494,7 +494,6 @@ async def test_a_memory_alone_has_the_last_day_of_the_person(app: App) -> None:
     [memory] = await app.memories(who)
     for shown in (
         await modals.audiences.form(who, "en", memory.reference),
-        await modals.audiences.choice(who, "en", place.channel),
         await modals.editing.forget_form(who, "en", memory.reference),
         await app.wiring.memory_actions.forget(who, "en", [memory.reference]),
     ):
@@ -583,15 +582,6 @@ async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None
         ]
         await changes.undone(who, "en", block["accessory"]["value"])
     assert "Osaka" in await contents(app, place)
-
-
-async def test_a_preview_of_an_unknown_conversation_says_so(app: App) -> None:
-    """Slack leaves the name of a conversation that does not exist as it was typed."""
-    place = app.slack.place()
-    unknown = say("en", "preview_unknown", words="#nowhere")
-    assert (await memories(app, place, "preview #nowhere"))["text"] == unknown
-    usage = say("en", "preview_usage")
-    assert (await memories(app, place, "preview nowhere"))["text"] == usage
 
 
 async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:

@@ -1,2 +1,0 @@
-DROP TRIGGER suggest_anew ON store;
-DROP FUNCTION suggest_anew();
