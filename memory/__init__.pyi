@@ -85,6 +85,7 @@ from .model.errors import (
     InvalidSchemas as InvalidSchemas,
     KiokuMemoryError as KiokuMemoryError,
     MemoryModelRefused as MemoryModelRefused,
+    MemoryFull as MemoryFull,
     MemoryOff as MemoryOff,
     UndoExpired as UndoExpired,
 )
@@ -170,6 +171,7 @@ from .store.dependents import (
     has_changes_or_questions as has_changes_or_questions,
 )
 from .store.edits import (
+    add_memories as add_memories,
     add_memory as add_memory,
     edit_memory as edit_memory,
     move_memory as move_memory,
@@ -215,7 +217,6 @@ from .store.origins import (
 )
 from .store.pages import (
     MemoryPage as MemoryPage,
-    count_memories as count_memories,
     memory_page as memory_page,
 )
 from .store.purge import (
@@ -225,6 +226,7 @@ from .store.purge import (
 from .store.reembedding import (
     reembed as reembed,
 )
+from .store.rows import MAX_MEMORIES as MAX_MEMORIES
 from .store.undo import (
     undo_change as undo_change,
     undo_changes as undo_changes,

@@ -21,6 +21,7 @@ from bot.slack.ephemeral import show_in_thread
 from bot.slack.messages import installation_team
 from bot.slack.payloads import UNREADABLE
 from bot.users.profiles import Profiles
+from bot.users.quotas import QuotaExceeded
 from bot.views.blocks import Block, Payload, ephemeral_payload
 from bot.views.home_list import ListPosition, position_of
 from bot.views.modal_triggers import in_home
@@ -47,24 +48,26 @@ def person_of(body: Mapping[str, Any]) -> Person:
     return Person(installation_team(body), str(user or ""))
 
 
-def _sentence_key(error: Exception, written: Sequence[str]) -> str:
-    """Return the key of the sentence that reports a failure to the person.
+def _sentence(language: Language, error: Exception, written: Sequence[str]) -> str:
+    """Return the sentence that reports a failure to the person.
 
     After a committed write, `written`, it does not say that nothing was changed.
     """
+    if isinstance(error, QuotaExceeded):
+        return error.refusal(language)
     if not isinstance(error, OperationalError):
-        return "command_broke"
+        return say(language, "command_broke")
     uncertain = written or isinstance(error, OutcomeUnknown)
-    return "command_uncertain" if uncertain else "command_failed"
+    return say(language, "command_uncertain" if uncertain else "command_failed")
 
 
 def _log_failure(what: str, error: Exception) -> None:
     """Log an exception: as a warning if it is expected, otherwise as an error.
 
     Expected are a database that is unavailable or busy, and values that cannot be read: those of
-    buttons and forms may be of another version of the app, or changed.
+    buttons and forms may be of another version of the app, or changed. So is a used up quota.
     """
-    expected = isinstance(error, OperationalError | OutcomeUnknown | UNREADABLE)
+    expected = isinstance(error, OperationalError | OutcomeUnknown | QuotaExceeded | UNREADABLE)
     log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)
 
 
@@ -119,7 +122,7 @@ class Responder:
                     payload = await work(person, language)
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("a command or click was not carried out", error)
-                payload = ephemeral_payload(say(language, _sentence_key(error, written)))
+                payload = ephemeral_payload(_sentence(language, error, written))
                 replace = False
             stays = bool(payload and payload.pop("stays", False))
             if in_home(body):
@@ -166,7 +169,7 @@ class Responder:
                     view = await work(person, language)
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("what a modal asked for was not carried out", error)
-                sentence = say(language, _sentence_key(error, written))
+                sentence = _sentence(language, error, written)
                 view = sentence_view(language, "memory_title", sentence)
             await self._publish_home(person, written)
             if view is None:
@@ -208,7 +211,7 @@ class Responder:
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("a Home could not be shown", error)
                 language = await self._profiles.language(person)
-                failure = ephemeral_payload(say(language, _sentence_key(error, written)))
+                failure = ephemeral_payload(_sentence(language, error, written))
                 # What the click has done is said above a page that does not show it yet.
                 shown = {"blocks": list(banner)} if banner else failure
                 try:

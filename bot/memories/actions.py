@@ -23,6 +23,7 @@ from bot.conversation.periods import Period, is_from_period
 from bot.locale import Language, say
 from bot.slack.messages import Message
 from bot.users.profiles import Profiles
+from bot.users.quotas import QuotaExceeded, Quotas
 from bot.views.blocks import Payload, beside_payload, ephemeral_payload
 from bot.views.forgetting import (
     forget_everything_question,
@@ -87,6 +88,7 @@ class MemoryActions:
     update_notices: UpdateNotices
     form_now: FormNow
     update_from_changed: UpdateFromChanged
+    quotas: Quotas
 
     async def listed(self, person: Person, language: Language, page: str = "", *_: str) -> Payload:
         """Return the page of a number, else the first; form what waits of the person."""
@@ -117,7 +119,10 @@ class MemoryActions:
         """Return the memories with these words, else the nearest in meaning."""
         if not search_words(words):
             return ephemeral_payload(say(language, "search_usage"))
-        memories, hits, similar = await self.found(person, words)
+        try:
+            memories, hits, similar = await self.found(person, words)
+        except QuotaExceeded as used_up:
+            return ephemeral_payload(used_up.refusal(language))
         found = _among(memories, hits)
         if similar:
             nearness = {memory.reference: place for place, memory in enumerate(hits)}
@@ -126,11 +131,16 @@ class MemoryActions:
         return search_results(language, found, words, similar=similar, zone=zone)
 
     async def found(self, person: Person, words: str) -> tuple[list[Memory], list[Memory], bool]:
-        """Return all memories, those with these words, and whether they are only the nearest."""
+        """Return all memories, those with these words, and whether they are only the nearest.
+
+        The nearest are looked up with the embedding model, which counts as a request. Raises
+        `QuotaExceeded`.
+        """
         memories = await list_memories(self.pool, person)
         hits = matching(memories, words)
         if hits or not memories:
             return memories, hits, False
+        await self.quotas.admit(person)
         near = await similar_memories(
             self.pool,
             self.embedder,

@@ -21,7 +21,7 @@ from bot.runtime.http_routes import Handler
 from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import API_TEAM, Message
 from bot.types import Task
-from bot.users.quotas import Quotas
+from bot.users.quotas import QuotaExceeded, Quotas
 from memory import DM, Person
 
 log = logging.getLogger(__name__)
@@ -95,9 +95,10 @@ class AskHandler:
     async def answer(self, user_id: str, prompt: str) -> tuple[int, str]:
         """Answer one call that `read_call` read; return the HTTP status and the text."""
         try:
-            if used_up := await self._quotas.admit(Person(API_TEAM, user_id)):
-                return 429, used_up.refusal(language_of(None, prompt)) + "\n"
+            await self._quotas.admit(Person(API_TEAM, user_id))
             outcome, text = await self._ask(user_id, prompt)
+        except QuotaExceeded as used_up:
+            return 429, used_up.refusal(language_of(None, prompt)) + "\n"
         except OperationalError as error:
             log.warning("a question over HTTP was not answered: %s", fault(error))
             return 503, _DOWN

@@ -104,6 +104,7 @@ class Application:
             update_notices=self.notices.update_notices,
             form_now=self.formation_jobs.form_now,
             update_from_changed=self.source_updates.update_from_changed,
+            quotas=self.quotas,
         )
         schedule_all = self.formation_jobs.schedule_all
         self.controls = MemoryControls(

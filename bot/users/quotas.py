@@ -116,6 +116,10 @@ class QuotaExceeded(Exception):
         super().__init__("The message goes beyond its person's quota.")
         self.used_up = used_up
 
+    def refusal(self, language: Language) -> str:
+        """Return the sentence for a request, not a message, that was not carried out."""
+        return self.used_up.refusal(language)
+
 
 _MOMENT: LiteralString = "COALESCE(event.reopened_at, event.received_at)"
 BEFORE: LiteralString = (
@@ -204,23 +208,22 @@ class Quotas:
             )
 
     @measured("quotas")
-    async def admit(self, person: Person) -> ExhaustedQuota | None:
+    async def admit(self, person: Person) -> None:
         """Count a request that makes the app call a model and is no message in the inbox.
 
-        Call it right before the model is called. Returns the limit that is used up: the request
-        is then not counted and must not be carried out.
+        Call it right before the model is called. Raises `QuotaExceeded`; then the request is not
+        counted and must not be carried out.
         """
         if used_up := await self.tokens_used_up(person.team_id):
-            return used_up
+            raise QuotaExceeded(used_up)
         if not (limit := self.messages_per_hour):
-            return None
+            return
         parameters = {**person.ids, "limit": limit}
         async with person_transaction(self._pool, person) as connection:
             found = await connection.execute(_ADMIT, parameters)
             [row] = await found.fetchall()
-        if row["admitted"]:
-            return None
-        return ExhaustedQuota(sentence="quota_messages", limit=limit, seconds=row["seconds"])
+        if not row["admitted"]:
+            self.raise_if_used_up(limit, row["seconds"])
 
     @measured("quotas")
     async def tokens_used_up(self, team_id: str) -> ExhaustedQuota | None:

@@ -33,7 +33,7 @@ from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_tex
 from bot.views.modal_triggers import ADD_ACTION, HOME_MORE_ACTION, VIEW_ACTION
 from bot.views.settings import pause_options, retention_text
 from bot.views.views import SlackView, with_banner
-from memory import Entry, Question
+from memory import MAX_MEMORIES, Entry, Question
 
 HOME = "home"
 HOME_PAUSE_ACTION = "home_pause"
@@ -138,6 +138,8 @@ def _small_print(language: Language, page: HomePage) -> list[str]:
     lines = [say(language, "only_you")]
     if total := page.listing.total:
         lines.insert(0, say(language, "home_count", count=total))
+    if total >= MAX_MEMORIES:
+        lines.append(say(language, "memories_full", limit=MAX_MEMORIES))
     return lines
 
 

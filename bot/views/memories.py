@@ -27,7 +27,7 @@ from bot.views.dates import day, minute
 from bot.views.labels import audience_name, describe_escaped, kind_title, memory_line
 from bot.views.modal_triggers import MENU_ACTION, USED_ACTION
 from bot.views.views import SlackView, information_view
-from memory import Memory
+from memory import MAX_MEMORIES, Memory
 
 PAGE_SIZE = 20
 PAGE_ACTION = "memories_page"
@@ -70,7 +70,8 @@ def memory_list(
     if not found:
         return ephemeral_payload(waiting[0] if waiting else say(language, "memories_none"))
     title = say(language, "memories_title")
-    notes = [*waiting, say(language, "memories_hint")]
+    full = [say(language, "memories_full", limit=MAX_MEMORIES)] * (len(found) >= MAX_MEMORIES)
+    notes = [*full, *waiting, say(language, "memories_hint")]
     return _page(language, found, page, title, notes, zone)
 
 

@@ -56,6 +56,7 @@ Reason: TypeAlias = Literal[
     "sensitive",
     # by the rows at the time of the commit
     "deleted_meanwhile",
+    "full",
     # for all proposals of a run
     "unusable_answer",
     "unusable_verdict",
