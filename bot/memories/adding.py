@@ -27,6 +27,7 @@ from bot.users.requests import MessageChanged, begin_request, check_request
 from bot.users.settings import read_settings
 from bot.views.adding import LINES_LIMIT, entered_lines, lines_of, with_left_out
 from bot.views.blocks import Payload, beside_payload, ephemeral_payload
+from bot.views.changes import done_surface
 from bot.views.memory_state import memory_off_text, not_added_notice
 from bot.views.notices import NoticeContent, notice_payload
 from bot.views.refusals import (
@@ -211,7 +212,8 @@ class MemoryAdder:
             return not_added_notice(language, off, settings)
         left = {one.text: why for one in said if (why := _unfit(language, one.text))}
         fit = [one for one in said if one.text not in left]
-        stored = NoticeContent(surface=f"{HISTORY} -", entries=())
+        changes: list[Change] = []
+        questions: list[Question] = []
         refused: list[RefusedProposal] = []
         for begin in range(0, len(fit), _AT_ONCE):
             some = fit[begin : begin + _AT_ONCE]
@@ -224,12 +226,8 @@ class MemoryAdder:
             except _PROBLEMS as problem:
                 left |= {one.text: _why_not(language, problem, one.text) for one in some}
                 continue
-            notice = await self._notice(person, done.changes)
-            stored = replace(
-                stored,
-                entries=(*stored.entries, *notice.entries),
-                questions=(*stored.questions, *done.questions),
-            )
+            changes += done.changes
+            questions += done.questions
             refused += done.refused
             left |= done.left
         if len(said) == 1 and refused:
@@ -241,6 +239,7 @@ class MemoryAdder:
             return ephemeral_payload(left[said[0].text])
         for one in refused:
             left[one.sentence] = reason_text(language, one.reason, one.sentence)
+        stored = await self._notice(person, changes, questions)
         payload = _notice_payload(language, stored, settings.zone)
         return with_left_out(language, payload, left) if left else payload
 
@@ -345,10 +344,13 @@ class MemoryAdder:
         allowed = [memory for memory in memories if where.allows(memory.namespace)]
         return [one for one in said if not matching(allowed, one.text, whole_words=True)]
 
-    async def _notice(self, person: Person, changes: Sequence[Change]) -> NoticeContent:
+    async def _notice(
+        self, person: Person, changes: Sequence[Change], questions: Sequence[Question] = ()
+    ) -> NoticeContent:
         entries = await changes_named(self.pool, person, [change.id for change in changes])
-        # A click there also shows the newest changes.
-        return NoticeContent(surface=f"{HISTORY} -", entries=tuple(entries))
+        # After a click on a question alone the newest changes are shown.
+        surface = done_surface(entry.id for entry in entries) if entries else f"{HISTORY} -"
+        return NoticeContent(surface=surface, entries=tuple(entries), questions=tuple(questions))
 
     async def _as_facts(
         self, namespace: Namespace, said: Sequence[QuotedSentence], kind: str, request: str

@@ -325,7 +325,7 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
                 assert fits(payload)
                 assert "<b>" not in payload["text"]
                 offered = STORE_ACTION in json.dumps(payload)
-                never = ("secret", "sensitive", "nothing_to_remove", "asked_already")
+                never = ("secret", "sensitive", "nothing_to_remove", "asked_already", "full")
                 assert offered == (reason not in never)
                 bare = refusal_payload(language, reason, None, can_store=True)
                 kindless = refusal_payload(
