@@ -52,7 +52,6 @@ from .formation.user_store import (
     FormationResult as FormationResult,
 )
 from .formation.verdicts import (
-    SensitivePolicy as SensitivePolicy,
     Verifier as Verifier,
 )
 from .improvement.checks import (
@@ -73,10 +72,8 @@ from .model.custom_schemas import (
 )
 from .model.embedding_space import EmbeddingSpace as EmbeddingSpace
 from .model.errors import (
-    ReembeddingRunning as ReembeddingRunning,
     ChangedSince as ChangedSince,
     ChangeGone as ChangeGone,
-    DatabaseNotReady as DatabaseNotReady,
     EmbeddingSpaceMismatch as EmbeddingSpaceMismatch,
     EmbeddingsUnavailable as EmbeddingsUnavailable,
     FormationUnavailable as FormationUnavailable,
@@ -105,19 +102,13 @@ from .model.schemas import (
     SCHEMAS as SCHEMAS,
     Episode as Episode,
     UserFact as UserFact,
-    UserFoodPreference as UserFoodPreference,
-    UserInstruction as UserInstruction,
     UserTechInterest as UserTechInterest,
     subject as subject,
-)
-from .postgres.archive import (
-    BackupError as BackupError,
 )
 from .postgres.database import (
     PERSON_SETTING as PERSON_SETTING,
     OutcomeUnknown as OutcomeUnknown,
     Pool as Pool,
-    PoolTimeout as PoolTimeout,
     create_pool as create_pool,
     execute_statement as execute_statement,
     transaction_timeout as transaction_timeout,
@@ -155,7 +146,6 @@ from .postgres.rotation import (
 )
 from .recall.search import (
     MAX_EXAMPLES as MAX_EXAMPLES,
-    Recalled as Recalled,
     first_memories as first_memories,
     recall_memories as recall_memories,
     similar_memories as similar_memories,
@@ -191,7 +181,6 @@ from .store.export import (
     export_memories as export_memories,
 )
 from .store.forgetting import (
-    Forgotten as Forgotten,
     Undo as Undo,
     undo_forget as undo_forget,
     forget as forget,
@@ -204,7 +193,6 @@ from .store.ledger import (
 )
 from .store.memories import (
     EXAMPLE_SOURCE as EXAMPLE_SOURCE,
-    Keyed as Keyed,
     Memory as Memory,
     MessageKey as MessageKey,
     find_memory as find_memory,
@@ -212,11 +200,9 @@ from .store.memories import (
 )
 from .store.origins import (
     ComesFrom as ComesFrom,
-    StoredFrom as StoredFrom,
     stored_from as stored_from,
 )
 from .store.pages import (
-    MemoryPage as MemoryPage,
     memory_page as memory_page,
 )
 from .store.purge import (

@@ -281,10 +281,6 @@ def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
     module, _, name = function.partition(":")
     run = getattr(import_module(f"bot.runtime.{module}"), name)
     try:
-        if settings.slack_secret_arn or settings.openai_secret_arn:
-            from bot.runtime.secrets import with_secrets
-
-            settings = with_secrets(settings)
         if inspect.iscoroutinefunction(run):
             asyncio.run(run(settings, **given))
         else:

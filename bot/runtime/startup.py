@@ -57,8 +57,7 @@ def cannot_connect(error: OperationalError) -> StartError:
         )
     return StartError(
         "PostgreSQL asked for the password and then refused the connection: check user, password"
-        " and database in DATABASE_URL and DATABASE_OWNER_URL, or in the secrets that"
-        " DATABASE_SECRET_ARN and DATABASE_OWNER_SECRET_ARN name."
+        " and database in DATABASE_URL and DATABASE_OWNER_URL."
     )
 
 

@@ -91,7 +91,6 @@ class PersonScreen:
         return dict(self.world.playground("views/submit", body))
 
 
-@pytest.mark.one_mode
 def test_changes_are_shown_below_the_reply(world: World) -> None:
     """In a DM a change is shown below the reply with Undo, which restores the bytes, once."""
     ann = PersonScreen(world, world.human())
@@ -114,7 +113,6 @@ def test_changes_are_shown_below_the_reply(world: World) -> None:
     assert world.notices(again) == []
 
 
-@pytest.mark.one_mode
 def test_several_changes_are_one_line(world: World) -> None:
     """What two messages taught is one line below the last reply; Undo takes all of it back."""
     ann = PersonScreen(world, world.human())
@@ -163,7 +161,6 @@ def test_a_burst_is_told_in_one_line(own_world: World) -> None:
     assert (kinds["reply"], kinds["formation"], kinds["verdict"]) == (len(FOODS), 1, 1)
 
 
-@pytest.mark.one_mode
 def test_memories_follow_their_message(world: World) -> None:
     """An edited message is remembered again, a deleted one is not remembered; both are told."""
     ann = PersonScreen(world, world.human())
@@ -186,7 +183,6 @@ def test_memories_follow_their_message(world: World) -> None:
     assert (turn["question"], turn["words"]) == ("", "")
 
 
-@pytest.mark.one_mode
 def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     """What was forgotten goes from below its reply, and no edit of its message brings it back."""
     ann = PersonScreen(world, world.human())
@@ -206,7 +202,6 @@ def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     assert world.memories(ann.human) == []
 
 
-@pytest.mark.one_mode
 def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
     """In a channel only the person sees what was remembered, in the thread; Undo replaces it."""
     ann, bo = PersonScreen(world, world.human()), world.human("Bo")
@@ -222,7 +217,6 @@ def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
     assert "Remembered" not in shown(world.answers(said)[-1])
 
 
-@pytest.mark.one_mode
 def test_memories_used(world: World) -> None:
     """The person who was answered sees the memories considered; another gets one sentence."""
     ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human("Bo"))
@@ -240,7 +234,6 @@ def test_memories_used(world: World) -> None:
     assert "memories_used" not in shown(unasked.messages[-1])
 
 
-@pytest.mark.one_mode
 def test_an_answer_is_rated(world: World) -> None:
     """A good one is thanked for; a bad one is asked about in a modal, checked at its fields."""
     ann = PersonScreen(world, world.human())
@@ -260,7 +253,6 @@ def test_an_answer_is_rated(world: World) -> None:
     assert row == {"rating": "bad", "comment": "Too short."}
 
 
-@pytest.mark.one_mode
 def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World) -> None:
     """Where the app may not write in the thread, a click is answered at the channel's root."""
     ann = PersonScreen(world, world.human())
@@ -271,7 +263,6 @@ def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World
     assert "thread_ts" not in ann.alone(say("en", "feedback_thanks"))
 
 
-@pytest.mark.one_mode
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     """A menu opens a form; what is wrong is said at its field; what is right can be undone."""
     ann = PersonScreen(world, world.human())
@@ -315,7 +306,6 @@ def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     assert len(world.memories(ann.human)) == 1
 
 
-@pytest.mark.one_mode
 def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     """A form changes what its person changed in it; what was learned while it was open stays."""
     ann = PersonScreen(world, world.human())
@@ -335,7 +325,6 @@ def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     assert world.contents(ann.human) == [{**learned, "food_name": "miso ramen"}]
 
 
-@pytest.mark.one_mode
 def test_history_and_forms_by_command(world: World) -> None:
     """Commands open the form of a number and an empty one, and show the history with Undo."""
     ann = PersonScreen(world, world.human())
@@ -355,7 +344,6 @@ def test_history_and_forms_by_command(world: World) -> None:
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
 
 
-@pytest.mark.one_mode
 def test_what_words_do_not_settle_is_asked(world: World) -> None:
     """A conflict is a question below the reply; the answer is done once, and shown there."""
     ann = PersonScreen(world, world.human())
@@ -380,7 +368,6 @@ def test_what_words_do_not_settle_is_asked(world: World) -> None:
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
 
 
-@pytest.mark.one_mode
 def test_where_to_use_a_memory_in_plain_words(world: World) -> None:
     """Asked to use something in a channel, the app proposes it; the click moves it, undoably."""
     ann = PersonScreen(world, world.human())

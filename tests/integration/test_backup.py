@@ -21,7 +21,6 @@ from bot.queue.migrations import migrations
 from bot.runtime.backup_commands import TABLES
 from bot.users.offboarding import purge_now
 from memory import (
-    BackupError,
     EmbeddedPostgres,
     Embedder,
     Login,
@@ -35,7 +34,7 @@ from memory import (
     restore,
     undo_changes,
 )
-from memory.postgres.archive import Archive, replacing
+from memory.postgres.archive import Archive, BackupError, replacing
 from memory.store.backups import TEXTS as MEMORY_TEXTS
 from tests.conftest import SPACE, fresh_database, login_of, owner_rows
 from tests.integration.app import App

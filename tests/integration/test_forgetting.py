@@ -30,7 +30,6 @@ from memory import (
     DM,
     PUBLIC,
     Embedder,
-    Forgotten,
     Former,
     Memory,
     Namespace,
@@ -46,6 +45,7 @@ from memory import (
     person_transaction,
     undo_forget,
 )
+from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.deliveries import nothing, turns_alone
 from tests.integration.messages import message

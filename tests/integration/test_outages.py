@@ -22,7 +22,8 @@ from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from bot.views.memory_state import END_INCOGNITO_ACTION, RESUME_ACTION
-from memory import Forgotten, forget, undo_forget
+from memory import forget, undo_forget
+from memory.store.forgetting import Forgotten
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import nothing
 from tests.integration.playground_slack import PersonThread

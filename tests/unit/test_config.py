@@ -19,7 +19,6 @@ SECRET_KEY = "what `openssl rand -base64 32` prints; several keys with commas"
 HOSTS = "names of hosts, such as docs.python.org,wiki.example.com, or nothing"
 CHANNELS = "ids of channels, such as C0123ABCD, or nothing for every channel"
 DATABASE = "an address such as postgresql://{}:PASSWORD@HOST:5432/DATABASE"
-ARN = "arn:aws:secretsmanager:x:1:secret:d"
 KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 GOOD: list[tuple[str, str, Any]] = [
     ("SLACK_BOT_TOKEN", "xoxb-1", SecretStr("xoxb-1")),
@@ -35,11 +34,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("OPENAI_API_KEY", "sk-1", SecretStr("sk-1")),
     ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
     ("DATABASE_URL", "postgresql://u:p@h/d", SecretStr("postgresql://u:p@h/d")),
-    ("DATABASE_SECRET_ARN", ARN, ARN),
     ("DATABASE_OWNER_URL", "postgresql://o:p@h/d", SecretStr("postgresql://o:p@h/d")),
-    ("DATABASE_OWNER_SECRET_ARN", "kioku/owner", "kioku/owner"),
-    ("SLACK_SECRET_ARN", "kioku/slack", "kioku/slack"),
-    ("OPENAI_SECRET_ARN", "kioku/openai", "kioku/openai"),
     ("KIOKU_POOL_SIZE", "1", 1),
     ("PORT", "0", 0),
     ("PORT", "65535", 65535),

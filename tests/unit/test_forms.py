@@ -16,7 +16,8 @@ from bot.views.adding import LINES_LIMIT, add_errors, add_form, lines_of
 from bot.views.form_fields import MAX_FIELDS, fields_of
 from bot.views.forms import memory_form, read_form
 from bot.views.views import language_of_view, metadata_of
-from memory import SCHEMAS, UserFact, UserFoodPreference, checked_schemas
+from memory import SCHEMAS, UserFact, checked_schemas
+from memory.model.schemas import UserFoodPreference
 from playground.blocks import view_errors
 
 
