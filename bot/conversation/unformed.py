@@ -114,7 +114,8 @@ async def mark_formed(
         "WITH marked AS (UPDATE turns SET formed_at = now()"
         " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
         " WHERE turns.id = taken.id AND turns.team_id = %(team)s AND turns.user_id = %(user)s"
-        " AND turns.words = taken.words AND turns.formed_at IS NULL"
+        " AND turns.words = taken.words"
+        " AND turns.formed_at IS NULL"
         f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
         " FROM (SELECT) always"
         " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
