@@ -18,14 +18,12 @@ from .formation.chat_model import (
     TokenUse as TokenUse,
     memory_model as memory_model,
     provider_and_name as provider_and_name,
-    token_use as token_use,
 )
 from .formation.evidence import (
     OMITTED as OMITTED,
     PersonMessage as PersonMessage,
 )
 from .formation.former import (
-    FORMATION_SECTION as FORMATION_SECTION,
     Former as Former,
     warm_up as warm_up,
 )
@@ -53,18 +51,6 @@ from .formation.user_store import (
 )
 from .formation.verdicts import (
     Verifier as Verifier,
-)
-from .improvement.checks import (
-    MAX_PROMPT as MAX_PROMPT,
-    PromptRefusal as PromptRefusal,
-    prompt_refusal as prompt_refusal,
-)
-from .improvement.comparison import compare_prompts as compare_prompts
-from .improvement.optimizer import (
-    OPTIMIZER_CALLS as OPTIMIZER_CALLS,
-    OptimizerKind as OptimizerKind,
-    RatedExchange as RatedExchange,
-    improve_prompts as improve_prompts,
 )
 from .model.custom_schemas import (
     checked_schemas as checked_schemas,
@@ -100,7 +86,6 @@ from .model.schemas import (
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
-    Episode as Episode,
     UserFact as UserFact,
     UserTechInterest as UserTechInterest,
     subject as subject,
@@ -145,17 +130,9 @@ from .postgres.rotation import (
     address_of as address_of,
 )
 from .recall.search import (
-    MAX_EXAMPLES as MAX_EXAMPLES,
     first_memories as first_memories,
     recall_memories as recall_memories,
     similar_memories as similar_memories,
-)
-from .store.backups import (
-    BackupTables as BackupTables,
-    StoredText as StoredText,
-    back_up as back_up,
-    list_existing as list_existing,
-    restore as restore,
 )
 from .store.dependents import (
     has_changes_or_questions as has_changes_or_questions,
@@ -186,13 +163,16 @@ from .store.forgetting import (
     forget as forget,
     forgotten_messages as forgotten_messages,
 )
+from .store.forgotten import (
+    forget_again as forget_again,
+    forgotten_since as forgotten_since,
+)
 from .store.ledger import (
     Entry as Entry,
     changes_named as changes_named,
     history as history,
 )
 from .store.memories import (
-    EXAMPLE_SOURCE as EXAMPLE_SOURCE,
     Memory as Memory,
     MessageKey as MessageKey,
     find_memory as find_memory,
@@ -206,8 +186,8 @@ from .store.pages import (
     memory_page as memory_page,
 )
 from .store.purge import (
-    purge_memories as purge_memories,
     purge_batches as purge_batches,
+    purge_memories as purge_memories,
 )
 from .store.reembedding import (
     reembed as reembed,

@@ -14,6 +14,9 @@ _FENCE_LENGTH = 64
 _MOST_BLOCKS = 40
 _MOST_PARTS = 20
 
+_CODE = re.compile(r"`[^`\n]*(?:`|\Z)")
+_CODE_LENGTH = 400  # of more, `bot.pipeline.links` takes nothing for code
+
 _HEADING_MARK = re.compile(r" {0,3}#{1,6}(?=\s|\Z)")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
 # Source: https://github.github.com/gfm/#tables-extension-
@@ -58,16 +61,17 @@ def break_point(text: str, limit: int) -> int:
     """Return where to break a `text` that is longer than `limit`, at most `limit` in.
 
     At a paragraph, a line, a sentence or a word. A paragraph's end is better where no code block is
-    cut, and no heading left alone before it.
+    cut, and no heading left alone before it. Half a code span is no code: none is cut.
     """
-    window = text[:limit]
-    if at := _paragraph_end(window, limit // 2 + 2):
+    window = _CODE.sub(lambda match: "`" * len(match[0]), text[:limit])
+    if at := _paragraph_end(text[:limit], limit // 2 + 2):
         return at
     for mark in ("\n\n", "\n", "。", ". ", "、", " "):
         at = window.rfind(mark)
         if at >= limit // 2:
             return at + len(mark)
-    return limit
+    before = len(window.rstrip("`"))
+    return before if 0 < limit - before <= _CODE_LENGTH and before else limit
 
 
 def _paragraph_end(window: str, least: int) -> int:
@@ -91,8 +95,8 @@ def _paragraph_end(window: str, least: int) -> int:
     return found
 
 
-def block_starts(text: str) -> list[int]:
-    """Return where each block begins that Slack makes of Markdown.
+def block_starts(text: str, most: int | None = None) -> list[int]:
+    """Return where each block begins that Slack makes of Markdown, the first `most` of them.
 
     Each heading, rule and table is one, and what is between them. All of them count among the 50 of
     a message that is posted or updated.
@@ -113,6 +117,8 @@ def block_starts(text: str) -> list[int]:
             kind = _block_kind(line, following, inside)
         if kind and (kind == "own" or kind != inside):
             starts.append(at)
+            if len(starts) == most:
+                break
         if kind or inside == "table":
             inside = kind
         at += len(line) + 1
@@ -131,10 +137,10 @@ def _block_kind(line: str, following: str, inside: str) -> str:
 
 def _part_end(text: str, limit: int, most_blocks: int) -> int:
     # A code block that is split needs room for a closing line here and an opening one after it.
-    at = len(text) if len(text) <= limit else break_point(text, limit - _FENCE_LENGTH)
-    starts = block_starts(text[:at])
+    room = len(text) if len(text) <= limit else limit - _FENCE_LENGTH
+    starts = block_starts(text[:room], most_blocks + 1)
     if len(starts) <= most_blocks:
-        return at
+        return room if room == len(text) else break_point(text, room)
     last = most_blocks
     while last > most_blocks // 2 and _HEADING_MARK.match(text, starts[last - 1]):
         last -= 1

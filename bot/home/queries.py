@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from bot.config import Settings
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_source_message
-from bot.types import PersonSettings
+from bot.types import PersonSettings, Policy
 from bot.users.data_flows import data_flows
 from bot.users.incognito import read_incognito
-from bot.users.profiles import AccessControl, Policies
 from bot.views.changes import adds_to_list
 from bot.views.home import CHANGES_SHOWN, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
@@ -36,8 +35,7 @@ class HomeQueries:
     actions: MemoryActions
     links: Permalinks
     settings: Settings
-    policies: Policies
-    access: AccessControl
+    policy: Policy
 
     async def page(self, person: Person, chosen: PersonSettings, where: ListPosition) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
@@ -48,22 +46,21 @@ class HomeQueries:
         said = {m.reference: m.source_messages[-1] for m in listing.memories if m.source_messages}
         made = {str(e.id): at for e in changes if (at := last_source_message(e.after or e.before))}
         links = await self.links.by_name(person.team_id, {**said, **made})
-        policy = await self.policies.applies(person.team_id)
         async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)
         return HomePage(
             settings=chosen,
             off=chosen.off_reason(self.settings.consent),
             incognito=incognito,
-            refusal=await self.access.refuses_person(person),
+            refusal=self.policy.refuses_person(person),
             listing=listing,
             changes=changes,
             questions=questions,
             links=links,
             handling=replace(
                 self.nothing_kept(),
-                days=policy.retention_days_for(chosen.retention_days),
-                policy=policy,
+                days=self.policy.retention_days_for(chosen.retention_days),
+                policy=self.policy,
             ),
         )
 

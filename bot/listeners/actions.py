@@ -39,7 +39,6 @@ from bot.views.home_list import (
     position_after,
     position_of,
 )
-from bot.views.improvement import PROMPT_ACTION
 from bot.views.memories import PAGE_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
@@ -98,7 +97,6 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         HOME_MORE_ACTION: controls.incognito.in_home,
         EXPORT_ACTION: modals.exporting.exported,
         FEEDBACK_ACTION: modals.feedback.clicked,
-        PROMPT_ACTION: modals.prompts.decided,
     }
     clicks_in_modals: dict[str, ModalClick] = {
         PAGE_ACTION: modals.listed,

@@ -19,10 +19,8 @@ from bot.locale import Language, say
 from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
 from bot.slack.messages import storable, thread_key, typed
-from bot.types import ConsentMode, PersonSettings
-from bot.users.profiles import AccessControl
-from bot.users.prompt_versions import active_sections
-from bot.users.quotas import QuotaExceeded, Quotas
+from bot.types import ConsentMode, PersonSettings, Policy
+from bot.users.quotas import QuotaExceeded, Quotas, count_tokens
 from bot.users.requests import MessageChanged, begin_request, check_request
 from bot.users.settings import read_settings
 from bot.views.adding import LINES_LIMIT, entered_lines, lines_of, with_left_out
@@ -98,7 +96,7 @@ _VERDICTS = frozenset[Reason](
 class MemoryAdder:
     """Stores what the person said, in the audience where they said it.
 
-    Requests and model tokens count against `quotas`.
+    Requests count against `quotas`.
     """
 
     pool: Pool
@@ -108,7 +106,7 @@ class MemoryAdder:
     _: KW_ONLY
     schemas: Sequence[type[BaseModel]]
     consent: ConsentMode
-    access: AccessControl
+    policy: Policy
     quotas: Quotas
 
     @property
@@ -178,7 +176,7 @@ class MemoryAdder:
             channel, ts = quoted.channel, quoted.ts
             thread = thread_key(person.team_id, channel, ts)
             reason = ts and await _unlearned(connection, person, channel, ts, thread)
-        if refusal := await self.access.refuses_person(person):
+        if refusal := self.policy.refuses_person(person):
             return beside_payload(say(language, refusal))
         if off := settings.off_reason(self.consent):
             return beside_payload(memory_off_text(language, off, settings))
@@ -206,7 +204,7 @@ class MemoryAdder:
         settings: PersonSettings,
         said: Sequence[QuotedSentence],
     ) -> Payload:
-        if refusal := await self.access.refuses_person(person):
+        if refusal := self.policy.refuses_person(person):
             return ephemeral_payload(say(language, refusal))
         if off := settings.off_reason(self.consent):
             return not_added_notice(language, off, settings)
@@ -257,7 +255,6 @@ class MemoryAdder:
         first, ts = said[0], said[0].ts
         request = await begin_request(self.pool, person, channel=first.channel, ts=ts)
         where = await self._where(person, first)
-        _, sections = await active_sections(self.pool, person.team_id)
         origin = "message" if ts else "command"
         channel = first.channel if ts else ""
         words = {
@@ -272,8 +269,7 @@ class MemoryAdder:
                 [*words],
                 in_commit=partial(self._in_commit, person, first, request),
                 deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(said) - 1),
-                spend=partial(self.quotas.spend, person.team_id),
-                section=sections["formation"],
+                spend=partial(count_tokens, person.team_id),
             )
         except FormationUnavailable:
             formed = FormationResult(changes=(), refused=(), late=True)

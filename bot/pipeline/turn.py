@@ -44,7 +44,7 @@ from memory import (
 class TurnDependencies:
     """The collaborators of a turn, bound in `bot.runtime.wiring`.
 
-    `tools` opens the tools of one message.
+    `tools` opens the tools of one message; `style` is the operator's text on how to answer.
     """
 
     pool: Pool
@@ -55,6 +55,7 @@ class TurnDependencies:
     replier: Replier
     tools: OpenTools
     attachments: Attachments
+    style: str | None
 
 
 def create_turn(
@@ -84,7 +85,6 @@ def create_turn(
         tools, done = None, ToolResults()
         note: ReplyNote | None = None
         model: str | None = None
-        milliseconds: int | None = None
         async with open_reply_sink(claimed, view, turn_row) as sink:
             earlier = latest_with_files(context.exchanges, message)
             files: Sequence[AttachedFile] = ()
@@ -103,7 +103,6 @@ def create_turn(
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
                     model = answered.model
-                    milliseconds = round((time.perf_counter() - began) * 1000)
                 if tools is not None:
                     done = tools.results
                     recalled = list(dict.fromkeys([*recalled, *done.recalled]))
@@ -138,7 +137,6 @@ def create_turn(
             noticed=bool(done.changes or done.questions),
             note=note,
             model=model,
-            milliseconds=milliseconds,
         )
         return outcome
 
@@ -202,7 +200,7 @@ async def _prompt(
             in_dm=message.audience == DM,
             files=files,
             now=datetime.now(turn_row.memory_state.settings.zone),
-            style=context.style,
+            style=dependencies.style,
         )
 
 

@@ -39,7 +39,6 @@ _COMMANDS = {
         "operations:status",
         "show versions, running processes, and counts of messages and jobs",
     ),
-    "usage": ("operations:usage", "show model calls, tokens and cost by workspace and day"),
     "audit": ("operations:audit", "show who ran which command, when, and how it ended"),
     "failed": ("", "list failed jobs, run them again, or delete them"),
     "export": (
@@ -54,27 +53,14 @@ _COMMANDS = {
         "data_commands:purge",
         "delete every row of a workspace that uninstalled the app; it cannot be undone",
     ),
-    "backup": (
-        "backup_commands:backup",
-        "write the database to a file, or the list of what exists in it",
+    "forgotten": (
+        "forgotten_commands:forgotten",
+        "print what was forgotten or erased since a time, as ids, for `kioku forget-again`",
     ),
-    "restore": (
-        "backup_commands:restore_backup",
-        "restore a backup into an empty database, without what was forgotten since",
+    "forget-again": (
+        "forgotten_commands:forget_from",
+        "delete from a restored database what was forgotten or erased since its backup",
     ),
-    "reembed": (
-        "operations:reembed",
-        "embed every memory again, after another KIOKU_EMBEDDING_MODEL was chosen",
-    ),
-    "feedback": (
-        "feedback_command:feedback",
-        "list what people thought of replies, with their comments and no message",
-    ),
-    "improve": (
-        "improve_command:improve",
-        "let the memory model propose better prompts from shared feedback, for an admin to approve",
-    ),
-    "policy": ("", "show or change who can use Kioku in a workspace, where, and with what"),
 }
 _FAILED = {
     "list": (
@@ -83,17 +69,6 @@ _FAILED = {
     ),
     "retry": ("operations:retry_failed", "run failed jobs again"),
     "drop": ("operations:drop_failed", "delete failed jobs"),
-}
-_POLICY = {
-    "show": (
-        "policy_command:show",
-        "show the policy in effect, and which values are set for this workspace",
-    ),
-    "set": ("policy_command:choose", "set options for this workspace; other options are unchanged"),
-    "clear": (
-        "policy_command:clear",
-        "remove this workspace's policy, so that the settings apply",
-    ),
 }
 # The others end by themselves and say what they did; only what went wrong is logged besides.
 _LOGGED = ("up", "run", "migrate")
@@ -111,11 +86,15 @@ def _parser() -> argparse.ArgumentParser:
         default="all",
         help="front: receive and store; worker: answer and remember; any number of each",
     )
+    commands["migrate"].add_argument(
+        "--yes",
+        action="store_true",
+        help="embed all memories again if KIOKU_EMBEDDING_MODEL has changed, without asking",
+    )
     _add_doctor(commands["doctor"])
-    for name in ("usage", "audit"):
-        commands[name].add_argument(
-            "--days", type=_days, default=7, help="how many days, from 1 to 60"
-        )
+    commands["audit"].add_argument(
+        "--days", type=_days, default=7, help="how many days, from 1 to 60"
+    )
     failed = _add(_verbs(commands["failed"]), _FAILED)
     for verb in ("retry", "drop"):
         failed[verb].add_argument(
@@ -125,10 +104,7 @@ def _parser() -> argparse.ArgumentParser:
             "--all", dest="every", action="store_true", help="every failed job"
         )
     _add_data(commands)
-    _add_backup(commands)
-    _add_policy(_add(_verbs(commands["policy"]), _POLICY))
-    _add_feedback(commands["feedback"])
-    _add_improve(commands["improve"])
+    _add_forgotten(commands)
     return parser
 
 
@@ -167,64 +143,18 @@ def _add_data(commands: Mapping[str, argparse.ArgumentParser]) -> None:
         command.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
     for command in (export, erase):
         command.add_argument("--user", required=True, metavar="U…", help="the person's id")
-    commands["reembed"].add_argument(
-        "--again", action="store_true", help="include memories already embedded with this model"
+
+
+def _add_forgotten(commands: Mapping[str, argparse.ArgumentParser]) -> None:
+    commands["forgotten"].add_argument(
+        "--since",
+        type=_moment,
+        required=True,
+        metavar="DATE",
+        help="when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC",
     )
-
-
-def _add_backup(commands: Mapping[str, argparse.ArgumentParser]) -> None:
-    backup, restore = commands["backup"], commands["restore"]
-    backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the file to write")
-    restore.add_argument("file", type=Path, metavar="FILE", help="a file written by `kioku backup`")
-    listed = "a list of what exists, without texts"
-    backup.add_argument("--ids", type=Path, metavar="FILE", help=f"write {listed}")
-    chosen = restore.add_mutually_exclusive_group()
-    chosen.add_argument("--ids", type=Path, metavar="FILE", help=f"{listed}: the newest one")
-    chosen.add_argument(
-        "--accept-forgotten",
-        action="store_true",
-        help="without a list: what was forgotten since the backup comes back",
-    )
-
-
-def _add_policy(verbs: Mapping[str, argparse.ArgumentParser]) -> None:
-    for verb in verbs.values():
-        verb.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
-    chosen = verbs["set"]
-    more = "or `all`; or `default` (the setting)"
-    switch = ("on", "off", "default")
-    chosen.add_argument("--channels", metavar="C…,C…", help=f"ids, separated by commas; {more}")
-    chosen.add_argument("--people", metavar="U…,U…", help=f"ids, separated by commas; {more}")
-    chosen.add_argument("--guests", choices=switch, help="whether guests are answered")
-    chosen.add_argument("--web-search", choices=switch, help="whether the model may search the web")
-    chosen.add_argument("--retention-days", metavar="DAYS", help="a number of days, or `default`")
-
-
-def _add_feedback(feedback: argparse.ArgumentParser) -> None:
-    feedback.add_argument(
-        "--since", type=_moment, metavar="DATE", help="only since then: 2026-11-20, in UTC"
-    )
-    feedback.add_argument(
-        "--format", choices=("text", "jsonl", "csv"), default="text", help="what to print"
-    )
-
-
-def _add_improve(improve: argparse.ArgumentParser) -> None:
-    improve.add_argument("--team", metavar="T…", help="the workspace's id, if there are several")
-    improve.add_argument(
-        "--kind",
-        choices=("gradient", "metaprompt", "prompt_memory"),
-        default="gradient",
-        help="of LangMem's optimizer: up to 6, 5 or 1 model calls for each text",
-    )
-    improve.add_argument(
-        "--only", choices=("style", "formation"), help="the style of answers, or how memories form"
-    )
-    improve.add_argument("--yes", action="store_true", help="do not ask for the id to be typed")
-    instead = improve.add_mutually_exclusive_group()
-    instead.add_argument("--list", dest="listed", action="store_true", help="print the changelog")
-    instead.add_argument(
-        "--rollback", action="store_true", help="use the texts before the present version again"
+    commands["forget-again"].add_argument(
+        "file", type=Path, metavar="FILE", help="the output of `kioku forgotten`"
     )
 
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +26,7 @@ from memory import address_of, load_schemas
 
 if TYPE_CHECKING:
     from bot.runtime.service import Role
+    from memory import EmbeddingSpaceMismatch
 
 T = TypeVar("T")
 
@@ -159,13 +161,24 @@ async def _up(
         tell("\nKioku is finishing what it has begun …")
 
 
-async def migrate_database(settings: Settings) -> None:
-    """Bring the database of `settings` up to this version and say what was done."""
+async def migrate_database(settings: Settings, *, yes: bool) -> None:
+    """Bring the database of `settings` up to this version and say what was done.
+
+    If the memories were embedded with another model, it asks whether to embed them again.
+    """
     async with database(settings) as addresses:
-        done = await migrated(settings, addresses)
+        again = partial(_embed_again, yes=yes)
+        done = await migrated(settings, addresses, embed_again=again)
         if done:
             await record_as_owner(address_of(addresses.owner), "migrate", len(done))
     tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+
+
+def _embed_again(mismatch: EmbeddingSpaceMismatch, *, yes: bool) -> bool:
+    if yes or not sys.stdin.isatty():
+        return yes
+    stored, prompt = mismatch.stored, "Embed all memories again with the configured model?"
+    return input(f"They were embedded with {stored.model}. {prompt} [y/N] ").lower() == "y"
 
 
 def _adapted(settings: Settings, playground: Playground | None, *, in_slack: bool) -> Settings:

@@ -44,7 +44,6 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
-    "DELETE FROM token_use WHERE day < current_date - 60",
     "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
 )
 

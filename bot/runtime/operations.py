@@ -1,4 +1,4 @@
-"""``kioku status``, ``usage``, ``failed``, ``audit`` and ``reembed``: no texts.
+"""``kioku status``, ``failed`` and ``audit``: no texts.
 
 Only ``audit`` has ids of people.
 """
@@ -8,47 +8,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal, LiteralString
 
-from psycopg import OperationalError
-
 from bot.config import Settings
 from bot.conversation.operating_state import read_operating_state
 from bot.queue.failed import change_failed_jobs, list_failed_jobs
-from bot.runtime.database import database, replace_vectors
-from bot.runtime.operators import in_database, owner_required, record, record_as_owner
+from bot.runtime.operators import in_database, record
 from bot.runtime.output import tell
 from bot.runtime.startup import ArgumentError, StartError
 from bot.views.dates import plain_minute
 from bot.views.operations import operation_lines
-from memory import Pool, address_of, execute_statement, transaction
+from memory import Pool, execute_statement, transaction
 
 _LISTED = 50
-_USAGE: LiteralString = (
-    "SELECT day, team_id, calls, tokens, cost_usd, unpriced FROM token_use"
-    " WHERE day > (now() AT TIME ZONE 'utc')::date - %s::int ORDER BY day DESC, team_id"
-)
 _AUDIT: LiteralString = (
     "SELECT at, operator, host, action, team_id, user_id, rows, outcome FROM operator_actions"
     " WHERE at > now() - make_interval(days => %s) ORDER BY id DESC"
 )
-
-
-def usage(settings: Settings, *, days: int) -> None:
-    """Print model calls, tokens and cost by workspace and day (UTC). Raises `StartError`."""
-    rows = in_database(settings, lambda pool: execute_statement(pool, _USAGE, (days,)))
-    if not rows:
-        tell(f"No model was called in the last {_count(days, 'day')}.")
-        return
-    names = ("calls", "tokens", "cost_usd", "unpriced")
-    together = {name: sum(row[name] for row in rows) for name in names}
-    tell(f"{'Day':12}{'Workspace':14}{'Calls':>8}{'Tokens':>14}{'USD':>12}")
-    for row in [*rows, {"day": "Together", "team_id": "", **together}]:
-        counts = f"{row['calls']:>8,}{row['tokens']:>14,}{row['cost_usd']:>12,.4f}"
-        tell(f"{row['day']!s:12}{row['team_id']:14}{counts}")
-    if together["unpriced"]:
-        tell(
-            f"{together['unpriced']:,} of these tokens are without a cost: the table of prices"
-            " (KIOKU_PRICES) has no price for their model."
-        )
 
 
 def status(settings: Settings) -> None:
@@ -130,26 +104,3 @@ def audit(settings: Settings, *, days: int) -> None:
         whose = f"{row['team_id']:12}  {row['user_id']:12}"
         tell(f"{at}  {who:24}  {row['action']:12}  {whose}  {row['rows']:>8}  {row['outcome']}")
     tell(f"{_count(len(rows), 'command')} in the last {_count(days, 'day')}")
-
-
-async def reembed(settings: Settings, *, again: bool) -> None:
-    """Re-embed every memory with the configured model, beside the running application.
-
-    Raises `StartError`.
-    """
-    name = settings.embedding_model
-    async with owner_required("reembed"):
-        try:
-            async with database(settings, beside=True) as addresses:
-                made = await replace_vectors(settings, addresses, again=again)
-                await record_as_owner(address_of(addresses.owner), "reembed", made)
-        except OperationalError:
-            raise StartError(
-                "PostgreSQL could not be reached: run the command again, it goes on where it was."
-            ) from None
-    if made:
-        tell(f"Embedded {made} memories with {name}. Restart every process of Kioku")
-        tell(f"with KIOKU_EMBEDDING_MODEL={name}; until then answers use only the newest memories,")
-        tell("and no memory is stored.")
-    else:
-        tell(f"Every memory is embedded with {name} already.")

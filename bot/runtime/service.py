@@ -36,7 +36,6 @@ async def open_service(
         connections = await stack.enter_async_context(connected(settings, conninfo))
         wiring = Application(connections)
         await wiring.queue.open()
-        stack.push_async_callback(wiring.quotas.close)
         if role != "front":
             await stack.enter_async_context(open_worker(wiring))
         front = None

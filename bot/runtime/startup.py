@@ -103,12 +103,6 @@ def oauth_problem(settings: Settings) -> str | None:
     for name, todo in _OAUTH.items():
         if getattr(settings, FIELDS[name]) is None:
             return f"To install Kioku in several workspaces {name} is needed: {todo}."
-    for admin in sorted(settings.admins):
-        if "/" not in admin:
-            return (
-                f"With several workspaces KIOKU_ADMINS names the workspace of each admin: write"
-                f" T0123ABCD/{admin}, with the workspace's id, in place of {admin}."
-            )
     return None
 
 

@@ -13,7 +13,6 @@ from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
 from bot.locale import LANGUAGES, say
 from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.notices.change_notices import SHOW
-from bot.notices.prompt_reviews import REVIEW
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
@@ -25,6 +24,7 @@ from bot.pipeline.turn import create_turn
 from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
+from bot.users.access import RefusalNotices
 from bot.users.home import PUBLISH
 from bot.users.offboarding import PURGE
 from bot.views.dates import plain_minute
@@ -56,7 +56,6 @@ def register_work(wiring: Application) -> None:
         (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
         (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
         (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
-        (REVIEW, wiring.prompt_reviews.review, BACKGROUND, _powers(4, 8)),
         (PUBLISH, wiring.home_publisher.publish, REPLIES, _powers(2, 8)),
         (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
         (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),
@@ -122,8 +121,8 @@ def create_answering(wiring: Application) -> ThreadWorker:
         fixed_replies,
         ModelOutages(wiring.inbox, fixed_replies, dependencies.replier),
         DeletedMessageCleanup(pool, dependencies.slack, wiring.sessions),
-        wiring.quotas,
         pool,
         wiring.sessions,
-        wiring.access,
+        wiring.policy,
+        RefusalNotices(wiring.profiles, dependencies.slack),
     )

@@ -64,7 +64,7 @@ class DataHandling:
 
     `days` is how long memories are kept, None: until they are deleted; `history_days` is how long
     the texts of conversations are. `stand_in`: there is no language model, and nothing leaves the
-    machine. `policy` is the workspace's, where it is known.
+    machine. `policy` is the installation's.
     """
 
     flows: Sequence[DataFlow] = ()
@@ -255,5 +255,4 @@ def _allowed(language: Language, policy: Policy, *, stand_in: bool) -> list[str]
     return [
         channels,
         *([] if stand_in else [say(language, web)]),  # the stand-in does not search
-        say(language, "home_policy_guests" if policy.guests else "home_policy_no_guests"),
     ]

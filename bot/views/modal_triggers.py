@@ -25,11 +25,7 @@ MY_MEMORIES = "my_memories"
 # One action for both buttons below a reply: the value begins with the rating.
 FEEDBACK_ACTION = "feedback"
 GOOD, BAD = "good", "bad"
-SHARE_ACTION = "share_exchange"
-EDIT_PROMPT_ACTION = "edit_prompt"
-PROMPT_CASES_ACTION = "prompt_cases"
 ADD_ACTION = "add_memory"
-EXAMPLE_ACTION = "keep_example"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset(
@@ -40,10 +36,6 @@ ACTIONS = frozenset(
         SETTINGS_ACTION,
         ERASE_ACTION,
         ADD_ACTION,
-        EXAMPLE_ACTION,
-        SHARE_ACTION,
-        EDIT_PROMPT_ACTION,
-        PROMPT_CASES_ACTION,
     }
 )
 

@@ -76,10 +76,6 @@ class MemoryFull(KiokuMemoryError):
     """The person has as many memories as are kept; the new one is not stored."""
 
 
-class ReembeddingRunning(KiokuMemoryError):
-    """Another process is re-embedding the memories; try again when it has finished."""
-
-
 class InvalidSchemas(KiokuMemoryError):
     """A configured kind of memory cannot be used."""
 

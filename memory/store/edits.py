@@ -141,10 +141,10 @@ async def add_memories(
     """Store memories that the person wrote, in one transaction; return a change for each.
 
     `given` are contents with their sources; a memory about the same subject is updated. A source is
-    an entry of `sources` (docs/explanation/memories.md), of kind ``command``, ``modal``, ``tool``,
-    ``import`` or ``feedback``. `in_commit` is awaited last in the writing transaction, under the
-    lock against forgetting; an exception from it rolls everything back. Raises `InvalidContent`,
-    `MemoryFull` and `EmbeddingsUnavailable`.
+    an entry of `sources` (docs/explanation/memories.md), of kind ``command``, ``modal`` or
+    ``tool``. `in_commit` is awaited last in the writing transaction, under the lock against
+    forgetting; an exception from it rolls everything back. Raises `InvalidContent`, `MemoryFull`
+    and `EmbeddingsUnavailable`.
     """
     contents = [validated(kind, content, schemas) for content, _ in given]
 

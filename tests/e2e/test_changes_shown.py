@@ -235,32 +235,38 @@ def test_memories_used(world: World) -> None:
 
 
 def test_an_answer_is_rated(world: World) -> None:
-    """A good one is thanked for; a bad one is asked about in a modal, checked at its fields."""
-    ann = PersonScreen(world, world.human())
-    message = world.ask(ann.human, "hello").messages[-1]
+    """A good rating is stored; a bad one is asked about in a modal, and others' do not count."""
+    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human())
+    general = world.channel("public", ann.human, bo.human)
+    said = world.say(ann.human, "<@BOT> hello", channel=general)
+    message = world.reply(said).messages[-1]
     [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
     rate = {"action_id": "feedback", "block_id": block["block_id"]}
-    ann.click(message, **rate, value="positive")
-    thanks = ann.alone(say("en", "feedback_thanks"))
-    assert thanks["thread_ts"] == message["thread_ts"]
-    ann.click(message, **rate, value="negative")
-    form = ann.modal(say("en", "feedback_why"))
-    empty = ann.submit(form)
-    assert empty["ack"]["errors"] == {"reasons": say("en", "feedback_empty")}
+    ann.click(message, general, **rate, value="positive")
+    bo.click(message, general, **rate, value="positive")
+    refused = bo.alone(say("en", "feedback_others"), general)
+    assert refused["thread_ts"] == message["thread_ts"]
+    rated = "SELECT rating, comment FROM feedback WHERE user_id = %s"
+    assert world.rows(rated, ann.human.id) == [{"rating": "good", "comment": ""}]
+    ann.click(message, general, **rate, value="negative")
+    form = ann.modal(say("en", "feedback_comment"))
     assert ann.submit(form, **{"comment": "Too short."})["ok"]
     ann.modal(say("en", "feedback_thanks"))
-    [row] = world.rows("SELECT rating, comment FROM feedback WHERE user_id = %s", ann.human.id)
-    assert row == {"rating": "bad", "comment": "Too short."}
+    assert world.rows(rated, ann.human.id) == [{"rating": "bad", "comment": "Too short."}]
+    assert world.rows(rated, bo.human.id) == []
 
 
 def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World) -> None:
     """Where the app may not write in the thread, a click is answered at the channel's root."""
-    ann = PersonScreen(world, world.human())
-    message = world.ask(ann.human, "hello").messages[-1]
+    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human())
+    general = world.channel("public", ann.human, bo.human)
+    said = world.say(ann.human, "<@BOT> hello", channel=general)
+    message = world.reply(said).messages[-1]
     [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
     world.slack_fault("chat.postEphemeral", error="not_in_channel")
-    ann.click(message, action_id="feedback", block_id=block["block_id"], value="positive")
-    assert "thread_ts" not in ann.alone(say("en", "feedback_thanks"))
+    rate = {"action_id": "feedback", "block_id": block["block_id"]}
+    bo.click(message, general, **rate, value="positive")
+    assert "thread_ts" not in bo.alone(say("en", "feedback_others"), general)
 
 
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:

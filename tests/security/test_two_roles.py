@@ -41,6 +41,7 @@ TABLES = [
     "memory_questions",
     "memory_expiries",
     "forgotten",
+    "forgotten_keys",
     "forgotten_sources",
     "change_notices",
     "feedback",
@@ -77,11 +78,13 @@ ROWS: tuple[LiteralString, ...] = (
     " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
+    "INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k')",
     "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes)"
     " SELECT gen_random_uuid(), team_id, user_id, id, '{}' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO feedback (turn_id, team_id, user_id, rating, model, latency_ms, memories)"
-    " SELECT id, team_id, user_id, 'good', 'gpt', 1, '{}' FROM turns"
+    "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
+    " SELECT id, team_id, user_id, 'good' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO notices (team_id, user_id, kind, event_id, expires_at)"
     " VALUES (%(team)s, %(user)s, 'outage', 1, now() + interval '1 hour')",

@@ -142,14 +142,17 @@ class StreamedAnswer:
         """Return as much of `text` as the answer may still take."""
         left = MAX_ANSWER - self._used
         boundary = _BOUNDARY.search(text, max(left - _NEAR_THE_END, 0))
-        if boundary and left - _NEAR_THE_END < boundary.end() <= left:
+        at = boundary.end() if boundary else 0
+        if left - _NEAR_THE_END < at <= left:
             self.is_full = True
-            return text[: boundary.end()]
-        if len(text) <= left:
+        elif len(text) <= left:
             return text
-        self.is_full = True
-        at = text.rfind(" ", 0, left)
-        return text[: at if at > 0 else left]
+        else:
+            self.is_full = True
+            at = max(text.rfind(" ", 0, left), 0) or left
+        kept, line = text[:at], text[text.rfind("\n", 0, at) + 1 : at]
+        # Half a code span is no code, and names in it could become links.
+        return kept[: kept.rfind("`")] if line.count("`") % 2 else kept
 
 
 _COMMENTARY: Final = "commentary"

@@ -15,7 +15,6 @@ from bot.runtime.doctor.live import try_live
 from bot.runtime.doctor.models import examine_models
 from bot.runtime.doctor.slack import examine_slack
 from bot.runtime.finding import Finding, fix, note, ok
-from bot.users.quotas import read_prices
 from memory import InvalidSchemas, load_schemas
 
 __all__ = ["Trial", "examine", "kinds_of_memory", "run_doctor"]
@@ -28,8 +27,6 @@ async def examine(settings: Settings, *, database: bool = True) -> AsyncIterator
     """
     yield _data_folder(settings)
     for finding in kinds_of_memory(settings):
-        yield finding
-    for finding in _prices(settings):
         yield finding
     parts = [examine_slack, *([examine_database] if database else []), examine_models]
     for examine_part in parts:
@@ -102,18 +99,6 @@ def _data_folder(settings: Settings) -> Finding:
     if there == folder:
         return ok(part, f"{folder} can be written to.")
     return ok(part, f"{folder} will be made when it is needed.")
-
-
-def _prices(settings: Settings) -> Iterator[Finding]:
-    """Say whether the table that KIOKU_PRICES names can be used; nothing where it is not set."""
-    if settings.prices is None:
-        return
-    try:
-        prices = read_prices(settings.prices)
-    except SettingsError as problem:
-        yield fix("Prices", str(problem))
-    else:
-        yield ok("Prices", f"of {len(prices.models)} models, as of {prices.as_of}.")
 
 
 def kinds_of_memory(settings: Settings) -> Iterator[Finding]:
