@@ -201,7 +201,9 @@ def create_app(
     _register_events(app, inbox=inbox, changes=changes, workspaces=workspaces)
     commands.register(app, commands=slash_commands, modals=modals, responder=responder)
     actions.register(app, adding=slash_commands.adding, modals=modals, responder=responder)
-    listeners_of_modals.register(app, modals=modals, responder=responder)
+    listeners_of_modals.register(
+        app, adding=slash_commands.adding, modals=modals, responder=responder
+    )
     return app
 
 

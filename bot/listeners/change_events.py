@@ -99,7 +99,7 @@ class ChangeEvents:
         if event.get("context"):
             await self.viewed_channels.note(person, event["context"])
         if event.get("tab") == "home":
-            await self.home_publisher.opened(person, slack_hash=_shown(event))
+            await self.home_publisher.opened(person)
 
     async def _stopped(self, event: Mapping[str, Any], team: str, channel: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
@@ -192,11 +192,6 @@ def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple
 def _changed_ts(event: Mapping[str, Any]) -> str:
     """Return when a message was edited or deleted: the ts of the event, not of the message."""
     return str(event.get("ts") or "")
-
-
-def _shown(event: Mapping[str, Any]) -> str:
-    """Return Slack's name for the Home it shows, ``""`` for none."""
-    return str((event.get("view") or {}).get("hash") or "")
 
 
 def _event_time(body: Mapping[str, Any]) -> float:

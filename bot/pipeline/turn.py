@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,9 +26,7 @@ from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
-from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import Message, is_direct, plain, typed
-from bot.types import MemoryState
 from bot.views.reply import ReplyNote, reply_text, with_notes
 from memory import (
     DM,
@@ -47,8 +45,7 @@ from memory import (
 class TurnDependencies:
     """The collaborators of a turn, bound in `bot.runtime.wiring`.
 
-    `tools` opens the tools of one message; `hints` returns the messages that only the person sees
-    after an answer in a channel; `style` is the operator's text on how to answer.
+    `tools` opens the tools of one message; `style` is the operator's text on how to answer.
     """
 
     pool: Pool
@@ -58,7 +55,6 @@ class TurnDependencies:
     embedder: Embedder
     replier: Replier
     tools: OpenTools
-    hints: Callable[[Message, MemoryState], Awaitable[Sequence[PayloadMaker]]]
     attachments: Attachments
     style: str | None
 
@@ -86,7 +82,7 @@ def create_turn(
         )
         add_log_field("turn", str(turn_row.id))
         recalled: Sequence[str] = ()
-        tools, done, tools_shown = None, ToolResults(), False
+        tools, done = None, ToolResults()
         note: ReplyNote | None = None
         model: str | None = None
         earlier = latest_brought(context.exchanges, message)
@@ -103,10 +99,6 @@ def create_turn(
                     tools = dependencies.tools(
                         claimed, view, turn_row, _last_reply(context, message)
                     )
-                    # An earlier attempt's tools changed memories; now the turn is off the record or
-                    # withheld.
-                    if turn_row.unkept and turn_row.tool_done:
-                        await tools.take_back()
                 answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
@@ -130,9 +122,7 @@ def create_turn(
                 )
                 if outcome == "answered":
                     step_ended("reply ready", began - claimed.waited)
-                tools_shown = await sink.show(done.shown) and tools is not None and done.complete
-                if outcome == "answered" and sink.interactive and message.audience != DM:
-                    await sink.show(await dependencies.hints(message, turn_row.memory_state))
+                await sink.show(done.shown)
             else:
                 outcome, text = "answered", await _nothing_asked(sink, message, brought.files)
                 await sink.finish(text)
@@ -144,9 +134,7 @@ def create_turn(
             reply=None if outcome == "failed" else text,
             recalled=recalled,
             removal_proposed=done.removal_proposed,
-            changes=done.changes,
-            questions=done.questions,
-            tools_shown=tools_shown,
+            noticed=bool(done.changes or done.questions),
             note=note,
             model=model,
         )

@@ -176,7 +176,7 @@ def notices_of(case: Case) -> ChangeNotices:
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
-    """The prompt, the memories considered, the preview and the tools see just the same."""
+    """The prompt, the memories considered and the tools see just the same."""
     app = case.app
     message = await app.ask(case.place, "What can I eat today, and what have I told you?")
     prompt = app.prompts()[-1]
@@ -192,13 +192,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
         assert theirs == sentence_view("en", "used_title", say("en", "used_others"))
     assert listed == case.seen
 
-    audiences, actions = app.wiring.audiences, app.wiring.memory_actions
-    preview = await actions.preview(case.person, "en", case.place.channel)
-    assert preview["response_type"] == "ephemeral"
-    assert case.shows(preview) == case.seen
-    assert case.shows(await actions.preview(case.bystander, "en", case.other.channel)) == set()
-
-    view = await audiences.view_in(case.person, case.place.channel)
+    view = await app.wiring.audiences.view_in(case.person, case.place.channel)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
     tools = MemoryTools(app.pool, app.embedder, view, words)
     found = await tools.call("memory_search", json.dumps({"query": "stew"}))

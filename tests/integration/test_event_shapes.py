@@ -32,7 +32,6 @@ TABLES: tuple[LiteralString, ...] = (
     "turns",
     "person_settings",
     "viewed",
-    "home_views",
 )
 
 
