@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     disable_telemetry()
     try:
         settings = load_settings()
-        set_up_logging("WARNING", settings.log_format)
+        set_up_logging("WARNING")
         _evaluate(settings, options)
     except (SettingsError, Problem, EmbeddedPostgresError, KiokuMemoryError) as problem:
         sys.stderr.write(f"evals: {problem}\n")

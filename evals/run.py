@@ -222,6 +222,6 @@ def _asked(question: Question) -> Stored:
 def _models(settings: Settings) -> dict[str, str]:
     return {
         "memory model": settings.memory_model,
-        "verdicts": settings.verdict_model or "off",
+        "verdicts": settings.memory_model,
         "embedding model": settings.embedding_model,
     }

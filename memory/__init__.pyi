@@ -67,6 +67,7 @@ from .model.errors import (
     InvalidSchemas as InvalidSchemas,
     KiokuMemoryError as KiokuMemoryError,
     MemoryModelRefused as MemoryModelRefused,
+    MemoryFull as MemoryFull,
     MemoryOff as MemoryOff,
     UndoExpired as UndoExpired,
 )
@@ -84,14 +85,12 @@ from .model.schemas import (
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
-    Episode as Episode,
     UserFact as UserFact,
     UserTechInterest as UserTechInterest,
     subject as subject,
 )
 from .postgres.database import (
     PERSON_SETTING as PERSON_SETTING,
-    OnChange as OnChange,
     OutcomeUnknown as OutcomeUnknown,
     Pool as Pool,
     create_pool as create_pool,
@@ -134,17 +133,11 @@ from .recall.search import (
     recall_memories as recall_memories,
     similar_memories as similar_memories,
 )
-from .store.backups import (
-    BackupTables as BackupTables,
-    StoredText as StoredText,
-    back_up as back_up,
-    list_existing as list_existing,
-    restore as restore,
-)
 from .store.dependents import (
     has_changes_or_questions as has_changes_or_questions,
 )
 from .store.edits import (
+    add_memories as add_memories,
     add_memory as add_memory,
     edit_memory as edit_memory,
     move_memory as move_memory,
@@ -169,6 +162,10 @@ from .store.forgetting import (
     forget as forget,
     forgotten_messages as forgotten_messages,
 )
+from .store.forgotten import (
+    forget_again as forget_again,
+    forgotten_since as forgotten_since,
+)
 from .store.ledger import (
     Entry as Entry,
     changes_named as changes_named,
@@ -185,12 +182,12 @@ from .store.origins import (
     stored_from as stored_from,
 )
 from .store.pages import (
-    count_memories as count_memories,
     memory_page as memory_page,
 )
 from .store.reembedding import (
     reembed as reembed,
 )
+from .store.rows import MAX_MEMORIES as MAX_MEMORIES
 from .store.undo import (
     undo_change as undo_change,
     undo_changes as undo_changes,

@@ -99,7 +99,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"
             " address."
         )
-    if settings.formation != "off" and (missing := missing_extra(settings.memory_model)):
+    if settings.formation != "off" and (missing := missing_extra(settings.memory_model_name)):
         yield missing
 
 
@@ -272,7 +272,7 @@ async def check_remembering(settings: Settings) -> str:
     from memory import FormationUnavailable, MemoryModelRefused, calls_memory_tools
 
     try:
-        if await calls_memory_tools(create_chat_model(settings, model)):
+        if await calls_memory_tools(create_chat_model(settings)):
             return f"{model} calls tools."
     except MemoryModelRefused as refused:
         raise _refused(model, name, refused.status, refused.code) from None

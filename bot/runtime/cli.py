@@ -8,6 +8,7 @@ import inspect
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,13 @@ _COMMANDS = {
         "data_commands:erase",
         "erase a person: memories, conversation, settings; it cannot be undone",
     ),
-    "reembed": (
-        "operations:reembed",
-        "embed every memory again, after another KIOKU_EMBEDDING_MODEL was chosen",
+    "forgotten": (
+        "forgotten_commands:forgotten",
+        "print what was forgotten or erased since a time, as ids, for `kioku forget-again`",
+    ),
+    "forget-again": (
+        "forgotten_commands:forget_from",
+        "delete from a restored database what was forgotten or erased since its backup",
     ),
 }
 # The others end by themselves and say what they did; only what went wrong is logged besides.
@@ -64,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         default="all",
         help="front: receive and store; worker: answer and remember; any number of each",
     )
+    added["migrate"].add_argument(
+        "--yes",
+        action="store_true",
+        help="embed all memories again if KIOKU_EMBEDDING_MODEL has changed, without asking",
+    )
     _add_doctor(added["doctor"])
     for name in ("export", "erase"):
         added[name].add_argument("--team", required=True, metavar="T…", help="the workspace's id")
@@ -71,8 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     out = added["export"].add_argument("--out", type=Path, metavar="FILE")
     out.help = "a new file; else it is printed"
     added["erase"].add_argument("--yes", action="store_true", help="do not ask for the id again")
-    added["reembed"].add_argument(
-        "--again", action="store_true", help="include memories already embedded with this model"
+    added["forgotten"].add_argument(
+        "--since",
+        type=_moment,
+        required=True,
+        metavar="DATE",
+        help="when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC",
+    )
+    added["forget-again"].add_argument(
+        "file", type=Path, metavar="FILE", help="the output of `kioku forgotten`"
     )
     return parser
 
@@ -86,6 +103,14 @@ def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument("--user", metavar="U…", help="whose direct message --live may use")
     doctor.add_argument("--channel", metavar="C…", help="a channel of Kioku's that --live may use")
     doctor.add_argument("--yes", action="store_true", help="let --live begin without asking")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write a date such as 2026-11-20, not {text}") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 @quiet_without_reader
@@ -103,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _doctor(**chosen)
         settings = load_settings()
         level = settings.log_level if command in _LOGGED else "WARNING"
-        set_up_logging(level, settings.log_format)
+        set_up_logging(level)
         return _run(function, settings, chosen)
     except SettingsError as problem:
         return _refuse(problem)
@@ -114,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _doctor(**given: Any) -> int:
     from bot.runtime.doctor import doctor
 
-    set_up_logging("ERROR", "text")
+    set_up_logging("ERROR")
     return asyncio.run(doctor(**given))
 
 

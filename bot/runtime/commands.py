@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
@@ -21,6 +23,7 @@ from bot.runtime.problem import NO_EVENTS, NO_MODEL, Problem
 
 if TYPE_CHECKING:
     from bot.runtime.service import Role
+    from memory import EmbeddingSpaceMismatch
 
 T = TypeVar("T")
 
@@ -45,7 +48,8 @@ async def run(settings: Settings, *, role: Role) -> None:
         addresses = await stack.enter_async_context(database(settings))
         from bot.runtime.service import open_service
 
-        service = open_service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
+        host = settings.listens_on
+        service = open_service(settings, addresses.login, role=role, host=host)
         port = await _unless_stopped(stop, stack.enter_async_context(service))
         if port is None:
             return
@@ -104,7 +108,7 @@ async def up(settings: Settings) -> None:
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await migrated(adapted, addresses)
-        host = "127.0.0.1" if settings.api_token else None
+        host = adapted.listens_on if settings.api_token else None
         service = open_service(adapted, addresses.login, host=host)
         port = await _unless_stopped(stop, stack.enter_async_context(service))
         if port is None:
@@ -118,11 +122,22 @@ async def up(settings: Settings) -> None:
         tell("\nKioku is finishing what it has begun …")
 
 
-async def migrate_database(settings: Settings) -> None:
-    """Bring the database of `settings` up to this version and say what was done."""
+async def migrate_database(settings: Settings, *, yes: bool) -> None:
+    """Bring the database of `settings` up to this version and say what was done.
+
+    If the memories were embedded with another model, it asks whether to embed them again.
+    """
     async with database(settings) as addresses:
-        done = await migrated(settings, addresses)
+        again = partial(_embed_again, yes=yes)
+        done = await migrated(settings, addresses, embed_again=again)
     tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+
+
+def _embed_again(mismatch: EmbeddingSpaceMismatch, *, yes: bool) -> bool:
+    if yes or not sys.stdin.isatty():
+        return yes
+    stored, prompt = mismatch.stored, "Embed all memories again with the configured model?"
+    return input(f"They were embedded with {stored.model}. {prompt} [y/N] ").lower() == "y"
 
 
 def _adapted(settings: Settings, playground: Playground | None, *, in_slack: bool) -> Settings:

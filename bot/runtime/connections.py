@@ -56,6 +56,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+POOL_SIZE = 12
+"""Connections of one process, at most: one serves ten people at the same time."""
 _RETRY_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
@@ -116,12 +118,10 @@ async def connected(
         reply_models = [
             ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)
         ]
-        if (fallback := settings.with_fallback_model()) is not None:
-            second = create_openai_client(fallback)
-            stack.push_async_callback(second.close)
-            reply_models.append(ModelRequests(second, model=fallback.reply_model))
+        if settings.fallback_model is not None:
+            reply_models.append(ModelRequests(model, model=settings.fallback_model))
         space = await embedding_space(model, settings.embedding_model)
-        pool = await _open_pool(settings, conninfo, space, stack, min_connections)
+        pool = await _open_pool(conninfo, space, stack, min_connections)
         session = await stack.enter_async_context(create_session())
         store = None
         if settings.slack_client_id is not None:
@@ -176,13 +176,12 @@ def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> opena
 
 
 async def _open_pool(
-    settings: Settings,
     conninfo: Conninfo,
     space: EmbeddingSpace,
     stack: AsyncExitStack,
     min_connections: int,
 ) -> Pool:
-    pool = create_pool(conninfo, min_size=min_connections, max_size=settings.pool_size)
+    pool = create_pool(conninfo, min_size=min_connections, max_size=POOL_SIZE)
     try:
         bound = await check_access(conninfo)
         stack.push_async_callback(pool.close, _CLOSE_SECONDS)

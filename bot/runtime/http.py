@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,8 +15,12 @@ from aiohttp.typedefs import Middleware
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
+from bot.logs import fault
 from bot.runtime.ask import AskHandler, Refused, read_call
 from bot.runtime.problem import cannot_open
+from bot.slack.payloads import UNREADABLE
+
+log = logging.getLogger(__name__)
 
 Ready: TypeAlias = Callable[[], Awaitable[str | None]]
 EVENTS_PATH = "/slack/events"
@@ -79,8 +84,9 @@ def _signed(verifier: SignatureVerifier) -> Middleware:
             return web.Response(status=401, text="The request is not signed by Slack.\n")
         try:
             return await handler(request)
-        except (ValueError, RecursionError):
-            return web.Response(status=400, text="Slack sends no such body.\n")
+        except UNREADABLE as error:
+            log.warning("a request from Slack could not be read: %s", fault(error))
+            return web.Response()
 
     return verified
 

@@ -47,7 +47,7 @@ async def open_service(
         if settings.metrics_port:
             from bot.runtime.metrics import serving_metrics
 
-            metrics = serving_metrics(connections.pool, host or "127.0.0.1", settings.metrics_port)
+            metrics = serving_metrics(connections.pool, settings.listens_on, settings.metrics_port)
             await stack.enter_async_context(metrics)
         try:
             yield port

@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code
-from bot.slack.messages import installation_team, mentions, storable
+from bot.slack.messages import installation_team, mentions
 from memory import Pool, execute_statement, transaction
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class Workspaces:
                 str(ts or ""),
                 str(message.get("thread_ts") or event.get("thread_ts") or ts or ""),
                 str(author or ""),
-                sorted(mentions(storable(str(message.get("text") or "")))),
+                sorted(mentions(str(message.get("text") or ""))),
             ),
         )
         return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))

@@ -72,8 +72,8 @@ class UndoExpired(KiokuMemoryError):
     """The Undo of a forgetting has expired (ten minutes), was used already, or is malformed."""
 
 
-class ReembeddingRunning(KiokuMemoryError):
-    """Another process is re-embedding the memories; try again when it has finished."""
+class MemoryFull(KiokuMemoryError):
+    """The person has as many memories as are kept; the new one is not stored."""
 
 
 class InvalidSchemas(KiokuMemoryError):

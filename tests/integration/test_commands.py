@@ -200,8 +200,8 @@ async def test_another_embedding_than_the_stored_one_is_refused(
     assert refused(ended(tmp_path, command, **settings)) == (
         "The stored memories were embedded with ours (256 dimensions), but"
         " kioku-stand-in-embedding (256) is configured: set"
-        " KIOKU_EMBEDDING_MODEL=ours, or run `kioku reembed`, or use another"
-        " database or KIOKU_DATA_DIR."
+        " KIOKU_EMBEDDING_MODEL=ours, or embed all memories again with `kioku migrate --yes`,"
+        " or use another database or KIOKU_DATA_DIR."
     )
     owner_rows(database, "UPDATE kioku_embedding_space SET dimensions = 128")
     assert "(128 dimensions), but kioku-stand-in-embedding (256) is configured" in refused(

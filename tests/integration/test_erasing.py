@@ -36,11 +36,10 @@ pytestmark = pytest.mark.slow
 
 # Whose rows are nobody's, are everybody's, or hold ids of messages only.
 NOBODYS = {
-    *("conversations", "forgotten_sources", "installations", "kioku_backup"),
+    *("conversations", "forgotten_keys", "forgotten_sources", "installations"),
     *("kioku_embedding_space", "kioku_migrations", "listening", "oauth_states"),
     *("catching_up", "processes"),
-    *("workspaces", "slack_deletions"),
-    *("slack_erasures", "store_migrations", "vector_migrations"),
+    *("workspaces", "store_migrations", "vector_migrations"),
 }
 OF_MEMORY = {
     *("store", "store_vectors", "memory_expiries", "memory_changes", "memory_questions"),
@@ -170,10 +169,8 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     chosen = {
         "KIOKU_REPLY_MODEL": "m-1",
         "KIOKU_MEMORY_MODEL": "anthropic:m-2",
-        "KIOKU_VERIFY_MODEL": "m-3",
         "KIOKU_EMBEDDING_MODEL": "m-4",
         "KIOKU_FALLBACK_MODEL": "m-5",
-        "KIOKU_FALLBACK_BASE_URL": "https://other.example:8443/v1",
     }
     settings = load_settings(chosen, dotenv=None)
     kept: dict[str, Any] = await export_person(app.pool, message.person, settings)
@@ -183,8 +180,7 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     assert [m["content"]["food_name"] for m in kept["memories"]] == ["ramen"]
     assert kept["received_by"] == {
         "replies": "m-1 at api.openai.com",
-        "fallback": "m-5 at other.example",
+        "fallback": "m-5 at api.openai.com",
         "memories": "m-2 at anthropic",
-        "verdicts": "m-3 at api.openai.com",
         "search": "m-4 at api.openai.com",
     }

@@ -26,7 +26,6 @@ pytestmark = pytest.mark.slow
 
 GONE, OTHER, BOT = "T1", "T12", "UBOT"
 OF_NAMESPACES = {"store", "store_vectors", "memory_expiries"}
-OF_MEMORY = {"memory_changes", "memory_questions", "forgotten", "forgotten_sources"}
 # What is left of a workspace is that it left.
 NOTE = "workspaces"
 

@@ -334,7 +334,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     handlers, level = root.handlers[:], root.level
     root.handlers = []
     monkeypatch.setattr("sys.stderr", lines)
-    set_up_logging("INFO", "text")
+    set_up_logging("INFO")
     yield lines
     root.handlers, root.level = handlers, level
 
@@ -503,22 +503,3 @@ async def test_no_other_workspaces_token_is_ever_used(
     )
     with pytest.raises(UnreadableToken):
         await store.find(one)
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"secret_key": None}, "KIOKU_SECRET_KEY is needed"),
-        ({"public_url": None}, "KIOKU_PUBLIC_URL is needed"),
-        ({"slack_client_secret": None}, "SLACK_CLIENT_SECRET is needed"),
-        ({"slack_client_id": None}, "SLACK_CLIENT_ID is needed"),
-        ({"slack_bot_token": SecretStr("xoxb-1")}, "are both set"),
-    ],
-)
-async def test_half_of_the_settings_is_refused(
-    slack: Slack, stand_in: Server, database: str, given: dict[str, Any], sentence: str
-) -> None:
-    """One sentence says what is missing or too much."""
-    with pytest.raises(Problem, match=sentence):
-        async with running(slack, stand_in, database, **given):
-            pass

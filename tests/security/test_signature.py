@@ -14,12 +14,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from bot.runtime.http_routes import create_web_app
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.app import CheckedApp
-from bot.listeners.malformed import MalformedRequests
+from bot.runtime.http import create_web_app
 from tests.loopback import serving
 
 SECRET = "a signing secret of a test"
@@ -68,7 +67,6 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
     client = AsyncWebClient()
     app = CheckedApp(
-        malformed=MalformedRequests(lambda _: client),
         client=client,
         authorize=authorize,
         request_verification_enabled=False,

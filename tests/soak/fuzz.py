@@ -39,7 +39,7 @@ from tests.soak.table import Table, tell
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 API_TOKEN = "token-of-the-fuzz"
-SETTINGS = {"KIOKU_API_TOKEN": API_TOKEN, "KIOKU_POOL_SIZE": "20"}
+SETTINGS = {"KIOKU_API_TOKEN": API_TOKEN}
 SECRET_WORD = "xylophone"
 SENDERS = 4
 RETRIES = 4
@@ -47,7 +47,7 @@ SETTLE_SECONDS = 120.0
 _COMMANDS = (
     *("/memories", "/memories add I love ramen", "/memories add  ", "/memories search ramen"),
     *("/memories pause 1h", "/memories resume", "/memories settings", "/memories history"),
-    *("/memories help", "/memories preview", "/memories export"),
+    *("/memories help", "/memories export"),
     *("/memories nothing", "/forget", "/forget 1", "/forget ramen", "/forget today"),
     *("/forget everything", "/forget this thread"),
 )

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from memory import SCHEMAS, Episode, UserFact, load_schemas, subject
+from memory import SCHEMAS, UserFact, load_schemas, subject
 from memory.formation.former import instructions_for
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
-from memory.model.schemas import UserInstruction, level, with_evidence
+from memory.model.schemas import Episode, UserInstruction, level, with_evidence
 
 
 class Project(BaseModel):
