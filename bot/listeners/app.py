@@ -62,8 +62,6 @@ DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # The id of the installation that a request is for, in Bolt's context.
 _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
-# Of these each payload of Slack's has one, however malformed the rest of it is.
-_FIELDS = frozenset({"type", "event", "event_id", "command", "ssl_check"})
 
 
 class UnknownWorkspace(LookupError):
@@ -89,8 +87,6 @@ class CheckedApp(AsyncApp):
         Bolt reads ids of the payload to make the request. What has no listener, such as a button
         of an older version, is acknowledged.
         """
-        if _FIELDS.isdisjoint(sent):
-            return BoltResponse(status=HTTPStatus.BAD_REQUEST, body="Slack sends no such body.\n")
         if _is_limit(sent):
             log.warning("Slack limits its deliveries to this app: events of a minute are missing")
             return BoltResponse(status=HTTPStatus.OK)
@@ -123,8 +119,6 @@ class SocketModeHandler(AsyncSocketModeHandler):
             AsyncBoltRequest, mode="socket_mode", body=payload, headers=build_headers(req)
         )
         response = await self.app.receive(payload, make_request)
-        if response.status == HTTPStatus.BAD_REQUEST:
-            response = BoltResponse(status=HTTPStatus.OK)
         await send_async_response(client, req, response, begin)
 
 
