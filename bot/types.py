@@ -199,13 +199,11 @@ class PersonErased(Erased):
     """The receipt: what was erased, what will be deleted in Slack, and what stays.
 
     `files` is the number of the app's files that will be deleted in Slack. `never_formed_messages`
-    counts messages (channel and time) that no memory is formed from again, `operator_actions` what
-    operators did with the person's data.
+    counts messages (channel and time) that no memory is formed from again.
     """
 
     files: int
     never_formed_messages: int
-    operator_actions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,6 @@ from .formation.former import (
 )
 from .formation.model_check import (
     calls_memory_tools as calls_memory_tools,
-    gives_verdicts as gives_verdicts,
 )
 from .formation.proposals import (
     Reason as Reason,
@@ -219,13 +218,10 @@ from .tracing import (
     Span as Span,
     count as count,
     current_step as current_step,
-    in_trace as in_trace,
     measured as measured,
     recorded as recorded,
     step as step,
     step_ended as step_ended,
-    trace_context as trace_context,
-    traced as traced,
 )
 
 __all__: list[str]

@@ -15,7 +15,6 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 OWN = ("https://own.site/page?x=1", "me@home.org", "foo.net/path", "https://例え.jp/道")
-SAFE_HOSTS = ("docs.site",)
 
 _READERS = [
     MarkdownIt("commonmark", {"html": html}).enable("table").enable("strikethrough")
@@ -31,7 +30,10 @@ _LABELLED = re.compile(r"<[^<>\s|]*[.:/][^<>\s|]*\|[^<>]*>|<!(?:here|channel|eve
 _ANGLE = re.compile(r"<(?:[a-z][a-z0-9+.-]*:[^\s<>]|[\w.+-]+@\w)[^<>\s]*>", re.IGNORECASE)
 _OWN_END = r"(?![^\W_]|[/@-]|[?#&%=.:\[\]{}\"]+\w)"
 _OWN = re.compile(
-    "|".join(rf"(?<![a-zA-Z0-9@])(?:mailto:)?{re.escape(own)}{_OWN_END}" for own in OWN)
+    "|".join(
+        rf"(?<![a-zA-Z0-9{'@' * ('://' not in own)}])(?:mailto:)?{re.escape(own)}{_OWN_END}"
+        for own in OWN
+    )
 )
 _SLACK_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 
@@ -105,7 +107,7 @@ def links_of_nobody(markdown: str) -> list[str]:
 
 def _is_own(address: str) -> bool:
     address = address.replace("%E4%BE%8B%E3%81%88", "例え").replace("xn--r8jz45g", "例え")
-    return any(host in address for host in SAFE_HOSTS) or _OWN.match(address) is not None
+    return _OWN.match(address) is not None
 
 
 def _shown(tokens: Sequence[Token]) -> list[str]:

@@ -26,7 +26,7 @@ from bot.logs import fault
 from bot.queue.jobs import Limits
 from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
-from bot.slack.messages import Message, storable
+from bot.slack.messages import Message
 from bot.users.quotas import COUNT_REQUEST
 from memory import (
     DM,
@@ -35,7 +35,6 @@ from memory import (
     Pool,
     execute_statement,
     measured,
-    trace_context,
     transaction,
     transaction_timeout,
 )
@@ -66,8 +65,8 @@ _FOLLOWED: LiteralString = (
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
-    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status, traceparent)"
-    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting', %(traceparent)s WHERE (%(addressed)s"
+    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
+    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting' WHERE (%(addressed)s"
     f" OR (NOT EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AND {_FOLLOWED}))"
     # Rows of the inbox are deleted after some days, turns later.
     " AND NOT (%(late)s AND EXISTS (SELECT FROM turns WHERE team_id = %(team)s"
@@ -126,7 +125,6 @@ class Inbox:
                 **_values(message),
                 "before": message.ts if edited else _AT_ANY_TIME,
                 "late": late,
-                "traceparent": trace_context(),
                 **job_values(
                     ANSWER,
                     queue=REPLIES,
@@ -209,7 +207,7 @@ class Inbox:
         newest one of its message changes nothing.
         """
         message = {"team": team_id, "channel": channel_id, "ts": ts}
-        change = {"text": storable(text), "event": event_id, "changed": changed_ts}
+        change = {"text": text, "event": event_id, "changed": changed_ts}
         await self._touch(_EDIT, {**message, **change}, thread)
 
     async def reopen(self, message: Message, *, changed_ts: str) -> None:

@@ -61,12 +61,12 @@ _EXCHANGES: LiteralString = (
 )
 # The person's earlier messages that still wait to be answered.
 _WAITING: LiteralString = (
-    "SELECT ts, left(message->>'text', 4000) AS text FROM inbox_events e"
+    "SELECT ts, left(message->>'text', 1000) AS text FROM inbox_events e"
     " WHERE team_id = %(team)s AND user_id = %(user)s AND status = 'waiting' AND ts < %(ts)s"
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
     " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
     " AND f.user_id = e.user_id AND f.channel = e.channel_id AND f.ts = e.ts)"
-    f" AND NOT ({OFF_RECORD}) ORDER BY ts DESC LIMIT 20"
+    f" AND NOT ({OFF_RECORD}) ORDER BY ts DESC LIMIT 10"
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (
@@ -375,8 +375,8 @@ async def _insert(
     message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, left_out, off_record, traceparent, posting_since)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
+        " question, words, left_out, off_record, posting_since)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " audience = excluded.audience,"
@@ -402,7 +402,6 @@ async def _insert(
             words if kept else "",
             list(credential_kinds(question.removed)) if kept else [],
             not kept,
-            claimed.traceparent,
             *claimed.ownership,
         ),
         prepare=True,

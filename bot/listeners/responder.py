@@ -18,7 +18,7 @@ from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.ephemeral import show_in_thread
-from bot.slack.messages import installation_team
+from bot.slack.messages import installation_team, user_key
 from bot.slack.payloads import UNREADABLE
 from bot.users.profiles import Profiles
 from bot.users.quotas import QuotaExceeded
@@ -44,8 +44,10 @@ def person_of(body: Mapping[str, Any]) -> Person:
 
     Raises `memory.InvalidNamespace` where one is missing.
     """
-    user = body.get("user_id") or (body.get("user") or {}).get("id")
-    return Person(installation_team(body), str(user or ""))
+    team, user = installation_team(body), body.get("user") or {}
+    enterprise = (body.get("enterprise") or {}).get("id")
+    key = user_key(body.get("user_id") or user.get("id"), user.get("team_id"), team, enterprise)
+    return Person(team, key)
 
 
 def _sentence(language: Language, error: Exception, written: Sequence[str]) -> str:
@@ -67,7 +69,7 @@ def _log_failure(what: str, error: Exception) -> None:
     Expected are a database that is unavailable or busy, and values that cannot be read: those of
     buttons and forms may be of another version of the app, or changed. So is a used up quota.
     """
-    expected = isinstance(error, OperationalError | OutcomeUnknown | QuotaExceeded | UNREADABLE)
+    expected = isinstance(error, (OperationalError, OutcomeUnknown, QuotaExceeded, *UNREADABLE))
     log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)
 
 

@@ -17,7 +17,7 @@ from bot.memories.statement_formation import (
     unlearned,
     why_not,
 )
-from bot.slack.messages import storable, thread_key, typed
+from bot.slack.messages import author_key, thread_key, typed
 from bot.types import PersonSettings, Policy
 from bot.users.quotas import QuotaExceeded, Quotas
 from bot.users.settings import read_settings
@@ -96,10 +96,11 @@ class MemoryAdder:
         No memory is formed from a message that the person forgot or marked as off the record.
         """
         ts = str(message.get("ts") or "")
-        own = message.get("user") == person.user_id and not message.get("bot_id")
+        author = author_key(message, person.team_id, shared="user_team" in message)
+        own = author == person.user_id and not message.get("bot_id")
         if not (own and ts and channel):
             return ephemeral_payload(say(language, "remember_not_own"))
-        words = typed(storable(str(message.get("text") or "")))
+        words = typed(str(message.get("text") or ""))
         if not words:
             return ephemeral_payload(say(language, "remember_no_words"))
         thread = thread_key(person.team_id, channel, str(message.get("thread_ts") or ts))

@@ -148,7 +148,6 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
         left=erased.left,
         files=files,
         never_formed_messages=remaining["places"],
-        operator_actions=remaining["operator"],
     )
 
 
@@ -157,8 +156,6 @@ async def erase_person(pool: Pool, person: Person) -> PersonErased:
 _REMAINING: LiteralString = (
     "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
     " AND user_id = %(user)s) AS places,"
-    " (SELECT count(*) FROM operator_actions WHERE team_id = %(team)s AND user_id = %(user)s)"
-    " AS operator,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
     " AND args->>'team' = %(team)s AND args->>'user' = %(user)s"
     " AND COALESCE(args->>'erased', '') = '') AS jobs"

@@ -16,8 +16,9 @@ from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, TurnContext, TurnRow, Turns
 from bot.locale import say
 from bot.logs import add_log_field
-from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines
-from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
+from bot.pipeline.attachments import Attachments, Brought
+from bot.pipeline.file_contents import AttachedFile, unseen_lines
+from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, kept_question, latest_brought
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink, ReplySink
 from bot.pipeline.responses.failures import ReplyFailed
@@ -71,11 +72,10 @@ def create_turn(
         words = typed(message.text, bot_user_id)
 
         view = await dependencies.audiences.view(message)
-        question_text = with_files(question) if message.has_files else question
         turn_row, context = await dependencies.turns.begin(
             claimed,
             view,
-            question=question_text,
+            question=kept_question(question, message),
             words=words,
             bot_user_id=bot_user_id,
             limited=True,
@@ -85,14 +85,14 @@ def create_turn(
         tools, done = None, ToolResults()
         note: ReplyNote | None = None
         model: str | None = None
-        async with open_reply_sink(claimed, view, turn_row) as sink:
-            earlier = latest_with_files(context.exchanges, message)
-            files: Sequence[AttachedFile] = ()
-            if message.has_files or earlier:
-                files = await dependencies.attachments.read(message, earlier=earlier)
-            if question or any(file.content and not file.earlier for file in files):
+        earlier = latest_brought(context.exchanges, message)
+        async with (
+            open_reply_sink(claimed, view, turn_row) as sink,
+            dependencies.attachments.read(message, earlier=earlier) as brought,
+        ):
+            if question or brought.asks:
                 prompt = await _prompt(
-                    dependencies, claimed, view, turn_row, context, question, files
+                    dependencies, claimed, view, turn_row, context, question, brought
                 )
                 recalled = [memory.reference for memory in prompt.memories]
                 if sink.interactive:
@@ -124,7 +124,7 @@ def create_turn(
                     step_ended("reply ready", began - claimed.waited)
                 await sink.show(done.shown)
             else:
-                outcome, text = "answered", await _nothing_asked(sink, message, files)
+                outcome, text = "answered", await _nothing_asked(sink, message, brought.files)
                 await sink.finish(text)
         await dependencies.turns.end(
             claimed,
@@ -172,7 +172,7 @@ async def _prompt(
     turn_row: TurnRow,
     context: TurnContext,
     question: str,
-    files: Sequence[AttachedFile],
+    brought: Brought,
 ) -> Prompt:
     message, off = claimed.message, turn_row.memory_state.off
     # Where memory is off there are no first memories, so nothing is searched for either.
@@ -198,7 +198,8 @@ async def _prompt(
             thread_unread=thread.unread,
             memory_off=off is not None,
             in_dm=message.audience == DM,
-            files=files,
+            files=brought.files,
+            forwarded=brought.forwarded,
             now=datetime.now(turn_row.memory_state.settings.zone),
             style=dependencies.style,
         )
@@ -259,7 +260,7 @@ async def _answer(
             reply = await dependencies.replier.reply(person, prompt, sink, tools)
         except ReplyFailed as failed:
             if prompt.shows_files and failed.may_be_files:
-                # Not every model reads images and PDFs, nor each of them.
+                # Not every model reads images and documents, nor each of them.
                 prompt = prompt.without_files()
             elif not ((sink.received_text or acted()) and failed.passes):
                 raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.runtime.output import ProgressBar
-from bot.runtime.startup import StartError, cannot_connect
+from bot.runtime.problem import Problem, cannot_connect
 from memory import EmbeddedPostgres, address_of
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
     """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
     With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs.
-    Without an owner's address `DATABASE_URL` is used for both. Raises `StartError`.
+    Without an owner's address `DATABASE_URL` is used for both. Raises `Problem`.
     """
     if (url := settings.database_url) is not None:
         owner = settings.database_owner_url or url
         yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
         return
     if settings.database_owner_url is not None:
-        raise StartError(
+        raise Problem(
             "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
             " serves into DATABASE_URL."
         )
@@ -65,7 +65,7 @@ async def migrated(
 
     Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Memories that
     were embedded with the stand-in are embedded again; others if `embed_again` returns true.
-    Raises `StartError`, and `EmbeddingSpaceMismatch` if it does not.
+    Raises `Problem`, and `EmbeddingSpaceMismatch` if it does not.
     """
     import psycopg
 
@@ -112,17 +112,17 @@ async def migrated(
             return await apply()
     except psycopg.errors.InsufficientPrivilege:
         if (await database_facts(address_of(addresses.owner))).pgvector != "installed":
-            raise StartError(
+            raise Problem(
                 "This database user may not create roles or pgvector's extension: as a superuser,"
                 " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then"
                 " write the owner's address into DATABASE_OWNER_URL and run `kioku migrate`."
             ) from None
-        raise StartError(
+        raise Problem(
             "This database user may not create tables or roles: write the address of the"
             " database's owner into DATABASE_OWNER_URL, then run `kioku migrate`."
         ) from None
     except psycopg.errors.FeatureNotSupported:
-        raise StartError(
+        raise Problem(
             "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
             " brings it."
         ) from None

@@ -15,7 +15,7 @@ from bot.memories.person_data import erase_person
 from bot.runtime.database import database
 from bot.runtime.operators import in_database, owner_required
 from bot.runtime.output import tell
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from memory import Person, Pool, address_of, forget_again, forgotten_since, person_statement
 
 _LINE = re.compile(
@@ -37,15 +37,15 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
 
 
 def forget_from(settings: Settings, *, file: Path) -> None:
-    """Delete what a file's lines name. Raises `StartError` for a bad line, with nothing done."""
+    """Delete what a file's lines name. Raises `Problem` for a bad line, with nothing done."""
     people: dict[Person, list[re.Match[str]]] = defaultdict(list)
     try:
         for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
             if (found := _LINE.fullmatch(line)) is None:
-                raise StartError(f"{file}, line {number}, is not a line of `kioku forgotten`.")
+                raise Problem(f"{file}, line {number}, is not a line of `kioku forgotten`.")
             people[Person(found[1], found[2])].append(found)
     except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"{file} cannot be read ({error}).") from None
+        raise Problem(f"{file} cannot be read ({error}).") from None
     in_database(settings, partial(_forget, people=people))
     tell(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")
 

@@ -13,7 +13,6 @@ from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.person_data import erase_person
-from bot.queue.failed import delete_old_jobs
 from bot.queue.queue import REPLIES, Queue
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -45,6 +44,10 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
     "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
+    # Workers delete the successful ones.
+    "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
+    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
+    " < now() - interval '14 days'",
 )
 
 
@@ -69,7 +72,6 @@ class Maintenance:
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
         steps.append(self.offboarding.schedule_due)
         steps += [partial(execute_statement, self.pool, statement) for statement in _EXPIRED]
-        steps.append(partial(delete_old_jobs, self.pool))
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
             steps.append(partial(end_what_is_old, self.pool, self.retention_days))

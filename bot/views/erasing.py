@@ -70,6 +70,4 @@ def _remaining(language: Language, receipt: PersonErased) -> list[str]:
     lines = [say(language, key) for key in stays]
     if receipt.never_formed_messages:
         lines.append(say(language, "erased_stays_places", count=receipt.never_formed_messages))
-    if receipt.operator_actions:
-        lines.append(say(language, "erased_stays_operator", count=receipt.operator_actions))
     return [*lines, say(language, "erased_stays_backups")]

@@ -86,7 +86,7 @@ def ready(kioku: Running) -> str:
     found = re.fullmatch(r"Kioku is ready at (http://127\.0\.0\.1:\d+)", kioku.line())
     assert found, kioku.errors
     assert "stand-in model" in kioku.line()
-    assert re.fullmatch(r"  Use it in your Slack: http://127\.0\.0\.1:\d+/\?code=\S+", kioku.line())
+    assert kioku.line() == "  Use it in your Slack: kioku setup"
     assert "Ctrl-C" in kioku.line()
     return found[1]
 
@@ -166,8 +166,8 @@ def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
         )
         slack.say(LIKES)
         wait_for(slack.answers)
-        status = ended(tmp_path, "status")
-        assert (status.code, status.err) == (0, ""), "An operator's command runs beside it."
+        exported = ended(tmp_path, "export", "--team", "T1", "--user", "U404")
+        assert exported.err.startswith("kioku: Nothing is stored about U404"), "beside it"
         assert kioku.process.poll() is None
 
 

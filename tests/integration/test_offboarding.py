@@ -46,8 +46,6 @@ _GIVEN_IN: dict[tuple[str, str], Any] = {
     ("memory_changes", "action"): "remembered",
     ("memory_changes", "actor"): "formation",
     ("memory_questions", "kind"): "remove",
-    ("operator_actions", "action"): "export",
-    ("operator_actions", "outcome"): "done",
 }
 _BY_TYPE: dict[str, Any] = {
     "text": "text",

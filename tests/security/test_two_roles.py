@@ -165,7 +165,8 @@ async def test_without_a_scope_nothing_is_seen(filled: str, pool: Pool) -> None:
 
 
 @pytest.mark.parametrize(
-    "scope", ["", ".", "T1", "T1.", "T1.%", "T1.U_", "%", "T1.U1.dm", "T1.U1."]
+    "scope",
+    ["", ".", "T1", "T1.", "T1.%", "T1.U_", "%", "T1.U1.dm", "T1.U1.", "T1.U1-", "T1.U1-T9"],
 )
 async def test_a_malformed_scope_sees_no_rows(filled: str, pool: Pool, scope: str) -> None:
     """A setting that is no TEAM.USER opens nobody's rows: no whole team, no pattern."""

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.listeners.malformed import MALFORMED
 from bot.locale import LANGUAGES, Language, say
+from bot.slack.payloads import UNREADABLE
 from bot.views.adding import LINES_LIMIT, add_errors, add_form, lines_of
 from bot.views.form_fields import MAX_FIELDS, fields_of
 from bot.views.forms import memory_form, read_form
@@ -205,7 +205,7 @@ def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict
 
 def test_a_form_without_its_fields_is_malformed() -> None:
     """Every form has a field, so a submission without one is not read as an empty memory."""
-    with pytest.raises(MALFORMED):
+    with pytest.raises(UNREADABLE):
         read_form("en", UserFoodPreference, {})
 
 

@@ -2,12 +2,12 @@
 
 const en = {
   workspace: "Playground", people: "People", you: "You are {name}", be: "Be {name}, {language}",
-  addPerson: "Add a Person", addChannel: "Add a Conversation", ownSlack: "Use It in Your Slack", apps: "App", channels: "Channels", groups: "Group Messages",
+  addPerson: "Add a Person", addChannel: "Add a Conversation", ownSlack: "Use It in Your Slack", thenRun: "Create the app there, then run in a terminal:", apps: "App", channels: "Channels", groups: "Group Messages",
   conversations: "Conversations", messagesTab: "Messages", homeTab: "Home", aboutTab: "About", unread: "unread",
   skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", add: "Add", send: "Send", retry: "Try Again", discard: "Discard",
   writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
   enter: "Enter to send, Shift + Enter for a new line", commands: "Commands", mention: "Mention somebody", attach: "Attach files", shortcutsOfApps: "Shortcuts of apps", takeOut: "Remove",
-  reply: "Reply in Thread", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It is deleted for everyone, and {app} is notified.",
+  reply: "Reply in Thread", forward: "Forward to {app}", edit: "Edit", remove: "Delete", removeAsk: "Delete this message?", removeNote: "It is deleted for everyone, and {app} is notified.",
   edited: "(edited)", onlyYou: "Only visible to you", app: "APP", thread: "Thread", replies: { one: "{count} reply", other: "{count} replies" }, last: "Last reply {when}",
   today: "Today", yesterday: "Yesterday", earlier: "Show Earlier Messages", newer: "New messages", sending: "Sending…", notSent: "Not sent.",
   stop: "Stop", stopLong: "Stop {app}'s answer", writing: "{app} is writing", stoppedByYou: "Stopped", thinking: "{name} {status}", working: "Working…", rename: "Rename", renameAs: "New title of this conversation", joined: "joined the channel",
@@ -40,12 +40,12 @@ const en = {
 
 const ja = {
   workspace: "プレイグラウンド", people: "メンバー", you: "{name}として表示中", be: "{name}になる（{language}）",
-  addPerson: "メンバーを追加", addChannel: "会話を追加", ownSlack: "自分のSlackで使う", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
+  addPerson: "メンバーを追加", addChannel: "会話を追加", ownSlack: "自分のSlackで使う", thenRun: "アプリを作成したら、ターミナルで実行：", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
   conversations: "会話", messagesTab: "メッセージ", homeTab: "ホーム", aboutTab: "このアプリについて", unread: "未読",
   skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", add: "追加する", send: "送信", retry: "もう一度送る", discard: "破棄する",
   writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",
   enter: "Enterで送信、Shift + Enterで改行", commands: "コマンド", mention: "メンションする", attach: "ファイルを添付", shortcutsOfApps: "アプリのショートカット", takeOut: "削除",
-  reply: "スレッドで返信する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことは{app}にも伝わります。",
+  reply: "スレッドで返信する", forward: "{app}に転送する", edit: "編集する", remove: "削除する", removeAsk: "このメッセージを削除しますか？", removeNote: "全員の画面から消えます。削除されたことは{app}にも伝わります。",
   edited: "（編集済み）", onlyYou: "あなたにだけ表示されています", app: "アプリ", thread: "スレッド", replies: { other: "{count}件の返信" }, last: "最終返信：{when}",
   today: "今日", yesterday: "昨日", earlier: "以前のメッセージを表示", newer: "新着メッセージ", sending: "送信中…", notSent: "送信できませんでした。",
   stop: "停止", stopLong: "{app}の回答を停止する", writing: "{app}が入力しています", stoppedByYou: "停止しました", thinking: "{name}は{status}", working: "作業しています…", rename: "名前を変更する", renameAs: "この会話の新しいタイトル", joined: "さんがチャンネルに参加しました",
