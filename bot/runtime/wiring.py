@@ -23,6 +23,7 @@ from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.modals import Modals
+from bot.memories.statement_formation import StatementFormation
 from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
@@ -144,11 +145,14 @@ class Application:
             controls=self.controls,
             adding=MemoryAdder(
                 pool,
-                embedder,
-                former,
-                self.audiences,
-                schemas=schemas,
-                consent=settings.consent,
+                StatementFormation(
+                    pool,
+                    embedder,
+                    former,
+                    self.audiences,
+                    schemas=schemas,
+                    consent=settings.consent,
+                ),
                 policy=self.policy,
                 quotas=self.quotas,
             ),
