@@ -298,47 +298,20 @@ ALTER TABLE sent_files ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_sent_files ON sent_files
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- Workspaces this database has served. Not served from `left_at` until `returned_at`; the rows
--- are deleted from `purge_at` on, and were at `purged_at`.
+-- A workspace with the app, or without it since `left_at`. Its rows are deleted at `purge_at`, where
+-- it removed the app. `tokens` of an installation by OAuth are encrypted with KIOKU_SECRET_KEY.
 CREATE TABLE workspaces (
     team_id text PRIMARY KEY,
     bot_user_id text,
-    token_checked_at timestamptz,
+    installed_at timestamptz,
+    tokens text,
     left_at timestamptz,
-    reason text CHECK (reason IN ('uninstalled', 'token_revoked')),
-    purge_at timestamptz,
-    purge_started_at timestamptz,
-    purged_at timestamptz,
-    returned_at timestamptz
+    purge_at timestamptz
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON workspaces TO kioku_app;
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybodys_workspaces ON workspaces USING (true);
 
--- Workspaces that installed the app by OAuth; the tokens are encrypted with KIOKU_SECRET_KEY. The
--- process that refreshes them has until `refreshing_until`.
-CREATE TABLE installations (
-    team_id text PRIMARY KEY,
-    bot_user_id text NOT NULL,
-    bot_id text,
-    bot_token text NOT NULL,
-    refresh_token text,
-    expires_at timestamptz,
-    refreshing_until timestamptz,
-    installed_at timestamptz NOT NULL DEFAULT now()
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON installations TO kioku_app;
-ALTER TABLE installations ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_installations ON installations USING (true);
-
--- The states of installations under way, by their SHA-256.
-CREATE TABLE oauth_states (
-    digest bytea PRIMARY KEY,
-    expires_at timestamptz NOT NULL
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_states TO kioku_app;
-ALTER TABLE oauth_states ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_oauth_states ON oauth_states USING (true);
 
 -- When a process last heard from Slack with the database in reach.
 CREATE TABLE listening (
@@ -603,22 +576,22 @@ CREATE FUNCTION model_answered(of_team text, begun_after timestamptz, ended_befo
 -- Slack sends an event of a shared channel once, however many organisations have the app. The
 -- installations it is for: their bot is mentioned, or they have rows of the message or its
 -- thread.
-CREATE FUNCTION installations_with_message(
+CREATE FUNCTION workspaces_with_message(
     channel text, message_ts text, root_ts text, author text, mentioned text[]
 )
     RETURNS TABLE (team_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        SELECT here.team_id FROM installations AS here WHERE here.bot_user_id = ANY (mentioned)
-        UNION SELECT here.team_id FROM installations AS here JOIN inbox_events AS events
+        SELECT here.team_id FROM workspaces AS here WHERE here.bot_user_id = ANY (mentioned)
+        UNION SELECT here.team_id FROM workspaces AS here JOIN inbox_events AS events
             ON events.team_id = here.team_id AND events.channel_id = channel
             AND events.ts IN (message_ts, root_ts)
-        UNION SELECT here.team_id FROM installations AS here JOIN inbox_events AS events
+        UNION SELECT here.team_id FROM workspaces AS here JOIN inbox_events AS events
             ON events.thread = here.team_id || '.' || channel || '.' || root_ts
             AND events.status = 'waiting'
-        UNION SELECT here.team_id FROM installations AS here JOIN turns
+        UNION SELECT here.team_id FROM workspaces AS here JOIN turns
             ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
-        UNION SELECT here.team_id FROM installations AS here JOIN store
+        UNION SELECT here.team_id FROM workspaces AS here JOIN store
             ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
             AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
             AND store.value->'sources'
@@ -655,67 +628,42 @@ CREATE FUNCTION operating_state()
         FROM inbox_events AS events WHERE events.status = 'waiting'
     $$;
 
--- Deletes a workspace's rows that were written before `until`: up to `most` turns and messages a
--- call, with what refers to them; returns the number of rows by table.
-CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
-    RETURNS TABLE (relation text, removed bigint)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+-- Deletes the rows of a workspace that removed the app, once its time has come.
+CREATE FUNCTION purge_workspace(team text)
+    RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        WITH gone_turns AS (
-            DELETE FROM turns WHERE id = ANY (ARRAY(
-                SELECT old.id FROM turns AS old
-                WHERE old.team_id = team AND old.intended_at < until LIMIT most)) RETURNING 1
-        ), gone_inbox_events AS (
-            DELETE FROM inbox_events WHERE id = ANY (ARRAY(
-                SELECT old.id FROM inbox_events AS old
-                WHERE old.team_id = team AND old.received_at < until LIMIT most)) RETURNING 1
-        ), gone_notices AS (
-            DELETE FROM notices WHERE team_id = team AND created_at < until RETURNING 1
-        ), gone_person_settings AS (
-            DELETE FROM person_settings WHERE team_id = team AND changed_at < until RETURNING 1
-        ), gone_person_requests AS (
-            DELETE FROM person_requests WHERE team_id = team AND hour < until RETURNING 1
-        ), gone_incognito_threads AS (
-            DELETE FROM incognito_threads WHERE team_id = team AND since < until RETURNING 1
-        ), gone_quiet_threads AS (
-            DELETE FROM quiet_threads WHERE team_id = team AND since < until RETURNING 1
-        ), gone_viewed AS (
-            DELETE FROM viewed WHERE team_id = team AND seen_at < until RETURNING 1
-        ), gone_sent_files AS (
-            DELETE FROM sent_files WHERE team_id = team AND sent_at < until RETURNING 1
-        ), gone_conversations AS (
-            DELETE FROM conversations WHERE team_id = team AND looked_up_at < until RETURNING 1
-        ), gone_catching_up AS (
-            DELETE FROM catching_up WHERE team_id = team AND created_at < until RETURNING 1
-        ), gone_listening AS (
-            DELETE FROM listening WHERE team_id = team AND heard_at < until RETURNING 1
-        ), gone_installations AS (
-            DELETE FROM installations WHERE team_id = team AND installed_at < until RETURNING 1
-        )
-        SELECT 'turns', count(*) FROM gone_turns
-        UNION ALL SELECT 'inbox_events', count(*) FROM gone_inbox_events
-        UNION ALL SELECT 'notices', count(*) FROM gone_notices
-        UNION ALL SELECT 'person_settings', count(*) FROM gone_person_settings
-        UNION ALL SELECT 'person_requests', count(*) FROM gone_person_requests
-        UNION ALL SELECT 'incognito_threads', count(*) FROM gone_incognito_threads
-        UNION ALL SELECT 'quiet_threads', count(*) FROM gone_quiet_threads
-        UNION ALL SELECT 'viewed', count(*) FROM gone_viewed
-        UNION ALL SELECT 'sent_files', count(*) FROM gone_sent_files
-        UNION ALL SELECT 'conversations', count(*) FROM gone_conversations
-        UNION ALL SELECT 'catching_up', count(*) FROM gone_catching_up
-        UNION ALL SELECT 'listening', count(*) FROM gone_listening
-        UNION ALL SELECT 'installations', count(*) FROM gone_installations;
+    BEGIN
+        IF NOT EXISTS (SELECT FROM workspaces AS w WHERE w.team_id = team AND w.purge_at <= now()) THEN
+            RETURN;
+        END IF;
+        DELETE FROM turns WHERE team_id = team;
+        DELETE FROM inbox_events WHERE team_id = team;
+        DELETE FROM notices WHERE team_id = team;
+        DELETE FROM person_settings WHERE team_id = team;
+        DELETE FROM person_requests WHERE team_id = team;
+        DELETE FROM incognito_threads WHERE team_id = team;
+        DELETE FROM quiet_threads WHERE team_id = team;
+        DELETE FROM viewed WHERE team_id = team;
+        DELETE FROM sent_files WHERE team_id = team;
+        DELETE FROM conversations WHERE team_id = team;
+        DELETE FROM catching_up WHERE team_id = team;
+        DELETE FROM listening WHERE team_id = team;
+        PERFORM purge_workspace_memories(team);
+        DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND task_name <> 'workspace_departed'
+            AND (args->>'team' = team OR starts_with(args->>'thread', team || '.'));
+    END
     $$;
 
 REVOKE ALL ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     forget_author_of_events, followed_threads,
-    model_answered, work_at_hand, operating_state, installations_with_message,
-    people_past_retention, people_deactivated_for, purge_workspace_rows
+    model_answered, work_at_hand, operating_state, workspaces_with_message,
+    people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     forget_author_of_events, followed_threads,
-    model_answered, work_at_hand, operating_state, installations_with_message,
-    people_past_retention, people_deactivated_for, purge_workspace_rows
+    model_answered, work_at_hand, operating_state, workspaces_with_message,
+    people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

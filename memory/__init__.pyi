@@ -184,10 +184,6 @@ from .store.origins import (
 from .store.pages import (
     memory_page as memory_page,
 )
-from .store.purge import (
-    purge_batches as purge_batches,
-    purge_memories as purge_memories,
-)
 from .store.reembedding import (
     reembed as reembed,
 )

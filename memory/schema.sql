@@ -171,66 +171,28 @@ CREATE FUNCTION people_with_expired_questions(most int)
         WHERE question.expires_at < now() LIMIT most
     $$;
 
--- Deletes up to `most` memories of a workspace that were last changed before `until`, and as many
--- rows of each other table of memory; returns the number of rows by table.
-CREATE FUNCTION purge_workspace_memories(team text, until timestamptz, most int)
-    RETURNS TABLE (relation text, removed bigint)
+-- Deletes the memories of a workspace and what belongs to them. The application's own function
+-- calls it, once it has found that the workspace removed the app.
+CREATE FUNCTION purge_workspace_memories(team text)
+    RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
     BEGIN
         IF team !~ '^[A-Z0-9]+$' THEN
             RAISE EXCEPTION 'not the id of a workspace';
         END IF;
-        RETURN QUERY
-        WITH old AS MATERIALIZED (
-            SELECT kept.prefix, kept.key FROM store AS kept
-            -- As starts_with(prefix, 'chat.' || team || '.'), by the index.
-            WHERE kept.prefix ~>=~ ('chat.' || team || '.')
-                AND kept.prefix ~<~ ('chat.' || team || '/')
-                AND kept.updated_at < until
-            LIMIT most FOR UPDATE
-        ), expiries AS (
-            DELETE FROM memory_expiries AS gone USING old
-            WHERE gone.prefix = old.prefix AND gone.key = old.key RETURNING 1
-        ), vectors AS (
-            DELETE FROM store_vectors AS gone USING old
-            WHERE gone.prefix = old.prefix AND gone.key = old.key RETURNING 1
-        ), memories AS (
-            DELETE FROM store AS gone USING old
-            WHERE gone.prefix = old.prefix AND gone.key = old.key RETURNING 1
-        ), questions AS (
-            DELETE FROM memory_questions WHERE id = ANY (ARRAY(
-                SELECT id FROM memory_questions AS q WHERE q.team_id = team AND q.at < until
-                LIMIT most)) RETURNING 1
-        ), changes AS (
-            DELETE FROM memory_changes WHERE id = ANY (ARRAY(
-                SELECT id FROM memory_changes AS c WHERE c.team_id = team AND c.at < until
-                LIMIT most)) RETURNING 1
-        ), undos AS (
-            DELETE FROM forgotten WHERE id = ANY (ARRAY(
-                SELECT id FROM forgotten AS f WHERE f.team_id = team AND f.created_at < until
-                LIMIT most)) RETURNING 1
-        ), keys AS (
-            DELETE FROM forgotten_keys WHERE ctid = ANY (ARRAY(
-                SELECT k.ctid FROM forgotten_keys AS k
-                WHERE k.team_id = team AND k.forgotten_at < until
-                LIMIT most)) RETURNING 1
-        ), sources AS (
-            DELETE FROM forgotten_sources WHERE ctid = ANY (ARRAY(
-                SELECT s.ctid FROM forgotten_sources AS s
-                WHERE s.team_id = team AND s.forgotten_at < until
-                LIMIT most)) RETURNING 1
-        )
-        SELECT 'memory_expiries', count(*) FROM expiries
-        UNION ALL SELECT 'store_vectors', count(*) FROM vectors
-        UNION ALL SELECT 'store', count(*) FROM memories
-        UNION ALL SELECT 'memory_questions', count(*) FROM questions
-        UNION ALL SELECT 'memory_changes', count(*) FROM changes
-        UNION ALL SELECT 'forgotten', count(*) FROM undos
-        UNION ALL SELECT 'forgotten_keys', count(*) FROM keys
-        UNION ALL SELECT 'forgotten_sources', count(*) FROM sources;
+        -- As starts_with(prefix, 'chat.' || team || '.'), by the index.
+        DELETE FROM store_vectors
+            WHERE prefix ~>=~ ('chat.' || team || '.') AND prefix ~<~ ('chat.' || team || '/');
+        DELETE FROM store
+            WHERE prefix ~>=~ ('chat.' || team || '.') AND prefix ~<~ ('chat.' || team || '/');
+        DELETE FROM memory_questions WHERE team_id = team;
+        DELETE FROM memory_changes WHERE team_id = team;
+        DELETE FROM forgotten WHERE team_id = team;
+        DELETE FROM forgotten_sources WHERE team_id = team;
+        DELETE FROM forgotten_keys WHERE team_id = team;
     END
     $$;
 
 REVOKE ALL ON FUNCTION people_with_expired_questions, purge_workspace_memories FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION people_with_expired_questions, purge_workspace_memories TO kioku_app;
+GRANT EXECUTE ON FUNCTION people_with_expired_questions TO kioku_app;

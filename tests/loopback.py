@@ -8,15 +8,13 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
-
-from bot.runtime.http_server import listening
 
 
 def free_port(neighbours: int = 1) -> int:
@@ -70,9 +68,8 @@ async def serving(application: web.Application, **options: Any) -> AsyncIterator
     runner = web.AppRunner(application, access_log=None, **options)
     await runner.setup()
     try:
-        factory = cast(Callable[[], web.RequestHandler], runner.server)
-        async with listening(factory, "127.0.0.1", 0) as port:
-            yield f"http://127.0.0.1:{port}"
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 

@@ -62,8 +62,6 @@ DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 # The id of the installation that a request is for, in Bolt's context.
 _TEAM = "installation_team"
 _DATABASE_SECONDS = 2.0
-# Of these each payload of Slack's has one, however malformed the rest of it is.
-_FIELDS = frozenset({"type", "event", "event_id", "command", "ssl_check"})
 
 
 class UnknownWorkspace(LookupError):
@@ -94,8 +92,6 @@ class CheckedApp(AsyncApp):
             return BoltResponse(status=HTTPStatus.OK)
         if _is_unhandled(sent):
             return BoltResponse(status=HTTPStatus.OK)
-        if _FIELDS.isdisjoint(sent):
-            return BoltResponse(status=HTTPStatus.BAD_REQUEST, body="Slack sends no such body.\n")
         try:
             made = request()
             made.body = received(sent)
@@ -123,8 +119,6 @@ class SocketModeHandler(AsyncSocketModeHandler):
             AsyncBoltRequest, mode="socket_mode", body=payload, headers=build_headers(req)
         )
         response = await self.app.receive(payload, make_request)
-        if response.status == HTTPStatus.BAD_REQUEST:
-            response = BoltResponse(status=HTTPStatus.OK)
         await send_async_response(client, req, response, begin)
 
 
@@ -156,7 +150,7 @@ def create_app(
 ) -> CheckedApp:
     """Return the app with every listener of manifest.yml.
 
-    Requests are verified before (`bot.runtime.http_routes`), Socket Mode by its connection. A
+    Requests are verified before (`bot.runtime.http`), Socket Mode by its connection. A
     request's token is that of its installation.
     """
 

@@ -24,8 +24,8 @@ from bot.slack.messages import (
     typed,
     user_key,
 )
-from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
+from bot.users.workspaces import Workspaces
 from memory import Person
 
 # A conversion is reported by a message in the channel, any other change by an event of its own.
@@ -55,7 +55,7 @@ class ChangeEvents:
     profiles: Profiles
     viewed_channels: ViewedChannels
     home_publisher: HomePublisher
-    offboarding: Offboarding
+    workspaces: Workspaces
     sessions: Sessions
     source_updates: SourceUpdates
     slack: Installations
@@ -85,10 +85,11 @@ class ChangeEvents:
                 person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
                 await self.profiles.changed(person, user)
             case "app_uninstalled", _:
-                await self.offboarding.uninstalled(team, _event_time(body))
+                await self.workspaces.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
-                bots = [str(bot) for bot in (event.get("tokens") or {}).get("bot") or []]
-                await self.offboarding.tokens_revoked(team, _event_time(body), bots)
+                bots = (event.get("tokens") or {}).get("bot") or []
+                if bots:
+                    await self.workspaces.tokens_revoked(team)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
                     await self.audiences.invalidate(team, str(event.get(name)))

@@ -1,15 +1,11 @@
-"""Deletes the jobs of an erased person, and of a workspace that removed the app."""
+"""Deletes the jobs of an erased person."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from memory import Person, Pool, execute_statement
-
-_BATCH = 2_000
+from memory import Person
 
 
 async def delete_jobs_of_person(connection: AsyncConnection[DictRow], person: Person) -> int:
@@ -28,27 +24,3 @@ async def delete_jobs_of_person(connection: AsyncConnection[DictRow], person: Pe
         person.ids,
     )
     return gone.rowcount
-
-
-async def delete_jobs_of_workspace(pool: Pool, team_id: str, before: datetime, *, kept: str) -> int:
-    """Delete a workspace's older jobs but the running ones and those named `kept`; return how many.
-
-    Some at a time, each time in a transaction of its own.
-    """
-    removed, total = _BATCH, 0
-    while removed >= _BATCH:
-        [row] = await execute_statement(
-            pool,
-            "WITH gone AS (DELETE FROM procrastinate_jobs WHERE id IN ("
-            " SELECT jobs.id FROM procrastinate_jobs AS jobs WHERE jobs.status <> 'doing'"
-            " AND jobs.task_name <> %(kept)s AND (jobs.args->>'team' = %(team)s"
-            " OR starts_with(jobs.args->>'thread', %(team)s || '.'))"
-            " AND COALESCE((SELECT min(event.at) FROM procrastinate_events AS event"
-            " WHERE event.job_id = jobs.id) < %(before)s, true)"
-            " LIMIT %(batch)s FOR UPDATE SKIP LOCKED) RETURNING id)"
-            " SELECT count(*) AS count FROM gone",
-            {"team": team_id, "before": before, "batch": _BATCH, "kept": kept},
-        )
-        removed = row["count"]
-        total += removed
-    return total

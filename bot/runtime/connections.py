@@ -7,12 +7,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import aiohttp
 import openai
 from psycopg import OperationalError
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
@@ -38,9 +38,8 @@ from bot.slack.client import (
     only,
     retry_after,
 )
-from bot.users.installation_store import InstallationStore, TokenCipher, UnreadableToken
-from bot.users.offboarding import purge_due
-from bot.users.workspaces import token_accepted
+from bot.users.installations import InstallationStore, UnreadableToken
+from bot.users.workspaces import purge_due, token_accepted
 from memory import (
     Conninfo,
     EmbeddingSpace,
@@ -127,7 +126,6 @@ async def connected(
         store = None
         if settings.slack_client_id is not None:
             store = await _open_store(settings, pool, session)
-            stack.push_async_callback(store.close)
         elif installation is None:
             token = well_formed(settings, BOT_TOKEN)
             client = create_client(token, settings.slack_api_url, session)
@@ -151,22 +149,17 @@ async def connected(
 async def _open_store(
     settings: Settings, pool: Pool, session: aiohttp.ClientSession
 ) -> InstallationStore:
-    """Return the store of installations, its tokens encrypted with the first key."""
-    client = create_client(None, settings.slack_api_url, session)
+    """Return the store of installations, every token of which can be read."""
     secret = settings.slack_client_secret
-    refresh = partial(
-        client.oauth_v2_access,
+    rotator = AsyncTokenRotator(
         client_id=str(settings.slack_client_id),
         client_secret=secret.get_secret_value() if secret else "",
-        grant_type="refresh_token",
+        client=create_client(None, settings.slack_api_url, session),
     )
-    store = InstallationStore(
-        pool,
-        TokenCipher(settings.secret_keys()),
-        lambda refresh_token: refresh(refresh_token=refresh_token),
-    )
+    store = InstallationStore(pool, settings.secret_keys(), rotator)
     try:
-        await store.encrypt_again()
+        for team in await store.teams():
+            await store.find(team)
     except UnreadableToken as unreadable:
         raise Problem(str(unreadable)) from None
     return store
@@ -207,12 +200,8 @@ async def _open_pool(
 
 
 async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
-    try:
-        answer = await retry_until_connected(BOT_TOKEN, client.base_url, client.auth_test)
-    except TokenRefused:
-        # The workspace may have removed the app: no other process would run its purge.
-        await purge_due(pool)
-        raise
+    await purge_due(pool)
+    answer = await retry_until_connected(BOT_TOKEN, client.base_url, client.auth_test)
     installation = installation_from(answer, str(client.token))
     async with transaction(pool) as connection:
         await token_accepted(connection, installation.team_id, installation.bot_user_id)

@@ -14,7 +14,6 @@ from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.queue.queue import REPLIES, Queue
-from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
 from memory import (
     Person,
@@ -60,7 +59,6 @@ class Maintenance:
     _: KW_ONLY
     history_days: int
     retention_days: int | None
-    offboarding: Offboarding
     people: Profiles
 
     async def keep_up(self, timestamp: int) -> None:
@@ -70,7 +68,6 @@ class Maintenance:
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
-        steps.append(self.offboarding.schedule_due)
         steps += [partial(execute_statement, self.pool, statement) for statement in _EXPIRED]
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))

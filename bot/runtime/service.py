@@ -12,8 +12,7 @@ from bot.config import Settings
 from bot.runtime.ask import AskHandler
 from bot.runtime.connections import connected
 from bot.runtime.front import Front, open_front
-from bot.runtime.http_routes import create_web_app
-from bot.runtime.http_server import serving
+from bot.runtime.http import add_ask, create_web_app, serving
 from bot.runtime.wiring import Application
 from bot.runtime.worker import open_worker
 from memory import Conninfo
@@ -66,22 +65,20 @@ def _web_application(wiring: Application, front: Front | None) -> web.Applicatio
         return (
             problem
             or await connections.database_problem()
-            or await wiring.offboarding.problem([one.team_id] if one else [])
+            or (await wiring.workspaces.problem(one.team_id) if one else None)
         )
 
     secret, token = connections.settings.slack_signing_secret, connections.settings.api_token
-    asks = None
-    if front is not None and token is not None:
-        asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
     application = create_web_app(
         ready=ready,
         app=front.app if front is not None and front.socket is None else None,
         signing_secret=secret.get_secret_value() if secret else None,
-        asks=asks,
-        api_token=token.get_secret_value() if token else "",
     )
+    if front is not None and token is not None:
+        asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
+        add_ask(application, asks, token.get_secret_value())
     if front is not None and connections.store is not None:
         from bot.runtime.oauth import add_oauth
 
-        add_oauth(application, connections, connections.store)
+        add_oauth(application, connections.settings, connections.slack, connections.store)
     return application

@@ -23,6 +23,7 @@ from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.modals import Modals
+from bot.memories.statement_formation import StatementFormation
 from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
@@ -40,7 +41,6 @@ from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
 from bot.users.access import policy_of
-from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
 from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
@@ -63,7 +63,9 @@ class Application:
         self.audiences = Audiences(pool, slack)
         self.profiles = Profiles(pool, slack)
         self.policy = policy_of(settings)
-        self.workspaces = Workspaces(pool)
+        self.workspaces = Workspaces(
+            pool, self.queue, slack, grace_hours=settings.uninstall_grace_hours
+        )
         self.notices = ChangeNotices(
             pool, self.queue, slack, self.profiles, stand_in=settings.stand_in
         )
@@ -143,11 +145,14 @@ class Application:
             controls=self.controls,
             adding=MemoryAdder(
                 pool,
-                embedder,
-                former,
-                self.audiences,
-                schemas=schemas,
-                consent=settings.consent,
+                StatementFormation(
+                    pool,
+                    embedder,
+                    former,
+                    self.audiences,
+                    schemas=schemas,
+                    consent=settings.consent,
+                ),
                 policy=self.policy,
                 quotas=self.quotas,
             ),
@@ -163,7 +168,6 @@ class Application:
             repeat_notice=self.notices.repeat_notice,
             quotas=self.quotas,
         )
-        self.offboarding = Offboarding(pool, self.queue, slack, self.workspaces)
         self.missed_messages = MissedMessages(pool, self.queue, self.inbox, self.audiences, slack)
         self.change_events = ChangeEvents(
             inbox=self.inbox,
@@ -171,7 +175,7 @@ class Application:
             profiles=self.profiles,
             viewed_channels=self.viewed_channels,
             home_publisher=self.home_publisher,
-            offboarding=self.offboarding,
+            workspaces=self.workspaces,
             sessions=self.sessions,
             source_updates=self.source_updates,
             slack=slack,

@@ -26,7 +26,7 @@ from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.users.access import RefusalNotices
 from bot.users.home import PUBLISH
-from bot.users.offboarding import PURGE
+from bot.users.workspaces import DEPARTED
 from bot.views.dates import plain_minute
 from memory import warm_up
 
@@ -62,8 +62,8 @@ def register_work(wiring: Application) -> None:
         (READ_ON, catching_up.read_on, REPLIES, _powers(2, 6)),
         (DELETE_FILE, partial(delete_file, wiring.connections.slack), BACKGROUND, _powers(4, 8)),
     ):
-        queue.register(name, queue_name, wiring.offboarding.while_served(work), waits=waits)
-    queue.register(PURGE, BACKGROUND, wiring.offboarding.purge, waits=_powers(4, 8))
+        queue.register(name, queue_name, wiring.workspaces.while_served(work), waits=waits)
+    queue.register(DEPARTED, BACKGROUND, wiring.workspaces.departed, waits=_powers(4, 8))
     queue.repeat(KEEP_UP, UPKEEP, create_maintenance(wiring).keep_up, cron=EVERY_MINUTE)
 
 
@@ -106,7 +106,6 @@ def create_maintenance(wiring: Application) -> Maintenance:
         wiring.queue,
         history_days=settings.history_days,
         retention_days=settings.retention_days,
-        offboarding=wiring.offboarding,
         people=wiring.profiles,
     )
 

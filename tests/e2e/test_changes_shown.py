@@ -336,7 +336,7 @@ def test_history_and_forms_by_command(world: World) -> None:
     ann = PersonScreen(world, world.human())
     ann.types("add")
     form = ann.modal(say("en", "field_fact"))
-    assert ann.submit(form, **{"field.fact": "I live in Osaka"})["ok"]
+    assert ann.submit(form, **{"add.lines": "I live in Osaka"})["ok"]
     ann.modal("Remembered: I live in Osaka")
     ann.types("edit 1")
     edit = ann.modal("I live in Osaka")

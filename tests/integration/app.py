@@ -23,15 +23,13 @@ from bot.pipeline.thread_worker import ThreadWorker
 from bot.queue.queue import Queue
 from bot.runtime.connections import Connections
 from bot.runtime.front import build_app
-from bot.runtime.http_routes import create_web_app
+from bot.runtime.http import create_web_app
 from bot.runtime.maintenance import Maintenance
 from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
 from bot.slack.client import Installations, installation_from, only
 from bot.slack.messages import Message
-from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
-from bot.users.workspaces import Workspaces
 from memory import Embedder, Memory, Person, Pool, list_memories
 from tests.conftest import SPACE, Server, owner_rows
 from tests.integration.messages import LATER, change
@@ -307,7 +305,6 @@ def maintenance_without_slack(pool: Pool, queue: Queue, retention_days: int | No
         queue,
         history_days=30,
         retention_days=retention_days,
-        offboarding=Offboarding(pool, queue, slack, Workspaces(pool)),
         people=Profiles(pool, slack),
     )
 

@@ -148,32 +148,32 @@ async def test_mutated_shapes_are_acknowledged(
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "body",
     [
-        (b"{}", 400),
-        (b"[]", 400),
-        (b"7", 400),
-        (b"null", 400),
-        (b'"xylophone"', 400),
-        (b'{"text": "xylophone"}', 400),
-        (b'{"type": "event_callback"', 400),
-        (b'{"type": "event_callback"}', 200),
-        (b'{"event": "xylophone"}', 200),
-        (b'{"event": []}', 200),
-        (b'{"type": "block_actions", "actions": [7]}', 200),
-        (b'{"type": "block_actions", "user": {"id": "U1"}, "actions": "of an older version"}', 200),
-        (b'{"type": "view_submission", "view": {"state": {"values": {"b": []}}}}', 200),
-        (b'{"type": "view_closed", "view": {"private_metadata": "["}}', 200),
-        (b'{"command": "/memories", "text": "xylophone"}', 200),
-        (b'{"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1}', 200),
-        (b'{"type": "of_the_future", "event": {"type": "of_the_future"}}', 200),
+        b"{}",
+        b"[]",
+        b"7",
+        b"null",
+        b'"xylophone"',
+        b'{"text": "xylophone"}',
+        b'{"type": "event_callback"',
+        b'{"type": "event_callback"}',
+        b'{"event": "xylophone"}',
+        b'{"event": []}',
+        b'{"type": "block_actions", "actions": [7]}',
+        b'{"type": "block_actions", "user": {"id": "U1"}, "actions": "of an older version"}',
+        b'{"type": "view_submission", "view": {"state": {"values": {"b": []}}}}',
+        b'{"type": "view_closed", "view": {"private_metadata": "["}}',
+        b'{"command": "/memories", "text": "xylophone"}',
+        b'{"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1}',
+        b'{"type": "of_the_future", "event": {"type": "of_the_future"}}',
     ],
 )
-async def test_a_signed_body_that_is_no_payload_is_answered_400(
-    endpoint: Endpoint, body: bytes, status: int
+async def test_a_signed_body_that_is_no_payload_is_acknowledged(
+    endpoint: Endpoint, body: bytes
 ) -> None:
-    """A signed body that is no payload of Slack's is answered 400, a malformed payload 200."""
-    assert await endpoint.post(body) == status
+    """Slack would send again what is answered otherwise."""
+    assert await endpoint.post(body) == 200
 
 
 async def test_slacks_rate_limit_is_logged(

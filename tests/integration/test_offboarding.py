@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -16,8 +15,7 @@ from psycopg.rows import dict_row
 
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
-from bot.users.offboarding import AGAIN_SECONDS, PURGE, Offboarding, purge_due
-from bot.users.workspaces import Workspaces, token_accepted
+from bot.users.workspaces import AGAIN_SECONDS, DEPARTED, Workspaces, token_accepted
 from memory import Pool, transaction
 from tests.conftest import rows_of
 from tests.integration.app import App
@@ -191,225 +189,130 @@ def owner(database: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-async def offboarding(pool: Pool, slack: PlaygroundSlack) -> Offboarding:
-    """Offboarding over the test's database, without workers."""
+async def workspaces(pool: Pool, slack: PlaygroundSlack) -> Workspaces:
+    """Workspaces over the test's database, without workers; what one left is deleted at once."""
+    return await made(pool, slack, grace_hours=0)
+
+
+async def made(pool: Pool, slack: PlaygroundSlack, *, grace_hours: float) -> Workspaces:
+    """Return workspaces over a queue without workers."""
     queue = Queue(pool)
     await queue.open()
     installations = slack.installations(slack.team_id, GONE, OTHER)
-    return Offboarding(pool, queue, installations, Workspaces(pool))
+    return Workspaces(pool, queue, installations, grace_hours=grace_hours)
 
 
-async def test_an_uninstall_leaves_nothing_of_this_workspace(
-    owner: Database, offboarding: Offboarding, caplog: pytest.LogCaptureFixture
+def due_in(owner: Database) -> list[float]:
+    """Take the jobs of departures; return in how many seconds each is due."""
+    taken = owner.rows(
+        "DELETE FROM procrastinate_jobs WHERE task_name = %s RETURNING"
+        " COALESCE(extract(epoch FROM scheduled_at - now()), 0)::float AS seconds",
+        DEPARTED,
+    )
+    return [round(row["seconds"], -1) for row in taken]
+
+
+async def test_uninstall_deletes_every_row_of_this_workspace(
+    owner: Database, workspaces: Workspaces
 ) -> None:
     """Each table has rows of two workspaces: all of the one are deleted, none of the other."""
-    caplog.set_level("INFO")
     for team in (GONE, OTHER):
         owner.fill(team)
     filled = owner.of_workspaces() - {NOTE, "procrastinate_jobs"}
     assert all(owner.count(table, GONE) for table in filled | {"procrastinate_jobs"})
     before = owner.dump(OTHER)
-    await offboarding.uninstalled(GONE, time.time())
-    [job] = owner.rows(
-        "SELECT args, scheduled_at FROM procrastinate_jobs WHERE task_name = %s", PURGE
-    )
-    assert job == {"args": {"team": GONE}, "scheduled_at": None}
-    owner.rows("DELETE FROM procrastinate_jobs WHERE task_name = %s", PURGE)
-    await offboarding.purge(GONE)
-    again = owner.rows(
-        "DELETE FROM procrastinate_jobs WHERE task_name = %s"
-        " RETURNING extract(epoch FROM scheduled_at - now())::float AS due_in",
-        PURGE,
-    )
-    assert [round(row["due_in"], -1) for row in again] == [AGAIN_SECONDS]
-    # Triggers let the Home of who is erased be published: those jobs end with the second purge.
-    owner.rows("UPDATE workspaces SET purge_at = now()")
-    await offboarding.purge(GONE)
-    assert set(owner.dump(GONE)) <= {NOTE, "procrastinate_jobs"}
-    tasks = owner.rows("SELECT task_name FROM procrastinate_jobs WHERE args->>'team' = %s", GONE)
-    assert {row["task_name"] for row in tasks} <= {PURGE}
+    await workspaces.uninstalled(GONE, time.time())
+    assert due_in(owner) == [0]
+    await workspaces.departed(GONE)
+    assert due_in(owner) == [AGAIN_SECONDS]
+    assert set(owner.dump(GONE)) == {NOTE}
     assert owner.dump(OTHER) == before
-    assert "purged workspace T1: catching_up 1, conversations 1" in caplog.text
-
-
-async def test_an_interrupted_purge_continues(owner: Database, offboarding: Offboarding) -> None:
-    """Cancelled in the middle of 40,000 turns it leaves the rest, which the next run deletes."""
-    owner.rows(
-        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words) SELECT gen_random_uuid(), team, 'U1', 'D1', team || '.D1.1', 'dm',"
-        " n::text, 'QUESTION', '' FROM generate_series(1, 40000) AS n,"
-        " (VALUES ('T1'), ('T12')) AS of (team)"
-    )
-    await offboarding.uninstalled(GONE, time.time())
-    counted = "SELECT count(*) AS n FROM turns WHERE team_id = 'T1'"
-    running = asyncio.create_task(purge_due(offboarding.pool, GONE))
-    while owner.rows(counted)[0]["n"] == 40_000:
-        assert not running.done()
-        await asyncio.sleep(0)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    rest = owner.rows(counted)[0]["n"]
-    assert 0 < rest < 40_000
-    assert await purge_due(offboarding.pool) == {GONE: AGAIN_SECONDS}
-    assert owner.rows("SELECT team_id, count(*) AS n FROM turns GROUP BY 1") == [
-        {"team_id": "T12", "n": 40_000}
-    ]
-
-
-async def test_a_purge_is_finished_when_nothing_more_is_found(
-    owner: Database, offboarding: Offboarding, slack: PlaygroundSlack
-) -> None:
-    """It is repeated until a run ten minutes later finds nothing; events are idempotent."""
-    at = time.time()
-    await offboarding.uninstalled(GONE, at)
-    assert await purge_due(offboarding.pool) == {GONE: AGAIN_SECONDS}
-    assert await purge_due(offboarding.pool) == {}
-    late = "UPDATE workspaces SET purge_at = now(), purge_started_at = now() - interval '1 h'"
-    owner.fill(GONE)  # what was under way when the workspace left
-    owner.rows(late)
-    assert await purge_due(offboarding.pool) == {GONE: AGAIN_SECONDS}
-    owner.rows("DELETE FROM procrastinate_jobs")
-    owner.rows(late)
-    assert await purge_due(offboarding.pool) == {GONE: None}
-    [row] = owner.rows("SELECT purged_at IS NOT NULL AS purged FROM workspaces")
-    assert row == {"purged": True}
-    await offboarding.uninstalled(GONE, at)
-    await offboarding.tokens_revoked(GONE, at, [slack.bot_user_id])
-    assert await purge_due(offboarding.pool) == {}
-    assert not owner.rows("SELECT 1 FROM procrastinate_jobs")
-    assert not await offboarding.workspaces.serves(GONE)
-
-
-async def test_what_a_new_installation_writes_stays(
-    owner: Database, offboarding: Offboarding
-) -> None:
-    """Delivered after the app was installed again, an uninstall deletes what is older than it."""
-    at = time.time() - 60
+    # What was under way when the workspace left.
     owner.fill(GONE)
-    for table in owner.of_workspaces() - {NOTE, "procrastinate_jobs"}:
-        dates = [
-            column["column_name"]
-            for column in owner.tables()[table]
-            if column["data_type"] in ("timestamp with time zone", "date")
-        ]
-        owner.rows(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        for date in dates:
-            owner.rows(f"UPDATE {table} SET {date} = {date} - interval '2 d'")
-        owner.rows(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-    owner.rows("UPDATE procrastinate_events SET at = at - interval '2 d'")
-    async with transaction(offboarding.pool) as connection:
-        await token_accepted(connection, GONE, BOT)
-    owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'new', '{}')")
-    await Inbox(offboarding.pool, offboarding.queue).store(message())
-    await offboarding.uninstalled(GONE, at)
-    assert await offboarding.workspaces.serves(GONE)
-    await purge_due(offboarding.pool)
-    assert owner.rows("SELECT key FROM store") == [{"key": "new"}]
-    assert [row["status"] for row in owner.rows("SELECT status FROM inbox_events")] == ["waiting"]
-    assert owner.rows("SELECT 1 FROM turns") == owner.rows("SELECT 1 FROM person_settings") == []
-    owner.rows("UPDATE workspaces SET purge_at = now(), purge_started_at = now() - interval '1 h'")
-    assert await purge_due(offboarding.pool) == {GONE: None}
-    [row] = owner.rows("SELECT left_at, purge_at, returned_at FROM workspaces")
-    assert set(row.values()) == {None}
+    owner.rows("UPDATE workspaces SET purge_at = now() - interval '11 minutes'")
+    await workspaces.departed(GONE)
+    assert due_in(owner) == []
+    assert set(owner.dump(GONE)) == {NOTE}
 
 
-async def test_installed_again_it_is_served_at_once(
-    owner: Database, offboarding: Offboarding
+async def test_installation_within_the_grace_period_keeps_the_rows(
+    owner: Database, pool: Pool, slack: PlaygroundSlack
 ) -> None:
-    """While older rows are still to be purged, a workspace with a working token is served."""
+    """For 24 hours the workspace is not served and nothing is deleted; then it is as before."""
+    workspaces = await made(pool, slack, grace_hours=24)
     owner.fill(GONE)
-    await offboarding.uninstalled(GONE, time.time())
-    assert not await offboarding.workspaces.serves(GONE)
-    assert "uninstalled the app" in str(await offboarding.problem([GONE]))
-    async with transaction(offboarding.pool) as connection:
+    before = owner.dump(GONE)
+    await workspaces.uninstalled(GONE, time.time())
+    assert not await workspaces.serves(GONE)
+    assert "uninstalled the app" in str(await workspaces.problem(GONE))
+    assert due_in(owner) == [86_400]
+    await workspaces.departed(GONE)
+    assert owner.dump(GONE).keys() == before.keys() | {NOTE}
+    async with transaction(pool) as connection:
         await token_accepted(connection, GONE, BOT)
-    offboarding.workspaces.invalidate(GONE)
-    assert await offboarding.workspaces.serves(GONE)
-    owner.rows("INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', 'new', '{}')")
-    await purge_due(offboarding.pool)
-    assert owner.rows("SELECT key FROM store") == [{"key": "new"}]
+    assert await workspaces.serves(GONE)
+    owner.rows("UPDATE workspaces SET installed_at = now() - interval '25 h'")
+    await workspaces.departed(GONE)
+    assert owner.dump(GONE).keys() == before.keys() | {NOTE}
+
+
+async def test_uninstall_older_than_the_installation_is_ignored(
+    owner: Database, workspaces: Workspaces
+) -> None:
+    """Slack delivers an event late, or twice."""
+    async with transaction(workspaces.pool) as connection:
+        await token_accepted(connection, GONE, BOT)
+    await workspaces.uninstalled(GONE, time.time() - 60)
+    assert await workspaces.serves(GONE)
+    assert due_in(owner) == []
+
+
+async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) -> None:
+    """The function of the database asks for itself: the serving user cannot purge at will."""
+    owner.fill(GONE)
+    before = owner.dump(GONE)
+    owner.rows("SELECT purge_workspace(%s) AS done", GONE)
+    assert owner.dump(GONE) == before
 
 
 @pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
-@pytest.mark.parametrize("order", ["together", "late"])
-async def test_a_revoked_token_stops_the_work_and_waits(
+async def test_revoked_token_ends_the_service_if_slack_refuses_it(
     owner: Database,
-    offboarding: Offboarding,
+    workspaces: Workspaces,
     slack: PlaygroundSlack,
     caplog: pytest.LogCaptureFixture,
-    order: str,
 ) -> None:
-    """The operator is alerted; the rows are purged after 14 days, or at once after an uninstall."""
-    team, bot = slack.team_id, slack.bot_user_id
-    owner.rows(
-        "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', '{}')", f"chat.{team}.U1.dm"
-    )
-    await offboarding.tokens_revoked(team, time.time(), ["USOMEBODY"])
-    assert await offboarding.workspaces.serves(team)
+    """An event about a token that works changes nothing; else the operator is alerted."""
+    team = slack.team_id
+    owner.fill(team)
+    await workspaces.tokens_revoked(team)
+    assert due_in(owner) == [0]
+    await workspaces.departed(team)
+    assert await workspaces.serves(team)
     assert not caplog.records
-    offboarding.workspaces.invalidate(team)
     slack.control("uninstall", {"events": []})
     try:
-        await offboarding.tokens_revoked(team, time.time(), [bot])
-        assert not await offboarding.workspaces.serves(team)
-        [alert] = [record for record in caplog.records if record.levelname == "ERROR"]
-        assert alert.getMessage().startswith(
-            f"ALERT: Slack revoked the bot token of workspace {team}"
-        )
-        if order == "together":
-            await offboarding.uninstalled(team, time.time())
-        for days, left_over in ((13.9, 1), (14.1, 0)):
-            shift = (
-                "UPDATE workspaces SET purge_at = left_at + interval '14 d' - %s * interval '1 d'"
-            )
-            if order == "late":
-                owner.rows(shift, days)
-            owner.rows("DELETE FROM procrastinate_jobs")
-            await offboarding.purge(team)
-            rows = owner.rows("SELECT count(*) AS n FROM store")
-            assert rows == [{"n": 0 if order == "together" else left_over}]
+        await workspaces.departed(team)
     finally:
         slack.control("install", {})
+    assert not await workspaces.serves(team)
+    [alert] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert alert.getMessage().startswith(f"ALERT: Slack revoked the bot token of workspace {team}")
+    await workspaces.departed(team)
+    assert owner.count("store", team) == 1
 
 
-async def test_a_token_that_works_again_cancels_the_purge(
-    owner: Database, offboarding: Offboarding, slack: PlaygroundSlack
-) -> None:
-    """Asked before the purge, Slack accepts the token: nothing is deleted, the workspace served."""
-    team, bot = slack.team_id, slack.bot_user_id
-    owner.rows(
-        "INSERT INTO store (prefix, key, value) VALUES (%s, 'k', '{}')", f"chat.{team}.U1.dm"
-    )
-    await offboarding.tokens_revoked(team, time.time() - 15 * 86_400, [bot])
-    await offboarding.purge(team)
-    assert await offboarding.workspaces.serves(team)
-    assert owner.rows("SELECT key FROM store") == [{"key": "k"}]
-    await offboarding.tokens_revoked(team, time.time() - 15 * 86_400, [bot])
-    assert await offboarding.workspaces.serves(team)
-
-
-async def test_a_lost_purge_gets_a_job(owner: Database, offboarding: Offboarding) -> None:
-    """The upkeep finds a purge that is due and has no job."""
-    await offboarding.uninstalled(GONE, time.time())
-    owner.rows("DELETE FROM procrastinate_jobs")
-    for _ in range(2):
-        await offboarding.schedule_due()
-    assert owner.rows("SELECT task_name, args FROM procrastinate_jobs") == [
-        {"task_name": PURGE, "args": {"team": GONE}}
-    ]
-
-
-async def test_work_of_a_workspace_that_left_is_passed_over(offboarding: Offboarding) -> None:
+async def test_work_of_a_workspace_that_left_is_passed_over(workspaces: Workspaces) -> None:
     """Jobs of that workspace do nothing, and its messages are claimed as not to be answered."""
     done: list[dict[str, str]] = []
 
     async def work(**arguments: str) -> None:
         done.append(arguments)
 
-    waiting, inbox = message(), Inbox(offboarding.pool, offboarding.queue)
+    waiting, inbox = message(), Inbox(workspaces.pool, workspaces.queue)
     await inbox.store(waiting)
-    await offboarding.uninstalled(GONE, time.time())
-    served = offboarding.while_served(work)
+    await workspaces.uninstalled(GONE, time.time())
+    served = workspaces.while_served(work)
     await served(team=GONE, user="U1")
     await served(thread=f"{GONE}.D1.1.0")
     await served(team=OTHER, user="U1")
@@ -424,8 +327,8 @@ async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner
     place = app.slack.place()
     waiting = await app.receive(place, "I love ramen")
     owner.rows(
-        "INSERT INTO workspaces (team_id, reason, left_at, purge_at)"
-        " VALUES (%s, 'token_revoked', now(), now() + interval '14 d')",
+        "INSERT INTO workspaces (team_id, left_at) VALUES (%s, now())"
+        " ON CONFLICT (team_id) DO UPDATE SET left_at = now()",
         place.team,
     )
     await app.answering.drain(waiting.thread)
@@ -451,7 +354,7 @@ async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Dat
         for ts in (f"{int(time.time())}.000100", f"{int(time.time())}.000200")
     )
     assert await app.deliver(earlier) == 200
-    await app.wiring.offboarding.uninstalled(place.team, time.time())
+    await app.wiring.workspaces.uninstalled(place.team, time.time())
     assert await app.deliver(later) == 200
     stored = owner.rows("SELECT ts FROM inbox_events WHERE user_id = %s", place.user)
     assert stored == [{"ts": earlier["ts"]}]

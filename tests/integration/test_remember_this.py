@@ -12,7 +12,7 @@ import pytest
 
 from bot.conversation.off_record import delete_texts
 from bot.locale import say
-from bot.memories import adding
+from bot.memories import statement_formation
 from bot.pipeline import formation
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.runtime.maintenance import end_history
@@ -340,7 +340,7 @@ def meanwhile(
     app: App, monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
 ) -> None:
     """Do something once, after the first checks, while the audience is looked up."""
-    audiences = app.wiring.slash_commands.adding.audiences
+    audiences = app.wiring.audiences
     kind = audiences.kind
 
     async def looked_up(team: str, channel: str) -> ConversationKind | None:
@@ -389,7 +389,7 @@ async def test_what_is_deleted_as_it_is_stored_is_removed(
         told.append(asyncio.create_task(hear(app, said, None)))
         await until(lambda: app.rows(waits))
 
-    monkeypatch.setattr(adding, "check_request", checked)
+    monkeypatch.setattr(statement_formation, "check_request", checked)
     assert (await pointed_at(app, place, "I love ramen")).startswith("Remembered: ")
     await asyncio.gather(*told)
     assert await app.memories(said.person) == []

@@ -15,23 +15,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from psycopg import AsyncConnection
+from cryptography.fernet import Fernet, MultiFernet
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
 from bot.logs import set_up_logging
+from bot.runtime.oauth import STATE_SECONDS, OAuthStates
 from bot.runtime.problem import Problem
 from bot.runtime.service import open_service
-from bot.slack.client import Installations, NotInstalled, is_passing
-from bot.users.installation_store import (
-    InstallationStore,
-    OAuthStates,
-    TokenCipher,
-    UnreadableToken,
-)
-from memory import Person, Pool, create_pool, list_memories, transaction_timeout
+from bot.slack.client import Installations, NotInstalled
+from bot.users.installations import InstallationStore, UnreadableToken
+from memory import Person, Pool, create_pool, list_memories
 from tests.conftest import Server, login_of, oauth_playground, owner_rows
 from tests.loopback import free_port
 from tests.waiting import until
@@ -114,6 +111,7 @@ def settings_of(slack: Slack, stand_in: Server, port: int, **more: Any) -> Setti
         "memory_model": "kioku-stand-in",
         "embedding_model": "kioku-stand-in-embedding",
         "formation_delay": 0.0,
+        "uninstall_grace_hours": 0.0,
         **more,
     }
     return Settings(**given)
@@ -190,8 +188,10 @@ def stored(database: str, team: str, text: str = "") -> bool:
 
 
 def tokens(database: str) -> list[dict[str, Any]]:
-    """Return the stored installations."""
-    return owner_rows(database, "SELECT * FROM installations ORDER BY installed_at")
+    """Return the workspaces with tokens."""
+    return owner_rows(
+        database, "SELECT * FROM workspaces WHERE tokens IS NOT NULL ORDER BY installed_at"
+    )
 
 
 async def test_two_workspaces_with_the_same_ids(
@@ -237,7 +237,11 @@ async def test_two_workspaces_with_the_same_ids(
         assert any("AWS" in text for text in await remembered(pool, two, user))
 
         # Events carry whole seconds: what is installed within the next one is older than they say.
-        gone = owner_rows(database, "SELECT left_at FROM workspaces WHERE team_id = %s", one)
+        gone = owner_rows(
+            database,
+            "SELECT left_at + interval '1 s' AS left_at FROM workspaces WHERE team_id = %s",
+            one,
+        )
         now = "SELECT 1 WHERE now() > %s::timestamptz"
         await until(lambda: owner_rows(database, now, gone[0]["left_at"]))
         await app.install(one)
@@ -295,25 +299,17 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         await until(lambda: not stored(database, two))
 
 
-async def test_a_state_is_good_once_in_its_browser_and_for_ten_minutes(
-    slack: Slack, stand_in: Server, database: str
+async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
+    slack: Slack, stand_in: Server, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another browser, a state that was used, that ended or that nobody issued: nothing happens."""
+    """Another browser, a state that is too old or that nobody issued: nothing is stored."""
     team = slack.teams[1]
     async with running(slack, stand_in, database) as app:
         query, cookie = await app.begin(team)
+        assert owner_rows(database, "SELECT team_id FROM workspaces") == []
         address = app.consent(team, query)
         assert await app.back(address, "") == 400
         assert await app.back(address, "slack-app-oauth-state=other") == 400
-        assert tokens(database) == []
-        assert await app.back(address, cookie) == 200
-        assert len(tokens(database)) == 1
-        assert await app.back(app.consent(team, query), cookie) == 401
-
-        owner_rows(database, "DELETE FROM installations")
-        query, cookie = await app.begin(team)
-        owner_rows(database, "UPDATE oauth_states SET expires_at = now()")
-        assert await app.back(app.consent(team, query), cookie) == 401
         forged = query | {"state": "forged"}
         assert await app.back(app.consent(team, forged), "slack-app-oauth-state=forged") == 401
         async with app.session.get(
@@ -321,9 +317,14 @@ async def test_a_state_is_good_once_in_its_browser_and_for_ten_minutes(
         ) as page:
             assert page.status == 200
         assert tokens(database) == []
-        # A new one clears those that ended.
-        await app.begin(team)
-        assert len(owner_rows(database, "SELECT 1 FROM oauth_states")) == 1
+        assert await app.back(address, cookie) == 200
+        assert len(tokens(database)) == 1
+    state = await OAuthStates(MultiFernet([Fernet(KEYS[0])])).async_issue()
+    later = OAuthStates(MultiFernet([Fernet(KEYS[0])]))
+    assert await later.async_consume(state)
+    now = time.time()
+    monkeypatch.setattr("cryptography.fernet.time.time", lambda: now + STATE_SECONDS + 2)
+    assert not await later.async_consume(state)
 
 
 @pytest.fixture
@@ -376,18 +377,12 @@ async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:
 
 
 def store_over(slack: Slack, pool: Pool, *keys: str) -> InstallationStore:
-    """Return a store that refreshes tokens in the playground."""
-    info, client = slack.server.info, slack.client()
-    return InstallationStore(
-        pool,
-        TokenCipher(keys or KEYS[:1]),
-        lambda token: client.oauth_v2_access(
-            client_id=info["client_id"],
-            client_secret=info["client_secret"],
-            grant_type="refresh_token",
-            refresh_token=token,
-        ),
+    """Return a store that rotates tokens in the playground."""
+    info = slack.server.info
+    rotator = AsyncTokenRotator(
+        client_id=info["client_id"], client_secret=info["client_secret"], client=slack.client()
     )
+    return InstallationStore(pool, keys or KEYS[:1], rotator)
 
 
 async def saved(store: InstallationStore, answer: Any) -> str:
@@ -408,181 +403,84 @@ async def saved(store: InstallationStore, answer: Any) -> str:
     return str(answer["access_token"])
 
 
-async def test_tokens_are_refreshed_before_they_end_by_one_process(
-    slack: Slack, database: str, pool: Pool
-) -> None:
-    """Two processes find a token that ends soon: one refreshes it, both have one that works."""
+@pytest.mark.failed_calls(
+    "oauth.v2.access: invalid_refresh_token", because="Of two processes one comes second."
+)
+async def test_tokens_are_rotated_before_they_end(slack: Slack, database: str, pool: Pool) -> None:
+    """Each of two processes has a token that works, and then both have the new one."""
     team = slack.teams[1]
     async with create_pool(login_of(database), min_size=1, max_size=2, timeout=10) as second:
         stores = [store_over(slack, pool), store_over(slack, second)]
         old = await saved(stores[0], await granted(slack, team, seconds=3_600))
         slack.call(team, "settings", {"token_seconds": 43_200})
-        before = len(slack.calls("oauth.v2.access"))
         found = await asyncio.gather(*(store.find(team) for store in stores * 4))
-        assert len(slack.calls("oauth.v2.access")) == before + 1
-        # Those that did not refresh it go on with the old one, which works until it ends.
-        used = {one.bot_token for one in found if one is not None}
-        assert old in used
-        assert len(used) == 2
-        for token in used:
+        for token in {one.bot_token for one in found if one is not None}:
             await slack.client().auth_test(token=token)
-        [row] = tokens(database)
-        assert row["refreshing_until"] is None
-        for store in stores:
-            now = await store.find(team)
-            assert now is not None
-            assert now.bot_token != old
-        assert len(slack.calls("oauth.v2.access")) == before + 1
-
-
-async def test_an_expired_token_is_waited_for(slack: Slack, database: str, pool: Pool) -> None:
-    """Where the token has ended the others wait for the new one."""
-    team = slack.teams[1]
-    stores = [store_over(slack, pool) for _ in range(3)]
-    old = await saved(stores[0], await granted(slack, team, seconds=1))
-    slack.call(team, "settings", {"token_seconds": 43_200})
-    owner_rows(database, "UPDATE installations SET expires_at = now() - interval '1 second'")
-    found = await asyncio.gather(*(store.find(team) for store in stores))
-    assert len({one.bot_token for one in found if one}) == 1
-    assert found[0] is not None
-    assert found[0].bot_token != old
+        before = len(slack.calls("oauth.v2.access"))
+        after = [await store.find(team) for store in stores]
+        [token] = {one.bot_token for one in after if one is not None}
+        assert token != old
+        await slack.client().auth_test(token=token)
+        assert len(slack.calls("oauth.v2.access")) == before
 
 
 @pytest.mark.failed_calls(
     "oauth.v2.access: invalid_refresh_token", because="The test stores one that Slack never gave."
 )
-async def test_a_refresh_that_slack_refuses_changes_nothing(
-    slack: Slack, database: str, pool: Pool, caplog: pytest.LogCaptureFixture
+async def test_a_rotation_that_slack_refuses_changes_nothing(
+    slack: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The token goes on until it ends, Slack is not asked at once again, and the log says so."""
+    """The token goes on until it ends, and the log says so without a token."""
     team = slack.teams[1]
     store = store_over(slack, pool)
-    token = await saved(store, await granted(slack, team, seconds=3_600))
-    cipher = TokenCipher(KEYS[:1])
-    owner_rows(
-        database, "UPDATE installations SET refresh_token = %s", cipher.encrypt(team, "xoxe-1-no")
-    )
-    before = len(slack.calls("oauth.v2.access"))
-    for _ in range(3):
-        found = await store.find(team)
-        assert found is not None
-        assert found.bot_token == token
-    assert len(slack.calls("oauth.v2.access")) == before + 1
-    assert "was not refreshed: invalid_refresh_token" in caplog.text
+    answer = await granted(slack, team, seconds=3_600)
+    token = await saved(store, {**answer.data, "refresh_token": "xoxe-1-no"})
+    found = await store.find(team)
+    assert found is not None
+    assert found.bot_token == token
+    assert f"workspace {team} has no new token" in caplog.text
     assert "xoxe" not in caplog.text
 
 
-async def refreshing(database: str) -> None:
-    """Wait until a process has begun to refresh a token."""
-    await until(
-        lambda: owner_rows(
-            database, "SELECT 1 FROM installations WHERE refreshing_until IS NOT NULL"
-        )
-    )
-
-
-async def test_a_refresh_survives_its_caller_and_a_database_that_is_away(
-    slack: Slack, database: str, pool: Pool
-) -> None:
-    """The new tokens are stored though the caller gave up and PostgreSQL did not take them."""
+async def test_a_rotation_survives_its_caller(slack: Slack, database: str, pool: Pool) -> None:
+    """The new token is stored though the caller gave up meanwhile."""
     team = slack.teams[1]
     store = store_over(slack, pool)
     old = await saved(store, await granted(slack, team, seconds=3_600))
     slack.call(team, "settings", {"token_seconds": 43_200})
-    before = len(slack.calls("oauth.v2.access"))
-    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 4_000})
-    async with await AsyncConnection.connect(database) as owner:
-        with transaction_timeout(1.0):
-            caller = asyncio.create_task(store.find(team))
-        await refreshing(database)
-        await owner.execute("LOCK TABLE installations")
-        caller.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await caller
-        waiting: set[int] = set()
-        # The second connection is that of a second attempt.
-        locks = "SELECT pid FROM pg_locks WHERE NOT granted"
-        async with asyncio.timeout(_SECONDS):
-            while len(waiting) < 2:
-                blocked = await asyncio.to_thread(owner_rows, database, locks)
-                waiting |= {row["pid"] for row in blocked}
-                await asyncio.sleep(0.05)
-    await store.close()
-    [row] = tokens(database)
-    assert row["refreshing_until"] is None
+    before = tokens(database)
+    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 1_000})
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(store.find(team), 0.3)
+    await until(lambda: tokens(database) != before)
     found = await store.find(team)
     assert found is not None
-    assert found.bot_token not in (None, old)
-    await slack.client().auth_test(token=found.bot_token)
-    assert len(slack.calls("oauth.v2.access")) == before + 1
-
-
-async def test_an_expired_token_is_not_used_while_slack_cannot_refresh_it(
-    slack: Slack, database: str, pool: Pool
-) -> None:
-    """Calls fail as for a network fault, so that they are repeated; after that all goes on."""
-    team = slack.teams[1]
-    store = store_over(slack, pool)
-    await saved(store, await granted(slack, team, seconds=1))
-    slack.call(team, "settings", {"token_seconds": 43_200})
-    owner_rows(database, "UPDATE installations SET expires_at = now() - interval '1 second'")
-    installations = Installations(store.find, base_url=slack.server.info["slack_api_url"])
-    slack.call(team, "faults", {"method": "oauth.v2.access", "status": 503})
-    before = len(slack.calls("auth.test"))
-    with pytest.raises(TimeoutError) as failed:
-        await installations.client(team).auth_test()
-    assert is_passing(failed.value)
-    assert await installations.bot_user_id(team)
-    assert len(slack.calls("auth.test")) == before
-    owner_rows(database, "UPDATE installations SET refreshing_until = now()")
-    installations.invalidate(team)
-    assert (await installations.client(team).auth_test())["team_id"] == team
-
-
-async def test_changing_the_key_waits_for_a_refresh(
-    slack: Slack, database: str, pool: Pool
-) -> None:
-    """A process with the old key refreshes while one with the new key starts: nothing is lost."""
-    team = slack.teams[1]
-    old = store_over(slack, pool, KEYS[0])
-    token = await saved(old, await granted(slack, team, seconds=3_600))
-    slack.call(team, "settings", {"token_seconds": 43_200})
-    slack.call(team, "faults", {"method": "oauth.v2.access", "delay_ms": 1_000})
-    caller = asyncio.create_task(old.find(team))
-    await refreshing(database)
-    await store_over(slack, pool, KEYS[1], KEYS[0]).encrypt_again()
-    await caller
-    found = await store_over(slack, pool, KEYS[1]).find(team)
-    assert found is not None
-    assert found.bot_token not in (None, token)
+    assert found.bot_token != old
     await slack.client().auth_test(token=found.bot_token)
 
 
-async def test_a_new_key_encrypts_and_the_old_one_may_go(
+async def test_a_key_that_does_not_decrypt_ends_the_start(
     slack: Slack, stand_in: Server, database: str, pool: Pool
 ) -> None:
-    """With a second key in front everything is encrypted again at the start."""
+    """With the old key behind the new one everything can be read."""
     team = slack.teams[1]
     token = await saved(store_over(slack, pool, KEYS[0]), await granted(slack, team))
     with pytest.raises(Problem, match="KIOKU_SECRET_KEY does not decrypt"):
         async with running(slack, stand_in, database, secret_key=SecretStr(KEYS[1])):
             pass
-    async with running(slack, stand_in, database, secret_key=SecretStr(f"{KEYS[1]}, {KEYS[0]}")):
-        pass
-    found = await store_over(slack, pool, KEYS[1]).find(team)
+    found = await store_over(slack, pool, KEYS[1], KEYS[0]).find(team)
     assert found is not None
     assert found.bot_token == token
     assert "xox" not in repr(found)
-    [row] = tokens(database)
-    with pytest.raises(UnreadableToken):
-        TokenCipher(KEYS[:1]).decrypt(team, row["bot_token"])
 
 
-async def test_no_other_workspaces_token_is_ever_used(slack: Slack, pool: Pool) -> None:
+async def test_no_other_workspaces_token_is_ever_used(
+    slack: Slack, database: str, pool: Pool
+) -> None:
     """A call for a workspace without an installation is refused before Slack is asked."""
     one, two = slack.teams
     store = store_over(slack, pool)
-    token = await saved(store, await granted(slack, two))
+    await saved(store, await granted(slack, two))
     installations = Installations(store.find, base_url=slack.server.info["slack_api_url"])
     before = len(slack.calls())
     for team in (one, "", "T0", "API"):
@@ -595,17 +493,12 @@ async def test_no_other_workspaces_token_is_ever_used(slack: Slack, pool: Pool) 
     assert {answer["team_id"] for answer in answers} == {two}
 
     # A ciphertext is good for one workspace only.
-    cipher = TokenCipher(KEYS[:1])
+    owner_rows(
+        database,
+        "INSERT INTO workspaces (team_id, tokens) SELECT %s, tokens FROM workspaces"
+        " WHERE team_id = %s RETURNING team_id",
+        one,
+        two,
+    )
     with pytest.raises(UnreadableToken):
-        cipher.decrypt(one, cipher.encrypt(two, token))
-
-
-async def test_states_are_stored_as_digests(database: str, pool: Pool) -> None:
-    """Nobody who reads the table can finish an installation."""
-    states = OAuthStates(pool)
-    issued = await states.async_issue()
-    [row] = owner_rows(database, "SELECT digest FROM oauth_states")
-    assert issued.encode() not in bytes(row["digest"])
-    assert not await states.async_consume("other")
-    assert await states.async_consume(issued)
-    assert not await states.async_consume(issued)
+        await store.find(one)

@@ -240,7 +240,7 @@ async def test_add_waits_for_no_slow_model(
 ) -> None:
     """Past the deadline the words are stored as typed; of a message they are formed only once."""
     app = await verified.app()
-    monkeypatch.setattr("bot.memories.adding._DEADLINE", 0.2)
+    monkeypatch.setattr("bot.memories.statement_formation._DEADLINE", 0.2)
     verified.model.verdict_delay = 1.0
     place = app.slack.place()
     verified.proposes(LEAVE, about="other")

@@ -18,7 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.app import CheckedApp
-from bot.runtime.http_routes import create_web_app
+from bot.runtime.http import create_web_app
 from tests.loopback import serving
 
 SECRET = "a signing secret of a test"

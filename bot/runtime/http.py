@@ -1,0 +1,134 @@
+"""The HTTP server: Slack's signed requests, ``POST /ask``, and health; behind a proxy with TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
+
+from bot.logs import fault
+from bot.runtime.ask import AskHandler, Refused, read_call
+from bot.runtime.problem import cannot_open
+from bot.slack.payloads import UNREADABLE
+
+log = logging.getLogger(__name__)
+
+Ready: TypeAlias = Callable[[], Awaitable[str | None]]
+EVENTS_PATH = "/slack/events"
+# Longer than the idle timeout of usual reverse proxies (60), so that the proxy closes first.
+_KEEP_ALIVE_SECONDS = 75.0
+_LAST_REQUESTS_SECONDS = 10.0
+_CHECK_SECONDS = 2.0
+
+
+def create_web_app(
+    *, ready: Ready, app: AsyncApp | None = None, signing_secret: str | None = None
+) -> web.Application:
+    """Return the application: ``/healthz``, ``/readyz``, and Bolt's own route if a secret is given.
+
+    `ready` returns None, or one sentence about what is missing. It is awaited once in two seconds
+    at most, however many ask.
+    """
+    if app is not None and signing_secret is not None:
+        application = app.web_app(EVENTS_PATH)
+        application.middlewares.append(_signed(SignatureVerifier(signing_secret)))
+    else:
+        application = web.Application()
+    checking = asyncio.Lock()
+    checked_at, problem = -math.inf, None
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        nonlocal checked_at, problem
+        async with checking:
+            if time.monotonic() - checked_at > _CHECK_SECONDS:
+                problem = await ready()
+                checked_at = time.monotonic()
+        return web.Response(text=f"{problem or 'ready'}\n", status=503 if problem else 200)
+
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    return application
+
+
+def _signed(verifier: SignatureVerifier) -> Middleware:
+    """Return a middleware that lets requests through which Slack signed within five minutes.
+
+    Bolt's own writes the body of an unsigned request into the log.
+    Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
+    """
+
+    @web.middleware
+    async def verified(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.path != EVENTS_PATH:
+            return await handler(request)
+        try:
+            signed = verifier.is_valid_request(await request.read(), dict(request.headers))
+        # A timestamp that is no number, a body that is no text, a signature that is not ASCII.
+        except (ValueError, TypeError):
+            signed = False
+        if not signed:
+            return web.Response(status=401, text="The request is not signed by Slack.\n")
+        try:
+            return await handler(request)
+        except UNREADABLE as error:
+            log.warning("a request from Slack could not be read: %s", fault(error))
+            return web.Response()
+
+    return verified
+
+
+def add_ask(application: web.Application, asks: AskHandler, token: str) -> None:
+    """Add ``POST /ask`` for callers that show `token`."""
+
+    async def ask(request: web.Request) -> web.Response:
+        try:
+            body = await request.text()
+        except (ValueError, LookupError):  # no text, or in an encoding that there is not
+            body = ""
+        try:
+            call = read_call(request.headers.get("authorization", ""), body, token)
+            status, text = await asks.answer(*call)
+        except Refused as refused:
+            status, text = refused.args
+        return web.Response(status=status, text=text)
+
+    application.router.add_post("/ask", ask)
+
+
+@asynccontextmanager
+async def serving(
+    application: web.Application, host: str, port: int, setting: str = "PORT"
+) -> AsyncIterator[int]:
+    """Serve `application` at `host`; yield the port.
+
+    Raises `Problem`, which names the port's `setting`, if it is taken.
+    """
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        shutdown_timeout=_LAST_REQUESTS_SECONDS,
+        keepalive_timeout=_KEEP_ALIVE_SECONDS,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise cannot_open(port, error, setting) from None
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
