@@ -1,6 +1,5 @@
--- The tables of memory, applied once to a database that has LangGraph's store already (its tables
--- store and store_vectors hold the memories and their vectors). A change after a release is a
--- numbered migration; this file is then left as it is.
+-- The tables of memory, beside LangGraph's store and store_vectors, which exist already. A change
+-- after a release is a numbered migration; this file is then left as it is.
 --
 -- Row-level security: a transaction sees the rows of the person in kioku.person (TEAM.USER), which
 -- memory.transaction sets. A setting that is not TEAM.USER, such as a team alone, opens nothing.
@@ -15,7 +14,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON store TO kioku_app;
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
-        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$'));
+        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
 -- Python has no date below year 1: one such row would end every read of its person's rows.
 ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
     (created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
@@ -29,12 +28,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON store_vectors TO kioku_app;
 ALTER TABLE store_vectors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_vectors ON store_vectors
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
-        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$'));
+        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
 -- A vector of 1,536 dimensions is 6 kB and fits into a page with its row; beside the row, as
 -- PostgreSQL keeps values from 2 kB on, each costs a search four more reads.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
--- Pattern operators are leakproof, so they are index conditions below row-level security, unlike
--- LIKE.
+-- Pattern operators are leakproof: index conditions below row-level security, unlike LIKE.
 CREATE INDEX store_vectors_prefix_idx ON store_vectors (prefix text_pattern_ops);
 
 -- The model that made the vectors; one row.
@@ -58,7 +56,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON memory_expiries TO kioku_app;
 ALTER TABLE memory_expiries ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_expiries ON memory_expiries
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
-        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$'));
+        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
 CREATE POLICY due_expiries ON memory_expiries FOR SELECT USING (expires_at <= now());
 
 -- Each change of a memory, by whom; `before` and `after` are whole stored values. The rows of a

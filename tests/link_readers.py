@@ -30,7 +30,10 @@ _LABELLED = re.compile(r"<[^<>\s|]*[.:/][^<>\s|]*\|[^<>]*>|<!(?:here|channel|eve
 _ANGLE = re.compile(r"<(?:[a-z][a-z0-9+.-]*:[^\s<>]|[\w.+-]+@\w)[^<>\s]*>", re.IGNORECASE)
 _OWN_END = r"(?![^\W_]|[/@-]|[?#&%=.:\[\]{}\"]+\w)"
 _OWN = re.compile(
-    "|".join(rf"(?<![a-zA-Z0-9@])(?:mailto:)?{re.escape(own)}{_OWN_END}" for own in OWN)
+    "|".join(
+        rf"(?<![a-zA-Z0-9{'@' * ('://' not in own)}])(?:mailto:)?{re.escape(own)}{_OWN_END}"
+        for own in OWN
+    )
 )
 _SLACK_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 

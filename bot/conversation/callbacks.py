@@ -17,8 +17,6 @@ AddNotice: TypeAlias = Callable[
 ]
 # Shows the notice of a turn again, after its reply was overwritten.
 RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
-# Shows later what tools have changed in a turn, if the turn itself does not.
-ShowToolChanges: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 # Shows the notices that name memories without them, None for all, before they are deleted; and
 # those of further changes and questions: their ids.
 UpdateNotices: TypeAlias = Callable[

@@ -36,6 +36,11 @@ def open_fence(text: str) -> str | None:
     return opened[0][:_FENCE_LENGTH] if opened else None
 
 
+def _fence_after(mark: re.Match[str], fence: str) -> str:
+    """Return the marks of the code block that is open after the line of `mark`."""
+    return "" if fence and mark[2].startswith(fence) and not mark[3].strip() else fence or mark[2]
+
+
 def closing_fence(fence: str) -> str:
     """Return the line that closes the code block which the line `fence` opened."""
     match = _FENCE.match(fence)
@@ -75,19 +80,13 @@ def break_point(text: str, limit: int) -> int:
 
 
 def _paragraph_end(window: str, least: int) -> int:
-    """Return where the last paragraph ends, from `least` on; 0 if none does.
-
-    The paragraph is not within a code block, and is no heading.
-    """
+    """Return where the last paragraph but code and headings ends, from `least` on; else 0."""
     found = at = 0
     fence, heading = "", False
     for line in window.split("\n")[:-1]:
         at += len(line) + 1
         if mark := _FENCE.match(line):
-            if not fence:
-                fence = mark[2]
-            elif mark[2].startswith(fence) and not mark[3].strip():
-                fence = ""
+            fence = _fence_after(mark, fence)
         if line.strip():
             heading = _HEADING.match(line) is not None
         elif not line and at >= least and not fence and not heading:
@@ -107,14 +106,9 @@ def block_starts(text: str, most: int | None = None) -> list[int]:
     lines = text.split("\n")
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         mark = _FENCE.match(line)
-        if fence:
-            kind = "text"
-            if mark and mark[2].startswith(fence) and not mark[3].strip():
-                fence = ""
-        elif mark:
-            kind, fence = "text", mark[2]
-        else:
-            kind = _block_kind(line, following, inside)
+        kind = "text" if fence or mark else _block_kind(line, following, inside)
+        if mark:
+            fence = _fence_after(mark, fence)
         if kind and (kind == "own" or kind != inside):
             starts.append(at)
             if len(starts) == most:

@@ -66,7 +66,7 @@ def normal(url: str) -> str:
     ).geturl()
 
 
-def addresses(text: str) -> Iterator[regex.Match[str]]:
+def found_in(text: str) -> Iterator[regex.Match[str]]:
     """Yield what may be an address: with a scheme, a call, or a name with what follows it.
 
     A name ends where a scheme begins. The groups are ``scheme``; ``call``, ``name`` and ``tail``.
@@ -84,7 +84,7 @@ def links_in(texts: Iterable[str], *, with_scheme: bool = False) -> frozenset[st
     # Few texts contain an address, and looking for these characters takes a hundredth of the time.
     signs = "/" if with_scheme else f":@.{DOTS}"
     likely = (text for text in texts if any(sign in text for sign in signs))
-    find = _WITH_SCHEME.finditer if with_scheme else addresses
+    find = _WITH_SCHEME.finditer if with_scheme else found_in
     found = (form for text in likely for match in find(text) for form in readings(match[0]))
     return frozenset(
         form for form in map(normal, found) if form.rpartition(":")[2] not in ("", "//")

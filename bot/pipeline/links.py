@@ -16,17 +16,8 @@ from urllib.parse import urlsplit
 import regex
 from markdown_it.token import Token
 
-from bot.pipeline.addresses import (
-    DOTS,
-    ENDS,
-    NOT_IN_ADDRESSES,
-    addresses,
-    can_carry,
-    is_reserved,
-    links_in,
-    normal,
-    readings,
-)
+from bot.pipeline import addresses
+from bot.pipeline.addresses import DOTS, ENDS, NOT_IN_ADDRESSES, normal
 from bot.pipeline.markdown import spans
 
 MAX_WORD = 4_096  # characters of a word that are held; a longer one is shown in pieces
@@ -34,7 +25,6 @@ _MAX_HELD = 300  # characters of text that are held for the end of a link or of 
 
 _END = regex.compile(rf"[{ENDS}]")
 _WORDS = regex.compile(rf"[^{ENDS}]*+[{ENDS}]|[^{ENDS}]++")
-_MARKS = regex.compile(r"[\[<`]")
 _OPEN = regex.compile(r"(?:\[[^\[\]]*+|\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+|<[^\s<>|]++\|[^<>]*+)\Z")
 _FENCE = regex.compile(r"( *+)```(?!`)[ \t]*+([A-Za-z0-9+#_-]*+)([^`\n]*+)(\n?)\Z")
 # Not between characters of an emoji or of a script that needs them.
@@ -58,12 +48,6 @@ _GOES_ON = regex.compile(r"<|[\"`|\[\]{}][^\s<\p{L}\p{N}]*+[\p{L}\p{N}]")
 _UNSAFE = regex.compile(rf"[{NOT_IN_ADDRESSES}\\]|&(?:#|\w+;)")
 # A space after each of these breaks every address in a word that is too long to be read.
 _BROKEN = str.maketrans({character: f"{character} " for character in f".{DOTS}:@]<&"})
-
-
-def without_links(text: str) -> str:
-    """Return a line of text in which no address is a link and nobody is mentioned."""
-    links = LinkFilter()
-    return links.feed(text.replace("\n", " ")) + links.flush()
 
 
 class LinkFilter:
@@ -92,7 +76,7 @@ class LinkFilter:
 
     def know(self, texts: Iterable[str]) -> None:
         """Allow links to the addresses in these texts, which are the person's own."""
-        self._known |= links_in(texts)
+        self._known |= addresses.links_in(texts)
 
     def cite(self, url: str) -> None:
         """Allow links to a page that a web search cites."""
@@ -186,7 +170,7 @@ class LinkFilter:
     def _marked(self, text: str, code: bool) -> str:
         """Return Markdown with each link that is not allowed made text."""
         shown, at = "", 0
-        for span in spans(text, code=code) if _MARKS.search(text) else ():
+        for span in spans(text, code=code):
             start, end = span.meta["start"], span.meta["end"]
             if start < at:
                 continue
@@ -249,7 +233,7 @@ class LinkFilter:
     def _addresses(self, text: str, *, code: bool = False) -> str:
         """Return `text` with each address that is no allowed link made text."""
         shown, at = list[str](), 0
-        for match in addresses(text):
+        for match in addresses.found_in(text):
             shown += [text[at : match.start()], self._address(match, code)]
             at = match.end()
         shown.append(text[at:])
@@ -258,16 +242,16 @@ class LinkFilter:
     def _address(self, match: regex.Match[str], code: bool) -> str:
         whole, groups = match[0], match.groupdict()
         if name := groups.get("name"):
-            if code or not can_carry(match):
+            if code or not addresses.can_carry(match):
                 # What follows the name can hold a name of its own, as in "a./b.a.example".
                 return name + self._addresses(match["tail"], code=code)
         elif code and not (groups.get("scheme") or "").lower().endswith(("http", "https", "ftp")):
             return whole
-        for reading in readings(whole):
+        for reading in addresses.readings(whole):
             if reading and self._is_link(reading):
                 before, _, after = whole.partition(reading)
                 # Otherwise the text that follows would be read as a part of the address.
-                if (after and ord(after[0]) > 0x7F) or _GOES_ON.match(match.string, match.end()):
+                if any(map(str.isalnum, after)) or _GOES_ON.match(match.string, match.end()):
                     after = f" {after}"
                 return before + reading + self._addresses(after, code=code)
         return _broken(whole)
@@ -287,7 +271,7 @@ class LinkFilter:
         host = parts.hostname or ""
         if parts.scheme != "https" or _UNSAFE.search(address) or {"@", "%"} & set(parts.netloc):
             return False
-        return bool(_WEB.match(address)) and is_reserved(host)
+        return bool(_WEB.match(address)) and addresses.is_reserved(host)
 
 
 def _meant(text: str) -> str:

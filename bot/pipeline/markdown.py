@@ -24,7 +24,7 @@ def spans(text: str, *, code: bool = True) -> list[Token]:
     """
     tokens: list[Token] = []
     read = text if code else text.replace("`", "'")
-    if sum(map(read.count, "[<`")) <= _MAX_MARKS:
+    if 0 < sum(map(read.count, "[<`")) <= _MAX_MARKS:
         _PARSER.inline.parse(read, _PARSER, {}, tokens)
     return [token for token in tokens if token.type in _KINDS]
 

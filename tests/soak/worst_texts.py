@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.e2e.messages import Human, Json
+from tests.e2e.messages import Json
 from tests.soak.load import Crowd
 from tests.soak.stage import Stage
 from tests.soak.table import Table, percentiles
@@ -37,10 +37,9 @@ ANSWER_CHARACTERS, MESSAGE_CHARACTERS, THREAD_MESSAGES = 39_000, 39_000, 20
 def worst_texts(stage: Stage, table: Table, seconds: float) -> None:
     """Let ten people talk for so long alone, and as long beside the one."""
     table.part(f"Worst texts: one person sends them for {seconds:g} s, {PEOPLE} others talk")
-    people = stage.workspace.people(PEOPLE)
     stage.workspace.playground("delivery", {"deliveries": 1, "jitter_ms": 0})
-    alone = _talk(stage, table, people, seconds, attacked=False)
-    beside = _talk(stage, table, people, seconds, attacked=True)
+    alone = _talk(stage, table, seconds, attacked=False)
+    beside = _talk(stage, table, seconds, attacked=True)
     longer = max(beside, default=0.0) - max(alone, default=0.0)
     table.fact("they waited alone", percentiles(alone))
     table.fact("they waited beside the one", percentiles(beside))
@@ -49,11 +48,10 @@ def worst_texts(stage: Stage, table: Table, seconds: float) -> None:
     table.check(f"goal: nobody waits {MOST_SECONDS_LONGER:g} s longer", too_long)
 
 
-def _talk(
-    stage: Stage, table: Table, people: list[Human], seconds: float, *, attacked: bool
-) -> list[float]:
-    """Return how long each of them waited for each answer."""
+def _talk(stage: Stage, table: Table, seconds: float, *, attacked: bool) -> list[float]:
+    """Return how long each of ten people waited for each answer."""
     crowd, over = Crowd(stage, parts=1), threading.Event()
+    people = stage.workspace.people(PEOPLE)
     with ThreadPoolExecutor(2) as pool:
         attack = pool.submit(_attack, stage, over) if attacked else None
         end = time.monotonic() + seconds

@@ -16,11 +16,12 @@ from bot.conversation.unformed import final_question
 from bot.delivery import splitting
 from bot.delivery.sessions import title_of
 from bot.pipeline import addresses
-from bot.pipeline.links import MAX_WORD, LinkFilter, without_links
+from bot.pipeline.links import MAX_WORD, LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.responses.web_search import query_in
 from bot.runtime.problem import without_secrets
-from bot.slack import messages
+from bot.slack import messages, payloads
+from bot.slack.attached import attached_to
 from bot.views import subcommands
 from bot.views.blocks import escaped, plain_text, section
 from bot.views.labels import with_mentions
@@ -88,8 +89,8 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(addresses.normal, addresses.readings, addresses.trimmed, addresses.is_web_address),
         *(clean, folded, lettered, letters, name_of, parse_json, search_words, final_question),
         *(escaped, plain_text, section, with_mentions, fallback, title_of, query_in, framed),
-        *(find_credentials, holds_secret, redact, without_secrets, without_links),
-        *(messages.plain, messages.typed, messages.printable, messages.storable),
+        *(find_credentials, holds_secret, redact, without_secrets),
+        *(messages.plain, messages.typed, messages.printable, payloads.received),
         *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
         *(splitting.block_starts, subcommands.parse_memories, subcommands.parse_forget),
         *(subcommands.forget_words, subcommands.numbers_in, subcommands.sentence_in),
@@ -105,6 +106,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     "break_point": lambda text: splitting.break_point(text, len(text) - 1),
     "open_table": lambda text: splitting.open_table(f"{text}|\n", "a|b"),
     "open_table, a rule": lambda text: splitting.open_table(f"h|h\n{text}x|\n", "a|b"),
+    "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
     "shortened": lambda text: shortened(text, 1_000),
 }
 

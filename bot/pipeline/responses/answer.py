@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Final
 
 from bot.delivery.splitting import closing_fence, open_fence
-from bot.pipeline.links import LinkFilter, without_links
+from bot.pipeline.links import LinkFilter
 from bot.pipeline.reply_sink import AnswerSink
 from bot.pipeline.responses.failures import Malformed, ReplyFailed, failure_of_code
 from bot.pipeline.responses.request import Event
-from bot.slack.messages import printable, storable
+from bot.slack.messages import printable
+from bot.slack.payloads import storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 from memory import TokenUse
 
@@ -68,7 +69,7 @@ class StreamedAnswer:
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
-            titled = replace(citation, title=without_links(citation.title))
+            titled = replace(citation, title=self.line(citation.title))
             self._citations.setdefault(citation.url, titled)
             self.links.cite(citation.url)
 
