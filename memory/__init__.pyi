@@ -102,10 +102,6 @@ from .postgres.database import (
     person_transaction as person_transaction,
     transaction as transaction,
 )
-from .postgres.diagnosis import (
-    DatabaseFacts as DatabaseFacts,
-    database_facts as database_facts,
-)
 from .postgres.embedded import (
     EmbeddedPostgres as EmbeddedPostgres,
     EmbeddedPostgresError as EmbeddedPostgresError,

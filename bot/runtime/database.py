@@ -75,7 +75,6 @@ async def migrated(
         Embedder,
         EmbeddingSpaceMismatch,
         Login,
-        database_facts,
         embedding_space,
         migrate,
         reembed,
@@ -111,15 +110,11 @@ async def migrated(
                 raise
             return await apply()
     except psycopg.errors.InsufficientPrivilege:
-        if (await database_facts(address_of(addresses.owner))).pgvector != "installed":
-            raise Problem(
-                "This database user may not create roles or pgvector's extension: as a superuser,"
-                " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then"
-                " write the owner's address into DATABASE_OWNER_URL and run `kioku migrate`."
-            ) from None
         raise Problem(
-            "This database user may not create tables or roles: write the address of the"
-            " database's owner into DATABASE_OWNER_URL, then run `kioku migrate`."
+            "This database user may not create tables, roles or pgvector's extension: as a"
+            " superuser, run `CREATE EXTENSION vector` in the database and give its owner"
+            " CREATEROLE. Then write the owner's address into DATABASE_OWNER_URL and run `kioku"
+            " migrate`."
         ) from None
     except psycopg.errors.FeatureNotSupported:
         raise Problem(

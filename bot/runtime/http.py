@@ -110,13 +110,8 @@ def add_ask(application: web.Application, asks: AskHandler, token: str) -> None:
 
 
 @asynccontextmanager
-async def serving(
-    application: web.Application, host: str, port: int, setting: str = "PORT"
-) -> AsyncIterator[int]:
-    """Serve `application` at `host`; yield the port.
-
-    Raises `Problem`, which names the port's `setting`, if it is taken.
-    """
+async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve `application` at `host`; yield the port. Raises `Problem` if it is taken."""
     runner = web.AppRunner(
         application,
         access_log=None,
@@ -128,7 +123,7 @@ async def serving(
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise cannot_open(port, error, setting) from None
+            raise cannot_open(port, error) from None
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

@@ -6,28 +6,28 @@ asked of PostgreSQL at each scrape. Format: https://prometheus.io/docs/instrumen
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from typing import get_args
 
-from aiohttp import web
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    generate_latest,
+    start_http_server,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from psycopg import OperationalError
 
 from bot.conversation.operating_state import read_operating_state
 from bot.conversation.turns import Outcome
 from bot.pipeline.responses.failures import Cause
-from bot.runtime.http import serving
+from bot.runtime.problem import cannot_open
 from memory import Pool, Span, recorded
 
 STEPS = {
@@ -83,8 +83,7 @@ class Metrics:
     """The metrics of one process."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._steps = Histogram(
             "kioku_step_seconds", "Durations", ["step"], buckets=_BUCKETS, registry=registry
         )
@@ -92,13 +91,11 @@ class Metrics:
             name: Counter(f"kioku_{name}", text, labels, registry=registry)
             for name, (text, labels) in COUNTERS.items()
         }
-        self._gauges = {
-            name: Gauge(f"kioku_{name}", text, registry=registry) for name, text in GAUGES.items()
-        }
         for name, values in (("errors", ERRORS), ("turns", get_args(Outcome))):
             for value in values:
                 # From 0 on: Prometheus sees no increase in a first value.
                 self._counters[name].labels(value)
+        registry.register(_State(pool))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
@@ -111,24 +108,31 @@ class Metrics:
         """Add to a counter."""
         self._counters[name].labels(**labels).inc(amount)
 
-    async def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format; without those of a missing PostgreSQL."""
-        try:
-            state = await read_operating_state(self._pool, wait=_WAIT_SECONDS)
-        except OperationalError:
-            for gauge in self._gauges.values():
-                gauge.set(float("nan"))
-            self._gauges["database_up"].set(0)
-        else:
-            self._gauges["database_up"].set(1)
-            self._gauges["processes"].set(state.processes)
-            self._gauges["messages_waiting"].set(state.waiting)
-            self._gauges["oldest_message_seconds"].set(state.oldest_seconds or 0.0)
-            self._gauges["jobs_due"].set(state.due)
-            self._gauges["oldest_job_seconds"].set(state.overdue or 0.0)
-            self._gauges["jobs_later"].set(state.later)
-            self._gauges["jobs_failed"].set(state.failed_jobs)
-        return generate_latest(self._registry)
+
+class _State(Collector):
+    """The gauges: asked of PostgreSQL by the event loop, while the server's thread waits."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        values = {**dict.fromkeys(GAUGES, float("nan")), "database_up": 0.0}
+        with suppress(OperationalError):  # database_up says so
+            read = read_operating_state(self._pool, wait=_WAIT_SECONDS)
+            state = asyncio.run_coroutine_threadsafe(read, self._loop).result()
+            values = {
+                "database_up": 1.0,
+                "processes": state.processes,
+                "messages_waiting": state.waiting,
+                "oldest_message_seconds": state.oldest_seconds or 0.0,
+                "jobs_due": state.due,
+                "oldest_job_seconds": state.overdue or 0.0,
+                "jobs_later": state.later,
+                "jobs_failed": state.failed_jobs,
+            }
+        for name, text in GAUGES.items():
+            yield GaugeMetricFamily(f"kioku_{name}", text, value=values[name])
 
 
 class _LogCounter(logging.Handler):
@@ -147,19 +151,17 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
 
     Raises `Problem` if it is taken.
     """
-    metrics, application = Metrics(pool), web.Application()
+    metrics = Metrics(pool)
     handler = _LogCounter(metrics)
-
-    async def scraped(_: web.Request) -> web.Response:
-        return web.Response(
-            body=await metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
-
-    application.router.add_get("/metrics", scraped)
+    try:
+        server, _ = start_http_server(port, host, metrics.registry)
+    except OSError as error:
+        raise cannot_open(port, error, "KIOKU_METRICS_PORT") from None
     logging.getLogger().addHandler(handler)
     try:
         with recorded(metrics.step, metrics.count):
-            async with serving(application, host, port, "KIOKU_METRICS_PORT") as bound:
-                yield bound
+            yield server.server_port
     finally:
         logging.getLogger().removeHandler(handler)
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
