@@ -11,12 +11,10 @@ from psycopg.rows import DictRow
 
 from memory import Memory, Namespace, Person
 
-# Shows changes and questions below the reply of a turn: their ids, if the transaction commits.
+# Shows changes and questions below the answer of a turn: their ids, if the transaction commits.
 AddNotice: TypeAlias = Callable[
     [AsyncConnection[DictRow], Person, UUID, Sequence[UUID], Sequence[UUID]], Awaitable[object]
 ]
-# Shows the notice of a turn again, after its reply was overwritten.
-RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 # Shows later what tools have changed in a turn, if the turn itself does not.
 ShowToolChanges: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 # Shows the notices that name memories without them, None for all, before they are deleted; and

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import AddNotice, RepeatNotice, ScheduleFormation
+from bot.conversation.callbacks import AddNotice, ScheduleFormation
 from bot.conversation.claimed_message import (
     STILL_OURS,
     ClaimedMessage,
@@ -162,7 +162,6 @@ class Turns:
     schedule_formation: ScheduleFormation
     consent: ConsentMode
     add_notice: AddNotice
-    repeat_notice: RepeatNotice
     quotas: Quotas
 
     @measured("begin")
@@ -240,7 +239,6 @@ class Turns:
         changes: Sequence[UUID] = (),
         questions: Sequence[UUID] = (),
         tools_shown: bool = False,
-        note: str | None = None,
         model: str | None = None,
         milliseconds: int | None = None,
     ) -> None:
@@ -250,8 +248,7 @@ class Turns:
         words themselves remove nothing. `changes` are the ids of the changes that tools made to
         memories, and `questions` those of the questions that these left open: a notice shows both,
         and those of earlier attempts. `tools_shown`: they were shown all else that tools changed.
-        `note` is the key of a line below the reply. `model` made it, in so many `milliseconds`, if
-        it can be rated.
+        `model` made the reply, in so many `milliseconds`, if it can be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
@@ -273,7 +270,7 @@ class Turns:
                 f" question = CASE WHEN {_FORGOTTEN} THEN '' ELSE question END,"
                 f" words = CASE WHEN {_FORGOTTEN} THEN '' ELSE words END,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
-                " recalled = %s, asked = %s, reply_note = %s, model = %s, latency_ms = %s,"
+                " recalled = %s, asked = %s, model = %s, latency_ms = %s,"
                 f" ended_at = now(), formed_at = CASE WHEN {_FORGOTTEN} OR words = ''"
                 " THEN now() ELSE formed_at END,"
                 f" tool_done = {AFTER_TURN}"
@@ -287,7 +284,7 @@ class Turns:
                     None if reply is None or turn_row.forgotten else kept.text,
                     list(recalled),
                     removal_proposed,
-                    *(note, model, milliseconds),
+                    *(model, milliseconds),
                     *(tools_shown, [*map(str, changes)], [*map(str, questions)]),
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
                     *(turn_row.id, message.team_id, message.user_id),
@@ -299,8 +296,6 @@ class Turns:
                 await self.schedule_formation(connection, view.person.namespace(row["audience"]))
             if changes or questions:
                 await self.add_notice(connection, view.person, turn_row.id, changes, questions)
-            if turn_row.reply_ts:
-                await self.repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
 
 

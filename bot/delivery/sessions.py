@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 _WAIT_SECONDS = 2.0
 _CLOSING_SECONDS = 2.0
 # Errors that say that a workspace has no agent sessions, and seconds until it is asked again.
-_NO_SESSIONS = frozenset({"feature_disabled", "method_deprecated", "unknown_method"})
+_NO_SESSIONS = frozenset(
+    {"feature_disabled", "method_deprecated", "missing_scope", "not_authorized", "unknown_method"}
+)
 _ASK_AGAIN_SECONDS = 600.0
 # Seconds between attempts to set a session to `active`.
 _PAUSES = (0.5, 2.0, 8.0)
@@ -84,7 +86,6 @@ class TurnSession:
     """
 
     message: Message
-    posts: bool
     beginning: asyncio.Task[None] = field(init=False)
     method: Literal["", "session", "line"] = ""
     late: bool = False
@@ -121,16 +122,14 @@ class Sessions:
         message: Message,
         language: Callable[[], Awaitable[Language]],
         *,
-        posts: bool,
         again: bool = False,
     ) -> TurnSession:
         """Set the session of the message's thread to `processing`; do not wait for Slack.
 
         Without sessions, or when their rate limit is reached, the status line is shown instead, in
-        `language`, but only if the turn `posts` a message: that is what clears the line. `again`:
-        an earlier attempt may have left the session in `processing`.
+        `language`. `again`: an earlier attempt may have left the session in `processing`.
         """
-        session = TurnSession(message=message, posts=posts, begun=again)
+        session = TurnSession(message=message, begun=again)
         ending = self._endings.get(message.thread)
         session.beginning = self._start(self._begin(session, language, ending))
         self._newest[message.thread] = session
@@ -207,7 +206,7 @@ class Sessions:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
         if self._may_process(session.message.team_id) and await self._process(session):
             return
-        if session.posts and await self._show_line(session.message, language):
+        if await self._show_line(session.message, language):
             session.method = "line"
 
     def _may_process(self, team_id: str) -> bool:

@@ -8,7 +8,9 @@ CREATE TABLE change_notices (
     changes uuid[] NOT NULL,
     questions uuid[] NOT NULL DEFAULT '{}',
     made_at timestamptz NOT NULL DEFAULT now(),
-    shown_at timestamptz
+    shown_at timestamptz,
+    -- Of its message in a direct message: what one person alone sees cannot be changed.
+    ts text
 );
 CREATE INDEX change_notices_turn ON change_notices (turn_id);
 CREATE INDEX change_notices_person ON change_notices (team_id, user_id);
@@ -21,6 +23,3 @@ ALTER TABLE conversations ADD COLUMN changed_at timestamptz NOT NULL DEFAULT '-i
 
 -- Since when the person's account is deactivated: nothing of their memory is read or written.
 ALTER TABLE person_settings ADD COLUMN deactivated_at timestamptz;
-
--- The line that a reply got below its text, by its key: it is there again when the reply is updated.
-ALTER TABLE turns ADD COLUMN reply_note text;

@@ -28,7 +28,7 @@ from bot.slack.client import Installations
 from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import Message, is_direct, plain, typed
 from bot.types import MemoryState
-from bot.views.reply import ReplyNote, reply_text, with_notes
+from bot.views.reply import reply_text, with_notes
 from memory import (
     DM,
     Embedder,
@@ -86,7 +86,6 @@ def create_turn(
         add_log_field("turn", str(turn_row.id))
         recalled: Sequence[str] = ()
         tools, done, tools_shown = None, ToolResults(), False
-        note: ReplyNote | None = None
         model: str | None = None
         milliseconds: int | None = None
         async with open_reply_sink(claimed, view, turn_row) as sink:
@@ -119,11 +118,11 @@ def create_turn(
                     text = await _with_unseen_files(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
-                note = "newest_only" if outcome == "answered" and prompt.newest_only else None
                 left_out = (
                     credential_kinds(turn_row.removed) if turn_row.memory_state.on_record else ()
                 )
-                shown = with_notes(await sink.language(), text, note, left_out)
+                newest_only = outcome == "answered" and prompt.newest_only
+                shown = with_notes(await sink.language(), text, left_out, newest_only=newest_only)
                 await sink.finish(
                     shown,
                     recalled=bool(recalled) and outcome != "failed",
@@ -148,7 +147,6 @@ def create_turn(
             changes=done.changes,
             questions=done.questions,
             tools_shown=tools_shown,
-            note=note,
             model=model,
             milliseconds=milliseconds,
         )

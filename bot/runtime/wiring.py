@@ -70,9 +70,7 @@ class Application:
         self.policies = Policies(pool, policy_of(settings))
         self.access = AccessControl(self.policies, self.profiles, slack)
         self.workspaces = Workspaces(pool)
-        self.notices = ChangeNotices(
-            pool, self.queue, slack, self.profiles, stand_in=settings.stand_in
-        )
+        self.notices = ChangeNotices(pool, self.queue, slack, self.profiles)
         verifier = create_verifier(settings)
         former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
         self.quotas = Quotas(
@@ -201,7 +199,6 @@ class Application:
             schedule_formation=self.formation_jobs.schedule,
             consent=settings.consent,
             add_notice=self.notices.add_notice,
-            repeat_notice=self.notices.repeat_notice,
             quotas=self.quotas,
         )
         self.offboarding = Offboarding(pool, self.queue, slack, self.workspaces)

@@ -65,7 +65,6 @@ def turns_alone(pool: Pool) -> Turns:
         schedule_formation=nothing,
         consent="notice",
         add_notice=nothing,
-        repeat_notice=nothing,
         quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0, prices=read_prices(None)),
     )
 
