@@ -16,14 +16,8 @@ from typing import Any
 
 from psycopg import OperationalError
 
-from bot.conversation.claimed_message import Interrupted
-from bot.delivery.outbox import (
-    OrphanedMessage,
-    Outbox,
-    messages_of_turn,
-    replies_after,
-    turn_metadata,
-)
+from bot.conversation.claimed_message import Interrupted, Superseded
+from bot.delivery.outbox import Outbox, messages_of_turn, replies_after, turn_metadata
 from bot.delivery.refusals import NO_STREAMS, DeliveryFailed
 from bot.logs import fault
 from bot.slack.client import (
@@ -228,14 +222,18 @@ class PostedMessages:
         posted.live = False
 
     async def end(self, posted: PostedMessage) -> None:
-        """End a stream as it is. A refusal means that it had ended."""
-        if posted.live:
-            try:
-                await self._stop_stream(
-                    channel=self._message.channel_id, ts=posted.ts, session_status="active"
-                )
-            except SLACK_FAULTS as error:
-                log.info("a stream could not be ended: %s", error_code(error) or fault(error))
+        """End a stream as it is."""
+        if not posted.live:
+            return
+        try:
+            await self._stop_stream(
+                channel=self._message.channel_id, ts=posted.ts, session_status="active"
+            )
+        except SLACK_FAULTS as error:
+            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
+            # Refused means that it had ended; after any other fault that is not known.
+            posted.live = not error_code(error)
+        else:
             posted.live = False
 
     def discard(self, first: int = 0) -> None:
@@ -337,7 +335,7 @@ class PostedMessages:
     async def _record(self, posted: PostedMessage) -> None:
         try:
             await self._outbox.record_posted(posted.ts)
-        except OrphanedMessage:
+        except Superseded:
             # The other worker does not know it, and would leave it beside its own.
             await self._delete(posted)
             raise
@@ -350,7 +348,7 @@ class PostedMessages:
         try:
             await call(channel=self._message.channel_id, ts=posted.ts)
         except SLACK_FAULTS as error:
-            posted.certain = bool(error_code(error))
+            posted.certain = error_code(error) not in ("", "message_not_found")
             raise
         posted.certain = True
         posted.text += text
