@@ -7,7 +7,7 @@ SITE := build/site
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all coverage lint mutants newcomer conformance gallery docs docs-serve docs-reference bench trace profile soak aws-package dist sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants conformance docs docs-serve docs-reference bench trace profile soak aws-package dist sbom audit clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -62,14 +62,8 @@ lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants
 
-newcomer: install  ## Follow README and tutorials in a fresh clone with an empty home, and print the timings
-	$(BIN)/python -m tests.newcomer
-
 conformance: install  ## Copy the published specifications again and print what changed (FROM=folder: from clones)
 	$(BIN)/python -m tests.conformance $(if $(FROM),--from $(FROM))
-
-gallery: $(VENV)/.browser  ## Take all pictures of docs/gallery.md again
-	$(BIN)/python -m tests.browser.gallery
 
 $(DOCS)/.installed: requirements-docs.lock
 	$(PYTHON) -m venv --clear $(DOCS)

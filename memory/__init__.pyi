@@ -220,9 +220,8 @@ from .store.pages import (
     memory_page as memory_page,
 )
 from .store.purge import (
-    WorkspaceTable as WorkspaceTable,
     purge_memories as purge_memories,
-    purge_rows as purge_rows,
+    purge_batches as purge_batches,
 )
 from .store.reembedding import (
     reembed as reembed,

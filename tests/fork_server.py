@@ -6,9 +6,6 @@ fork of it that gets its own environment, folder and standard streams, then runs
 ``__main__``: a process with an id of its own that can be signalled, killed and waited for.
 
 What only the interpreter's own start can do is not repeated: ``PYTHON…`` variables mean nothing.
-
-`LibraryServer` forks whole runs of pytest in copies of the tree: it has imported the libraries that
-the code uses, and none of the code.
 """
 
 from __future__ import annotations
@@ -28,7 +25,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -42,9 +39,6 @@ _MODULES = (
     "playground.server",
     "playground.model.server",
 )
-LIBRARIES = "FORK_SERVER_LIBRARIES"
-"""The file that lists, one a line, the modules that a server imports instead of our code."""
-_INHERITED = "FORK_SERVER"
 _ONE_SERVER = threading.Lock()
 _STREAMS = 3
 _SIZE = struct.Struct("!I")
@@ -180,11 +174,6 @@ def _server() -> _Client:
 class _Client:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        if inherited := os.environ.pop(_INHERITED, ""):
-            descriptor, pid = map(int, inherited.split())
-            self._socket = socket.socket(fileno=descriptor)
-            self._wait: Callable[[], object] = lambda: os.waitpid(pid, 0)
-            return
         self._socket, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
@@ -194,7 +183,7 @@ class _Client:
                 cwd=_ROOT,
                 env={**os.environ, "PYTHONPATH": str(_ROOT)},
             )
-        self._wait = lambda: process.wait(60)
+        self._process = process
 
     def ask(self, request: str, descriptors: Sequence[int]) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
@@ -205,7 +194,7 @@ class _Client:
 
     def close(self) -> None:
         self._socket.close()
-        self._wait()
+        self._process.wait(60)
 
 
 class _Server:
@@ -342,58 +331,10 @@ def _become(request: dict[str, Any]) -> None:
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
 
-def libraries() -> list[str]:
-    """Return the modules that a server and the tests import, but for our own."""
-    _prepare()
-    import_module("tests.conftest")
-    ours = {"__main__", *(path.name for path in _ROOT.iterdir() if path.is_dir())}
-    return [name for name in sys.modules if name.partition(".")[0] not in ours]
-
-
-def _import_libraries(file: Path) -> None:
-    for name in file.read_text("utf-8").split():
-        with contextlib.suppress(ImportError):
-            import_module(name)
-    assert threading.active_count() == 1, "A process with threads cannot be forked."
-    gc.collect()
-    gc.freeze()
-
-
-def _fork_second(request: dict[str, Any]) -> None:
-    """Fork the server of the tests of one copy; it imports our code when it is first asked."""
-    ours, theirs = socket.socketpair()
-    pid = os.fork()
-    if pid:
-        theirs.close()
-        request["env"].pop(LIBRARIES, None)
-        request["env"][_INHERITED] = f"{ours.detach()} {pid}"
-        return
-    ours.close()
-    os.chdir(request["cwd"])
-    sys.path[0] = request["cwd"]
-    if theirs.recv(1, socket.MSG_PEEK):
-        _prepare()
-        _serve(theirs)
-    sys.exit()
-
-
-def _serve(asked: socket.socket) -> None:
-    request = _Server(asked).serve()
-    if request is not None:
-        _become(request)
-
-
 def _main(descriptor: int) -> None:
-    asked = socket.socket(fileno=descriptor)
-    listed = os.environ.pop(LIBRARIES, "")
-    if not listed:
-        _prepare()
-        _serve(asked)
-        return
-    _import_libraries(Path(listed))
-    request = _Server(asked).serve()
+    _prepare()
+    request = _Server(socket.socket(fileno=descriptor)).serve()
     if request is not None:
-        _fork_second(request)
         _become(request)
 
 

@@ -19,7 +19,8 @@ _FIRST = "procrastinate/3.10"
 _CONTAINED = "03.04.00_50_post_add_retry_failed_job_procedure"
 
 QUEUE_ROLE = "kioku_queue"
-"""The role that may use the queue's tables. The login inherits it: procrastinate sets no role."""
+"""The role that may use the queue's tables, as kioku_app may. The login inherits it: procrastinate
+sets no role."""
 QUEUE_RIGHTS = """
 DO $$
 DECLARE
@@ -38,10 +39,11 @@ BEGIN
             AND relkind IN ('r', 'S')
     LOOP
         IF relation.relkind = 'r' THEN
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO kioku_queue',
-                relation.name);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO kioku_queue,'
+                ' kioku_app', relation.name);
         ELSE
-            EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO kioku_queue', relation.name);
+            EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO kioku_queue, kioku_app',
+                relation.name);
         END IF;
     END LOOP;
 END

@@ -32,7 +32,7 @@ from bot.users.workspaces import (
     note_uninstalled,
     token_accepted,
 )
-from memory import Pool, WorkspaceTable, purge_memories, purge_rows, transaction
+from memory import Pool, purge_batches, purge_memories, transaction
 
 log = logging.getLogger(__name__)
 
@@ -42,32 +42,6 @@ _CHECK_SECONDS = 6 * 3_600.0
 # Events carry whole seconds: what was written within that second is older.
 _EVENT_SECONDS = 1.0
 
-# Every table of the bot with rows of a workspace, and the column that says when a row was written.
-# A test compares them with the catalog. Tables that triggers of other tables read come first.
-TABLES = (
-    WorkspaceTable("home_views", "opened_at"),
-    WorkspaceTable("feedback", "changed_at"),
-    WorkspaceTable("change_notices", "made_at"),
-    WorkspaceTable("turns", "intended_at"),
-    WorkspaceTable("inbox_events", "received_at"),
-    WorkspaceTable("notices", "created_at"),
-    WorkspaceTable("person_settings", "changed_at"),
-    WorkspaceTable("person_requests", "hour"),
-    WorkspaceTable("incognito_threads", "since"),
-    WorkspaceTable("quiet_threads", "since"),
-    WorkspaceTable("viewed", "seen_at"),
-    WorkspaceTable("sent_files", "sent_at"),
-    WorkspaceTable("slack_erasures", "begun_at"),
-    WorkspaceTable("conversations", "looked_up_at"),
-    WorkspaceTable("catching_up", "created_at"),
-    WorkspaceTable("listening", "heard_at"),
-    WorkspaceTable("token_use", "day"),
-    WorkspaceTable("workspace_policies", "changed_at"),
-    WorkspaceTable("prompt_versions", "created_at"),
-    WorkspaceTable("prompt_changes", "at"),
-    WorkspaceTable("operator_actions", "at"),
-    WorkspaceTable("installations", "installed_at"),
-)
 REFUSED = frozenset(
     {
         "account_inactive",
@@ -220,7 +194,9 @@ async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
 
 
 async def _purge(pool: Pool, team_id: str, before: datetime) -> tuple[Counter[str], float | None]:
-    counts = await purge_rows(pool, TABLES, team_id, before)
+    counts = await purge_batches(
+        pool, "SELECT * FROM purge_workspace_rows(%s, %s, %s)", team_id, before
+    )
     # After the turns, so that no formation writes a memory from deleted words.
     counts += await purge_memories(pool, team_id, before)
     jobs = await delete_jobs_of_workspace(pool, team_id, before, kept=PURGE)

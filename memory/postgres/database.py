@@ -400,7 +400,7 @@ async def _is_alive(connection: AsyncConnection[DictRow]) -> bool:
 async def person_transaction(pool: Pool, person: Person) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction that can access the rows of this person only.
 
-    Row-level security enforces it: see ``memory/postgres/migrations``.
+    Row-level security enforces it: see ``memory/schema.sql``.
     """
     async with transaction(pool, {PERSON_SETTING: person.scope}) as connection:
         yield connection

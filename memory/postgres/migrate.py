@@ -1,10 +1,10 @@
-"""Schema migrations, and checks that a database fits this version."""
+"""The schema and its migrations, and checks that a database fits this version."""
 
 from __future__ import annotations
 
-import re
+import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString
@@ -21,14 +21,12 @@ from memory.postgres.roles import (
     Login,
     create_app_role,
     create_login,
-    grant_rows,
     revoke_temporary,
 )
 from memory.postgres.rotation import Conninfo, address_of, connection_class
 
 CONNECT_SECONDS = 30  # a database that is resuming from a pause needs time to answer
-_CREATE_TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
-_LANGGRAPH_TABLES = ("store", "store_migrations", "store_vectors", "vector_migrations")
+_LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
 # A table that exists while a backup is being restored.
@@ -42,7 +40,7 @@ _EMBEDDING_SPACE: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One schema migration; `name` orders and identifies it, `statements` is its SQL.
+    """One step of the schema; `name` orders and identifies it, `statements` is its SQL.
 
     `includes` are the names of later migrations whose changes `statements` contains: they are
     recorded with this one and not applied.
@@ -53,28 +51,28 @@ class Migration:
     includes: tuple[str, ...] = ()
 
 
-def packaged_migrations(package: str, *, prefix: str | None = None) -> list[Migration]:
-    """Read the ``migrations/*.sql`` files of `package`, in name order.
+def packaged_migrations(package: str) -> list[Migration]:
+    """Read ``schema.sql`` of `package`, and its ``migrations/*.sql`` in name order.
 
-    A migration is named ``prefix/file``; `prefix` is `package` unless given.
+    The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``.
     """
+    schema = (files(package) / "schema.sql").read_text("utf-8")
+    digest = hashlib.sha256(schema.encode()).hexdigest()[:12]
     folder = files(package) / "migrations"
-    found = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    found = sorted(folder.iterdir(), key=lambda f: f.name) if folder.is_dir() else []
     return [
-        Migration(f"{prefix or package}/{f.name.removesuffix('.sql')}", f.read_text("utf-8"))
-        for f in found
+        Migration(f"{package}/schema@{digest}", schema),
+        *(
+            Migration(f"{package}/{f.name.removesuffix('.sql')}", f.read_text("utf-8"))
+            for f in found
+            if f.name.endswith(".sql")
+        ),
     ]
 
 
 def memory_migrations() -> list[Migration]:
-    """Return the migrations of this package's tables."""
-    return packaged_migrations("memory.postgres", prefix="memory")
-
-
-def created_tables(steps: Iterable[Migration]) -> set[str]:
-    """Return the names of the tables that `steps`, LangGraph and this module create."""
-    found = {name for step in steps for name in _CREATE_TABLE.findall(step.statements)}
-    return {"kioku_migrations", *_LANGGRAPH_TABLES, *found}
+    """Return the schema of this package's tables and its migrations."""
+    return packaged_migrations("memory")
 
 
 def migrate(
@@ -84,12 +82,13 @@ def migrate(
     *,
     login: Login | None = None,
 ) -> list[str]:
-    """Apply missing migrations; return the names of those applied.
+    """Apply what is missing of the schema; return the names of the steps applied.
 
     Needs a role that owns the schema. Any number of processes may run it: an advisory lock admits
     one at a time. `migrations` are applied after those of this package. `login` is created if it is
     missing and granted the application's role; the password of an existing one is not changed.
-    Raises `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
+    Raises `DatabaseNotReady` if the database has another schema than that of this version, and
+    `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
     address = address_of(conninfo)
     with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
@@ -102,18 +101,17 @@ def migrate(
         )
         applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
         steps = [*memory_migrations(), *migrations]
+        _refuse_other_schema(applied, {step.name for step in steps})
         done: list[str] = []
-        if "langgraph/store" not in applied:
+        if _LANGGRAPH not in applied:
             _create_langgraph_store(address, space)
-            _record(connection, "langgraph/store", done)
+            _record(connection, _LANGGRAPH, done)
         for step in steps:
             if step.name not in applied and step.name not in done:
                 with connection.transaction():
                     connection.execute(step.statements)
                     for name in (step.name, *step.includes):
                         _record(connection, name, done)
-        # Before what may raise, and in each run: an earlier one may have ended before this line.
-        grant_rows(connection, created_tables(steps))
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
         if login is not None:
@@ -140,6 +138,19 @@ def _refuse_restoring(row: DictRow | None) -> None:
         raise DatabaseNotReady(
             "A restore was interrupted or is still running: run the same `kioku restore` again."
         )
+
+
+def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> None:
+    """Raise `DatabaseNotReady` if a schema was applied whose digest is not the wanted one."""
+    schemas = {name.partition("@")[0]: name for name in wanted if "@" in name}
+    for name in applied:
+        package, at, _ = name.partition("@")
+        if at and schemas.get(package, name) != name:
+            raise DatabaseNotReady(
+                f"The database has another version of {package}.sql, which this version of Kioku"
+                " does not read: use the version that created it, or a new database (or another"
+                " KIOKU_DATA_DIR)."
+            )
 
 
 def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
@@ -223,7 +234,7 @@ async def check_database(
     `wait` (seconds) limits the wait for a connection. Raises `DatabaseNotReady` or
     `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
-    wanted = {"langgraph/store"} | {step.name for step in [*memory_migrations(), *migrations]}
+    wanted = {_LANGGRAPH} | {step.name for step in [*memory_migrations(), *migrations]}
     try:
         async with transaction(pool, wait=wait) as connection:
             _refuse_restoring(await (await connection.execute(_RESTORING)).fetchone())
@@ -232,7 +243,9 @@ async def check_database(
             row = await spaces.fetchone()
     except psycopg.errors.UndefinedTable as missing:
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
-    if missing_steps := wanted - {row["name"] for row in rows}:
+    applied = {row["name"] for row in rows}
+    _refuse_other_schema(applied, wanted)
+    if missing_steps := wanted - applied:
         raise DatabaseNotReady(
             f"The database is {len(missing_steps)} step(s) behind this version:"
             " run `kioku migrate`."

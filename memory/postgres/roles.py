@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import LiteralString
@@ -19,16 +18,6 @@ UNBOUND: LiteralString = (
     "(EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls))"
     " OR EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('store')"
     " AND pg_has_role(session_user, relowner, 'USAGE')))"
-)
-# Tables by their names, and the sequences of their columns; both as PostgreSQL quotes them.
-_RELATIONS: LiteralString = (
-    "WITH tables AS (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-    " AND relkind = 'r' AND relname = ANY(%(tables)s))"
-    " SELECT (SELECT string_agg(oid::regclass::text, ', ') FROM tables) AS tables,"
-    " string_agg(s.oid::regclass::text, ', ') AS sequences FROM tables"
-    " JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = tables.oid"
-    " AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')"
-    " JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'"
 )
 
 
@@ -97,24 +86,6 @@ def _default_user() -> str:
     """Return the user that libpq uses for a conninfo without one."""
     values = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
     return (values[b"user"] or b"").decode()
-
-
-def grant_rows(connection: Connection[DictRow], tables: Collection[str]) -> None:
-    """Grant the application's role SELECT, INSERT, UPDATE and DELETE on `tables`, if they exist.
-
-    It gets their sequences, too, and nothing else: something else may use the same database.
-    """
-    [found] = connection.execute(_RELATIONS, {"tables": [*tables]}).fetchall()
-    statements = [
-        "GRANT USAGE ON SCHEMA public TO kioku_app",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {found['tables']} TO kioku_app",
-        "REVOKE INSERT, UPDATE, DELETE ON kioku_migrations, kioku_embedding_space,"
-        " store_migrations, vector_migrations FROM kioku_app",
-    ]
-    if sequences := found["sequences"]:
-        statements.append(f"GRANT USAGE, SELECT ON SEQUENCE {sequences} TO kioku_app")
-    for statement in statements:
-        connection.execute(statement.encode())
 
 
 def revoke_temporary(connection: Connection[DictRow]) -> None:

@@ -3,67 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from memory.postgres.database import Pool, execute_statement
 
 _BATCH = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceTable:
-    """A table with a column ``team_id``; `age` is the column with the time of writing."""
-
-    name: str
-    age: str
-
-
-# Without store, store_vectors and memory_expiries, whose rows have a namespace instead.
-TABLES = (
-    WorkspaceTable("memory_questions", "at"),
-    WorkspaceTable("memory_changes", "at"),
-    WorkspaceTable("forgotten", "created_at"),
-    WorkspaceTable("forgotten_sources", "forgotten_at"),
-)
+async def purge_memories(pool: Pool, team_id: str, before: datetime) -> Counter[str]:
+    """Delete what memory has of a workspace, written before a time, as `purge_batches` does."""
+    return await purge_batches(
+        pool, "SELECT * FROM purge_workspace_memories(%s, %s, %s)", team_id, before
+    )
 
 
-async def purge_rows(
-    pool: Pool,
-    tables: Iterable[WorkspaceTable],
-    team_id: str,
-    before: datetime,
+async def purge_batches(
+    pool: Pool, statement: LiteralString, team_id: str, before: datetime
 ) -> Counter[str]:
-    """Delete a workspace's rows written before a time from these tables; return counts by table.
+    """Repeat a purging function until it finds less than a batch; return the rows by table.
 
-    Each statement deletes at most 2,000 rows in its own transaction, so an interrupted purge can
-    be continued. Row-level security is bypassed by a SECURITY DEFINER function
-    (``memory/postgres/migrations/0013_purge.sql``).
+    `statement` selects the rows ``(relation, removed)`` of a SECURITY DEFINER function, which
+    bypasses row-level security, of a workspace, a time and a number of rows. It is its own
+    transaction each time, so an interrupted purge can be continued.
     """
     counts: Counter[str] = Counter()
-    for table in tables:
-        removed = _BATCH
-        while removed >= _BATCH:
-            [row] = await execute_statement(
-                pool,
-                "SELECT purge_workspace_rows(%s, %s, %s, %s, %s) AS removed",
-                (table.name, table.age, team_id, before, _BATCH),
-            )
-            removed = int(row["removed"])
-            counts[table.name] += removed
-    return counts
-
-
-async def purge_memories(pool: Pool, team_id: str, before: datetime) -> Counter[str]:
-    """Delete a workspace's memories, vectors, ledger and questions, as `purge_rows` does."""
-    counts: Counter[str] = Counter()
-    removed = _BATCH
-    while removed >= _BATCH:
-        found = await execute_statement(
-            pool, "SELECT * FROM purge_workspace_memories(%s, %s, %s)", (team_id, before, _BATCH)
-        )
+    while True:
+        found = await execute_statement(pool, statement, (team_id, before, _BATCH))
         rows = {str(row["relation"]): int(row["removed"]) for row in found}
         counts.update(rows)
-        removed = rows["store"]
-    return counts + await purge_rows(pool, TABLES, team_id, before)
+        if max(rows.values()) < _BATCH:
+            return counts

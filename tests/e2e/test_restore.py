@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, login_of, open_playground
+from tests.conftest import fresh_database, login_of, open_playground
 from tests.e2e.app import running
 from tests.e2e.messages import buttons
 from tests.e2e.world import World
 from tests.kioku_process import ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def commands(page: str) -> list[list[str]]:
-    """Return the `kioku` commands of a page's shell blocks, in order."""
-    text = (ROOT / "docs" / "how-to" / page).read_text("utf-8")
-    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, flags=re.MULTILINE | re.DOTALL)
-    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
-    assert all(line[0] == "kioku" for line in lines)
-    return [line[1:] for line in lines]
 
 
 def run(folder: Path, conninfo: str, *command: str) -> None:
@@ -68,15 +57,3 @@ def test_a_second_process_serves_what_was_restored(
                 assert "tempura" in answer.text
                 assert "ramen" not in answer.text
                 assert [world.answers(one) for one in said] == answered
-
-
-@pytest.mark.parametrize("page", ["backup.md", "upgrade.md"])
-def test_the_commands_of_a_page_run(page: str, postgres: EmbeddedPostgres, tmp_path: Path) -> None:
-    """As they are written, one after the other; a restore finds an empty database."""
-    with fresh_database(postgres) as conninfo:
-        for command in commands(page):
-            if command[0] == "restore":
-                with fresh_database(postgres, "template1") as empty:
-                    run(tmp_path, empty, *command)
-            elif command[0] != "doctor":  # which asks Slack and the model: tests/integration
-                run(tmp_path, conninfo, *command)

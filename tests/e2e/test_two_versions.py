@@ -35,6 +35,7 @@ def next_version(tmp_path: Path) -> Path:
     folder = tmp_path / "next"
     for package in ("bot", "memory"):
         shutil.copytree(ROOT / package, folder / package)
+    (folder / "bot/migrations").mkdir()
     (folder / f"{STEP.replace('/', '/migrations/')}.sql").write_text(NEXT_STEP)
     return folder
 

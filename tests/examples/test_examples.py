@@ -16,10 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-import memory
 from tests.conftest import ROOT, Server
-from tests.lint.tables import names_a_test
-from tests.lint.tables import rows as rows_of
 
 EXAMPLES = ROOT / "examples"
 ARTICLES = {
@@ -275,36 +272,6 @@ def test_postgres_store_keeps_memories_from_one_program_to_the_next(
     assert check_technology_story(run("postgres_store", **settings)) == keys
 
 
-def test_every_example_is_in_the_readme_cites_its_article_and_is_run_here() -> None:
-    """A new program comes with its row, its source and its test, and fits on a page."""
-    programs = {one.name for one in EXAMPLES.glob("*.py")} - NOT_PROGRAMS
-    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| \[\w+\.py\]\((\w+\.py)\) \| (?:none|(\d), (.*?)) \|", readme, re.M)
-    assert sorted(name for name, _, _ in listed) == sorted(programs)
-    tests = Path(__file__).parent.glob("test_*.py")
-    own = "".join(file.read_text(encoding="utf-8") for file in tests)
-    for name, article, sections in listed:
-        assert f'"{name.removesuffix(".py")}"' in own
-        text = (EXAMPLES / name).read_text("utf-8")
-        assert len(text.splitlines()) <= 80, name
-        docstring = (ast.get_docstring(ast.parse(text)) or "").replace("\n", " ")
-        for cited in [ARTICLES[article], *sections.split("; ")] if article else []:
-            assert cited in docstring, name
-
-
-def test_the_page_on_the_articles_names_every_program_and_tests_that_exist() -> None:
-    """Each row has a program and a test; no program of the examples is missing."""
-    page = (ROOT / "docs" / "reference" / "langmem-articles.md").read_text("utf-8")
-    table = rows_of(page, "article")
-    assert {row[0] for row in table} == set(ARTICLES)
-    assert [row for row in table if len(row) != 5 or not all(row)] == []
-    assert [row[3] for row in table if not names_a_test(row[3])] == []
-    named = {name for row in table for name in re.findall(r"/examples/(\w+\.py)\)", row[2])}
-    others = NOT_PROGRAMS - {"database.py", "langgraph_server.py"} | {"bolt_app.py"}
-    assert named == {one.name for one in EXAMPLES.glob("*.py")} - others
-    assert all(title in page for title in (one.partition(" (")[0] for one in ARTICLES.values()))
-
-
 def test_the_memory_library_works_without_slack(run: Run) -> None:
     """Told, recalled, forgotten, undone and forgotten again, in a plain LangGraph application."""
     printed = parts(run("memory_library"))
@@ -318,17 +285,3 @@ def test_the_memory_library_works_without_slack(run: Run) -> None:
     )
     assert printed["undo the newest change"] == "['Rust', 'ramen']\n"
     assert printed["forget everything, and undo it"] == "2 []\n2\n"
-
-
-def test_the_tutorial_shows_the_program() -> None:
-    """Each Python line of the tutorial is one of the example's, and each name it lists is there."""
-    tutorial = (ROOT / "docs" / "tutorial-memory-library.md").read_text("utf-8")
-    program = (EXAMPLES / "memory_library.py").read_text("utf-8")
-    lines = {line.strip() for line in program.splitlines()}
-    shown = "".join(re.findall(r"```python\n(.*?)```", tutorial, re.S)).splitlines()
-    assert [line for line in shown if line.strip() and line.strip() not in lines] == []
-    table = tutorial.split("## Stable names")[1]
-    cells = re.findall(r"^\|(.*?)\|", table, re.M)
-    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
-    assert len(named) > 30
-    assert named <= set(memory.__all__)

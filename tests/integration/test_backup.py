@@ -497,25 +497,6 @@ def test_a_backup_of_an_older_schema_is_restored_and_migrated(
     assert (len(new["store"]), len(new["feedback"]), len(new["person_settings"])) == (1, 0, 1)
 
 
-def test_tables_that_were_dropped_since_are_not_restored(
-    owner: Database, database: str, empty_database: str, tmp_path: Path
-) -> None:
-    """A backup of the schema before, with rows in these tables, is restored without them."""
-    owner.rows(
-        "CREATE TABLE overheard (team_id text, ts text, PRIMARY KEY (team_id, ts));"
-        " CREATE TABLE slack_budgets (team_id text, name text, PRIMARY KEY (team_id, name));"
-        " GRANT ALL ON overheard, slack_budgets TO kioku_app;"
-        " INSERT INTO overheard VALUES ('T1', '1.0'); INSERT INTO slack_budgets VALUES ('T1', 'n');"
-        " DELETE FROM kioku_migrations WHERE name = 'bot/0043_unused_tables'"
-    )
-    back_up(database, tmp_path / "dump", TABLES, print)
-    restore_listed(tmp_path, database, empty_database)
-    new = stored(empty_database)
-    assert "bot/0043_unused_tables" in new["kioku_migrations"]
-    assert not {"overheard", "slack_budgets"} & new.keys()
-    assert (len(new["store"]), len(new["turns"])) == (1, 1)
-
-
 def test_a_text_that_another_column_still_has_is_blanked_too(
     owner: Database, database: str, empty_database: str, tmp_path: Path
 ) -> None:
@@ -590,7 +571,7 @@ NO_WORDS = {
     "store": {"prefix", "key"},
     "turns": {
         *("team_id", "user_id", "channel_id", "thread", "audience", "question_ts", "reply_ts"),
-        *("status", "recalled", "model", "reply_note", "left_out", "traceparent", "tool_done"),
+        *("status", "recalled", "model", "left_out", "traceparent", "tool_done"),
     },
 }
 

@@ -10,26 +10,17 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.conversation.inbox import ANSWER
-from bot.queue.migrations import migrations
 from bot.queue.queue import REPLIES, Queue
 from bot.runtime.maintenance import Maintenance, end_what_is_old
 from memory import (
     DM,
-    Embedder,
     Person,
     Pool,
-    Undo,
     expire_due,
-    export_memories,
-    forget,
-    history,
     list_memories,
-    migrate,
-    undo_forget,
 )
 from memory.model.dates import is_slack_ts
-from memory.postgres.migrate import memory_migrations
-from tests.conftest import SPACE, owner_rows
+from tests.conftest import owner_rows
 from tests.integration.app import maintenance_without_slack
 
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
@@ -103,32 +94,6 @@ def test_postgresql_refuses_them_too(owner: Owner, date: str) -> None:
     """PostgreSQL refuses such a row, whichever tool writes to the store."""
     with pytest.raises(psycopg.errors.CheckViolation):
         owner.remember(ANN, "k", date)
-
-
-async def test_rows_of_an_earlier_version_are_repaired(
-    pool: Pool, embedder: Embedder, owner: Owner
-) -> None:
-    """The migration makes every read of the person's rows work again, and an Undo too."""
-    owner.as_before()
-    owner.remember(ANN, "old", BEFORE_CHRIST)
-    owner.remember(ANN, "late", "infinity")
-    owner.rows(
-        "INSERT INTO memory_changes (id, team_id, user_id, audience, key, kind, action, actor,"
-        " created_at, updated_at) VALUES (gen_random_uuid(), 'T1', 'U1', 'dm', 'old', 'UserFact',"
-        f" 'updated', 'import', '{BEFORE_CHRIST}', 'infinity')"
-    )
-    with pytest.raises(psycopg.DataError):
-        await list_memories(pool, ANN)
-    name = next(m.name for m in memory_migrations() if m.name.endswith("_dates"))
-    owner.rows("DELETE FROM kioku_migrations WHERE name = %s", name)
-    assert migrate(owner.database, SPACE, migrations()) == [name]
-    assert {memory.key for memory in await list_memories(pool, ANN)} == {"old", "late"}
-    assert len((await export_memories(pool, ANN))["memories"]) == 2
-    assert len(await history(pool, ANN)) == 1
-    done = await forget(pool, ANN, None)
-    assert await list_memories(pool, ANN) == []
-    assert isinstance(done.undo, Undo)
-    assert len(await undo_forget(pool, ANN, done.undo)) == 2
 
 
 async def test_expiry_goes_on_for_the_others(pool: Pool, owner: Owner) -> None:

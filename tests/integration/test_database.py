@@ -25,6 +25,7 @@ from memory import (
     check_database,
     create_pool,
     migrate,
+    packaged_migrations,
     person_transaction,
     transaction,
 )
@@ -41,13 +42,18 @@ async def opened(conninfo: str, *, max_size: int = 2, wait: float = 10) -> Async
         yield pool
 
 
+def schema_name(package: str) -> str:
+    """Return the name by which the schema of a package is recorded."""
+    return packaged_migrations(package)[0].name
+
+
 def test_migrations_come_in_order() -> None:
-    """The bot's steps are the queue's, then its own by number."""
+    """The schema of memory is one step; the bot's follows those of the queue."""
+    assert [step.name for step in memory_migrations()] == [schema_name("memory")]
     names = [step.name for step in migrations()]
-    ours = [name for name in names if not name.startswith("procrastinate/")]
     assert names[0] == "procrastinate/3.10"
-    assert names[-len(ours) :] == ours == sorted(ours)
-    assert all(step.statements.strip() for step in [*memory_migrations(), *migrations()])
+    assert names[-1] == schema_name("bot")
+    assert all(name.startswith("procrastinate/") for name in names[:-1])
 
 
 def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
@@ -56,19 +62,6 @@ def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
     wanted = [*memory_migrations(), *migrations()]
     assert done == ["langgraph/store", *(step.name for step in wanted)]
     assert migrate(empty_database, SPACE, migrations()) == []
-
-
-def test_who_is_known_already_is_not_shown_the_first_steps(empty_database: str) -> None:
-    """The steps on Home are for people who come after the migration that brought them."""
-    steps = migrations()
-    place = next(n for n, step in enumerate(steps) if step.name.endswith("0035_tour"))
-    migrate(empty_database, SPACE, steps[:place])
-    insert = "INSERT INTO person_settings (team_id, user_id) VALUES ('T1', %s)"
-    owner_rows(empty_database, insert, "U1")
-    assert migrate(empty_database, SPACE, steps)[0] == steps[place].name
-    owner_rows(empty_database, insert, "U2")
-    toured = "SELECT toured_at IS NOT NULL AS toured FROM person_settings ORDER BY user_id"
-    assert [row["toured"] for row in owner_rows(empty_database, toured)] == [True, False]
 
 
 def test_eight_at_once_migrate_once(empty_database: str) -> None:
@@ -112,29 +105,15 @@ def test_tables_of_others_are_not_granted(empty_database: str) -> None:
     """In a database that something else uses, too, the role gets Kioku's tables and no other."""
     closed = (
         "SELECT relname FROM pg_class"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'v')"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
         " AND NOT has_table_privilege('kioku_app', oid, 'SELECT')"
     )
     owner_rows(empty_database, "CREATE TABLE accounts (id bigint GENERATED ALWAYS AS IDENTITY)")
     owner_rows(empty_database, "CREATE VIEW balances AS TABLE accounts")
-    migrate(empty_database, SPACE)  # as a program without Slack does, whose tables have no sequence
+    migrate(empty_database, SPACE)  # as a program without Slack does
     migrate(empty_database, SPACE, migrations())
-    others = {"accounts", "accounts_id_seq", "balances"}
+    others = {"accounts", "balances", "kioku_backup"}
     assert {row["relname"] for row in owner_rows(empty_database, closed)} == others
-
-
-async def test_new_tables_are_granted_after_a_run_that_failed(database: str) -> None:
-    """The application's role can use a table that a later step made.
-
-    A run that refuses the embedding model has applied its steps; the next one applies none.
-    """
-    step = Migration("bot/9999_more", "CREATE TABLE more (id bigint GENERATED ALWAYS AS IDENTITY)")
-    with pytest.raises(EmbeddingSpaceMismatch):
-        migrate(database, EmbeddingSpace("other-model", SPACE.dimensions), [*migrations(), step])
-    owner_rows(database, "REVOKE ALL ON more FROM kioku_app")
-    assert migrate(database, SPACE, [*migrations(), step]) == []
-    async with opened(database) as pool, transaction(pool) as connection:
-        await connection.execute("INSERT INTO more DEFAULT VALUES")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +141,18 @@ async def test_a_database_that_is_behind(module_database: str) -> None:
     assert str(raised.value) == (
         "The database is 2 step(s) behind this version: run `kioku migrate`."
     )
+
+
+async def test_another_schema_is_refused(database: str) -> None:
+    """A database made from an earlier or later schema.sql is not used, and is told apart."""
+    other = "UPDATE kioku_migrations SET name = 'memory/schema@0' WHERE name = %s"
+    owner_rows(database, other, schema_name("memory"))
+    sentence = "The database has another version of memory/schema.sql"
+    with pytest.raises(DatabaseNotReady, match=sentence):
+        migrate(database, SPACE, migrations())
+    async with opened(database) as pool:
+        with pytest.raises(DatabaseNotReady, match=sentence):
+            await check_database(pool, SPACE, migrations())
 
 
 async def test_a_database_that_was_never_migrated(empty_database: str) -> None:

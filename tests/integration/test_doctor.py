@@ -523,14 +523,16 @@ def test_a_database_is_told_to_be_migrated(
         "Migration": "FIX the database is not set up: run `kioku migrate` as the owner of the"
         " database.",
     }
-    owner_rows(database, "DELETE FROM kioku_migrations WHERE name = 'bot/0001_conversations'")
+    rights = "procrastinate/rights"
+    owner_rows(database, "DELETE FROM kioku_migrations WHERE name = %s", rights)
     assert doctor.found() == {
         "Migration": "FIX the database is 1 step(s) behind this version: run `kioku migrate` as"
         " the owner of the database."
     }
     owner_rows(
         database,
-        "INSERT INTO kioku_migrations (name) VALUES ('bot/9999_later'), ('bot/0001_conversations')",
+        "INSERT INTO kioku_migrations (name) VALUES ('bot/9999_later'), (%s)",
+        rights,
     )
     assert doctor.found() == {
         "Migration": "NOTE the database is 1 step(s) ahead of this version, as during an upgrade:"

@@ -25,7 +25,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from memory.model.namespace import PUBLIC
-from tests.conftest import ROOT, SPACE
+from tests.conftest import SPACE
 from tests.integration.test_user_store import ALICE, OWN, PersonStore, food, put, quoted
 from tests.integration.test_user_store import person_store as person_store
 
@@ -183,13 +183,6 @@ async def test_memories_of_kioku_are_items_of_langgraphs(
 
 
 # --- UserStore: one test for each departure of docs/reference/user-store.md ---------------------
-
-
-def test_the_page_names_these_tests() -> None:
-    """Each departure in the reference page names a test of this module, and each has a line."""
-    page = (ROOT / "docs/reference/user-store.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(test_departure_\w+)`", page))
-    assert named == {name for name in globals() if name.startswith("test_departure_")}
 
 
 async def two_memories(person_store: PersonStore) -> Any:

@@ -7,7 +7,6 @@ import logging
 import math
 import re
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -19,7 +18,6 @@ from bot.runtime.metrics import serving_metrics
 from memory import EmbeddedPostgres, count
 from tests.frozen import frozen
 from tests.integration.app import App, MakeApp
-from tests.soak.dashboard import read, recording
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -125,19 +123,6 @@ async def test_it_answers_while_postgresql_does_not(app: App, postgres: Embedded
         async with asyncio.timeout(30):
             while values(await scrape(port))["kioku_database_up", ()] != 1:
                 pass
-
-
-async def test_a_run_is_recorded_and_drawn(app: App, tmp_path: Path) -> None:
-    """What the soak scrapes of a running app becomes a CSV and the dashboard's panels."""
-    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
-        with ExitStack() as recorded:
-            recorded.enter_context(recording(tmp_path, "run", {"worker-1": port}))
-            await app.ask(app.slack.place(), "I like ramen")
-            await asyncio.to_thread(recorded.close)
-    series = read(tmp_path / "run.csv")
-    [(_, turns)] = series["worker-1", "kioku_turns_total", (("outcome", "answered"),)][-1:]
-    assert turns == 1
-    assert ">answered<" in (tmp_path / "run.svg").read_text("utf-8")
 
 
 async def test_without_a_recorder_nothing_is_counted(app: App) -> None:

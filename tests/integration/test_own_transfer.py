@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from contextlib import closing
 from http import HTTPStatus
 from typing import Any
@@ -13,14 +11,9 @@ import pytest
 from bot.locale import say
 from bot.slack.client import Installations
 from bot.slack.files import FileScopeMissing, FileUnreadable, SlackFiles
-from tests.conftest import ROOT
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.loopback import Handler, ThreadServer
-
-PAGE = (ROOT / "docs" / "reference" / "export.md").read_text("utf-8")
-EXAMPLE = PAGE.partition("```json\n")[2].partition("```")[0]
-
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -30,27 +23,6 @@ def files_of(app: App, place: PersonThread) -> list[Any]:
     """Return the files in the DM of a place."""
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [file for message in seen for file in message.get("files", [])]
-
-
-async def test_the_page_names_every_key(app: App) -> None:
-    """Each key of a real export is in docs/reference/export.md, the top ones in its example."""
-    place = app.slack.place()
-    message = await app.ask(place, "I love ramen")
-    await app.form(message)
-    await app.wiring.slash_commands.memories(app.person(place), "en", "export", place.channel)
-    [file] = files_of(app, place)
-    url = f"files/{file['id']}?as={place.user}"
-    document = app.slack.control(url)
-    assert list(document) == list(json.loads(EXAMPLE))
-    rows = dict(re.findall(r"^\| `(\w+)`(?:, `\w+`)? \|(.*)\|$", PAGE, re.MULTILINE))
-    assert document.keys() <= rows.keys()
-    for name, value in document.items():
-        entries = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
-        for key in {key for entry in entries for key in entry}:
-            assert f"`{key}`" in (PAGE if name == "memories" else rows[name]), (name, key)
-    assert document["memories"]
-    assert document["changes"]
-    assert document["conversation"]
 
 
 @pytest.mark.parametrize(

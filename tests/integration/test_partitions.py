@@ -7,7 +7,7 @@ import re
 import psycopg
 
 from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, login_of
+from tests.conftest import fresh_database, login_of
 from tests.integration.app import App
 from tests.integration.counted import CountedConnection, Sent
 from tests.integration.partitions import PARTITIONS, TABLES, partition, scanned
@@ -50,10 +50,3 @@ async def test_a_statement_reads_one_partition(app: App, postgres: EmbeddedPostg
     assert wide == ALL_PARTITIONS.keys()
     assert read.keys() == TABLES.keys()
     assert all(read[table] > 6 for table in ("store", "store_vectors", "memory_changes", "turns"))
-
-
-def test_the_page_says_what_reads_every_partition() -> None:
-    """docs/scaling.md names each statement that reads all partitions, and each table."""
-    page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
-    assert [name for name in ALL_PARTITIONS.values() if name not in page] == []
-    assert [name for name in TABLES if f"`{name}`" not in page] == []

@@ -1,9 +1,8 @@
-"""The SQL statements and files of a message, and of a process at rest: ``bench/trace.py``."""
+"""The SQL statements of a message, and of a process at rest: ``bench/trace.py``."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ PLAIN, TEACHING, UNRELATED, AT_REST = 20, 40, 2, 2.0
 # More in the first minute of an hour, or where the window holds the end of one run and the next.
 MINUTELY = 100
 _OF_A_JOB = 4
-# A worker also looks for jobs at moments of its own.
-_BY_THE_CLOCK = "bot/queue/jobs.py"
-PAGE = (ROOT / "docs/explanation/one-message.md").read_text("utf-8")
-_FILE = re.compile(r"`((?:bot|memory)/[a-z0-9_/]+\.py)`")
-FORMATION = "Its formation, which finds nothing to remember"
-TEACHES = "A message that teaches, its formation and its notice"
 
 
 @pytest.fixture
@@ -70,36 +63,8 @@ def around_minutely(trace: Trace) -> int:
     return _OF_A_JOB if trace.minutely else 0
 
 
-def tables() -> dict[str, list[str]]:
-    """The files in the first column of the tables of each section, by the section's title."""
-    _, *parts = re.split(r"^##+ (.+)$", PAGE, flags=re.M)
-    return {
-        title: _FILE.findall(" ".join(re.findall(r"^\| ([^|]+) \|", text, re.M)))
-        for title, text in zip(parts[::2], parts[1::2], strict=True)
-    }
-
-
-def check_tables(cases: Traced) -> None:
-    """All files of a table run in the case of its section, and the steps begin in their order."""
-    listed = tables()
-    steps = [title for title in listed if title[0].isdigit()]
-    ran = dict.fromkeys(steps, cases.plain)
-    for title, trace in {**ran, FORMATION: cases.plain_formation, TEACHES: cases.teaching}.items():
-        assert not set(listed[title]) - set(trace.files), title
-    order = list(cases.plain.files)
-    firsts = [next(file for file in listed[title] if file != _BY_THE_CLOCK) for title in steps]
-    begun = [order.index(file) for file in firsts]
-    assert begun == sorted(begun)
-
-
-async def test_statements_and_files_of_messages(cases: Traced) -> None:
-    """Messages, and a process at rest, send at most these; the page lists every file that ran."""
-    traces = (cases.plain, cases.plain_formation, cases.teaching, cases.unrelated)
-    ran = {file for trace in traces for file in trace.files}
-    named = set(_FILE.findall(PAGE))
-    assert not ran - named
-    assert [file for file in named if not (ROOT / file).is_file()] == []
-    check_tables(cases)
+async def test_statements_of_messages(cases: Traced) -> None:
+    """Messages, and a process at rest, send at most these."""
     for trace, most in (
         (cases.plain, PLAIN),
         (cases.teaching, TEACHING),

@@ -23,8 +23,8 @@ _WHOLE = {
 
 
 def tables() -> set[str]:
-    """Return the tables that row-level security protects, by the migrations."""
-    files = [*(ROOT / "bot/migrations").iterdir(), *(ROOT / "memory/postgres/migrations").iterdir()]
+    """Return the tables that row-level security protects, by the schemas."""
+    files = (ROOT / "bot/schema.sql", ROOT / "memory/schema.sql")
     return {name for file in files for name in _PROTECTED.findall(file.read_text("utf-8"))}
 
 

@@ -5,7 +5,7 @@ The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``l
 ``hostile`` (every end-to-end test with a model that attacks), ``fuzz`` (mutated payloads);
 all of them where none is named. One table at the end; the exit code is 1 on any violation.
 ``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
-logs, ``SOAK_FIGURES`` one for the dashboard's figures; ``SOAK_SCALE`` (1) makes all of it shorter.
+logs; ``SOAK_SCALE`` (1) makes all of it shorter.
 """
 
 from __future__ import annotations

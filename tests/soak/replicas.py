@@ -31,11 +31,6 @@ class Replica(Running):
         self._settings = settings
         self._killed = False
 
-    def measured_at(self, port: int) -> int:
-        """Let every process of it answer `/metrics` on this port; return the port."""
-        self._settings = {**self._settings, "KIOKU_METRICS_PORT": str(port)}
-        return port
-
     def start(self, start: Start) -> None:
         """Start a process."""
         self._killed = False

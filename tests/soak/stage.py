@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from tests.conftest import open_playground
 from tests.e2e.workspace import Workspace
 from tests.kioku_process import Start
 from tests.loopback import free_port
-from tests.soak.dashboard import recording
 from tests.soak.replicas import Fleet, Replica
 
 RETRY_DELAYS = "0.2,1,2,4,6,8,10,15,20,30"
@@ -54,11 +52,8 @@ def stage(
             Replica("worker-1", worker, usual, folder),
             Replica("worker-2", worker, usual, folder),
         ]
-        figures = os.environ.get("SOAK_FIGURES")
-        ports = {one.name: one.measured_at(free_port()) for one in replicas if figures}
         url = f"http://127.0.0.1:{port}/slack/events"
-        recorded = recording(Path(figures) if figures else None, folder.name, ports)
-        with closing(Fleet(replicas, start)) as fleet, recorded:
+        with closing(Fleet(replicas, start)) as fleet:
             workspace = Workspace(slack)
             workspace.playground("delivery", {"mode": "both", "urls": [url]})
             yield Stage(workspace, fleet, postgres, conninfo)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from bot.config import SettingsError
-from deploy.aws.__main__ import CHOICES
 from deploy.aws.stack import read_choices, read_settings
 from tests.conftest import ROOT
 
@@ -306,14 +305,6 @@ def test_a_choice_that_is_none(name: str, value: str) -> None:
     """One sentence says what to write instead."""
     with pytest.raises(ValueError, match=f"^{name} is .*\\.$"):
         read_choices({name: value}, Path())
-
-
-def test_the_how_to_names_what_there_is(template: Template) -> None:
-    """Each output that its commands read is one of the stack; its choices are the app's."""
-    page = (ROOT / "docs/how-to/aws.md").read_text("utf-8")
-    assert set(re.findall(r"\(output (\w+)\)", page)) <= set(template.content["Outputs"])
-    choices = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
-    assert choices == {*CHOICES, "settings"}
 
 
 @pytest.mark.parametrize("given", ["KIOKU_CONSENT=ask", "[1]", '{"SLACK_BOT_TOKEN": "x"}'])

@@ -1,3 +1,0 @@
--- Suggested prompts come from the manifest only.
-DROP TABLE prompted;
-DROP FUNCTION suggest_erased();

@@ -1,0 +1,997 @@
+-- The tables of the Slack app, applied once, after memory/schema.sql and procrastinate's own schema.
+-- A change after a release is a numbered file in bot/migrations/; this file is then left as it is.
+--
+-- Row-level security: a transaction sees the rows of the person in kioku.person (TEAM.USER), and
+-- those of the thread in kioku.thread. Tables whose policy is `true` hold nothing of any person.
+-- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
+-- ids and numbers only; kioku_app alone may call them.
+
+-- A job waits for others of its lock; without the index each fetch reads all waiting jobs.
+CREATE INDEX procrastinate_jobs_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
+-- The table is empty most of the time and full within minutes after an outage.
+ALTER TABLE procrastinate_jobs SET (
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
+);
+-- `person`: whose reply it is. `budget`: the limit of Slack's that its answer waits for; so many jobs
+-- of each run at a time. `alone`: the process that takes it starts no other meanwhile.
+ALTER TABLE procrastinate_jobs
+    ADD COLUMN person text,
+    ADD COLUMN budget text,
+    ADD COLUMN alone boolean NOT NULL DEFAULT false;
+CREATE INDEX procrastinate_jobs_person ON procrastinate_jobs (person)
+    WHERE status IN ('todo', 'doing');
+CREATE INDEX procrastinate_jobs_budget ON procrastinate_jobs (budget)
+    WHERE status IN ('todo', 'doing');
+
+-- Messages from Slack, stored before Slack is answered. `message` is NULL once it is handled; the
+-- ids stay, because Slack delivers some events again.
+CREATE TABLE inbox_events (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    team_id text NOT NULL,
+    event_id text NOT NULL,
+    user_id text NOT NULL,
+    channel_id text NOT NULL,
+    ts text NOT NULL,
+    thread text NOT NULL,
+    audience text,
+    message jsonb,
+    status text NOT NULL DEFAULT 'waiting'
+        CHECK (status IN ('waiting', 'done', 'failed', 'withdrawn')),
+    attempts int NOT NULL DEFAULT 0,
+    interrupted boolean NOT NULL DEFAULT false,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    -- counts the edits of its text
+    revision int NOT NULL DEFAULT 0,
+    -- attempts that ended in good order without an answer
+    spared int NOT NULL DEFAULT 0,
+    -- when the model was first found unavailable
+    held_since timestamptz,
+    -- found by catching up after an outage
+    late boolean NOT NULL DEFAULT false,
+    -- The process that has it in progress; how often a process died with it, and with it
+    -- alone.
+    claimed_by text,
+    crashes int NOT NULL DEFAULT 0,
+    lone_crashes int NOT NULL DEFAULT 0,
+    failures int NOT NULL DEFAULT 0,
+    -- when it was last edited; `reopened_at` when an answered one was
+    edited_at timestamptz,
+    traceparent text,
+    -- the ts of the newest event that edited or deleted it; '' for none
+    changed_ts text NOT NULL DEFAULT '',
+    reopened_at timestamptz,
+    UNIQUE (team_id, channel_id, ts),
+    UNIQUE (team_id, event_id)
+);
+CREATE INDEX inbox_events_failed ON inbox_events (id) WHERE status = 'failed';
+CREATE INDEX inbox_events_finished ON inbox_events (finished_at) WHERE status <> 'waiting';
+CREATE INDEX inbox_events_person ON inbox_events (team_id, user_id) WHERE status = 'waiting';
+CREATE INDEX inbox_events_received ON inbox_events (team_id, user_id, received_at);
+CREATE INDEX inbox_events_thread ON inbox_events (thread);
+CREATE INDEX inbox_events_waiting ON inbox_events (thread, ts) WHERE status = 'waiting';
+GRANT SELECT, INSERT, UPDATE, DELETE ON inbox_events TO kioku_app;
+ALTER TABLE inbox_events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_events ON inbox_events USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR thread = current_setting('kioku.thread', true)
+);
+
+-- Questions and answers: written when a reply is about to be posted, finished with it.
+CREATE TABLE turns (
+    id uuid PRIMARY KEY,
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    channel_id text NOT NULL,
+    thread text NOT NULL,
+    audience text NOT NULL,
+    question_ts text NOT NULL,
+    question text NOT NULL,
+    words text NOT NULL,
+    reply text,
+    reply_ts text[] NOT NULL DEFAULT '{}',
+    status text NOT NULL DEFAULT 'answering'
+        CHECK (status IN ('answering', 'answered', 'failed', 'stopped')),
+    intended_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz,
+    formed_at timestamptz,
+    -- keys of the memories in the prompt: who forgets one forgets the reply that names it
+    recalled text[] NOT NULL DEFAULT '{}',
+    -- The person was asked whether to forget what the message names: its words remove
+    -- nothing.
+    asked boolean NOT NULL DEFAULT false,
+    -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
+    posting_since timestamptz DEFAULT now(),
+    -- No text of the turn is kept.
+    off_record boolean NOT NULL DEFAULT false,
+    -- NULL where no model answered
+    model text,
+    latency_ms int,
+    -- kinds of credentials that were removed from the texts before they were stored
+    left_out text[] NOT NULL DEFAULT '{}',
+    -- Nothing reads the texts and nothing is formed from them; deleted after a day.
+    withheld_at timestamptz,
+    -- The person renamed the thread's session; the app leaves its title as it is.
+    retitled boolean NOT NULL DEFAULT false,
+    traceparent text,
+    -- What tools changed during the turn, until the person is shown it with its Undo: no
+    -- text.
+    tool_done jsonb,
+    UNIQUE (team_id, channel_id, question_ts)
+);
+CREATE INDEX turns_answering ON turns (intended_at) WHERE status = 'answering';
+CREATE INDEX turns_person ON turns (team_id, user_id, question_ts);
+CREATE INDEX turns_recent ON turns (team_id, intended_at);
+CREATE INDEX turns_texts ON turns (intended_at)
+    WHERE question <> '' OR words <> '' OR reply IS NOT NULL;
+CREATE INDEX turns_thread ON turns (thread, question_ts);
+CREATE INDEX turns_unformed ON turns (team_id, user_id, audience) WHERE formed_at IS NULL;
+CREATE INDEX turns_withheld ON turns (withheld_at) WHERE withheld_at IS NOT NULL;
+GRANT SELECT, INSERT, UPDATE, DELETE ON turns TO kioku_app;
+ALTER TABLE turns ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_turns ON turns USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR thread = current_setting('kioku.thread', true)
+);
+
+-- What Slack said a conversation is; asked again after a change.
+CREATE TABLE conversations (
+    team_id text NOT NULL,
+    channel_id text NOT NULL,
+    audience text NOT NULL,
+    shared boolean NOT NULL,
+    looked_up_at timestamptz NOT NULL DEFAULT now(),
+    -- when it was last shared, archived or converted; an older answer of Slack's is stale
+    changed_at timestamptz NOT NULL DEFAULT '-infinity',
+    PRIMARY KEY (team_id, channel_id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON conversations TO kioku_app;
+
+-- Threads in which the app answers only where it is mentioned, and who asked for that.
+CREATE TABLE quiet_threads (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    thread text PRIMARY KEY,
+    since timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX quiet_threads_person ON quiet_threads (team_id, user_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON quiet_threads TO kioku_app;
+ALTER TABLE quiet_threads ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_quiet_threads ON quiet_threads USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR thread = current_setting('kioku.thread', true)
+);
+
+-- What a person looks at in Slack beside the app: the ids of Slack's last event, for an hour.
+CREATE TABLE viewed (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    channel_id text NOT NULL,
+    message_ts text,
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (team_id, user_id)
+);
+CREATE INDEX viewed_seen ON viewed (seen_at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON viewed TO kioku_app;
+ALTER TABLE viewed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_viewed ON viewed USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR seen_at < now() - interval '1 hour'
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- A person's rating of a reply; deleted with the turn.
+CREATE TABLE feedback (
+    turn_id uuid PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE,
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    rating text NOT NULL CHECK (rating IN ('good', 'bad')),
+    reasons text[] NOT NULL DEFAULT '{}',
+    comment text NOT NULL DEFAULT '',
+    model text NOT NULL,
+    latency_ms int NOT NULL,
+    memories text[] NOT NULL,
+    given_at timestamptz NOT NULL DEFAULT now(),
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    shared boolean NOT NULL DEFAULT false
+);
+CREATE INDEX feedback_comments ON feedback (changed_at) WHERE comment <> '';
+CREATE INDEX feedback_given ON feedback (given_at);
+CREATE INDEX feedback_person ON feedback (team_id, user_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO kioku_app;
+ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_feedback ON feedback
+    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- What a formation changed, to be shown below the reply: ids of changes and questions.
+CREATE TABLE change_notices (
+    id uuid PRIMARY KEY,
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    turn_id uuid NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
+    changes uuid[] NOT NULL,
+    questions uuid[] NOT NULL DEFAULT '{}',
+    made_at timestamptz NOT NULL DEFAULT now(),
+    shown_at timestamptz,
+    -- Of its message in a direct message: what one person alone sees cannot be changed.
+    ts text
+);
+CREATE INDEX change_notices_person ON change_notices (team_id, user_id);
+CREATE INDEX change_notices_turn ON change_notices (turn_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON change_notices TO kioku_app;
+ALTER TABLE change_notices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_change_notices ON change_notices
+    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- What a person was told under which message, and until when it is not told again.
+CREATE TABLE notices (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    kind text NOT NULL,
+    event_id bigint NOT NULL,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (team_id, user_id, kind)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON notices TO kioku_app;
+ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_notices ON notices USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR expires_at < now()
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- Whose App Home was opened, and what it shows.
+CREATE TABLE home_views (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    opened_at timestamptz NOT NULL DEFAULT now(),
+    language text NOT NULL DEFAULT 'en',
+    kind text NOT NULL DEFAULT '',
+    page int NOT NULL DEFAULT 1,
+    -- what the person searches for; see end_home_searches
+    words text NOT NULL DEFAULT '',
+    words_until timestamptz,
+    -- a digest of what is shown, and Slack's name for that state of the view
+    shown text NOT NULL DEFAULT '',
+    slack_hash text NOT NULL DEFAULT '',
+    said_until timestamptz,
+    PRIMARY KEY (team_id, user_id)
+);
+CREATE INDEX home_views_searches ON home_views (words_until) WHERE words_until IS NOT NULL;
+GRANT SELECT, INSERT, UPDATE, DELETE ON home_views TO kioku_app;
+ALTER TABLE home_views ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_home_views ON home_views
+    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- What a person decided about their memory, and what Slack says about them.
+CREATE TABLE person_settings (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    -- when memory is or was paused: words of that time are never formed
+    pauses tstzmultirange NOT NULL DEFAULT '{}',
+    notices boolean NOT NULL DEFAULT true,
+    -- NULL: the language of their Slack
+    language text CHECK (language IN ('en', 'ja')),
+    consent text NOT NULL DEFAULT 'unknown' CHECK (consent IN ('unknown', 'agreed', 'refused')),
+    consent_at timestamptz,
+    told_at timestamptz,
+    retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
+    locale text,
+    time_zone text,
+    profile_at timestamptz,
+    deactivated_at timestamptz,
+    -- NULL until Slack was asked
+    guest boolean,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    -- channels with the hint that memories of direct messages are not used there
+    hint_channels text[] NOT NULL DEFAULT '{}',
+    toured_at timestamptz,
+    PRIMARY KEY (team_id, user_id)
+);
+CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
+    WHERE deactivated_at IS NOT NULL;
+GRANT SELECT, INSERT, UPDATE, DELETE ON person_settings TO kioku_app;
+ALTER TABLE person_settings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_settings ON person_settings
+    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- Where a person's memory is neither read nor written; `thread` is 'dm' for all direct messages.
+CREATE TABLE incognito_threads (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    thread text NOT NULL,
+    since timestamptz NOT NULL DEFAULT now(),
+    -- covers what was written or edited within
+    spans tstzmultirange NOT NULL DEFAULT '{(,)}',
+    PRIMARY KEY (team_id, user_id, thread)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON incognito_threads TO kioku_app;
+ALTER TABLE incognito_threads ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_incognito_threads ON incognito_threads
+    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- Requests in an hour that call a model and are no message: /memories add, POST /ask.
+CREATE TABLE person_requests (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    hour timestamptz NOT NULL,
+    requests int NOT NULL,
+    PRIMARY KEY (team_id, user_id, hour)
+);
+CREATE INDEX person_requests_hour ON person_requests (hour);
+GRANT SELECT, INSERT, UPDATE, DELETE ON person_requests TO kioku_app;
+ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_person_requests ON person_requests USING (
+    team_id || '.' || user_id = current_setting('kioku.person', true)
+    OR hour < now() - interval '2 hours'
+) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- Files with a person's data that the app sent; deleted in Slack when the person is erased.
+CREATE TABLE sent_files (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    file_id text NOT NULL,
+    sent_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (team_id, user_id, file_id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON sent_files TO kioku_app;
+ALTER TABLE sent_files ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_sent_files ON sent_files
+    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
+
+-- What is still to be deleted in Slack after a person was erased; names no person.
+CREATE TABLE slack_erasures (
+    id uuid PRIMARY KEY,
+    team_id text NOT NULL,
+    -- where the end is told
+    channel_id text,
+    language text NOT NULL,
+    -- the app's direct messages up to this ts are deleted; NULL: none
+    before text,
+    files int NOT NULL DEFAULT 0,
+    messages int NOT NULL DEFAULT 0,
+    failed int NOT NULL DEFAULT 0,
+    begun_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON slack_erasures TO kioku_app;
+ALTER TABLE slack_erasures ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_erasures ON slack_erasures USING (true);
+
+-- A file, a message, or a conversation or thread to be listed from `cursor` on.
+CREATE TABLE slack_deletions (
+    erasure uuid NOT NULL REFERENCES slack_erasures (id) ON DELETE CASCADE,
+    kind text NOT NULL CHECK (kind IN ('file', 'message', 'thread', 'conversation')),
+    channel text NOT NULL DEFAULT '',
+    ref text NOT NULL,
+    cursor text NOT NULL DEFAULT '',
+    PRIMARY KEY (erasure, kind, channel, ref)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON slack_deletions TO kioku_app;
+ALTER TABLE slack_deletions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_deletions ON slack_deletions USING (true);
+
+-- Workspaces this database has served. Not served from `left_at` until `returned_at`; the rows
+-- are deleted from `purge_at` on, and were at `purged_at`.
+CREATE TABLE workspaces (
+    team_id text PRIMARY KEY,
+    bot_user_id text,
+    token_checked_at timestamptz,
+    left_at timestamptz,
+    reason text CHECK (reason IN ('uninstalled', 'token_revoked')),
+    purge_at timestamptz,
+    purge_started_at timestamptz,
+    purged_at timestamptz,
+    returned_at timestamptz
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON workspaces TO kioku_app;
+ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_workspaces ON workspaces USING (true);
+
+-- Workspaces that installed the app by OAuth; the tokens are encrypted with KIOKU_SECRET_KEY. The
+-- process that refreshes them has until `refreshing_until`.
+CREATE TABLE installations (
+    team_id text PRIMARY KEY,
+    bot_user_id text NOT NULL,
+    bot_id text,
+    bot_token text NOT NULL,
+    refresh_token text,
+    expires_at timestamptz,
+    refreshing_until timestamptz,
+    installed_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON installations TO kioku_app;
+ALTER TABLE installations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_installations ON installations USING (true);
+
+-- The states of installations under way, by their SHA-256.
+CREATE TABLE oauth_states (
+    digest bytea PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_states TO kioku_app;
+ALTER TABLE oauth_states ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_oauth_states ON oauth_states USING (true);
+
+-- What an operator allows in one workspace. NULL: as the settings say; an empty list: every
+-- channel, everybody.
+CREATE TABLE workspace_policies (
+    team_id text PRIMARY KEY,
+    channels text[],
+    people text[],
+    guests boolean,
+    web_search boolean,
+    retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    changed_by text NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON workspace_policies TO kioku_app;
+ALTER TABLE workspace_policies ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_policies ON workspace_policies USING (true);
+
+-- Model tokens and calls of a workspace, by day in UTC.
+CREATE TABLE token_use (
+    team_id text NOT NULL,
+    day date NOT NULL,
+    tokens bigint NOT NULL,
+    calls int NOT NULL DEFAULT 0,
+    -- at the prices of that moment; `unpriced` tokens are of models without a price
+    cost_usd numeric NOT NULL DEFAULT 0,
+    unpriced bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (team_id, day)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON token_use TO kioku_app;
+
+-- Texts for the sections of prompts that may change, by workspace. A NULL section is as built in.
+-- `based_on`: the version that was in use before; `cases`: the turns it was made from.
+CREATE TABLE prompt_versions (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    team_id text NOT NULL,
+    based_on uuid,
+    style text,
+    formation text,
+    kind text NOT NULL,
+    cases uuid[] NOT NULL,
+    effect jsonb,
+    status text NOT NULL DEFAULT 'proposed'
+        CHECK (status IN ('proposed', 'active', 'replaced', 'rejected', 'refused', 'edited')),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX prompt_versions_active ON prompt_versions (team_id) WHERE status = 'active';
+CREATE INDEX prompt_versions_team ON prompt_versions (team_id, created_at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON prompt_versions TO kioku_app;
+ALTER TABLE prompt_versions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_prompt_versions ON prompt_versions USING (true);
+
+-- What became of prompt versions, and by whom (NULL once that person was erased).
+CREATE TABLE prompt_changes (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    team_id text NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    version uuid NOT NULL,
+    action text NOT NULL
+        CHECK (action IN ('proposed', 'refused', 'edited', 'approved', 'rejected', 'rolled back')),
+    changed_by text
+);
+CREATE INDEX prompt_changes_team ON prompt_changes (team_id, id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON prompt_changes TO kioku_app;
+ALTER TABLE prompt_changes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybodys_prompt_changes ON prompt_changes USING (true);
+
+-- Operator commands that read or change people's data. No policy for UPDATE or DELETE.
+CREATE TABLE operator_actions (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now(),
+    operator text NOT NULL,
+    action text NOT NULL,
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    rows bigint NOT NULL,
+    host text NOT NULL DEFAULT '',
+    outcome text NOT NULL DEFAULT 'done' CHECK (outcome IN ('done', 'failed'))
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON operator_actions TO kioku_app;
+ALTER TABLE operator_actions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY add_operator_actions ON operator_actions FOR INSERT WITH CHECK (true);
+CREATE POLICY read_operator_actions ON operator_actions FOR SELECT USING (true);
+
+-- When a process last heard from Slack with the database in reach.
+CREATE TABLE listening (
+    team_id text PRIMARY KEY,
+    heard_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON listening TO kioku_app;
+
+-- Conversations and threads (`thread_ts` is not '') to be read after an outage, by `rank`, from
+-- the message after `oldest` on; `cursor` is Slack's next page.
+CREATE TABLE catching_up (
+    team_id text NOT NULL,
+    channel_id text NOT NULL,
+    thread_ts text NOT NULL DEFAULT '',
+    kind text NOT NULL,
+    oldest text NOT NULL,
+    cursor text NOT NULL DEFAULT '',
+    rank int NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (team_id, channel_id, thread_ts)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON catching_up TO kioku_app;
+
+-- Processes that work the queue, and when each was last alive.
+CREATE TABLE processes (
+    id text PRIMARY KEY,
+    seen_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON processes TO kioku_app;
+
+CREATE FUNCTION settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp
+    AS $$
+    BEGIN
+        NEW.changed_at := now();
+        RETURN NEW;
+    END
+    $$;
+CREATE TRIGGER settings_changed BEFORE UPDATE ON person_settings
+    FOR EACH ROW EXECUTE FUNCTION settings_changed();
+
+-- One job for one person, soon: several changes are shown together. None where one waits, or
+-- where that Home was not opened for a month.
+CREATE FUNCTION publish_home_soon(team text, person text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        INSERT INTO procrastinate_jobs
+            (queue_name, task_name, lock, queueing_lock, args, scheduled_at)
+        SELECT 'homes', 'publish_home', name, name,
+            jsonb_build_object('team', team_id, 'user', user_id), now() + interval '0.5 s'
+        FROM home_views, LATERAL (SELECT 'home:' || team_id || '.' || user_id AS name) AS named
+        WHERE team_id = team AND user_id = person AND opened_at > now() - interval '30 days'
+        ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+    $$;
+
+-- At the end of a transaction that changes what a Home shows, once for each person.
+CREATE FUNCTION home_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+    DECLARE
+        changed record;
+        who text;
+    BEGIN
+        IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+        who := changed.team_id || '.' || changed.user_id;
+        IF who IS DISTINCT FROM current_setting('kioku.home_changed', true) THEN
+            PERFORM set_config('kioku.home_changed', who, true);
+            PERFORM publish_home_soon(changed.team_id, changed.user_id);
+        END IF;
+        RETURN NULL;
+    END
+    $$;
+CREATE CONSTRAINT TRIGGER home_changed AFTER INSERT OR UPDATE OR DELETE ON incognito_threads
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION home_changed();
+CREATE CONSTRAINT TRIGGER home_changed AFTER INSERT OR DELETE
+    OR UPDATE OF pauses, notices, language, consent, retention_days, locale, time_zone,
+        deactivated_at
+    ON person_settings
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION home_changed();
+
+-- A person who is erased while their Home is open sees that, in `language`.
+CREATE FUNCTION home_erased() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+    BEGIN
+        INSERT INTO procrastinate_jobs
+            (queue_name, task_name, lock, queueing_lock, args, scheduled_at)
+        VALUES ('homes', 'publish_home', 'home:' || OLD.team_id || '.' || OLD.user_id,
+            'home:' || OLD.team_id || '.' || OLD.user_id,
+            jsonb_build_object('team', OLD.team_id, 'user', OLD.user_id, 'erased', OLD.language),
+            now() + interval '0.5 s')
+        ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET args = excluded.args;
+        RETURN NULL;
+    END
+    $$;
+CREATE CONSTRAINT TRIGGER home_erased AFTER DELETE ON home_views
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION home_erased();
+
+-- Threads in which something waits, or was withdrawn half answered, and that have no job.
+CREATE FUNCTION threads_without_a_job()
+    RETURNS TABLE (thread text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT DISTINCT waiting.thread FROM (
+            SELECT events.thread FROM inbox_events AS events
+            WHERE events.status = 'waiting' AND events.received_at < now() - interval '1 minute'
+            UNION ALL
+            SELECT turns.thread FROM turns JOIN inbox_events AS events
+                ON events.team_id = turns.team_id AND events.channel_id = turns.channel_id
+                AND events.ts = turns.question_ts
+            WHERE turns.status = 'answering' AND events.status = 'withdrawn'
+                AND events.finished_at < now() - interval '1 minute'
+        ) AS waiting
+        WHERE NOT EXISTS (
+            SELECT FROM procrastinate_jobs AS jobs
+            WHERE jobs.lock = 'replies:' || waiting.thread AND jobs.status IN ('todo', 'doing')
+        )
+    $$;
+
+-- Fails messages whose thread's jobs failed `most` times.
+CREATE FUNCTION fail_poison_events(most int)
+    RETURNS TABLE (id bigint, thread text)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        UPDATE inbox_events AS events SET status = 'failed', message = NULL, finished_at = now()
+        WHERE events.status = 'waiting' AND events.received_at < now() - interval '1 minute'
+            AND NOT EXISTS (
+                SELECT FROM procrastinate_jobs AS jobs
+                WHERE jobs.lock = 'replies:' || events.thread AND jobs.status IN ('todo', 'doing')
+            )
+            AND most <= (
+                SELECT count(*) FROM procrastinate_jobs AS jobs
+                WHERE jobs.status = 'failed' AND jobs.queueing_lock = 'replies:' || events.thread
+                    AND events.received_at < (
+                        SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id
+                    )
+            )
+        RETURNING events.id, events.thread
+    $$;
+
+-- Counts the crash of each process for the messages it had in progress: those whose job is held
+-- by a worker without a heartbeat for `stalled` seconds. To be called before these jobs are given
+-- back. Returns the lock of each message, whether it is to run alone from now on, and, where it
+-- was the process's only one, how often that has been so.
+CREATE FUNCTION count_crashes(stalled float, alone_after int)
+    RETURNS TABLE (lock text, alone boolean, lone_crashes int)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        WITH dead AS (
+            SELECT events.id, events.claimed_by,
+                count(*) OVER (PARTITION BY events.claimed_by) = 1 AS lone
+            FROM procrastinate_jobs AS jobs
+            JOIN inbox_events AS events ON events.thread = jobs.args->>'thread'
+            WHERE jobs.status = 'doing' AND jobs.task_name = 'answer_thread'
+                AND (jobs.worker_id IS NULL OR jobs.worker_id IN (
+                    SELECT workers.id FROM procrastinate_workers AS workers
+                    WHERE workers.last_heartbeat < now() - make_interval(secs => stalled)))
+                AND events.status = 'waiting' AND events.claimed_by IS NOT NULL
+                AND NOT EXISTS (
+                    SELECT FROM processes WHERE processes.id = events.claimed_by
+                        AND processes.seen_at > now() - make_interval(secs => stalled))
+        ), counted AS (
+            UPDATE inbox_events AS events SET crashes = events.crashes + 1,
+                lone_crashes = events.lone_crashes + dead.lone::int, claimed_by = NULL
+            FROM dead WHERE events.id = dead.id
+            RETURNING events.thread, events.crashes, events.lone_crashes, dead.lone
+        )
+        SELECT 'replies:' || counted.thread, counted.crashes >= alone_after,
+            CASE WHEN counted.lone THEN counted.lone_crashes ELSE 0 END
+        FROM counted
+    $$;
+
+-- Deletes handled messages after two days (failed and withdrawn ones after two weeks), and ends
+-- turns whose message waits no longer; `most` rows a call.
+CREATE FUNCTION clear_away(most int)
+    RETURNS TABLE (events bigint, turns bigint)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        WITH gone AS (
+            DELETE FROM inbox_events WHERE inbox_events.id IN (
+                SELECT old.id FROM inbox_events AS old
+                WHERE old.status <> 'waiting' AND old.finished_at < now()
+                    - CASE old.status WHEN 'done' THEN interval '2 days' ELSE interval '14 days' END
+                ORDER BY old.finished_at LIMIT most
+            ) RETURNING 1
+        ), ended AS (
+            UPDATE turns SET status = 'failed', ended_at = now(),
+                formed_at = CASE WHEN turns.words = '' THEN now() END
+            WHERE turns.status = 'answering' AND turns.intended_at < now() - interval '1 hour'
+                AND NOT EXISTS (
+                    SELECT FROM inbox_events AS asked
+                    WHERE asked.team_id = turns.team_id AND asked.channel_id = turns.channel_id
+                        AND asked.ts = turns.question_ts AND asked.status IN ('waiting', 'withdrawn')
+                ) RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM ended)
+    $$;
+
+-- Removes the texts of conversations older than `days`, `most` rows of each table a call. Rows
+-- stay: a message that Slack delivers again is known by them, and a thread followed. Words that
+-- formed no memory form none any more; a message that still waits ends as failed.
+CREATE FUNCTION end_history(days int, most int)
+    RETURNS TABLE (turns bigint, unformed bigint, comments bigint, waiting bigint)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        WITH old AS MATERIALIZED (
+            SELECT kept.id, kept.words <> '' AND kept.formed_at IS NULL AS unformed
+            FROM turns AS kept
+            WHERE kept.intended_at < now() - make_interval(days => end_history.days)
+                AND kept.status <> 'answering'
+                AND (kept.question <> '' OR kept.words <> '' OR kept.reply IS NOT NULL)
+            ORDER BY kept.intended_at LIMIT most FOR UPDATE SKIP LOCKED
+        ), blanked AS (
+            UPDATE turns SET question = '', words = '', reply = NULL,
+                formed_at = COALESCE(turns.formed_at, now())
+            FROM old WHERE turns.id = old.id
+        ), said AS (
+            UPDATE feedback SET comment = '' WHERE feedback.turn_id IN (
+                SELECT rated.turn_id FROM feedback AS rated WHERE rated.comment <> ''
+                    AND rated.changed_at < now() - make_interval(days => end_history.days)
+                ORDER BY rated.changed_at LIMIT most FOR UPDATE SKIP LOCKED
+            ) RETURNING 1
+        ), late AS (
+            UPDATE inbox_events SET status = 'failed', message = NULL, finished_at = now()
+            WHERE inbox_events.id IN (
+                SELECT asked.id FROM inbox_events AS asked WHERE asked.status = 'waiting'
+                    AND asked.received_at < now() - make_interval(days => end_history.days)
+                ORDER BY asked.received_at LIMIT most FOR UPDATE SKIP LOCKED
+            ) RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM old), (SELECT count(*) FROM old WHERE old.unformed),
+            (SELECT count(*) FROM said), (SELECT count(*) FROM late)
+    $$;
+
+-- Deletes the texts of turns that have been withheld for a day.
+CREATE FUNCTION end_withheld() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        WITH ended AS (
+            UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,
+                withheld_at = NULL,
+                formed_at = CASE WHEN turns.ended_at IS NOT NULL
+                    THEN COALESCE(turns.formed_at, now()) END
+            WHERE turns.withheld_at < now() - interval '1 day' RETURNING 1
+        )
+        SELECT count(*) FROM ended
+    $$;
+
+-- Searches in Home are kept as long as an Undo: ten minutes.
+CREATE FUNCTION end_home_searches() RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        UPDATE home_views SET words = '', words_until = NULL WHERE words_until < now()
+    $$;
+
+-- For the person of this transaction, who is erased: what Slack may deliver again is known by its
+-- ids for a quarter of an hour (for a day while messages of an outage are read), without its
+-- author.
+CREATE FUNCTION forget_author_of_events() RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        UPDATE inbox_events AS events SET user_id = '', finished_at = now()
+            + CASE WHEN EXISTS (
+                SELECT FROM catching_up WHERE catching_up.team_id = events.team_id)
+                THEN interval '1 day' ELSE interval '15 minutes' END
+            - CASE status WHEN 'done' THEN interval '2 days' ELSE interval '14 days' END
+        WHERE team_id || '.' || user_id = current_setting('kioku.person', true)
+            AND message IS NULL
+    $$;
+
+-- People with memories, turns or changes older than they are to be kept: the person's own choice
+-- or the installation's (`of_all`; NULL: none), whichever is shorter. In random order, so that
+-- people whose rows cannot be deleted leave room for others.
+CREATE FUNCTION people_past_retention(of_all int, most int)
+    RETURNS TABLE (team_id text, user_id text, days int)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        WITH old AS (
+            SELECT split_part(store.prefix, '.', 2) AS team_id,
+                split_part(store.prefix, '.', 3) AS user_id, min(store.updated_at) AS oldest
+            FROM store WHERE store.prefix LIKE 'chat.%'
+                AND (of_all IS NOT NULL OR EXISTS (
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
+                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL))
+            GROUP BY 1, 2
+            UNION ALL
+            SELECT turns.team_id, turns.user_id, min(turns.intended_at) FROM turns
+            WHERE turns.status <> 'answering'
+                AND (of_all IS NOT NULL OR EXISTS (
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
+                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL))
+            GROUP BY 1, 2
+            UNION ALL
+            SELECT memory_changes.team_id, memory_changes.user_id, min(memory_changes.at)
+            FROM memory_changes
+            WHERE of_all IS NOT NULL OR EXISTS (
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
+                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL)
+            GROUP BY 1, 2
+        ), kept AS (
+            SELECT old.team_id, old.user_id, old.oldest,
+                LEAST(settings.retention_days, COALESCE(policies.retention_days, of_all)) AS days
+            FROM old LEFT JOIN person_settings AS settings
+                ON settings.team_id = old.team_id AND settings.user_id = old.user_id
+            LEFT JOIN workspace_policies AS policies ON policies.team_id = old.team_id
+        )
+        SELECT kept.team_id, kept.user_id, min(kept.days) FROM kept
+        WHERE kept.oldest < now() - make_interval(days => kept.days)
+        GROUP BY kept.team_id, kept.user_id ORDER BY random() LIMIT most
+    $$;
+
+-- People whose account has been deactivated for `days`, in random order.
+CREATE FUNCTION people_deactivated_for(days int, most int)
+    RETURNS TABLE (team_id text, user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT settings.team_id, settings.user_id FROM person_settings AS settings
+        WHERE settings.deactivated_at < now() - make_interval(days => people_deactivated_for.days)
+        ORDER BY random() LIMIT most
+    $$;
+
+-- Threads the app took part in, newest first.
+CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
+    RETURNS TABLE (thread text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT turns.thread FROM turns
+        WHERE turns.team_id = of_team AND turns.intended_at > since
+        GROUP BY turns.thread ORDER BY max(turns.intended_at) DESC LIMIT most
+    $$;
+
+-- Whether a model answered a person of the team between two times.
+CREATE FUNCTION model_answered(of_team text, begun_after timestamptz, ended_before timestamptz)
+    RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT EXISTS (
+            SELECT FROM turns WHERE turns.team_id = of_team AND turns.intended_at > begun_after
+                AND turns.status = 'answered' AND turns.model IS NOT NULL
+                AND turns.ended_at < ended_before
+        )
+    $$;
+
+-- Slack sends an event of a shared channel once, however many organisations have the app. The
+-- installations it is for: their bot is mentioned, or they have rows of the message or its
+-- thread.
+CREATE FUNCTION installations_with_message(
+    channel text, message_ts text, root_ts text, author text, mentioned text[]
+)
+    RETURNS TABLE (team_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT here.team_id FROM installations AS here WHERE here.bot_user_id = ANY (mentioned)
+        UNION SELECT here.team_id FROM installations AS here JOIN inbox_events AS events
+            ON events.team_id = here.team_id AND events.channel_id = channel
+            AND events.ts IN (message_ts, root_ts)
+        UNION SELECT here.team_id FROM installations AS here JOIN inbox_events AS events
+            ON events.thread = here.team_id || '.' || channel || '.' || root_ts
+            AND events.status = 'waiting'
+        UNION SELECT here.team_id FROM installations AS here JOIN turns
+            ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
+        UNION SELECT here.team_id FROM installations AS here JOIN store
+            ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '.')
+            AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
+            AND store.value->'sources'
+                @> jsonb_build_array(jsonb_build_object('channel', channel, 'ts', message_ts))
+    $$;
+
+-- Counts of waiting and failed messages and failed jobs.
+CREATE FUNCTION work_at_hand()
+    RETURNS TABLE (waiting bigint, oldest_seconds float, failed_events bigint, failed_jobs bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT
+            count(*) FILTER (WHERE events.status = 'waiting'),
+            extract(epoch FROM now() - min(events.received_at)
+                FILTER (WHERE events.status = 'waiting'))::float,
+            count(*) FILTER (WHERE events.status = 'failed'),
+            (SELECT count(*) FROM procrastinate_jobs AS jobs WHERE jobs.status = 'failed')
+        FROM inbox_events AS events WHERE events.status IN ('waiting', 'failed')
+    $$;
+
+-- Counts and times of messages; each is read from an index.
+CREATE FUNCTION operating_state()
+    RETURNS TABLE (
+        waiting bigint, oldest_seconds float, failed_messages bigint,
+        received_at timestamptz, answered_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT
+            count(*),
+            extract(epoch FROM now() - min(events.received_at))::float,
+            (SELECT count(*) FROM inbox_events WHERE status = 'failed'),
+            (SELECT newest.received_at FROM inbox_events AS newest ORDER BY id DESC LIMIT 1),
+            (SELECT max(finished_at) FROM inbox_events WHERE status = 'done')
+        FROM inbox_events AS events WHERE events.status = 'waiting'
+    $$;
+
+-- Shared exchanges that were not forgotten: all, of a workspace, or those behind a version.
+CREATE FUNCTION shared_exchanges(team text, version uuid)
+    RETURNS TABLE (
+        team_id text, turn_id uuid, user_id text, given_at timestamptz, rating text, reasons text[],
+        comment text, question text, reply text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        SELECT f.team_id, f.turn_id, f.user_id, f.given_at, f.rating, f.reasons, f.comment,
+            t.question, t.reply
+        FROM feedback AS f JOIN turns AS t ON t.id = f.turn_id
+        WHERE f.shared AND t.question <> '' AND t.reply IS NOT NULL AND t.withheld_at IS NULL
+            AND (team IS NULL OR f.team_id = team)
+            AND (version IS NULL OR f.turn_id IN (
+                SELECT unnest(v.cases) FROM prompt_versions AS v
+                WHERE v.id = version AND v.team_id = f.team_id
+            ))
+        ORDER BY f.given_at DESC, f.turn_id
+    $$;
+
+-- Deletes a workspace's rows that were written before `until`: up to `most` turns and messages a
+-- call, with what refers to them; returns the number of rows by table.
+CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
+    RETURNS TABLE (relation text, removed bigint)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    AS $$
+        -- Triggers of other tables read it.
+        DELETE FROM home_views WHERE team_id = team AND opened_at < until;
+        WITH gone_turns AS (
+            DELETE FROM turns WHERE id = ANY (ARRAY(
+                SELECT old.id FROM turns AS old
+                WHERE old.team_id = team AND old.intended_at < until LIMIT most)) RETURNING 1
+        ), gone_inbox_events AS (
+            DELETE FROM inbox_events WHERE id = ANY (ARRAY(
+                SELECT old.id FROM inbox_events AS old
+                WHERE old.team_id = team AND old.received_at < until LIMIT most)) RETURNING 1
+        ), gone_notices AS (
+            DELETE FROM notices WHERE team_id = team AND created_at < until RETURNING 1
+        ), gone_person_settings AS (
+            DELETE FROM person_settings WHERE team_id = team AND changed_at < until RETURNING 1
+        ), gone_person_requests AS (
+            DELETE FROM person_requests WHERE team_id = team AND hour < until RETURNING 1
+        ), gone_incognito_threads AS (
+            DELETE FROM incognito_threads WHERE team_id = team AND since < until RETURNING 1
+        ), gone_quiet_threads AS (
+            DELETE FROM quiet_threads WHERE team_id = team AND since < until RETURNING 1
+        ), gone_viewed AS (
+            DELETE FROM viewed WHERE team_id = team AND seen_at < until RETURNING 1
+        ), gone_sent_files AS (
+            DELETE FROM sent_files WHERE team_id = team AND sent_at < until RETURNING 1
+        ), gone_slack_erasures AS (
+            DELETE FROM slack_erasures WHERE team_id = team AND begun_at < until RETURNING 1
+        ), gone_conversations AS (
+            DELETE FROM conversations WHERE team_id = team AND looked_up_at < until RETURNING 1
+        ), gone_catching_up AS (
+            DELETE FROM catching_up WHERE team_id = team AND created_at < until RETURNING 1
+        ), gone_listening AS (
+            DELETE FROM listening WHERE team_id = team AND heard_at < until RETURNING 1
+        ), gone_token_use AS (
+            DELETE FROM token_use WHERE team_id = team AND day < until RETURNING 1
+        ), gone_workspace_policies AS (
+            DELETE FROM workspace_policies WHERE team_id = team AND changed_at < until RETURNING 1
+        ), gone_prompt_versions AS (
+            DELETE FROM prompt_versions WHERE team_id = team AND created_at < until RETURNING 1
+        ), gone_prompt_changes AS (
+            DELETE FROM prompt_changes WHERE team_id = team AND at < until RETURNING 1
+        ), gone_operator_actions AS (
+            DELETE FROM operator_actions WHERE team_id = team AND at < until RETURNING 1
+        ), gone_installations AS (
+            DELETE FROM installations WHERE team_id = team AND installed_at < until RETURNING 1
+        )
+        SELECT 'turns', count(*) FROM gone_turns
+        UNION ALL SELECT 'inbox_events', count(*) FROM gone_inbox_events
+        UNION ALL SELECT 'notices', count(*) FROM gone_notices
+        UNION ALL SELECT 'person_settings', count(*) FROM gone_person_settings
+        UNION ALL SELECT 'person_requests', count(*) FROM gone_person_requests
+        UNION ALL SELECT 'incognito_threads', count(*) FROM gone_incognito_threads
+        UNION ALL SELECT 'quiet_threads', count(*) FROM gone_quiet_threads
+        UNION ALL SELECT 'viewed', count(*) FROM gone_viewed
+        UNION ALL SELECT 'sent_files', count(*) FROM gone_sent_files
+        UNION ALL SELECT 'slack_erasures', count(*) FROM gone_slack_erasures
+        UNION ALL SELECT 'conversations', count(*) FROM gone_conversations
+        UNION ALL SELECT 'catching_up', count(*) FROM gone_catching_up
+        UNION ALL SELECT 'listening', count(*) FROM gone_listening
+        UNION ALL SELECT 'token_use', count(*) FROM gone_token_use
+        UNION ALL SELECT 'workspace_policies', count(*) FROM gone_workspace_policies
+        UNION ALL SELECT 'prompt_versions', count(*) FROM gone_prompt_versions
+        UNION ALL SELECT 'prompt_changes', count(*) FROM gone_prompt_changes
+        UNION ALL SELECT 'operator_actions', count(*) FROM gone_operator_actions
+        UNION ALL SELECT 'installations', count(*) FROM gone_installations;
+    $$;
+
+REVOKE ALL ON FUNCTION publish_home_soon, home_changed, home_erased FROM PUBLIC;
+REVOKE ALL ON FUNCTION
+    threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
+    end_withheld, end_home_searches, forget_author_of_events, followed_threads,
+    model_answered, work_at_hand, operating_state, installations_with_message,
+    people_past_retention, people_deactivated_for, shared_exchanges, purge_workspace_rows
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
+    end_withheld, end_home_searches, forget_author_of_events, followed_threads,
+    model_answered, work_at_hand, operating_state, installations_with_message,
+    people_past_retention, people_deactivated_for, shared_exchanges, purge_workspace_rows
+    TO kioku_app;
