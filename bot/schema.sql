@@ -102,7 +102,7 @@ CREATE TABLE turns (
     -- nothing.
     asked boolean NOT NULL DEFAULT false,
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
-    posting_since timestamptz DEFAULT now(),
+    posting_since timestamptz,
     -- No text of the turn is kept.
     off_record boolean NOT NULL DEFAULT false,
     -- NULL where no model answered

@@ -397,8 +397,8 @@ async def _insert(
     message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, left_out, off_record, traceparent, posting_since)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
+        " question, words, left_out, off_record, traceparent)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " audience = excluded.audience,"

@@ -170,7 +170,7 @@ async def test_what_is_not_remembered_while_memory_is_off_is_said(app: App) -> N
 def notices_of(case: Case) -> ChangeNotices:
     """Return what tells people of changes."""
     slack, pool = case.app.slack.installations(), case.app.pool
-    return ChangeNotices(pool, case.app.wiring.queue, slack, Profiles(pool, slack), stand_in=True)
+    return ChangeNotices(pool, case.app.wiring.queue, slack, Profiles(pool, slack))
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:

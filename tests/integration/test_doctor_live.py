@@ -25,7 +25,7 @@ EVERYTHING = [
     "chat.startStream with a task",
     "chat.appendStream with text after a task",
     "chat.stopStream with a footer and metadata",
-    "chat.update of what was streamed",
+    "chat.update of what was posted",
     "Reading metadata back",
     "agents.sessions.setStatus active",
     "chat.postEphemeral in a thread with a reply",
@@ -251,7 +251,7 @@ FAULTS: list[dict[str, tuple[dict[str, Any], str, str]]] = [
             "(invalid_blocks): a finished answer has no footer.",
         ),
     },
-    {"chat.update": (DROPPED, "chat.update of what was streamed", "cannot be made whole.")},
+    {"chat.update": (DROPPED, "chat.update of what was posted", "its change was undone.")},
     {"chat.startStream": (DROPPED, "chat.startStream with a task", "answers come in one piece.")},
     {"chat.postMessage": (DROPPED, "chat.postMessage", "Kioku cannot answer at all.")},
 ]

@@ -217,25 +217,6 @@ async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> N
     assert messages[notice] == "Only so you know."
 
 
-@pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
-)
-async def test_a_turn_of_the_version_before_is_looked_up(thread: Thread) -> None:
-    """A turn that an older version began, which notes no intentions, is not answered twice."""
-    await thread.begin()
-    asked = thread.slack.message(thread.place)
-    thread.rows("DELETE FROM turns WHERE question_ts = %s", asked.ts)
-    thread.rows(
-        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words) VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, '', '')",
-        *(asked.team_id, asked.user_id, asked.channel_id, asked.thread, asked.ts),
-    )
-    ts = streamed_by_app(thread)
-    await answer_again(thread)
-    [message] = thread.whole("The whole answer.")
-    assert message["ts"] != ts
-
-
 def stored(thread: Thread) -> int:
     """Put the message of `thread` into the inbox as begun once; return its id."""
     message = thread.slack.message(thread.place)

@@ -132,7 +132,7 @@ def update_notices(pool: Pool) -> Any:
     """Return what lets notices be shown again, as the app does."""
     unused: Any = None
     slack = Installations(unused, base_url="http://127.0.0.1:9/")
-    return ChangeNotices(pool, Queue(pool), slack, unused, stand_in=True).update_notices
+    return ChangeNotices(pool, Queue(pool), slack, unused).update_notices
 
 
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:

@@ -26,7 +26,7 @@ from bot.runtime.doctor.slack import NO_GUESTS, unreachable
 from bot.runtime.finding import Finding, fix, note, ok
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
 from bot.users.profiles import is_guest
-from bot.views.reply import footer, message_blocks, text_chunk
+from bot.views.reply import footer, text_chunk
 
 EVENT_TYPE = "kioku_doctor"
 _PART = "Live"
@@ -179,14 +179,10 @@ class _Attempt:
 
     async def _update_and_read(self, ts: str) -> AsyncIterator[Finding]:
         finding, _ = await attempt(
-            "chat.update of what was streamed",
-            "an answer that broke off cannot be made whole",
+            "chat.update of what was posted",
+            "a notice cannot show that its change was undone",
             lambda: self.client.chat_update(
-                channel=self.dm.channel,
-                ts=ts,
-                text=_UPDATED,
-                blocks=message_blocks(_UPDATED, footer("en", stand_in=False)),
-                metadata=self._metadata,
+                channel=self.dm.channel, ts=self.root, text=_UPDATED, metadata=self._metadata
             ),
         )
         yield finding
