@@ -171,7 +171,7 @@ class PostedMessages:
     async def leave(self, *, replaced: bool = False) -> None:
         """Wait for recordings under way, and clear an intent whose message was never started.
 
-        With `replaced` the message will be deleted, so its stream is ended. Errors are logged only,
+        With `replaced` the messages will be deleted, so streams are ended. Errors are logged only,
         because the reply has ended already.
         """
         ready, self._ready = self._ready, None
@@ -179,8 +179,8 @@ class PostedMessages:
             await self.wait_recorded()
             if ready is not None and await ready:
                 await self._outbox.cancel_intent()
-            if replaced and self.live is not None:
-                await self.end(self.live)
+            for posted in [*self._replaced, *self.posted] if replaced else []:
+                await self.end(posted)
         except (Interrupted, OperationalError) as error:
             log.info("a reply was left as it was: %s", fault(error))
 

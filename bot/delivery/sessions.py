@@ -39,9 +39,7 @@ log = logging.getLogger(__name__)
 _WAIT_SECONDS = 2.0
 _CLOSING_SECONDS = 2.0
 # Errors that say that a workspace has no agent sessions, and seconds until it is asked again.
-_NO_SESSIONS = frozenset(
-    {"feature_disabled", "method_deprecated", "missing_scope", "not_authorized", "unknown_method"}
-)
+_NO_SESSIONS = frozenset({"feature_disabled", "method_deprecated", "unknown_method"})
 _ASK_AGAIN_SECONDS = 600.0
 # Seconds between attempts to set a session to `active`.
 _PAUSES = (0.5, 2.0, 8.0)
@@ -114,7 +112,7 @@ class Sessions:
         self._newest: dict[str, TurnSession] = {}
         self._endings: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        # By workspace: until when it is not asked for sessions.
+        # By workspace, or workspace and channel: until when it is not asked for sessions.
         self._without: dict[str, float] = {}
 
     def begin(
@@ -204,13 +202,15 @@ class Sessions:
     ) -> None:
         if ending is not None:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
-        if self._may_process(session.message.team_id) and await self._process(session):
+        if self._may_process(session.message) and await self._process(session):
             return
         if await self._show_line(session.message, language):
             session.method = "line"
 
-    def _may_process(self, team_id: str) -> bool:
-        if self._without.get(team_id, 0.0) > time.monotonic():
+    def _may_process(self, message: Message) -> bool:
+        team_id = message.team_id
+        without = self._without.get(f"{team_id} {message.channel_id}", 0.0)
+        if max(without, self._without.get(team_id, 0.0)) > time.monotonic():
             return False
         # Without a stream the end of the session is a second call of the same limit: what is left
         # of it is for `active`.
@@ -243,7 +243,7 @@ class Sessions:
             if not error_code(error):
                 log.info("a session may not be processing: %s", fault(error))
                 return True
-            self._refused(message.team_id, error)
+            self._refused(message.team_id, message.channel_id, error)
             session.method = ""
             return False
         if title and not answer.get("title"):
@@ -294,7 +294,7 @@ class Sessions:
                 )
             except SLACK_FAULTS as error:
                 if error_code(error):
-                    self._refused(team_id, error)
+                    self._refused(team_id, channel_id, error)
                     return
                 if pause is None:
                     log.warning("a session may be left in processing: %s", fault(error))
@@ -303,7 +303,7 @@ class Sessions:
             else:
                 return
 
-    def _refused(self, team_id: str, error: BaseException) -> None:
+    def _refused(self, team_id: str, channel_id: str, error: BaseException) -> None:
         code = error_code(error)
         if code in _NO_SESSIONS:
             if team_id not in self._without:
@@ -313,6 +313,8 @@ class Sessions:
                     code,
                 )
             self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS
+        elif code == "not_authorized":
+            self._without[f"{team_id} {channel_id}"] = time.monotonic() + _ASK_AGAIN_SECONDS
         elif not self._limits.note(team_id, SESSION, error):
             log.info("a session's status was not set: %s", code)
 
