@@ -205,10 +205,9 @@ CREATE POLICY own_feedback ON feedback
 
 -- What a formation changed, to be shown below the reply: ids of changes and questions.
 CREATE TABLE change_notices (
-    id uuid PRIMARY KEY,
+    turn_id uuid PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    turn_id uuid NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
     changes uuid[] NOT NULL,
     questions uuid[] NOT NULL DEFAULT '{}',
     made_at timestamptz NOT NULL DEFAULT now(),
@@ -217,7 +216,6 @@ CREATE TABLE change_notices (
     ts text
 );
 CREATE INDEX change_notices_person ON change_notices (team_id, user_id);
-CREATE INDEX change_notices_turn ON change_notices (turn_id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON change_notices TO kioku_app;
 ALTER TABLE change_notices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_change_notices ON change_notices

@@ -1,8 +1,8 @@
 """Notices of remembered changes, each a message of its own: below the answer, or ephemeral.
 
-A notice is a row of ids and a job, made in the transaction that remembers: neither comes without
-the other. In a direct message its `ts` is stored, and the message is updated or deleted later; in a
-channel the person alone sees it, once, and nothing can change it but their own click.
+A turn has one notice: a row of ids, and a job, made in the transaction that remembers; neither
+comes without the other. In a direct message the `ts` of its message is stored, which is updated or
+deleted later; in a channel the person alone sees it, and nothing can change it but their own click.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg import AsyncConnection, Error
 from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
@@ -30,6 +30,7 @@ from bot.slack.client import (
 from bot.slack.ephemeral import ephemeral_thread
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.users.profiles import Profiles
+from bot.views.blocks import Payload
 from bot.views.notices import NoticeContent, notice_payload
 from memory import (
     DM,
@@ -69,24 +70,25 @@ class ChangeNotices:
         questions: Sequence[UUID] = (),
         *,
         delay: float = 0.0,
-    ) -> UUID | None:
-        """Add a notice, and its job, in the caller's transaction; return the notice's id.
+    ) -> bool:
+        """Add to the notice of a turn, with a job that shows it, in the caller's transaction.
 
         With a `delay` the caller shows it by `show_now` after the commit, and the job, after so
-        many seconds, is for a process that dies in between. None if there is nothing to show, and
+        many seconds, is for a process that dies in between. False if there is nothing to show, and
         for callers of POST /ask, who are in no conversation of Slack.
         """
         if not (changes or questions) or person.team_id == API_TEAM:
-            return None
-        notice = uuid4()
+            return False
         await connection.execute(
-            "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            (notice, person.team_id, person.user_id, turn, list(changes), list(questions)),
+            "INSERT INTO change_notices AS known (turn_id, team_id, user_id, changes, questions)"
+            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL,"
+            " changes = known.changes || excluded.changes,"
+            " questions = known.questions || excluded.questions",
+            (turn, person.team_id, person.user_id, list(changes), list(questions)),
         )
-        lock = _retry_lock(notice) if delay else _lock(notice)
-        await self._show_later(connection, person, notice, lock=lock, delay=delay)
-        return notice
+        lock = _retry_lock(turn) if delay else _lock(turn)
+        await self._show_later(connection, person, turn, lock=lock, delay=delay)
+        return True
 
     async def update_notices(
         self,
@@ -101,7 +103,7 @@ class ChangeNotices:
         are the ids of further changes and questions that are deleted.
         """
         found = await connection.execute(
-            "SELECT id FROM change_notices WHERE team_id = %(team)s AND user_id = %(user)s"
+            "SELECT turn_id FROM change_notices WHERE team_id = %(team)s AND user_id = %(user)s"
             " AND ts IS NOT NULL AND (%(keys)s::text[] IS NULL OR changes && ARRAY("
             " SELECT c.id FROM memory_changes c WHERE c.team_id = %(team)s"
             " AND c.user_id = %(user)s AND c.key = ANY(%(keys)s))"
@@ -112,15 +114,15 @@ class ChangeNotices:
                 "besides": list(besides),
             },
         )
-        notices = [row["id"] for row in await found.fetchall()]
-        jobs = {_lock(notice): {**person.ids, "notice": str(notice)} for notice in notices}
+        turns = [row["turn_id"] for row in await found.fetchall()]
+        jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
         await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
 
     async def _show_later(
         self,
         where: AsyncConnection[DictRow] | Pool,
         person: Person,
-        notice: UUID | str,
+        turn: UUID | str,
         *,
         lock: str = "",
         delay: float = 0.0,
@@ -129,51 +131,57 @@ class ChangeNotices:
             where,
             SHOW,
             queue=REPLIES,
-            lock=lock or _lock(notice),
+            lock=lock or _lock(turn),
             delay=delay,
             team=person.team_id,
             user=person.user_id,
-            notice=str(notice),
+            turn=str(turn),
         )
 
-    async def show_now(self, person: Person, notice: UUID) -> None:
+    async def show_now(self, person: Person, turn: UUID) -> None:
         """Show a notice whose changes have just been committed; a failure is logged only."""
         try:
-            await self.show(person.team_id, person.user_id, str(notice))
+            await self.show(person.team_id, person.user_id, str(turn))
         except (*SLACK_FAULTS, Error) as error:
             log.info("a notice was not shown now: %s", error_code(error) or fault(error))
 
-    async def show(self, team: str, user: str, notice: str) -> None:
-        """Post a notice, or update or delete its message.
+    async def show(self, team: str, user: str, turn: str) -> None:
+        """Post the notice of a turn, or update or delete its message.
 
-        It is postponed while Slack's rate limit refuses that. Raises a fault of Slack's that may
-        pass; where Slack refuses it, that is logged.
+        A message above the answer, which was given again, is deleted, and posted again below it.
+        Postponed while Slack's rate limit refuses a call. Raises a fault of Slack's that may pass;
+        where Slack refuses it, that is logged.
         """
         person = Person(team, user)
         found = await person_statement(
             self._pool,
             person,
             "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.question_ts,"
-            " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown"
+            " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
+            " n.ts::numeric < t.reply_ts[1]::numeric AS above"
             " FROM change_notices n JOIN turns t ON t.id = n.turn_id"
-            " WHERE n.id = %(notice)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
-            {"notice": UUID(notice), **person.ids},
+            " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
+            {"turn": UUID(turn), **person.ids},
         )
         settings = await self._people.settings(person)
-        if not found or not (settings.notices or found[0]["shown"]):
+        if not found or not (settings.notices or found[0]["shown"] or found[0]["ts"]):
             return
         [row] = found
         ts = row["ts"]
-        content = await self.content(person, f"{NOTICE} {notice}")
+        content = await self.content(person, f"{NOTICE} {turn}")
+        language = settings.reply_language(row["reply"] or "")
+        payload = notice_payload(language, content, settings.zone) if content else None
         try:
-            if ts is not None or (content and not row["shown"]):
-                language = settings.reply_language(row["reply"] or "")
-                payload = notice_payload(language, content, settings.zone) if content else None
+            if ts is not None and (row["above"] or payload is None):
+                await self._delete(person, row["channel"], ts)
+                row["ts"] = ts = None
+                row["shown"] = payload is None
+            if payload is not None and (ts is not None or not row["shown"]):
                 ts = await self._send(person, row, payload)
         except SLACK_FAULTS as error:
             if error_code(error) == "ratelimited":
                 delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
-                await self._show_later(self._pool, person, notice, delay=delay)
+                await self._show_later(self._pool, person, turn, delay=delay)
                 return
             if not error_code(error):
                 raise
@@ -182,23 +190,27 @@ class ChangeNotices:
             self._pool,
             person,
             "WITH shown AS (UPDATE change_notices SET ts = %(ts)s,"
-            f" shown_at = COALESCE(shown_at, now()) WHERE id = %(notice)s) {DELETE_WAITING}",
-            {"notice": UUID(notice), "ts": ts, "lock": _retry_lock(notice)},
+            f" shown_at = COALESCE(shown_at, now()) WHERE turn_id = %(turn)s) {DELETE_WAITING}",
+            {"turn": UUID(turn), "ts": ts, "lock": _retry_lock(turn)},
         )
 
-    async def _send(
-        self, person: Person, row: DictRow, payload: dict[str, Any] | None
-    ) -> str | None:
-        """Let Slack show `payload`, nothing if it is None; return the ts if it can be changed."""
+    async def _delete(self, person: Person, channel: str, ts: str) -> None:
+        try:
+            await self._slack.client(person.team_id).chat_delete(channel=channel, ts=ts)
+        except SlackApiError as error:
+            if error_code(error) in ("", "ratelimited"):
+                raise
+            log.info("a notice could not be deleted: %s", error_code(error))
+
+    async def _send(self, person: Person, row: DictRow, payload: Payload) -> str | None:
+        """Let Slack show `payload`; return the ts if the message can be changed later."""
         client, channel = self._slack.client(person.team_id), row["channel"]
         thread_ts = split_thread_key(row["thread"])[2]
-        arguments: dict[str, Any] = {"channel": channel}
-        if payload is not None:
-            arguments |= {"text": payload["text"], "blocks": payload["blocks"]}
+        arguments = {"channel": channel, "text": payload["text"], "blocks": payload["blocks"]}
         method = posts(channel)
         change: Callable[..., Awaitable[AsyncSlackResponse]] = client.chat_postMessage
         if row["ts"] is not None:
-            method, change = UPDATE, client.chat_update if payload else client.chat_delete
+            method, change = UPDATE, client.chat_update
             arguments["ts"] = row["ts"]
         elif row["audience"] == DM:
             arguments |= {"thread_ts": thread_ts, "metadata": NOTICE_METADATA}
@@ -211,7 +223,8 @@ class ChangeNotices:
         answer = await self._slack.limits.retry(
             person.team_id, method, lambda: change(**arguments), seconds=0.0
         )
-        return answer.get("ts") if payload else None
+        # Of an ephemeral message Slack says another one.
+        return answer.get("ts")
 
     async def add(self, person: Person, surface: str, changes: Sequence[UUID]) -> None:
         """Add changes, made by the person's answer to a question, to the notice of a surface."""
@@ -220,7 +233,7 @@ class ChangeNotices:
             return
         async with person_transaction(self._pool, person) as connection:
             await connection.execute(
-                "UPDATE change_notices SET changes = changes || %s WHERE id = %s"
+                "UPDATE change_notices SET changes = changes || %s WHERE turn_id = %s"
                 " AND team_id = %s AND user_id = %s",
                 (list(changes), UUID(name), person.team_id, person.user_id),
             )
@@ -234,7 +247,7 @@ class ChangeNotices:
             self._pool,
             person,
             "SELECT changes, questions FROM change_notices"
-            " WHERE id = %s AND team_id = %s AND user_id = %s",
+            " WHERE turn_id = %s AND team_id = %s AND user_id = %s",
             (UUID(surface.removeprefix(f"{NOTICE} ")), person.team_id, person.user_id),
         )
         row = notices[0] if notices else {"changes": (), "questions": ()}
@@ -246,10 +259,10 @@ class ChangeNotices:
         )
 
 
-def _lock(notice: UUID | str) -> str:
-    return f"{SHOW}:{notice}"
+def _lock(turn: UUID | str) -> str:
+    return f"{SHOW}:{turn}"
 
 
-def _retry_lock(notice: UUID | str) -> str:
+def _retry_lock(turn: UUID | str) -> str:
     # Not that of `update_notices`: its jobs show the notice once more.
-    return f"{_lock(notice)}:retry"
+    return f"{_lock(turn)}:retry"

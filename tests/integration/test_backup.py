@@ -554,7 +554,7 @@ def test_a_hundred_thousand_memories_take_constant_memory(
 
 # Columns of text, in tables whose rows a list has by key, that hold no words of a person.
 NO_WORDS = {
-    "change_notices": {"team_id", "user_id", "changes", "questions"},
+    "change_notices": {"team_id", "user_id", "changes", "questions", "ts"},
     "feedback": {"team_id", "user_id", "rating", "reasons", "model", "memories"},
     "listening": {"team_id"},
     "memory_changes": {

@@ -70,7 +70,7 @@ async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNot
     """
     for kind in ("dm", "public"):
         place, job = await formed(app, notices, kind)
-        assert set(job) == {"team", "user", "notice"}
+        assert set(job) == {"team", "user", "turn"}
         before = _answers(app, place)
         await notices.show(**job)
         [first] = notices_seen(app, place)
@@ -149,9 +149,9 @@ async def test_the_undo_of_a_notice_restores_what_an_answer_removed(
     [question] = formed.questions
     turn = app.turn(message)["id"]
     async with person_transaction(app.pool, message.person) as connection:
-        notice = await notices.add_notice(connection, message.person, turn, [], [question.id])
+        await notices.add_notice(connection, message.person, turn, [], [question.id])
     before = ledger.printed("store", "store_vectors")
-    changes, surface = app.wiring.modals.changes, f"{NOTICE} {notice}"
+    changes, surface = app.wiring.modals.changes, f"{NOTICE} {turn}"
     await changes.answer(message.person, str(question.id), "yes", surface)
     assert len((await notices.content(message.person, surface)).entries) == 2
     assert await changes.undo(message.person, EVERY_CHANGE, surface) is None
@@ -165,7 +165,7 @@ async def test_an_undo_changes_the_notice(app: App, notices: ChangeNotices) -> N
         place, job = await formed(app, notices)
         await notices.show(**job)
         [shown], answers = notices_seen(app, place), _answers(app, place)
-        person, surface = Person(app.slack.team_id, place.user), f"{NOTICE} {job['notice']}"
+        person, surface = Person(app.slack.team_id, place.user), f"{NOTICE} {job['turn']}"
         value = f"{EVERY_CHANGE} {surface}"
         if in_modal:
             await changes.undone_in_modal(person, "en", value)
@@ -177,6 +177,29 @@ async def test_an_undo_changes_the_notice(app: App, notices: ChangeNotices) -> N
             assert told is not None
             assert told["text"].endswith("(undone)")
             assert "replace_original" not in told
+
+
+async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(
+    app: App, notices: ChangeNotices
+) -> None:
+    """What is added to the notice of a turn is shown with the rest, below the newer answer."""
+    place, job = await formed(app, notices)
+    await notices.show(**job)
+    [before] = notices_seen(app, place)
+    turn = UUID(job["turn"])
+    said = app.slack.as_app(
+        "chat.postMessage", channel=place.channel, thread_ts=before["thread_ts"], text="Again."
+    )
+    app.rows("UPDATE turns SET reply_ts = %s WHERE id = %s", [said["ts"]], turn)
+    person = Person(app.slack.team_id, place.user)
+    [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
+    async with person_transaction(app.pool, person) as connection:
+        await notices.add_notice(connection, person, turn, [change["id"]])
+    await notices.show(**job)
+    [after] = notices_seen(app, place)
+    assert float(after["ts"]) > float(said["ts"])
+    await notices.show(**job)
+    assert notices_seen(app, place)[0]["ts"] == after["ts"]
 
 
 @pytest.mark.parametrize("error", [None, "message_not_found", "cant_delete_message"])

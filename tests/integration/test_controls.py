@@ -951,7 +951,7 @@ async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel:
         [{"blocks": json.loads(blocks) if isinstance(blocks, str) else blocks}], UNDO_CONTROL_ACTION
     )
     await as_before(app, said, value)
-    assert len(app.rows("SELECT id FROM change_notices WHERE user_id = %s", said.user_id)) == 1
+    assert len(app.rows("SELECT turn_id FROM change_notices WHERE user_id = %s", said.user_id)) == 1
     await app.wiring.unshown_changes.show(**job)
     assert len(app.slack.done(method)) == 1
 

@@ -79,8 +79,8 @@ ROWS: tuple[LiteralString, ...] = (
     " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
-    "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes)"
-    " SELECT gen_random_uuid(), team_id, user_id, id, '{}' FROM turns"
+    "INSERT INTO change_notices (turn_id, team_id, user_id, changes)"
+    " SELECT id, team_id, user_id, '{}' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO feedback (turn_id, team_id, user_id, rating, model, latency_ms, memories)"
     " SELECT id, team_id, user_id, 'good', 'gpt', 1, '{}' FROM turns"
