@@ -7,7 +7,7 @@ SITE := build/site
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-all coverage lint mutants conformance docs docs-serve docs-reference bench trace profile soak aws-package dist sbom audit clean
+.PHONY: help install up test test-all coverage lint mutants docs docs-serve docs-reference bench trace profile soak dist sbom audit clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -52,7 +52,7 @@ test-all: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  
 coverage: $(VENV)/.browser $(VENV)/.containers $(VENV)/.promtool $(VENV)/.site  ## Run all tests, measuring the branches of every process
 	$(BIN)/python -m tests.run --coverage
 
-lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists and pages
+lint: install  ## ruff, mypy --strict, import-linter, and the tests in tests/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -61,9 +61,6 @@ lint: install  ## ruff, mypy --strict, import-linter, and checks of texts, lists
 
 mutants: install  ## Break one listed line at a time; each break must fail a test
 	$(BIN)/python -m tests.mutants
-
-conformance: install  ## Copy the published specifications again and print what changed (FROM=folder: from clones)
-	$(BIN)/python -m tests.conformance $(if $(FROM),--from $(FROM))
 
 $(DOCS)/.installed: requirements-docs.lock
 	$(PYTHON) -m venv --clear $(DOCS)
@@ -92,9 +89,6 @@ profile: install  ## Where the time of a turn goes: a table, and docs/media/turn
 
 soak: install  ## The long fault runs, about 20 minutes; one table at the end
 	$(BIN)/python -m tests.soak
-
-aws-package: install  ## Build what the AWS functions run, into build/aws; checks the size
-	$(BIN)/python -m deploy.aws.package
 
 BUILDER := build/dist-builder
 

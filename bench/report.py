@@ -190,8 +190,7 @@ def page(result: Mapping[str, Any]) -> str:
         f" of its parts ({', '.join(f'`{part}`' for part in PARTS)}) and writes nothing. mem0 gets"
         " an environment of its own in `build/bench`, from"
         " [pinned and hashed packages](../bench/mem0-requirements.lock); nothing else is"
-        " downloaded, and no model but the stand-in is called. What is measured how, and why:"
-        " [decisions/0014-benchmark.md](decisions/0014-benchmark.md).",
+        " downloaded, and no model but the stand-in is called.",
         "## Every metric",
         "`SYSTEM_` is `articles_`, `mem0_`, or nothing for Kioku. `_p50` is the median of all"
         " rounds, `_p95` the 95th percentile; `_low` and `_high` are the ends of the 95 % bootstrap"

@@ -1,9 +1,8 @@
-"""The worked tables of the pages on scaling, capacity and costs, from what was measured."""
+"""The worked tables of the pages on scaling and capacity, from what was measured."""
 
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,6 @@ from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 
 PAGE = ROOT / "docs" / "scaling.md"
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
-COSTS = {
-    ROOT / "docs" / "costs.md": (
-        *("Model: USD", "{:,} messages", "{:,} people"),
-        "Prices of {}; `prompt_tokens_per_message` {}",
-    ),
-    ROOT / "docs" / "costs.ja.md": (
-        *("モデル（米ドル）", "{:,}件", "{:,}人"),
-        "価格の時点：{}、`prompt_tokens_per_message`：{}",
-    ),
-}
-PRICES = ROOT / "bot" / "prices.toml"
 MARKS = ("<!-- worked table -->", "<!-- end -->")
 PEOPLE = (1_000, 100_000, 10_000_000)
 CAPACITY_PEOPLE = (100, 1_000, 10_000)
@@ -33,9 +21,6 @@ MESSAGES_A_DAY = 10
 BUSY_HOUR = 0.2
 MEMORIES_EACH = 200
 ANSWER_TOKENS = 300
-# For costs.md: the memory model's output for one message, and the working days of a month.
-FORMATION_TOKENS = 100
-WORKING_DAYS = 21
 # For capacity.md: a peak is this many times the busiest hour's average; one replica may be down.
 PEAK = 3
 REPLICAS = 2
@@ -158,11 +143,6 @@ CAPACITY_LINES = (
             60 * PEAK * busiest(n) * (m["prompt_tokens_per_message"] + MAX_OUTPUT_TOKENS) / 1e6
         ),
     ),
-    Line(
-        says="`KIOKU_WORKSPACE_TOKENS_PER_DAY` for one workspace: twice a day's (millions)",
-        behind=("prompt_tokens_per_message",),
-        value=lambda m, n: 2 * tokens_a_day(m, n),
-    ),
 )
 
 
@@ -182,33 +162,9 @@ def worked(metrics: Metrics, lines: Sequence[Line] = LINES, people: Sequence[int
     return table(("", *(f"{count:,} people" for count in people), "Figure behind it"), rows)
 
 
-def costs(metrics: Metrics, words: tuple[str, str, str, str]) -> str:
-    """Return what a thousand messages, and a month of people, cost with each model of the prices.
-
-    All input is counted at the full price: what a provider has in its cache costs less.
-    """
-    prices = tomllib.loads(PRICES.read_text("utf-8"))
-    model, messages, people, as_of = words
-    thousands = (1, *(n * MESSAGES_A_DAY * WORKING_DAYS / 1e3 for n in CAPACITY_PEOPLE))
-    sent, written = metrics["prompt_tokens_per_message"], ANSWER_TOKENS + FORMATION_TOKENS
-    rows = [
-        (
-            f"`{name}`",
-            *(
-                f"{one * (sent * price['input'] + written * price['output']) / 1e3:,.2f}"
-                for one in thousands
-            ),
-        )
-        for name, price in prices["models"].items()
-    ]
-    head = (model, messages.format(1_000), *(people.format(n) for n in CAPACITY_PEOPLE))
-    return f"{table(head, rows)}\n\n{as_of.format(prices['as_of'], number(sent))}"
-
-
 def pages(metrics: Metrics) -> dict[Path, str]:
     """Return each page with its table made from `metrics`."""
     tables = {
-        **{path: costs(metrics, words) for path, words in COSTS.items()},
         PAGE: worked(metrics),
         CAPACITY: worked(metrics, CAPACITY_LINES, CAPACITY_PEOPLE),
     }

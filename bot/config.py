@@ -36,8 +36,7 @@ STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 
 CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}")
 USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
-_ADMIN_ID = re.compile(r"(?:[TE][A-Z0-9]{2,20}/)?[UW][A-Z0-9]{2,20}")
-_IDS = {"allowed_channels": CHANNEL_ID, "allowed_users": USER_ID, "admins": _ADMIN_ID}
+_IDS = {"allowed_channels": CHANNEL_ID, "allowed_users": USER_ID}
 
 
 def ids(text: str, form: re.Pattern[str]) -> frozenset[str]:
@@ -72,10 +71,6 @@ class Settings(BaseModel):
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     database_owner_url: SecretStr | None = Field(None, alias="DATABASE_OWNER_URL")
-    database_secret_arn: str | None = Field(None, alias="DATABASE_SECRET_ARN")
-    database_owner_secret_arn: str | None = Field(None, alias="DATABASE_OWNER_SECRET_ARN")
-    slack_secret_arn: str | None = Field(None, alias="SLACK_SECRET_ARN")
-    openai_secret_arn: str | None = Field(None, alias="OPENAI_SECRET_ARN")
     pool_size: int = Field(12, alias="KIOKU_POOL_SIZE", ge=1, le=1000)
     port: int = Field(3000, alias="PORT", ge=0, le=65535)
     metrics_port: int = Field(0, alias="KIOKU_METRICS_PORT", ge=0, le=65535)
@@ -84,6 +79,7 @@ class Settings(BaseModel):
     fallback_model: str | None = Field(None, alias="KIOKU_FALLBACK_MODEL")
     fallback_base_url: str | None = Field(None, alias="KIOKU_FALLBACK_BASE_URL")
     fallback_api_key: SecretStr | None = Field(None, alias="KIOKU_FALLBACK_API_KEY")
+    style: str | None = Field(None, alias="KIOKU_STYLE", max_length=2_000)
     memory_model: str = Field("gpt-6-luna", alias="KIOKU_MEMORY_MODEL")
     memory_api: Literal["responses", "chat"] = Field("responses", alias="KIOKU_MEMORY_API")
     embedding_model: str = Field("text-embedding-3-small", alias="KIOKU_EMBEDDING_MODEL")
@@ -98,17 +94,13 @@ class Settings(BaseModel):
     link_hosts: frozenset[str] = Field(frozenset(), alias="KIOKU_LINK_HOSTS")
     allowed_channels: frozenset[str] = Field(frozenset(), alias="KIOKU_ALLOWED_CHANNELS")
     allowed_users: frozenset[str] = Field(frozenset(), alias="KIOKU_ALLOWED_USERS")
-    allow_guests: bool = Field(False, alias="KIOKU_ALLOW_GUESTS")
     read_files: bool = Field(True, alias="KIOKU_READ_FILES")
     person_messages_per_hour: int = Field(120, alias="KIOKU_PERSON_MESSAGES_PER_HOUR", ge=0)
-    workspace_tokens_per_day: int = Field(0, alias="KIOKU_WORKSPACE_TOKENS_PER_DAY", ge=0)
     api_token: SecretStr | None = Field(None, alias="KIOKU_API_TOKEN")
     history_days: int = Field(30, alias="KIOKU_HISTORY_DAYS", ge=1, le=36_500)
     retention_days: int | None = Field(None, alias="KIOKU_RETENTION_DAYS", ge=1, le=36_500)
     data_dir: Path = Field(Path(".kioku"), alias="KIOKU_DATA_DIR")
-    prices: Path | None = Field(None, alias="KIOKU_PRICES")
     traces_endpoint: str | None = Field(None, alias="KIOKU_TRACES_ENDPOINT")
-    admins: frozenset[str] = Field(frozenset(), alias="KIOKU_ADMINS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="KIOKU_LOG_LEVEL")
     log_format: Literal["text", "json"] = Field("text", alias="KIOKU_LOG_FORMAT")
 
@@ -183,15 +175,6 @@ class Settings(BaseModel):
                 raise ValueError("a PostgreSQL address is needed") from None
         return value
 
-    def admins_of(self, team_id: str) -> frozenset[str]:
-        """Return the user ids of the admins in a workspace.
-
-        Slack's user ids are unique within a workspace only, so with several workspaces each entry
-        of KIOKU_ADMINS names its own. Source: https://docs.slack.dev/reference/objects/user-object
-        """
-        found = (one.rpartition("/") for one in self.admins)
-        return frozenset(user for team, _, user in found if team in ("", team_id))
-
     @property
     def has_model(self) -> bool:
         """Say whether a model was named: a key for OpenAI, or an address that speaks like it."""
@@ -245,7 +228,6 @@ FIELDS: dict[str, str] = {
 _RENAMED = {
     "KIOKU_CHANNELS": "KIOKU_ALLOWED_CHANNELS",
     "KIOKU_FILES": "KIOKU_READ_FILES",
-    "KIOKU_GUESTS": "KIOKU_ALLOW_GUESTS",
     "KIOKU_PEOPLE": "KIOKU_ALLOWED_USERS",
 }
 
@@ -264,18 +246,16 @@ _HINTS = {
     " model into KIOKU_FALLBACK_MODEL",
     "KIOKU_FALLBACK_API_KEY": "the key of that server, and the name of the model into"
     " KIOKU_FALLBACK_MODEL",
+    "KIOKU_STYLE": "at most 2,000 characters on how to answer, or nothing",
     "KIOKU_SENSITIVE": "store, ask or never, or nothing for the default",
     "KIOKU_FORMATION_DELAY": "seconds of quiet from 0 to 3600",
     "KIOKU_LINK_HOSTS": "names of hosts, such as docs.python.org,wiki.example.com, or nothing",
     "KIOKU_ALLOWED_CHANNELS": "ids of channels, such as C0123ABCD, or nothing for every channel",
     "KIOKU_ALLOWED_USERS": "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
     "KIOKU_PERSON_MESSAGES_PER_HOUR": "a number of messages; 0 for no limit",
-    "KIOKU_WORKSPACE_TOKENS_PER_DAY": "a number of tokens; 0 for no limit",
     "KIOKU_HISTORY_DAYS": "a number of days from 1 to 36500; conversations are not kept for ever",
     "KIOKU_RETENTION_DAYS": "a number of days from 1 to 36500, or nothing to keep memories",
-    "KIOKU_PRICES": "the path of a table like bot/prices.toml",
     "KIOKU_TRACES_ENDPOINT": "an address such as http://127.0.0.1:4318/v1/traces, or nothing",
-    "KIOKU_ADMINS": "ids of people, such as U0123ABCD or T0123ABCD/U0456EFGH, or nothing",
     "KIOKU_LOG_LEVEL": "debug, info, warning or error",
 }
 

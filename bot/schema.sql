@@ -107,7 +107,6 @@ CREATE TABLE turns (
     off_record boolean NOT NULL DEFAULT false,
     -- NULL where no model answered
     model text,
-    latency_ms int,
     -- kinds of credentials that were removed from the texts before they were stored
     left_out text[] NOT NULL DEFAULT '{}',
     -- Nothing reads the texts and nothing is formed from them; deleted after a day.
@@ -186,17 +185,10 @@ CREATE TABLE feedback (
     team_id text NOT NULL,
     user_id text NOT NULL,
     rating text NOT NULL CHECK (rating IN ('good', 'bad')),
-    reasons text[] NOT NULL DEFAULT '{}',
     comment text NOT NULL DEFAULT '',
-    model text NOT NULL,
-    latency_ms int NOT NULL,
-    memories text[] NOT NULL,
-    given_at timestamptz NOT NULL DEFAULT now(),
-    changed_at timestamptz NOT NULL DEFAULT now(),
-    shared boolean NOT NULL DEFAULT false
+    changed_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX feedback_comments ON feedback (changed_at) WHERE comment <> '';
-CREATE INDEX feedback_given ON feedback (given_at);
 CREATE INDEX feedback_person ON feedback (team_id, user_id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON feedback TO kioku_app;
 ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
@@ -278,8 +270,6 @@ CREATE TABLE person_settings (
     time_zone text,
     profile_at timestamptz,
     deactivated_at timestamptz,
-    -- NULL until Slack was asked
-    guest boolean,
     changed_at timestamptz NOT NULL DEFAULT now(),
     -- channels with the hint that memories of direct messages are not used there
     hint_channels text[] NOT NULL DEFAULT '{}',
@@ -308,7 +298,8 @@ ALTER TABLE incognito_threads ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_incognito_threads ON incognito_threads
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- Requests in an hour that call a model and are no message: /memories add, POST /ask.
+-- Requests of a person in an hour that call a model and are no message: /memories add, an edit of an
+-- answered message, POST /ask.
 CREATE TABLE person_requests (
     team_id text NOT NULL,
     user_id text NOT NULL,
@@ -409,71 +400,6 @@ CREATE TABLE oauth_states (
 GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_states TO kioku_app;
 ALTER TABLE oauth_states ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybodys_oauth_states ON oauth_states USING (true);
-
--- What an operator allows in one workspace. NULL: as the settings say; an empty list: every
--- channel, everybody.
-CREATE TABLE workspace_policies (
-    team_id text PRIMARY KEY,
-    channels text[],
-    people text[],
-    guests boolean,
-    web_search boolean,
-    retention_days int CHECK (retention_days BETWEEN 1 AND 36500),
-    changed_at timestamptz NOT NULL DEFAULT now(),
-    changed_by text NOT NULL
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON workspace_policies TO kioku_app;
-ALTER TABLE workspace_policies ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_policies ON workspace_policies USING (true);
-
--- Model tokens and calls of a workspace, by day in UTC.
-CREATE TABLE token_use (
-    team_id text NOT NULL,
-    day date NOT NULL,
-    tokens bigint NOT NULL,
-    calls int NOT NULL DEFAULT 0,
-    -- at the prices of that moment; `unpriced` tokens are of models without a price
-    cost_usd numeric NOT NULL DEFAULT 0,
-    unpriced bigint NOT NULL DEFAULT 0,
-    PRIMARY KEY (team_id, day)
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON token_use TO kioku_app;
-
--- Texts for the sections of prompts that may change, by workspace. A NULL section is as built in.
--- `based_on`: the version that was in use before; `cases`: the turns it was made from.
-CREATE TABLE prompt_versions (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    team_id text NOT NULL,
-    based_on uuid,
-    style text,
-    formation text,
-    kind text NOT NULL,
-    cases uuid[] NOT NULL,
-    effect jsonb,
-    status text NOT NULL DEFAULT 'proposed'
-        CHECK (status IN ('proposed', 'active', 'replaced', 'rejected', 'refused', 'edited')),
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE UNIQUE INDEX prompt_versions_active ON prompt_versions (team_id) WHERE status = 'active';
-CREATE INDEX prompt_versions_team ON prompt_versions (team_id, created_at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON prompt_versions TO kioku_app;
-ALTER TABLE prompt_versions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_prompt_versions ON prompt_versions USING (true);
-
--- What became of prompt versions, and by whom (NULL once that person was erased).
-CREATE TABLE prompt_changes (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    team_id text NOT NULL,
-    at timestamptz NOT NULL DEFAULT now(),
-    version uuid NOT NULL,
-    action text NOT NULL
-        CHECK (action IN ('proposed', 'refused', 'edited', 'approved', 'rejected', 'rolled back')),
-    changed_by text
-);
-CREATE INDEX prompt_changes_team ON prompt_changes (team_id, id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON prompt_changes TO kioku_app;
-ALTER TABLE prompt_changes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_prompt_changes ON prompt_changes USING (true);
 
 -- Operator commands that read or change people's data. No policy for UPDATE or DELETE.
 CREATE TABLE operator_actions (
@@ -773,29 +699,25 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
                 split_part(store.prefix, '.', 3) AS user_id, min(store.updated_at) AS oldest
             FROM store WHERE store.prefix LIKE 'chat.%'
                 AND (of_all IS NOT NULL OR EXISTS (
-                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
-                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL))
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL))
             GROUP BY 1, 2
             UNION ALL
             SELECT turns.team_id, turns.user_id, min(turns.intended_at) FROM turns
             WHERE turns.status <> 'answering'
                 AND (of_all IS NOT NULL OR EXISTS (
-                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
-                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL))
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL))
             GROUP BY 1, 2
             UNION ALL
             SELECT memory_changes.team_id, memory_changes.user_id, min(memory_changes.at)
             FROM memory_changes
             WHERE of_all IS NOT NULL OR EXISTS (
-                    SELECT FROM person_settings WHERE retention_days IS NOT NULL) OR EXISTS (
-                    SELECT FROM workspace_policies WHERE retention_days IS NOT NULL)
+                    SELECT FROM person_settings WHERE retention_days IS NOT NULL)
             GROUP BY 1, 2
         ), kept AS (
             SELECT old.team_id, old.user_id, old.oldest,
-                LEAST(settings.retention_days, COALESCE(policies.retention_days, of_all)) AS days
+                LEAST(settings.retention_days, of_all) AS days
             FROM old LEFT JOIN person_settings AS settings
                 ON settings.team_id = old.team_id AND settings.user_id = old.user_id
-            LEFT JOIN workspace_policies AS policies ON policies.team_id = old.team_id
         )
         SELECT kept.team_id, kept.user_id, min(kept.days) FROM kept
         WHERE kept.oldest < now() - make_interval(days => kept.days)
@@ -889,25 +811,6 @@ CREATE FUNCTION operating_state()
         FROM inbox_events AS events WHERE events.status = 'waiting'
     $$;
 
--- Shared exchanges that were not forgotten: all, of a workspace, or those behind a version.
-CREATE FUNCTION shared_exchanges(team text, version uuid)
-    RETURNS TABLE (
-        team_id text, turn_id uuid, user_id text, given_at timestamptz, rating text, reasons text[],
-        comment text, question text, reply text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        SELECT f.team_id, f.turn_id, f.user_id, f.given_at, f.rating, f.reasons, f.comment,
-            t.question, t.reply
-        FROM feedback AS f JOIN turns AS t ON t.id = f.turn_id
-        WHERE f.shared AND t.question <> '' AND t.reply IS NOT NULL AND t.withheld_at IS NULL
-            AND (team IS NULL OR f.team_id = team)
-            AND (version IS NULL OR f.turn_id IN (
-                SELECT unnest(v.cases) FROM prompt_versions AS v
-                WHERE v.id = version AND v.team_id = f.team_id
-            ))
-        ORDER BY f.given_at DESC, f.turn_id
-    $$;
-
 -- Deletes a workspace's rows that were written before `until`: up to `most` turns and messages a
 -- call, with what refers to them; returns the number of rows by table.
 CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
@@ -946,14 +849,6 @@ CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
             DELETE FROM catching_up WHERE team_id = team AND created_at < until RETURNING 1
         ), gone_listening AS (
             DELETE FROM listening WHERE team_id = team AND heard_at < until RETURNING 1
-        ), gone_token_use AS (
-            DELETE FROM token_use WHERE team_id = team AND day < until RETURNING 1
-        ), gone_workspace_policies AS (
-            DELETE FROM workspace_policies WHERE team_id = team AND changed_at < until RETURNING 1
-        ), gone_prompt_versions AS (
-            DELETE FROM prompt_versions WHERE team_id = team AND created_at < until RETURNING 1
-        ), gone_prompt_changes AS (
-            DELETE FROM prompt_changes WHERE team_id = team AND at < until RETURNING 1
         ), gone_operator_actions AS (
             DELETE FROM operator_actions WHERE team_id = team AND at < until RETURNING 1
         ), gone_installations AS (
@@ -972,10 +867,6 @@ CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
         UNION ALL SELECT 'conversations', count(*) FROM gone_conversations
         UNION ALL SELECT 'catching_up', count(*) FROM gone_catching_up
         UNION ALL SELECT 'listening', count(*) FROM gone_listening
-        UNION ALL SELECT 'token_use', count(*) FROM gone_token_use
-        UNION ALL SELECT 'workspace_policies', count(*) FROM gone_workspace_policies
-        UNION ALL SELECT 'prompt_versions', count(*) FROM gone_prompt_versions
-        UNION ALL SELECT 'prompt_changes', count(*) FROM gone_prompt_changes
         UNION ALL SELECT 'operator_actions', count(*) FROM gone_operator_actions
         UNION ALL SELECT 'installations', count(*) FROM gone_installations;
     $$;
@@ -985,11 +876,11 @@ REVOKE ALL ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     end_withheld, end_home_searches, forget_author_of_events, followed_threads,
     model_answered, work_at_hand, operating_state, installations_with_message,
-    people_past_retention, people_deactivated_for, shared_exchanges, purge_workspace_rows
+    people_past_retention, people_deactivated_for, purge_workspace_rows
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
     end_withheld, end_home_searches, forget_author_of_events, followed_threads,
     model_answered, work_at_hand, operating_state, installations_with_message,
-    people_past_retention, people_deactivated_for, shared_exchanges, purge_workspace_rows
+    people_past_retention, people_deactivated_for, purge_workspace_rows
     TO kioku_app;

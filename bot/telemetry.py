@@ -26,8 +26,7 @@ def disable_telemetry(environment: MutableMapping[str, str] = os.environ) -> Non
     """Remove every variable that switches telemetry on, and set those that switch it off.
 
     For processes of the app, before anything reads their environment. A library must not change
-    the environment of its caller: `memory` passes a context without tracing instead
-    (docs/decisions/0021-telemetry.md).
+    the environment of its caller: `memory` passes a context without tracing instead.
     """
     for name in [name for name in environment if name.startswith(_PREFIXES)]:
         del environment[name]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bot.locale import Language, language_of
@@ -16,7 +15,7 @@ from memory import DM, Erased, Person
 Consent: TypeAlias = Literal["unknown", "agreed", "refused"]
 ConsentMode: TypeAlias = Literal["notice", "ask"]
 MemoryOffReason: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
-Refusal: TypeAlias = Literal["policy_person", "policy_guest", "policy_place"]
+Refusal: TypeAlias = Literal["policy_person", "policy_place"]
 CutReason: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
 TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 
@@ -53,7 +52,7 @@ class PersonSettings:
     `deactivated`: their account was, so nothing of their memory is read or written.
     `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
     Slack's. `informed`: they were told that there is a memory. `retention_days` is how long their
-    memories are kept, None: as the installation says. `guest` is None until Slack has said it.
+    memories are kept, None: as the installation says.
     `hint_channels` are those in which they heard that memories of direct messages are not used.
     `toured`: they finished or skipped the steps on Home.
     """
@@ -68,7 +67,6 @@ class PersonSettings:
     locale: str | None = None
     time_zone: str | None = None
     profile_at: datetime | None = None
-    guest: bool | None = None
     deactivated: bool = False
     hint_channels: Sequence[str] = ()
     toured: bool = False
@@ -83,10 +81,9 @@ class PersonSettings:
 
     @property
     def profile_is_fresh(self) -> bool:
-        """Whether Slack need not be asked again for locale, time zone and whether a guest."""
-        if self.profile_at is None or self.guest is None:
-            return False
-        return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
+        """Whether Slack need not be asked again for locale and time zone."""
+        at = self.profile_at
+        return at is not None and datetime.now(UTC) - at < PROFILE_TRUSTED
 
     def reply_language(self, text: str = "") -> Language:
         """Return the language to answer in: chosen, else Slack's, else that of `text`."""
@@ -148,26 +145,25 @@ class Incognito:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The rules of one workspace: who may use Kioku, and where.
+    """The rules of the installation: who may use Kioku, and where.
 
     `channels` and `people` are allowlists of Slack ids; an empty one allows all. `channels` does
-    not restrict direct messages. A person in `people` is allowed even if they are a guest and
-    `guests` is False. `retention_days` is the upper limit for what people choose; None: no limit.
+    not restrict direct messages. `retention_days` is the upper limit for what people choose; None:
+    no limit.
     """
 
     channels: frozenset[str] = field(default_factory=frozenset)
     people: frozenset[str] = field(default_factory=frozenset)
-    guests: bool = False
     web_search: bool = True
     retention_days: int | None = None
 
-    def refuses(self, person: Person, *, guest: bool | None) -> Refusal | None:
-        """Return why a person may not use Kioku; None: they may. `guest` None: not known."""
-        if person.user_id in self.people:
-            return None
-        if self.people:
-            return "policy_person"
-        return "policy_guest" if guest and not self.guests else None
+    def refuses(self, person: Person, channel_id: str, audience: str | None) -> Refusal | None:
+        """Return why nothing that a person says in a conversation is read; None: it is read."""
+        return self.refuses_channel(channel_id, audience) or self.refuses_person(person)
+
+    def refuses_person(self, person: Person) -> Refusal | None:
+        """Return why a person may not use Kioku; None: they may."""
+        return "policy_person" if self.people and person.user_id not in self.people else None
 
     def retention_days_for(self, chosen: int | None) -> int | None:
         """Return the days of retention for a person who chose `chosen`; None: no limit."""
@@ -211,30 +207,13 @@ class PersonErased(Erased):
     `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
     its messages in direct messages will be, too. `never_formed_messages` counts messages (channel
     and time) that no memory is formed from again, `operator_actions` what operators did with the
-    person's data; `named_in_policy` says whether the workspace's policy names them.
+    person's data.
     """
 
     files: int
     messages: bool
     never_formed_messages: int
     operator_actions: int
-    named_in_policy: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptVersion:
-    """A version of the prompts: its texts by section, and those of the version it is based on.
-
-    `cases` is the number of exchanges it was made from, `effect` that of answers by verdict.
-    """
-
-    id: UUID
-    team_id: str
-    status: str
-    cases: int
-    effect: Mapping[str, int] | None
-    sections: Mapping[str, str]
-    base: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

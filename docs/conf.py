@@ -1,4 +1,4 @@
-"""The documentation site: Sphinx reads the Markdown of the repository as it is. See decision 43.
+"""The documentation site: Sphinx reads the Markdown of the repository as it is.
 
 The source folder is the repository, so that the links of a page are those that work in a checkout.
 With the tag ``ja`` the pages in Japanese (``NAME.ja.md``) are built, else those in English.

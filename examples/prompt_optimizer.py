@@ -1,47 +1,79 @@
-"""Prompt Optimizer: a model improves a system prompt from a conversation and feedback on it.
+"""Prompt Optimizer: a model proposes better prompts from rated answers.
 
 Article: 「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26),
-"Prompt Optimizer", which has no listing and links to LangMem's guide "How to Optimize a Prompt".
+"Prompt Optimizer", which has no listing and links to LangMem's guides "How to Optimize a Prompt"
+and "How to Optimize Multiple Prompts".
+
+    python -m examples.prompt_optimizer [FEEDBACK.jsonl]
+
+The file has a JSON object in each line: `question`, `answer`, `rating` (``good`` or ``bad``) and
+`comment`. The query in docs/how-to/style.md prints Kioku's feedback in this form. The proposal for
+`style` can be set as KIOKU_STYLE.
 
 The three kinds of optimizer differ in the number of model calls: `prompt_memory` makes 1,
-`metaprompt` up to 5, `gradient` 2 to 10.
+`metaprompt` up to 5, `gradient` 2 to 10. Of several prompts LangMem chooses which to change.
 """
 
+import json
+import os
+import sys
+from pathlib import Path
 from typing import Any, Literal, get_args
 
-from langmem import create_prompt_optimizer  # type: ignore[import-untyped]
+from langmem import (  # type: ignore[import-untyped]
+    Prompt,
+    create_multi_prompt_optimizer,
+    create_prompt_optimizer,
+)
 
 from examples.environment import MEMORY_MODEL, use_model
 
 Kind = Literal["prompt_memory", "metaprompt", "gradient"]
 
-PROMPT = "You are a helpful assistant that recommends lunch to {user_name}."
-CONVERSATION = [
-    {"role": "user", "content": "What should I have for lunch?"},
-    {"role": "assistant", "content": "There are many options. It depends on what you like."},
-    {"role": "user", "content": "That does not help me choose."},
-]
-COMPLAINT = {"feedback": "Name exactly one dish and say in one sentence why it fits."}
-PRAISE = {"feedback": "Great!"}
+RULES = "Write general rules that suit everybody. Never name a person or quote the conversations."
+STYLE = Prompt(
+    name="style",
+    prompt=os.environ.get("KIOKU_STYLE") or "Answer briefly.",
+    update_instructions=RULES,
+    when_to_update="The form, length or tone of an answer is bad.",
+)
+SEARCH = Prompt(
+    name="search",
+    prompt="Look up prices and dates on the web.",
+    update_instructions=RULES,
+    when_to_update="An answer is out of date, or was not looked up.",
+)
+SAMPLES = """\
+{"question": "What should I have for lunch?", "answer": "There are many options.", "rating": "bad", "comment": "The style is vague: name exactly one dish."}
+{"question": "Thanks!", "answer": "You are welcome.", "rating": "good", "comment": ""}
+"""  # noqa: E501
 
 
-def improved(optimizer: Any, feedback: dict[str, str]) -> str:
-    """Return the optimized `PROMPT`, or `PROMPT` if the optimizer returns an empty text.
-
-    An empty text means "no change".
-    """
-    result = optimizer.invoke({"trajectories": [(CONVERSATION, feedback)], "prompt": PROMPT})
-    return str(result or "").strip() or PROMPT
+def trajectory(row: dict[str, str]) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """Return a rated answer as LangMem takes it: the messages, and the feedback on them."""
+    messages = [
+        {"role": "user", "content": row["question"]},
+        {"role": "assistant", "content": row["answer"]},
+    ]
+    comment = {"feedback": row["comment"]} if row["comment"] else {}
+    return messages, {"score": float(row["rating"] == "good"), **comment}
 
 
 def main() -> None:
-    """Print what each kind of optimizer makes of the same prompt."""
+    """Print what each kind of optimizer makes of one prompt, and which of two prompts changes."""
     use_model()
-    print(f"### before\n{PROMPT}")
+    lines = Path(sys.argv[1]).read_text("utf-8") if len(sys.argv) > 1 else SAMPLES
+    given = [trajectory(json.loads(line)) for line in lines.splitlines()]
+    model = f"openai:{MEMORY_MODEL}"
+    print(f"### before\n{STYLE['prompt']}")
     for kind in get_args(Kind):
-        optimizer = create_prompt_optimizer(f"openai:{MEMORY_MODEL}", kind=kind)
-        print(f"### {kind}, after a complaint\n{improved(optimizer, COMPLAINT)}")
-        print(f"### {kind}, after praise\n{improved(optimizer, PRAISE)}")
+        optimizer = create_prompt_optimizer(model, kind=kind)
+        made = optimizer.invoke({"trajectories": given, "prompt": STYLE})
+        # An optimizer may return an empty text for "no change".
+        print(f"### style, by {kind}\n{str(made or '').strip() or STYLE['prompt']}")
+    several = create_multi_prompt_optimizer(model, kind="metaprompt")
+    for new in several.invoke({"trajectories": given, "prompts": [STYLE, SEARCH]}):
+        print(f"### of several: {new['name']}\n{new['prompt']}")
 
 
 if __name__ == "__main__":

@@ -18,14 +18,12 @@ from .formation.chat_model import (
     TokenUse as TokenUse,
     memory_model as memory_model,
     provider_and_name as provider_and_name,
-    token_use as token_use,
 )
 from .formation.evidence import (
     OMITTED as OMITTED,
     PersonMessage as PersonMessage,
 )
 from .formation.former import (
-    FORMATION_SECTION as FORMATION_SECTION,
     Former as Former,
     warm_up as warm_up,
 )
@@ -52,20 +50,7 @@ from .formation.user_store import (
     FormationResult as FormationResult,
 )
 from .formation.verdicts import (
-    SensitivePolicy as SensitivePolicy,
     Verifier as Verifier,
-)
-from .improvement.checks import (
-    MAX_PROMPT as MAX_PROMPT,
-    PromptRefusal as PromptRefusal,
-    prompt_refusal as prompt_refusal,
-)
-from .improvement.comparison import compare_prompts as compare_prompts
-from .improvement.optimizer import (
-    OPTIMIZER_CALLS as OPTIMIZER_CALLS,
-    OptimizerKind as OptimizerKind,
-    RatedExchange as RatedExchange,
-    improve_prompts as improve_prompts,
 )
 from .model.custom_schemas import (
     checked_schemas as checked_schemas,
@@ -73,10 +58,8 @@ from .model.custom_schemas import (
 )
 from .model.embedding_space import EmbeddingSpace as EmbeddingSpace
 from .model.errors import (
-    ReembeddingRunning as ReembeddingRunning,
     ChangedSince as ChangedSince,
     ChangeGone as ChangeGone,
-    DatabaseNotReady as DatabaseNotReady,
     EmbeddingSpaceMismatch as EmbeddingSpaceMismatch,
     EmbeddingsUnavailable as EmbeddingsUnavailable,
     FormationUnavailable as FormationUnavailable,
@@ -104,20 +87,14 @@ from .model.schemas import (
     SCHEMAS as SCHEMAS,
     Episode as Episode,
     UserFact as UserFact,
-    UserFoodPreference as UserFoodPreference,
-    UserInstruction as UserInstruction,
     UserTechInterest as UserTechInterest,
     subject as subject,
-)
-from .postgres.archive import (
-    BackupError as BackupError,
 )
 from .postgres.database import (
     PERSON_SETTING as PERSON_SETTING,
     OnChange as OnChange,
     OutcomeUnknown as OutcomeUnknown,
     Pool as Pool,
-    PoolTimeout as PoolTimeout,
     create_pool as create_pool,
     execute_statement as execute_statement,
     transaction_timeout as transaction_timeout,
@@ -154,8 +131,6 @@ from .postgres.rotation import (
     address_of as address_of,
 )
 from .recall.search import (
-    MAX_EXAMPLES as MAX_EXAMPLES,
-    Recalled as Recalled,
     first_memories as first_memories,
     recall_memories as recall_memories,
     similar_memories as similar_memories,
@@ -190,7 +165,6 @@ from .store.export import (
     export_memories as export_memories,
 )
 from .store.forgetting import (
-    Forgotten as Forgotten,
     Undo as Undo,
     undo_forget as undo_forget,
     forget as forget,
@@ -202,8 +176,6 @@ from .store.ledger import (
     history as history,
 )
 from .store.memories import (
-    EXAMPLE_SOURCE as EXAMPLE_SOURCE,
-    Keyed as Keyed,
     Memory as Memory,
     MessageKey as MessageKey,
     find_memory as find_memory,
@@ -211,11 +183,9 @@ from .store.memories import (
 )
 from .store.origins import (
     ComesFrom as ComesFrom,
-    StoredFrom as StoredFrom,
     stored_from as stored_from,
 )
 from .store.pages import (
-    MemoryPage as MemoryPage,
     count_memories as count_memories,
     memory_page as memory_page,
 )

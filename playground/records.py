@@ -72,7 +72,6 @@ class User:
     locale: str = "en-US"
     tz: str = "America/Los_Angeles"
     is_bot: bool = False
-    is_restricted: bool = False
     deleted: bool = False
     bot_id: str = ""
     app_id: str = ""

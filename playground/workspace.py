@@ -140,7 +140,6 @@ class Workspace:
         tz: str = "America/Los_Angeles",
         team: str | None = None,
         is_bot: bool = False,
-        is_restricted: bool = False,
         bot_id: str = "",
         app_id: str = "",
     ) -> User:
@@ -152,7 +151,6 @@ class Workspace:
             locale=locale,
             tz=tz,
             is_bot=is_bot,
-            is_restricted=is_restricted,
             bot_id=bot_id or (new_id("B") if is_bot else ""),
             app_id=app_id or (new_id("A") if is_bot else ""),
             updated=int(time.time()),

@@ -22,8 +22,7 @@ from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.tool_done import AFTER_TURN, ids_of
 from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
-from bot.users.prompt_versions import ACTIVE_STYLE
-from bot.users.quotas import BEFORE, SECONDS_LEFT, Quotas
+from bot.users.quotas import BEFORE, Quotas
 from bot.users.settings import (
     MEMORY_STATE,
     OFF_RECORD,
@@ -142,15 +141,13 @@ class TurnContext:
 
     `forgotten` are the timestamps of messages in this channel that the person had forgotten, those
     of other threads too, since the thread began. `memories` are what `memory.recall_memories` reads
-    first. `style` is the workspace's own text of that section of the prompt, if an admin approved
-    one.
+    first.
     """
 
     exchanges: tuple[Exchange, ...]
     recent_words: tuple[str, ...]
     forgotten: frozenset[str] = frozenset()
     memories: Sequence[Mapping[str, Any]] = ()
-    style: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +190,10 @@ class Turns:
                 connection,
                 claimed,
                 view,
-                count_requests=limited and self.quotas.messages_per_hour > 0,
+                count_requests=limited and self.quotas.limit > 0,
             )
             if limited:
-                self.quotas.raise_if_used_up(row["requests_before"], row["seconds_left"] or 0.0)
+                self.quotas.check(row["requests_before"])
             memory_state = memory_state_of(row, self.consent)
             context = _context(row, bot_user_id, off=memory_state.off is not None)
             forgotten = message.ts in context.forgotten
@@ -240,7 +237,6 @@ class Turns:
         questions: Sequence[UUID] = (),
         tools_shown: bool = False,
         model: str | None = None,
-        milliseconds: int | None = None,
     ) -> None:
         """End the turn and its message, and schedule formation if there are words to form.
 
@@ -248,7 +244,7 @@ class Turns:
         words themselves remove nothing. `changes` are the ids of the changes that tools made to
         memories, and `questions` those of the questions that these left open: a notice shows both,
         and those of earlier attempts. `tools_shown`: they were shown all else that tools changed.
-        `model` made the reply, in so many `milliseconds`, if it can be rated.
+        `model` made the reply, if it can be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
@@ -270,7 +266,7 @@ class Turns:
                 f" question = CASE WHEN {_FORGOTTEN} THEN '' ELSE question END,"
                 f" words = CASE WHEN {_FORGOTTEN} THEN '' ELSE words END,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
-                " recalled = %s, asked = %s, model = %s, latency_ms = %s,"
+                " recalled = %s, asked = %s, model = %s,"
                 f" ended_at = now(), formed_at = CASE WHEN {_FORGOTTEN} OR words = ''"
                 " THEN now() ELSE formed_at END,"
                 f" tool_done = {AFTER_TURN}"
@@ -284,7 +280,7 @@ class Turns:
                     None if reply is None or turn_row.forgotten else kept.text,
                     list(recalled),
                     removal_proposed,
-                    *(model, milliseconds),
+                    model,
                     *(tools_shown, [*map(str, changes)], [*map(str, questions)]),
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
                     *(turn_row.id, message.team_id, message.user_id),
@@ -321,8 +317,7 @@ async def _read(
     """Read what a turn begins with, in a transaction with the person's and the thread's scope.
 
     `attempts`, `status`, `revision` and `interrupted` are those of the message. `requests_before`
-    is what its person wrote and asked for before it in its hour (0 without `count_requests`);
-    `seconds_left` is how long that hour still lasts.
+    is what its person wrote and asked for before it in its hour (0 without `count_requests`).
     """
     message, in_dm = claimed.message, view.own.audience == DM
     memories, memories_parameters = first_memories(view)
@@ -337,9 +332,8 @@ async def _read(
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
         f" (SELECT json_agg(one) FROM ({_WAITING}) one) AS waiting,"
         f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
-        f" {memories} AS memories, {ACTIVE_STYLE} AS style,"
-        f" CASE WHEN %(count_requests)s THEN {BEFORE} ELSE 0 END AS requests_before,"
-        f" {SECONDS_LEFT} AS seconds_left"
+        f" {memories} AS memories,"
+        f" CASE WHEN %(count_requests)s THEN {BEFORE} ELSE 0 END AS requests_before"
         f" FROM ({MEMORY_STATE}) state LEFT JOIN inbox_events event ON event.id = %(event)s",
         {
             **memory_state_parameters(message),
@@ -361,7 +355,7 @@ async def _read(
 def _context(row: DictRow, bot_user_id: str, *, off: bool) -> TurnContext:
     forgotten = frozenset(row["forgotten"])
     if off:
-        return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten, style=row["style"])
+        return TurnContext(exchanges=(), recent_words=(), forgotten=forgotten)
     exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
     recent = {
         one["ts"]: redact(typed(one["text"], bot_user_id)).text for one in row["waiting"] or []
@@ -373,7 +367,6 @@ def _context(row: DictRow, bot_user_id: str, *, off: bool) -> TurnContext:
         recent_words=tuple(recent[ts] for ts in sorted(recent) if recent[ts] and ts not in shown),
         forgotten=forgotten,
         memories=row["memories"] or [],
-        style=row["style"],
     )
 
 

@@ -11,7 +11,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.types import PersonSettings
-from bot.users.prompt_versions import ACTIVE_FORMATION
 from bot.users.settings import SETTINGS, settings_of
 from memory import (
     DM,
@@ -29,17 +28,17 @@ _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 async def read_unformed(
     pool: Pool, namespace: Namespace, limit: int
-) -> tuple[PersonSettings, list[UUID], list[PersonMessage], str | None, str | None]:
+) -> tuple[PersonSettings, list[UUID], list[PersonMessage], str | None]:
     """Return a person's settings, and the ids and words of their oldest unformed turns.
 
     Only ended turns of the namespace's audience; at most `limit` of them, in order, and none after
-    the one whose words reach `MAX_CHARACTERS`: a model's context is limited. The last values are
-    the context of the newest one's trace, and the workspace's own section of the instructions.
+    the one whose words reach `MAX_CHARACTERS`: a model's context is limited. The last value is
+    the context of the newest one's trace.
     """
     [row] = await person_statement(
         pool,
         namespace.person,
-        f"SELECT {SETTINGS}, {ACTIVE_FORMATION} AS section, (SELECT json_agg(found) FROM ("
+        f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
         "SELECT id, channel_id, question_ts, words, asked, traceparent,"
         # What we had said before: in a direct message, in whichever of its threads.
         " (SELECT reply FROM turns earlier WHERE earlier.team_id = %(team)s"
@@ -78,7 +77,7 @@ async def read_unformed(
         for turn in turns
     ]
     traceparent = turns[-1]["traceparent"] if turns else None
-    return settings, [UUID(turn["id"]) for turn in turns], words, traceparent, row["section"]
+    return settings, [UUID(turn["id"]) for turn in turns], words, traceparent
 
 
 def final_question(reply: str) -> str | None:

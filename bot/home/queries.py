@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 
 from bot.config import Settings
 from bot.conversation.history import has_recalled
-from bot.conversation.operating_state import read_operating_state
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_source_message
-from bot.types import PersonSettings
+from bot.types import PersonSettings, Policy
 from bot.users.data_flows import data_flows
 from bot.users.incognito import read_incognito
-from bot.users.profiles import AccessControl, Policies
 from bot.users.settings import note_toured
 from bot.views.changes import adds_to_list
 from bot.views.home import CHANGES_SHOWN, DataHandling, HomePage
@@ -39,8 +37,7 @@ class HomeQueries:
     actions: MemoryActions
     links: Permalinks
     settings: Settings
-    policies: Policies
-    access: AccessControl
+    policy: Policy
 
     async def page(self, person: Person, chosen: PersonSettings, where: ListPosition) -> HomePage:
         """Return what is shown there; `chosen` are the person's settings."""
@@ -51,7 +48,6 @@ class HomeQueries:
         said = {m.reference: m.source_messages[-1] for m in listing.memories if m.source_messages}
         made = {str(e.id): at for e in changes if (at := last_source_message(e.after or e.before))}
         links = await self.links.by_name(person.team_id, {**said, **made})
-        policy = await self.policies.applies(person.team_id)
         async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)
             tour: tuple[bool, ...] = ()
@@ -60,16 +56,11 @@ class HomeQueries:
             if tour and all(tour):
                 await note_toured(connection, person)
                 tour = ()
-        state = None
-        if person.user_id in self.settings.admins_of(person.team_id):
-            state = await read_operating_state(self.pool)
         return HomePage(
             settings=chosen,
-            state=state,
-            models=self.settings.models,
             off=chosen.off_reason(self.settings.consent),
             incognito=incognito,
-            refusal=await self.access.refuses_person(person),
+            refusal=self.policy.refuses_person(person),
             listing=listing,
             changes=changes,
             questions=questions,
@@ -77,8 +68,8 @@ class HomeQueries:
             links=links,
             handling=replace(
                 self.nothing_kept(),
-                days=policy.retention_days_for(chosen.retention_days),
-                policy=policy,
+                days=self.policy.retention_days_for(chosen.retention_days),
+                policy=self.policy,
             ),
         )
 

@@ -39,7 +39,6 @@ from bot.views.home_list import (
     position_after,
     position_of,
 )
-from bot.views.improvement import PROMPT_ACTION
 from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
@@ -102,7 +101,6 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         HOME_SKIP_ACTION: controls.tour_skipped,
         EXPORT_ACTION: modals.exporting.exported,
         FEEDBACK_ACTION: modals.feedback.clicked,
-        PROMPT_ACTION: modals.prompts.decided,
     }
     clicks_in_modals: dict[str, ModalClick] = {
         PAGE_ACTION: modals.listed,

@@ -19,11 +19,9 @@ from bot.slack.client import SLACK_FAULTS, error_code
 from bot.views.audiences import AUDIENCE_FORM, read_audience_form
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.erasing import ERASE_FORM
-from bot.views.examples import EXAMPLE_FORM, example_errors
-from bot.views.feedback import FEEDBACK_FORM, feedback_errors
+from bot.views.feedback import FEEDBACK_FORM
 from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import KIND_ACTION, MEMORY_FORM
-from bot.views.improvement import PROMPT_FORM
 from bot.views.modal_triggers import OPENED, in_modal, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
 from bot.views.views import SlackView, form_with_errors, language_of_view, loading_view
@@ -50,9 +48,7 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
         SETTINGS_FORM: (_no_errors, modals.controls.settings_saved),
         PAUSE_FORM: (pause_form_errors, modals.controls.pause_saved),
         ERASE_FORM: (modals.erasing.errors, modals.erasing.erased),
-        EXAMPLE_FORM: (example_errors, modals.feedback.example_saved),
-        FEEDBACK_FORM: (feedback_errors, modals.feedback.explained),
-        PROMPT_FORM: (_no_errors, modals.prompts.edited),
+        FEEDBACK_FORM: (_no_errors, modals.feedback.explained),
     }
 
     @app.view(re.compile(f"^({'|'.join(submissions)})$"))

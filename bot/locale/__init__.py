@@ -16,9 +16,7 @@ LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
 @cache
 def _texts(language: Language) -> GNUTranslations:
     folder = Path(__file__).parent / language / "LC_MESSAGES"
-    if (ready := folder / "kioku.mo").is_file():
-        return GNUTranslations(BytesIO(ready.read_bytes()))
-    from bot.locale.compiling import compiled  # Babel: AWS's front has the .mo and does without
+    from bot.locale.compiling import compiled  # only now: Babel takes long to import
 
     return GNUTranslations(BytesIO(compiled((folder / "kioku.po").read_bytes())))
 

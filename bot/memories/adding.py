@@ -19,10 +19,8 @@ from bot.locale import Language, say
 from bot.memories.changes import HISTORY
 from bot.slack.audiences import Audiences
 from bot.slack.messages import storable, thread_key, typed
-from bot.types import ConsentMode, PersonSettings
-from bot.users.profiles import AccessControl
-from bot.users.prompt_versions import active_sections
-from bot.users.quotas import Quotas
+from bot.types import ConsentMode, PersonSettings, Policy
+from bot.users.quotas import QuotaExceeded, Quotas, count_tokens
 from bot.users.requests import MessageChanged, begin_request, check_request
 from bot.users.settings import read_settings
 from bot.views.blocks import Payload, beside_payload, ephemeral_payload
@@ -87,7 +85,7 @@ _VERDICTS = frozenset[Reason](
 class MemoryAdder:
     """Stores what the person said, in the audience where they said it.
 
-    Requests and model tokens count against `quotas`.
+    Requests count against `quotas`.
     """
 
     pool: Pool
@@ -97,7 +95,7 @@ class MemoryAdder:
     _: KW_ONLY
     schemas: Sequence[type[BaseModel]]
     consent: ConsentMode
-    access: AccessControl
+    policy: Policy
     quotas: Quotas
 
     @property
@@ -147,7 +145,7 @@ class MemoryAdder:
             channel, ts = quoted.channel, quoted.ts
             thread = thread_key(person.team_id, channel, ts)
             reason = ts and await _unlearned(connection, person, channel, ts, thread)
-        if refusal := await self.access.refuses_person(person):
+        if refusal := self.policy.refuses_person(person):
             return beside_payload(say(language, refusal))
         if off := settings.off_reason(self.consent):
             return beside_payload(memory_off_text(language, off, settings))
@@ -155,7 +153,9 @@ class MemoryAdder:
             return beside_payload(say(language, reason))
         if not self._stores_facts:
             return beside_payload(say(language, "add_nothing"))
-        if used_up := await self.quotas.admit(person):
+        try:
+            await self.quotas.admit(person)
+        except QuotaExceeded as used_up:
             return beside_payload(used_up.refusal(language))
         request = await begin_request(self.pool, person, channel=channel, ts=ts)
         where = await self._where(person, quoted)
@@ -175,11 +175,13 @@ class MemoryAdder:
         channel: str,
         ts: str = "",
     ) -> Payload:
-        if refusal := await self.access.refuses_person(person):
+        if refusal := self.policy.refuses_person(person):
             return ephemeral_payload(say(language, refusal))
         if off := settings.off_reason(self.consent):
             return not_added_notice(language, off, settings)
-        if used_up := await self.quotas.admit(person):
+        try:
+            await self.quotas.admit(person)
+        except QuotaExceeded as used_up:
             return ephemeral_payload(used_up.refusal(language))
         if redact(words).removed:
             return ephemeral_payload(_not_stored(language, words, {}))
@@ -204,7 +206,6 @@ class MemoryAdder:
         ts, words = quoted.ts, quoted.text
         request = await begin_request(self.pool, person, channel=quoted.channel, ts=ts)
         where = await self._where(person, quoted)
-        _, sections = await active_sections(self.pool, person.team_id)
         said = PersonMessage(
             text=words,
             channel=quoted.channel if ts else "",
@@ -218,8 +219,7 @@ class MemoryAdder:
                 [said],
                 in_commit=partial(self._in_commit, person, quoted, request),
                 deadline=_DEADLINE,
-                spend=partial(self.quotas.spend, person.team_id),
-                section=sections["formation"],
+                spend=partial(count_tokens, person.team_id),
             )
         except FormationUnavailable:
             formed = FormationResult(changes=(), refused=(), late=True)

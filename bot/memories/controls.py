@@ -15,8 +15,8 @@ from bot.locale import Language, say
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
-from bot.types import ConsentMode, MemoryOffReason, PersonSettings
-from bot.users.profiles import AccessControl, Profiles
+from bot.types import ConsentMode, MemoryOffReason, PersonSettings, Policy
+from bot.users.profiles import Profiles
 from bot.users.settings import (
     choose,
     decide,
@@ -63,7 +63,7 @@ class MemoryControls:
     incognito: IncognitoSwitch
     _: KW_ONLY
     consent: ConsentMode
-    access: AccessControl
+    policy: Policy
 
     async def pause(self, person: Person, until: datetime | None = None) -> PersonSettings:
         """Pause memory until a moment, None: until it is resumed."""
@@ -197,7 +197,7 @@ class MemoryControls:
     async def settings_shown(self, person: Person, language: Language, *_: str) -> Payload:
         """Show the person's settings."""
         settings = await self._settings(person)
-        days = await self.access.keeps(person, settings.retention_days)
+        days = self.policy.retention_days_for(settings.retention_days)
         return settings_payload(
             language,
             settings,
@@ -211,7 +211,7 @@ class MemoryControls:
 
         It is also off for people whom the operators do not allow to use Kioku.
         """
-        if refusal := await self.access.refuses_person(person):
+        if refusal := self.policy.refuses_person(person):
             return say(language, refusal)
         settings = await self._settings(person)
         off = settings.off_reason(self.consent)

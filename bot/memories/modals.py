@@ -16,7 +16,6 @@ from bot.memories.controls import MemoryControls
 from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
-from bot.notices.prompt_reviews import PromptReviews
 from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
 from bot.slack.permalinks import Permalinks
@@ -31,16 +30,12 @@ from bot.views.memories import (
 )
 from bot.views.modal_triggers import (
     ADD_ACTION,
-    EDIT_PROMPT_ACTION,
     ERASE_ACTION,
-    EXAMPLE_ACTION,
     FEEDBACK_ACTION,
     HOME_MORE_ACTION,
     MENU_ACTION,
     MY_MEMORIES,
-    PROMPT_CASES_ACTION,
     SETTINGS_ACTION,
-    SHARE_ACTION,
     USE_HERE_ACTION,
     USED_ACTION,
     VIEW_ACTION,
@@ -82,7 +77,6 @@ class Modals:
     erasing: PersonEraser
     actions: MemoryActions
     feedback: Feedback
-    prompts: PromptReviews
 
     async def content(
         self, body: Mapping[str, Any], person: Person, language: Language
@@ -112,10 +106,6 @@ class Modals:
             HOME_MORE_ACTION: self._more,
             ERASE_ACTION: same_for_everyone(erase_form),
             FEEDBACK_ACTION: self.feedback.form,
-            SHARE_ACTION: self.feedback.form,
-            EDIT_PROMPT_ACTION: self.prompts.edit_form,
-            PROMPT_CASES_ACTION: self.prompts.cases,
-            EXAMPLE_ACTION: self.feedback.example_form,
             ADD_ACTION: self._by_command["add"],
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,

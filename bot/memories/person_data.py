@@ -37,11 +37,11 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "question_ts, channel_id",
     ),
     "feedback": (
-        "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, reasons, comment,"
-        " shared, f.model, f.latency_ms, memories, given_at, changed_at"
+        "SELECT turn.channel_id AS channel, turn.question_ts AS ts, rating, comment,"
+        " changed_at"
         " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, question_ts FROM turns)"
         " turn ON turn.id = f.turn_id",
-        "given_at",
+        "changed_at",
     ),
     "messages": (
         "SELECT channel_id AS channel, ts, status, received_at, message->>'text' AS text"
@@ -50,7 +50,7 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
     ),
     "settings": (
         "SELECT pauses::text AS pauses, notices, language, consent, consent_at, retention_days,"
-        " locale, time_zone, guest, hint_channels FROM person_settings",
+        " locale, time_zone, hint_channels FROM person_settings",
         "1",
     ),
     "incognito_threads": (
@@ -155,7 +155,6 @@ async def erase_person(
         messages=deletions[1],
         never_formed_messages=remaining["places"],
         operator_actions=remaining["operator"],
-        named_in_policy=remaining["listed"],
     )
 
 
@@ -166,8 +165,6 @@ _REMAINING: LiteralString = (
     " AND user_id = %(user)s) AS places,"
     " (SELECT count(*) FROM operator_actions WHERE team_id = %(team)s AND user_id = %(user)s)"
     " AS operator,"
-    " EXISTS (SELECT FROM workspace_policies WHERE team_id = %(team)s"
-    " AND %(user)s = ANY(people)) AS listed,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
     " AND args->>'team' = %(team)s AND args->>'user' = %(user)s AND NOT args ? 'erased') AS jobs"
 )
@@ -188,12 +185,6 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
     counts |= await delete_each(connection, conditions, values)
     counts["inbox_events"] += blanked.rowcount
     await connection.execute("SELECT forget_author_of_events()")
-    # What they decided as an admin stays, without their id.
-    await connection.execute(
-        "UPDATE prompt_changes SET changed_by = NULL WHERE team_id = %(team)s"
-        " AND changed_by = %(user)s",
-        values,
-    )
     return counts
 
 

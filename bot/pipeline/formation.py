@@ -24,7 +24,7 @@ from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.audiences import Audiences
 from bot.types import ConsentMode
-from bot.users.quotas import Quotas
+from bot.users.quotas import count_tokens
 from bot.users.settings import read_settings
 from memory import (
     FormationResult,
@@ -69,7 +69,6 @@ class FormationJobs:
     quiet_seconds: float
     consent: ConsentMode
     notices: ChangeNotices
-    quotas: Quotas
 
     async def schedule(self, connection: AsyncConnection[DictRow], namespace: Namespace) -> None:
         """Schedule formation of unformed words, in the transaction that stores them.
@@ -140,13 +139,9 @@ class FormationJobs:
         tried again.
         """
         namespace = Person(team, user).namespace(audience)
-        if used_up := await self.quotas.tokens_used_up(team):
-            await self._put_off(namespace, used_up.seconds)
-            return
         shared = await self.audiences.is_shared(namespace)
-        spend = partial(self.quotas.spend, team)
         while True:
-            settings, ids, words, traceparent, section = await read_unformed(
+            settings, ids, words, traceparent = await read_unformed(
                 self.pool, namespace, _TURNS_AT_ONCE
             )
             off = settings.off_reason(self.consent)
@@ -181,8 +176,7 @@ class FormationJobs:
                         memory_view(namespace, shared=shared),
                         said,
                         in_commit=in_commit,
-                        spend=spend,
-                        section=section,
+                        spend=partial(count_tokens, team),
                     )
                 except _Overtaken:
                     continue

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Protocol
 
@@ -38,6 +38,7 @@ from bot.pipeline.responses.web_search import (
     search_web,
 )
 from bot.types import WEB_SEARCH, Reply, TaskState
+from bot.users.quotas import count_tokens
 from memory import Person, TokenUse, count, measured, step_ended
 
 log = logging.getLogger(__name__)
@@ -68,17 +69,15 @@ class Replier:
     """Asks the first of `models` that answers, as a stream.
 
     The next model is asked only while nothing of an answer was written and no tool was called.
-    `spend` is awaited with the workspace and the tokens that each response took. `may_search` says
-    for a workspace whether the model may search the web. Addresses of `link_hosts` may be links in
-    any answer. After `answer_seconds`, or `MAX_ANSWER` characters, an answer ends where it is.
+    `may_search`: the model may search the web. Addresses of `link_hosts` may be links in any
+    answer. After `answer_seconds`, or `MAX_ANSWER` characters, an answer ends where it is.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
 
     models: Sequence[ModelRequests]
     _: KW_ONLY
-    may_search: Callable[[str], Awaitable[bool]]
-    spend: Callable[[str, TokenUse], Awaitable[None]]
+    may_search: bool
     link_hosts: Collection[str] = ()
     answer_seconds: float = ANSWER_SECONDS
 
@@ -116,7 +115,7 @@ class Replier:
         the breaker.
         """
         failures: list[ReplyFailed] = []
-        tools = [DEFINITION] if await self.may_search(person.team_id) else []
+        tools = [DEFINITION] if self.may_search else []
         tools += toolbox.definitions if toolbox else []
         for model in self.models:
             if not model.breaker.admit():
@@ -131,7 +130,6 @@ class Replier:
                 tools=tools,
                 toolbox=toolbox,
                 written=written,
-                spend=self.spend,
                 deadline=asyncio.get_running_loop().time() + self.answer_seconds,
             )
             try:
@@ -169,7 +167,6 @@ class _Attempt:
     tools: Sequence[dict[str, Any]]
     toolbox: FunctionTools | None
     written: StreamedAnswer
-    spend: Callable[[str, TokenUse], Awaitable[None]]
     deadline: float
 
     async def answer(self) -> Reply:
@@ -225,7 +222,7 @@ class _Attempt:
         except Malformed as error:
             raise ReplyFailed("model_malformed") from error
         finally:
-            await self._count(reader.tokens, conversation, written.characters - before)
+            self._count(reader.tokens, conversation, written.characters - before)
 
     async def _called(self, call: Mapping[str, Any]) -> str:
         """Run a tool call of the model and return its output."""
@@ -255,19 +252,18 @@ class _Attempt:
         )
         state: TaskState = "error" if found.failed else "complete"
         await written.task(identity, WEB_SEARCH, state, query)
-        if found.tokens:
-            await self.spend(self.person.team_id, found.tokens)
+        count_tokens(self.person.team_id, found.tokens)
         written.cite(found.citations)
         return found.output
 
-    async def _count(self, tokens: TokenUse, conversation: Sequence[Any], characters: int) -> None:
+    def _count(self, tokens: TokenUse, conversation: Sequence[Any], characters: int) -> None:
         """Count the tokens of a response; estimate them where it was left before its end."""
         if not (tokens or characters):
             return
         texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
         sent, model = sum(map(estimated_tokens, texts)), self.model.model
         estimated = {(model, "input"): sent, (model, "output"): characters // 4}
-        await self.spend(self.person.team_id, tokens or Counter(estimated))
+        count_tokens(self.person.team_id, tokens or Counter(estimated))
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Reply:

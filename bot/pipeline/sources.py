@@ -16,13 +16,11 @@ from bot.conversation.changed_turns import begin_formation_again, narrow, replac
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
-from bot.memories.feedback import end_sharing
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, find_message
 from bot.slack.messages import scopes, split_thread_key, storable, typed
-from bot.types import ConsentMode
+from bot.types import ConsentMode, Policy
 from bot.users.incognito import is_on
-from bot.users.profiles import AccessControl
 from bot.users.requests import note_message_changed
 from bot.users.settings import read_settings
 from memory import (
@@ -60,7 +58,7 @@ class SourceUpdates:
     schedule_formation: ScheduleFormation
     slack: Installations
     consent: ConsentMode
-    access: AccessControl
+    policy: Policy
 
     async def reword(
         self,
@@ -80,8 +78,8 @@ class SourceUpdates:
         alone if that is not known to be public now. A turn is not changed if its texts are no
         longer stored, or if the inbox holds a newer event of this message than `changed_ts`. If
         memory is off, or the policy refuses the person, the new words are not stored: the job reads
-        them from Slack. Credentials are never stored. The exchange is no longer shared for
-        feedback. Returns whether the texts of a turn were replaced.
+        them from Slack. Credentials are never stored. Returns whether the texts of a turn were
+        replaced.
         """
         edited = bool(question or words)
         refused = edited and await self._refused(team_id, channel_id, ts, thread)
@@ -103,8 +101,6 @@ class SourceUpdates:
                 await connection.execute(
                     "SELECT set_config(%s, %s, true)", (PERSON_SETTING, person.scope)
                 )
-                # Other words were shared.
-                await end_sharing(connection, person, row["id"])
                 off = refused or (await read_settings(connection, person)).off_reason(self.consent)
                 unkept = off or await is_on(connection, person, scopes(channel_id, thread))
                 if unkept:
@@ -122,7 +118,7 @@ class SourceUpdates:
         return bool(rows)
 
     async def _refused(self, team_id: str, channel_id: str, ts: str, thread: str) -> bool:
-        """Return whether the policy refuses the author of an answered message; may ask Slack."""
+        """Return whether the policy refuses the author of an answered message."""
         found = await execute_statement(
             self.pool,
             "SELECT user_id, audience FROM turns WHERE team_id = %s AND channel_id = %s"
@@ -133,7 +129,7 @@ class SourceUpdates:
         if not found:
             return False
         person = Person(team_id, found[0]["user_id"])
-        return bool(await self.access.refuses_in(person, channel_id, found[0]["audience"]))
+        return bool(self.policy.refuses(person, channel_id, found[0]["audience"]))
 
     async def _schedule_update(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID

@@ -32,9 +32,9 @@ from bot.pipeline.fixed_reply import FixedReplies
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import Cause, ReplyFailed
 from bot.queue.sweep import MAX_LONE_CRASHES
-from bot.types import Refusal
-from bot.users.profiles import AccessControl
-from bot.users.quotas import ExhaustedQuota, QuotaExceeded, Quotas
+from bot.types import Policy, Refusal
+from bot.users.access import RefusalNotices
+from bot.users.quotas import QuotaExceeded
 from memory import DM, Pool, count, in_trace, is_unavailable, measured
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,10 @@ class ThreadWorker:
     fixed_replies: FixedReplies
     outages: ModelOutages
     deleted_messages: DeletedMessageCleanup
-    quotas: Quotas
     pool: Pool
     sessions: Sessions
-    access: AccessControl
+    policy: Policy
+    refusal_notices: RefusalNotices
 
     @measured("drain")
     async def drain(self, thread: str) -> None:
@@ -174,14 +174,12 @@ class ThreadWorker:
             await self._activate(claimed)
             await self.inbox.give_up(claimed)
             return True
-        if refusal := await self.access.refuses(claimed.message):
+        message = claimed.message
+        if refusal := self.policy.refuses(message.person, message.channel_id, message.audience):
             await self._refuse_access(claimed, refusal)
             return True
         if claimed.failures >= MAX_FAILURES or claimed.lone_crashes >= MAX_LONE_CRASHES:
             await self.fixed_replies.send(claimed, "turn_failed")
-            return True
-        if used_up := await self.quotas.tokens_used_up(claimed.message.team_id):
-            await self._refuse_quota(claimed, used_up)
             return True
         if behind:
             await self.outages.hold_behind(claimed)
@@ -191,7 +189,7 @@ class ThreadWorker:
         try:
             await self.turn.ainvoke(claimed)
         except QuotaExceeded as exceeded:
-            await self._refuse_quota(claimed, exceeded.used_up)
+            await self._refuse_quota(claimed, exceeded)
             return True
         except ReplyFailed as failed:
             return await self.outages.postpone(claimed, failed.cause)
@@ -218,27 +216,27 @@ class ThreadWorker:
         if message.audience == DM or (
             message.addressed and await claim_refusal(self.pool, claimed, here, _DAY_SECONDS)
         ):
-            await self.access.tell(message, refusal)
+            await self.refusal_notices.tell(message, refusal)
         await self._activate(claimed)
         await self.inbox.skip(claimed)
 
-    async def _refuse_quota(self, claimed: ClaimedMessage, used_up: ExhaustedQuota) -> None:
-        """Tell the author once an hour, or day, which quota is used up; skip further messages.
+    async def _refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
+        """Tell the author once an hour that their messages are used up; skip further messages.
 
         Further ones that have an unfinished reply, such as an interim reply, are told, too.
         """
         seconds = max(used_up.seconds, 60.0)
-        told = not await claim_refusal(self.pool, claimed, used_up.sentence, seconds)
+        told = not await claim_refusal(self.pool, claimed, "quota_messages", seconds)
         if told and not await has_begun(self.pool, claimed.message):
             await self._activate(claimed)
             await self.inbox.skip(claimed)
             return
         await self.fixed_replies.send(
             claimed,
-            used_up.sentence,
+            "quota_messages",
             outcome="answered",
             limit=used_up.limit,
-            count=used_up.count,
+            count=used_up.minutes,
         )
 
 

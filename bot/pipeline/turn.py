@@ -47,7 +47,7 @@ class TurnDependencies:
     """The collaborators of a turn, bound in `bot.runtime.wiring`.
 
     `tools` opens the tools of one message; `hints` returns the messages that only the person sees
-    after an answer in a channel.
+    after an answer in a channel; `style` is the operator's text on how to answer.
     """
 
     pool: Pool
@@ -59,6 +59,7 @@ class TurnDependencies:
     tools: OpenTools
     hints: Callable[[Message, MemoryState], Awaitable[Sequence[PayloadMaker]]]
     attachments: Attachments
+    style: str | None
 
 
 def create_turn(
@@ -87,7 +88,6 @@ def create_turn(
         recalled: Sequence[str] = ()
         tools, done, tools_shown = None, ToolResults(), False
         model: str | None = None
-        milliseconds: int | None = None
         async with open_reply_sink(claimed, view, turn_row) as sink:
             earlier = latest_with_files(context.exchanges, message)
             files: Sequence[AttachedFile] = ()
@@ -110,7 +110,6 @@ def create_turn(
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
                     model = answered.model
-                    milliseconds = round((time.perf_counter() - began) * 1000)
                 if tools is not None:
                     done = tools.results
                     recalled = list(dict.fromkeys([*recalled, *done.recalled]))
@@ -148,7 +147,6 @@ def create_turn(
             questions=done.questions,
             tools_shown=tools_shown,
             model=model,
-            milliseconds=milliseconds,
         )
         return outcome
 
@@ -212,7 +210,7 @@ async def _prompt(
             in_dm=message.audience == DM,
             files=files,
             now=datetime.now(turn_row.memory_state.settings.zone),
-            style=context.style,
+            style=dependencies.style,
         )
 
 

@@ -18,7 +18,7 @@ from bot.pipeline.prompt import estimated_tokens
 from bot.slack.audiences import kind_of
 from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
 from bot.slack.messages import Message, excerpt
-from bot.users.profiles import Policies
+from bot.types import Policy
 from memory import Person, Pool, forgotten_messages, person_transaction
 
 log = logging.getLogger(__name__)
@@ -75,10 +75,10 @@ class _Unread(Exception):
 class ViewedChannels:
     """The `viewed` table: the ids of what each person viewed last, without any text."""
 
-    def __init__(self, pool: Pool, slack: Installations, policies: Policies) -> None:
+    def __init__(self, pool: Pool, slack: Installations, policy: Policy) -> None:
         self._pool = pool
         self._slack = slack
-        self._policies = policies
+        self._policy = policy
 
     async def note(self, person: Person, context: object) -> None:
         """Store what the person views now; delete the row where that cannot be read."""
@@ -145,8 +145,7 @@ class ViewedChannels:
             if info.get("is_im") or not info.get("is_member"):
                 raise _Unread(_NOT_THERE)
             audience, _ = kind_of(info, channel)
-            policy = await self._policies.applies(person.team_id)
-            if policy.refuses_channel(channel, audience):
+            if self._policy.refuses_channel(channel, audience):
                 raise _Unread(_CLOSED)
             if not await self._is_member(person, channel):
                 raise _Unread(_NOT_THEIRS)

@@ -7,7 +7,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -45,7 +44,6 @@ ALONE_SECONDS = 120.0
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
-_LOOK_SECONDS = 0.2
 # A timer ends a moment after PostgreSQL's clock says that a job is due.
 _TIMER_MARGIN_SECONDS = 0.02
 # Time for the caller's transaction, which schedules the job, to be committed.
@@ -116,8 +114,7 @@ class Jobs(procrastinate.manager.JobManager):
 
     Taking: a job is taken only while its person and its Slack limit have fewer running jobs than
     `PERSON_AT_ONCE` and `SLACK_LIMIT_AT_ONCE`. While a job that is to run alone runs, this process
-    takes no other. While `draining`, a worker that finds no job waits until the running ones have
-    ended, because their end can free another.
+    takes no other.
 
     Ending: a failed job returns to the queue at once, so that it does not hold its lock. If another
     job of its lock waits already, it is deleted instead, because only one may wait. If PostgreSQL
@@ -127,10 +124,7 @@ class Jobs(procrastinate.manager.JobManager):
 
     def __init__(self, connector: BaseConnector, stopping: asyncio.Event) -> None:
         super().__init__(connector)
-        self.draining = False
         self._stopping = stopping
-        self._running: set[int | None] = set()
-        self._ended = asyncio.Event()
         self._alone: int | None = None
         self._alone_until = 0.0
         self._listeners: dict[tuple[str, ...], Callable[..., Awaitable[None]]] = {}
@@ -212,15 +206,11 @@ class Jobs(procrastinate.manager.JobManager):
         if self._exhausted.pop(names, None) == self._notified[names] and names in self._listeners:
             return None
         while True:
-            self._ended.clear()
             notified = self._notified[names]
             job = await self._taken(list(names), worker_id)
             if job is not None:
                 return job
-            if self.draining and self._running:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
-            elif notified == self._notified[names]:
+            if notified == self._notified[names]:
                 return None
 
     async def _taken(self, queues: list[str], worker_id: int) -> Job | None:
@@ -237,7 +227,6 @@ class Jobs(procrastinate.manager.JobManager):
         if not rows:
             return None
         [row] = rows
-        self._running.add(row["id"])
         if not row["more"]:
             self._exhausted[tuple(queues)] = notified
         if row["alone"]:
@@ -272,10 +261,8 @@ class Jobs(procrastinate.manager.JobManager):
             self._over(job)
 
     def _over(self, job: Job) -> None:
-        self._running.discard(job.id)
         if self._alone == job.id:
             self._alone = None
-        self._ended.set()
 
     async def _note(self, statement: LiteralString, job: Job, **values: object) -> None:
         pause = _FIRST_PAUSE_SECONDS

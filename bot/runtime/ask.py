@@ -2,111 +2,82 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import logging
+import re
 import time
 from collections.abc import Sequence
-from typing import Self, cast
+from typing import Self
 from uuid import uuid4
 
-from aiohttp import web
 from psycopg import OperationalError
 
 from bot.conversation.claimed_message import ClaimedMessage
-from bot.conversation.turns import Outcome
 from bot.locale import Language, language_of
 from bot.logs import fault, log_fields
 from bot.pipeline.turn import TurnDependencies, create_turn
-from bot.runtime.ask_request import WRONG_BODY, WRONG_TOKEN, is_bearer, read_call
-from bot.runtime.http_routes import Handler
 from bot.slack.ephemeral import PayloadMaker
-from bot.slack.messages import API_TEAM, Message
+from bot.slack.messages import API_TEAM, Message, storable
 from bot.types import Task
-from bot.users.quotas import Quotas
-from memory import DM, Person
+from bot.users.quotas import QuotaExceeded, Quotas
+from memory import DM
 
 log = logging.getLogger(__name__)
 
-_DOWN = "The memory cannot be reached just now: please ask again in a minute.\n"
+_USER = re.compile(r"[A-Z0-9]{1,64}\Z")
 
 
-class Collected:
-    """An answer that is gathered and returned whole."""
+class Refused(Exception):
+    """A call is not answered; the arguments are the HTTP status and the text."""
+
+
+class _Collected:
+    """An answer that is gathered and returned whole: there are no buttons, and no Stop."""
 
     interactive = False
 
-    def __init__(self, message: Message) -> None:
-        self._message = message
-        self.received_text = ""
-        self.text = ""
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self.received_text = self.text = ""
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Nothing to close."""
+    async def __aexit__(self, *_: object) -> None: ...
+    def expect(self) -> None: ...
+    async def check(self) -> None: ...
+    async def task(self, task: Task) -> None: ...
 
     async def language(self) -> Language:
-        """Return the language of the prompt."""
-        return language_of(None, self._message.text)
-
-    def expect(self) -> None:
-        """There is nothing to make ready."""
-
-    async def check(self) -> None:
-        """Do nothing: a call has no Stop button."""
+        return self._language
 
     async def write(self, piece: str) -> None:
-        """Take a piece."""
         self.received_text += piece
 
-    async def task(self, task: Task) -> None:
-        """Do nothing: only the whole answer is returned."""
-
     def start_over(self) -> None:
-        """Drop what has come."""
         self.received_text = ""
 
-    async def finish(
-        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
-    ) -> None:
-        """Keep the whole answer; over HTTP there are no buttons below it."""
-        del recalled, can_be_rated
+    async def finish(self, text: str, **_: bool) -> None:
         self.text = text
 
     async def show(self, makers: Sequence[PayloadMaker]) -> bool:
-        """Show nothing: an HTTP response has no buttons."""
         return not makers
 
 
 class AskHandler:
-    """Turns for callers of the HTTP API; their people live in a team of their own.
-
-    A caller reaches the namespace ``("chat", "API", user_id, "dm")`` and no Slack person's.
-    """
+    """Turns for callers of the HTTP API, in the namespace ``("chat", "API", user_id, "dm")``."""
 
     def __init__(self, dependencies: TurnDependencies, quotas: Quotas) -> None:
         self._quotas = quotas
-        self._turn = create_turn(dependencies, self._open_reply_sink)
-        self._collected: dict[str, Collected] = {}
-
-    def _open_reply_sink(self, claimed: ClaimedMessage, *_: object) -> Collected:
-        return self._collected[claimed.message.event_id]
+        self._sinks: dict[str, _Collected] = {}
+        self._turn = create_turn(
+            dependencies, lambda claimed, *_: self._sinks[claimed.message.event_id]
+        )
 
     async def answer(self, user_id: str, prompt: str) -> tuple[int, str]:
-        """Answer one call that `read_call` read; return the HTTP status and the text."""
-        try:
-            if used_up := await self._quotas.admit(Person(API_TEAM, user_id)):
-                return 429, used_up.refusal(language_of(None, prompt)) + "\n"
-            outcome, text = await self._ask(user_id, prompt)
-        except OperationalError as error:
-            log.warning("a question over HTTP was not answered: %s", fault(error))
-            return 503, _DOWN
-        return 503 if outcome == "failed" else 200, text
-
-    async def _ask(self, user_id: str, prompt: str) -> tuple[Outcome, str]:
-        """Answer `prompt` as that user's direct message; return what came of it, and the text."""
-        event_id = uuid4().hex
-        ts = f"{time.time():.6f}"
+        """Answer a call that `read_call` read; return the HTTP status and the text."""
+        language, event_id, ts = language_of(None, prompt), uuid4().hex, f"{time.time():.6f}"
         message = Message(
             event_id=event_id,
             team_id=API_TEAM,
@@ -119,30 +90,41 @@ class AskHandler:
             audience=DM,
             addressed=True,
         )
-        collected = self._collected[event_id] = Collected(message)
+        sink = self._sinks[event_id] = _Collected(language)
         try:
+            await self._quotas.admit(message.person)
             # Not in the inbox: the caller waits for the answer, and asks again without one.
             claimed = ClaimedMessage(id=0, message=message, earlier_attempts=0)
             with log_fields(team=API_TEAM):
-                outcome = cast(Outcome, await self._turn.ainvoke(claimed))
+                outcome = await self._turn.ainvoke(claimed)
+        except QuotaExceeded as used_up:
+            return 429, used_up.refusal(language) + "\n"
+        except OperationalError as error:
+            log.warning("a question over HTTP was not answered: %s", fault(error))
+            return 503, "The memory cannot be reached just now: please ask again in a minute.\n"
         finally:
-            del self._collected[event_id]
-        return outcome, collected.text
+            del self._sinks[event_id]
+        return 503 if outcome == "failed" else 200, sink.text
 
 
-def ask_route(asks: AskHandler, token: str) -> Handler:
-    """Return the handler of ``POST /ask``; `token` is what the bearer has to be."""
+def read_call(authorization: str, body: str, token: str) -> tuple[str, str]:
+    """Return the ``user_id`` and ``prompt`` of a call.
 
-    async def ask(request: web.Request) -> web.Response:
-        if not is_bearer(request.headers.get("authorization", ""), token):
-            return web.Response(status=401, text=WRONG_TOKEN)
-        try:
-            call = read_call(await request.text())
-        except (ValueError, LookupError):  # no text, or in an encoding that there is not
-            call = None
-        if call is None:
-            return web.Response(status=400, text=WRONG_BODY)
-        status, text = await asks.answer(*call)
-        return web.Response(status=status, text=text)
-
-    return ask
+    `authorization` is the header ``Bearer TOKEN``. Raises `Refused` with the HTTP status and text.
+    """
+    scheme, _, given = authorization.partition(" ")
+    # A header may hold bytes that are no text.
+    right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
+    if not (token and right and scheme.lower() == "bearer"):
+        raise Refused(401, "The bearer token is missing or wrong.\n")
+    try:
+        sent = json.loads(body)
+        user_id, prompt = sent["user_id"], storable(sent["prompt"])
+        if _USER.match(user_id) and prompt.strip():
+            return user_id, prompt
+    except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
+        pass
+    raise Refused(
+        400,
+        'Send JSON: {"user_id": "MZ0001", "prompt": "…"}; user_id is capital letters and digits.\n',
+    )

@@ -34,7 +34,7 @@ TABLES = BackupTables(
     ),
     copied=(
         *("person_settings", "incognito_threads", "quiet_threads", "forgotten_sources"),
-        *("workspaces", "workspace_policies", "token_use", "sent_files"),
+        *("workspaces", "sent_files"),
         "installations",  # of tokens that are refreshed, only the newest are valid
     ),
     texts=(
@@ -42,19 +42,6 @@ TABLES = BackupTables(
         StoredText("turns", "'words ' || id", "words", "UPDATE turns SET words = ''"),
         StoredText("turns", "'reply ' || id", "reply", "UPDATE turns SET reply = NULL"),
         StoredText("feedback", "turn_id::text", "comment", "UPDATE feedback SET comment = ''"),
-        # No longer shared; decided since; an admin who was erased since.
-        StoredText(
-            *("feedback", "'shared ' || turn_id", "CASE WHEN shared THEN 'yes' ELSE '' END"),
-            "UPDATE feedback SET shared = false",
-        ),
-        StoredText(
-            *("prompt_versions", "id::text", "concat(status, style, formation)"),
-            "DELETE FROM prompt_versions",
-        ),
-        StoredText(
-            *("prompt_changes", "id::text", "changed_by"),
-            "UPDATE prompt_changes SET changed_by = NULL",
-        ),
     ),
     afterwards=(
         # What was answered or formed since is not known: neither is done again.

@@ -8,7 +8,6 @@ import inspect
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -39,7 +38,6 @@ _COMMANDS = {
         "operations:status",
         "show versions, running processes, and counts of messages and jobs",
     ),
-    "usage": ("operations:usage", "show model calls, tokens and cost by workspace and day"),
     "audit": ("operations:audit", "show who ran which command, when, and how it ended"),
     "failed": ("", "list failed jobs, run them again, or delete them"),
     "export": (
@@ -66,15 +64,6 @@ _COMMANDS = {
         "operations:reembed",
         "embed every memory again, after another KIOKU_EMBEDDING_MODEL was chosen",
     ),
-    "feedback": (
-        "feedback_command:feedback",
-        "list what people thought of replies, with their comments and no message",
-    ),
-    "improve": (
-        "improve_command:improve",
-        "let the memory model propose better prompts from shared feedback, for an admin to approve",
-    ),
-    "policy": ("", "show or change who can use Kioku in a workspace, where, and with what"),
 }
 _FAILED = {
     "list": (
@@ -83,17 +72,6 @@ _FAILED = {
     ),
     "retry": ("operations:retry_failed", "run failed jobs again"),
     "drop": ("operations:drop_failed", "delete failed jobs"),
-}
-_POLICY = {
-    "show": (
-        "policy_command:show",
-        "show the policy in effect, and which values are set for this workspace",
-    ),
-    "set": ("policy_command:choose", "set options for this workspace; other options are unchanged"),
-    "clear": (
-        "policy_command:clear",
-        "remove this workspace's policy, so that the settings apply",
-    ),
 }
 # The others end by themselves and say what they did; only what went wrong is logged besides.
 _LOGGED = ("up", "run", "migrate")
@@ -112,10 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         help="front: receive and store; worker: answer and remember; any number of each",
     )
     _add_doctor(commands["doctor"])
-    for name in ("usage", "audit"):
-        commands[name].add_argument(
-            "--days", type=_days, default=7, help="how many days, from 1 to 60"
-        )
+    commands["audit"].add_argument(
+        "--days", type=_days, default=7, help="how many days, from 1 to 60"
+    )
     failed = _add(_verbs(commands["failed"]), _FAILED)
     for verb in ("retry", "drop"):
         failed[verb].add_argument(
@@ -126,9 +103,6 @@ def _parser() -> argparse.ArgumentParser:
         )
     _add_data(commands)
     _add_backup(commands)
-    _add_policy(_add(_verbs(commands["policy"]), _POLICY))
-    _add_feedback(commands["feedback"])
-    _add_improve(commands["improve"])
     return parser
 
 
@@ -187,55 +161,6 @@ def _add_backup(commands: Mapping[str, argparse.ArgumentParser]) -> None:
     )
 
 
-def _add_policy(verbs: Mapping[str, argparse.ArgumentParser]) -> None:
-    for verb in verbs.values():
-        verb.add_argument("--team", required=True, metavar="T…", help="the workspace's id")
-    chosen = verbs["set"]
-    more = "or `all`; or `default` (the setting)"
-    switch = ("on", "off", "default")
-    chosen.add_argument("--channels", metavar="C…,C…", help=f"ids, separated by commas; {more}")
-    chosen.add_argument("--people", metavar="U…,U…", help=f"ids, separated by commas; {more}")
-    chosen.add_argument("--guests", choices=switch, help="whether guests are answered")
-    chosen.add_argument("--web-search", choices=switch, help="whether the model may search the web")
-    chosen.add_argument("--retention-days", metavar="DAYS", help="a number of days, or `default`")
-
-
-def _add_feedback(feedback: argparse.ArgumentParser) -> None:
-    feedback.add_argument(
-        "--since", type=_moment, metavar="DATE", help="only since then: 2026-11-20, in UTC"
-    )
-    feedback.add_argument(
-        "--format", choices=("text", "jsonl", "csv"), default="text", help="what to print"
-    )
-
-
-def _add_improve(improve: argparse.ArgumentParser) -> None:
-    improve.add_argument("--team", metavar="T…", help="the workspace's id, if there are several")
-    improve.add_argument(
-        "--kind",
-        choices=("gradient", "metaprompt", "prompt_memory"),
-        default="gradient",
-        help="of LangMem's optimizer: up to 6, 5 or 1 model calls for each text",
-    )
-    improve.add_argument(
-        "--only", choices=("style", "formation"), help="the style of answers, or how memories form"
-    )
-    improve.add_argument("--yes", action="store_true", help="do not ask for the id to be typed")
-    instead = improve.add_mutually_exclusive_group()
-    instead.add_argument("--list", dest="listed", action="store_true", help="print the changelog")
-    instead.add_argument(
-        "--rollback", action="store_true", help="use the texts before the present version again"
-    )
-
-
-def _moment(text: str) -> datetime:
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"write a date such as 2026-11-20, not {text}") from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
-
-
 def _days(text: str) -> int:
     if text.isdecimal() and 1 <= int(text) <= 60:
         return int(text)
@@ -281,10 +206,6 @@ def _run(function: str, settings: Settings, given: dict[str, Any]) -> int:
     module, _, name = function.partition(":")
     run = getattr(import_module(f"bot.runtime.{module}"), name)
     try:
-        if settings.slack_secret_arn or settings.openai_secret_arn:
-            from bot.runtime.secrets import with_secrets
-
-            settings = with_secrets(settings)
         if inspect.iscoroutinefunction(run):
             asyncio.run(run(settings, **given))
         else:

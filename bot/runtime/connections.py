@@ -40,7 +40,7 @@ from bot.slack.client import (
 )
 from bot.users.installation_store import InstallationStore, TokenCipher, UnreadableToken
 from bot.users.offboarding import purge_due
-from bot.users.workspaces import last_departed, token_accepted
+from bot.users.workspaces import token_accepted
 from memory import (
     Conninfo,
     EmbeddingSpace,
@@ -109,14 +109,10 @@ async def connected(
     *,
     min_connections: int = 1,
     installation: Installation | None = None,
-    left_after: float | None = None,
 ) -> AsyncIterator[Connections]:
     """Open all of it, checked, and close it afterwards.
 
-    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so. With
-    `left_after`, in Unix seconds, a refused token is no error if no workspace has the app any more
-    and the last one removed it after that: the installation is then that workspace's, without a
-    token.
+    Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so.
 
     Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
@@ -140,11 +136,13 @@ async def connected(
         if settings.slack_client_id is not None:
             store = await _open_store(settings, pool, session)
             stack.push_async_callback(store.close)
-        elif token is None:
-            raise StartError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…).")
         elif installation is None:
+            if token is None:
+                raise StartError(
+                    "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…)."
+                )
             client = create_client(token.get_secret_value(), settings.slack_api_url, session)
-            installation = await _identify(client, pool, left_after)
+            installation = await _identify(client, pool)
         yield Connections(
             settings=settings,
             model=model,
@@ -228,19 +226,13 @@ async def _open_pool(
     return pool
 
 
-async def _identify(client: AsyncWebClient, pool: Pool, left_after: float | None) -> Installation:
+async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
     try:
         answer = await retry_until_connected("SLACK_BOT_TOKEN", client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
-        if left_after is None:
-            raise
-        left = await last_departed(pool, left_after=left_after)
-        if left is None:
-            raise
-        log.info("no workspace has the app: events and jobs are passed over")
-        return left
+        raise
     installation = installation_from(answer, str(client.token))
     async with transaction(pool) as connection:
         await token_accepted(connection, installation.team_id, installation.bot_user_id)

@@ -84,8 +84,6 @@ def _tell_what_stays(erased: PersonErased) -> None:
     kept = erased.operator_actions + 1
     entries = "1 entry" if kept == 1 else f"{kept} entries"
     tell(f"Kept: {entries} of the audit log (`kioku audit`), including this command.")
-    if erased.named_in_policy:
-        tell("The id is in the workspace's policy: `kioku policy` changes that.")
 
 
 def purge(settings: Settings, *, team: str, yes: bool) -> None:

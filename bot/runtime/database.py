@@ -36,9 +36,6 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
         owner = settings.database_owner_url or url
         yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
         return
-    if settings.database_secret_arn is not None:
-        yield secret_addresses(settings.database_secret_arn, settings.database_owner_secret_arn)
-        return
     if settings.database_owner_url is not None:
         raise StartError(
             "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
@@ -56,17 +53,6 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
         yield addresses
     finally:
         await asyncio.to_thread(server.stop)
-
-
-def secret_addresses(login: str, owner: str | None) -> Addresses:
-    """Return the addresses that two secrets of AWS's hold, by their ARNs."""
-    from bot.runtime.secrets import DatabaseSecret
-
-    served = DatabaseSecret(login)
-    return Addresses(
-        login=served,
-        owner=served if owner is None else DatabaseSecret(owner, "DATABASE_OWNER_SECRET_ARN"),
-    )
 
 
 async def replace_vectors(settings: Settings, addresses: Addresses, *, again: bool = False) -> int:

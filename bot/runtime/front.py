@@ -13,9 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.cancellation import cancel_until_done
 from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
 from bot.pipeline.backfill.window import BackfillWindow
-from bot.runtime.ask import AskHandler, ask_route
 from bot.runtime.connections import retry_until_connected
-from bot.runtime.http_routes import Handler
 from bot.runtime.wiring import Application
 
 _ANSWER_SECONDS = 5.0
@@ -30,7 +28,6 @@ class Front:
 
     app: CheckedApp
     socket: SocketModeClient | None
-    ask: Handler | None
 
     async def problem(self) -> str | None:
         """Return one sentence about what keeps Slack's messages away, if anything does."""
@@ -54,7 +51,7 @@ async def open_front(wiring: Application) -> AsyncIterator[Front]:
             socket = await stack.enter_async_context(
                 socket_mode(app, token.get_secret_value(), wiring.connections.slack.tokenless())
             )
-        front = Front(app=app, socket=socket, ask=_ask(wiring))
+        front = Front(app=app, socket=socket)
         await stack.enter_async_context(_backfill_window(wiring, front).marked())
         yield front
 
@@ -83,14 +80,6 @@ def _backfill_window(wiring: Application, front: Front) -> BackfillWindow:
         return [team for team in installed if await wiring.workspaces.serves(team)]
 
     return BackfillWindow(connections.pool, wiring.queue, teams=teams)
-
-
-def _ask(wiring: Application) -> Handler | None:
-    token = wiring.connections.settings.api_token
-    if token is None:
-        return None
-    asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
-    return ask_route(asks, token.get_secret_value())
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from slack_bolt.request.internals import parse_body
 from slack_sdk.signature import SignatureVerifier
 
 from bot.listeners.app import CheckedApp
+from bot.runtime.ask import AskHandler, Refused, read_call
 from bot.slack.signature import is_signed
 
 Ready: TypeAlias = Callable[[], Awaitable[str | None]]
@@ -28,11 +29,12 @@ def create_web_app(
     ready: Ready,
     app: CheckedApp | None = None,
     signing_secret: str | None = None,
-    ask: Handler | None = None,
+    asks: AskHandler | None = None,
+    api_token: str = "",
 ) -> web.Application:
     """Return the HTTP application: ``/healthz``, ``/readyz``, and what else is given.
 
-    Slack's ``/slack/events`` needs `app` and `signing_secret`, ``/ask`` its handler.
+    Slack's ``/slack/events`` needs `app` and `signing_secret`, ``/ask`` `asks` and `api_token`.
 
     `ready` returns None, or one sentence about what is missing. It is awaited once in two seconds
     at most, however many ask.
@@ -57,8 +59,8 @@ def create_web_app(
     application.router.add_get("/readyz", readyz)
     if app is not None and signing_secret is not None:
         application.router.add_post("/slack/events", _slack(app, SignatureVerifier(signing_secret)))
-    if ask is not None:
-        application.router.add_post("/ask", ask)
+    if asks is not None:
+        application.router.add_post("/ask", _ask(asks, api_token))
     return application
 
 
@@ -85,3 +87,19 @@ def _slack(app: CheckedApp, verifier: SignatureVerifier) -> Handler:
         return await to_aiohttp_response(await app.receive(sent, make_request))
 
     return events
+
+
+def _ask(asks: AskHandler, token: str) -> Handler:
+    async def ask(request: web.Request) -> web.Response:
+        try:
+            body = await request.text()
+        except (ValueError, LookupError):  # no text, or in an encoding that there is not
+            body = ""
+        try:
+            call = read_call(request.headers.get("authorization", ""), body, token)
+            status, text = await asks.answer(*call)
+        except Refused as refused:
+            status, text = refused.args
+        return web.Response(status=status, text=text)
+
+    return ask

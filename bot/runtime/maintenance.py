@@ -45,7 +45,6 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
-    "DELETE FROM token_use WHERE day < current_date - 60",
     "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
     # Slack refused to delete something for as long as failed jobs are kept.
     "DELETE FROM slack_erasures WHERE begun_at < now() - interval '14 days'",

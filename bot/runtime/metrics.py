@@ -58,7 +58,6 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "proposals": ("Proposed memories: what was done, or why nothing was", ("outcome",)),
     "slack_rate_limits": ("Calls that Slack refused with 429, by method", ("method",)),
     "model_tokens": ("Tokens that the models used, by workspace", ("team", "model", "kind")),
-    "model_cost_usd": ("What these tokens cost, in USD, where their price is known", ("team",)),
     "errors": ("Failed calls of the model, failed deliveries and failed turns", ("kind",)),
     "log_records": ("Warnings and errors in the log", ("level", "logger")),
 }

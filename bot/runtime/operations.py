@@ -1,4 +1,4 @@
-"""``kioku status``, ``usage``, ``failed``, ``audit`` and ``reembed``: no texts.
+"""``kioku status``, ``failed``, ``audit`` and ``reembed``: no texts.
 
 Only ``audit`` has ids of people.
 """
@@ -22,33 +22,10 @@ from bot.views.operations import operation_lines
 from memory import Pool, address_of, execute_statement, transaction
 
 _LISTED = 50
-_USAGE: LiteralString = (
-    "SELECT day, team_id, calls, tokens, cost_usd, unpriced FROM token_use"
-    " WHERE day > (now() AT TIME ZONE 'utc')::date - %s::int ORDER BY day DESC, team_id"
-)
 _AUDIT: LiteralString = (
     "SELECT at, operator, host, action, team_id, user_id, rows, outcome FROM operator_actions"
     " WHERE at > now() - make_interval(days => %s) ORDER BY id DESC"
 )
-
-
-def usage(settings: Settings, *, days: int) -> None:
-    """Print model calls, tokens and cost by workspace and day (UTC). Raises `StartError`."""
-    rows = in_database(settings, lambda pool: execute_statement(pool, _USAGE, (days,)))
-    if not rows:
-        tell(f"No model was called in the last {_count(days, 'day')}.")
-        return
-    names = ("calls", "tokens", "cost_usd", "unpriced")
-    together = {name: sum(row[name] for row in rows) for name in names}
-    tell(f"{'Day':12}{'Workspace':14}{'Calls':>8}{'Tokens':>14}{'USD':>12}")
-    for row in [*rows, {"day": "Together", "team_id": "", **together}]:
-        counts = f"{row['calls']:>8,}{row['tokens']:>14,}{row['cost_usd']:>12,.4f}"
-        tell(f"{row['day']!s:12}{row['team_id']:14}{counts}")
-    if together["unpriced"]:
-        tell(
-            f"{together['unpriced']:,} of these tokens are without a cost: the table of prices"
-            " (KIOKU_PRICES) has no price for their model."
-        )
 
 
 def status(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from aiohttp import web
 
 from bot.config import Settings
+from bot.runtime.ask import AskHandler
 from bot.runtime.connections import connected
 from bot.runtime.front import Front, open_front
 from bot.runtime.http_routes import create_web_app
@@ -35,7 +36,6 @@ async def open_service(
         connections = await stack.enter_async_context(connected(settings, conninfo))
         wiring = Application(connections)
         await wiring.queue.open()
-        stack.push_async_callback(wiring.quotas.close)
         if role != "front":
             await stack.enter_async_context(open_worker(wiring))
         front = None
@@ -73,12 +73,16 @@ def _web_application(wiring: Application, front: Front | None) -> web.Applicatio
             or await wiring.offboarding.problem([one.team_id] if one else [])
         )
 
-    secret = connections.settings.slack_signing_secret
+    secret, token = connections.settings.slack_signing_secret, connections.settings.api_token
+    asks = None
+    if front is not None and token is not None:
+        asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
     application = create_web_app(
         ready=ready,
         app=front.app if front is not None and front.socket is None else None,
         signing_secret=secret.get_secret_value() if secret else None,
-        ask=front.ask if front is not None else None,
+        asks=asks,
+        api_token=token.get_secret_value() if token else "",
     )
     if front is not None and connections.store is not None:
         from bot.runtime.oauth import add_oauth

@@ -57,8 +57,7 @@ def cannot_connect(error: OperationalError) -> StartError:
         )
     return StartError(
         "PostgreSQL asked for the password and then refused the connection: check user, password"
-        " and database in DATABASE_URL and DATABASE_OWNER_URL, or in the secrets that"
-        " DATABASE_SECRET_ARN and DATABASE_OWNER_SECRET_ARN name."
+        " and database in DATABASE_URL and DATABASE_OWNER_URL."
     )
 
 
@@ -104,12 +103,6 @@ def oauth_problem(settings: Settings) -> str | None:
     for name, todo in _OAUTH.items():
         if getattr(settings, FIELDS[name]) is None:
             return f"To install Kioku in several workspaces {name} is needed: {todo}."
-    for admin in sorted(settings.admins):
-        if "/" not in admin:
-            return (
-                f"With several workspaces KIOKU_ADMINS names the workspace of each admin: write"
-                f" T0123ABCD/{admin}, with the workspace's id, in place of {admin}."
-            )
     return None
 
 

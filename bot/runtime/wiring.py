@@ -28,7 +28,6 @@ from bot.memories.slack_deletions import SlackDeletions
 from bot.memories.tool_undo import UndoableChanges
 from bot.memories.unshown_changes import UnshownChanges, show_later
 from bot.notices.change_notices import ChangeNotices
-from bot.notices.prompt_reviews import PromptReviews
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
@@ -44,9 +43,10 @@ from bot.runtime.memory_models import create_former, create_verifier
 from bot.slack.audiences import Audiences
 from bot.slack.files import SlackFiles
 from bot.slack.permalinks import Permalinks
+from bot.users.access import policy_of
 from bot.users.offboarding import Offboarding
-from bot.users.profiles import AccessControl, Policies, Profiles, policy_of
-from bot.users.quotas import Quotas, read_prices
+from bot.users.profiles import Profiles
+from bot.users.quotas import Quotas
 from bot.users.workspaces import Workspaces
 from memory import Embedder, load_schemas
 
@@ -67,25 +67,18 @@ class Application:
         embedder = Embedder(connections.model, connections.space)
         self.audiences = Audiences(pool, slack)
         self.profiles = Profiles(pool, slack)
-        self.policies = Policies(pool, policy_of(settings))
-        self.access = AccessControl(self.policies, self.profiles, slack)
+        self.policy = policy_of(settings)
         self.workspaces = Workspaces(pool)
         self.notices = ChangeNotices(pool, self.queue, slack, self.profiles)
         verifier = create_verifier(settings)
         former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
-        self.quotas = Quotas(
-            pool,
-            messages_per_hour=settings.person_messages_per_hour,
-            tokens_per_day=settings.workspace_tokens_per_day,
-            prices=read_prices(settings.prices),
-        )
+        self.quotas = Quotas(pool, settings.person_messages_per_hour)
         self.formation_jobs = FormationJobs(
             pool=pool,
             queue=self.queue,
             former=former,
             audiences=self.audiences,
             notices=self.notices,
-            quotas=self.quotas,
             mode=settings.formation,
             quiet_seconds=0.0 if settings.formation == "hot" else settings.formation_delay,
             consent=settings.consent,
@@ -98,7 +91,7 @@ class Application:
             self.formation_jobs.schedule,
             slack,
             settings.consent,
-            self.access,
+            self.policy,
         )
         self.memory_actions = MemoryActions(
             pool=pool,
@@ -124,7 +117,7 @@ class Application:
             undoing,
             IncognitoSwitch(pool, consent=settings.consent),
             consent=settings.consent,
-            access=self.access,
+            policy=self.policy,
         )
         self.unshown_changes = UnshownChanges(
             pool,
@@ -137,9 +130,6 @@ class Application:
         files = SlackFiles(slack)
         self.exporter = Exporter(pool, self.queue, files, settings)
         permalinks = Permalinks(slack)
-        self.prompt_reviews = PromptReviews(
-            pool, self.queue, slack, self.profiles, settings.admins_of
-        )
         self.modals = Modals(
             pool=pool,
             permalinks=permalinks,
@@ -157,23 +147,14 @@ class Application:
             controls=self.controls,
             erasing=PersonEraser(pool, self.profiles, slack),
             actions=self.memory_actions,
-            feedback=Feedback(
-                pool=pool,
-                embedder=embedder,
-                audiences=self.audiences,
-                controls=self.controls,
-                schemas=schemas,
-            ),
-            prompts=self.prompt_reviews,
+            feedback=Feedback(pool),
         )
         self.home_publisher = HomePublisher(
             pool,
             self.queue,
             slack,
             self.profiles,
-            HomeQueries(
-                pool, self.memory_actions, permalinks, settings, self.policies, self.access
-            ),
+            HomeQueries(pool, self.memory_actions, permalinks, settings, self.policy),
         )
         self.responder = Responder(self.profiles, self.home_publisher)
         self.slash_commands = SlashCommands(
@@ -186,14 +167,14 @@ class Application:
                 self.audiences,
                 schemas=schemas,
                 consent=settings.consent,
-                access=self.access,
+                policy=self.policy,
                 quotas=self.quotas,
             ),
             changes=self.modals.changes,
             exporting=self.exporter,
         )
         self.sessions = Sessions(slack, pool)
-        self.viewed_channels = ViewedChannels(pool, slack, self.policies)
+        self.viewed_channels = ViewedChannels(pool, slack, self.policy)
         self.turns = Turns(
             pool,
             schedule_formation=self.formation_jobs.schedule,
@@ -223,11 +204,11 @@ class Application:
             embedder=embedder,
             replier=Replier(
                 connections.reply_models,
-                may_search=self.policies.web_search,
-                spend=self.quotas.spend,
+                may_search=settings.web_search,
                 link_hosts=settings.link_hosts,
                 answer_seconds=answer_seconds,
             ),
+            style=settings.style,
             attachments=Attachments(slack, files, enabled=settings.read_files),
             hints=self.modals.audiences.hints,
             tools=open_tools(
@@ -240,7 +221,6 @@ class Application:
                 self.viewed_channels,
                 schemas,
                 verifier=verifier,
-                spend=self.quotas.spend,
             ),
         )
         self.open_reply_sink: OpenReplySink = partial(

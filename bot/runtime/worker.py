@@ -14,7 +14,6 @@ from bot.locale import LANGUAGES, say
 from bot.memories.slack_deletions import DELETE_IN_SLACK
 from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
 from bot.notices.change_notices import SHOW
-from bot.notices.prompt_reviews import REVIEW
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
 from bot.pipeline.deleted_messages import DeletedMessageCleanup
@@ -26,6 +25,7 @@ from bot.pipeline.turn import create_turn
 from bot.queue.queue import BACKGROUND, HOMES, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
+from bot.users.access import RefusalNotices
 from bot.users.offboarding import PURGE
 from bot.views.dates import plain_minute
 from memory import warm_up
@@ -57,7 +57,6 @@ def register_work(wiring: Application) -> None:
         (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
         (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
         (SHOW_TOOL_CHANGES, wiring.unshown_changes.show, REPLIES, _powers(2, 6)),
-        (REVIEW, wiring.prompt_reviews.review, BACKGROUND, _powers(4, 8)),
         (PUBLISH, wiring.home_publisher.publish, HOMES, _powers(2, 8)),
         (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
         (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),
@@ -123,8 +122,8 @@ def create_answering(wiring: Application) -> ThreadWorker:
         fixed_replies,
         ModelOutages(wiring.inbox, fixed_replies, dependencies.replier),
         DeletedMessageCleanup(pool, dependencies.slack, wiring.sessions),
-        wiring.quotas,
         pool,
         wiring.sessions,
-        wiring.access,
+        wiring.policy,
+        RefusalNotices(wiring.profiles, dependencies.slack),
     )

@@ -1,7 +1,4 @@
-"""Profiles of people in Slack, and whether an operator's policy lets the app answer them.
-
-Both are shared by all replicas.
-"""
+"""Profiles of people in Slack: language and time zone, shared by all replicas."""
 
 from __future__ import annotations
 
@@ -10,20 +7,17 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
 from psycopg import OperationalError
-from slack_sdk.errors import SlackApiError
 
-from bot.config import Settings
-from bot.locale import Language, say
+from bot.locale import Language
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
-from bot.slack.ephemeral import show_privately
 from bot.slack.messages import API_TEAM, Message, scopes
-from bot.types import PersonSettings, Policy, Refusal
+from bot.types import PersonSettings
 from bot.users.incognito import is_on
 from bot.users.settings import (
     doubt_profile,
@@ -31,20 +25,16 @@ from bot.users.settings import (
     note_profile,
     read_settings,
 )
-from bot.views.blocks import ephemeral_payload
 from memory import (
-    DM,
     Person,
     Pool,
-    execute_statement,
     person_transaction,
-    transaction,
     transaction_timeout,
 )
 
 log = logging.getLogger(__name__)
 
-# Seconds after which a change by another replica or by `kioku policy` is seen, at most.
+# Seconds after which a change by another replica is seen, at most.
 _TRUSTED_SECONDS = 30.0
 # After a failure Slack is asked again soon, but not for each message.
 _FAILED_SECONDS = 20.0
@@ -52,19 +42,11 @@ _PATIENCE_SECONDS = 3.0
 _KEPT = 5_000
 
 
-def is_guest(user: Mapping[str, Any]) -> bool:
-    """Say whether a user object of Slack's is that of a guest, of one channel or of several.
-
-    Source: https://docs.slack.dev/reference/objects/user-object
-    """
-    return bool(user.get("is_restricted") or user.get("is_ultra_restricted"))
-
-
 class Profiles:
     """``users.info``, kept in `person_settings` until it changes; here for half a minute.
 
     Slack is waited for only where nothing is known of a person, and not asked while it refuses:
-    they are then taken for a member who reads the language they write.
+    they are then answered in the language they write.
     """
 
     def __init__(self, pool: Pool, slack: Installations) -> None:
@@ -103,7 +85,7 @@ class Profiles:
             return self._keep(person, settings, _TRUSTED_SECONDS)
         known = self._known.get(person)
         asked_recently = known is not None and time.monotonic() < known[0]
-        if settings.profile_at is not None and settings.guest is not None:
+        if settings.profile_at is not None:
             # Slack tells of changes by itself: what is old will do until it has answered.
             if not asked_recently:
                 self._ask(person, settings)
@@ -111,7 +93,7 @@ class Profiles:
         if known is not None and asked_recently:
             # Slack was asked a moment ago; what the person chose is as it was just read.
             said = known[1]
-            return replace(settings, locale=said.locale, time_zone=said.time_zone, guest=said.guest)
+            return replace(settings, locale=said.locale, time_zone=said.time_zone)
         return await asyncio.shield(self._ask(person, settings))
 
     async def zone(self, person: Person) -> tzinfo:
@@ -143,11 +125,7 @@ class Profiles:
             await note_presence(connection, person, gone=bool(user.get("deleted")))
             if user.get("locale"):
                 await note_profile(
-                    connection,
-                    person,
-                    locale=user["locale"],
-                    time_zone=user.get("tz"),
-                    guest=is_guest(user),
+                    connection, person, locale=user["locale"], time_zone=user.get("tz")
                 )
             else:
                 await doubt_profile(connection, person)
@@ -219,138 +197,14 @@ class Profiles:
         user = await self._user(person)
         if not user:
             return self._keep(person, settings, _FAILED_SECONDS)
-        locale, zone, guest = user.get("locale"), user.get("tz"), is_guest(user)
+        locale, zone = user.get("locale"), user.get("tz")
         try:
             with transaction_timeout(_PATIENCE_SECONDS):
                 async with person_transaction(self._pool, person) as connection:
-                    await note_profile(
-                        connection, person, locale=locale, time_zone=zone, guest=guest, add=True
-                    )
+                    await note_profile(connection, person, locale=locale, time_zone=zone, add=True)
                     await note_presence(connection, person, gone=bool(user.get("deleted")))
                     settings = await read_settings(connection, person)
         except OperationalError as error:
             log.warning("a person's profile could not be kept: %s", fault(error))
-            settings = replace(settings, locale=locale, time_zone=zone, guest=guest)
+            settings = replace(settings, locale=locale, time_zone=zone)
         return self._keep(person, settings, _TRUSTED_SECONDS)
-
-
-def policy_of(settings: Settings) -> Policy:
-    """Return what applies where a workspace has chosen nothing for itself."""
-    return Policy(
-        channels=settings.allowed_channels,
-        people=settings.allowed_users,
-        guests=settings.allow_guests,
-        web_search=settings.web_search,
-        retention_days=settings.retention_days,
-    )
-
-
-CHOICES: tuple[str, ...] = tuple(one.name for one in fields(Policy))
-
-
-class Policies:
-    """The table `workspace_policies` over the installation's own; kept here for half a minute."""
-
-    def __init__(self, pool: Pool, installation: Policy) -> None:
-        self._pool = pool
-        self.installation = installation
-        self._known: dict[str, tuple[float, Policy]] = {}
-
-    async def applies(self, team_id: str) -> Policy:
-        """Return what applies in a workspace; raises `psycopg.OperationalError`."""
-        known = self._known.get(team_id)
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
-        policy = over(self.installation, await self.chosen(team_id))
-        self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, policy)
-        return policy
-
-    async def web_search(self, team_id: str) -> bool:
-        """Say whether the model may search the web for people of a workspace."""
-        return (await self.applies(team_id)).web_search
-
-    async def chosen(self, team_id: str) -> dict[str, Any]:
-        """Return what a workspace has chosen for itself, by the names of `Policy`."""
-        found = await execute_statement(
-            self._pool,
-            "SELECT channels, people, guests, web_search, retention_days"
-            " FROM workspace_policies WHERE team_id = %s",
-            (team_id,),
-        )
-        return {name: value for row in found for name, value in row.items() if value is not None}
-
-    async def choose(self, team_id: str, chosen: Mapping[str, Any], *, by: str) -> None:
-        """Store what a workspace chooses, in place of what it chose; nothing: as all others.
-
-        Lists are lists of ids; `by` is the operator.
-        """
-        self._known.pop(team_id, None)
-        async with transaction(self._pool) as connection:
-            await connection.execute(
-                "DELETE FROM workspace_policies WHERE team_id = %s", (team_id,)
-            )
-            if chosen:
-                await connection.execute(
-                    "INSERT INTO workspace_policies (team_id, channels, people, guests,"
-                    " web_search, retention_days, changed_by) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                    (team_id, *(chosen.get(name) for name in CHOICES), by),
-                )
-
-
-def over(installation: Policy, chosen: Mapping[str, Any]) -> Policy:
-    """Return the installation's policy with what a workspace has chosen in its place."""
-    lists = {name: frozenset(chosen[name]) for name in ("channels", "people") if name in chosen}
-    return replace(installation, **{**chosen, **lists})
-
-
-class AccessControl:
-    """The workspace's policy, and what Slack says of the person."""
-
-    def __init__(self, policies: Policies, people: Profiles, slack: Installations) -> None:
-        self._policies = policies
-        self._people = people
-        self._slack = slack
-
-    async def refuses(self, message: Message) -> Refusal | None:
-        """Return why a message is not to be answered; None where it is."""
-        return await self.refuses_in(message.person, message.channel_id, message.audience)
-
-    async def refuses_in(
-        self, person: Person, channel_id: str, audience: str | None
-    ) -> Refusal | None:
-        """Return why nothing that a person says in a conversation is read; None where it is."""
-        policy = await self._policies.applies(person.team_id)
-        if refusal := policy.refuses_channel(channel_id, audience):
-            return refusal
-        return await self.refuses_person(person)
-
-    async def refuses_person(self, person: Person) -> Refusal | None:
-        """Return why nothing new is to be remembered of a person anywhere; None where it is.
-
-        Slack is asked whether they are a guest where that decides; while it does not answer they
-        are taken for a member.
-        """
-        policy = await self._policies.applies(person.team_id)
-        if policy.guests or policy.people:
-            return policy.refuses(person, guest=None)
-        return policy.refuses(person, guest=(await self._people.settings(person)).guest)
-
-    async def keeps(self, person: Person, chosen: int | None) -> int | None:
-        """Return for how many days memories are kept, given the person's choice; None: no end."""
-        return (await self._policies.applies(person.team_id)).retention_days_for(chosen)
-
-    async def tell(self, message: Message, refusal: Refusal) -> None:
-        """Tell a message's author why there is no answer, outside of any turn: nothing is kept.
-
-        In the thread of their message where it is a direct one, else in an ephemeral message.
-        Raises `SlackApiError` where Slack gives no reason.
-        """
-        language = await self._people.language(message.person, message.text)
-        payload, in_dm = ephemeral_payload(say(language, refusal)), message.audience == DM
-        try:
-            client = self._slack.client(message.team_id)
-            await show_privately(client, message, payload, in_dm=in_dm)
-        except SlackApiError as error:
-            if not error_code(error):
-                raise
-            log.info("a refusal could not be shown: %s", error_code(error))

@@ -26,7 +26,7 @@ SETTINGS: LiteralString = (
     "s.team_id IS NOT NULL AS known, COALESCE(s.pauses @> now(), false) AS paused,"
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
     " s.notices, s.language, s.consent, s.told_at IS NOT NULL AS informed,"
-    " s.retention_days, s.locale, s.time_zone, s.profile_at, s.guest,"
+    " s.retention_days, s.locale, s.time_zone, s.profile_at,"
     " s.deactivated_at IS NOT NULL AS deactivated, s.hint_channels,"
     " s.toured_at IS NOT NULL AS toured"
 )
@@ -213,25 +213,22 @@ async def note_profile(
     *,
     locale: str | None,
     time_zone: str | None,
-    guest: bool,
     add: bool = False,
 ) -> None:
     """Keep what Slack says of a person who is known here, or with `add` of anyone."""
     if add:
         await _upsert(connection, person)
     await connection.execute(
-        "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone), guest = %s,"
+        "UPDATE person_settings SET locale = %s, time_zone = COALESCE(%s, time_zone),"
         " profile_at = now() WHERE team_id = %s AND user_id = %s",
-        (locale, time_zone, guest, person.team_id, person.user_id),
+        (locale, time_zone, person.team_id, person.user_id),
     )
 
 
 async def note_presence(
     connection: AsyncConnection[DictRow], person: Person, *, gone: bool
 ) -> None:
-    """Note that the person's account was deactivated, or is active again."""
-    if gone:
-        await _upsert(connection, person)
+    """Note that the account of a person who is known here was deactivated, or is active again."""
     await connection.execute(
         "UPDATE person_settings SET deactivated_at = CASE WHEN %s THEN"
         " COALESCE(deactivated_at, now()) END WHERE team_id = %s AND user_id = %s"

@@ -11,7 +11,6 @@ from typing import Any, Literal, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.slack.client import Installation
 from bot.slack.messages import installation_team, mentions, storable
 from memory import Pool, execute_statement
 
@@ -103,23 +102,6 @@ class Workspaces:
             (list(team_ids),),
         )
         return [Uninstall(**row) for row in found]
-
-
-async def last_departed(pool: Pool, *, left_after: float) -> Installation | None:
-    """Return the installation, without a token, that ended last, if that was after `left_after`.
-
-    `left_after` is in Unix seconds. Returns None if any workspace is served. For a token that Slack
-    refuses: the error does not name its workspace.
-    """
-    found = await execute_statement(
-        pool,
-        "SELECT team_id, coalesce(bot_user_id, '') AS bot_user_id FROM workspaces"
-        f" WHERE {AWAY} AND left_at >= to_timestamp(%s)"
-        f" AND NOT EXISTS (SELECT FROM workspaces WHERE NOT ({AWAY}))"
-        " ORDER BY left_at DESC LIMIT 1",
-        (left_after,),
-    )
-    return next((Installation(**row) for row in found), None)
 
 
 async def token_accepted(

@@ -90,6 +90,4 @@ def _remaining(language: Language, receipt: PersonErased) -> list[str]:
         lines.append(say(language, "erased_stays_places", count=receipt.never_formed_messages))
     if receipt.operator_actions:
         lines.append(say(language, "erased_stays_operator", count=receipt.operator_actions))
-    if receipt.named_in_policy:
-        lines.append(say(language, "erased_stays_policy"))
     return [*lines, say(language, "erased_stays_backups")]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from bot.locale import Language, say
 from bot.types import (
     Incognito,
     MemoryOffReason,
-    OperatingState,
     PersonSettings,
     Policy,
     Refusal,
@@ -33,7 +31,6 @@ from bot.views.history import ALL_CHANGES, entry_line
 from bot.views.home_list import Listing, listing_blocks
 from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_text, resume_button
 from bot.views.modal_triggers import ADD_ACTION, HOME_MORE_ACTION, VIEW_ACTION
-from bot.views.operations import operation_lines
 from bot.views.settings import pause_options, retention_text
 from bot.views.views import SlackView, with_banner
 from memory import Entry, Question
@@ -69,7 +66,7 @@ class DataHandling:
 
     `days` is how long memories are kept, None: until they are deleted; `history_days` is how long
     the texts of conversations are. `stand_in`: there is no language model, and nothing leaves the
-    machine. `policy` is the workspace's, where it is known.
+    machine. `policy` is the installation's.
     """
 
     flows: Sequence[DataFlow] = ()
@@ -83,7 +80,6 @@ class DataHandling:
 class HomePage:
     """Everything that one person's Home shows.
 
-    `state` is the installation's, for its admins, and `models` are the names of its models.
     `links` lead to the messages that memories and changes came from, by the reference of the memory
     and the id of the entry. `tour` says which of the first steps the person has done; empty where
     they are not shown.
@@ -99,8 +95,6 @@ class HomePage:
     tour: Sequence[bool] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     handling: DataHandling = field(default_factory=DataHandling)
-    state: OperatingState | None = None
-    models: str = ""
 
 
 def home_view(
@@ -137,7 +131,6 @@ def home_view(
         blocks += [*_changes(language, page), _DIVIDER]
     blocks += [
         *data_handling_blocks(language, page.handling),
-        *(_operations(language, page, page.state) if page.state is not None else ()),
         note(say(language, "home_end")),
     ]
     return {
@@ -145,12 +138,6 @@ def home_view(
         "private_metadata": where.metadata(language),
         "blocks": with_banner(blocks, banner, below),
     }
-
-
-def _operations(language: Language, page: HomePage, state: OperatingState) -> list[Block]:
-    written = partial(minute, zone=page.settings.zone, language=language)
-    lines = operation_lines(language, state, escaped(page.models), written)
-    return [header(say(language, "operations_title")), section(bulleted(lines))]
 
 
 def _small_print(language: Language, page: HomePage) -> list[str]:
@@ -280,5 +267,4 @@ def _allowed(language: Language, policy: Policy, *, stand_in: bool) -> list[str]
     return [
         channels,
         *([] if stand_in else [say(language, web)]),  # the stand-in does not search
-        say(language, "home_policy_guests" if policy.guests else "home_policy_no_guests"),
     ]

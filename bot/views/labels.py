@@ -39,8 +39,6 @@ FIELD_LABELS: Mapping[str, str] = {
     "action": "field_action",
     "result": "field_result",
 }
-# Of a request with what the person liked about the answer.
-EXAMPLE_LABELS = {**FIELD_LABELS, "observation": "field_request", "result": "field_liked"}
 # The fields of a kind that are shown beside its subject; without an entry, all but the level, each
 # with its label.
 _DETAILS: Mapping[str, tuple[str, ...]] = {

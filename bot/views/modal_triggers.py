@@ -25,11 +25,7 @@ MY_MEMORIES = "my_memories"
 # One action for both buttons below a reply: the value begins with the rating.
 FEEDBACK_ACTION = "feedback"
 GOOD, BAD = "good", "bad"
-SHARE_ACTION = "share_exchange"
-EDIT_PROMPT_ACTION = "edit_prompt"
-PROMPT_CASES_ACTION = "prompt_cases"
 ADD_ACTION = "add_memory"
-EXAMPLE_ACTION = "keep_example"
 USE_HERE_ACTION = "choose_used_here"
 WHY_UNUSED_ACTION = "why_not_used_here"
 # Where such a front says which modal it has opened.
@@ -42,12 +38,8 @@ ACTIONS = frozenset(
         SETTINGS_ACTION,
         ERASE_ACTION,
         ADD_ACTION,
-        EXAMPLE_ACTION,
         USE_HERE_ACTION,
         WHY_UNUSED_ACTION,
-        SHARE_ACTION,
-        EDIT_PROMPT_ACTION,
-        PROMPT_CASES_ACTION,
     }
 )
 

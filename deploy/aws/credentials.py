@@ -1,4 +1,4 @@
-"""The secrets people bring along: Slack's and the model's."""
+"""The secrets that the operator fills in: Slack's tokens, the model's key, the token for /ask."""
 
 from __future__ import annotations
 
@@ -11,32 +11,22 @@ from constructs import Construct
 
 from deploy.aws.acknowledged import acknowledge
 
+SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")
+MODEL = ("OPENAI_API_KEY",)
+
 
 class Credentials(Construct):
-    """Two secrets with empty fields; docs/how-to/aws.md says what to write there.
-
-    The token that callers of ``/ask`` show is made by Secrets Manager.
-    """
+    """`slack` and `model` have empty fields at first; Secrets Manager makes KIOKU_API_TOKEN."""
 
     def __init__(self, scope: Construct, name: str) -> None:
         super().__init__(scope, name)
-        self.slack = self._secret(
-            "Slack",
-            "Kioku: Slack's keys, and the token for /ask",
-            empty=["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"],
-            made="KIOKU_API_TOKEN",
-        )
-        self.openai = self._secret(
-            "OpenAI", "Kioku: the model's key", empty=["OPENAI_API_KEY"], made="UNUSED"
-        )
+        self.slack = self._secret("Slack", empty=SLACK, made="UNUSED")
+        self.model = self._secret("Model", empty=MODEL, made="KIOKU_API_TOKEN")
 
-    def _secret(
-        self, name: str, description: str, *, empty: Sequence[str], made: str
-    ) -> secretsmanager.Secret:
+    def _secret(self, name: str, *, empty: Sequence[str], made: str) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(
             self,
             name,
-            description=description,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 secret_string_template=json.dumps(dict.fromkeys(empty, "")),
                 generate_string_key=made,
@@ -45,8 +35,5 @@ class Credentials(Construct):
             ),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        acknowledge(
-            secret,
-            {"SMG4": "It is made outside AWS: Slack or the model's owner renews it."},
-        )
+        acknowledge(secret, {"SMG4": "Slack and OpenAI make these keys: they renew them."})
         return secret

@@ -1,44 +1,23 @@
-"""The three functions: front, worker, migration; each with a role of its own."""
+"""Two Lambda functions: the migration, which each deployment runs, and ``POST /ask``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import ArnFormat, CustomResource, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import Duration, triggers
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_destinations as destinations
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from deploy.aws.acknowledged import acknowledge
 from deploy.aws.credentials import Credentials
 from deploy.aws.database import Database
-from deploy.aws.network import Network
-
-RUNTIME = lambda_.Runtime.PYTHON_3_13
-KEPT = logs.RetentionDays.ONE_MONTH
-# Slack waits three seconds; a caller of /ask waits for the whole answer.
-FRONT_TIMEOUT = Duration.minutes(3)
-WORKER_TIMEOUT = Duration.minutes(5)
-CONTINUE = "continue"
-# What a function in a VPC needs to have a network interface there.
-# Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-_INTERFACES = (
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignPrivateIpAddresses",
-)
+from deploy.aws.network import Network, log_group
 
 
 class Functions(Construct):
-    """The Lambda functions, and the queue and schedules between them."""
+    """`url` answers ``POST /ask``; `migrated` is what has to run after the migration."""
 
     def __init__(
         self,
@@ -53,154 +32,66 @@ class Functions(Construct):
     ) -> None:
         super().__init__(scope, name)
         self._network = network
-        whole = lambda_.Code.from_asset(str(package / "worker"))
-        login, owner = database.login_secret.secret_arn, database.secret.secret_arn
+        self._code = lambda_.Code.from_asset(str(package))
         shared = {
             **settings,
-            "DATABASE_SECRET_ARN": login,
-            "OPENAI_SECRET_ARN": credentials.openai.secret_arn,
-            # The authorities of RDS, which the package brings along: the server is verified.
+            "DATABASE_SECRET": database.login.secret_arn,
+            "MODEL_SECRET": credentials.model.secret_arn,
+            # The authorities of Amazon RDS, which the package brings along.
             "PGSSLMODE": "verify-full",
             "PGSSLROOTCERT": "/var/task/rds.pem",
         }
-        self.dead_letters = sqs.Queue(
-            self, "DeadLetters", enforce_ssl=True, retention_period=Duration.days(14)
-        )
-        acknowledge(self.dead_letters, {"SQS3": "It is the dead-letter queue."})
-
-        group = scheduler.CfnScheduleGroup(self, "Schedules")
-        schedule_role = iam.Role(
-            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com")
-        )
-        self.worker = self._function(
-            "Worker",
-            code=whole,
-            handler="deploy.aws.worker.handler",
-            timeout=WORKER_TIMEOUT,
-            memory=1024,
-            environment={
-                **shared,
-                "SLACK_SECRET_ARN": credentials.slack.secret_arn,
-                "SCHEDULE_GROUP": group.ref,
-                "SCHEDULE_ROLE": schedule_role.role_arn,
-            },
-            may=[
-                _read_secret(login, credentials.slack.secret_arn, credentials.openai.secret_arn),
-                iam.PolicyStatement(
-                    actions=[f"scheduler:{verb}Schedule" for verb in ("Create", "Get", "Update")],
-                    resources=[self._schedule_arn(group)],
-                ),
-                iam.PolicyStatement(actions=["iam:PassRole"], resources=[schedule_role.role_arn]),
-            ],
-            inside=True,
-        )
-        schedule_role.add_to_policy(_invoke(self.worker))
-        self.worker.configure_async_invoke(
-            retry_attempts=2,
-            max_event_age=Duration.hours(6),
-            on_failure=destinations.SqsDestination(self.dead_letters),
-        )
-        self.front = self._function(
-            "Front",
-            code=lambda_.Code.from_asset(str(package / "front")),
-            handler="deploy.aws.front.handler",
-            timeout=FRONT_TIMEOUT,
-            memory=512,
-            environment={
-                "SLACK_SECRET_ARN": credentials.slack.secret_arn,
-                "KIOKU_WORKER_FUNCTION": self.worker.function_arn,
-            },
-            may=[_read_secret(credentials.slack.secret_arn), _invoke(self.worker)],
-            inside=False,
-        )
-        self.url = self.front.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
-
+        served = (database.login, credentials.model)
         migration = self._function(
             "Migration",
-            code=whole,
-            handler="deploy.aws.migration.handler",
-            timeout=Duration.minutes(10),
-            memory=1024,
-            # It alone is the owner.
-            environment={**shared, "DATABASE_OWNER_SECRET_ARN": owner},
-            may=[_read_secret(login, owner, credentials.openai.secret_arn)],
-            inside=True,
+            "deploy.aws.migration.handler",
+            {**shared, "DATABASE_OWNER_SECRET": database.owner.secret_arn},
+            (*served, database.owner),
         )
-        self.migrated = CustomResource(
+        self.migrated = triggers.Trigger(
             self,
             "Migrated",
-            service_token=migration.function_arn,
-            # A new package may bring new steps.
-            properties={"Package": migration.current_version.version},
+            handler=migration,
+            timeout=Duration.minutes(10),
+            execute_after=[database.cluster],
         )
-        self.migrated.node.add_dependency(database.cluster)
-        # The version before works on the new schema, the new one not on the one before.
-        self.worker.node.add_dependency(self.migrated)
-
-    def _schedule_arn(self, group: scheduler.CfnScheduleGroup) -> str:
-        return Stack.of(self).format_arn(
-            service="scheduler",
-            resource="schedule",
-            resource_name=f"{group.ref}/{CONTINUE}",
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
+        ask = self._function("Ask", "deploy.aws.ask.handler", shared, served)
+        self.migrated.execute_before(ask)
+        self.url = ask.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
 
     def _function(
         self,
         name: str,
-        *,
-        code: lambda_.Code,
         handler: str,
-        timeout: Duration,
-        memory: int,
         environment: Mapping[str, str],
-        may: Sequence[iam.PolicyStatement],
-        inside: bool,
+        readable: Sequence[secretsmanager.ISecret],
     ) -> lambda_.Function:
-        log_group = logs.LogGroup(
-            self, f"{name}Logs", retention=KEPT, removal_policy=RemovalPolicy.DESTROY
-        )
-        role = iam.Role(
-            self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
-        )
-        for statement in may:
-            role.add_to_policy(statement)
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[log_group.log_group_arn],
-            )
-        )
-        if inside:
-            role.add_to_policy(iam.PolicyStatement(actions=[*_INTERFACES], resources=["*"]))
-            reason = "Lambda names the interfaces in a VPC itself; describing takes no resource."
-            acknowledge(role, {"IAM5[Resource::*]": reason})
-        network = self._network
         function = lambda_.Function(
             self,
             name,
-            runtime=RUNTIME,
+            runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
-            code=code,
+            code=self._code,
             handler=handler,
-            timeout=timeout,
-            memory_size=memory,
+            # A database that was paused for a day takes half a minute to resume.
+            timeout=Duration.minutes(5),
+            memory_size=1024,
             environment={**environment},
-            role=role,
-            log_group=log_group,
-            logging_format=lambda_.LoggingFormat.JSON,
-            vpc=network.vpc if inside else None,
-            vpc_subnets=network.worker_subnets if inside else None,
-            security_groups=[network.worker_group] if inside else None,
+            log_group=log_group(self, f"{name}Logs"),
+            vpc=self._network.vpc,
+            vpc_subnets=self._network.app_subnets,
+            security_groups=[self._network.app_group],
         )
-        acknowledge(function, {"L1": "requirements.lock is tried on Python 3.11 and 3.13."})
+        for secret in readable:
+            secret.grant_read(function)
+        reason = "AWS's own policies, for logs and for interfaces in a VPC."
+        policy = "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambda{}]"
+        acknowledge(
+            function,
+            {
+                "L1": "The locks are tried on this version.",
+                policy.format("BasicExecutionRole"): reason,
+                policy.format("VPCAccessExecutionRole"): reason,
+            },
+        )
         return function
-
-
-def _read_secret(*arns: str) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[*arns])
-
-
-def _invoke(function: lambda_.Function) -> iam.PolicyStatement:
-    # The function itself, without the wildcard for its versions that `grant_invoke` adds.
-    return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn])

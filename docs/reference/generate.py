@@ -25,7 +25,6 @@ from bench import scaling
 from bot.config import _HINTS, Settings
 from bot.runtime.cli import _parser
 from bot.runtime.metrics import COUNTERS, GAUGES, STEPS
-from docs.reference.public_api import memory_api
 from docs.reference.slack_reasons import EVENTS, SCOPES
 from memory import LEVEL_FIELDS, SCHEMAS
 from memory.model.schemas import SUBJECT_FIELDS
@@ -339,7 +338,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "metrics_counters": metrics_counters,
     "metrics_gauges": metrics_gauges,
     "metrics_steps": metrics_steps,
-    "memory_api": memory_api,
 }
 
 

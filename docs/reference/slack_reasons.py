@@ -20,8 +20,8 @@ SCOPES = {
     "im:read": "As `channels:read`, for direct messages.",
     "mpim:history": "As `channels:history`, in group direct messages.",
     "mpim:read": "As `channels:read`, for group direct messages.",
-    "users:read": "To know a person's language and time zone, and whether they are a guest or "
-    "their account is deactivated.",
+    "users:read": "To know a person's language and time zone, and whether their account is "
+    "deactivated.",
 }
 
 EVENTS = {

@@ -1,7 +1,7 @@
 """LangMem's store manager, created once per process; each run passes its own store.
 
 LangMem 0.0.30 creates its extractor, a graph and about twenty tool definitions for each run, which
-takes two thirds of a formation's processor time. See docs/decisions/0011-formation-cost.md.
+takes two thirds of a formation's processor time.
 """
 
 from __future__ import annotations

@@ -31,9 +31,6 @@ _log = logging.getLogger(__name__)
 SMALL_SET = 50
 """Sets of up to this many memories are shown whole, to the chat model and to the memory model."""
 
-MAX_EXAMPLES = 2
-"""A reply is shown so many requests whose answer was rated as good, the most similar ones."""
-
 NEAREST = 40
 MAX_INSTRUCTIONS = 20
 # A literal, so that PostgreSQL uses the partial index store_instructions.
@@ -42,9 +39,8 @@ _INSTRUCTION: LiteralString = "value->>'kind' = 'UserInstruction'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """The memories for one reply: instructions first, then by relevance.
+    """The memories for one reply: instructions first, then by relevance, a small set by date.
 
-    A small set is by date, unless it has more than `MAX_EXAMPLES` examples.
     `newest_only`: embeddings were unavailable, so the newest memories are returned instead.
     """
 
@@ -66,13 +62,11 @@ async def recall_memories(
     """Return the memories in `view` that are relevant to `question`.
 
     With `instructions`, the person's instructions come first and are always included. Sets of up
-    to `whole` memories are returned whole, without an embedding call unless there are more than
-    `MAX_EXAMPLES` examples; of larger sets, the `NEAREST` by exact cosine distance, without a
-    cut-off. No connection is held while embedding.
+    to `whole` memories are returned whole, without an embedding call; of larger sets, the `NEAREST`
+    by exact cosine distance, without a cut-off. No connection is held while embedding.
     `first` is the value of `first_memories`, where the caller has already read it for this view and
     the default of `whole`.
     """
-    small: tuple[Memory, ...] = ()
     if first is None:
         select, parameters = _select_first(view, whole)
         rows = await person_statement(pool, view.person, select, parameters)
@@ -80,19 +74,14 @@ async def recall_memories(
         rows = [from_json(row) for row in first]
     if len(rows) <= whole:
         memories = checked(sorted(rows, key=lambda row: row["updated_at"], reverse=True), view)
-        small = _instructions_first(memories) if instructions else tuple(memories)
-        if not question or sum(memory.is_example for memory in memories) <= MAX_EXAMPLES:
-            return Recalled(memories=small)
+        return Recalled(memories=_instructions_first(memories) if instructions else tuple(memories))
     try:
         [vector] = await embedder.embed([question])
         nearest = await _select(pool, view, vector, space=embedder.space, instructions=instructions)
-        found = {memory.reference for memory in nearest}
-        return Recalled(memories=(*nearest, *(m for m in small if m.reference not in found)))
+        return Recalled(memories=nearest)
     except (EmbeddingsUnavailable, DataError) as error:
         # DataError: the vectors were just replaced by another model's (memory.store.reembedding).
         _log.warning("memories were recalled without a search: %s", type(error).__name__)
-        if small:
-            return Recalled(memories=small)
         newest = await _select(pool, view, None, space=embedder.space, instructions=instructions)
         return Recalled(memories=newest, newest_only=True)
 

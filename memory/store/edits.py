@@ -123,7 +123,7 @@ async def add_memory(
     """Store a memory that the person wrote; a memory about the same subject is updated.
 
     `source` is an entry of `sources` (docs/explanation/memories.md), of kind ``command``,
-    ``modal``, ``tool``, ``import`` or ``feedback``. `in_commit` is awaited last in the writing
+    ``modal`` or ``tool``. `in_commit` is awaited last in the writing
     transaction, under the lock against forgetting; an exception from it rolls everything back.
     Raises `InvalidContent` and `EmbeddingsUnavailable`.
     """

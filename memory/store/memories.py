@@ -13,13 +13,11 @@ from psycopg.rows import DictRow
 from memory.model.dates import parse_timestamp
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import MemoryView, Namespace, Person
-from memory.model.schemas import EPISODE_KIND, level, thing
+from memory.model.schemas import level, thing
 from memory.postgres.database import Pool, person_statement
 
 RowKey: TypeAlias = tuple[str, str]  # prefix, key
 MessageKey: TypeAlias = tuple[str, str]  # channel, ts
-EXAMPLE_SOURCE = "feedback"
-"""The kind of the source of a request whose answer the person rated as good."""
 COLUMNS: LiteralString = "prefix, key, value, created_at, updated_at"
 # Under row-level security, the pattern operators can use the index and LIKE cannot.
 OF_PERSON: LiteralString = "prefix ~>=~ %(low)s AND prefix ~<~ %(high)s"
@@ -88,12 +86,6 @@ class Memory(Keyed):
             for one in _list(self.value.get("supersedes"))
             if isinstance(one, dict)
         )
-
-    @property
-    def is_example(self) -> bool:
-        """Whether it is a request with what the person liked about the answer."""
-        rated = any(source.get("kind") == EXAMPLE_SOURCE for source in self.sources)
-        return self.kind == EPISODE_KIND and rated
 
     @property
     def superseded_rows(self) -> list[RowKey]:

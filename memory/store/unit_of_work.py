@@ -20,7 +20,7 @@ from memory.postgres.database import Pool, person_transaction
 from memory.postgres.locks import lock_for_writing
 from memory.store import rows
 from memory.store.dependents import follow_move
-from memory.store.memories import EXAMPLE_SOURCE, Keyed, Memory, RowKey
+from memory.store.memories import Keyed, Memory, RowKey
 
 Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "moved", "restored"]
 Actor: TypeAlias = Literal[
@@ -31,7 +31,6 @@ _ACTORS: Mapping[str, Actor] = {
     "tool": "tool",
     "command": "command",
     "modal": "modal",
-    EXAMPLE_SOURCE: "modal",
 }
 _ATTEMPTS = 4
 # The columns of a ledger entry that are written from values, with their types.

@@ -46,7 +46,6 @@ class People:
             tz=self._time_zone(given, "America/Los_Angeles"),
             team=given.text("team", default=new_id("T")) if given.flag("external") else None,
             is_bot=given.flag("is_bot"),
-            is_restricted=given.flag("is_restricted"),
         )
         self._changed()
         return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
@@ -55,13 +54,12 @@ class People:
         self._slack.updates.publish({"changed": "state"})
 
     async def update_user(self, given: Input) -> Json:
-        """Change a person's name, locale, time zone, guest status; or let them leave."""
+        """Change a person's name, locale, time zone; or let them leave."""
         user = self._slack.workspace.user(given.text("user"))
         user.name = given.text("name", default=user.name)
         user.locale = given.text("locale", default=user.locale)
         user.tz = self._time_zone(given, user.tz)
         user.deleted = given.flag("deleted", default=user.deleted)
-        user.is_restricted = given.flag("is_restricted", default=user.is_restricted)
         self._slack.workspace.save(user)
         self._slack.events.emit(
             {

@@ -71,7 +71,7 @@ def user_object(user: User, *, locale: bool) -> Json:
         "is_admin": False,
         "is_owner": False,
         "is_primary_owner": False,
-        "is_restricted": user.is_restricted,
+        "is_restricted": False,
         "is_ultra_restricted": False,
         "is_bot": user.is_bot,
         "is_app_user": False,

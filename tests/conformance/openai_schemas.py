@@ -37,8 +37,6 @@ def bodies() -> dict[str, dict[str, str]]:
 class OpenAISchemas:
     """Every schema that the bodies of `POSTED`, `READ` and errors refer to, undocumented."""
 
-    name = "OpenAI"
-
     def copies(self, open_repository: Open) -> Mapping[Path, Document]:
         """Return the one copy."""
         repository = open_repository(_REPOSITORY)

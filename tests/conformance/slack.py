@@ -86,8 +86,6 @@ _TEXTS: Final = frozenset({"channel", "file", "team", "ts", "user", "user_id"})
 class SlackReference:
     """Arguments, bot scopes, tier and errors of each method, and the answers its page shows."""
 
-    name = "Slack's reference"
-
     def copies(self, open_repository: Open) -> Mapping[Path, Document]:
         """Return the copy that the playground enforces, and the shapes of the answers shown.
 
@@ -122,8 +120,6 @@ class SlackReference:
 
 class SlackSamples:
     """The shapes of the answers of methods, of commands and of interactive payloads."""
-
-    name = "Slack's samples"
 
     def copies(self, open_repository: Open) -> Mapping[Path, Document]:
         """Return one copy for answers and one for payloads."""

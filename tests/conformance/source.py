@@ -18,9 +18,5 @@ Open = Callable[[str], Repository]
 class Source(Protocol):
     """One specification. `copies` reads it again, which is all that differs between sources."""
 
-    @property
-    def name(self) -> str:
-        """The name in the report, as ``OpenAI``."""
-
     def copies(self, open_repository: Open) -> Mapping[Path, Document]:
         """Return the reduced copies by the file that each is stored in."""

@@ -74,7 +74,7 @@ def test_the_metadata_says_what_it_is(wheel: Path) -> None:
 
 
 def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:
-    """Migrations, catalogues, prices, the page and `py.typed`: each file, in sdist and wheel."""
+    """Migrations, catalogues, the page and `py.typed`: each file, in sdist and wheel."""
     files = {name for name in context_files() if name.split("/")[0] in PACKAGES}
     assert {f"{package}/py.typed" for package in PACKAGES} <= files
     with zipfile.ZipFile(wheel) as content:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -18,15 +18,6 @@ from tests.e2e.world import World
 from tests.hostile.invariants import plant, violations
 
 _MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
-_IN_BOTH_MODES = frozenset(
-    {
-        "test_stories",
-        "test_refused_requests",
-        "test_event_shapes",
-        "test_listening",
-        "test_ends",
-    }
-)
 _HOSTILE_RUN = bool(os.environ.get(HOSTILE))
 
 AppOf = Callable[[Mode], App]
@@ -108,28 +99,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         item.user_properties.append(("otherwise", 1))
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes `world` in one mode; in both where the way in is what matters."""
-    if "world" in metafunc.fixturenames:
-        modes = ["socket", "http"]
-        alone = metafunc.definition.get_closest_marker("one_mode")
-        if alone or metafunc.module.__name__.rpartition(".")[2] not in _IN_BOTH_MODES:
-            modes = [modes[len(metafunc.function.__name__) % 2]]
-        metafunc.parametrize("world", modes, indirect=True)
-
-
 @pytest.fixture
-def world(
-    app_of: AppOf, request: pytest.FixtureRequest, record_property: Record
-) -> Iterator[World]:
-    """A workspace with the app in it; the parameter is the mode."""
-    with _lived_in(app_of(cast(Mode, request.param)), record_property) as lived_in:
+def world(app_of: AppOf, record_property: Record) -> Iterator[World]:
+    """A workspace with the app in it, by Socket Mode."""
+    with _lived_in(app_of("socket"), record_property) as lived_in:
         yield lived_in
 
 
 @pytest.fixture
 def http_world(app_of: AppOf, record_property: Record) -> Iterator[World]:
-    """A workspace for what only HTTP has."""
+    """A workspace with the app in it, by signed HTTP and with one database connection."""
     with _lived_in(app_of("http"), record_property) as lived_in:
         yield lived_in
 

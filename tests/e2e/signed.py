@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from playground.http_delivery import sign
 from tests.e2e.world import World
 
 JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
 
 
 def signed_headers(
@@ -29,9 +27,3 @@ def signed_headers(
 def post(world: World, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
     """Post to the app's endpoint; returns status and body."""
     return world.app.post("/slack/events", body, headers)
-
-
-def signed_form(world: World, form: Mapping[str, str]) -> int:
-    """Post a signed form, as Slack does for commands and clicks; returns the status."""
-    body = urlencode(form).encode()
-    return post(world, body, signed_headers(world, body, FORM))[0]

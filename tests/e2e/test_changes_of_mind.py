@@ -56,7 +56,6 @@ def test_a_message_edited_during_its_answer_is_answered_again(world: World) -> N
     assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
 
 
-@pytest.mark.one_mode
 def test_a_message_edited_after_its_answer_is_answered_again(world: World) -> None:
     """Editing the question later deletes the answer and gives a new one, and a notice below it."""
     ann = world.human()

@@ -93,7 +93,6 @@ class PersonScreen:
         return dict(self.world.playground("views/submit", body))
 
 
-@pytest.mark.one_mode
 def test_changes_are_shown_below_the_reply(world: World) -> None:
     """In a DM a message below the reply shows a change, with Undo, which restores the bytes."""
     ann = PersonScreen(world, world.human())
@@ -116,7 +115,6 @@ def test_changes_are_shown_below_the_reply(world: World) -> None:
     assert world.answers(said) == first.messages
 
 
-@pytest.mark.one_mode
 def test_several_changes_are_one_line(world: World) -> None:
     """What two messages taught is one line below the last reply; Undo takes all of it back."""
     ann = PersonScreen(world, world.human())
@@ -164,7 +162,6 @@ def test_a_burst_is_told_in_one_line(own_world: World) -> None:
     assert (kinds["reply"], kinds["formation"], kinds["verdict"]) == (len(FOODS), 1, 1)
 
 
-@pytest.mark.one_mode
 def test_memories_follow_their_message(world: World) -> None:
     """An edited message is remembered again, a deleted one is not remembered; both are told."""
     ann = PersonScreen(world, world.human())
@@ -187,7 +184,6 @@ def test_memories_follow_their_message(world: World) -> None:
     assert (turn["question"], turn["words"]) == ("", "")
 
 
-@pytest.mark.one_mode
 def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     """The notice of what was forgotten is deleted; no edit of its message brings it back."""
     ann = PersonScreen(world, world.human())
@@ -207,7 +203,6 @@ def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
     assert world.memories(ann.human) == []
 
 
-@pytest.mark.one_mode
 def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
     """In a channel only the person sees what was remembered, in the thread; Undo replaces it."""
     ann, bo = PersonScreen(world, world.human()), world.human("Bo")
@@ -223,7 +218,6 @@ def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
     assert "Remembered" not in shown(world.answers(said)[-1])
 
 
-@pytest.mark.one_mode
 def test_memories_used(world: World) -> None:
     """The person who was answered sees the memories considered; another gets one sentence."""
     ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human("Bo"))
@@ -241,38 +235,41 @@ def test_memories_used(world: World) -> None:
     assert "memories_used" not in shown(unasked.messages[-1])
 
 
-@pytest.mark.one_mode
 def test_an_answer_is_rated(world: World) -> None:
-    """A good one is thanked for; a bad one is asked about in a modal, checked at its fields."""
-    ann = PersonScreen(world, world.human())
-    message = world.ask(ann.human, "hello").messages[-1]
+    """A good rating is stored; a bad one is asked about in a modal, and others' do not count."""
+    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human())
+    general = world.channel("public", ann.human, bo.human)
+    said = world.say(ann.human, "<@BOT> hello", channel=general)
+    message = world.reply(said).messages[-1]
     [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
     rate = {"action_id": "feedback", "block_id": block["block_id"]}
-    ann.click(message, **rate, value="positive")
-    thanks = ann.alone(say("en", "feedback_thanks"))
-    assert thanks["thread_ts"] == message["thread_ts"]
-    ann.click(message, **rate, value="negative")
-    form = ann.modal(say("en", "feedback_why"))
-    empty = ann.submit(form)
-    assert empty["ack"]["errors"] == {"reasons": say("en", "feedback_empty")}
+    ann.click(message, general, **rate, value="positive")
+    bo.click(message, general, **rate, value="positive")
+    refused = bo.alone(say("en", "feedback_others"), general)
+    assert refused["thread_ts"] == message["thread_ts"]
+    rated = "SELECT rating, comment FROM feedback WHERE user_id = %s"
+    assert world.rows(rated, ann.human.id) == [{"rating": "good", "comment": ""}]
+    ann.click(message, general, **rate, value="negative")
+    form = ann.modal(say("en", "feedback_comment"))
     assert ann.submit(form, **{"comment": "Too short."})["ok"]
     ann.modal(say("en", "feedback_thanks"))
-    [row] = world.rows("SELECT rating, comment FROM feedback WHERE user_id = %s", ann.human.id)
-    assert row == {"rating": "bad", "comment": "Too short."}
+    assert world.rows(rated, ann.human.id) == [{"rating": "bad", "comment": "Too short."}]
+    assert world.rows(rated, bo.human.id) == []
 
 
-@pytest.mark.one_mode
 def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World) -> None:
     """Where the app may not write in the thread, a click is answered at the channel's root."""
-    ann = PersonScreen(world, world.human())
-    message = world.ask(ann.human, "hello").messages[-1]
+    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human())
+    general = world.channel("public", ann.human, bo.human)
+    said = world.say(ann.human, "<@BOT> hello", channel=general)
+    message = world.reply(said).messages[-1]
     [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
     world.slack_fault("chat.postEphemeral", error="not_in_channel")
-    ann.click(message, action_id="feedback", block_id=block["block_id"], value="positive")
-    assert "thread_ts" not in ann.alone(say("en", "feedback_thanks"))
+    rate = {"action_id": "feedback", "block_id": block["block_id"]}
+    bo.click(message, general, **rate, value="positive")
+    assert "thread_ts" not in bo.alone(say("en", "feedback_others"), general)
 
 
-@pytest.mark.one_mode
 def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     """A menu opens a form; what is wrong is said at its field; what is right can be undone."""
     ann = PersonScreen(world, world.human())
@@ -316,7 +313,6 @@ def test_a_memory_is_edited_moved_and_forgotten_in_modals(world: World) -> None:
     assert len(world.memories(ann.human)) == 1
 
 
-@pytest.mark.one_mode
 def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     """A form changes what its person changed in it; what was learned while it was open stays."""
     ann = PersonScreen(world, world.human())
@@ -336,7 +332,6 @@ def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     assert world.contents(ann.human) == [{**learned, "food_name": "miso ramen"}]
 
 
-@pytest.mark.one_mode
 def test_history_and_forms_by_command(world: World) -> None:
     """Commands open the form of a number and an empty one, and show the history with Undo."""
     ann = PersonScreen(world, world.human())
@@ -356,7 +351,6 @@ def test_history_and_forms_by_command(world: World) -> None:
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
 
 
-@pytest.mark.one_mode
 def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
     """`/memories preview #channel` shows what the prompt of a reply there holds, no more."""
     ann = PersonScreen(world, world.human())
@@ -382,7 +376,6 @@ def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
     )
 
 
-@pytest.mark.one_mode
 def test_what_words_do_not_settle_is_asked(world: World) -> None:
     """A conflict is a question below the reply; the answer is done once, and shown there."""
     ann = PersonScreen(world, world.human())
@@ -409,7 +402,6 @@ def test_what_words_do_not_settle_is_asked(world: World) -> None:
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
 
 
-@pytest.mark.one_mode
 def test_where_to_use_a_memory_in_plain_words(world: World) -> None:
     """Asked to use something in a channel, the app proposes it; the click moves it, undoably."""
     ann = PersonScreen(world, world.human())

@@ -42,7 +42,6 @@ def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPost
     assert goes_on(world, ann)
 
 
-@pytest.mark.one_mode
 def test_postgresql_restarted_while_forming(world: World, server: EmbeddedPostgres) -> None:
     """A crash of PostgreSQL in the middle of a formation loses and doubles no memory."""
     ann = world.human()
@@ -74,7 +73,6 @@ def test_a_message_during_an_outage_is_answered_after_it(
     world.until(lambda: world.app.get("/readyz")[0] == 200, "readiness")
 
 
-@pytest.mark.one_mode
 def test_a_command_while_postgresql_is_silent_or_away_says_so(
     world: World, server: EmbeddedPostgres
 ) -> None:
@@ -94,7 +92,6 @@ def test_a_command_while_postgresql_is_silent_or_away_says_so(
     assert "ramen" in world.command(ann, "/memories")["text"]
 
 
-@pytest.mark.one_mode
 def test_an_event_while_postgresql_is_silent_is_brought_again(
     world: World, server: EmbeddedPostgres
 ) -> None:
@@ -107,7 +104,6 @@ def test_an_event_while_postgresql_is_silent_is_brought_again(
     assert len(world.answers(said)) == 1
 
 
-@pytest.mark.one_mode
 def test_a_full_disk_costs_no_message(world: World) -> None:
     """While PostgreSQL's disk is full no event is acknowledged or lost; then it goes on."""
     ann, bo = world.human(), world.human("Bo")
@@ -147,7 +143,6 @@ def _refusals(world: World, said: Said) -> list[Json]:
     ]
 
 
-@pytest.mark.one_mode
 def test_a_command_that_loses_its_connection_says_so(world: World) -> None:
     """A command that the database does not answer says so in one sentence."""
     ann = world.human()
@@ -168,7 +163,6 @@ def test_a_command_that_loses_its_connection_says_so(world: World) -> None:
     assert "ramen" in world.command(ann, "/memories")["text"]
 
 
-@pytest.mark.one_mode
 def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
     """The connection is lost just as the reply's ts is stored: there is one answer."""
     ann = world.human()

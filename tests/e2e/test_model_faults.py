@@ -12,7 +12,6 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.one_mode
 @pytest.mark.parametrize(
     "fault",
     [
@@ -35,7 +34,6 @@ def test_a_model_that_fails_once_is_asked_again(world: World, fault: dict[str, A
     assert goes_on(world, ann)
 
 
-@pytest.mark.one_mode
 def test_a_formation_that_fails_gives_way_to_the_next(world: World) -> None:
     """A formation fails while the next one waits already: that one forms both messages."""
     ann = world.human()

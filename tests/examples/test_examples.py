@@ -35,7 +35,7 @@ plain_langmem = pytest.mark.nonconforming
 Run = Callable[..., str]
 
 
-def run_example(name: str, **settings: str) -> str:
+def run_example(name: str, *arguments: str, **settings: str) -> str:
     """Run an example to its end and return what it printed; a warning or complaint fails."""
     # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from its old place.
     send = "ignore:Importing Send from langgraph.constants is deprecated:DeprecationWarning"
@@ -43,7 +43,7 @@ def run_example(name: str, **settings: str) -> str:
     # on what else is imported: with NumPy, which langchain-aws brings, it often does.
     sockets = "ignore:unclosed <socket.socket fd=:ResourceWarning"
     done = subprocess.run(
-        [sys.executable, "-m", f"examples.{name}"],
+        [sys.executable, "-m", f"examples.{name}", *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": f"error,{send},{sockets}", **settings},
         capture_output=True,
@@ -60,10 +60,9 @@ def run_example(name: str, **settings: str) -> str:
 def run(stand_in: Server) -> Run:
     """Runs an example against the tests' stand-in model."""
 
-    def against_stand_in(name: str, **settings: str) -> str:
-        return run_example(
-            name, OPENAI_BASE_URL=stand_in.openai_base_url, OPENAI_API_KEY="stand-in", **settings
-        )
+    def against_stand_in(name: str, *arguments: str, **settings: str) -> str:
+        model = {"OPENAI_BASE_URL": stand_in.openai_base_url, "OPENAI_API_KEY": "stand-in"}
+        return run_example(name, *arguments, **model, **settings)
 
     return against_stand_in
 
@@ -134,34 +133,26 @@ def test_memory_tools_are_called_by_the_model(run: Run, name: str) -> None:
     assert forget.endswith("memories: []\n")
 
 
-@plain_langmem
-def test_prompt_optimizers_add_what_the_feedback_asks_for(run: Run, stand_in: Server) -> None:
-    """Each kind keeps the prompt, follows a complaint, and ignores praise.
-
-    For praise the model's answer to `prompt_memory` is an empty text, which replaces no prompt.
-    """
-    printed = parts(run("prompt_optimizer"))
-    before = printed.pop("before")
-    assert "{user_name}" in before
-    assert list(printed) == [
-        f"{kind}, after {feedback}"
-        for kind in ("prompt_memory", "metaprompt", "gradient")
-        for feedback in ("a complaint", "praise")
-    ]
-    for heading, prompt in printed.items():
-        assert prompt.startswith(before)
-        assert ("exactly one dish" in prompt) == heading.endswith("complaint")
-    entries = stand_in.call("/_model/journal")["entries"]
-    texts = [entry["answer"]["text"] for entry in entries if entry["answer"]["text"]]
-    assert [json.loads(text)["new_prompt"] == "" for text in texts] == [False, True]
+KINDS = ("prompt_memory", "metaprompt", "gradient")
 
 
 @plain_langmem
-def test_of_several_prompts_the_one_that_fell_short_changes(run: Run) -> None:
-    """The writer's prompt learns its limit, the researcher's stays as it was."""
-    printed = parts(run("multi_prompt_optimizer"))
-    assert printed["researcher: kept"] == "Find facts about {topic}.\n"
-    assert "100 words" in printed["writer: changed"]
+@pytest.mark.parametrize("comment", ["The style: name one dish.", ""], ids=["complaint", "none"])
+def test_prompt_optimizer_follows_the_feedback(run: Run, tmp_path: Path, comment: str) -> None:
+    """Each kind adds what a comment asks for to the style, and without one changes nothing."""
+    rating = "bad" if comment else "good"
+    row = {"question": "Lunch?", "answer": "It depends.", "rating": rating, "comment": comment}
+    feedback = tmp_path / "feedback.jsonl"
+    feedback.write_text(json.dumps(row) + "\n", "utf-8")
+    style = "Answer {user_name} briefly."
+    printed = parts(run("prompt_optimizer", str(feedback), KIOKU_STYLE=style))
+    after = f"{style}\n{comment}\n" if comment else f"{style}\n"
+    assert printed == {
+        "before": f"{style}\n",
+        **{f"style, by {kind}": after for kind in KINDS},
+        "of several: style": after,
+        "of several: search": "Look up prices and dates on the web.\n",
+    }
 
 
 def test_hot_path_suggests_what_was_said_in_another_conversation(

@@ -19,7 +19,7 @@ from bot.locale import Language, say
 from bot.slack.client import Installations
 from bot.types import MemoryState, PersonSettings
 from bot.users.profiles import Profiles
-from bot.users.quotas import Quotas, read_prices
+from bot.users.quotas import Quotas
 from memory import DM, Pool, create_pool, memory_view
 from tests.conftest import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -65,7 +65,7 @@ def turns_alone(pool: Pool) -> Turns:
         schedule_formation=nothing,
         consent="notice",
         add_notice=nothing,
-        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0, prices=read_prices(None)),
+        quotas=Quotas(pool, 0),
     )
 
 
@@ -148,7 +148,7 @@ class Thread:
             return holder[0].sure
 
         settings = PersonSettings(
-            language=language, informed=informed, profile_at=datetime.now(UTC), guest=False
+            language=language, informed=informed, profile_at=datetime.now(UTC)
         )
         sender = self.sender
         stream = ReplyStream(

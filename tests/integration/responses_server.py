@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import openai
 from aiohttp import web
 
+import memory
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import ANSWER_SECONDS, FunctionTools, Replier
@@ -148,24 +150,29 @@ def create_replier(
     *,
     model: str = STAND_IN_MODEL,
     web_search: bool = False,
-    spend: Callable[[str, TokenUse], Awaitable[None]] | None = None,
     answer_seconds: float = ANSWER_SECONDS,
     fallbacks: Sequence[ModelRequests] = (),
     effort: str | None = None,
 ) -> Replier:
-    """Return a replier for workspaces that may search the web, or may not; by default uncounted."""
-
-    async def may_search(_: str) -> bool:
-        return web_search
-
-    async def uncounted(*_: object) -> None: ...
-
+    """Return a replier that may search the web, or may not."""
     return Replier(
         [ModelRequests(client, model=model, effort=effort), *fallbacks],
-        may_search=may_search,
-        spend=spend or uncounted,
+        may_search=web_search,
         answer_seconds=answer_seconds,
     )
+
+
+@contextmanager
+def counted_tokens() -> Iterator[TokenUse]:
+    """Yield the tokens that are counted within the block, by model and kind."""
+    found: TokenUse = Counter()
+
+    def note(name: str, amount: float, labels: dict[str, str]) -> None:
+        if name == "model_tokens":
+            found[labels["model"], labels["kind"]] += int(amount)
+
+    with memory.recorded(lambda _: None, note):
+        yield found
 
 
 class LookTool:

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.config import STAND_IN_MODEL
 from bot.runtime.metrics import serving_metrics
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT
@@ -92,11 +91,8 @@ async def test_an_app_that_is_well_fires_nothing(app: App, tmp_path: Path) -> No
     because="Slack refuses an answer.",
 )
 async def test_alerts_of_failures(make_app: MakeApp, tmp_path: Path) -> None:
-    """The model away and refusing, Slack refusing, a late queue, failed jobs, cost: each fires."""
-    prices = tmp_path / "prices.toml"
-    one = "input = 1000000\ncached = 0\noutput = 0\n"
-    prices.write_text(f'as_of = 2026-11-20\n[models."{STAND_IN_MODEL}"]\n{one}')
-    app = await make_app(prices=prices)
+    """The model away and refusing, Slack refusing, a late queue, failed jobs: each fires."""
+    app = await make_app()
     async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
         app.slack.fault("chat.startStream", error="ratelimited", retry_after=1, times=1)
         await answer(app)

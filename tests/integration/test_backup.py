@@ -21,7 +21,6 @@ from bot.queue.migrations import migrations
 from bot.runtime.backup_commands import TABLES
 from bot.users.offboarding import purge_now
 from memory import (
-    BackupError,
     EmbeddedPostgres,
     Embedder,
     Login,
@@ -35,7 +34,7 @@ from memory import (
     restore,
     undo_changes,
 )
-from memory.postgres.archive import Archive, replacing
+from memory.postgres.archive import Archive, BackupError, replacing
 from memory.store.backups import TEXTS as MEMORY_TEXTS
 from tests.conftest import SPACE, fresh_database, login_of, owner_rows
 from tests.integration.app import App
@@ -509,25 +508,6 @@ def test_a_text_that_another_column_still_has_is_blanked_too(
     assert turn == {"question": "", "words": "ramen", "reply": None}
 
 
-def test_what_is_no_longer_shared_or_was_decided_since_does_not_come_back(
-    owner: Database, database: str, empty_database: str, tmp_path: Path
-) -> None:
-    """Sharing stays ended, a rejected proposal cannot be approved, an erased admin has no id."""
-    owner.rows("UPDATE feedback SET shared = true")
-    owner.rows("UPDATE prompt_versions SET status = 'proposed'")
-    owner.rows("UPDATE prompt_changes SET changed_by = 'U0ADMIN'")
-    back_up(database, tmp_path / "dump", TABLES, print)
-    owner.rows("UPDATE feedback SET shared = false")
-    owner.rows("UPDATE prompt_versions SET status = 'rejected'")
-    owner.rows("UPDATE prompt_changes SET changed_by = NULL")
-    restore_listed(tmp_path, database, empty_database)
-    assert owner_rows(empty_database, "SELECT shared FROM feedback") == [{"shared": False}]
-    assert owner_rows(empty_database, "SELECT id FROM prompt_versions") == []
-    assert owner_rows(empty_database, "SELECT changed_by FROM prompt_changes") == [
-        {"changed_by": None}
-    ]
-
-
 def test_a_hundred_thousand_memories_take_constant_memory(
     database: str, empty_database: str, tmp_path: Path
 ) -> None:
@@ -566,8 +546,6 @@ NO_WORDS = {
         "messages",
     },
     "operator_actions": {"operator", "action", "team_id", "user_id", "host", "outcome"},
-    "prompt_changes": {"team_id", "action"},
-    "prompt_versions": {"team_id", "kind", "cases", "effect", "status"},
     "store": {"prefix", "key"},
     "turns": {
         *("team_id", "user_id", "channel_id", "thread", "audience", "question_ts", "reply_ts"),
@@ -588,7 +566,7 @@ def test_every_text_is_in_a_list(database: str) -> None:
     )
     texts: dict[str, set[str]] = {}
     for one in (*TABLES.texts, *MEMORY_TEXTS):
-        named = re.findall(r"\b(?:value|before|after|style|formation)\b|^\w+$", one.text)
+        named = re.findall(r"\b(?:value|before|after)\b|^\w+$", one.text)
         texts.setdefault(one.table, set()).update(named)
     with_parent = {"store_vectors", "memory_expiries"}
     for row in columns:

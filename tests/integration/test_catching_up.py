@@ -298,14 +298,12 @@ async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
 
 
 async def test_expired_rows_are_deleted(app: App) -> None:
-    """Notices and old token counts are deleted, of every person."""
-    app.rows("INSERT INTO token_use VALUES ('T1', current_date - 61, 7)")
+    """Notices that have expired are deleted, of every person."""
     app.rows(
         "INSERT INTO notices VALUES ('T1', 'U1', 'outage', 1, now() - interval '1 s'),"
         " ('T1', 'U2', 'outage', 1, now() + interval '1 minute')",
     )
     await app.maintenance.keep_up(1)
-    assert app.rows("SELECT 1 FROM token_use") == []
     assert app.rows("SELECT user_id FROM notices") == [{"user_id": "U2"}]
 
 

@@ -13,7 +13,6 @@ from bot.pipeline.reply import Replier
 from bot.pipeline.responses.answer import MAX_ANSWER
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.views.reply import task_chunk
-from memory import TokenUse
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
@@ -23,6 +22,7 @@ from tests.integration.responses_server import (
     ResponsesServer,
     Send,
     Shown,
+    counted_tokens,
     delta,
     requests,
     script,
@@ -134,18 +134,14 @@ async def test_commentary_whose_phase_comes_late_is_taken_out() -> None:
 async def test_commentary_without_an_end_is_ended() -> None:
     """Commentary counts for the length of an answer: the request is left at its limit."""
     added = {"type": "response.output_item.added", "item": message("", "commentary")}
-    spent: list[int] = []
-
-    async def spend(team: str, used: TokenUse) -> None:
-        spent.append(used.total())
 
     async def endless(send: Send, number: int) -> None:
         await send(added)
         while True:
             await send(delta("la " * 1_000))
 
-    with pytest.raises(ReplyFailed) as raised:
+    with counted_tokens() as spent, pytest.raises(ReplyFailed) as raised:
         async with asyncio.timeout(60):
-            await ResponsesServer(endless).reply(spend=spend)
+            await ResponsesServer(endless).reply()
     assert raised.value.cause == "model_empty"
-    assert sum(spent) >= MAX_ANSWER // 4
+    assert spent.total() >= MAX_ANSWER // 4

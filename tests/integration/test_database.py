@@ -13,14 +13,12 @@ from psycopg import sql
 
 from bot.queue.migrations import migrations
 from memory import (
-    DatabaseNotReady,
     EmbeddedPostgres,
     EmbeddingSpace,
     EmbeddingSpaceMismatch,
     Migration,
     Person,
     Pool,
-    PoolTimeout,
     check_access,
     check_database,
     create_pool,
@@ -29,6 +27,8 @@ from memory import (
     person_transaction,
     transaction,
 )
+from memory.model.errors import DatabaseNotReady
+from memory.postgres.database import PoolTimeout
 from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
 

@@ -38,8 +38,8 @@ pytestmark = pytest.mark.slow
 NOBODYS = {
     *("conversations", "forgotten_sources", "installations", "kioku_backup"),
     *("kioku_embedding_space", "kioku_migrations", "listening", "oauth_states"),
-    *("catching_up", "token_use", "operator_actions", "processes", "workspace_policies"),
-    *("prompt_versions", "prompt_changes", "workspaces", "slack_deletions"),
+    *("catching_up", "operator_actions", "processes"),
+    *("workspaces", "slack_deletions"),
     *("slack_erasures", "store_migrations", "vector_migrations"),
 }
 OF_MEMORY = {
@@ -96,7 +96,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
             await app.wiring.formation_jobs.form(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
-        _, ids, words, _, _ = await read_unformed(app.pool, own, 9)
+        _, ids, words, _ = await read_unformed(app.pool, own, 9)
         said = [TypedMessage(one) for one in words]
         store = await UserStore.load(
             app.pool, app.embedder, memory_view(own), said, schemas=[UserFoodPreference]

@@ -29,7 +29,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.one_database
 
 # Each is on the receipt; jobs with `erased` show the person that they are unknown, and end.
-NAMED = {"forgotten_sources", "operator_actions", "workspace_policies"}
+NAMED = {"forgotten_sources", "operator_actions"}
 
 
 def naming(app: App, person: Person) -> dict[str, int]:

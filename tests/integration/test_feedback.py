@@ -1,14 +1,10 @@
-"""Ratings of replies: whose they are, what is kept with them, and what an operator reads."""
+"""Ratings of replies: whose they are, and what is kept with them."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
 
 from bot.locale import say
@@ -16,11 +12,11 @@ from bot.memories.feedback import Feedback
 from bot.memories.person_data import erase_person, export_person
 from bot.runtime.maintenance import end_what_is_old
 from bot.slack.messages import Message
-from bot.views.feedback import FeedbackDetails, feedback_form
+from bot.views.feedback import feedback_form, parse_rating
 from memory import Person
+from tests.conftest import ROOT, owner_rows
 from tests.integration.app import App
 from tests.integration.messages import says
-from tests.kioku_process import ended
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -49,50 +45,41 @@ def stored(app: App, person: Person) -> list[dict[str, Any]]:
     return app.rows("SELECT * FROM feedback WHERE user_id = %s", person.user_id)
 
 
-def submitted(value: str, *reasons: str, comment: str = "") -> dict[str, Any]:
+def submitted(value: str, comment: str = "") -> dict[str, Any]:
     """Return the submitted form of a button with `value`."""
-    state = {
-        "reasons": {"value": {"selected_options": [{"value": one} for one in reasons]}},
-        "comment": {"value": {"value": comment}},
-    }
-    return {**feedback_form("en", value, FeedbackDetails()), "state": {"values": state}}
+    _, turn = parse_rating(value)
+    state = {"comment": {"value": {"value": comment}}}
+    return {**feedback_form("en", turn, ""), "state": {"values": state}}
 
 
 async def commented(app: App, feedback: Feedback, asked: Message, comment: str) -> str:
     """Let a person rate an answer as bad, with a comment; return the value of the button."""
     _, bad = values(app, asked)
     await feedback.form(asked.person, "en", bad)
-    await feedback.explained(asked.person, "en", submitted(bad, "other", comment=comment))
+    await feedback.explained(asked.person, "en", submitted(bad, comment))
     return bad
 
 
-async def test_a_rating_is_kept_with_what_made_the_answer(app: App, feedback: Feedback) -> None:
-    """Model, time and memories in view are kept; a second click takes the first one's place."""
-    place = app.slack.place()
-    told = await app.ask(place, "I love ramen")
-    await app.form(told)
-    asked = await app.ask(place, "What shall I eat?")
+async def test_a_second_rating_replaces_the_first(app: App, feedback: Feedback) -> None:
+    """A good rating is stored without an answer; a bad one asks for a comment, which it keeps."""
+    asked = await app.ask(app.slack.place(), "What shall I eat?")
     good, bad = values(app, asked)
-    who, turn = asked.person, app.turn(asked)
-    thanks = await feedback.clicked(who, "en", good)
-    assert thanks["text"] == say("en", "feedback_thanks")
+    who = asked.person
+    assert await feedback.clicked(who, "en", good) is None
     [row] = stored(app, who)
-    assert (row["turn_id"], row["rating"], row["comment"]) == (turn["id"], "good", "")
-    assert row["model"] == app.wiring.turn_dependencies.replier.models[0].model
-    assert row["memories"] == turn["recalled"] != []
-    assert 0 < row["latency_ms"] < 60_000
+    assert (row["turn_id"], row["rating"], row["comment"]) == (app.turn(asked)["id"], "good", "")
 
     form = await feedback.form(who, "en", bad)
     assert form["callback_id"] == "feedback_form"
-    done = await feedback.explained(who, "en", submitted(bad, "forgot", comment="I said ramen."))
+    done = await feedback.explained(who, "en", submitted(bad, "I said ramen."))
     assert says(done, "feedback_thanks")
     [row] = stored(app, who)
-    assert (row["rating"], row["reasons"], row["comment"]) == ("bad", ["forgot"], "I said ramen.")
+    assert (row["rating"], row["comment"]) == ("bad", "I said ramen.")
     again = await feedback.form(who, "en", bad)
     assert "I said ramen." in json.dumps(again)
-    await feedback.clicked(who, "en", good)
+    assert await feedback.clicked(who, "en", good) is None
     [row] = stored(app, who)
-    assert (row["rating"], row["reasons"], row["comment"]) == ("good", [], "")
+    assert (row["rating"], row["comment"]) == ("good", "")
 
 
 async def test_only_who_asked_can_rate(app: App, feedback: Feedback) -> None:
@@ -102,7 +89,8 @@ async def test_only_who_asked_can_rate(app: App, feedback: Feedback) -> None:
     other = Person(asked.team_id, app.slack.person()[0])
     answer = await feedback.clicked(other, "en", good)
     view = await feedback.form(other, "en", bad)
-    await feedback.explained(other, "en", submitted(bad, "wrong"))
+    await feedback.explained(other, "en", submitted(bad, "x"))
+    assert answer is not None
     assert answer["text"] == say("en", "feedback_others")
     assert says(view, "feedback_others")
     assert stored(app, other) == stored(app, asked.person) == []
@@ -135,7 +123,7 @@ async def test_feedback_is_taken_along_and_erased(app: App, feedback: Feedback) 
     assert (one["ts"], one["rating"], one["comment"]) == (asked.ts, "bad", "No.")
     erased = await erase_person(app.pool, asked.person)
     assert (erased.counts["feedback"], erased.left["feedback"]) == (1, 0)
-    late = await feedback.explained(asked.person, "en", submitted(bad, comment="x"))
+    late = await feedback.explained(asked.person, "en", submitted(bad, "x"))
     assert says(late, "feedback_too_late")
     again = await app.ask(place, "hello again")
     await feedback.clicked(again.person, "en", values(app, again)[0])
@@ -174,32 +162,19 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(
     assert left == {("bad", ""), ("bad", "Too long.")}
 
 
-async def test_an_operator_lists_and_exports(
-    app: App, feedback: Feedback, database: str, tmp_path: Path
+async def test_the_documented_query_prints_rated_answers(
+    app: App, feedback: Feedback, database: str
 ) -> None:
-    """Lines for other programs hold ratings and comments, and no message; reading is noted."""
-    place = app.slack.place()
+    """The query of docs/how-to/style.md prints a JSON object for each rated answer."""
     app.script("The answer itself.")
-    asked = await app.ask(place, "The question itself.")
-    await feedback.clicked(asked.person, "en", values(app, asked)[0])
-
-    def kioku(*more: str, address: str = database) -> Any:
-        return ended(tmp_path, "feedback", *more, DATABASE_URL=address)
-
-    listed = await asyncio.to_thread(kioku, "--format", "jsonl", "--since", "2020-01-01")
-    assert (listed.code, listed.err) == (0, "")
-    rows = [json.loads(line) for line in listed.out.splitlines()]
-    assert [one["rating"] for one in rows if one["user"] == place.user] == ["good"]
-    assert "itself" not in listed.out
-    none = await asyncio.to_thread(kioku, "--since", "2999-01-01")
-    assert none.out == "0 in all: 0 good, 0 bad.\n"
-    noted = app.rows("SELECT user_id, rows FROM operator_actions WHERE action = 'feedback'")
-    assert {"user_id": "*", "rows": len(rows)} in noted
-    name = f"reader_{uuid4().hex}"
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' IN ROLE kioku_app".encode())
-        reader = psycopg.conninfo.make_conninfo(database, user=name, password="x")
-        refused = await asyncio.to_thread(kioku, address=reader)
-        owner.execute(f"DROP ROLE {name}".encode())
-    assert refused.code == 1
-    assert "into DATABASE_OWNER_URL, then run `kioku feedback`" in refused.err
+    asked = await app.ask(app.slack.place(), "The question itself.")
+    await commented(app, feedback, asked, "Too vague.")
+    page = (ROOT / "docs" / "how-to" / "style.md").read_text("utf-8")
+    query = page.split("<< 'SQL'\n")[1].split("SQL\n")[0]
+    rows = [row["json_build_object"] for row in owner_rows(database, query)]
+    assert rows[-1] == {
+        "question": "The question itself.",
+        "answer": "The answer itself.",
+        "rating": "bad",
+        "comment": "Too vague.",
+    }

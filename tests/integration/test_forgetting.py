@@ -24,13 +24,11 @@ from bot.conversation.history import blank_texts, has_texts, restore_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
-from bot.users.quotas import Quotas, read_prices
 from bot.users.settings import note_profile
 from memory import (
     DM,
     PUBLIC,
     Embedder,
-    Forgotten,
     Former,
     Memory,
     Namespace,
@@ -46,6 +44,7 @@ from memory import (
     person_transaction,
     undo_forget,
 )
+from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.deliveries import nothing, turns_alone
 from tests.integration.messages import message
@@ -509,7 +508,7 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await data.forget(data.remember("ramen", "1.1"))
-    _, _, words, _, _ = await read_unformed(data.pool, OWN, 9)
+    _, _, words, _ = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
     turns, claimed = turns_alone(data.pool), waiting_for("1.3", "hello")
     _, context = await turns.begin(
@@ -550,7 +549,6 @@ def learning(pool: Pool, former: Former) -> FormationJobs:
         quiet_seconds=0,
         consent="notice",
         notices=_Notices(),  # type: ignore[arg-type]
-        quotas=Quotas(pool, messages_per_hour=0, tokens_per_day=0, prices=read_prices(None)),
     )
 
 
@@ -594,7 +592,6 @@ async def test_a_day_ends_where_the_person_is(
             Person("T1", "U1"),
             locale="en-US",
             time_zone="America/New_York",
-            guest=False,
             add=True,
         )
     # Two in the morning of the 19th in UTC: the evening of the 18th in New York.

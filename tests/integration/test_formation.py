@@ -315,12 +315,12 @@ async def test_runs_at_once_keep_to_their_own_person(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One manager serves everybody: each run reads and writes the store it was given."""
-    made: list[str] = []
+    made: list[Former] = []
     make = Former._make_manager
 
-    def noted(self: Former, section: str) -> StoreManager:
-        made.append(section)
-        return make(self, section)
+    def noted(self: Former) -> StoreManager:
+        made.append(self)
+        return make(self)
 
     monkeypatch.setattr(Former, "_make_manager", noted)
     people = [memory_view(Person("T1", f"U{number}").namespace(DM)) for number in range(2, 8)]

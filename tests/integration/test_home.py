@@ -29,7 +29,6 @@ from bot.views.home_list import (
     HOME_KIND_ACTION,
     HOME_PAGE_ACTION,
     HOME_SEARCH_ACTION,
-    ListPosition,
 )
 from bot.views.memory_state import RESUME_ACTION
 from bot.views.modal_triggers import ADD_ACTION, ERASE_ACTION, HOME_MORE_ACTION, MENU_ACTION
@@ -38,7 +37,6 @@ from memory import (
     PUBLIC,
     Change,
     Memory,
-    Person,
     add_memory,
     answer_question,
     edit_memory,
@@ -49,7 +47,7 @@ from memory import (
     transaction,
 )
 from tests.conftest import Server, owner_rows
-from tests.integration.app import App, MakeApp, eventually, receiving
+from tests.integration.app import App, eventually, receiving
 from tests.integration.modal_user import ModalUser
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.test_ledger import Ledger
@@ -705,34 +703,3 @@ async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -
     assert "ramen" not in await visit.text()
     await visit.click_home("home_language", value="ja")
     assert "ramen" in await visit.text()
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-async def test_admins_see_how_it_is_doing(
-    make_app: MakeApp, slack: PlaygroundSlack, language: Language
-) -> None:
-    """People in KIOKU_ADMINS see what `kioku status` prints, below their own; others do not.
-
-    Neither does a person with the same user id as an admin of another workspace.
-    """
-    admin, other = slack.place(), slack.place()
-    app = await make_app(admins=frozenset({admin.user, f"T0123ABCD/{other.user}"}))
-    waiting = await app.receive(other, "I like gnocchi")
-    for place in (admin, other):
-        person = Person(slack.team_id, place.user)
-        await app.wiring.controls.choose(person, language=language)
-        await app.wiring.home_publisher.show(person, ListPosition())
-    shown = json.dumps(slack.control(f"home?as={admin.user}")["view"], ensure_ascii=False)
-    assert say(language, "operations_title") in shown
-    assert (
-        say(language, "operations_models", models=app.wiring.connections.settings.models) in shown
-    )
-    assert say(language, "operations_failed", messages=0, jobs=0) in shown
-    counted = app.rows("SELECT count(*) AS n FROM inbox_events WHERE status = 'waiting'")[0]["n"]
-    number = say(language, "operations_waiting", number=counted, oldest="|").split("|")[0]
-    assert number in shown
-    assert shown.index(say(language, "home_where")) < shown.index(number)
-    for secret in ("gnocchi", other.user, waiting.channel_id):
-        assert secret not in shown
-    theirs = json.dumps(slack.control(f"home?as={other.user}")["view"], ensure_ascii=False)
-    assert say(language, "operations_title") not in theirs

@@ -17,7 +17,6 @@ from memory import (
     ChangedSince,
     ChangeGone,
     Embedder,
-    Forgotten,
     FormationResult,
     InvalidContent,
     MemoryView,
@@ -49,6 +48,7 @@ from memory.formation.evidence import TypedMessage
 from memory.formation.questions import QuestionAnswer
 from memory.formation.user_store import UserStore
 from memory.model.schemas import UserFact, UserFoodPreference
+from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.scripted_model import ScriptedModel
 

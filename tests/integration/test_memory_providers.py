@@ -78,7 +78,7 @@ async def test_a_memory_is_formed_checked_changed_and_removed(
     model.answer([RAMEN])
     spent: list[TokenUse] = []
 
-    async def spend(used: TokenUse) -> None:
+    def spend(used: TokenUse) -> None:
         spent.append(used)
 
     formed = await former.form(ALICE_DM, words("ラーメンが好きです"), spend=spend)

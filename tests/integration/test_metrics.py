@@ -7,17 +7,15 @@ import logging
 import math
 import re
 import time
-from pathlib import Path
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.config import STAND_IN_MODEL
 from bot.runtime.metrics import serving_metrics
 from memory import EmbeddedPostgres, count
 from tests.frozen import frozen
-from tests.integration.app import App, MakeApp
+from tests.integration.app import App
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -65,10 +63,9 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
     used = {
         dict(labels)["kind"]: value
         for (name, labels), value in seen.items()
-        if name == "kioku_model_tokens_total" and team in labels and ("model", "unpriced") in labels
+        if name == "kioku_model_tokens_total" and team in labels
     }
     assert used["input"] > used["output"] > 100
-    assert seen["kioku_model_cost_usd_total", (team,)] == 0
     assert seen["kioku_log_records_total", (("level", "warning"), ("logger", "bot"))] == 1
     assert seen["kioku_database_up", ()] == 1
     assert seen["kioku_messages_waiting", ()] == 1
@@ -76,25 +73,6 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
     assert "process_resident_memory_bytes" in text
     assert not re.search(r"ramen|Osaka|soba", text)
     assert place.user not in text
-
-
-async def test_a_call_with_a_price_costs(make_app: MakeApp, tmp_path: Path) -> None:
-    """An operator's table prices each kind of token; `kioku usage` adds the days up."""
-    table = tmp_path / "prices.toml"
-    table.write_text(
-        f'as_of = 2026-11-20\n[models."{STAND_IN_MODEL}"]\ninput = 1000\ncached = 0\noutput = 0\n'
-    )
-    app = await make_app(prices=table)
-    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
-        await app.ask(app.slack.place(), "I like ramen.")
-        seen = values(await scrape(port))
-    await app.wiring.quotas.written()
-    [row] = app.rows("SELECT cost_usd, unpriced, tokens FROM token_use")
-    labels = (("kind", "input"), ("model", STAND_IN_MODEL), ("team", app.slack.team_id))
-    sent = seen["kioku_model_tokens_total", labels]
-    assert row["unpriced"] == 0
-    assert float(row["cost_usd"]) == pytest.approx(sent / 1_000)
-    assert seen["kioku_model_cost_usd_total", labels[2:]] == pytest.approx(sent / 1_000)
 
 
 async def test_failures_are_counted_by_their_kind(app: App) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -15,12 +14,11 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.config import STAND_IN_MODEL
 from bot.conversation.inbox import Inbox
 from bot.queue.queue import Queue
 from bot.users.offboarding import AGAIN_SECONDS, PURGE, Offboarding, purge_due
 from bot.users.workspaces import Workspaces, token_accepted
-from memory import Pool, TokenUse, transaction
+from memory import Pool, transaction
 from tests.conftest import rows_of
 from tests.integration.app import App
 from tests.integration.messages import message
@@ -46,8 +44,6 @@ _GIVEN: dict[str, Any] = {
 }
 _GIVEN_IN: dict[tuple[str, str], Any] = {
     ("turns", "status"): "answered",
-    ("prompt_versions", "status"): "rejected",
-    ("prompt_changes", "action"): "rejected",
     ("memory_changes", "action"): "remembered",
     ("memory_changes", "actor"): "formation",
     ("memory_questions", "kind"): "remove",
@@ -462,16 +458,3 @@ async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Dat
     assert await app.deliver(later) == 200
     stored = owner.rows("SELECT ts FROM inbox_events WHERE user_id = %s", place.user)
     assert stored == [{"ts": earlier["ts"]}]
-
-
-async def test_calls_that_end_after_the_purge_are_not_counted(app: App, owner: Database) -> None:
-    """A model may still answer when its workspace has left: no row of it comes back."""
-    used: TokenUse = Counter({(STAND_IN_MODEL, "input"): 10})
-    await app.wiring.quotas.spend(app.slack.team_id, used)
-    await app.wiring.quotas.written()
-    assert owner.count("token_use", app.slack.team_id) == 1
-    await app.wiring.offboarding.uninstalled(app.slack.team_id, time.time())
-    await app.wiring.offboarding.purge(app.slack.team_id)
-    await app.wiring.quotas.spend(app.slack.team_id, used)
-    await app.wiring.quotas.written()
-    assert owner.count("token_use", app.slack.team_id) == 0

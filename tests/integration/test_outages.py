@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
@@ -21,7 +20,8 @@ from bot.pipeline.responses.request import FAILURES
 from bot.runtime.worker import FORMATION_WAITS, register_work
 from bot.slack.messages import Message
 from bot.views.settings import UNDO_CONTROL_ACTION
-from memory import Forgotten, forget, undo_forget
+from memory import forget, undo_forget
+from memory.store.forgetting import Forgotten
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import nothing
 from tests.integration.playground_slack import PersonThread
@@ -324,27 +324,18 @@ async def test_a_refusal_that_was_not_told_is_told_by_the_next_attempt(app: App)
     asked = await app.receive(place, "Hello")
     waiting = await app.wiring.inbox.claim(asked.thread)
     assert waiting is not None
-    assert await claim_refusal(app.pool, waiting, "quota_tokens", 300)
+    assert await claim_refusal(app.pool, waiting, "quota_messages", 300)
     other = replace(waiting, id=waiting.id + 1)
-    assert not await claim_refusal(app.pool, other, "quota_tokens", 300)
-    assert await claim_refusal(app.pool, waiting, "quota_tokens", 300)
+    assert not await claim_refusal(app.pool, other, "quota_messages", 300)
+    assert await claim_refusal(app.pool, waiting, "quota_messages", 300)
 
 
 @pytest.mark.usefixtures("within_an_hour")
-@pytest.mark.parametrize(
-    ("key", "limit"),
-    [
-        ("quota_messages", {"person_messages_per_hour": 1}),
-        ("quota_tokens", {"workspace_tokens_per_day": 10**9}),
-    ],
-)
-async def test_all_who_wait_are_told_that_a_quota_is_used_up(
-    make_app: MakeApp, key: str, limit: dict[str, int]
-) -> None:
+async def test_all_who_wait_are_told_that_a_quota_is_used_up(make_app: MakeApp) -> None:
     """The sentence takes the place of each interim reply; what comes later is passed over."""
-    app = await make_app(**limit)
+    app = await make_app(person_messages_per_hour=1)
     place = app.slack.place()
-    earlier = await app.ask(place, "Hello")
+    await app.ask(place, "Hello")
     app.fault(status=500, times=-1)
     for number in range(FAILURES):
         app.wiring.turn_dependencies.replier.models[0].breaker.failed(f"another {number}")
@@ -353,13 +344,11 @@ async def test_all_who_wait_are_told_that_a_quota_is_used_up(
         await drain(app, message)
         assert app.replies(message) == [WAITING]
     back(app)
-    if key == "quota_tokens":
-        await app.wiring.quotas.spend(earlier.team_id, Counter({("a-model", "input"): 10**9}))
     later = await app.receive(place, "three")
     asks = len(app.prompts())
     for message in (*waiting, later):
         await drain(app, message)
-    sentences = [say("en", key, limit=1, count=left) for left in range(61)]
+    sentences = [say("en", "quota_messages", limit=1, count=left) for left in range(61)]
     for message in waiting:
         [sentence] = app.replies(message)
         assert sentence in sentences

@@ -70,7 +70,7 @@ async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
 async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, steps: int) -> None:
     """A cancelled write neither waits for a lock nor is committed when that is free."""
     write = (
-        "INSERT INTO token_use (team_id, day, tokens) SELECT 'T1', current_date, 1"
+        "INSERT INTO listening (team_id, heard_at) SELECT 'T1', now()"
         " FROM pg_advisory_xact_lock(hashtextextended('lock', 0))"
     )
     async with (
@@ -88,7 +88,7 @@ async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, s
         assert task.cancelled()
         await other.rollback()
         assert await works(pool)
-        assert owner_rows(database, "SELECT team_id FROM token_use") == []
+        assert owner_rows(database, "SELECT team_id FROM listening") == []
 
 
 async def test_an_error_of_the_commit_is_raised_as_it_is(database: str) -> None:

@@ -1,24 +1,18 @@
-"""What operators allow: enforced before anything is read or written, in each workspace."""
+"""What operators allow: enforced before anything is read or written."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.config import Settings
 from bot.locale import say
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
-from bot.runtime.maintenance import end_what_is_old
 from bot.types import Policy
-from bot.users.profiles import Policies, policy_of
-from memory import PUBLIC, Embedder, Person, Pool, add_memory, list_memories
-from tests.conftest import owner_rows
+from memory import PUBLIC, Embedder, Person, add_memory, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
-from tests.kioku_process import ended
 
 # One migrated database for all of these tests; each has people, and mostly a team, of its own.
 pytestmark = pytest.mark.one_database
@@ -40,34 +34,6 @@ def told(app: App, place: PersonThread) -> list[str]:
         for call in made
         if call["args"]["channel"] == place.channel
     ]
-
-
-async def test_guests_are_off_by_default(app: App) -> None:
-    """A guest is told so for each direct message, and nothing is kept."""
-    place = app.slack.place(is_restricted=True)
-    for _ in range(2):
-        await app.ask(place, "I like ramen")
-    assert told(app, place) == [f"chat.postMessage {say('en', 'policy_guest')}"] * 2
-    nothing_is_kept(app, place.user)
-    assert not any("ramen" in prompt for prompt in app.request_texts())
-
-
-async def test_guests_can_be_let_in_all_or_one(make_app: MakeApp) -> None:
-    """With guests on all of them are answered; with them off, those who are named."""
-    opened = await make_app(allow_guests=True)
-    place = opened.slack.place(is_restricted=True)
-    assert opened.turn(await opened.ask(place, "Hello"))["reply"]
-    named = await make_app(allowed_users=frozenset({place.user}))
-    assert named.turn(await named.ask(place, "Hello again"))["reply"]
-
-
-async def test_a_guest_becomes_a_member(app: App) -> None:
-    """What Slack reports of a person counts from then on."""
-    place = app.slack.place(is_restricted=True)
-    await app.ask(place, "Hello")
-    member = {"id": place.user, "locale": "en-US", "tz": "UTC", "is_restricted": False}
-    await app.wiring.profiles.changed(app.person(place), member)
-    assert app.turn(await app.ask(place, "Hello again"))["reply"]
 
 
 async def test_who_is_not_named_is_not_answered(make_app: MakeApp) -> None:
@@ -207,145 +173,29 @@ async def test_an_edit_by_whom_it_is_closed_to_is_not_remembered(
     assert names == (["ramen"] if formed else [])
 
 
-async def test_a_workspace_chooses_over_the_settings(pool: Pool) -> None:
-    """What a workspace chose takes the place of the settings, one by one, in that one only."""
-    installation = Policy(channels=frozenset({"C1"}), retention_days=30)
-    policies = Policies(pool, installation)
-    chosen = {"channels": [], "guests": True, "web_search": False}
-    await policies.choose("TOWN", chosen, by="test")
-    assert await policies.applies("TOWN") == Policy(
-        guests=True, web_search=False, retention_days=30
-    )
-    assert await policies.applies("TOTHER") == installation
-    assert not await policies.web_search("TOWN")
-    await policies.choose("TOWN", {}, by="test")
-    assert await policies.applies("TOWN") == installation
+async def test_web_search_is_offered_where_it_is_allowed(make_app: MakeApp) -> None:
+    """The model is given the search tool unless the settings forbid it."""
+    offered = []
+    for allowed in (True, False):
+        app = await make_app(web_search=allowed)
+        await app.ask(app.slack.place(), "Hello")
+        entries = app.stand_in.call("/_model/journal")["entries"]
+        bodies = [
+            e["body"] for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"
+        ]
+        offered.append("search_web" in [tool["name"] for tool in bodies[-1]["tools"]])
+    assert offered == [True, False]
 
 
-async def test_a_policy_is_read_once_in_half_a_minute(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A replica follows another one's change, but does not ask for each message."""
-    here, there = Policies(pool, Policy()), Policies(pool, Policy())
-    assert not (await here.applies("TREP")).guests
-    await there.choose("TREP", {"guests": True}, by="test")
-    assert not (await here.applies("TREP")).guests
-    now = time.monotonic()
-    monkeypatch.setattr("bot.users.profiles.time.monotonic", lambda: now + 31.0)
-    assert (await here.applies("TREP")).guests
-
-
-async def test_web_search_is_offered_where_it_is_allowed(app: App) -> None:
-    """The model is given the search tool in a workspace that allows it, and not in another."""
-    place = app.slack.place()
-    await app.ask(place, "Hello")
-    await app.wiring.policies.choose(app.slack.team_id, {"web_search": False}, by="test")
-    try:
-        await app.ask(place, "Hello again")
-    finally:
-        await app.wiring.policies.choose(app.slack.team_id, {}, by="test")
-    entries = app.stand_in.call("/_model/journal")["entries"]
-    bodies = [e["body"] for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"]
-    first, second = ([tool["name"] for tool in body["tools"]] for body in bodies[-2:])
-    assert "search_web" in first
-    assert "search_web" not in second
-
-
-async def test_a_workspace_keeps_things_as_long_as_it_chose(
-    pool: Pool, embedder: Embedder, database: str
-) -> None:
-    """Its own days count in place of the installation's; a person may choose fewer, not more."""
-    content = {"food_name": "soba", "preference": 80}
-    people = [Person(team, "U1") for team in ("TSHORT", "TLONG", "TUSUAL")]
-    for person in people:
-        await add_memory(
-            pool,
-            embedder,
-            person.namespace("dm"),
-            "UserFoodPreference",
-            content,
-            {"kind": "command", "evidence": "soba"},
-        )
-    owner_rows(
-        database,
-        "UPDATE store SET updated_at = now() - interval '50 days'"
-        " WHERE prefix ~ '^chat.T(SHORT|LONG|USUAL)'",
-    )
-    assert (Policy().retention_days_for(None), Policy().retention_days_for(5)) == (None, 5)
+def test_a_person_can_only_shorten_the_retention() -> None:
+    """The days of the settings are the upper limit for what a person chooses."""
     month = Policy(retention_days=30)
-    assert (
-        month.retention_days_for(None),
-        month.retention_days_for(5),
-        month.retention_days_for(90),
-    ) == (30, 5, 30)
-    policies = Policies(pool, Policy())
-    await policies.choose("TSHORT", {"retention_days": 40}, by="test")
-    await policies.choose("TLONG", {"retention_days": 100}, by="test")
-    await end_what_is_old(pool, None)
-    assert [len(await list_memories(pool, person)) for person in people] == [0, 1, 1]
-    await end_what_is_old(pool, 30)
-    assert [len(await list_memories(pool, person)) for person in people] == [0, 1, 0]
-
-
-async def test_the_command_shows_sets_and_clears(pool: Pool, database: str, tmp_path: Path) -> None:
-    """`kioku policy` prints what applies and where from; what is not named stays."""
-    team = ("--team", "TCLI")
-
-    def kioku(*words: str) -> tuple[int, list[str]]:
-        done = ended(tmp_path, "policy", *words, DATABASE_URL=database, KIOKU_ALLOW_GUESTS="on")
-        return done.code, (done.out or done.err).splitlines()
-
-    assert kioku("show", *team) == (
-        0,
-        [
-            "Channels:    direct messages and every channel (the settings)",
-            "People:      everybody (the settings)",
-            "Guests:      on (the settings)",
-            "Web search:  on (the settings)",
-            "Kept for:    as long as people keep it (the settings)",
-        ],
-    )
-    kioku("set", *team, "--channels", "C0999,C0123", "--guests", "off")
-    code, lines = kioku("set", *team, "--web-search", "off", "--retention-days", "90")
-    assert (code, lines[0], lines[2:]) == (
-        0,
-        "Channels:    direct messages and C0123, C0999 (this workspace)",
-        [
-            "Guests:      off (this workspace)",
-            "Web search:  off (this workspace)",
-            "Kept for:    90 days at most (this workspace)",
-        ],
-    )
-    code, lines = kioku("set", *team, "--guests", "default", "--channels", "all")
-    assert lines[0] == "Channels:    direct messages and every channel (this workspace)"
-    assert lines[2] == "Guests:      on (the settings)"
-    assert kioku("set", *team)[0] == kioku("show", "--team", "x")[0] == 2
-    assert kioku("set", *team, "--people", "@ann") == (
-        2,
-        [
-            "kioku: --people takes ids of people, such as U0123ABCD,U0456EFGH; `all`, `default`.",
-        ],
-    )
-    kioku("clear", *team)
-    assert await Policies(pool, Policy()).chosen("TCLI") == {}
-
-
-def test_the_settings_are_the_policy_of_all() -> None:
-    """Each of them is a setting."""
-    settings = Settings(
-        allowed_channels=frozenset({"C1"}),
-        allowed_users=frozenset({"U1"}),
-        allow_guests=True,
-        web_search=False,
-        retention_days=7,
-    )
-    assert policy_of(settings) == Policy(
-        channels=frozenset({"C1"}),
-        people=frozenset({"U1"}),
-        guests=True,
-        web_search=False,
-        retention_days=7,
-    )
+    days = [
+        policy.retention_days_for(chosen)
+        for policy in (Policy(), month)
+        for chosen in (None, 5, 90)
+    ]
+    assert days == [None, 5, 90, 30, 5, 30]
 
 
 async def test_settings_tell_how_long_things_are_kept_in_fact(make_app: MakeApp) -> None:

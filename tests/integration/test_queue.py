@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, LiteralString
@@ -11,7 +10,6 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from bot.queue.draining import drain
 from bot.queue.jobs import PERSON_AT_ONCE, SLACK_LIMIT_AT_ONCE, Limits
 from bot.queue.queue import BACKGROUND, DEFER_FROM, REPLIES, UPKEEP, Queue, job_values
 from memory import EmbeddedPostgres, Pool, create_pool, transaction
@@ -451,34 +449,6 @@ async def test_stopping_has_an_end_while_postgresql_says_nothing(
     assert [job["status"] for job in jobs(database)] == ["doing"]
 
 
-async def test_what_is_repeated_runs_at_the_end_of_a_drain(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """It runs with the hour's time first, then once in a minute, and no drain waits for it."""
-    replied: list[str] = []
-    times: list[int] = []
-
-    async def work(label: str) -> None:
-        replied.append(label)
-
-    async def keep_up(timestamp: int) -> None:
-        assert replied == ["a"], "The reply has to be out first."
-        times.append(timestamp)
-
-    queue.register("work", REPLIES, work, waits=(1,))
-    queue.repeat("keep_up", UPKEEP, keep_up, cron="* * * * *")
-    assert await put(pool, queue, "L1", label="a")
-    loop = asyncio.get_running_loop()
-    began = time.time()
-    for _ in range(4):
-        assert await drain(queue, loop.time() + SECONDS, replies=2, background=1) is None
-    minutes = int(time.time() // 60 - began // 60)
-    assert times[0] % 3_600 == 0
-    assert began - 3_600 <= times[0]
-    assert 2 <= len(times) <= 2 + 2 * minutes
-    assert jobs(database) == []
-
-
 async def test_one_person_leaves_room_for_others(pool: Pool, queue: Queue) -> None:
     """A limited number of a person's jobs run at a time in all processes; one more as each ends."""
     other = Queue(pool)
@@ -616,27 +586,6 @@ async def test_running_alone_is_limited_in_time(
     await until(lambda: work.begun == ["alone", "one"])
     work.ended.release()
     work.ended.release()
-
-
-async def test_a_drain_ends_when_nothing_is_left(
-    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A drain waits for what it runs, however long, and runs the jobs that waited for it."""
-    monkeypatch.setattr("bot.queue.draining.HAND_BACK_SECONDS", 0.1)
-    begun: list[str] = []
-
-    async def work(label: str) -> None:
-        begun.append(label)
-        await asyncio.sleep(0.5)
-
-    queue.register("work", REPLIES, work, waits=(1,))
-    labels = [f"a{number}" for number in range(PERSON_AT_ONCE + 2)]
-    for label in labels:
-        await put(pool, queue, label, label=label, limits=Limits(person="T1.A"))
-    loop = asyncio.get_running_loop()
-    assert await drain(queue, loop.time() + SECONDS, replies=16, background=1) is None
-    assert begun == labels
-    assert jobs(database) == []
 
 
 async def hold_off(pool: Pool, queue: Queue, lock: str) -> None:

@@ -20,7 +20,6 @@ from memory import (
     Person,
     PersonMessage,
     Pool,
-    ReembeddingRunning,
     UndoExpired,
     add_memory,
     check_database,
@@ -34,6 +33,7 @@ from memory import (
 )
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
+from memory.model.errors import ReembeddingRunning
 from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +17,7 @@ from bot.pipeline.responses.answer import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from bot.pipeline.responses.web_search import DEFINITION, QUERY_CHARACTERS, SEARCH_TOOL
-from bot.users.quotas import read_prices
 from bot.views.reply import reply_text, task_chunk
-from memory import TokenUse
 from memory.formation.chat_model import token_use
 from tests.integration.responses_server import (
     ALICE,
@@ -32,6 +29,7 @@ from tests.integration.responses_server import (
     Send,
     Shown,
     call,
+    counted_tokens,
     create_replier,
     delta,
 )
@@ -54,14 +52,10 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
         while True:
             await send(delta(piece * 40))
 
-    spent: list[int] = []
-
-    async def spend(team: str, used: TokenUse) -> None:
-        spent.append(used.total())
-
     model = ResponsesServer(endless)
     shown = Shown()
-    reply = await model.reply(shown=shown, spend=spend)
+    with counted_tokens() as spent:
+        reply = await model.reply(shown=shown)
     await asyncio.wait_for(model.left.wait(), 10)
     assert reply.cut == "cut_short"
     assert MAX_ANSWER - 2_100 < len(reply.text) <= MAX_ANSWER
@@ -69,8 +63,8 @@ async def test_an_answer_without_an_end_is_ended(piece: str, ending: str) -> Non
     assert reply.text.rstrip().endswith(ending)
     assert reply_text("en", reply).endswith("Ask me to continue._")
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
-    assert len(model.requests) == len(spent) == 1
-    assert spent[0] >= MAX_ANSWER // 8
+    assert len(model.requests) == 1
+    assert spent.total() >= MAX_ANSWER // 8
 
 
 @pytest.mark.parametrize(
@@ -306,21 +300,16 @@ async def test_a_query_has_the_links_of_an_answer() -> None:
     assert {task_chunk("en", task)["details"] for task in shown.tasks} == {sent}
 
 
-async def test_what_is_written_into_the_cache_costs_more() -> None:
-    """A quarter more than other input, in replies and in formation; tokens are counted once."""
+async def test_tokens_are_counted_once_by_kind() -> None:
+    """Input from the cache and into it is counted apart, in replies and in formation."""
     details = {"cached_tokens": 200, "cache_write_tokens": 600}
     usage = {"input_tokens": 1_000, "output_tokens": 100, "total_tokens": 1_100}
     done = {"usage": {**usage, "input_tokens_details": details}}
-    spent: TokenUse = Counter()
-
-    async def spend(_: str, used: TokenUse) -> None:
-        spent.update(used)
-
     events = [delta("Hello."), {"type": "response.completed", "response": done}]
-    await ResponsesServer(events).reply(model="gpt-5.6-luna", spend=spend)
-    assert spent.total() == 1_100
-    cost = (200 * 0.2 + 600 * 0.2 * 1.25 + 200 * 0.02 + 100 * 1.2) / 1e6
-    assert float(read_prices(None).cost(spent)[0]) == pytest.approx(cost)
+    with counted_tokens() as spent:
+        await ResponsesServer(events).reply(model="gpt-5.6-luna")
+    kinds = {"input": 200, "cached": 200, "cache_write": 600, "output": 100}
+    assert {kind: tokens for (_, kind), tokens in spent.items()} == kinds
     reported = UsageMetadata(
         input_tokens=1_000,
         output_tokens=100,

@@ -25,7 +25,6 @@ from memory import (
     DM,
     PUBLIC,
     Embedder,
-    Forgotten,
     PersonMessage,
     Pool,
     add_memory,
@@ -42,6 +41,7 @@ from memory import (
     undo_forget,
 )
 from memory.model.namespace import Person
+from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
 from tests.integration.deliveries import nothing, turns_alone

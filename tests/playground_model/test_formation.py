@@ -16,9 +16,9 @@ from langchain_openai import ChatOpenAI
 from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel
 
-from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest
+from memory import SCHEMAS, UserFact
 from memory.formation.former import instructions_for
-from memory.model.schemas import with_evidence
+from memory.model.schemas import UserFoodPreference, UserTechInterest, with_evidence
 from tests.playground_model.controls import Controls
 from tests.playground_model.loose import Loose, stand_in
 

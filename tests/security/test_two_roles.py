@@ -82,8 +82,8 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO change_notices (turn_id, team_id, user_id, changes)"
     " SELECT id, team_id, user_id, '{}' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO feedback (turn_id, team_id, user_id, rating, model, latency_ms, memories)"
-    " SELECT id, team_id, user_id, 'good', 'gpt', 1, '{}' FROM turns"
+    "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
+    " SELECT id, team_id, user_id, 'good' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO notices (team_id, user_id, kind, event_id, expires_at)"
     " VALUES (%(team)s, %(user)s, 'outage', 1, now() + interval '1 hour')",

@@ -21,8 +21,7 @@ from tests.soak.stage import Stage
 from tests.soak.table import Table, tell
 
 PARTS = 12
-# A follow-up that is delivered before a mention, and within a minute of it, is not answered:
-# docs/decisions/0033-late-mentions.md.
+# A follow-up that is delivered before a mention, and within a minute of it, is not answered.
 FOLLOW_UP_SECONDS = 62.0
 SLACK_FAULTS: tuple[Json, ...] = (
     {"method": "*", "error": "ratelimited", "retry_after": 1, "chance": 0.012},

@@ -118,8 +118,8 @@ def test_each_standing_has_its_switch(language: Language, off: MemoryOffReason |
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_who_is_not_let_in_is_told_so(language: Language) -> None:
     """Nothing can be switched or added there; what is kept can still be taken along and removed."""
-    view = home_view(language, HomePage(refusal="policy_guest"))
-    assert say(language, "policy_guest") in json.dumps(view, ensure_ascii=False)
+    view = home_view(language, HomePage(refusal="policy_person"))
+    assert say(language, "policy_person") in json.dumps(view, ensure_ascii=False)
     assert HOME_PAUSE_ACTION not in elements(view)
     menu = [one["value"] for one in elements(view)[HOME_MORE_ACTION]["options"]]
     assert menu == ["export", "forget"]
@@ -269,12 +269,12 @@ def test_who_receives_what_is_said(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_applies_is_said(language: Language) -> None:
-    """The channels that are open, the web search and whether guests may use it are named."""
-    policy = Policy(channels=frozenset({"C1", "C2"}), web_search=False, guests=True)
+    """The channels that are open, and the web search are named."""
+    policy = Policy(channels=frozenset({"C1", "C2"}), web_search=False)
     text = json.dumps(
         home_view(language, HomePage(handling=DataHandling(policy=policy))), ensure_ascii=False
     )
     assert "<#C1>" in text
-    for key in ("home_policy_no_web", "home_policy_guests"):
+    for key in ("home_policy_no_web",):
         assert say(language, key) in text
     assert say(language, "home_policy_everywhere") not in text

@@ -1,17 +1,37 @@
 """The public API of `memory`."""
 
+import ast
 import subprocess
 import sys
 
 import pytest
 
 import memory
+from tests.conftest import ROOT
+
+FOR_APPLICATIONS = {"checked_schemas"}
+"""Names that no package here needs."""
+MOST = 156
 
 
 def test_every_public_name_can_be_imported() -> None:
     """Each name in ``__init__.pyi`` is a name of the module it is listed with."""
-    assert len(memory.__all__) > 100
     assert all(getattr(memory, name) is not None for name in memory.__all__)
+
+
+def test_every_public_name_is_needed() -> None:
+    """Each is imported outside of `memory`, so that what nobody uses is no part of the API."""
+    tops = ("bot", "bench", "evals", "examples")
+    paths = [path for top in tops for path in (ROOT / top).rglob("*.py")]
+    imports = [
+        node
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "memory"
+    ]
+    used = {alias.name for node in imports for alias in node.names}
+    assert set(memory.__all__) - used == FOR_APPLICATIONS
+    assert len(memory.__all__) <= MOST
 
 
 def test_an_unknown_name_is_refused() -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from bot.views.modal_triggers import ACTIONS, MY_MEMORIES, opens_modal
-from deploy.aws import envelopes
 
 
 def click(action: str, **more: Any) -> dict[str, Any]:
@@ -61,12 +56,9 @@ def test_commands_that_open_a_modal(text: str, opens: bool) -> None:
 
 
 def test_a_shortcut_opens_the_list() -> None:
-    """My Memories opens a modal, also where a front only reads its envelope, a form."""
+    """My Memories opens a modal."""
     shortcut = {"type": "shortcut", "callback_id": MY_MEMORIES, "trigger_id": "1.2.3"}
     assert opens_modal(shortcut) == "views.open"
-    payload = urlencode({"payload": json.dumps(shortcut)})
-    envelope = {"body": payload, "content_type": envelopes.FORM}
-    assert opens_modal(envelopes.read(envelope)) == "views.open"
 
 
 @pytest.mark.parametrize(
@@ -84,12 +76,3 @@ def test_a_shortcut_opens_the_list() -> None:
 def test_everything_else_opens_nothing(body: dict[str, Any]) -> None:
     """Other clicks, submissions and what is nothing of the kind open no modal."""
     assert opens_modal(body) is None
-
-
-def test_the_table_costs_nothing_to_import() -> None:
-    """What answers while the database sleeps loads neither its driver nor a model's client."""
-    code = (
-        "import sys, bot.views.modal_triggers, bot.views.views;"
-        " sys.exit(len({'psycopg', 'openai', 'langgraph', 'aiohttp', 'memory'} & {*sys.modules}))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bot.config import Settings
 from bot.runtime.doctor import kinds_of_memory
-from memory import SCHEMAS, Episode, UserFact, UserInstruction, load_schemas, subject
+from memory import SCHEMAS, Episode, UserFact, load_schemas, subject
 from memory.formation.former import instructions_for
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
-from memory.model.schemas import level, with_evidence
+from memory.model.schemas import UserInstruction, level, with_evidence
 
 
 class Project(BaseModel):

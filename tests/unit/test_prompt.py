@@ -302,23 +302,14 @@ def test_how_to_answer_comes_first_and_by_itself() -> None:
     assert [m.key for m in made.memories] == ["w", "k", "e"]
 
 
-def example(number: int, liked: str) -> Memory:
-    """Return a request with what the person liked about the answer."""
-    told = kept("Episode", "observation", f"request {number}", f"x{number}")
-    content = {"observation": f"request {number}", "result": liked}
-    value = {**told.value, "content": content, "sources": [{"kind": "feedback"}]}
-    return dataclasses.replace(told, value=value)
-
-
-def test_two_examples_are_shown_and_every_experience() -> None:
-    """The first two examples that fit into their budget; experiences are not counted."""
-    told = [kept("Episode", "observation", f"deploys failed {n}", f"t{n}") for n in range(3)]
-    examples = [example(n, "short") for n in range(3)]
-    made = prompt_of(memories=[*examples, *told])
-    assert [m.key for m in made.memories] == ["x0", "x1", "t0", "t1", "t2"]
-    long = [example(0, "short"), example(1, "よい" * prompt.EXAMPLE_TOKENS)]
-    made = prompt_of(memories=[*long, *told])
-    assert [m.key for m in made.memories] == ["x0", "t0", "t1", "t2"]
+def test_style_follows_the_instructions() -> None:
+    """The operator's text is a section of its own, and the instructions stay as they are."""
+    [plain, styled] = [
+        str(prompt_of(style=style).input[0]["content"]) for style in (None, "Answer as a pirate.")
+    ]
+    assert styled == plain.replace(
+        prompt.REPLY_INSTRUCTIONS, f"{prompt.REPLY_INSTRUCTIONS}\nAnswer as a pirate.\n"
+    )
 
 
 def test_wishes_are_kept_when_memories_fill_the_budget() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from memory import SCHEMAS, UserFact, UserFoodPreference, UserTechInterest, subject
+from memory import SCHEMAS, UserFact, subject
 from memory.model.schemas import (
     LEVEL_FIELDS,
     SUBJECT_FIELDS,
+    UserFoodPreference,
+    UserTechInterest,
     level,
     same_thing,
     searchable_text,

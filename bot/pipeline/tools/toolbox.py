@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache, cached_property, partial
 from typing import TypeAlias
@@ -27,6 +27,7 @@ from bot.pipeline.tools.controls import ControlTools, Definition, Show, control_
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message
+from bot.users.quotas import count_tokens
 from bot.users.settings import read_memory_state
 from bot.views.blocks import Payload
 from bot.views.memory_state import consent_question
@@ -42,7 +43,6 @@ from memory import (
     PersonMessage,
     Pool,
     RefusedProposal,
-    TokenUse,
     UserFact,
     Verifier,
     memory_tools,
@@ -52,8 +52,6 @@ from memory import (
 
 MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
-
-Spend: TypeAlias = Callable[[str, TokenUse], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +79,7 @@ class Toolbox:
 
     `definitions` are the tools as the Responses API takes them; `make_tools` makes what the first
     call needs, because most messages need none. `before` are messages to show the person in any
-    case. `spend` is awaited with the workspace and the tokens that a call used. `keeps_facts`: a
-    refused sentence can still be stored as a `memory.UserFact`.
+    case. `keeps_facts`: a refused sentence can still be stored as a `memory.UserFact`.
     """
 
     definitions: Sequence[Definition]
@@ -91,7 +88,6 @@ class Toolbox:
     message: Message
     turn_row: TurnRow
     before: Sequence[PayloadMaker]
-    spend: Spend
     _: KW_ONLY
     keeps_facts: bool
     _calls: int = field(default=0, init=False)
@@ -183,8 +179,7 @@ class Toolbox:
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
         spent = memory.tokens
         output = await memory.call(name, arguments)
-        if used := memory.tokens - spent:
-            await self.spend(self.message.team_id, used)
+        count_tokens(self.message.team_id, memory.tokens - spent)
         return output
 
 
@@ -202,7 +197,6 @@ def open_tools(
     schemas: Sequence[type[BaseModel]],
     *,
     verifier: Verifier | None,
-    spend: Spend,
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, row, and the reply before it.
 
@@ -261,7 +255,6 @@ def open_tools(
             message,
             turn_row,
             [same_for_everyone(consent_question)] if memory_state.needs_consent_question else [],
-            spend,
             keeps_facts=UserFact in schemas,
         )
 

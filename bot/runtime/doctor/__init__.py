@@ -15,9 +15,6 @@ from bot.runtime.doctor.live import try_live
 from bot.runtime.doctor.models import examine_models
 from bot.runtime.doctor.slack import examine_slack
 from bot.runtime.finding import Finding, fix, note, ok
-from bot.runtime.secrets import with_secrets
-from bot.runtime.startup import StartError
-from bot.users.quotas import read_prices
 from memory import InvalidSchemas, load_schemas
 
 __all__ = ["Trial", "examine", "kinds_of_memory", "run_doctor"]
@@ -30,8 +27,6 @@ async def examine(settings: Settings, *, database: bool = True) -> AsyncIterator
     """
     yield _data_folder(settings)
     for finding in kinds_of_memory(settings):
-        yield finding
-    for finding in _prices(settings):
         yield finding
     parts = [examine_slack, *([examine_database] if database else []), examine_models]
     for examine_part in parts:
@@ -77,10 +72,6 @@ def _read_settings() -> tuple[Settings, list[Finding], bool]:
         values = given_values(dotenv=None)
     settings, problems = check_settings(values)
     found += [fix("Settings", problem) for problem in problems]
-    try:
-        settings = with_secrets(settings)
-    except StartError as problem:
-        found.append(fix("Settings", str(problem)))
     if not found:
         source = "the environment and .env" if Path(".env").is_file() else "the environment"
         found.append(ok("Settings", f"read from {source}."))
@@ -91,7 +82,7 @@ def _data_folder(settings: Settings) -> Finding:
     """Say whether the data folder can be written to, where it is needed at all."""
     part = "Data folder"
     folder = settings.data_dir.resolve()
-    embedded = settings.database_url is None and settings.database_secret_arn is None
+    embedded = settings.database_url is None
     needed = embedded or settings.slack_bot_token is None
     there = next(place for place in (folder, *folder.parents) if place.exists())
     try:
@@ -108,18 +99,6 @@ def _data_folder(settings: Settings) -> Finding:
     if there == folder:
         return ok(part, f"{folder} can be written to.")
     return ok(part, f"{folder} will be made when it is needed.")
-
-
-def _prices(settings: Settings) -> Iterator[Finding]:
-    """Say whether the table that KIOKU_PRICES names can be used; nothing where it is not set."""
-    if settings.prices is None:
-        return
-    try:
-        prices = read_prices(settings.prices)
-    except SettingsError as problem:
-        yield fix("Prices", str(problem))
-    else:
-        yield ok("Prices", f"of {len(prices.models)} models, as of {prices.as_of}.")
 
 
 def kinds_of_memory(settings: Settings) -> Iterator[Finding]:

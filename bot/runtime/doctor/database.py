@@ -34,7 +34,7 @@ _MIGRATE = "run `kioku migrate` as the owner of the database"
 
 async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
     """Look at the database; no table is changed, and a fresh embedded one is only tried."""
-    embedded = settings.database_url is None and settings.database_secret_arn is None
+    embedded = settings.database_url is None
     folder = settings.data_dir.resolve()
     name = f"embedded in {folder}"
     fresh = embedded and not (folder / "pg").exists()
@@ -55,7 +55,7 @@ async def examine_database(settings: Settings) -> AsyncIterator[Finding]:
             log = "look into postgres.log in KIOKU_DATA_DIR"
             yield fix(PART, f"the embedded PostgreSQL does not answer: {log}.")
         else:
-            yield fix(PART, _unreachable(settings, name, error))
+            yield fix(PART, _unreachable(name, error))
         return
     except psycopg.Error as error:
         yield fix(
@@ -84,11 +84,10 @@ def _server(conninfo: str) -> str:
     return f"{given.get('dbname') or given.get('user') or 'PostgreSQL'} at {address}"
 
 
-def _unreachable(settings: Settings, where: str, error: psycopg.OperationalError) -> str:
+def _unreachable(where: str, error: psycopg.OperationalError) -> str:
     # Its text may quote the address, so only what is known to be in it is told.
     text = str(error)
-    arn = settings.database_secret_arn
-    setting = "DATABASE_URL" if arn is None else "the secret of DATABASE_SECRET_ARN"
+    setting = "DATABASE_URL"
     if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:
         return f"{where} refuses the user or the password: correct {setting}."
     if "does not exist" in text:

@@ -1,4 +1,4 @@
-"""State of the installation by its tables: work, workspaces that left, policies of their own."""
+"""State of the installation by its tables: work, and workspaces that left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.users.workspaces import AWAY, Uninstall
 _LONG_SECONDS = 120.0
 _NAMED = 3
 _STATE: LiteralString = (
-    "SELECT work.*, (SELECT count(*) FROM workspace_policies) AS own_policies,"
+    "SELECT work.*,"
     " ARRAY(SELECT id FROM procrastinate_jobs WHERE status = 'failed' ORDER BY id DESC LIMIT %s)"
     " AS newest_failed FROM work_at_hand() AS work"
 )
@@ -28,7 +28,7 @@ class InstallationState:
     """Messages that wait, the oldest for so many seconds; what failed in the last two weeks.
 
     `newest_failed` are the ids of the newest failed jobs in `procrastinate_jobs`, `departed` the
-    workspaces that are not served, `own_policies` the number of those with a policy of their own.
+    workspaces that are not served.
     """
 
     waiting: int
@@ -37,7 +37,6 @@ class InstallationState:
     failed_jobs: int
     newest_failed: Sequence[int]
     departed: Sequence[Uninstall]
-    own_policies: int
 
 
 async def read_installation(conninfo: str) -> InstallationState | None:
@@ -81,7 +80,7 @@ def judge_installation(settings: Settings, found: InstallationState) -> Iterator
         # A revoked token needs a fix while the workspace's data is kept.
         revoked = one.reason == "token_revoked" and one.purged_at is None
         yield (fix if revoked else note)("Workspaces", one.sentence())
-    yield _policy(settings, found.own_policies)
+    yield _policy(settings)
 
 
 def _waiting(found: InstallationState) -> Finding:
@@ -97,10 +96,8 @@ def _waiting(found: InstallationState) -> Finding:
     return ok("Work", "no message waits.")
 
 
-def _policy(settings: Settings, own: int) -> Finding:
+def _policy(settings: Settings) -> Finding:
     people = f"{len(settings.allowed_users)} people" if settings.allowed_users else "everybody"
-    if not settings.allowed_users:
-        people += ", guests too" if settings.allow_guests else " but guests"
     channels = (
         f"{len(settings.allowed_channels)} channel(s)"
         if settings.allowed_channels
@@ -110,9 +107,8 @@ def _policy(settings: Settings, own: int) -> Finding:
     texts = min(settings.history_days, days or settings.history_days)
     kept = f"for {days} days at most" if days else "until people delete them"
     search = "with" if settings.web_search else "without"
-    others = f" {own} workspace(s) differ: `kioku policy show --team T…`." if own else ""
     return ok(
         "Policy",
         f"{people}, in direct messages and {channels}, {search} web search. Memories are kept"
-        f" {kept}, conversations for {texts} days.{others}",
+        f" {kept}, conversations for {texts} days.",
     )

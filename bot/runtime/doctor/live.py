@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,10 +22,9 @@ from bot.runtime.doctor.direct_message import (
     attempt,
     find_direct_message,
 )
-from bot.runtime.doctor.slack import NO_GUESTS, unreachable
-from bot.runtime.finding import Finding, fix, note, ok
+from bot.runtime.doctor.slack import unreachable
+from bot.runtime.finding import Finding, fix, ok
 from bot.slack.client import SLACK_FAULTS, delete_message, error_code, retry_on_rate_limit
-from bot.users.profiles import is_guest
 from bot.views.reply import footer, text_chunk
 
 EVENT_TYPE = "kioku_doctor"
@@ -93,12 +92,12 @@ class _Attempt:
     async def run(self) -> AsyncIterator[Finding]:
         """Try one thing after the other; what needs something that failed is left out."""
         dm, client = self.dm, self.client
-        finding, found = await attempt(
+        finding, _ = await attempt(
             "users.info",
-            "guests cannot be told from members",
+            "language and time zone of a person are not known",
             lambda: client.users_info(user=dm.user),
         )
-        yield finding if found is None else _person(found["user"])
+        yield finding
         finding, posted = await attempt(
             "chat.postMessage",
             "Kioku cannot answer at all",
@@ -277,13 +276,6 @@ class _Attempt:
         except SlackApiError as error:
             if error_code(error) != "message_not_found":
                 raise
-
-
-def _person(user: Mapping[str, Any]) -> Finding:
-    """Return whether a user object of ``users.info`` is that of a member or of a guest."""
-    if is_guest(user):
-        return note("Person", f"is a guest: {NO_GUESTS}, so what follows may fail.")
-    return ok("Person", "is a member.")
 
 
 def _task(status: str) -> dict[str, Any]:

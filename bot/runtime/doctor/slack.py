@@ -76,11 +76,6 @@ async def examine_slack(settings: Settings) -> AsyncIterator[Finding]:
             "Slack does not tell Kioku the workspace's plan: check that it is a paid one, which"
             f" some agent features need. {NO_GUESTS}.",
         )
-        if settings.allow_guests:
-            yield note(
-                "Guests",
-                f"KIOKU_ALLOW_GUESTS is on, but {NO_GUESTS}: their messages do not arrive.",
-            )
     if app is not None:
         yield await check_app_token(settings)
     elif secret is None:

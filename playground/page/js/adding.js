@@ -36,8 +36,7 @@ export function form(title, rows, work, verb = t("add")) {
 export function addPerson() {
   const name = labelled(t("name"), make("input", { type: "text", autocomplete: "off", maxlength: "40" }));
   const language = labelled(t("language"), make("select", {}, make("option", { value: "ja" }, t("japanese")), make("option", { value: "en" }, t("english"))));
-  const guest = guestBox(false);
-  form(t("addPerson"), [name.row, language.row, guest.row], async () => {
+  form(t("addPerson"), [name.row, language.row], async () => {
     const text = name.control.value.trim();
     const problem = !text ? t("nameMissing") : people().some((person) => person.name === text) ? t("nameTaken") : "";
     name.say(problem);
@@ -46,7 +45,7 @@ export function addPerson() {
       return false;
     }
     const [locale, tz] = CHOICES[language.control.value];
-    const { id } = await post("users", { name: text, locale, tz, is_restricted: guest.box.checked });
+    const { id } = await post("users", { name: text, locale, tz });
     const general = store.workspace.channels.filter((entry) => !entry.is_private && !entry.is_archived);
     await Promise.all(general.map((entry) => post("channels/update", { channel: entry.id, add: [id] })));
     await loadDm(id);
@@ -55,16 +54,11 @@ export function addPerson() {
   });
 }
 
-function guestBox(checked) {
-  const box = make("input", { type: "checkbox", checked });
-  return { box, row: make("label", { class: "choice" }, box, make("span", {}, t("guest"), make("small", {}, t("guestNote")))) };
-}
-
 const LOCALES = ["en-US", "en-GB", "ja-JP", "de-DE", "fr-FR", "zh-CN"];
 
-// What the app learns of a person from Slack: language, time zone, whether they are a guest.
+// What the app learns of a person from Slack: language and time zone.
 export function changePerson() {
-  const { locale, tz, is_restricted } = me();
+  const { locale, tz } = me();
   const choose = (values, value, show) => {
     const control = make("select", {}, [...new Set([value, ...values])].map((one) => make("option", { value: one }, show(one))));
     control.value = value;
@@ -72,9 +66,8 @@ export function changePerson() {
   };
   const language = labelled(t("language"), choose(LOCALES, locale, (tag) => `${new Intl.DisplayNames([tag], { type: "language" }).of(tag)} (${tag})`));
   const zone = labelled(t("timeZone"), choose(Intl.supportedValuesOf("timeZone"), tz, (name) => name.replaceAll("_", " ")));
-  const guest = guestBox(is_restricted);
-  form(t("changeMe"), [language.row, zone.row, guest.row], async () => {
-    await changeMe({ locale: language.control.value, tz: zone.control.value, is_restricted: guest.box.checked });
+  form(t("changeMe"), [language.row, zone.row], async () => {
+    await changeMe({ locale: language.control.value, tz: zone.control.value });
     return loadWorkspace;
   }, t("save"));
 }

@@ -29,7 +29,7 @@ export function drawSidebar() {
   fill(brand, seal("brand", store.workspace));
   drawRail();
   fill(head, workspaceHead(),
-    make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale)), me().is_restricted ? make("span", { class: "badge" }, t("guest")) : null,
+    make("div", { class: "you" }, make("span", {}, t("you", { name: me().name })), make("span", { class: "language", lang: me().locale }, languageName(me().locale)),
       button({ class: "quiet", "aria-label": t("changeMe"), title: t("changeMe"), onclick: changePerson }, icon("edit", 15))));
   const own = mine();
   const groups = [

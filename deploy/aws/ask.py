@@ -1,0 +1,60 @@
+"""``POST /ask`` as a Lambda function behind a Function URL."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from functools import cache
+from typing import Any
+
+from bot.config import Settings
+from bot.runtime.ask import AskHandler, Refused, read_call
+from bot.runtime.connections import connected
+from bot.runtime.wiring import Application
+from bot.slack.client import Installation
+from bot.slack.messages import API_TEAM
+from deploy.aws.secrets import read_settings
+from memory import DM
+
+_settings = cache(read_settings)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer a call, then form memories from it; `event` has the format 2.0 of Function URLs.
+
+    Everything is opened for the call and closed after it, so that Aurora can pause.
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+    """
+    del context
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        body = base64.b64decode(body).decode("utf-8", "replace")
+    settings = _settings()
+    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    authorization = (event.get("headers") or {}).get("authorization", "")
+    try:
+        # Before the database is woken.
+        call = read_call(authorization, body, token)
+        status, text = asyncio.run(_answer(settings, *call))
+    except Refused as refused:
+        status, text = refused.args
+    headers = {"content-type": "text/plain; charset=utf-8"}
+    return {"statusCode": status, "headers": headers, "body": text}
+
+
+async def _answer(settings: Settings, user_id: str, prompt: str) -> tuple[int, str]:
+    url = settings.database_url
+    opened = connected(
+        settings,
+        url.get_secret_value() if url else "",
+        min_connections=0,
+        installation=Installation(team_id=API_TEAM, bot_user_id=""),
+    )
+    async with opened as connections:
+        wiring = Application(connections)
+        await wiring.queue.open()
+        asks = AskHandler(wiring.turn_dependencies, wiring.quotas)
+        status, text = await asks.answer(user_id, prompt)
+        if status == 200 and settings.formation != "off":
+            await wiring.formation_jobs.form(API_TEAM, user_id, DM)
+        return status, text

@@ -1,1 +1,0 @@
-"""LangMem's prompt optimizers for the sections of prompts that may change, and the checks."""
