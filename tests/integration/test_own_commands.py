@@ -401,7 +401,7 @@ async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> Non
     done = await actions.period_forgotten(who, "en", pressed)
     assert ledger(app, who) == before[:1]
     assert await app.memories(who) == [memory]
-    assert [job["notice"] for job in app.take_jobs("show_notice")] == [notice]
+    assert [job["turn"] for job in app.take_jobs("show_notice")] == [notice]
     [asked] = app.rows(
         "SELECT reply FROM turns WHERE user_id = %s AND question_ts = %s", who.user_id, LONG_AGO[1]
     )
