@@ -254,7 +254,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     if case.asked != "dm":
         assert not [m for m in await _seen(app, case.other) if "noticed fact" in m]
 
-    where = f"notice {job['notice']}"
+    where = f"notice {job['turn']}"
     links = Permalinks(app.slack.installations())
     update = app.wiring.source_updates.update_from_changed
     changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles, update)
@@ -266,7 +266,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     mine = await changes.page(case.person, "en", "")
     assert mine["response_type"] == "ephemeral"
     assert "noticed fact" in json.dumps(mine)
-    assert UUID(job["notice"])
+    assert UUID(job["turn"])
 
 
 async def _seen(app: App, place: PersonThread) -> list[str]:
