@@ -22,18 +22,14 @@ RUN /opt/build/bin/python -m pip wheel --no-deps --no-index --no-build-isolation
     && /opt/build/bin/python -m pip --python /opt/kioku/bin/python install --no-deps --no-index /src/wheel/*.whl \
     && /opt/build/bin/python -m pip --python /opt/kioku/bin/python check
 
-FROM build AS build-backups
-COPY requirements-local.lock ./
-RUN /opt/build/bin/python -m pip --python /opt/kioku/bin/python install --require-hashes --only-binary :all: -r requirements-local.lock
-
-FROM base AS serve
+FROM base
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kioku
 COPY --from=build /opt/kioku /opt/kioku
 ENV PATH=/opt/kioku/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PORT=3000 \
-    KIOKU_LOG_FORMAT=json
+    KIOKU_HOST=0.0.0.0
 WORKDIR /opt/kioku
 USER 10001:10001
 EXPOSE 3000
@@ -43,10 +39,3 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["/opt/kioku/bin/python", "-I", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 3000), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["kioku"]
 CMD ["run"]
-
-# With pg_dump and pg_restore of PostgreSQL 18: `docker build --target backups`.
-FROM serve AS backups
-COPY --from=build-backups /opt/kioku /opt/kioku
-HEALTHCHECK NONE
-
-FROM serve

@@ -102,9 +102,9 @@ MEANINGS = (
     Meaning(
         pattern=r"observed_reply_ready_ratio|(?:un)?observed_(?:reply_ready_ms_p50|cpu_ms_per_message)",
         shown="`observed_reply_ready_ratio`, `[un]observed_…`",
-        says="Kioku with metrics that are scraped each second and traces that are exported, and"
-        " without: median of reply ready for one person and their ratio, and processor time of its"
-        " process for a message when 20 people write at once, their memories formed.",
+        says="Kioku with metrics that are scraped each second, and without: median of reply ready"
+        " for one person and their ratio, and processor time of its process for a message when 20"
+        " people write at once, their memories formed.",
     ),
     Meaning(
         pattern=rf"{_PEER}failed_share{_CROWD}",

@@ -1,4 +1,4 @@
-"""The cost of metrics and traces: the same turns with and without them, round by round."""
+"""The cost of metrics: the same turns with and without them, round by round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from statistics import median
 
 import aiohttp
-from aiohttp import web
 
 from bench.ground import Ground, free_port
 from bench.plan import Plan
@@ -25,36 +24,32 @@ _LEAST_ROUNDS = 3
 async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, float]:
     """Let people ask one by one, then twenty at once, in an app of its own for each round.
 
-    The observed app is scraped each second, and sends its traces to a receiver on loopback.
+    The metrics of the observed app are scraped each second.
     """
     ready: dict[bool, list[float]] = {False: [], True: []}
     cpu: dict[bool, list[float]] = {False: [], True: []}
     rounds = max(plan.rounds, _LEAST_ROUNDS)
-    async with _receiver() as endpoint:
-        for number in range(rounds):
-            # Which is first changes, so that neither has the warmer machine.
-            for observed in (number % 2 == 0, number % 2 == 1):
-                port = free_port()
-                metrics_port = str(port) if observed else "0"
-                traces = endpoint if observed else ""
-                address = ground.app_database(f"observed_{observed}".lower())
-                async with (
-                    ground.app(
-                        address, KIOKU_METRICS_PORT=metrics_port, KIOKU_TRACES_ENDPOINT=traces
-                    ) as [app],
-                    _scraped(port if observed else None),
-                ):
-                    replies = await Replies.from_now(ground)
-                    people = [await ground.person(f"O{number}-{n}") for n in range(_CROWD)]
-                    await _asked(replies, people[:1])
-                    for _ in range(plan.singles * 2):
-                        ready[observed] += await _asked(replies, people[:1])
-                    await ground.formed(address)
-                    before = app.cpu_seconds()
-                    await _asked(replies, people)
-                    await ground.formed(address)
-                    cpu[observed].append((app.cpu_seconds() - before) * 1000 / _CROWD)
-            progress(number + 1, rounds)
+    for number in range(rounds):
+        # Which is first changes, so that neither has the warmer machine.
+        for observed in (number % 2 == 0, number % 2 == 1):
+            port = free_port()
+            metrics_port = str(port) if observed else "0"
+            address = ground.app_database(f"observed_{observed}".lower())
+            async with (
+                ground.app(address, KIOKU_METRICS_PORT=metrics_port) as [app],
+                _scraped(port if observed else None),
+            ):
+                replies = await Replies.from_now(ground)
+                people = [await ground.person(f"O{number}-{n}") for n in range(_CROWD)]
+                await _asked(replies, people[:1])
+                for _ in range(plan.singles * 2):
+                    ready[observed] += await _asked(replies, people[:1])
+                await ground.formed(address)
+                before = app.cpu_seconds()
+                await _asked(replies, people)
+                await ground.formed(address)
+                cpu[observed].append((app.cpu_seconds() - before) * 1000 / _CROWD)
+        progress(number + 1, rounds)
     return {
         "observed_reply_ready_ratio": round(median(ready[True]) / median(ready[False]), 3),
         "observed_reply_ready_ms_p50": round(median(ready[True]), 2),
@@ -67,25 +62,6 @@ async def measure(ground: Ground, plan: Plan, progress: Progress) -> dict[str, f
 async def _asked(replies: Replies, people: list[str]) -> list[float]:
     asked = await asyncio.gather(*(replies.ask(who, QUESTION) for who in people))
     return [one.ready for one in await replies.of(asked) if one.ready is not None]
-
-
-@asynccontextmanager
-async def _receiver() -> AsyncIterator[str]:
-    """Take traces by OTLP/HTTP and keep nothing; yield the address."""
-
-    async def take(request: web.Request) -> web.Response:
-        await request.read()
-        return web.Response(content_type="application/x-protobuf")
-
-    application = web.Application(client_max_size=2**26)
-    application.router.add_post("/v1/traces", take)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from bench.ground import ROOT
 from bench.markdown import number, replaced, table
 from bench.metrics import Metrics
 from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
+from bot.runtime.connections import POOL_SIZE
 
 PAGE = ROOT / "docs" / "scaling.md"
 CAPACITY = ROOT / "docs" / "how-to" / "capacity.md"
@@ -24,7 +25,6 @@ ANSWER_TOKENS = 300
 # For capacity.md: a peak is this many times the busiest hour's average; one replica may be down.
 PEAK = 3
 REPLICAS = 2
-POOL_SIZE = 12
 LISTENING = 2
 SPARE_CONNECTIONS = 10
 _HOUR = 3_600

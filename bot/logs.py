@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import traceback
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Literal, TextIO
 
 # Below WARNING only our own packages are logged: libraries log each request, at DEBUG its contents.
 _OURS = ("bot", "memory", "playground", "deploy", "bench", "root", "__main__")
-# Equal warnings and errors written in a minute; further ones are only counted.
-_MOST_ALIKE = 20
-_MOST_KINDS = 500
-_MINUTE = 60.0
 # What these log on errors can quote what they were given.
 _INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "langmem", "trustcall")
 # Writes the code of an installation, and what a stranger's request held.
@@ -31,12 +26,9 @@ _fields: ContextVar[dict[str, str]] = ContextVar("log fields")
 
 
 @contextmanager
-def log_fields(*, team: str, traceparent: str | None = None, **more: str) -> Iterator[None]:
-    """Write these fields, and the trace's id, with each JSON line of the block and its tasks."""
-    fields = {"team": team, **more}
-    if traceparent is not None:
-        fields["trace"] = traceparent.split("-")[1]
-    token = _fields.set(fields)
+def log_fields(*, team: str, **more: str) -> Iterator[None]:
+    """Write these fields with each JSON line of the block and its tasks."""
+    token = _fields.set({"team": team, **more})
     try:
         yield
     finally:
@@ -124,45 +116,9 @@ def _from_broken_client(record: logging.LogRecord) -> bool:
     return type(error).__module__ == "aiohttp.http_exceptions"
 
 
-class _Limited(logging.StreamHandler[TextIO]):
-    """Writes equal warnings and errors 20 times a minute, then only how many more there were.
-
-    Equal are records of one logger and level with the same unformatted message and the same fault.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: Counter[tuple[str, int, str]] = Counter()
-        self._began = 0.0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.created - self._began >= _MINUTE:
-            self._end_minute(record.created)
-        if record.levelno >= logging.WARNING:
-            kind = (record.name, record.levelno, f"{record.msg}{_exception(record)}")
-            if len(self._seen) >= _MOST_KINDS and kind not in self._seen:
-                kind = (record.name, record.levelno, "other messages")
-            self._seen[kind] += 1
-            if self._seen[kind] > _MOST_ALIKE:
-                return
-        super().emit(record)
-
-    def close(self) -> None:
-        self._end_minute(self._began)
-        super().close()
-
-    def _end_minute(self, now: float) -> None:
-        left_out = {kind: n - _MOST_ALIKE for kind, n in self._seen.items() if n > _MOST_ALIKE}
-        self._seen.clear()
-        self._began = now
-        for (name, level, message), count in left_out.items():
-            text = f"{count} more within a minute: {message}"
-            super().emit(logging.LogRecord(name, level, "", 0, text, None, None))
-
-
-def set_up_logging(level: str, style: Literal["text", "json"]) -> None:
-    """Send all logs to standard error in one format."""
-    handler = _Limited()
-    handler.setFormatter(_Json() if style == "json" else _Text())
+def set_up_logging(level: str) -> None:
+    """Send all logs to standard error: as text to a terminal, else one JSON object a line."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Text() if sys.stderr.isatty() else _Json())
     handler.addFilter(_Discreet())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -58,7 +58,6 @@ CREATE TABLE inbox_events (
     failures int NOT NULL DEFAULT 0,
     -- when it was last edited; `reopened_at` when an answered one was
     edited_at timestamptz,
-    traceparent text,
     -- the ts of the newest event that edited or deleted it; '' for none
     changed_ts text NOT NULL DEFAULT '',
     reopened_at timestamptz,
@@ -113,7 +112,6 @@ CREATE TABLE turns (
     withheld_at timestamptz,
     -- The person renamed the thread's session; the app leaves its title as it is.
     retitled boolean NOT NULL DEFAULT false,
-    traceparent text,
     -- What tools changed during the turn, until the person is shown it with its Undo: no
     -- text.
     tool_done jsonb,
@@ -400,23 +398,6 @@ CREATE TABLE oauth_states (
 GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_states TO kioku_app;
 ALTER TABLE oauth_states ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everybodys_oauth_states ON oauth_states USING (true);
-
--- Operator commands that read or change people's data. No policy for UPDATE or DELETE.
-CREATE TABLE operator_actions (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at timestamptz NOT NULL DEFAULT now(),
-    operator text NOT NULL,
-    action text NOT NULL,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    rows bigint NOT NULL,
-    host text NOT NULL DEFAULT '',
-    outcome text NOT NULL DEFAULT 'done' CHECK (outcome IN ('done', 'failed'))
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON operator_actions TO kioku_app;
-ALTER TABLE operator_actions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY add_operator_actions ON operator_actions FOR INSERT WITH CHECK (true);
-CREATE POLICY read_operator_actions ON operator_actions FOR SELECT USING (true);
 
 -- When a process last heard from Slack with the database in reach.
 CREATE TABLE listening (
@@ -849,8 +830,6 @@ CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
             DELETE FROM catching_up WHERE team_id = team AND created_at < until RETURNING 1
         ), gone_listening AS (
             DELETE FROM listening WHERE team_id = team AND heard_at < until RETURNING 1
-        ), gone_operator_actions AS (
-            DELETE FROM operator_actions WHERE team_id = team AND at < until RETURNING 1
         ), gone_installations AS (
             DELETE FROM installations WHERE team_id = team AND installed_at < until RETURNING 1
         )
@@ -867,7 +846,6 @@ CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
         UNION ALL SELECT 'conversations', count(*) FROM gone_conversations
         UNION ALL SELECT 'catching_up', count(*) FROM gone_catching_up
         UNION ALL SELECT 'listening', count(*) FROM gone_listening
-        UNION ALL SELECT 'operator_actions', count(*) FROM gone_operator_actions
         UNION ALL SELECT 'installations', count(*) FROM gone_installations;
     $$;
 

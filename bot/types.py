@@ -206,14 +206,12 @@ class PersonErased(Erased):
 
     `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
     its messages in direct messages will be, too. `never_formed_messages` counts messages (channel
-    and time) that no memory is formed from again, `operator_actions` what operators did with the
-    person's data.
+    and time) that no memory is formed from again.
     """
 
     files: int
     messages: bool
     never_formed_messages: int
-    operator_actions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

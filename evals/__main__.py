@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.config import Settings, SettingsError, load_settings
 from bot.logs import set_up_logging
 from bot.runtime.output import tell
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from bot.telemetry import disable_telemetry
 from evals.report import STAND_IN, Prices, Report
 from evals.run import CASES, Options, measured
@@ -65,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     disable_telemetry()
     try:
         settings = load_settings()
-        set_up_logging("WARNING", settings.log_format)
+        set_up_logging("WARNING")
         _evaluate(settings, options)
-    except (SettingsError, StartError, EmbeddedPostgresError, KiokuMemoryError) as problem:
+    except (SettingsError, Problem, EmbeddedPostgresError, KiokuMemoryError) as problem:
         sys.stderr.write(f"evals: {problem}\n")
         return 1
     except KeyboardInterrupt:
@@ -86,7 +86,7 @@ def _evaluate(settings: Settings, options: Options) -> None:
     try:
         report = asyncio.run(go())
     except asyncio.CancelledError:
-        raise StartError("Stopped before the end: the invented people were erased.") from None
+        raise Problem("Stopped before the end: the invented people were erased.") from None
     tell(report.table())
     for line in report.failed():
         tell(f"  {line.partition(':')[0]}")
@@ -105,7 +105,7 @@ def _write(report: Report, settings: Settings, options: Options) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(report.document(), "utf-8")
     except OSError as fault:
-        raise StartError(f"{file} cannot be written ({fault.strerror}).") from None
+        raise Problem(f"{file} cannot be written ({fault.strerror}).") from None
     return file
 
 

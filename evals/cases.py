@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 
 Category: TypeAlias = Literal["kept", "not_kept", "changed", "taken_back", "until"]
 
@@ -120,14 +120,14 @@ class Case(_Strict):
 
 
 def load_cases(folder: Path) -> list[Case]:
-    """Return the cases of every ``LANGUAGE.toml`` in `folder`. Raises `StartError`."""
+    """Return the cases of every ``LANGUAGE.toml`` in `folder`. Raises `Problem`."""
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise StartError(f"There are no cases in {folder}: name their folder with --cases.")
+        raise Problem(f"There are no cases in {folder}: name their folder with --cases.")
     cases = [case for file in files for case in _read(file)]
     ids = [case.id for case in cases]
     if twice := sorted({one for one in ids if ids.count(one) > 1}):
-        raise StartError(f"Two cases have one id: {', '.join(twice)}.")
+        raise Problem(f"Two cases have one id: {', '.join(twice)}.")
     return cases
 
 
@@ -135,7 +135,7 @@ def _read(file: Path) -> list[Case]:
     try:
         found = tomllib.loads(file.read_text("utf-8"))["case"]
     except (OSError, ValueError, KeyError) as fault:
-        raise StartError(f"{file} cannot be read as TOML with cases ({fault}).") from None
+        raise Problem(f"{file} cannot be read as TOML with cases ({fault}).") from None
     cases: list[Case] = []
     for number, given in enumerate(found, 1):
         try:
@@ -143,19 +143,19 @@ def _read(file: Path) -> list[Case]:
         except ValidationError as invalid:
             first = invalid.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise StartError(f"{file}, case {number}: {where} {first['msg']}.") from None
+            raise Problem(f"{file}, case {number}: {where} {first['msg']}.") from None
         if cases[-1].language != file.stem:
-            raise StartError(f"{file}, case {number}: its id must begin with {file.stem}-.")
+            raise Problem(f"{file}, case {number}: its id must begin with {file.stem}-.")
     return cases
 
 
 def chosen_cases(
     cases: Sequence[Case], *, languages: Sequence[str], held_out: Literal["only", "without"] | None
 ) -> list[Case]:
-    """Return the cases of `languages` (empty: all) and of `held_out`. Raises `StartError`."""
+    """Return the cases of `languages` (empty: all) and of `held_out`. Raises `Problem`."""
     known = sorted({case.language for case in cases})
     if unknown := sorted(set(languages) - set(known)):
-        raise StartError(f"There are no cases in {', '.join(unknown)}, only in {', '.join(known)}.")
+        raise Problem(f"There are no cases in {', '.join(unknown)}, only in {', '.join(known)}.")
     return [
         case
         for case in cases

@@ -18,7 +18,7 @@ from bot.runtime.connections import create_openai_client
 from bot.runtime.memory_models import create_former, create_verifier
 from bot.runtime.operators import operators_pool
 from bot.runtime.output import ProgressBar
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from evals.cases import Case, chosen_cases, load_cases
 from evals.report import Prices, Report, Result, Usage, UsageCounter
 from evals.scoring import Outcome, Stored, score
@@ -66,12 +66,12 @@ class Options:
 
 
 async def measured(settings: Settings, options: Options) -> Report:
-    """Run the cases and return the report. Raises `StartError`."""
+    """Run the cases and return the report. Raises `Problem`."""
     cases = chosen_cases(
         load_cases(options.cases), languages=options.languages, held_out=options.held_out
     )
     if not settings.has_model:
-        raise StartError(
+        raise Problem(
             "No model is set, so there is nothing to measure: write OPENAI_API_KEY, or"
             " OPENAI_BASE_URL for a server that speaks the Responses API."
         )
@@ -121,7 +121,7 @@ class _Runner:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(case)) for case in cases]
-        except* StartError as problems:
+        except* Problem as problems:
             raise problems.exceptions[0] from None
         finally:
             bar.end()
@@ -136,15 +136,13 @@ class _Runner:
         except (FormationUnavailable, EmbeddingsUnavailable) as problem:
             self._unanswered += 1
             if not self._answered and self._unanswered >= _GIVE_UP_AFTER:
-                raise StartError(
+                raise Problem(
                     f"{str(problem).rstrip('.')}: check OPENAI_API_KEY, OPENAI_BASE_URL and"
                     " KIOKU_MEMORY_MODEL."
                 ) from None
             return Result(case=case, score=None)
         except InvalidContent as problem:
-            raise StartError(
-                f"The case {case.id} has a memory that is invalid: {problem}"
-            ) from None
+            raise Problem(f"The case {case.id} has a memory that is invalid: {problem}") from None
         finally:
             await erase(self._pool, person)
         self._answered += 1
@@ -224,6 +222,6 @@ def _asked(question: Question) -> Stored:
 def _models(settings: Settings) -> dict[str, str]:
     return {
         "memory model": settings.memory_model,
-        "verdicts": settings.verdict_model or "off",
+        "verdicts": settings.memory_model,
         "embedding model": settings.embedding_model,
     }

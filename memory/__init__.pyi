@@ -29,7 +29,6 @@ from .formation.former import (
 )
 from .formation.model_check import (
     calls_memory_tools as calls_memory_tools,
-    gives_verdicts as gives_verdicts,
 )
 from .formation.proposals import (
     Reason as Reason,
@@ -85,7 +84,6 @@ from .model.schemas import (
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     SCHEMAS as SCHEMAS,
-    Episode as Episode,
     UserFact as UserFact,
     UserTechInterest as UserTechInterest,
     subject as subject,
@@ -135,13 +133,6 @@ from .recall.search import (
     recall_memories as recall_memories,
     similar_memories as similar_memories,
 )
-from .store.backups import (
-    BackupTables as BackupTables,
-    StoredText as StoredText,
-    back_up as back_up,
-    list_existing as list_existing,
-    restore as restore,
-)
 from .store.dependents import (
     has_changes_or_questions as has_changes_or_questions,
 )
@@ -170,6 +161,10 @@ from .store.forgetting import (
     forget as forget,
     forgotten_messages as forgotten_messages,
 )
+from .store.forgotten import (
+    forget_again as forget_again,
+    forgotten_since as forgotten_since,
+)
 from .store.ledger import (
     Entry as Entry,
     changes_named as changes_named,
@@ -190,8 +185,8 @@ from .store.pages import (
     memory_page as memory_page,
 )
 from .store.purge import (
-    purge_memories as purge_memories,
     purge_batches as purge_batches,
+    purge_memories as purge_memories,
 )
 from .store.reembedding import (
     reembed as reembed,
@@ -222,13 +217,10 @@ from .tracing import (
     Span as Span,
     count as count,
     current_step as current_step,
-    in_trace as in_trace,
     measured as measured,
     recorded as recorded,
     step as step,
     step_ended as step_ended,
-    trace_context as trace_context,
-    traced as traced,
 )
 
 __all__: list[str]

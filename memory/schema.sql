@@ -1,6 +1,5 @@
--- The tables of memory, applied once to a database that has LangGraph's store already (its tables
--- store and store_vectors hold the memories and their vectors). A change after a release is a
--- numbered migration; this file is then left as it is.
+-- The tables of memory, beside LangGraph's store and store_vectors, which exist already. A change
+-- after a release is a numbered migration; this file is then left as it is.
 --
 -- Row-level security: a transaction sees the rows of the person in kioku.person (TEAM.USER), which
 -- memory.transaction sets. A setting that is not TEAM.USER, such as a team alone, opens nothing.
@@ -33,7 +32,7 @@ CREATE POLICY own_vectors ON store_vectors
 -- A vector of 1,536 dimensions is 6 kB and fits into a page with its row; beside the row, as
 -- PostgreSQL keeps values from 2 kB on, each costs a search four more reads.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
--- Pattern operators are leakproof, so they are index conditions below row-level security; LIKE is not.
+-- Pattern operators are leakproof: index conditions below row-level security, unlike LIKE.
 CREATE INDEX store_vectors_prefix_idx ON store_vectors (prefix text_pattern_ops);
 
 -- The model that made the vectors; one row.
@@ -71,8 +70,8 @@ CREATE TABLE memory_changes (
     kind text NOT NULL,
     action text NOT NULL
         CHECK (action IN ('remembered', 'updated', 'confirmed', 'removed', 'moved', 'restored')),
-    actor text NOT NULL CHECK (actor IN ('formation', 'tool', 'command', 'modal', 'import', 'source',
-        'expiry', 'undo', 'question', 'merge')),
+    actor text NOT NULL CHECK (actor IN ('formation', 'tool', 'command', 'modal', 'import',
+        'source', 'expiry', 'undo', 'question', 'merge')),
     moved_from text,
     before jsonb,
     after jsonb,
@@ -148,22 +147,20 @@ ALTER TABLE forgotten_sources ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_forgotten_sources ON forgotten_sources
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- One row that every backup has: when the newest was begun, and a key without which the digests in a
--- list of existing rows (`kioku backup --ids`) say nothing. No policy: the owner alone reads it.
-CREATE TABLE kioku_backup (
-    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    key uuid NOT NULL DEFAULT gen_random_uuid(),
-    begun_at timestamptz
+-- What was forgotten, by ids only: a restored backup is cleaned with them. `key` is that of a
+-- memory, or the id of a change or a question; NULL: the person was erased.
+CREATE TABLE forgotten_keys (
+    forgotten_id uuid NOT NULL,
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    key text,
+    forgotten_at timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO kioku_backup DEFAULT VALUES;
-ALTER TABLE kioku_backup ENABLE ROW LEVEL SECURITY;
-
--- Says whether a text of a person still exists, without the text.
-CREATE FUNCTION text_digest(key uuid, owner text, words text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-    AS $$
-        SELECT encode(substr(sha256(convert_to(key || owner || ' ' || words, 'UTF8')), 1, 16), 'hex')
-    $$;
+CREATE INDEX forgotten_keys_person ON forgotten_keys (team_id, user_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON forgotten_keys TO kioku_app;
+ALTER TABLE forgotten_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_forgotten_keys ON forgotten_keys
+    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
 
 -- People with questions that were not answered in time; each one's are deleted as that person.
 CREATE FUNCTION people_with_expired_questions(most int)
@@ -213,6 +210,11 @@ CREATE FUNCTION purge_workspace_memories(team text, until timestamptz, most int)
             DELETE FROM forgotten WHERE id = ANY (ARRAY(
                 SELECT id FROM forgotten AS f WHERE f.team_id = team AND f.created_at < until
                 LIMIT most)) RETURNING 1
+        ), keys AS (
+            DELETE FROM forgotten_keys WHERE ctid = ANY (ARRAY(
+                SELECT k.ctid FROM forgotten_keys AS k
+                WHERE k.team_id = team AND k.forgotten_at < until
+                LIMIT most)) RETURNING 1
         ), sources AS (
             DELETE FROM forgotten_sources WHERE ctid = ANY (ARRAY(
                 SELECT s.ctid FROM forgotten_sources AS s
@@ -225,6 +227,7 @@ CREATE FUNCTION purge_workspace_memories(team text, until timestamptz, most int)
         UNION ALL SELECT 'memory_questions', count(*) FROM questions
         UNION ALL SELECT 'memory_changes', count(*) FROM changes
         UNION ALL SELECT 'forgotten', count(*) FROM undos
+        UNION ALL SELECT 'forgotten_keys', count(*) FROM keys
         UNION ALL SELECT 'forgotten_sources', count(*) FROM sources;
     END
     $$;

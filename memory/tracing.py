@@ -1,7 +1,4 @@
-"""Steps (named, with durations) and counts, only while a recorder is set; never any text.
-
-A recorder takes each step as it ends; a tracer opens a span for it, in the trace of the message.
-"""
+"""Steps (named, with durations) and counts, only while a recorder is set; never any text."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +27,15 @@ Record: TypeAlias = Callable[[Span], None]
 CountRecorder: TypeAlias = Callable[[str, float, dict[str, str]], None]
 
 
-class Tracer(Protocol):
-    """Makes spans of steps; a context is a W3C ``traceparent``."""
-
-    def span(self, name: str, began_at: float | None = None) -> AbstractContextManager[object]:
-        """Return a span for the block, begun now or at a Unix time."""
-
-    def context(self) -> str | None:
-        """Return the context of the current span, if there is one."""
-
-    def within(self, context: str) -> AbstractContextManager[object]:
-        """Let the spans of the block be children of another process's span."""
-
-
 _NOTHING: AbstractContextManager[Any] = nullcontext()
 _current: ContextVar[str] = ContextVar("step", default="")
 _record: Record | None = None
 _count: CountRecorder | None = None
-_tracer: Tracer | None = None
 
 
 def step(name: str) -> AbstractContextManager[None]:
-    """Measure this block, awaits included, if a recorder or a tracer is set."""
-    return _NOTHING if _record is None and _tracer is None else _Step(name)
+    """Measure this block, awaits included, if a recorder is set."""
+    return _NOTHING if _record is None else _Step(name)
 
 
 def measured(
@@ -90,30 +73,6 @@ def step_ended(name: str, began: float) -> None:
     seconds = time.perf_counter() - began
     if _record is not None:
         _record(Span(name, time.time() - seconds, seconds, _current.get()))
-    if _tracer is not None:
-        with _tracer.span(name, time.time() - seconds):
-            pass
-
-
-def trace_context() -> str | None:
-    """Return the current trace's context, to be stored for the process that goes on with it."""
-    return _tracer.context() if _tracer is not None else None
-
-
-def in_trace(context: str | None) -> AbstractContextManager[object]:
-    """Let the steps of the block belong to the trace of a stored context."""
-    return _NOTHING if _tracer is None or context is None else _tracer.within(context)
-
-
-@contextmanager
-def traced(tracer: Tracer) -> Iterator[None]:
-    """Let `tracer` make spans of the steps in this process within this block."""
-    global _tracer
-    before, _tracer = _tracer, tracer
-    try:
-        yield
-    finally:
-        _tracer = before
 
 
 @contextmanager
@@ -138,11 +97,8 @@ class _Step:
     def __enter__(self) -> None:
         self._within: Token[str] = _current.set(self._name)
         self._began_at, self._began = time.time(), time.perf_counter()
-        self._span = _NOTHING if _tracer is None else _tracer.span(self._name)
-        self._span.__enter__()
 
     def __exit__(self, *error: Any) -> None:
-        self._span.__exit__(*error)
         seconds = time.perf_counter() - self._began
         within = self._within.old_value
         _current.reset(self._within)

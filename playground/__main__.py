@@ -40,7 +40,8 @@ def _arguments() -> argparse.Namespace:
         "--request-url", help="deliver by HTTP to this address of the app (default: Socket Mode)"
     )
     parser.add_argument("--native-name", help="the app's name in its own script, for the page")
-    parser.add_argument("--setup-url", help="where the page's link to a real Slack leads")
+    parser.add_argument("--create-app-url", help="where the page's link to a real Slack leads")
+    parser.add_argument("--setup-command", help="what the page says to run in a terminal then")
     parser.add_argument("--install-url", help="where the page's link to install the app leads")
     parser.add_argument(
         "--paced", action="store_true", help="the stand-in writes at a pace that can be watched"
@@ -72,7 +73,8 @@ async def _run(arguments: argparse.Namespace) -> None:
             Input.check_loopback(arguments.request_url)
             slack.http.urls, slack.deliveries.modes = [arguments.request_url], ("http",)
         slack.workspaces.native_name = arguments.native_name
-        slack.workspaces.setup_url = arguments.setup_url
+        slack.workspaces.create_app_url = arguments.create_app_url
+        slack.workspaces.setup_command = arguments.setup_command
         slack.workspaces.install_url = arguments.install_url
         sys.stdout.write(json.dumps(facts(slack, with_model=with_model)) + "\n")
         sys.stdout.flush()

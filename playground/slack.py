@@ -131,7 +131,8 @@ class Workspaces:
         )
         self._organisation = Installation(storage.within("organisation"))
         self.url = ""
-        self.setup_url: str | None = None
+        self.create_app_url: str | None = None
+        self.setup_command: str | None = None
         self.install_url: str | None = None
         self.native_name: str | None = None
         self.codes: dict[str, Code] = {}

@@ -21,7 +21,7 @@ CLAIM: LiteralString = (
     " SELECT id FROM inbox_events WHERE thread = %(thread)s AND status = 'waiting'"
     " AND (held_since IS NULL OR NOT %(not_held)s) ORDER BY ts LIMIT 1) AND status = 'waiting'"
     " RETURNING id, message, attempts - 1 AS earlier_attempts, spared, failures, crashes,"
-    " lone_crashes, revision, held_since, late, traceparent,"
+    " lone_crashes, revision, held_since, late,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM inbox_events other"
     " WHERE other.thread = inbox_events.thread"
@@ -64,7 +64,7 @@ class ClaimedMessage:
     `revision` numbers the edits of the text. `held_since` is when the model was first unavailable
     for it. `late`: it was found by backfill more than a minute after it was written. `unserved`:
     the workspace has removed the app since. `waited`: seconds since it was stored, or edited last,
-    when this attempt began. `traceparent`: the context of its trace.
+    when this attempt began.
 
     `more`: its thread held other messages to handle when this attempt began; messages stored later
     have jobs of their own.
@@ -83,7 +83,6 @@ class ClaimedMessage:
     more: bool = True
     unserved: bool = False
     waited: float = 0.0
-    traceparent: str | None = None
 
     @property
     def attempt_number(self) -> int:

@@ -35,7 +35,6 @@ from memory import (
     Pool,
     execute_statement,
     measured,
-    trace_context,
     transaction,
     transaction_timeout,
 )
@@ -66,8 +65,8 @@ _FOLLOWED: LiteralString = (
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
-    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status, traceparent)"
-    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting', %(traceparent)s WHERE (%(addressed)s"
+    f"WITH stored AS (INSERT INTO inbox_events ({_COLUMNS}, late, message, status)"
+    f" SELECT {_VALUES}, %(late)s, %(message)s, 'waiting' WHERE (%(addressed)s"
     f" OR (NOT EXISTS (SELECT FROM quiet_threads WHERE thread = %(thread)s) AND {_FOLLOWED}))"
     # Rows of the inbox are deleted after some days, turns later.
     " AND NOT (%(late)s AND EXISTS (SELECT FROM turns WHERE team_id = %(team)s"
@@ -126,7 +125,6 @@ class Inbox:
                 **_values(message),
                 "before": message.ts if edited else _AT_ANY_TIME,
                 "late": late,
-                "traceparent": trace_context(),
                 **job_values(
                     ANSWER,
                     queue=REPLIES,

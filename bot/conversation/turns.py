@@ -390,8 +390,8 @@ async def _insert(
     message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, left_out, off_record, traceparent)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
+        " question, words, left_out, off_record)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " audience = excluded.audience,"
@@ -418,7 +418,6 @@ async def _insert(
             words if kept else "",
             list(credential_kinds(question.removed)) if kept else [],
             not kept,
-            claimed.traceparent,
             *claimed.ownership,
         ),
         prepare=True,

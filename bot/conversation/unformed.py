@@ -28,18 +28,17 @@ _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 async def read_unformed(
     pool: Pool, namespace: Namespace, limit: int
-) -> tuple[PersonSettings, list[UUID], list[PersonMessage], str | None]:
+) -> tuple[PersonSettings, list[UUID], list[PersonMessage]]:
     """Return a person's settings, and the ids and words of their oldest unformed turns.
 
     Only ended turns of the namespace's audience; at most `limit` of them, in order, and none after
-    the one whose words reach `MAX_CHARACTERS`: a model's context is limited. The last value is
-    the context of the newest one's trace.
+    the one whose words reach `MAX_CHARACTERS`: a model's context is limited.
     """
     [row] = await person_statement(
         pool,
         namespace.person,
         f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
-        "SELECT id, channel_id, question_ts, words, asked, traceparent,"
+        "SELECT id, channel_id, question_ts, words, asked,"
         # What we had said before: in a direct message, in whichever of its threads.
         " (SELECT reply FROM turns earlier WHERE earlier.team_id = %(team)s"
         " AND earlier.user_id = %(user)s AND earlier.channel_id = turns.channel_id"
@@ -76,8 +75,7 @@ async def read_unformed(
         )
         for turn in turns
     ]
-    traceparent = turns[-1]["traceparent"] if turns else None
-    return settings, [UUID(turn["id"]) for turn in turns], words, traceparent
+    return settings, [UUID(turn["id"]) for turn in turns], words
 
 
 def final_question(reply: str) -> str | None:

@@ -14,6 +14,9 @@ _FENCE_LENGTH = 64
 _MOST_BLOCKS = 40
 _MOST_PARTS = 20
 
+_CODE = re.compile(r"`[^`\n]*(?:`|\Z)")
+_CODE_LENGTH = 400  # of more, `bot.pipeline.links` takes nothing for code
+
 _HEADING_MARK = re.compile(r" {0,3}#{1,6}(?=\s|\Z)")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
 # Source: https://github.github.com/gfm/#tables-extension-
@@ -31,6 +34,11 @@ def open_fence(text: str) -> str | None:
         elif match[2].startswith(opened[2]) and not match[3].strip():
             opened = None
     return opened[0][:_FENCE_LENGTH] if opened else None
+
+
+def _fence_after(mark: re.Match[str], fence: str) -> str:
+    """Return the marks of the code block that is open after the line of `mark`."""
+    return "" if fence and mark[2].startswith(fence) and not mark[3].strip() else fence or mark[2]
 
 
 def closing_fence(fence: str) -> str:
@@ -58,32 +66,27 @@ def break_point(text: str, limit: int) -> int:
     """Return where to break a `text` that is longer than `limit`, at most `limit` in.
 
     At a paragraph, a line, a sentence or a word. A paragraph's end is better where no code block is
-    cut, and no heading left alone before it.
+    cut, and no heading left alone before it. Half a code span is no code: none is cut.
     """
-    window = text[:limit]
-    if at := _paragraph_end(window, limit // 2 + 2):
+    window = _CODE.sub(lambda match: "`" * len(match[0]), text[:limit])
+    if at := _paragraph_end(text[:limit], limit // 2 + 2):
         return at
     for mark in ("\n\n", "\n", "。", ". ", "、", " "):
         at = window.rfind(mark)
         if at >= limit // 2:
             return at + len(mark)
-    return limit
+    before = len(window.rstrip("`"))
+    return before if 0 < limit - before <= _CODE_LENGTH and before else limit
 
 
 def _paragraph_end(window: str, least: int) -> int:
-    """Return where the last paragraph ends, from `least` on; 0 if none does.
-
-    The paragraph is not within a code block, and is no heading.
-    """
+    """Return where the last paragraph but code and headings ends, from `least` on; else 0."""
     found = at = 0
     fence, heading = "", False
     for line in window.split("\n")[:-1]:
         at += len(line) + 1
         if mark := _FENCE.match(line):
-            if not fence:
-                fence = mark[2]
-            elif mark[2].startswith(fence) and not mark[3].strip():
-                fence = ""
+            fence = _fence_after(mark, fence)
         if line.strip():
             heading = _HEADING.match(line) is not None
         elif not line and at >= least and not fence and not heading:
@@ -91,8 +94,8 @@ def _paragraph_end(window: str, least: int) -> int:
     return found
 
 
-def block_starts(text: str) -> list[int]:
-    """Return where each block begins that Slack makes of Markdown.
+def block_starts(text: str, most: int | None = None) -> list[int]:
+    """Return where each block begins that Slack makes of Markdown, the first `most` of them.
 
     Each heading, rule and table is one, and what is between them. All of them count among the 50 of
     a message that is posted or updated.
@@ -103,16 +106,13 @@ def block_starts(text: str) -> list[int]:
     lines = text.split("\n")
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         mark = _FENCE.match(line)
-        if fence:
-            kind = "text"
-            if mark and mark[2].startswith(fence) and not mark[3].strip():
-                fence = ""
-        elif mark:
-            kind, fence = "text", mark[2]
-        else:
-            kind = _block_kind(line, following, inside)
+        kind = "text" if fence or mark else _block_kind(line, following, inside)
+        if mark:
+            fence = _fence_after(mark, fence)
         if kind and (kind == "own" or kind != inside):
             starts.append(at)
+            if len(starts) == most:
+                break
         if kind or inside == "table":
             inside = kind
         at += len(line) + 1
@@ -131,10 +131,10 @@ def _block_kind(line: str, following: str, inside: str) -> str:
 
 def _part_end(text: str, limit: int, most_blocks: int) -> int:
     # A code block that is split needs room for a closing line here and an opening one after it.
-    at = len(text) if len(text) <= limit else break_point(text, limit - _FENCE_LENGTH)
-    starts = block_starts(text[:at])
+    room = len(text) if len(text) <= limit else limit - _FENCE_LENGTH
+    starts = block_starts(text[:room], most_blocks + 1)
     if len(starts) <= most_blocks:
-        return at
+        return room if room == len(text) else break_point(text, room)
     last = most_blocks
     while last > most_blocks // 2 and _HEADING_MARK.match(text, starts[last - 1]):
         last -= 1

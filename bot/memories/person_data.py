@@ -154,7 +154,6 @@ async def erase_person(
         files=deletions[0],
         messages=deletions[1],
         never_formed_messages=remaining["places"],
-        operator_actions=remaining["operator"],
     )
 
 
@@ -163,8 +162,6 @@ async def erase_person(
 _REMAINING: LiteralString = (
     "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
     " AND user_id = %(user)s) AS places,"
-    " (SELECT count(*) FROM operator_actions WHERE team_id = %(team)s AND user_id = %(user)s)"
-    " AS operator,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
     " AND args->>'team' = %(team)s AND args->>'user' = %(user)s AND NOT args ? 'erased') AS jobs"
 )

@@ -7,7 +7,7 @@ downloaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -16,32 +16,34 @@ from publicsuffixlist import PublicSuffixList
 
 # A word ends at these characters, and so does an address.
 ENDS = r"\s、。，！？；：「」『』（）【】〈〉《》〔〕…"
-_RUN = rf"[^{ENDS}<>\"`|\[\]{{}}]"
-SLASHES = r"\\?:\\?/\\?/"
+NOT_IN_ADDRESSES = rf"{ENDS}<>\"`|\[\]{{}}"
+DOTS = "．｡․"  # IDNA treats them as a full stop
 _SCHEME = r"A-Za-z0-9+.\-"
-_NAME = r"\p{L}\p{N}\p{M}_%+\-\\"
-_DOTS = "．｡"  # IDNA treats both as a full stop
+_NAME = r"\p{L}\p{N}\p{M}_%+\-"
 # Possessive and with a lookbehind: each run of characters is tried once, from its start.
-ADDRESS = regex.compile(
-    rf"(?<![{_SCHEME}])(?P<lead>[0-9+.\-]*+)(?P<scheme>[A-Za-z][{_SCHEME}]*+){SLASHES}"
-    rf"(?P<rest>(?:\[[0-9A-Fa-f:.]{{2,45}}\])?{_RUN}*+)"
-    rf"|(?<![A-Za-z0-9])(?P<call>(?:mailto|tel|sms|callto|facetime|skype):{_RUN}++)"
-    rf"|(?<![{_NAME}.@{_DOTS}])(?P<name>[{_NAME}]*+[.@{_DOTS}][{_NAME}.@{_DOTS}]*+)(?!{SLASHES})"
-    # Digits after a colon are a port, unless they begin a scheme.
-    rf"(?P<tail>(?::\d++(?![{_SCHEME}]*+{SLASHES}))?(?:[/?#]{_RUN}*+)?)",
+_WITH_SCHEME = regex.compile(
+    rf"(?<![{_SCHEME}])[0-9+.\-]*+(?P<scheme>[A-Za-z][{_SCHEME}]*+)://"
+    rf"(?:\[[0-9A-Fa-f:.]{{2,45}}\])?[^{NOT_IN_ADDRESSES}]*+"
+)
+_WITHOUT_SCHEME = regex.compile(
+    rf"(?<![A-Za-z0-9])(?P<call>(?:mailto|tel|sms|callto|facetime|skype):[^{NOT_IN_ADDRESSES}]++)"
+    rf"|(?<![{_NAME}.@{DOTS}])(?P<name>[{_NAME}]*+[.@{DOTS}][{_NAME}.@{DOTS}]*+)"
+    rf"(?P<tail>(?::\d++(?![{_NAME}.@{DOTS}]))?(?:[/?#][^{NOT_IN_ADDRESSES}]*+)?)",
     regex.IGNORECASE,
 )
 _NOT_IN_LABELS = regex.compile(r"[^\p{L}\p{N}\p{M}.\-]+|\.{2,}")
-_ESCAPED = regex.compile(r"\\([.\-_@])")
+_IPV4 = regex.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _PREFIX_LENGTH = regex.compile(r"/\d{1,2}")  # of a network, as in 10.0.0.0/8
 _NOT_ASCII = regex.compile(r"[^!-~]")
 _BEFORE = regex.compile(r"[^!-~]*+[_%+\-.\\]*+")
 _TRAILING = ".,;:!?'\"*_~\\"
-_CONTROL = regex.compile(r"[\p{C}]")
+_WEB_ADDRESS = regex.compile(
+    rf"https?://[\p{{L}}\p{{N}}\p{{M}}._\-]++(?::\d++)?(?:[/?#][^{NOT_IN_ADDRESSES}\\\p{{C}}]*+)?",
+    regex.IGNORECASE,
+)
 _PORT = regex.compile(r":\d++")
-_TO_FULL_STOPS = str.maketrans(dict.fromkeys("。．｡", "."))
-_RESERVED = frozenset({"example", "test", "invalid", "localhost"})
-_RESERVED_DOMAINS = frozenset({"example.com", "example.net", "example.org"})
+_TO_FULL_STOPS = str.maketrans(dict.fromkeys(f"。{DOTS}", "."))
+_RESERVED = regex.compile(r"(?:\A|\.)(?:example(?:\.com|\.net|\.org)?|test|invalid|localhost)\Z")
 
 
 def normal(url: str) -> str:
@@ -56,27 +58,37 @@ def normal(url: str) -> str:
         port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
     except ValueError:
         return url
-    scheme = "https" if parts.scheme == "http" else parts.scheme
     before, at, _ = parts.netloc.rpartition("@")
-    path = "" if parts.path == "/" else parts.path
-    query = f"?{parts.query}" if parts.query else ""
-    fragment = f"#{parts.fragment}" if parts.fragment else ""
-    return f"{scheme}://{before}{at}{_ascii(parts.hostname or '')}{port}{path}{query}{fragment}"
+    scheme = "https" if parts.scheme == "http" else parts.scheme
+    host = f"{before}{at}{_ascii(parts.hostname or '')}{port}"
+    return parts._replace(
+        scheme=scheme, netloc=host, path="" if parts.path == "/" else parts.path
+    ).geturl()
+
+
+def found_in(text: str) -> Iterator[regex.Match[str]]:
+    """Yield what may be an address: with a scheme, a call, or a name with what follows it.
+
+    A name ends where a scheme begins. The groups are ``scheme``; ``call``, ``name`` and ``tail``.
+    """
+    at = 0
+    for match in _WITH_SCHEME.finditer(text):
+        yield from _WITHOUT_SCHEME.finditer(text, at, match.start())
+        yield match
+        at = match.end()
+    yield from _WITHOUT_SCHEME.finditer(text, at)
 
 
 def links_in(texts: Iterable[str], *, with_scheme: bool = False) -> frozenset[str]:
     """Return the addresses in these texts in normal form, on request only those with a scheme."""
     # Few texts contain an address, and looking for these characters takes a hundredth of the time.
-    signs = "/" if with_scheme else f":@.{_DOTS}"
+    signs = "/" if with_scheme else f":@.{DOTS}"
     likely = (text for text in texts if any(sign in text for sign in signs))
-    found = (match for text in likely for match in ADDRESS.finditer(text))
-    forms = {
-        normal(form)
-        for match in found
-        if match["scheme"] or not with_scheme
-        for form in readings(match[0])
-    }
-    return frozenset(form for form in forms if not form.endswith("://"))
+    find = _WITH_SCHEME.finditer if with_scheme else found_in
+    found = (form for text in likely for match in find(text) for form in readings(match[0]))
+    return frozenset(
+        form for form in map(normal, found) if form.rpartition(":")[2] not in ("", "//")
+    )
 
 
 def readings(address: str) -> list[str]:
@@ -105,19 +117,12 @@ def trimmed(address: str) -> str:
 
 def is_web_address(url: str) -> bool:
     """Return whether a text is one address of the web and nothing else."""
-    match = ADDRESS.fullmatch(url)
-    if match is None or (match["scheme"] or "").lower() not in ("http", "https"):
-        return False
-    try:
-        return bool(urlsplit(url).hostname) and "\\" not in url and not _CONTROL.search(url)
-    except ValueError:
-        return False
+    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 def is_reserved(host: str) -> bool:
     """Return whether a host name is reserved and cannot be registered (RFC 2606)."""
-    labels = host.split(".")
-    return labels[-1] in _RESERVED or ".".join(labels[-2:]) in _RESERVED_DOMAINS
+    return _RESERVED.search(host) is not None
 
 
 def can_carry(match: regex.Match[str]) -> bool:
@@ -126,65 +131,42 @@ def can_carry(match: regex.Match[str]) -> bool:
     It does so in a subdomain, a path, a query or a fragment. A registrable domain alone, such as
     ``example.com``, ``README.md`` or ``self.id``, carries nothing but its name.
     """
-    pieces = _pieces(match["name"])
-    tail = trimmed(_PORT.sub("", match["tail"], count=1))
-    goes_on = len(tail) > 1
-    if "@" in match["name"].strip("@\\") and is_domain(pieces[-1]):
-        return True
-    before = match.string[max(0, match.start() - 6) : match.start()].replace("\\", "")
-    for piece in pieces:
-        # A client can end the name before the first letter that is not ASCII.
-        if piece.startswith("www."):
-            return True
-        if not is_domain(piece):
-            if piece is pieces[-1] and goes_on and _is_ipv4(piece):
-                return not _PREFIX_LENGTH.fullmatch(tail)
-            continue
-        is_last = piece is pieces[-1]
-        if before.endswith("//") or (is_last and goes_on):
-            return True
-        if _suffixes().privatesuffix(_ascii(piece)) != _ascii(piece):
-            return True
-    return False
-
-
-def may_be_address(target: str) -> bool:
-    """Return whether the target of a Markdown link can be an address, even a relative one."""
-    if regex.match(r"\s*+[A-Za-z][A-Za-z0-9+.\-]*+:", target) or regex.search(r"[/\\@]", target):
-        return True
-    return any(is_domain(piece) or _is_ipv4(piece) for piece in _pieces(target))
+    name, tail = match["name"].translate(_TO_FULL_STOPS).lower(), match["tail"]
+    # A client can end the name at what no label contains, or before a letter that is not ASCII.
+    runs = [
+        run for piece in _NOT_IN_LABELS.split(name) for run in (piece, *_NOT_ASCII.split(piece))
+    ]
+    pieces = [piece for run in runs if (piece := run.strip(".-"))]
+    path = trimmed(_PORT.sub("", tail, count=1))
+    if pieces and len(path) > 1 and _IPV4.fullmatch(pieces[-1]):
+        return not _PREFIX_LENGTH.fullmatch(path)
+    following = match.string[match.end() : match.end() + 1]
+    has_more = len(path) > 1 or (tail.endswith(("/", "?", "#")) and following.strip() != "")
+    has_more |= "@" in name.strip("@") or match.string[: match.start()].endswith("//")
+    return any(
+        piece.startswith("www.") or (is_domain(piece) and (has_more or _has_subdomain(piece)))
+        for piece in pieces
+    )
 
 
 def is_domain(name: str) -> bool:
     """Return whether a name of at least two labels ends in a public suffix."""
-    name = _ascii(name)
-    suffix = _suffixes().publicsuffix(name)
-    return suffix is not None and suffix != name
+    suffix = _suffixes().publicsuffix(_ascii(name))
+    return suffix is not None and suffix != _ascii(name)
 
 
-def _pieces(name: str) -> list[str]:
-    """Split a run at what no label contains; the last piece is followed by the tail."""
-    name = _ESCAPED.sub(r"\1", name).translate(_TO_FULL_STOPS).lower()
-    return [piece.strip(".-") for piece in _NOT_IN_LABELS.split(name.rstrip("\\"))]
-
-
-def _is_ipv4(piece: str) -> bool:
-    labels = piece.split(".")
-    return len(labels) == 4 and all(label.isdecimal() and len(label) < 4 for label in labels)
+def _has_subdomain(name: str) -> bool:
+    return _suffixes().privatesuffix(_ascii(name)) != _ascii(name)
 
 
 def _ascii(host: str) -> str:
     """Return a host name in the ASCII form of IDNA; a label without one gets a placeholder."""
-    if host.isascii():
-        return host.lower()
-    return ".".join(map(_ascii_label, host.translate(_TO_FULL_STOPS).split(".")))
+    return ".".join(map(_ascii_label, host.translate(_TO_FULL_STOPS).lower().split(".")))
 
 
 def _ascii_label(label: str) -> str:
-    if label.isascii():
-        return label.lower()
     try:
-        return label.encode("idna").decode("ascii").lower()
+        return label if label.isascii() else label.encode("idna").decode("ascii")
     except UnicodeError:
         return "xn--"
 

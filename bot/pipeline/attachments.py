@@ -45,7 +45,6 @@ _BEGINNINGS: Mapping[bytes, str] = {
 _READABLE = frozenset({*_BEGINNINGS.values(), "image/webp"})
 
 Trouble: TypeAlias = Literal[
-    "files_off",
     "files_scope",
     "files_kind",
     "files_large",
@@ -98,10 +97,9 @@ class Attachments:
     Asked of Slack when the turn runs: what has been deleted by then is not read.
     """
 
-    def __init__(self, slack: Installations, files: SlackFiles, *, enabled: bool) -> None:
+    def __init__(self, slack: Installations, files: SlackFiles) -> None:
         self._slack = slack
         self._files = files
-        self._enabled = enabled
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def read(self, message: Message, *, earlier: str | None = None) -> list[AttachedFile]:
@@ -112,7 +110,7 @@ class Attachments:
         """
         if message.has_files:
             return await self._all(message, message.ts)
-        if earlier is None or not self._enabled:
+        if earlier is None:
             return []
         found = await self._all(message, earlier)
         return [replace(file, earlier=True) for file in found if file.content]
@@ -155,10 +153,8 @@ class Attachments:
     async def _read(
         self, team_id: str, file: Mapping[str, Any], left: int, *, beyond: bool
     ) -> AttachedFile:
-        if not self._enabled or beyond:
-            return AttachedFile(
-                name=_name(file), trouble="files_many" if self._enabled else "files_off"
-            )
+        if beyond:
+            return AttachedFile(name=_name(file), trouble="files_many")
         try:
             return await self._shown(team_id, await self._whole(team_id, file), left)
         except _Unseen as unseen:

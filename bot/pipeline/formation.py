@@ -36,7 +36,6 @@ from memory import (
     PersonMessage,
     Pool,
     count,
-    in_trace,
     memory_view,
     person_transaction,
     redact_texts,
@@ -141,17 +140,14 @@ class FormationJobs:
         namespace = Person(team, user).namespace(audience)
         shared = await self.audiences.is_shared(namespace)
         while True:
-            settings, ids, words, traceparent = await read_unformed(
-                self.pool, namespace, _TURNS_AT_ONCE
-            )
+            settings, ids, words = await read_unformed(self.pool, namespace, _TURNS_AT_ONCE)
             off = settings.off_reason(self.consent)
             if ids and off == "paused" and settings.paused_until is not None:
                 left = settings.paused_until - datetime.now(UTC)
                 await self._put_off(namespace, left.total_seconds())
             if off or not ids:
                 return
-            fields = log_fields(team=team, traceparent=traceparent, turn=str(ids[-1]))
-            with fields, in_trace(traceparent), step("formation"):
+            with log_fields(team=team, turn=str(ids[-1])), step("formation"):
                 said = await _redacted(words)
                 noticed = False
 

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Protocol
 
@@ -69,8 +69,8 @@ class Replier:
     """Asks the first of `models` that answers, as a stream.
 
     The next model is asked only while nothing of an answer was written and no tool was called.
-    `may_search`: the model may search the web. Addresses of `link_hosts` may be links in any
-    answer. After `answer_seconds`, or `MAX_ANSWER` characters, an answer ends where it is.
+    `may_search`: the model may search the web. After `answer_seconds`, or `MAX_ANSWER` characters,
+    an answer ends where it is.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
@@ -78,7 +78,6 @@ class Replier:
     models: Sequence[ModelRequests]
     _: KW_ONLY
     may_search: bool
-    link_hosts: Collection[str] = ()
     answer_seconds: float = ANSWER_SECONDS
 
     @property
@@ -121,7 +120,7 @@ class Replier:
             if not model.breaker.admit():
                 failures.append(ReplyFailed("model_down"))
                 continue
-            written = StreamedAnswer(LinkFilter(prompt.links, hosts=self.link_hosts), sink)
+            written = StreamedAnswer(LinkFilter(prompt.links), sink)
             attempt = _Attempt(
                 model=model,
                 retries=0 if again or model.breaker.probing else model.retries,

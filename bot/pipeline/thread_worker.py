@@ -35,7 +35,7 @@ from bot.queue.sweep import MAX_LONE_CRASHES
 from bot.types import Policy, Refusal
 from bot.users.access import RefusalNotices
 from bot.users.quotas import QuotaExceeded
-from memory import DM, Pool, count, in_trace, is_unavailable, measured
+from memory import DM, Pool, count, is_unavailable, measured
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +105,8 @@ class ThreadWorker:
                 return
 
     async def _answer(self, claimed: ClaimedMessage, *, behind: bool = False) -> _End:
-        """Do `_answer_or_hold` in the message's trace and with its log fields."""
-        team, traceparent = claimed.message.team_id, claimed.traceparent
-        with log_fields(team=team, traceparent=traceparent), in_trace(traceparent):
+        """Do `_answer_or_hold` with the message's log fields."""
+        with log_fields(team=claimed.message.team_id):
             return await self._answer_or_hold(claimed, behind=behind)
 
     async def _answer_or_hold(self, claimed: ClaimedMessage, *, behind: bool) -> _End:

@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import socket
-from collections.abc import Awaitable, Callable, Coroutine
+import sys
+from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.runtime.checks import check_settings
 from bot.runtime.database import database, migrated
-from bot.runtime.operators import record_as_owner
 from bot.runtime.output import tell
 from bot.runtime.playground import Playground, await_port, open_playground
-from bot.runtime.setup.connect import SetupPage
-from bot.runtime.startup import StartError, require_tokens
-from memory import address_of, load_schemas
+from bot.runtime.problem import NO_EVENTS, NO_MODEL, Problem
 
 if TYPE_CHECKING:
     from bot.runtime.service import Role
+    from memory import EmbeddingSpaceMismatch
 
 T = TypeVar("T")
 
@@ -35,27 +34,22 @@ async def run(settings: Settings, *, role: Role) -> None:
     """Serve Slack until SIGINT or SIGTERM: by Socket Mode with an app token, else over HTTP.
 
     Any number of processes share a database; a ``front`` receives and a ``worker`` answers.
-    Raises `StartError` with one sentence where a setting or a service is missing, and
+    Raises `Problem` with one sentence where a setting or a service is missing, and
     `memory.InvalidSchemas`.
     """
     stop = _stopped_by_signal()
-    load_schemas(settings.schemas)
+    await check_settings(settings)
     if not settings.has_model:
-        raise StartError(
-            "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks"
-            " the Responses API. (`kioku up` runs with a stand-in model.)"
-        )
+        raise Problem(NO_MODEL)
     no_events = settings.slack_app_token is None and settings.slack_signing_secret is None
     if no_events and role != "worker":
-        raise StartError(
-            "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"
-            " for HTTP, besides SLACK_BOT_TOKEN."
-        )
+        raise Problem(NO_EVENTS)
     async with contextlib.AsyncExitStack() as stack:
         addresses = await stack.enter_async_context(database(settings))
         from bot.runtime.service import open_service
 
-        service = open_service(settings, addresses.login, role=role, host="0.0.0.0")  # noqa: S104
+        host = settings.listens_on
+        service = open_service(settings, addresses.login, role=role, host=host)
         port = await _unless_stopped(stop, stack.enter_async_context(service))
         if port is None:
             return
@@ -88,59 +82,33 @@ async def up(settings: Settings) -> None:
     """Run everything on this machine until SIGINT or SIGTERM.
 
     Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
-    set, else the stand-in. Beside the playground there is the setup page: once it is complete,
-    everything is closed and starts again in that Slack.
+    set, else the stand-in.
     """
     stop = _stopped_by_signal()
-    require_tokens(settings)
-    load_schemas(settings.schemas)
-    if settings.slack_app_token is not None:
-        await _up(settings, stop)
-        return
-    for number in range(2 if settings.port and settings.api_token else 1):
-        await await_port(settings.port + number)
-    async with contextlib.AsyncExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        page = SetupPage(settings, listener)
-        await _up(settings, stop, page, partial(_serve_setup, page, stack))
-        if page.connected.is_set() and not stop.is_set():
-            tell("Kioku starts again, in your Slack workspace …")
-            await _up(page.setup.settings, stop, page)
-
-
-async def _serve_setup(page: SetupPage, stack: contextlib.AsyncExitStack) -> None:
-    # Only now, while the playground starts: this imports aiohttp.
-    from bot.runtime.setup.server import serving
-
-    await stack.enter_async_context(serving(page))
-
-
-async def _up(
-    settings: Settings,
-    stop: asyncio.Event,
-    page: SetupPage | None = None,
-    serve_setup: Callable[[], Awaitable[None]] | None = None,
-) -> None:
-    """Run everything until `stop`; with `serve_setup` also until the page is complete."""
+    if settings.slack_client_id is not None:
+        raise Problem(
+            "SLACK_CLIENT_ID is set, but `kioku up` serves one workspace: start `kioku run`, or"
+            " remove SLACK_CLIENT_ID."
+        )
+    await check_settings(settings)
     in_slack = settings.slack_app_token is not None
+    if not in_slack:
+        for number in range(2 if settings.port and settings.api_token else 1):
+            await await_port(settings.port + number)
     async with contextlib.AsyncExitStack() as stack:
         # The database first: its lock lets one `kioku up` into the data directory.
         addresses = await stack.enter_async_context(database(settings))
         ready = None
         if not in_slack or not settings.has_model:
             ready = await stack.enter_async_context(
-                open_playground(
-                    settings, with_slack=not in_slack, setup_url=page.url if page else None
-                )
+                open_playground(settings, with_slack=not in_slack)
             )
-        if serve_setup is not None:
-            await serve_setup()
         from bot.runtime.service import open_service
 
         playground = await ready() if ready is not None else None
         adapted = _adapted(settings, playground, in_slack=in_slack)
         await migrated(adapted, addresses)
-        host = "127.0.0.1" if settings.api_token else None
+        host = adapted.listens_on if settings.api_token else None
         service = open_service(adapted, addresses.login, host=host)
         port = await _unless_stopped(stop, stack.enter_async_context(service))
         if port is None:
@@ -149,23 +117,27 @@ async def _up(
         if playground is not None and not in_slack:
             place = f"at {playground.url}"
         tell(f"Kioku is ready {place}")
-        _welcome(adapted, port, page)
-        if page is not None:
-            page.ready = in_slack
-        if page is not None and not in_slack:
-            await _unless_stopped(stop, page.connected.wait())
-        else:
-            await stop.wait()
+        _welcome(adapted, port, in_slack=in_slack)
+        await stop.wait()
         tell("\nKioku is finishing what it has begun …")
 
 
-async def migrate_database(settings: Settings) -> None:
-    """Bring the database of `settings` up to this version and say what was done."""
+async def migrate_database(settings: Settings, *, yes: bool) -> None:
+    """Bring the database of `settings` up to this version and say what was done.
+
+    If the memories were embedded with another model, it asks whether to embed them again.
+    """
     async with database(settings) as addresses:
-        done = await migrated(settings, addresses)
-        if done:
-            await record_as_owner(address_of(addresses.owner), "migrate", len(done))
+        again = partial(_embed_again, yes=yes)
+        done = await migrated(settings, addresses, embed_again=again)
     tell(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+
+
+def _embed_again(mismatch: EmbeddingSpaceMismatch, *, yes: bool) -> bool:
+    if yes or not sys.stdin.isatty():
+        return yes
+    stored, prompt = mismatch.stored, "Embed all memories again with the configured model?"
+    return input(f"They were embedded with {stored.model}. {prompt} [y/N] ").lower() == "y"
 
 
 def _adapted(settings: Settings, playground: Playground | None, *, in_slack: bool) -> Settings:
@@ -188,7 +160,7 @@ def _adapted(settings: Settings, playground: Playground | None, *, in_slack: boo
     return settings.model_copy(update=changes)
 
 
-def _welcome(settings: Settings, port: int, page: SetupPage | None) -> None:
+def _welcome(settings: Settings, port: int, *, in_slack: bool) -> None:
     if settings.stand_in:
         tell(
             "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
@@ -199,6 +171,6 @@ def _welcome(settings: Settings, port: int, page: SetupPage | None) -> None:
         tell(f"  Answers come from {settings.reply_model} at {address}.")
     if settings.api_token is not None:
         tell(f"  POST /ask is at http://127.0.0.1:{port}/ask")
-    if page is not None and not page.connected.is_set():
-        tell(f"  Use it in your Slack: {page.url_with_code}")
+    if not in_slack:
+        tell("  Use it in your Slack: kioku setup")
     tell("  Stop with Ctrl-C; nothing is lost.")

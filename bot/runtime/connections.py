@@ -19,13 +19,14 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.pipeline.responses.request import ModelRequests
 from bot.queue.migrations import may_use_queue, migrations
-from bot.runtime.memory_models import missing_extra
-from bot.runtime.startup import (
-    StartError,
+from bot.runtime.problem import (
+    BOT_TOKEN,
+    UNBOUND_LOGIN,
+    Problem,
     TokenRefused,
     cannot_connect,
-    oauth_problem,
-    where_to_copy,
+    slack_problem,
+    well_formed,
 )
 from bot.slack.client import (
     SLACK_FAULTS,
@@ -33,7 +34,6 @@ from bot.slack.client import (
     Installations,
     create_client,
     create_session,
-    error_code,
     installation_from,
     only,
     retry_after,
@@ -57,11 +57,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-UNBOUND_LOGIN = (
-    "the user of DATABASE_URL owns the tables, is a superuser or has BYPASSRLS: write its address"
-    " into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run `kioku migrate`, which"
-    " creates that user"
-)
+POOL_SIZE = 12
+"""Connections of one process, at most: one serves ten people at the same time."""
 _RETRY_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
@@ -114,7 +111,7 @@ async def connected(
 
     Slack is asked which workspace SLACK_BOT_TOKEN is of, unless `installation` says so.
 
-    Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the operator.
+    Raises `Problem`, or a `memory.KiokuMemoryError`, whose message is for the operator.
     """
     async with AsyncExitStack() as stack:
         model = create_openai_client(settings)
@@ -122,26 +119,18 @@ async def connected(
         reply_models = [
             ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)
         ]
-        if (fallback := settings.with_fallback_model()) is not None:
-            second = create_openai_client(fallback)
-            stack.push_async_callback(second.close)
-            reply_models.append(ModelRequests(second, model=fallback.reply_model))
+        if settings.fallback_model is not None:
+            reply_models.append(ModelRequests(model, model=settings.fallback_model))
         space = await embedding_space(model, settings.embedding_model)
-        pool = await _open_pool(settings, conninfo, space, stack, min_connections)
-        if problem := oauth_problem(settings) or _missing_extra(settings):
-            raise StartError(problem)
-        token = settings.slack_bot_token
+        pool = await _open_pool(conninfo, space, stack, min_connections)
         session = await stack.enter_async_context(create_session())
         store = None
         if settings.slack_client_id is not None:
             store = await _open_store(settings, pool, session)
             stack.push_async_callback(store.close)
         elif installation is None:
-            if token is None:
-                raise StartError(
-                    "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-…)."
-                )
-            client = create_client(token.get_secret_value(), settings.slack_api_url, session)
+            token = well_formed(settings, BOT_TOKEN)
+            client = create_client(token, settings.slack_api_url, session)
             installation = await _identify(client, pool)
         yield Connections(
             settings=settings,
@@ -157,14 +146,6 @@ async def connected(
             installation=installation,
             store=store,
         )
-
-
-def _missing_extra(settings: Settings) -> str | None:
-    """Return what is missing to form memories and check them with the chosen models."""
-    if settings.formation == "off" or not settings.has_model:
-        return None
-    models = (settings.memory_model, settings.verdict_model)
-    return next((found for model in models if model and (found := missing_extra(model))), None)
 
 
 async def _open_store(
@@ -187,7 +168,7 @@ async def _open_store(
     try:
         await store.encrypt_again()
     except UnreadableToken as unreadable:
-        raise StartError(str(unreadable)) from None
+        raise Problem(str(unreadable)) from None
     return store
 
 
@@ -202,20 +183,19 @@ def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> opena
 
 
 async def _open_pool(
-    settings: Settings,
     conninfo: Conninfo,
     space: EmbeddingSpace,
     stack: AsyncExitStack,
     min_connections: int,
 ) -> Pool:
-    pool = create_pool(conninfo, min_size=min_connections, max_size=settings.pool_size)
+    pool = create_pool(conninfo, min_size=min_connections, max_size=POOL_SIZE)
     try:
         bound = await check_access(conninfo)
         stack.push_async_callback(pool.close, _CLOSE_SECONDS)
         await pool.open()
         await check_database(pool, space, migrations())
         if not await may_use_queue(pool):
-            raise StartError(
+            raise Problem(
                 "The user of DATABASE_URL may not use the queue: run `kioku migrate`, with the"
                 " address of the database's owner in DATABASE_OWNER_URL."
             )
@@ -228,7 +208,7 @@ async def _open_pool(
 
 async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
     try:
-        answer = await retry_until_connected("SLACK_BOT_TOKEN", client.auth_test)
+        answer = await retry_until_connected(BOT_TOKEN, client.base_url, client.auth_test)
     except TokenRefused:
         # The workspace may have removed the app: no other process would run its purge.
         await purge_due(pool)
@@ -239,10 +219,10 @@ async def _identify(client: AsyncWebClient, pool: Pool) -> Installation:
     return installation
 
 
-async def retry_until_connected(setting: str, call: Callable[[], Awaitable[T]]) -> T:
-    """Call Slack with the token of `setting`, and again for a minute while Slack is unavailable.
+async def retry_until_connected(setting: str, url: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Call Slack at `url` with the token of `setting`; for a minute, again while it is unavailable.
 
-    Raises `TokenRefused` at once if Slack refuses the token, else `StartError`.
+    Raises `TokenRefused` at once if Slack refuses the token, else `Problem`.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + _RETRY_SECONDS
@@ -251,18 +231,10 @@ async def retry_until_connected(setting: str, call: Callable[[], Awaitable[T]]) 
         try:
             return await call()
         except SLACK_FAULTS as error:
-            code = error_code(error)
-            if code not in ("", "ratelimited"):
-                raise TokenRefused(
-                    f"Slack refused {setting} ({code}): copy it again from your app's"
-                    f" {where_to_copy(setting, 'en')}."
-                ) from None
             wait = max(pause, retry_after(error))
-            if loop.time() + wait > end:
-                raise StartError(
-                    f"Slack could not be reached ({fault(error)}): check the network and"
-                    " SLACK_API_URL."
-                ) from None
+            problem = slack_problem(url, setting, error)
+            if isinstance(problem, TokenRefused) or loop.time() + wait > end:
+                raise problem from None
             log.warning("Slack did not answer at the start, and is asked again: %s", fault(error))
         await asyncio.sleep(wait)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -1,28 +1,26 @@
-"""``kioku export``, ``erase`` and ``purge``: the data of one person, or of one workspace."""
+"""``kioku export`` and ``erase``: the data of one person."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from bot.config import Settings
 from bot.memories.person_data import EXPORTED, erase_person, export_person
-from bot.runtime.operators import confirm, in_database, record, require_workspace
+from bot.runtime.operators import confirm, in_database
 from bot.runtime.output import tell
-from bot.runtime.startup import ArgumentError, StartError
+from bot.runtime.problem import ArgumentProblem, Problem
 from bot.types import PersonErased
-from bot.users.offboarding import purge_now
 from memory import InvalidNamespace, Person, Pool
 
 
 def export(settings: Settings, *, team: str, user: str, out: Path | None) -> None:
     """Write everything about a person to a new file, or to standard output.
 
-    The file can be read by its owner only. Raises `StartError`, also if nothing is stored.
+    The file can be read by its owner only. Raises `Problem`, also if nothing is stored.
     """
     person = _person(team, user)
 
@@ -30,11 +28,9 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
         document = await export_person(pool, person, settings)
         if not any(document[name] for name in EXPORTED):
             raise _nothing_stored(person)
-        count = len(document["memories"]) + len(document["conversation"])
-        await record(pool, "export", count, team, user)
         return document
 
-    document = in_database(settings, read, action="export", team=team, user=user)
+    document = in_database(settings, read)
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     if out is None:
         sys.stdout.write(text)
@@ -47,7 +43,7 @@ def export(settings: Settings, *, team: str, user: str, out: Path | None) -> Non
 def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     """Erase a person, once the operator has typed their id again, and print the receipt.
 
-    Raises `StartError` where they have not, where nothing is stored, or where something is still
+    Raises `Problem` where they have not, where nothing is stored, or where something is still
     there afterwards.
     """
     person = _person(team, user)
@@ -58,16 +54,15 @@ def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         erased = await erase_person(pool, person)
         if not erased.total and not any(erased.left.values()):
             raise _nothing_stored(person)
-        await record(pool, "erase", erased.total, team, user)
         return erased
 
-    erased = in_database(settings, erased_now, action="erase", team=team, user=user)
+    erased = in_database(settings, erased_now)
     tell(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
     for table, count in sorted(erased.counts.items()):
         tell(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
     _tell_what_stays(erased)
     if any(erased.left.values()):
-        raise StartError("New data was stored during the erasure: run the command again.")
+        raise Problem("New data was stored during the erasure: run the command again.")
 
 
 def _tell_what_stays(erased: PersonErased) -> None:
@@ -81,43 +76,17 @@ def _tell_what_stays(erased: PersonErased) -> None:
     if kept == 1:
         references, them = "1 message reference", "it"
     tell(f"Kept: {references} (channel and time), so that no memory is formed from {them} again.")
-    kept = erased.operator_actions + 1
-    entries = "1 entry" if kept == 1 else f"{kept} entries"
-    tell(f"Kept: {entries} of the audit log (`kioku audit`), including this command.")
 
 
-def purge(settings: Settings, *, team: str, yes: bool) -> None:
-    """Delete every row of a workspace, once the operator has typed its id again; print counts.
-
-    The workspace is not served until a process starts with a token that works. Raises `StartError`.
-    """
-    require_workspace(team)
-    if not yes:
-        confirm(team, "delete everything of this workspace", "Nothing was deleted")
-
-    async def purged(pool: Pool) -> Counter[str]:
-        counts = await purge_now(pool, team)
-        await record(pool, "purge", counts.total(), team)
-        return counts
-
-    counts = in_database(settings, purged, action="purge", team=team)
-    tell(f"Deleted {counts.total()} rows of workspace {team}.")
-    for table, count in sorted(counts.items()):
-        if count:
-            tell(f"  {table:20}{count:8}")
-
-
-def _nothing_stored(person: Person) -> StartError:
-    return StartError(
-        f"Nothing is stored about {person.user_id} in {person.team_id}: check both ids."
-    )
+def _nothing_stored(person: Person) -> Problem:
+    return Problem(f"Nothing is stored about {person.user_id} in {person.team_id}: check both ids.")
 
 
 def _person(team: str, user: str) -> Person:
     try:
         return Person(team, user)
     except InvalidNamespace:
-        raise ArgumentError(
+        raise ArgumentProblem(
             "--team and --user are Slack's ids, such as T0123ABCD and U0123ABCD: copy them from"
             " the person's profile in Slack."
         ) from None
@@ -129,6 +98,6 @@ def _write(to: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise StartError(f"{to} is there already: name a new file.") from None
+        raise Problem(f"{to} is there already: name a new file.") from None
     except OSError as error:
-        raise StartError(f"{to} cannot be written ({os.strerror(error.errno or 0)}).") from None
+        raise Problem(f"{to} cannot be written ({os.strerror(error.errno or 0)}).") from None

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.runtime.output import ProgressBar
-from bot.runtime.startup import StartError, cannot_connect
+from bot.runtime.problem import Problem, cannot_connect
 from memory import EmbeddedPostgres, address_of
 
 if TYPE_CHECKING:
-    from memory import Conninfo
+    from memory import Conninfo, EmbeddingSpaceMismatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +31,14 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
     """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
     With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs.
-    Without an owner's address `DATABASE_URL` is used for both. Raises `StartError`.
+    Without an owner's address `DATABASE_URL` is used for both. Raises `Problem`.
     """
     if (url := settings.database_url) is not None:
         owner = settings.database_owner_url or url
         yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
         return
     if settings.database_owner_url is not None:
-        raise StartError(
+        raise Problem(
             "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
             " serves into DATABASE_URL."
         )
@@ -49,57 +50,57 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
     await asyncio.to_thread(server.start)
     try:
         await asyncio.to_thread(server.ensure_database, "kioku")
-        await asyncio.to_thread(server.ensure_login)
         yield addresses
     finally:
         await asyncio.to_thread(server.stop)
 
 
-async def replace_vectors(settings: Settings, addresses: Addresses, *, again: bool = False) -> int:
-    """Embed every memory with the configured model, with a progress bar; return how many.
-
-    Raises as `memory.reembed` does.
-    """
-    from bot.runtime.connections import create_openai_client
-    from memory import Embedder, embedding_space, reembed
-
-    bar = ProgressBar("memories")
-    async with create_openai_client(settings) as model:
-        space = await embedding_space(model, settings.embedding_model)
-        embedder = Embedder(model, space)
-        made = await reembed(address_of(addresses.owner), embedder, progress=bar.show, again=again)
-    bar.end()
-    return made
-
-
-async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
+async def migrated(
+    settings: Settings,
+    addresses: Addresses,
+    *,
+    embed_again: Callable[[EmbeddingSpaceMismatch], bool] = lambda _: False,
+) -> list[str]:
     """Bring the database up to date, with the user that serves; return the steps just applied.
 
     Where PostgreSQL refuses the owner of a secret, the secret is read again, once. Memories that
-    were embedded with the stand-in are embedded again. Raises `StartError`.
+    were embedded with the stand-in are embedded again; others if `embed_again` returns true.
+    Raises `Problem`, and `EmbeddingSpaceMismatch` if it does not.
     """
     import psycopg
 
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
-    from memory import EmbeddingSpaceMismatch, Login, database_facts, embedding_space, migrate
+    from memory import (
+        Embedder,
+        EmbeddingSpaceMismatch,
+        Login,
+        database_facts,
+        embedding_space,
+        migrate,
+        reembed,
+    )
 
-    client = create_openai_client(settings)
-    try:
-        space = await embedding_space(client, settings.embedding_model)
-    finally:
-        await client.close()
     owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
+    client = create_openai_client(settings)
 
     async def apply() -> list[str]:
+        space = await embedding_space(client, settings.embedding_model)
+        step = partial(migrate, owner, space, migrations(), login=login)
+        bar = ProgressBar("memories")
+        embed = partial(reembed, address_of(owner), Embedder(client, space), progress=bar.show)
         try:
-            return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
+            done = await asyncio.to_thread(step)
         except EmbeddingSpaceMismatch as mismatch:
             # The stand-in's vectors are of no use to a model, and its memories are few.
-            if not (mismatch.empty or mismatch.stored.model == STAND_IN_EMBEDDING_MODEL):
+            stand_in = mismatch.stored.model == STAND_IN_EMBEDDING_MODEL
+            if not (mismatch.empty or stand_in or embed_again(mismatch)):
                 raise
-            await replace_vectors(settings, addresses)
-            return await asyncio.to_thread(migrate, owner, space, migrations(), login=login)
+            await embed()
+            done = await asyncio.to_thread(step)
+        await embed()  # what an interrupted run has left
+        bar.end()
+        return done
 
     try:
         try:
@@ -111,19 +112,21 @@ async def migrated(settings: Settings, addresses: Addresses) -> list[str]:
             return await apply()
     except psycopg.errors.InsufficientPrivilege:
         if (await database_facts(address_of(addresses.owner))).pgvector != "installed":
-            raise StartError(
+            raise Problem(
                 "This database user may not create roles or pgvector's extension: as a superuser,"
                 " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then"
                 " write the owner's address into DATABASE_OWNER_URL and run `kioku migrate`."
             ) from None
-        raise StartError(
+        raise Problem(
             "This database user may not create tables or roles: write the address of the"
             " database's owner into DATABASE_OWNER_URL, then run `kioku migrate`."
         ) from None
     except psycopg.errors.FeatureNotSupported:
-        raise StartError(
+        raise Problem(
             "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
             " brings it."
         ) from None
     except psycopg.OperationalError as error:
         raise cannot_connect(error) from None
+    finally:
+        await client.close()

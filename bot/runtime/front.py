@@ -14,6 +14,7 @@ from bot.cancellation import cancel_until_done
 from bot.listeners.app import CheckedApp, SocketModeHandler, create_app
 from bot.pipeline.backfill.window import BackfillWindow
 from bot.runtime.connections import retry_until_connected
+from bot.runtime.problem import APP_TOKEN
 from bot.runtime.wiring import Application
 
 _ANSWER_SECONDS = 5.0
@@ -40,7 +41,7 @@ class Front:
 async def open_front(wiring: Application) -> AsyncIterator[Front]:
     """Build the front; with an app token, be connected by Socket Mode while it is open.
 
-    Raises `StartError`.
+    Raises `Problem`.
     """
     token = wiring.connections.settings.slack_app_token
     app = build_app(wiring)
@@ -86,7 +87,7 @@ def _backfill_window(wiring: Application, front: Front) -> BackfillWindow:
 async def socket_mode(
     app: CheckedApp, token: str, slack: AsyncWebClient, *, ping_seconds: float = PING_SECONDS
 ) -> AsyncIterator[SocketModeClient]:
-    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.startup.StartError`."""
+    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.problem.Problem`."""
     handler = SocketModeHandler(app, token, web_client=slack, ping_interval=ping_seconds)
     client = handler.client
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
@@ -99,7 +100,7 @@ async def socket_mode(
         await asyncio.wait_for(connecting, _CONNECT_SECONDS)
 
     try:
-        await retry_until_connected("SLACK_APP_TOKEN", connect)
+        await retry_until_connected(APP_TOKEN, slack.base_url, connect)
         yield client
     finally:
         await cancel_until_done(keeper)

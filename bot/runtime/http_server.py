@@ -16,7 +16,7 @@ from typing import cast
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bot.runtime.startup import cannot_open
+from bot.runtime.problem import cannot_open
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Serve `application` at `host`; yield the port.
 
-    Raises `StartError`, which names the port's `setting`, if it is taken.
+    Raises `Problem`, which names the port's `setting`, if it is taken.
     """
     limit = ConnectionLimit(max_connections())
     application.middlewares.append(limit.middleware)
@@ -65,7 +65,7 @@ async def serving(
 async def listening(
     factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, setting: str = "PORT"
 ) -> AsyncIterator[int]:
-    """Accept connections at `host`; yield the port. Raises `StartError` if it is taken.
+    """Accept connections at `host`; yield the port. Raises `Problem` if it is taken.
 
     The listening sockets are closed when the connections that were accepted are open. A connection
     takes asyncio a few steps to open. One that is accepted in the last of them before

@@ -14,7 +14,6 @@ from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.person_data import erase_person
 from bot.memories.slack_deletions import resume_deletions
-from bot.queue.failed import delete_old_jobs
 from bot.queue.queue import REPLIES, Queue
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -50,6 +49,10 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM slack_erasures WHERE begun_at < now() - interval '14 days'",
     "SELECT end_home_searches()",
     "SELECT end_withheld()",
+    # Workers delete the successful ones.
+    "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
+    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
+    " < now() - interval '14 days'",
 )
 
 
@@ -74,7 +77,6 @@ class Maintenance:
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
         steps += [partial(resume_deletions, self.pool, self.queue), self.offboarding.schedule_due]
         steps += [partial(execute_statement, self.pool, statement) for statement in _EXPIRED]
-        steps.append(partial(delete_old_jobs, self.pool))
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
             steps.append(partial(end_what_is_old, self.pool, self.retention_days))

@@ -1,9 +1,11 @@
-"""The app's manifest: where it is, and which scopes it asks for."""
+"""The app's manifest: where it is, which scopes it asks for, and Slack's form filled in."""
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import files
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 
@@ -22,6 +24,16 @@ def manifest_path() -> Path:
         if file.name == "manifest.yml":
             return Path(str(file.locate())).resolve()
     raise FileNotFoundError("manifest.yml is missing from this installation: install Kioku again.")
+
+
+def create_app_url() -> str:
+    """Return the address of Slack's form for a new app, filled in with ``manifest.yml``.
+
+    Source: https://docs.slack.dev/app-manifests/configuring-apps-with-app-manifests
+    """
+    manifest = yaml.safe_load(manifest_path().read_text("utf-8"))
+    filled_in = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
+    return f"https://api.slack.com/apps?new_app=1&manifest_json={quote(filled_in, safe='')}"
 
 
 def manifest_scopes() -> frozenset[str]:

@@ -38,16 +38,16 @@ def missing_extra(model: str) -> str | None:
 
 
 def create_chat_model(
-    settings: Settings, model: str, callbacks: Sequence[BaseCallbackHandler] = ()
+    settings: Settings, callbacks: Sequence[BaseCallbackHandler] = ()
 ) -> BaseChatModel:
-    """Return the LangChain chat model called `model`; LangChain is imported only here.
+    """Return the LangChain chat model that forms memories; LangChain is imported only here.
 
     `callbacks` are notified of each call. Raises what `memory.memory_model` raises.
     """
-    provider, _ = provider_and_name(model)
+    provider, _ = provider_and_name(settings.memory_model_name)
     own = provider == "openai"
     chat = memory_model(
-        model=model,
+        model=settings.memory_model_name,
         api_key=settings.model_key() if own else None,
         base_url=settings.openai_base_url if own else None,
         api=settings.memory_api,
@@ -57,16 +57,9 @@ def create_chat_model(
     return chat
 
 
-def create_verifier(
-    settings: Settings, callbacks: Sequence[BaseCallbackHandler] = ()
-) -> Verifier | None:
-    """Return the verifier of proposals; None with ``KIOKU_VERIFY=off``."""
-    model = settings.verdict_model
-    if model is None:
-        return None
-    return Verifier(
-        partial(create_chat_model, settings, model, callbacks), sensitive=settings.sensitive
-    )
+def create_verifier(settings: Settings, callbacks: Sequence[BaseCallbackHandler] = ()) -> Verifier:
+    """Return the verifier of proposals."""
+    return Verifier(partial(create_chat_model, settings, callbacks), sensitive=settings.sensitive)
 
 
 def create_former(
@@ -82,7 +75,7 @@ def create_former(
     return Former(
         pool,
         embedder,
-        partial(create_chat_model, settings, settings.memory_model, callbacks),
+        partial(create_chat_model, settings, callbacks),
         schemas=schemas,
         verifier=verifier,
     )

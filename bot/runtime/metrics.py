@@ -72,7 +72,7 @@ GAUGES = {
     "jobs_due": "Jobs that are due",
     "oldest_job_seconds": "How long the job of them that was scheduled first has been due",
     "jobs_later": "Jobs that are scheduled for later",
-    "jobs_failed": "Jobs that failed and are not tried again: kioku failed list",
+    "jobs_failed": "Jobs that failed and are not tried again",
 }
 """The gauges, read from PostgreSQL and equal in each process, without the prefix: help."""
 _WAIT_SECONDS = 1.5
@@ -145,7 +145,7 @@ class _LogCounter(logging.Handler):
 async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int]:
     """Measure, and serve ``/metrics`` at `host`; yield the port.
 
-    Raises `StartError` if it is taken.
+    Raises `Problem` if it is taken.
     """
     metrics, application = Metrics(pool), web.Application()
     handler = _LogCounter(metrics)

@@ -19,8 +19,8 @@ from typing import IO
 from pydantic import SecretStr
 
 from bot.config import Settings
-from bot.runtime.manifest import manifest_path
-from bot.runtime.startup import StartError, cannot_open
+from bot.runtime.manifest import create_app_url, manifest_path
+from bot.runtime.problem import Problem, cannot_open
 
 _READY_SECONDS = 20.0
 _PORT_SECONDS = 3.0
@@ -55,13 +55,12 @@ class Playground:
 
 @asynccontextmanager
 async def open_playground(
-    settings: Settings, *, with_slack: bool, setup_url: str | None = None
+    settings: Settings, *, with_slack: bool
 ) -> AsyncIterator[Callable[[], Awaitable[Playground]]]:
     """Start the playground on `PORT` (without Slack: on any port, for its model only).
 
-    Its page has a link to `setup_url`. Yields what waits until it is ready and says where it is. It
-    runs in a session of its own, so that Ctrl-C reaches the app first. Raises `StartError`, and so
-    does the wait.
+    Yields what waits until it is ready and says where it is. It runs in a session of its own, so
+    that Ctrl-C reaches the app first. Raises `Problem`, and so does the wait.
     """
     port = settings.port if with_slack else 0
     command = [
@@ -69,7 +68,7 @@ async def open_playground(
         *("--manifest", str(manifest_path()), "--native-name", "記憶"),
         *("--data-dir", str(settings.data_dir.resolve() / "playground")),
         "--no-model" if settings.has_model else "--paced",
-        *(("--setup-url", setup_url) if setup_url else ()),
+        *("--create-app-url", create_app_url(), "--setup-command", "kioku setup"),
     ]
     log = settings.data_dir.resolve() / "playground.log"
     with _opened(log) as errors:
@@ -95,14 +94,14 @@ def _opened(log: Path) -> IO[bytes]:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return log.open("wb")
     except OSError as error:
-        raise StartError(
+        raise Problem(
             f"{error.filename} cannot be used ({error.strerror}): set KIOKU_DATA_DIR to another"
             " folder."
         ) from None
 
 
 async def await_port(port: int) -> None:
-    """Return when `port` of this machine is free; raise `StartError` if it stays taken."""
+    """Return when `port` of this machine is free; raise `Problem` if it stays taken."""
     # The playground of a killed run may be about to leave it.
     patience = _PORT_SECONDS
     while problem := _port_problem(port):
@@ -126,7 +125,7 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> Playground:
         with contextlib.suppress(TimeoutError):
             line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
     if not line:
-        raise StartError(
+        raise Problem(
             f"The playground did not start: see {log} and fix the cause, or set"
             " KIOKU_DATA_DIR to another folder."
         )

@@ -29,7 +29,7 @@ async def open_service(
 
     A front receives and stores, a worker answers and remembers, and ``all`` does both. With
     `host` it serves HTTP there, on `PORT`; yields the port. Leaving it drains what runs and
-    closes everything. Raises `StartError`, or a `memory.KiokuMemoryError`, whose message is for the
+    closes everything. Raises `Problem`, or a `memory.KiokuMemoryError`, whose message is for the
     operator.
     """
     async with AsyncExitStack() as stack:
@@ -45,14 +45,10 @@ async def open_service(
         if host is not None:
             application = _web_application(wiring, front)
             port = await stack.enter_async_context(serving(application, host, port))
-        if (endpoint := settings.traces_endpoint) is not None:
-            from bot.runtime.traces import exporting_traces
-
-            await stack.enter_async_context(exporting_traces(endpoint))
         if settings.metrics_port:
             from bot.runtime.metrics import serving_metrics
 
-            metrics = serving_metrics(connections.pool, host or "127.0.0.1", settings.metrics_port)
+            metrics = serving_metrics(connections.pool, settings.listens_on, settings.metrics_port)
             await stack.enter_async_context(metrics)
         try:
             yield port

@@ -205,11 +205,10 @@ class Application:
             replier=Replier(
                 connections.reply_models,
                 may_search=settings.web_search,
-                link_hosts=settings.link_hosts,
                 answer_seconds=answer_seconds,
             ),
             style=settings.style,
-            attachments=Attachments(slack, files, enabled=settings.read_files),
+            attachments=Attachments(slack, files),
             hints=self.modals.audiences.hints,
             tools=open_tools(
                 pool,

@@ -16,12 +16,9 @@ def data_flows(settings: Settings) -> list[DataFlow]:
     another provider than OpenAI's API has the provider's name as its host.
     """
     flows = [_of_api("replies", settings, settings.reply_model)]
-    if (fallback := settings.with_fallback_model()) is not None:
-        flows.append(_of_api("fallback", fallback, fallback.reply_model))
-    flows.append(_of_provider("memories", settings, settings.memory_model))
-    verdicts = settings.verdict_model
-    if verdicts not in (None, settings.memory_model):
-        flows.append(_of_provider("verdicts", settings, str(verdicts)))
+    if settings.fallback_model is not None:
+        flows.append(_of_api("fallback", settings, settings.fallback_model))
+    flows.append(_of_memories(settings))
     flows.append(_of_api("search", settings, settings.embedding_model))
     return flows
 
@@ -31,8 +28,8 @@ def _of_api(purpose: str, settings: Settings, model: str) -> DataFlow:
     return DataFlow(purpose=purpose, model=model, host=host)
 
 
-def _of_provider(purpose: str, settings: Settings, named: str) -> DataFlow:
-    provider, model = provider_and_name(named)
+def _of_memories(settings: Settings) -> DataFlow:
+    provider, model = provider_and_name(settings.memory_model_name)
     if provider == "openai":
-        return _of_api(purpose, settings, model)
-    return DataFlow(purpose=purpose, model=model, host=provider)
+        return _of_api("memories", settings, model)
+    return DataFlow(purpose="memories", model=model, host=provider)

@@ -7,7 +7,6 @@ after 14 days, unless Slack accepts the token again before.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -180,17 +179,6 @@ async def purge_due(pool: Pool, team_id: str | None = None) -> dict[str, float |
     async with transaction(pool) as connection:
         due = await begin_due_purges(connection, team_id)
     return {team_id: (await _purge(pool, team_id, before))[1] for team_id, before in due.items()}
-
-
-async def purge_now(pool: Pool, team_id: str) -> Counter[str]:
-    """Purge a workspace as if it uninstalled the app at this moment; return counts by table."""
-    async with transaction(pool) as connection:
-        await note_uninstalled(connection, team_id, time.time())
-        due = await begin_due_purges(connection, team_id)
-    counts: Counter[str] = Counter()
-    for before in due.values():
-        counts += (await _purge(pool, team_id, before))[0]
-    return counts
 
 
 async def _purge(pool: Pool, team_id: str, before: datetime) -> tuple[Counter[str], float | None]:

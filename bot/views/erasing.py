@@ -88,6 +88,4 @@ def _remaining(language: Language, receipt: PersonErased) -> list[str]:
     lines = [say(language, key) for key in (own, "erased_stays_titles", "erased_stays_ids")]
     if receipt.never_formed_messages:
         lines.append(say(language, "erased_stays_places", count=receipt.never_formed_messages))
-    if receipt.operator_actions:
-        lines.append(say(language, "erased_stays_operator", count=receipt.operator_actions))
     return [*lines, say(language, "erased_stays_backups")]

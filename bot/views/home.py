@@ -44,7 +44,6 @@ _FLOWS = {
     "replies": "home_flow_replies",
     "fallback": "home_flow_fallback",
     "memories": "home_flow_memories",
-    "verdicts": "home_flow_verdicts",
     "search": "home_flow_search",
 }
 _TOUR = ("tour_tell", "tour_ask", "tour_change")

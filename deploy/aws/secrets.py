@@ -30,7 +30,7 @@ def read_settings() -> Settings:
     if "DATABASE_OWNER_SECRET" in os.environ:
         given["DATABASE_OWNER_URL"] = _address(_secret("DATABASE_OWNER_SECRET"))
     settings = load_settings(given, dotenv=None)
-    set_up_logging(settings.log_level, "json")
+    set_up_logging(settings.log_level)
     return settings
 
 

@@ -14,15 +14,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from annotated_types import Ge, Le
-from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bench import scaling
-from bot.config import _HINTS, Settings
 from bot.runtime.cli import _parser
 from bot.runtime.metrics import COUNTERS, GAUGES, STEPS
 from docs.reference.slack_reasons import EVENTS, SCOPES
@@ -119,79 +116,6 @@ def default(action: argparse.Action) -> str:
     if action.required and action.nargs != "*":
         return "required"
     return code("" if action.default in (None, False, []) else str(action.default))
-
-
-# --- settings ----------------------------------------------------------------------------------
-
-
-def settings() -> str:
-    """Return a table of the settings for each part of ``.env.example``, whose comments say more."""
-    fields = {field.alias: field for field in Settings.model_fields.values()}
-    found: list[str] = []
-    for (title, about), told in example_settings().items():
-        rows = [
-            (code(name), _linked(text), code(_default(fields[name])), _linked(_value(name)))
-            for name, text in told.items()
-        ]
-        found += [f"### {title}", *([_linked(sentence(about))] if about else [])]
-        found.append(table(("Name", "Meaning", "Default", "Value"), rows))
-    return "\n\n".join(found)
-
-
-def example_settings() -> dict[tuple[str, str], dict[str, str]]:
-    """Return, by the titles of ``.env.example``, each setting with the comment above it."""
-    parts: dict[tuple[str, str], dict[str, str]] = {}
-    comment: list[str] = []
-    for line in (ROOT / ".env.example").read_text("utf-8").splitlines():
-        if title := re.fullmatch(r"# --- (.+?)(?: \((.*)\))? ---", line):
-            told = parts.setdefault((title[1], title[2] or ""), {})
-            comment = []
-        elif line.startswith("# "):
-            comment.append(line.removeprefix("# "))
-        elif "=" in line:
-            if not comment:
-                raise ValueError(f"Write a comment above {line} in .env.example.")
-            told[line.partition("=")[0]] = sentence(" ".join(comment))
-            comment = []
-    return parts
-
-
-def _linked(text: str) -> str:
-    """Return a comment with links to the pages and with the names of settings as code."""
-    text = re.sub(r"docs/([\w/-]+\.md)", r"[\1](../\1)", text)
-    names = r"`[^`]*`|\b(?:KIOKU|SLACK|OPENAI|DATABASE)_[A-Z_]*[A-Z](?:=\w+)?\b"
-    return re.sub(names, lambda at: at[0] if at[0].startswith("`") else f"`{at[0]}`", text)
-
-
-def _default(field: Any) -> str:
-    value = field.default
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "" if value in (None, frozenset()) else str(value)
-
-
-def _value(name: str) -> str:
-    """Return what may be written for a setting, with its bounds, as its error message says."""
-    [field] = [one for one in Settings.model_fields.values() if one.alias == name]
-    if choices := _choices(field.annotation):
-        return ", ".join(code(one) for one in choices)
-    hint = _HINTS.get(name)
-    for bound in field.metadata:
-        limit = bound.ge if isinstance(bound, Ge) else bound.le if isinstance(bound, Le) else ""
-        if hint is not None and str(limit) not in hint:
-            raise ValueError(f"Write {limit} into the hint of {name} in bot/config.py.")
-    if hint is None:
-        kinds = {field.annotation, *get_args(field.annotation)}
-        return "a secret" if SecretStr in kinds else "a path" if Path in kinds else "text"
-    return hint
-
-
-def _choices(annotation: Any) -> list[str]:
-    """Return the words that a setting may be, if there are few."""
-    if annotation is bool:
-        return ["on", "off"]
-    words = [one for one in get_args(annotation) if isinstance(one, str)]
-    return words or [word for one in get_args(annotation) for word in _choices(one)]
 
 
 # --- kinds of memory ---------------------------------------------------------------------------
@@ -330,7 +254,6 @@ def metrics_steps() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "commands": command_line,
-    "settings": settings,
     "memory_kinds": memory_kinds,
     "slack_scopes": slack_scopes,
     "slack_events": slack_events,

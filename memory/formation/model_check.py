@@ -1,20 +1,14 @@
-"""Check that a chat model can form memories: one tool call and one verdict on a test sentence.
-
-Both use the code of formation, with an in-memory store instead of the database.
-"""
+"""Check that a chat model can form memories, by formation's code over an in-memory store."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from memory.formation.chat_model import ModelCallFailed
-from memory.formation.evidence import Evidence, PersonMessage, TypedMessage
 from memory.formation.former import instructions_for
-from memory.formation.proposals import ProposedWrite
 from memory.formation.store_manager import StoreManager, UnusableAnswer
-from memory.formation.verdicts import Verifier
 from memory.model.namespace import DM, Person
-from memory.model.schemas import SCHEMAS, UserFoodPreference
+from memory.model.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -39,20 +33,3 @@ async def calls_memory_tools(model: BaseChatModel) -> bool:
     except UnusableAnswer:
         return False
     return bool(await store.asearch(_OWN.parts))
-
-
-async def gives_verdicts(model: BaseChatModel) -> bool:
-    """Return whether the model gives a readable verdict on a memory of the sentence.
-
-    Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
-    """
-    message = TypedMessage(PersonMessage(text=SENTENCE, channel="D0", ts=""))
-    proposal = ProposedWrite(
-        kind=UserFoodPreference.__name__,
-        content={"food_name": "ramen", "preference": 90},
-        evidence=Evidence(message=message, text=SENTENCE),
-        target=None,
-        removes=False,
-    )
-    judged = await Verifier(model).judge([proposal], [message])
-    return 0 in judged.verdicts

@@ -72,10 +72,6 @@ class UndoExpired(KiokuMemoryError):
     """The Undo of a forgetting has expired (ten minutes), was used already, or is malformed."""
 
 
-class ReembeddingRunning(KiokuMemoryError):
-    """Another process is re-embedding the memories; try again when it has finished."""
-
-
 class InvalidSchemas(KiokuMemoryError):
     """A configured kind of memory cannot be used."""
 

@@ -29,9 +29,6 @@ CONNECT_SECONDS = 30  # a database that is resuming from a pause needs time to a
 _LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
-# A table that exists while a backup is being restored.
-RESTORING: LiteralString = "kioku_restoring"
-_RESTORING: LiteralString = f"SELECT to_regclass('{RESTORING}') IS NOT NULL AS restoring"
 _EMBEDDING_SPACE: LiteralString = (
     "SELECT model, dimensions, NOT EXISTS (SELECT FROM store_vectors) AS empty"
     " FROM kioku_embedding_space"
@@ -92,8 +89,7 @@ def migrate(
     """
     address = address_of(conninfo)
     with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
-        lock_migrations(connection)
-        refuse_restoring(connection)
+        _lock_migrations(connection)
         create_app_role(connection)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS kioku_migrations"
@@ -119,25 +115,13 @@ def migrate(
     return done
 
 
-def lock_migrations(connection: Connection[DictRow]) -> None:
-    """Wait for the lock that one migration or restore at a time holds, until its session ends."""
+def _lock_migrations(connection: Connection[DictRow]) -> None:
+    """Wait for the lock that one migration at a time holds, until its session ends."""
     # Polling: a blocking pg_advisory_lock() holds a snapshot, for which LangGraph's CREATE INDEX
     # CONCURRENTLY would wait, so that neither would end.
     statement = "SELECT pg_try_advisory_lock(%s) AS taken"
     while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
         time.sleep(_MIGRATION_POLL_SECONDS)
-
-
-def refuse_restoring(connection: Connection[DictRow]) -> None:
-    """Raise `DatabaseNotReady` where a restore has begun and not ended."""
-    _refuse_restoring(connection.execute(_RESTORING).fetchone())
-
-
-def _refuse_restoring(row: DictRow | None) -> None:
-    if row is not None and row["restoring"]:
-        raise DatabaseNotReady(
-            "A restore was interrupted or is still running: run the same `kioku restore` again."
-        )
 
 
 def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> None:
@@ -188,8 +172,8 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
         raise EmbeddingSpaceMismatch(
             f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
             f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
-            f" KIOKU_EMBEDDING_MODEL={stored.model}, or run `kioku reembed`, or use another"
-            " database or KIOKU_DATA_DIR.",
+            f" KIOKU_EMBEDDING_MODEL={stored.model}, or embed all memories again with"
+            " `kioku migrate --yes`, or use another database or KIOKU_DATA_DIR.",
             stored,
             empty=row["empty"],
         )
@@ -237,7 +221,6 @@ async def check_database(
     wanted = {_LANGGRAPH} | {step.name for step in [*memory_migrations(), *migrations]}
     try:
         async with transaction(pool, wait=wait) as connection:
-            _refuse_restoring(await (await connection.execute(_RESTORING)).fetchone())
             rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
             spaces = await connection.execute(_EMBEDDING_SPACE)
             row = await spaces.fetchone()

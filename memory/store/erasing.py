@@ -33,6 +33,12 @@ _SOURCE_MESSAGES: LiteralString = (
     " WHERE NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = %(team)s"
     " AND f.user_id = %(user)s AND f.channel = message->>'channel' AND f.ts = message->>'ts')"
 )
+# One row without a key says that the person was erased.
+_RECORD: LiteralString = (
+    f"WITH keys AS (DELETE FROM forgotten_keys WHERE {OF_IDS})"
+    " INSERT INTO forgotten_keys (forgotten_id, team_id, user_id)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +60,11 @@ async def erase(
 ) -> Erased:
     """Delete all rows of a person in one transaction, and count what is left afterwards.
 
-    Only the ids (channel and ts) of the memories' source messages are kept: they are not formed
-    again. `also` deletes the application's rows, and `left` counts those that remain. A formation
-    that runs meanwhile of other messages waits for the same lock and then writes, unless its
-    `in_commit` raises because `also` has deleted them. Idempotent.
+    Only the ids (channel and ts) of the memories' source messages are kept, which are not formed
+    again, and that the person was erased (`forgotten_since`). `also` deletes the application's
+    rows, and `left` counts those that remain. A formation that runs meanwhile of other messages
+    waits for the same lock and then writes, unless its `in_commit` raises because `also` has
+    deleted them. Idempotent.
     """
     parameters = person_range(person)
     async with person_transaction(pool, person) as connection:
@@ -65,6 +72,8 @@ async def erase(
         await connection.execute(_SOURCE_MESSAGES, parameters)
         counts = await also(connection) if also is not None else {}
         counts |= await delete_each(connection, _TABLES, parameters)
+        if any(counts.values()):
+            await connection.execute(_RECORD, parameters)
     async with person_transaction(pool, person) as connection:
         still = await left(connection) if left is not None else {}
         still |= await count_each(connection, _TABLES, parameters)

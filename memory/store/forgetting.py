@@ -145,8 +145,12 @@ async def forget(
         await rows.delete(connection, [(row["prefix"], row["key"]) for row in stored])
         await delete_dependents(connection, person, keys, asked)
         messages = {key for memory in known for key in memory.source_messages}
-        await _store_forgotten_messages(
-            connection, person, undo, messages.union(*map(_message_keys, payload.texts))
+        await _record_forgotten(
+            connection,
+            person,
+            undo,
+            {*(keys or ()), *(m.key for m in known), *map(str, (*asked, *found.entries))},
+            messages.union(*map(_message_keys, payload.texts)),
         )
         await pool.changed(connection, person)
     return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
@@ -169,7 +173,9 @@ async def undo_forget(
         await put_entries_back(connection, person, payload)
         await put_quotes_back(connection, person, payload.quotes)
         await connection.execute(
-            "DELETE FROM forgotten_sources WHERE forgotten_id = %s", (undo.id,)
+            "WITH keys AS (DELETE FROM forgotten_keys WHERE forgotten_id = %(id)s)"
+            " DELETE FROM forgotten_sources WHERE forgotten_id = %(id)s",
+            {"id": undo.id},
         )
         if restore_texts is not None:
             left = await _still_forgotten(connection, person)
@@ -211,22 +217,24 @@ def _message_keys(text: dict[str, Any]) -> set[MessageKey]:
     return {(channel, ts) for channel, ts in text.get("places") or []}
 
 
-async def _store_forgotten_messages(
+async def _record_forgotten(
     connection: AsyncConnection[DictRow],
     person: Person,
     undo: Undo,
+    keys: Collection[str],
     messages: Collection[MessageKey],
 ) -> None:
-    """Record the ids of messages that are not to be formed again."""
-    if not messages:
-        return
+    """Record the ids of what was forgotten, and of messages that are not to be formed again."""
     await connection.execute(
-        "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
+        "WITH keys AS (INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
+        " SELECT %(id)s, %(team)s, %(user)s, unnest(%(keys)s::text[]))"
+        " INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
         " SELECT %(id)s, %(team)s, %(user)s, channel, ts"
         " FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)",
         {
             "id": undo.id,
             **person.ids,
+            "keys": [*keys],
             "channels": [channel for channel, _ in messages],
             "times": [ts for _, ts in messages],
         },

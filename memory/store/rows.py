@@ -40,7 +40,7 @@ COMPARABLE: LiteralString = (
 )
 """A condition: whether the stored vectors are of the space of `compared`, not of another model.
 
-They are of another one after `kioku reembed`, until the application is started again.
+They are of another one after `reembed`, until the application is started again.
 """
 _ROW_KEYS: LiteralString = "unnest(%(prefixes)s::text[], %(keys)s::text[])"
 _VALUES: LiteralString = (

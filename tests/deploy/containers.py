@@ -109,8 +109,8 @@ def base_for(buildah: Buildah, reference: str) -> str:
     return buildah("commit", "--quiet", "--rm", made, f"localhost/python:{tag}", seconds=120)
 
 
-def build(buildah: Buildah, base: str, *target: str) -> str:
-    """Build the Dockerfile on `base`, to its last stage or a named one; return the image's id.
+def build(buildah: Buildah, base: str) -> str:
+    """Build the Dockerfile on `base`; return the image's id.
 
     The build reaches the package index as this machine's pip does: its settings are mounted.
     """
@@ -118,7 +118,7 @@ def build(buildah: Buildah, base: str, *target: str) -> str:
     mounts = [f"--volume={path}:{there}:ro" for there, path in settings.items()]
     return buildah(
         *("build", "--quiet", "--format", "docker", "--from", base, "--pull-never", *mounts),
-        *("--tag", "-".join(["kioku", *target]), *(f"--target={one}" for one in target)),
+        *("--tag", "kioku"),
         str(ROOT),
         seconds=_BUILD_SECONDS,
     )

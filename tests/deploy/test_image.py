@@ -13,8 +13,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from memory import EmbeddedPostgres
-from tests.conftest import ROOT, fresh_database, login_of, open_playground
+from tests.conftest import ROOT, open_playground
 from tests.deploy.containers import Buildah, Image, base_for, build, ended, storage
 from tests.deploy.setup import missing
 from tests.e2e.answers import STORY
@@ -104,39 +103,6 @@ def test_the_image_is_built_and_serves(
         assert above < LARGEST_MB
         check_contents(image, context_files())
         use(image, empty_database)
-
-
-BACKS_UP = """
-cd /tmp
-kioku migrate
-kioku backup kioku.dump
-kioku backup --ids kioku.list
-DATABASE_OWNER_URL=$NEW_OWNER_URL DATABASE_URL=$NEW_URL kioku restore kioku.dump --ids kioku.list
-"""
-
-
-@pytest.mark.timeout(900)
-def test_the_image_of_backups_backs_up_and_restores(postgres: EmbeddedPostgres) -> None:
-    """As a plain user with a read-only root, by the programs that this image alone has."""
-    assert missing() == [], "Run `python -m tests.deploy.setup` as root."
-    with (
-        storage() as buildah,
-        fresh_database(postgres, "template1") as old,
-        fresh_database(postgres, "template1") as new,
-    ):
-        base = base_for(buildah, base_image())
-        image = Image(buildah, build(buildah, base, "backups"))
-        with postgres_port(old) as port:
-            owners = [
-                psycopg.conninfo.make_conninfo(one, host="127.0.0.1", port=port)
-                for one in (old, new)
-            ]
-            logins = [login_of(one) for one in owners]
-            names = ("DATABASE_OWNER_URL", "NEW_OWNER_URL", "DATABASE_URL", "NEW_URL")
-            settings = dict(zip(names, [*owners, *logins], strict=True))
-            code, said = image.run("sh", "-euc", BACKS_UP, **settings)
-        assert code == 0, said
-        assert "Restored." in said
 
 
 def layers_bytes(buildah: Buildah, image: str) -> int:

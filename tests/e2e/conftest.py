@@ -17,7 +17,6 @@ from tests.e2e.app import App, Mode, own_app
 from tests.e2e.world import World
 from tests.hostile.invariants import plant, violations
 
-_MORE: dict[Mode, dict[str, str]] = {"socket": {}, "http": {"KIOKU_POOL_SIZE": "1"}}
 _HOSTILE_RUN = bool(os.environ.get(HOSTILE))
 
 AppOf = Callable[[Mode], App]
@@ -36,7 +35,7 @@ def app_of(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
         def get(mode: Mode) -> App:
             if mode not in apps:
                 log = tmp_path_factory.mktemp(f"app-{mode}") / "log"
-                apps[mode] = stack.enter_context(own_app(postgres, log, mode, **_MORE[mode]))
+                apps[mode] = stack.enter_context(own_app(postgres, log, mode))
             return apps[mode]
 
         yield get

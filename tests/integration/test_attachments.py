@@ -11,7 +11,7 @@ import pytest
 from bot.locale import say
 from bot.pipeline.attachments import FILE_BYTES, MOST_FILES
 from bot.slack.messages import Message
-from tests.integration.app import App, MakeApp
+from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
 # One migrated database for all of these tests; each has people of its own.
@@ -322,10 +322,3 @@ async def test_a_model_that_reads_no_files_answers_without_them(
     told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][0]["content"]
     assert '{"name": "cat.png", "not_shown": "model"}' in told
     assert '"type": "image/png"' not in told
-
-
-async def test_files_can_be_switched_off(make_app: MakeApp) -> None:
-    """With KIOKU_READ_FILES=off nothing is downloaded, and the person is told."""
-    app = await make_app(read_files=False)
-    message = await sent_image(app, app.slack.place(), "")
-    assert reply(app, message) == say("en", "files_off", names="`cat.png`")

@@ -40,7 +40,8 @@ from tests.kioku_process import (
 
 pytestmark = pytest.mark.slow
 
-MODEL = {"OPENAI_API_KEY": "none", "KIOKU_EMBEDDING_MODEL": SPACE.model}
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+MODEL = {"OPENAI_API_KEY": "sk-none", "KIOKU_EMBEDDING_MODEL": SPACE.model}
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 
 
@@ -95,15 +96,15 @@ def test_a_wrong_setting_is_named_with_what_to_write(
 
 MISSING = [
     ({}, "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that"),
-    (MODEL, "Slack is not set up: write SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET"),
+    (MODEL, "Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING"),
     (
-        {**MODEL, "SLACK_APP_TOKEN": "xapp-1", "DATABASE_URL": NOWHERE},
+        {**MODEL, **TOKENS, "DATABASE_URL": NOWHERE},
         "PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
     ),
     (
         {
             **MODEL,
-            "SLACK_APP_TOKEN": "xapp-1",
+            **TOKENS,
             "DATABASE_URL": NOWHERE,
             "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
             "KIOKU_EMBEDDING_MODEL": "own-embedding",
@@ -140,9 +141,9 @@ def test_run_says_which_token_slack_refused(tmp_path: Path, slack: Server, datab
     """A missing token and a wrong one of each kind are told apart."""
     good = {**slack_settings(slack), "DATABASE_URL": login_of(database)}
     for change, sentence in [
-        ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token"),
-        ({"SLACK_BOT_TOKEN": "xoxb-no"}, "Slack refused SLACK_BOT_TOKEN (invalid_auth): copy it"),
-        ({"SLACK_APP_TOKEN": "xapp-no"}, "Slack refused SLACK_APP_TOKEN (invalid_auth): copy it"),
+        ({"SLACK_BOT_TOKEN": ""}, "SLACK_APP_TOKEN is set without SLACK_BOT_TOKEN: copy it from"),
+        ({"SLACK_BOT_TOKEN": "xoxb-no"}, "Slack refuses SLACK_BOT_TOKEN (invalid_auth): install"),
+        ({"SLACK_APP_TOKEN": "xapp-no"}, "Slack refuses SLACK_APP_TOKEN (invalid_auth): install"),
     ]:
         told = refused(ended(tmp_path, "run", **{**good, **change}))
         assert told.startswith(sentence)
@@ -199,8 +200,8 @@ async def test_another_embedding_than_the_stored_one_is_refused(
     assert refused(ended(tmp_path, command, **settings)) == (
         "The stored memories were embedded with ours (256 dimensions), but"
         " kioku-stand-in-embedding (256) is configured: set"
-        " KIOKU_EMBEDDING_MODEL=ours, or run `kioku reembed`, or use another"
-        " database or KIOKU_DATA_DIR."
+        " KIOKU_EMBEDDING_MODEL=ours, or embed all memories again with `kioku migrate --yes`,"
+        " or use another database or KIOKU_DATA_DIR."
     )
     owner_rows(database, "UPDATE kioku_embedding_space SET dimensions = 128")
     assert "(128 dimensions), but kioku-stand-in-embedding (256) is configured" in refused(
@@ -293,7 +294,7 @@ def test_run_warns_of_an_owner_that_serves(tmp_path: Path, slack: Server, databa
         settings = {**slack_settings(slack), "DATABASE_URL": address, "PORT": "0"}
         with running(folder, "run", **settings) as kioku:
             ready(kioku)
-            assert ("the user of DATABASE_URL owns the tables" in kioku.errors) is warned
+            assert ("The user of DATABASE_URL owns the tables" in kioku.errors) is warned
 
 
 def test_migrate_says_what_is_missing(tmp_path: Path, empty_database: str) -> None:

@@ -112,7 +112,7 @@ def test_tables_of_others_are_not_granted(empty_database: str) -> None:
     owner_rows(empty_database, "CREATE VIEW balances AS TABLE accounts")
     migrate(empty_database, SPACE)  # as a program without Slack does
     migrate(empty_database, SPACE, migrations())
-    others = {"accounts", "balances", "kioku_backup"}
+    others = {"accounts", "balances"}
     assert {row["relname"] for row in owner_rows(empty_database, closed)} == others
 
 
@@ -123,7 +123,7 @@ def test_tables_of_others_are_not_granted(empty_database: str) -> None:
 )
 async def test_another_embedding_is_refused(module_database: str, space: EmbeddingSpace) -> None:
     """Another model or size than the stored one is refused with what to write instead."""
-    sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or run `kioku reembed`, or use another"
+    sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or embed all memories again with"
     with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
         migrate(module_database, space, migrations())
     async with opened(module_database) as pool:

@@ -29,7 +29,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.one_database
 
 # Each is on the receipt; jobs with `erased` show the person that they are unknown, and end.
-NAMED = {"forgotten_sources", "operator_actions"}
+NAMED = {"forgotten_keys", "forgotten_sources"}
 
 
 def naming(app: App, person: Person) -> dict[str, int]:
@@ -81,12 +81,6 @@ async def lived(app: App, place: PersonThread) -> Person:
         f"replies:{asked.thread}",
         json.dumps({"thread": asked.thread}),
         person.scope,
-    )
-    app.rows(
-        "INSERT INTO operator_actions (operator, action, team_id, user_id, rows)"
-        " VALUES ('ops', 'export', %s, %s, 3) RETURNING 1",
-        person.team_id,
-        person.user_id,
     )
     return person
 
@@ -148,11 +142,10 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert all("erased" in job["args"] for job in again)
     left = naming(app, person)
     assert left.pop("forgotten_sources") == erased.never_formed_messages > 0
-    assert left.pop("operator_actions") == erased.operator_actions == 1
+    assert left.pop("forgotten_keys") == 1
     assert left == {}
     receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
     assert say("en", "erased_stays_places", count=erased.never_formed_messages) in receipt
-    assert say("en", "erased_stays_operator", count=1) in receipt
     assert say("en", "erased_stays_titles") in receipt
     assert (await erase_person(app.pool, person)).total == 0
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from bot.config import Settings, load_settings
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from evals.report import Report, Usage
 from evals.run import Options, measured
 from tests.conftest import SPACE, Server
@@ -172,7 +172,7 @@ async def test_a_model_that_fails_is_tried_again_and_then_left_out(
     assert report.table().splitlines()[-1].split("|")[2].strip() == "1"
     model.answer(*[503] * 5)
     many = [NOT_KEPT.replace("en-02", f"en-{number}") for number in range(10, 16)]
-    with pytest.raises(StartError, match=r"did not answer .*: check OPENAI_API_KEY"):
+    with pytest.raises(Problem, match=r"did not answer .*: check OPENAI_API_KEY"):
         await run(database, model, folder(tmp_path, *many))
     assert left(database) == 0
 

@@ -86,7 +86,7 @@ def ready(kioku: Running) -> str:
     found = re.fullmatch(r"Kioku is ready at (http://127\.0\.0\.1:\d+)", kioku.line())
     assert found, kioku.errors
     assert "stand-in model" in kioku.line()
-    assert re.fullmatch(r"  Use it in your Slack: http://127\.0\.0\.1:\d+/\?code=\S+", kioku.line())
+    assert kioku.line() == "  Use it in your Slack: kioku setup"
     assert "Ctrl-C" in kioku.line()
     return found[1]
 
@@ -155,24 +155,27 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
 
 
 def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
-    """It names the process that runs there, and does the first one no harm."""
+    """It names the directory, and does the first one no harm."""
     with running(tmp_path, "up", PORT="0") as kioku:
         slack = Playground.of(kioku)
         assert ended(tmp_path, "up", PORT="0") == Ended(
             1,
             "",
-            f"kioku: Kioku is already running on this directory (process {kioku.process.pid}): stop"
-            f" it, or set KIOKU_DATA_DIR to another folder than {tmp_path / '.kioku'}.\n",
+            f"kioku: Kioku is already running on {tmp_path / '.kioku'}: stop it, or set"
+            " KIOKU_DATA_DIR.\n",
         )
         slack.say(LIKES)
         wait_for(slack.answers)
-        status = ended(tmp_path, "status")
-        assert (status.code, status.err) == (0, ""), "An operator's command runs beside it."
+        exported = ended(tmp_path, "export", "--team", "T1", "--user", "U404")
+        assert exported.err.startswith("kioku: Nothing is stored about U404"), "beside it"
         assert kioku.process.poll() is None
 
 
 def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
-    """After kill -9 the playground ends by itself, and a start at once has everything."""
+    """After kill -9 the playground ends by itself, and a start at once has everything.
+
+    PostgreSQL goes on: the next run uses it, and leaves it.
+    """
     port = str(free_port())
     with running_fresh(tmp_path, "up", PORT=port) as kioku:
         slack = Playground.of(kioku)
@@ -188,7 +191,11 @@ def test_a_kill_leaves_nothing_in_the_way(tmp_path: Path) -> None:
         wait_for(lambda: foods(tmp_path) == ["ラーメン"])
         assert slack.answers()
         assert kioku.stop(signal.SIGINT).code == 0
-    assert not working_in(tmp_path)
+    [postgres] = map(psutil.Process, working_in(tmp_path))
+    assert postgres.name() == "postgres"
+    postgres.send_signal(signal.SIGINT)
+    psutil.wait_procs([postgres], timeout=20)
+    assert gone(postgres)
 
 
 def _a_file(folder: Path) -> str:

@@ -108,10 +108,11 @@ async def test_a_model_without_a_key_has_that_of_the_environment(
 
 @pytest.mark.parametrize("api", ["responses", "chat"])
 async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: Api) -> None:
-    """KIOKU_MEMORY_API chooses the API for the memory model of the app and of `python -m evals`."""
-    given = {"OPENAI_BASE_URL": model.base_url, "KIOKU_MEMORY_API": api}
+    """`chat:` before the memory model's name chooses the API."""
+    name = {"responses": "m", "chat": "chat:m"}[api]
+    given = {"OPENAI_BASE_URL": model.base_url, "KIOKU_MEMORY_MODEL": name}
     settings = load_settings(given, dotenv=None)
-    await create_chat_model(settings, settings.memory_model).ainvoke("I like ramen")
+    await create_chat_model(settings).ainvoke("I like ramen")
     assert model.paths == [{"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]]
 
 

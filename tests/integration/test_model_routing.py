@@ -15,7 +15,6 @@ from bot.pipeline.responses.request import MAX_OUTPUT_TOKENS
 from memory import (
     MemoryModelRefused,
     calls_memory_tools,
-    gives_verdicts,
     memory_model,
 )
 from tests.conftest import Server
@@ -76,11 +75,9 @@ async def test_memories_use_the_responses_api(subtests: pytest.Subtests, stand_i
                     await calls_memory_tools(chat)
                 continue
             assert await calls_memory_tools(chat)
-            assert await gives_verdicts(chat)
             entries = requests(stand_in)
             assert [(one["endpoint"], one["kind"]) for one in entries] == [
-                ("responses", "formation"),
-                ("responses", "verdict"),
+                ("responses", "formation")
             ]
             for body in (one["body"] for one in entries):
                 assert (body["model"], body["store"]) == (name, False)

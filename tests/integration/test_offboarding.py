@@ -28,7 +28,6 @@ pytestmark = pytest.mark.slow
 
 GONE, OTHER, BOT = "T1", "T12", "UBOT"
 OF_NAMESPACES = {"store", "store_vectors", "memory_expiries"}
-OF_MEMORY = {"memory_changes", "memory_questions", "forgotten", "forgotten_sources"}
 # What is left of a workspace is that it left.
 NOTE = "workspaces"
 
@@ -47,8 +46,6 @@ _GIVEN_IN: dict[tuple[str, str], Any] = {
     ("memory_changes", "action"): "remembered",
     ("memory_changes", "actor"): "formation",
     ("memory_questions", "kind"): "remove",
-    ("operator_actions", "action"): "export",
-    ("operator_actions", "outcome"): "done",
 }
 _BY_TYPE: dict[str, Any] = {
     "text": "text",

@@ -1,4 +1,4 @@
-"""`kioku reembed`: another model's vectors take the old ones' place, beside the running app."""
+"""Another embedding model: every memory gets a vector of it, beside the running application."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from memory import (
 )
 from memory.formation.evidence import TypedMessage
 from memory.formation.user_store import UserStore
-from memory.model.errors import ReembeddingRunning
 from tests.conftest import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
 from tests.kioku_process import ended
@@ -109,7 +108,6 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
     assert not recalled.newest_only
     assert {memory.namespace.person for memory in recalled.memories} == {ANN}
     assert await reembed(database, small, progress=silent) == 0
-    assert await reembed(database, small, progress=silent, again=True) == COUNT
     assert [row["policyname"] for row in before] == ["own_vectors"]
     assert before[0]["reloptions"] == ["toast_tuple_target=8160"]
     assert owner_rows(database, TABLE) == before
@@ -118,13 +116,13 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
 async def test_what_happens_meanwhile_counts(
     remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
 ) -> None:
-    """What is forgotten during it stays forgotten, and what is added gets its vector."""
+    """What is forgotten during it stays forgotten, and what changes gets its vector."""
     small = Small(model_client)
-    doomed = (await list_memories(remembered, ANN))[-1]
+    kept, *_, doomed = await list_memories(remembered, ANN)
 
     async def live() -> None:
         await forget(remembered, ANN, [doomed.reference])
-        await add_fact(remembered, embedder)
+        owner_rows(database, "UPDATE store SET updated_at = now() WHERE key = %s", kept.key)
 
     small.meanwhile = [live]
     await reembed(database, small, progress=silent)
@@ -133,7 +131,7 @@ async def test_what_happens_meanwhile_counts(
         "SELECT s.key, v.key AS vector FROM store s FULL JOIN store_vectors v"
         " ON v.prefix = s.prefix AND v.key = s.key",
     )
-    assert len(stored) == COUNT
+    assert len(stored) == COUNT - 1
     assert all(row["key"] == row["vector"] for row in stored)
     assert doomed.key not in {row["key"] for row in stored}
 
@@ -141,19 +139,19 @@ async def test_what_happens_meanwhile_counts(
 async def test_it_goes_on_where_it_was(
     remembered: Pool, database: str, model_client: openai.AsyncOpenAI
 ) -> None:
-    """When the model fails in the middle nothing has changed, and the rest is all that is left."""
+    """When the model fails in the middle, the next run embeds the rest."""
     small = Small(model_client)
 
     async def fail() -> None:
         raise EmbeddingsUnavailable("away")
 
     def after_the_first(done: int, total: int) -> None:
-        assert total == COUNT
+        assert (done, total) == (small.made, COUNT)
         small.meanwhile = [fail]
 
     with pytest.raises(EmbeddingsUnavailable):
         await reembed(database, small, progress=after_the_first)
-    await check_database(remembered, SPACE)
+    await check_database(remembered, OTHER)
     first = small.made
     small.meanwhile = []
     assert 0 < await reembed(database, small, progress=silent) == COUNT - first
@@ -206,35 +204,21 @@ async def test_the_running_app_forms_nothing_until_it_is_restarted(
     assert "Nothing was stored" in answer
 
 
-async def test_one_at_a_time(
-    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
-) -> None:
-    """A second one is told to wait."""
-    small, second = Small(model_client), Small(model_client)
-    refused: list[bool] = []
-
-    async def begin() -> None:
-        with pytest.raises(ReembeddingRunning):
-            await reembed(database, second, progress=silent)
-        refused.append(True)
-
-    small.meanwhile = [begin]
-    await reembed(database, small, progress=silent)
-    assert refused
-
-
 async def test_the_command(
     remembered: Pool, database: str, model: ScriptedModel, tmp_path: Path
 ) -> None:
-    """It shows how far it is, and says what to do next."""
+    """`kioku migrate` embeds again only if it is told to, and shows how far it is."""
     settings = {
         "DATABASE_URL": database,
         "OPENAI_BASE_URL": model.base_url,
         "KIOKU_EMBEDDING_MODEL": "scripted-embedding",
     }
-    done = await asyncio.to_thread(ended, tmp_path, "reembed", **settings)
+    owner_rows(database, "UPDATE kioku_embedding_space SET model = 'ours'")
+    refused = await asyncio.to_thread(ended, tmp_path, "migrate", **settings)
+    assert (refused.code, refused.out) == (1, "")
+    assert "embed all memories again with `kioku migrate --yes`" in refused.err
+    done = await asyncio.to_thread(ended, tmp_path, "migrate", "--yes", **settings)
     assert done.code == 0, done.err
-    assert f"Embedded {COUNT} memories with scripted-embedding." in done.out
     assert f"{COUNT} of {COUNT} memories" in done.err
-    again = await asyncio.to_thread(ended, tmp_path, "reembed", **settings)
-    assert again.out == "Every memory is embedded with scripted-embedding already.\n"
+    again = await asyncio.to_thread(ended, tmp_path, "migrate", **settings)
+    assert (again.out, again.err) == ("The database is up to date.\n", "")

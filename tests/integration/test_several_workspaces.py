@@ -22,8 +22,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
 from bot.logs import set_up_logging
+from bot.runtime.problem import Problem
 from bot.runtime.service import open_service
-from bot.runtime.startup import StartError
 from bot.slack.client import Installations, NotInstalled, is_passing
 from bot.users.installation_store import (
     InstallationStore,
@@ -333,7 +333,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     handlers, level = root.handlers[:], root.level
     root.handlers = []
     monkeypatch.setattr("sys.stderr", lines)
-    set_up_logging("INFO", "text")
+    set_up_logging("INFO")
     yield lines
     root.handlers, root.level = handlers, level
 
@@ -564,7 +564,7 @@ async def test_a_new_key_encrypts_and_the_old_one_may_go(
     """With a second key in front everything is encrypted again at the start."""
     team = slack.teams[1]
     token = await saved(store_over(slack, pool, KEYS[0]), await granted(slack, team))
-    with pytest.raises(StartError, match="KIOKU_SECRET_KEY does not decrypt"):
+    with pytest.raises(Problem, match="KIOKU_SECRET_KEY does not decrypt"):
         async with running(slack, stand_in, database, secret_key=SecretStr(KEYS[1])):
             pass
     async with running(slack, stand_in, database, secret_key=SecretStr(f"{KEYS[1]}, {KEYS[0]}")):
@@ -609,22 +609,3 @@ async def test_states_are_stored_as_digests(database: str, pool: Pool) -> None:
     assert not await states.async_consume("other")
     assert await states.async_consume(issued)
     assert not await states.async_consume(issued)
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"secret_key": None}, "KIOKU_SECRET_KEY is needed"),
-        ({"public_url": None}, "KIOKU_PUBLIC_URL is needed"),
-        ({"slack_client_secret": None}, "SLACK_CLIENT_SECRET is needed"),
-        ({"slack_client_id": None}, "SLACK_CLIENT_ID is needed"),
-        ({"slack_bot_token": SecretStr("xoxb-1")}, "are both set"),
-    ],
-)
-async def test_half_of_the_settings_is_refused(
-    slack: Slack, stand_in: Server, database: str, given: dict[str, Any], sentence: str
-) -> None:
-    """One sentence says what is missing or too much."""
-    with pytest.raises(StartError, match=sentence):
-        async with running(slack, stand_in, database, **given):
-            pass

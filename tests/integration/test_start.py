@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from bot.runtime.connections import retry_until_connected
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from bot.slack.client import create_client
 from tests.integration.playground_slack import PlaygroundSlack
 
+BOT = ("SLACK_BOT_TOKEN", "http://127.0.0.1/api/")
 PASSING: list[list[dict[str, Any]]] = [
     [{"error": "ratelimited", "retry_after": 1}],
     [{"status": 500}],
@@ -30,7 +31,7 @@ async def test_a_passing_trouble_does_not_end_the_start(
     """Slack is asked again after a 429, a 500 and a lost connection, until it answers."""
     for fault in faults:
         slack.fault("auth.test", **fault)
-    answer = await retry_until_connected("SLACK_BOT_TOKEN", slack.client().auth_test)
+    answer = await retry_until_connected(*BOT, slack.client().auth_test)
     assert answer["user_id"] == slack.bot_user_id
     assert len(slack.calls("auth.test")) == len(faults) + 1
 
@@ -38,8 +39,8 @@ async def test_a_passing_trouble_does_not_end_the_start(
 @pytest.mark.failed_calls("auth.test: invalid_auth", because="The token is wrong.")
 async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     """A token that Slack refuses is named, without a second try."""
-    with pytest.raises(StartError, match=r"Slack refused SLACK_BOT_TOKEN \(invalid_auth\): copy"):
-        await retry_until_connected("SLACK_BOT_TOKEN", slack.client("xoxb-no").auth_test)
+    with pytest.raises(Problem, match=r"Slack refuses SLACK_BOT_TOKEN \(invalid_auth\): inst"):
+        await retry_until_connected(*BOT, slack.client("xoxb-no").auth_test)
     assert len(slack.calls("auth.test")) == 1
 
 
@@ -48,17 +49,15 @@ async def test_troubles_that_stay_end_the_start(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("bot.runtime.connections._RETRY_SECONDS", 1.0)
     nowhere = create_client("xoxb-1", "http://127.0.0.1:1/api/")
     begun = time.monotonic()
-    with pytest.raises(StartError, match=r"Slack could not be reached \(Client.*: check the net"):
-        await retry_until_connected("SLACK_BOT_TOKEN", nowhere.auth_test)
+    with pytest.raises(Problem, match=r"Slack does not answer at http://127.0.0.1:1/api/: check"):
+        await retry_until_connected("SLACK_BOT_TOKEN", nowhere.base_url, nowhere.auth_test)
     assert time.monotonic() - begun < 30
 
 
 async def test_a_start_can_be_broken_off(slack: PlaygroundSlack) -> None:
     """A task that waits for Slack can be cancelled meanwhile."""
     slack.fault("auth.test", status=500, times=9)
-    waiting = asyncio.create_task(
-        retry_until_connected("SLACK_BOT_TOKEN", slack.client().auth_test)
-    )
+    waiting = asyncio.create_task(retry_until_connected(*BOT, slack.client().auth_test))
     while not slack.calls("auth.test"):  # noqa: ASYNC110 - the playground tells nobody
         await asyncio.sleep(0.01)
     waiting.cancel()

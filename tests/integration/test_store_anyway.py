@@ -352,30 +352,19 @@ async def test_what_is_forgotten_meanwhile_is_not_stored(
 
 @pytest.mark.parametrize(
     ("settings", "stored"),
-    [({"verify": False}, True), ({"sensitive": "never"}, False), ({"sensitive": "store"}, True)],
+    [({"sensitive": "never"}, False), ({"sensitive": "store"}, True)],
 )
 async def test_the_settings_reach_the_verdicts(
     verified: Verified, settings: dict[str, Any], stored: bool
 ) -> None:
-    """KIOKU_VERIFY=off asks for no verdict; KIOKU_SENSITIVE says what becomes of some."""
+    """KIOKU_SENSITIVE says what becomes of sensitive matters."""
     app = await verified.app(**settings)
     place = app.slack.place(channel="private")
     verified.proposes("I have asthma", sensitive="health")
     answer = await memories(app, place, "add I have asthma")
     assert bool(await app.memories(app.person(place))) is stored
-    assert bool(verified.model.verdict_requests) is settings.get("verify", True)
     if not stored:
         assert answer["text"] == say("en", "refused_sensitive", what="I have asthma")
-
-
-async def test_another_model_gives_the_verdicts(verified: Verified) -> None:
-    """KIOKU_VERIFY_MODEL is asked for verdicts, and for nothing else."""
-    app = await verified.app(verify_model="other")
-    place = app.slack.place()
-    verified.proposes("I am vegan")
-    await memories(app, place, "add I am vegan")
-    assert {one["model"] for one in verified.model.verdict_requests} == {"other"}
-    assert {one["model"] for one in verified.model.requests} == {"scripted"}
 
 
 async def test_the_person_is_asked_about_sensitive_matters(verified: Verified) -> None:

@@ -453,7 +453,7 @@ async def test_an_answer_whose_blocks_slack_refuses_is_given_as_text(app: App) -
         app.slack.fault(method, error="msg_blocks_too_long")
     app.script("Hello <you>.")
     asked = await app.ask(place, "Hello")
-    assert [one["text"] for one in app.shown(asked)] == ["Hello &lt;you&gt;."]
+    assert [one["text"] for one in app.shown(asked)] == ["Hello &lt; you&gt;."]
     assert app.event(asked)["status"] == "done"
     assert app.turn(asked)["reply"] == "Hello <you>."
 

@@ -714,7 +714,7 @@ async def test_more_than_eight_from_one_message_are_too_many(
 async def test_without_a_verifier_the_evidence_rule_decides_alone(
     pool: Pool, model_embedder: Embedder, model: ScriptedModel, database: str
 ) -> None:
-    """KIOKU_VERIFY=off: what quotes the person is stored, what does not is refused."""
+    """What quotes the person is stored, what does not is refused."""
 
     def chat() -> BaseChatModel:
         return memory_model(model="scripted", api_key="none", base_url=model.base_url)

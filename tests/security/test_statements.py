@@ -13,13 +13,8 @@ _PROTECTED = re.compile(r"ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY")
 _CHANGE = re.compile(r"\b(?:DELETE FROM|(?<!DO )(?<!FOR )UPDATE) (\w+|\{\w*\})")
 _BOUND = re.compile(r"\bWHERE\b|\{\w*where\w*\}", re.IGNORECASE)
 
-# These work on the whole database, as its owner: a restore before anybody is served from it, and
-# the change of the embedding model.
-_WHOLE = {
-    "bot/runtime/backup_commands.py",
-    "memory/store/backups.py",
-    "memory/store/reembedding.py",
-}
+# It works on the whole database, as its owner: the change of the embedding model.
+_WHOLE = {"memory/store/reembedding.py"}
 
 
 def tables() -> set[str]:

@@ -42,6 +42,7 @@ TABLES = [
     "memory_questions",
     "memory_expiries",
     "forgotten",
+    "forgotten_keys",
     "forgotten_sources",
     "change_notices",
     "feedback",
@@ -79,6 +80,8 @@ ROWS: tuple[LiteralString, ...] = (
     " (gen_random_uuid(), %(team)s, %(user)s, '', now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
+    "INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k')",
     "INSERT INTO change_notices (turn_id, team_id, user_id, changes)"
     " SELECT id, team_id, user_id, '{}' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",

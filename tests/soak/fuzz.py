@@ -39,7 +39,7 @@ from tests.soak.table import Table, tell
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 API_TOKEN = "token-of-the-fuzz"
-SETTINGS = {"KIOKU_API_TOKEN": API_TOKEN, "KIOKU_POOL_SIZE": "20"}
+SETTINGS = {"KIOKU_API_TOKEN": API_TOKEN}
 SECRET_WORD = "xylophone"
 SENDERS = 4
 RETRIES = 4

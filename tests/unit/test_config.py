@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot import config
 from bot.config import FIELDS, STAND_IN_MODEL, Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -35,21 +34,15 @@ GOOD: list[tuple[str, str, Any]] = [
     ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
     ("DATABASE_URL", "postgresql://u:p@h/d", SecretStr("postgresql://u:p@h/d")),
     ("DATABASE_OWNER_URL", "postgresql://o:p@h/d", SecretStr("postgresql://o:p@h/d")),
-    ("KIOKU_POOL_SIZE", "1", 1),
     ("PORT", "0", 0),
     ("PORT", "65535", 65535),
     ("KIOKU_METRICS_PORT", "9464", 9464),
     ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
     ("KIOKU_REASONING_EFFORT", "low", "low"),
     ("KIOKU_FALLBACK_MODEL", "gpt-5.6-luna", "gpt-5.6-luna"),
-    ("KIOKU_FALLBACK_BASE_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
-    ("KIOKU_FALLBACK_API_KEY", "sk-2", SecretStr("sk-2")),
     ("KIOKU_STYLE", "x" * 2_000, "x" * 2_000),
     ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),
-    ("KIOKU_MEMORY_API", "chat", "chat"),
     ("KIOKU_EMBEDDING_MODEL", "text-embedding-3-large", "text-embedding-3-large"),
-    ("KIOKU_VERIFY", "off", False),
-    ("KIOKU_VERIFY_MODEL", "anthropic:x", "anthropic:x"),
     ("KIOKU_SENSITIVE", "never", "never"),
     ("KIOKU_SCHEMAS", "UserFact,my.models:Pet", "UserFact,my.models:Pet"),
     ("KIOKU_FORMATION", "off", "off"),
@@ -58,12 +51,9 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_FORMATION_DELAY", "3600", 3600.0),
     ("KIOKU_CONSENT", "ask", "ask"),
     ("KIOKU_WEB_SEARCH", "off", False),
-    ("KIOKU_LINK_HOSTS", "Docs.Site, a-b.c.org", frozenset({"docs.site", "a-b.c.org"})),
     ("KIOKU_ALLOWED_CHANNELS", "C0123, G0456 ,C0123", frozenset({"C0123", "G0456"})),
     ("KIOKU_ALLOWED_USERS", "U0123,W0456", frozenset({"U0123", "W0456"})),
-    ("KIOKU_TRACES_ENDPOINT", "http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
     ("KIOKU_WEB_SEARCH", "false", False),
-    ("KIOKU_READ_FILES", "off", False),
     ("KIOKU_PERSON_MESSAGES_PER_HOUR", "0", 0),
     ("KIOKU_API_TOKEN", "t0ken", SecretStr("t0ken")),
     ("KIOKU_HISTORY_DAYS", "1", 1),
@@ -71,71 +61,40 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_DATA_DIR", "/var/lib/kioku", Path("/var/lib/kioku")),
     ("KIOKU_DATA_DIR", "~/kioku", Path.home() / "kioku"),
     ("KIOKU_LOG_LEVEL", "debug", "DEBUG"),
-    ("KIOKU_LOG_FORMAT", "json", "json"),
+    ("KIOKU_HOST", "0.0.0.0", "0.0.0.0"),
+    ("KIOKU_UNINSTALL_GRACE_HOURS", "0", 0),
 ]
-# What a setting is refused without.
-NEEDED = {
-    name: {"KIOKU_FALLBACK_MODEL": "m"}
-    for name in ("KIOKU_FALLBACK_BASE_URL", "KIOKU_FALLBACK_API_KEY")
-}
 BAD: list[tuple[str, str, str]] = [
-    ("KIOKU_SECRET_KEY", "secret", SECRET_KEY),
-    ("KIOKU_SECRET_KEY", f"{KEY},", SECRET_KEY),
-    ("KIOKU_PUBLIC_URL", "http://kioku.example.com", PUBLIC_URL),
-    ("KIOKU_PUBLIC_URL", "http://127.0.0.1.example.com", PUBLIC_URL),
-    ("KIOKU_POOL_SIZE", "0", "a number of connections from 1 to 1000"),
-    ("PORT", "http", "a port number from 0 to 65535"),
-    ("PORT", "65536", "a port number from 0 to 65535"),
-    ("PORT", "-1", "a port number from 0 to 65535"),
-    ("SLACK_API_URL", "slack.com", "an address such as https://slack.com/api/"),
-    ("OPENAI_BASE_URL", "localhost:8100", "an address such as https://api.openai.com/v1"),
-    ("DATABASE_URL", "localhost/kioku", DATABASE.format("USER")),
-    ("DATABASE_OWNER_URL", "localhost/kioku", DATABASE.format("OWNER")),
+    ("KIOKU_SECRET_KEY", "secret", "what `openssl rand -base64 32` prints is needed"),
+    ("KIOKU_SECRET_KEY", f"{KEY},", "what `openssl rand -base64 32` prints is needed"),
+    ("KIOKU_PUBLIC_URL", "http://kioku.example.com", "an address that begins with https://"),
+    ("KIOKU_PUBLIC_URL", "http://127.0.0.1.example.com", "an address that begins with https://"),
+    ("PORT", "http", "input should be a valid integer"),
+    ("PORT", "65536", "input should be less than or equal to 65535"),
+    ("PORT", "-1", "input should be greater than or equal to 0"),
+    ("SLACK_API_URL", "slack.com", "an address that begins with http:// or https:// is needed"),
+    ("OPENAI_BASE_URL", "localhost:8100", "an address that begins with http:// or https://"),
+    ("DATABASE_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@HOST:5432/"),
+    ("DATABASE_OWNER_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@"),
     (
         "KIOKU_REASONING_EFFORT",
         "much",
-        "none, minimal, low, medium, high, xhigh or max",
+        "input should be 'none', 'minimal', 'low', 'medium', 'high'",
     ),
-    (
-        "KIOKU_FALLBACK_BASE_URL",
-        "http://127.0.0.1:1/v1",
-        "an address such as https://api.openai.com/v1, and the name of the model into"
-        " KIOKU_FALLBACK_MODEL",
-    ),
-    (
-        "KIOKU_FALLBACK_API_KEY",
-        "sk-2",
-        "the key of that server, and the name of the model into KIOKU_FALLBACK_MODEL",
-    ),
-    ("KIOKU_STYLE", "x" * 2_001, "at most 2,000 characters on how to answer, or nothing"),
-    ("KIOKU_VERIFY", "sometimes", "on or off"),
-    ("KIOKU_SENSITIVE", "off", "store, ask or never, or nothing for the default"),
-    ("KIOKU_FORMATION", "later", "background, hot or off"),
-    ("KIOKU_FORMATION_DELAY", "soon", "seconds of quiet from 0 to 3600"),
-    ("KIOKU_FORMATION_DELAY", "-1", "seconds of quiet from 0 to 3600"),
-    ("KIOKU_FORMATION_DELAY", "3601", "seconds of quiet from 0 to 3600"),
-    ("KIOKU_FORMATION_DELAY", "nan", "seconds of quiet from 0 to 3600"),
-    ("KIOKU_LINK_HOSTS", "https://docs.site/", HOSTS),
-    ("KIOKU_LINK_HOSTS", "com", HOSTS),
-    ("KIOKU_ALLOWED_CHANNELS", "#general", CHANNELS),
-    ("KIOKU_ALLOWED_CHANNELS", "U0123ABCD", CHANNELS),
-    (
-        "KIOKU_ALLOWED_USERS",
-        "@ann",
-        "ids of people, such as U0123ABCD,U0456EFGH, or nothing for everybody",
-    ),
-    ("KIOKU_PERSON_MESSAGES_PER_HOUR", "-1", "a number of messages; 0 for no limit"),
-    *(
-        (
-            "KIOKU_HISTORY_DAYS",
-            value,
-            "a number of days from 1 to 36500; conversations are not kept for ever",
-        )
-        for value in ("0", "none", "-1", "36501")
-    ),
-    ("KIOKU_RETENTION_DAYS", "0", "a number of days from 1 to 36500, or nothing to keep memories"),
-    ("KIOKU_LOG_LEVEL", "loud", "debug, info, warning or error"),
-    ("KIOKU_LOG_FORMAT", "xml", "text or json"),
+    ("KIOKU_WEB_SEARCH", "sometimes", "input should be a valid boolean"),
+    ("KIOKU_SENSITIVE", "off", "input should be 'store', 'ask' or 'never'"),
+    ("KIOKU_FORMATION", "later", "input should be 'background', 'hot' or 'off'"),
+    ("KIOKU_FORMATION_DELAY", "soon", "input should be a valid number"),
+    ("KIOKU_FORMATION_DELAY", "3601", "input should be less than or equal to 3600"),
+    ("KIOKU_FORMATION_DELAY", "nan", "input should be less than or equal to 3600"),
+    ("KIOKU_ALLOWED_CHANNELS", "#general", "ids of Slack's are needed, such as C0123ABCD"),
+    ("KIOKU_ALLOWED_CHANNELS", "U0123ABCD", "ids of Slack's are needed, such as C0123ABCD"),
+    ("KIOKU_ALLOWED_USERS", "@ann", "ids of Slack's are needed, such as C0123ABCD or U0123ABCD"),
+    ("KIOKU_HISTORY_DAYS", "0", "input should be greater than or equal to 1"),
+    ("KIOKU_RETENTION_DAYS", "36501", "input should be less than or equal to 36500"),
+    ("KIOKU_UNINSTALL_GRACE_HOURS", "-1", "input should be greater than or equal to 0"),
+    ("KIOKU_STYLE", "x" * 2_001, "string should have at most 2000 characters"),
+    ("KIOKU_LOG_LEVEL", "loud", "input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
 ]
 
 
@@ -158,10 +117,8 @@ def test_an_empty_value_is_no_value() -> None:
     ("name", "default"),
     [
         ("KIOKU_FORMATION_DELAY", 4.0),
-        ("KIOKU_VERIFY", True),
         ("KIOKU_SENSITIVE", None),
         ("KIOKU_CONSENT", "notice"),
-        ("KIOKU_READ_FILES", True),
         ("KIOKU_HISTORY_DAYS", 30),
     ],
 )
@@ -170,71 +127,32 @@ def test_the_defaults_that_pages_promise(name: str, default: object) -> None:
     assert getattr(load(), FIELDS[name]) == default
 
 
-def test_a_setting_without_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bad value of a setting that has no hint is not said to be on or off."""
-    monkeypatch.delitem(config._HINTS, "PORT")
-    with pytest.raises(SettingsError, match=r"write what `\.env\.example` says\.$"):
-        load(PORT="harbour")
-
-
 def test_good_values(subtests: pytest.Subtests) -> None:
     """A good value is read, white space around it or not."""
     for name, value, read in GOOD:
         with subtests.test(name=name, value=value, read=read):
             for given in (value, f"  {value}\n"):
-                assert getattr(load(**{**NEEDED.get(name, {}), name: given}), FIELDS[name]) == read
+                assert getattr(load(**{name: given}), FIELDS[name]) == read
 
 
 def test_bad_values(subtests: pytest.Subtests) -> None:
-    """A bad value stops with one sentence that names the setting and says what to write."""
+    """A bad value stops with one sentence that names the setting and says what is wrong."""
     for name, value, hint in BAD:
         with subtests.test(name=name, value=value, hint=hint):
             with pytest.raises(SettingsError) as raised:
                 load(**{name: value})
             sentence = str(raised.value)
-            assert sentence == f"{name} has a value that cannot be used: write {hint}."
+            assert sentence.startswith(f"{name}: {hint}")
+            assert sentence.endswith(".")
+            assert f"{value!r}" not in sentence
             assert raised.value.__cause__ is None
 
 
-@pytest.mark.parametrize("policy", ["store", "ask", "never"])
-def test_without_verdicts_nothing_is_known_to_be_sensitive(policy: str) -> None:
-    """KIOKU_SENSITIVE would do nothing with KIOKU_VERIFY=off, so both together are refused."""
-    with pytest.raises(SettingsError, match=r"^KIOKU_SENSITIVE has no effect with"):
-        load(KIOKU_SENSITIVE=policy, KIOKU_VERIFY="off")
-    assert load(KIOKU_VERIFY="off").sensitive is None
-
-
-@pytest.mark.parametrize(
-    ("wrong", "meant"),
-    [
-        ("KIOKU_FORMATION_DELY", "KIOKU_FORMATION_DELAY"),
-        ("KIOKU_LOGLEVEL", "KIOKU_LOG_LEVEL"),
-        ("KIOKU_MODEL", "KIOKU_REPLY_MODEL|KIOKU_MEMORY_MODEL"),
-        ("KIOKU_WEBSEARCH", "KIOKU_WEB_SEARCH"),
-        ("KIOKU_UNKNOWN", None),
-        ("KIOKU_", None),
-    ],
-)
-def test_unknown_names(wrong: str, meant: str | None) -> None:
-    """An unknown KIOKU_ name stops with one sentence that says which was meant, if one is near."""
-    hint = "`.env.example` lists all of them." if meant is None else rf"did you mean ({meant})\?"
-    pattern = rf"There is no setting {wrong}: {hint}$"
-    with pytest.raises(SettingsError, match=pattern):
-        load(**{wrong: "1"})
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("KIOKU_PEOPLE", "KIOKU_ALLOWED_USERS"),
-        ("KIOKU_CHANNELS", "KIOKU_ALLOWED_CHANNELS"),
-        ("KIOKU_FILES", "KIOKU_READ_FILES"),
-    ],
-)
-def test_a_renamed_setting_names_its_new_name(old: str, new: str) -> None:
-    """The old name of a setting stops the start with a sentence that has the new one."""
-    with pytest.raises(SettingsError, match=rf"^{old} is now called {new}: rename it\.$"):
-        load_settings({old: "on"}, dotenv=None)
+def test_unknown_names() -> None:
+    """An unknown KIOKU_ name stops with one sentence that says where all of them are."""
+    with pytest.raises(SettingsError) as raised:
+        load(KIOKU_TYPO="1")
+    assert str(raised.value) == "There is no setting KIOKU_TYPO: `.env.example` lists all of them."
 
 
 def test_other_programs_names_are_left_alone() -> None:
@@ -247,15 +165,15 @@ def test_env_file(tmp_path: Path) -> None:
     """What the environment does not set is read from the file; the environment wins."""
     file = tmp_path / ".env"
     file.write_text(
-        "# a comment\nPORT=4000\nKIOKU_LOG_FORMAT=json\nOPENAI_API_KEY='sk-file'\n"
+        "# a comment\nPORT=4000\nKIOKU_CONSENT=ask\nOPENAI_API_KEY='sk-file'\n"
         "export KIOKU_FORMATION=off\nSLACK_BOT_TOKEN=\n記憶=1\n",
         "utf-8",
     )
     settings = load_settings(
-        {"PORT": "5000", "KIOKU_LOG_FORMAT": "", "KIOKU_WEB_SEARCH": "off"}, dotenv=file
+        {"PORT": "5000", "KIOKU_CONSENT": "", "KIOKU_WEB_SEARCH": "off"}, dotenv=file
     )
     assert settings.port == 5000
-    assert settings.log_format == "json"
+    assert settings.consent == "ask"
     assert settings.formation == "off"
     assert settings.web_search is False
     assert settings.slack_bot_token is None
@@ -271,22 +189,6 @@ def test_mistakes_in_the_file_are_found(tmp_path: Path) -> None:
     file.write_text("PORT=x\n", "utf-8")
     with pytest.raises(SettingsError, match="PORT"):
         load_settings({}, dotenv=file)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    ["KIOKU_WEB_SEARCH off", "KIOKU_CONSENT: ask", "KIOKU_CONSENT", 'SLACK_BOT_TOKEN="xoxb'],
-)
-def test_a_malformed_line_is_named(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, wrong: str
-) -> None:
-    """A line without a name and a value stops with its number, and without its text."""
-    file = tmp_path / ".env"
-    file.write_text(f"# mine\nPORT=4000\n\n{wrong}\nKIOKU_FORMATION=off\n", "utf-8")
-    with pytest.raises(SettingsError) as raised:
-        load_settings({}, dotenv=file)
-    assert str(raised.value) == f"Line 4 of {file} cannot be read: write NAME=value."
-    assert not caplog.records
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
@@ -352,13 +254,6 @@ def test_what_counts_as_a_model() -> None:
     assert load(KIOKU_REPLY_MODEL=STAND_IN_MODEL).stand_in
 
 
-def test_which_model_gives_verdicts() -> None:
-    """The memory model does unless another one is set; with KIOKU_VERIFY=off none does."""
-    assert load(KIOKU_MEMORY_MODEL="mine").verdict_model == "mine"
-    assert load(KIOKU_MEMORY_MODEL="mine", KIOKU_VERIFY_MODEL="other").verdict_model == "other"
-    assert load(KIOKU_VERIFY="off", KIOKU_VERIFY_MODEL="other").verdict_model is None
-
-
 def test_the_example_file_lists_every_setting() -> None:
     """.env.example lists exactly the settings there are, and copied as it is it can be used."""
     example = ROOT / ".env.example"
@@ -371,30 +266,20 @@ def test_the_example_file_lists_every_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "address", "key"),
+    ("given", "host"),
     [
-        ({}, "http://127.0.0.1:1/v1", "k1"),
-        ({"BASE_URL": "http://127.0.0.1:2/v1"}, "http://127.0.0.1:2/v1", "none"),
-        ({"API_KEY": "k2"}, "http://127.0.0.1:1/v1", "k2"),
-        ({"BASE_URL": "http://127.0.0.1:2/v1", "API_KEY": "k2"}, "http://127.0.0.1:2/v1", "k2"),
+        ({"SLACK_APP_TOKEN": "xapp-1"}, "127.0.0.1"),
+        ({"SLACK_SIGNING_SECRET": "s"}, "0.0.0.0"),
+        ({"SLACK_APP_TOKEN": "xapp-1", "KIOKU_HOST": "::"}, "::"),
     ],
-    ids=str,
 )
-def test_the_key_of_one_server_is_not_sent_to_another(
-    given: dict[str, str], address: str, key: str
-) -> None:
-    """A fallback at its own address has its own key, or none."""
-    named = {f"KIOKU_FALLBACK_{name}": value for name, value in given.items()}
-    first = {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_API_KEY": "k1"}
-    assert load(**first).with_fallback_model() is None
-    fallback = load(**first, KIOKU_FALLBACK_MODEL="m", **named).with_fallback_model()
-    assert fallback is not None
-    found = fallback.reply_model, fallback.openai_base_url, fallback.model_key()
-    assert found == ("m", address, key)
+def test_socket_mode_listens_on_this_machine_only(given: dict[str, str], host: str) -> None:
+    """Events by HTTP come from outside; else only KIOKU_HOST opens the port."""
+    assert load(**given).listens_on == host
 
 
 def test_variables_of_kubernetes_are_no_settings() -> None:
-    """A Service named kioku adds variables to each pod of its namespace; a typing error is told."""
+    """A Service named kioku adds variables to each pod of its namespace."""
     added = {
         "KIOKU_SERVICE_HOST": "10.0.0.1",
         "KIOKU_SERVICE_PORT": "3000",
@@ -404,5 +289,3 @@ def test_variables_of_kubernetes_are_no_settings() -> None:
         "KIOKU_PORT_3000_TCP_ADDR": "10.0.0.1",
     }
     assert load_settings(added, dotenv=None) == load_settings({}, dotenv=None)
-    with pytest.raises(SettingsError, match="KIOKU_PORT"):
-        load_settings({"KIOKU_PORT": "3000"}, dotenv=None)

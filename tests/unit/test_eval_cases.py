@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.runtime.startup import StartError
+from bot.runtime.problem import Problem
 from evals.cases import load_cases
 from memory import validated
 from tests.conftest import ROOT
@@ -28,5 +28,5 @@ def test_a_case_with_a_mistake_is_refused(tmp_path: Path) -> None:
     """The sentence names the file, the number of the case and what is wrong."""
     case = '[[case]]\nid = "en-01"\nclass = "not_kept"\nabout = "a test"\nmessages = []\n'
     (tmp_path / "en.toml").write_text(case, "utf-8")
-    with pytest.raises(StartError, match=r"en\.toml, case 1: .*at least 1"):
+    with pytest.raises(Problem, match=r"en\.toml, case 1: .*at least 1"):
         load_cases(tmp_path)

@@ -15,8 +15,8 @@ from bot.locale import LANGUAGES, Language, say
 from bot.views.form_fields import MAX_FIELDS, fields_of
 from bot.views.forms import kind_name, memory_form, read_form
 from bot.views.views import language_of_view, metadata_of
-from memory import SCHEMAS, Episode, UserFact, checked_schemas
-from memory.model.schemas import UserFoodPreference, UserInstruction, UserTechInterest
+from memory import SCHEMAS, UserFact, checked_schemas
+from memory.model.schemas import Episode, UserFoodPreference, UserInstruction, UserTechInterest
 from playground.blocks import view_errors
 
 

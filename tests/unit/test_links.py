@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,18 +11,14 @@ from hypothesis import strategies as st
 from bot.pipeline.addresses import links_in, normal
 from bot.pipeline.links import MAX_WORD, LinkFilter
 from bot.slack.messages import has_unlinked
+from tests.link_readers import HOSTILE, OWN, TOKENS, links_of_nobody
 
-OWN = links_in(
-    [
-        "look at https://own.site/page?x=1, (https://wiki.site/a_(b)) and foo.net/path",
-        "mail me@home.org or see <https://例え.jp/道>",
-    ]
-)
+ALLOWED = links_in([*OWN, "(https://wiki.site/a_(b))"])
 
 
 def through(text: str, cuts: tuple[int, ...] = ()) -> str:
     """Return what comes out of `text` when it goes in cut at these places."""
-    links = LinkFilter(OWN)
+    links = LinkFilter(ALLOWED)
     places = [0, *sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]
     pieces = [text[a:b] for a, b in itertools.pairwise(places)]
     return "".join(map(links.feed, pieces)) + links.flush()
@@ -36,21 +31,19 @@ def test_permitted_text_is_not_changed(subtests: pytest.Subtests) -> None:
         "No link at all, in two sentences. と日本語。",
         "See https://own.site/page?x=1.",
         "[my page](https://own.site/page?x=1)",
-        '[my page](<https://own.site/page?x=1> "its title")',
         "<https://own.site/page?x=1>",
         "**https://own.site/page?x=1**",
         "(https://wiki.site/a_(b))",
         "http://foo.net/path and foo.net/path and [it](foo.net/path)",
         "me@home.org, mailto:me@home.org",
-        "[home]: https://own.site/page?x=1",
         "https://例え.jp/道",
         "Node.js, README.md, main.py:12, e.g. v1.2.3, os.path.join, U.S., example.com",
         "```py\nhandlers[key](event.name)\nx = rows[0](self.id)\n```",
         "curl http://localhost:3000/ask https://api.example.com/v1",
-        "postgresql://kioku:pw@db/kioku",
-        "<div class='a'>x</div> a < b > c &amp; 👨‍👩‍👧 می‌خواهم",
+        "```sh\nkioku --url postgresql://kioku:pw@db/kioku <div class='a'>\n```\n",
+        "a < b > c &amp; 👨‍👩‍👧 می‌خواهم",
         "| a | b |\n|---|:-:|\n| [ ] | 1: 2 |\n",
-        "- [ ] to do\n- [x] done [1, 2) and [note]: soon",
+        "- [ ] to do\n- [x] done [1, 2) and [note] soon",
         "Python 3.11, 10.0.0.0/8, 1.2.3.4, e.g. and/or, Booking.com, self.id and evil.com.",
         "Run `self.user.name`, `os.environ.get` and `a.b.com/x` now, `x = a.b.name`.",
         "```\nself.user.name = a.config.info[0](self.id)\n```\n",
@@ -66,25 +59,25 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
     for text, shown in (
         ("See https://evil.com/x?q=secret.", "See evil[.]com/x?q=secret."),
         ("HTTPS://EVIL.COM", "EVIL[.]COM"),
-        ("[the docs](https://docs.site/3/)", "the docs (docs[.]site/3/)"),
+        ("[the docs](https://a.site/3/)", "the docs (a[.]site/3/)"),
         ("[https://own.site/page?x=1](https://evil.com)", "https://own.site/page?x=1 (evil[.]com)"),
         (
             "[https://evil.com](https://own.site/page?x=1)",
             "[evil[.]com](https://own.site/page?x=1)",
         ),
         ("[](https://evil.com)", "evil[.]com"),
-        ("[evil](\n  https://evil.com)", "evil (evil[.]com)"),
+        ("[evil](\n  https://evil.com)", "[evil] (\n  evil[.]com)"),
         ("![alt](https://evil.com/a.png)", "alt (evil[.]com/a[.]png)"),
-        ("[![a](https://e.site/i)](https://evil.com)", "[a (e[.]site/i)] (evil[.]com)"),
-        ("[x][r]\n\n[r]: https://evil.com", "[x][r]\n\nr: evil[.]com"),
+        ("[![a](https://e.site/i)](https://evil.com)", "a (e[.]site/i) (evil[.]com)"),
+        ("[x][r]\n\n[r]: https://evil.com", "[x][r]\n\n[r] : evil[.]com"),
         (
             "[https://evil.com]: https://own.site/page?x=1",
-            "[evil[.]com]: https://own.site/page?x=1",
+            "[evil[.]com] : https://own.site/page?x=1",
         ),
-        ("[https://evil.com]: https://evil.com", "evil[.]com: evil[.]com"),
+        ("[https://evil.com]: https://evil.com", "[evil[.]com] : evil[.]com"),
         (
             '[x](https://own.site/page?x=1 "https://evil.com")',
-            '[x](https://own.site/page?x=1 "evil[.]com")',
+            "[x](https://own.site/page?x=1)",
         ),
         ("<@U1|https://evil.com>", "@evil[.]com"),
         ("<https://own.site/page?x=1|https://evil.com>", "[evil[.]com](https://own.site/page?x=1)"),
@@ -94,24 +87,24 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("_www.evil.com_ -www.evil.com-", "_www[.]evil[.]com_ -www[.]evil[.]com-"),
         ("evil.com/path", "evil[.]com/path"),
         ("secret.words.evil.com", "secret[.]words[.]evil[.]com"),
-        ("[x](evil.com)", "x (evil.com)"),
-        ("[x](javascript:alert(1))", "x (javascript:alert(1))"),
+        ("[x](evil.com)", "[x] (evil.com)"),
+        ("[x](javascript:alert(1))", "x (javascript: alert(1))"),
         ("[x](//evil.com)", "x (//evil[.]com)"),
         ("slack://channel?id=1", "slack: channel?id=1"),
-        ("mailto:a@evil.com", "mailto:a@evil[.]com"),
+        ("mailto:a@evil.com", "mailto: a@evil[.]com"),
         ("a@evil.com", "a@evil[.]com"),
         ("htt\u200bps://ev\u2060il.com", "evil[.]com"),
         ("ht\u200dtps://evil.com", "evil[.]com"),
         ("[x](https&#58;//evil&#x2e;com)", "x (evil[.]com)"),
         (r"https:\/\/evil\.com", "evil[.]com"),
-        ("hthttps://tps://evil.com", "evil[.]com"),
+        ("hthttps://tps://evil.com", "hthttps: tps: evil[.]com"),
         ("https://own.site/page?x=1&y=2", "own[.]site/page?x=1&y=2"),
         ("https://own.site@evil.com", "own[.]site@evil[.]com"),
         ("https://own.site/page?x=1をどうぞ", "https://own.site/page?x=1 をどうぞ"),
         ("詳しくはhttps://evil.comをご覧ください。", "詳しくはevil[.]comをご覧ください。"),
         ("http://127.0.0.1:80/a", "127[.]0[.]0[.]1:80/a"),
         ("http://x.localhost.evil.com", "x[.]localhost[.]evil[.]com"),
-        ("https://a.example.com\\@evil.com", "a[.]example[.]com\\@evil[.]com"),
+        ("https://a.example.com\\@evil.com", "a[.]example[.]com@evil[.]com"),
         (
             "`https://evil.com` ```\nget https://evil.com\n```",
             "`evil[.]com` ```\nget evil[.]com\n```",
@@ -121,8 +114,8 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("evil.pl/S (evil.sh?S) x=evil.md#S", "evil[.]pl/S (evil[.]sh?S) x=evil[.]md#S"),
         ("[x](evil.pl/S) [x](<evil.pl/S>)", "x (evil[.]pl/S) x (evil[.]pl/S)"),
         ("[x](1234567/S) [x](/S)", "x (1234567/S) x (/S)"),
-        ("[1]: evil.pl/S", "1: evil[.]pl/S"),
-        ("<img src=evil.pl/S>", "<img src=evil[.]pl/S>"),
+        ("[1]: evil.pl/S", "[1] : evil[.]pl/S"),
+        ("<img src=evil.pl/S>", "< img src=evil[.]pl/S>"),
         ("1.2.3.4/S 1.2.3.4:80/S", "1[.]2[.]3[.]4/S 1[.]2[.]3[.]4:80/S"),
         ("x.münchen.com 例え.jp/S", "x[.]münchen[.]com 例え[.]jp/S"),
         ("evil.рф/S x.evil.中国", "evil[.]рф/S x[.]evil[.]中国"),
@@ -136,33 +129,12 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("`x `a.evil.de` `", "`x `a[.]evil[.]de` `"),
         ("> ```\na.evil.de\n", "> ```\na[.]evil[.]de\n"),
         ("```\n```js\n```\na.evil.de", "```\n```js\n```\na[.]evil[.]de"),
-        (" ```\na.evil.de\n", " ```\na[.]evil[.]de\n"),
         ("x ```\na.evil.de\n", "x ```\na[.]evil[.]de\n"),
-        ("```\nhttps://evil.de/S [x](https://evil.de)\n", "```\nevil[.]de/S x (evil[.]de)\n"),
+        ("```\nhttps://evil.de/S [x](https://evil.de)\n", "```\nevil[.]de/S [x](evil[.]de)\n"),
         ("<!channel> <!subteam^S1|@team> <@U1> <#C1|general>", "@channel @@team @U1 #general"),
     ):
         with subtests.test(text=text, shown=shown):
             assert through(text) == shown
-
-
-@pytest.mark.parametrize(
-    ("text", "is_link"),
-    [
-        ("https://docs.site/a?b=c", True),
-        ("[it](http://en.docs.site)", True),
-        ("docs.site/a", True),
-        ("https://docs.site.evil.com", False),
-        ("https://evildocs.site", False),
-        ("https://docs.site@evil.com", False),
-        ("https://evil.com/docs.site", False),
-        ("https://evil.com\\.docs.site", False),
-        ("slack://docs.site/a", False),
-    ],
-)
-def test_hosts_that_are_trusted(text: str, is_link: bool) -> None:
-    """What the operator trusts is a link, with what is below it; what looks so is not."""
-    links = LinkFilter(hosts={"docs.site"})
-    assert (links.feed(text) + links.flush() == text) is is_link
 
 
 @settings(max_examples=40)
@@ -175,8 +147,7 @@ def test_a_word_of_any_length_is_shown_without_links(
     cuts = tuple(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     shown = through(text, cuts)
     assert shown == through(text)
-    assert not ADDRESS.search(shown)
-    assert "`" in shown or not NAME.search(shown)
+    assert links_of_nobody(shown) == []
     assert "evil.de" not in shown
     assert shown.endswith(" a[.]evil[.]de ")
 
@@ -185,8 +156,8 @@ def test_a_word_that_is_too_long_to_be_held_is_shown_at_once() -> None:
     """Otherwise an endless word would be held, and read again with each piece."""
     links = LinkFilter()
     assert links.feed("a" * MAX_WORD) == ""
-    assert links.feed("a") == "a" * (MAX_WORD + 1)
-    assert links.feed("a") == "a"
+    assert links.feed("a") == "a" * MAX_WORD + " "
+    assert links.flush() == "a"
 
 
 def test_an_earlier_answer_gives_addresses_with_a_scheme_only() -> None:
@@ -195,27 +166,36 @@ def test_an_earlier_answer_gives_addresses_with_a_scheme_only() -> None:
     assert links == {"https://own.site/a"}
 
 
-PIECES = st.lists(
-    st.sampled_from(
-        [
-            *("https://", "http", "s", ":", "/", "//", "\\", "www.", "evil.com", "own.site"),
-            *(".com", "https://own.site/page?x=1", "https://evil.com/p?q=a", "me@home.org"),
-            *("@evil.com", "[", "]", "(", ")", "](", "<", ">", "|", "!", '"', "`", "```", "\n"),
-            *(" ", "  ", "label", "日本語", "。", "、", "\u200b", "\u200d", "&#58;", "&#x2f;"),
-            *("&", "#", "?x=", "[a](", "<@U1|", "<https://own.site/page?x=1|", ' "', "]: "),
-            *("[a](https://own.site/page?x=1", "mailto:", "slack://", "例え.jp", "%2e", "*"),
-            *("_", ".", "0", "-", "x"),
-        ]
-    ),
-    max_size=14,
-).map("".join)
-CUTS = st.lists(st.integers(0, 400), max_size=20).map(tuple)
-# Found by other rules than the module's own. In code a name is no link, but an address is.
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#]", re.IGNORECASE)
-NAME = re.compile(
-    r"(?<![a-z0-9.])www\.[a-z0-9][a-z0-9-]*\.(?:com|site|org|jp)(?![a-z0-9@-]|\.[a-z0-9])",
-    re.IGNORECASE,
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Over: <evil.com|Sign in again>.", "Over: Sign in again (evil.com)."),
+        ("<vscode:evil/S|open>", "open (vscode: evil/S)"),
+        ("<postgres://S@db.evil.com/x|open it>", "open it (postgres: S@db[.]evil[.]com/x)"),
+        ("<javascript:alert(1)|x>", "x (javascript: alert(1))"),
+        ("<vscode:evil/S>", "vscode: evil/S"),
+        ("<postgres://S@db.evil.com/x>", "postgres: S@db[.]evil[.]com/x"),
+        ("| a |\n|---|\n| `x | S.evil.com/p` |\n", "| a |\n|---|\n| `x | S[.]evil[.]com/p` |\n"),
+        ("Hi\n    ```\n    S.evil.com/p\n", "Hi\n   ```\n   S.evil.com/p\n"),
+        ("S.evil.com\\https://x.com/", "S[.]evil[.]com\\x[.]com/"),
+        ("_S@evil.com_", "_S@evil[.]com_"),
+        ("- a\n  ```\nS.evil.com/p\n  ```\n", "- a\n  ```\n  S.evil.com/p\n  ```\n"),
+        ("a ` b\n` `S.evil.com/p` `", "a ` b\n` `S[.]evil[.]com/p` `"),
+        ("<a title='`'> `S.evil.com/p` `", "< a title='`'> `S[.]evil[.]com/p` `"),
+        ("[a|b](https://docs.site/|S.evil.com/p)", "a|b (docs[.]site/|S[.]evil[.]com/p)"),
+        ("`<evil.com|Sign` `<!channel>`", "`< evil.com|Sign` ` @channel`"),
+        ("evil.com/&#x68;ttps://", "evil[.]com/"),
+        ("x.evil.com&quest;S", "x[.]evil[.]com?S"),
+    ],
 )
+def test_what_two_readers_read_differently_is_text(text: str, shown: str) -> None:
+    """Slack's own form, unknown schemes, and code that a table or a list ends are no links."""
+    assert through(text) == shown
+    assert links_of_nobody(shown) == []
+
+
+PIECES = st.lists(st.sampled_from(TOKENS + HOSTILE), max_size=14).map("".join)
+CUTS = st.lists(st.integers(0, 400), max_size=20).map(tuple)
 
 
 @given(PIECES, CUTS)
@@ -226,6 +206,7 @@ def test_the_pieces_do_not_matter(text: str, cuts: tuple[int, ...]) -> None:
     assert through(text, cuts) == through(text)
 
 
+@settings(max_examples=300)
 @given(PIECES)
 @example("https://own.site/page?x=1https://evil.com")
 @example("https:https://evil.com")
@@ -235,13 +216,11 @@ def test_the_pieces_do_not_matter(text: str, cuts: tuple[int, ...]) -> None:
 @example("www.mailto:0https://evil.com/p?q=a")
 @example("main.py:8/https://evil.com/p?q=a")
 @example("[x](https://own.site/page?x=1\nhttps://evil.com)")
+@example("<evil.com|x>https://own.site/page?x=1<S@evil.com>://evil.com/S")
+@example(".émailto:000.evil.com/S(")
 def test_no_link_of_nobodys_is_ever_shown(text: str) -> None:
-    """What is left of an answer without the person's own addresses holds no link at all."""
-    shown = through(text)
-    for own in ("https://own.site/page?x=1", "me@home.org", "https://例え.jp/道"):
-        shown = shown.replace(own, "")
-    assert not ADDRESS.search(shown)
-    assert "`" in shown or not NAME.search(shown)
+    """No reader of an answer finds a link in it that the person did not name."""
+    assert links_of_nobody(through(text)) == []
 
 
 def test_a_cited_page_is_a_link() -> None:

@@ -6,8 +6,8 @@ import asyncio
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from aiohttp.http_exceptions import BadStatusLine
@@ -36,28 +36,6 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     root.handlers = []
     yield Lines(capsys)
     root.handlers, root.level = handlers, level
-
-
-class Clock:
-    """The time that records are created at."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    """A time that only the test moves on."""
-    at, made = Clock(), logging.getLogRecordFactory()
-
-    def make(*arguments: Any, **named: Any) -> logging.LogRecord:
-        record = made(*arguments, **named)
-        record.created = at.now
-        return record
-
-    logging.setLogRecordFactory(make)
-    yield at
-    logging.setLogRecordFactory(made)
 
 
 def fail(text: str) -> None:
@@ -97,9 +75,10 @@ def test_contexts_count_and_end() -> None:
     assert fault(error) == " from ".join(["KeyError"] * 5)
 
 
-def test_text_format(lines: Lines) -> None:
-    """A line of text has time, level, logger and message; an exception adds its fault."""
-    set_up_logging("INFO", "text")
+def test_text_format(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal a line has time, level, logger and message; an exception adds its fault."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    set_up_logging("INFO")
     log = logging.getLogger("bot.conversation.inbox")
     log.info("stored %d", 3)
     log.debug("unseen")
@@ -117,8 +96,8 @@ def test_text_format(lines: Lines) -> None:
 
 
 def test_json_format(lines: Lines) -> None:
-    """A JSON line has the same four fields, and an exception adds its fault to the message."""
-    set_up_logging("DEBUG", "json")
+    """Elsewhere a JSON line has the same fields; an exception adds its fault to the message."""
+    set_up_logging("DEBUG")
     log = logging.getLogger("bot.conversation.inbox")
     log.debug("記憶 %s", "x")
     log.error("could not store", exc_info=failing())
@@ -145,7 +124,7 @@ TALKATIVE = [
 @pytest.mark.parametrize("name", TALKATIVE)
 def test_chatter_of_libraries_is_dropped(lines: Lines, name: str) -> None:
     """Below WARNING the libraries that tell of requests are silent, even at DEBUG."""
-    set_up_logging("DEBUG", "text")
+    set_up_logging("DEBUG")
     logging.getLogger(name).debug("SECRET body")
     logging.getLogger(name).info("SECRET body")
     assert lines.getvalue() == ""
@@ -158,7 +137,7 @@ def test_chatter_of_libraries_is_dropped(lines: Lines, name: str) -> None:
 )
 def test_words_of_indiscreet_libraries_are_withheld(lines: Lines, name: str) -> None:
     """A library that quotes its input on errors is heard, its words are not."""
-    set_up_logging("DEBUG", "json")
+    set_up_logging("DEBUG")
     logging.getLogger(name).error("could not parse %s", "SECRET")
     assert json.loads(lines.getvalue())["message"] == ("a fault was reported; its text is withheld")
 
@@ -168,7 +147,7 @@ def test_words_of_indiscreet_libraries_are_withheld(lines: Lines, name: str) -> 
 )
 def test_exceptions_quoted_in_a_message_are_withheld(lines: Lines, name: str) -> None:
     """A library that puts an exception's text into its own message tells its fault only."""
-    set_up_logging("INFO", "text")
+    set_up_logging("INFO")
     error = failing()
     logging.getLogger(name).error("Failed to run (error: %s)", error, exc_info=error)
     assert "SECRET" not in lines.getvalue()
@@ -177,7 +156,7 @@ def test_exceptions_quoted_in_a_message_are_withheld(lines: Lines, name: str) ->
 
 async def test_a_forgotten_task_tells_no_secrets(lines: Lines) -> None:
     """What asyncio says of a task nobody waited for does not quote its exception."""
-    set_up_logging("INFO", "text")
+    set_up_logging("INFO")
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(asyncio.to_thread(fail, "SECRET"))
     await asyncio.wait({task})
@@ -190,44 +169,16 @@ async def test_a_forgotten_task_tells_no_secrets(lines: Lines) -> None:
 
 def test_setting_up_twice_logs_once(lines: Lines) -> None:
     """The newest set-up counts, alone."""
-    set_up_logging("INFO", "text")
-    set_up_logging("INFO", "json")
+    set_up_logging("INFO")
+    set_up_logging("INFO")
     logging.getLogger("bot").info("once")
     [line] = lines.getvalue().splitlines()
     assert json.loads(line)["message"] == "once"
 
 
-def test_equal_errors_are_counted_after_twenty(lines: Lines, clock: Clock) -> None:
-    """A thousand equal errors a minute are twenty lines and a count; others are written."""
-    set_up_logging("INFO", "text")
-    log = logging.getLogger("bot.runtime")
-    for number in range(1_000):
-        log.error("could not serve %d", number)
-        log.info("served %d", number)
-    log.error("something else")
-    found = lines.getvalue()
-    assert found.count("could not serve") == 20
-    assert found.count("served") == 1_000
-    assert found.count("something else") == 1
-    clock.now += 61
-    log.error("could not serve %d", 7)
-    *_, count, line = lines.getvalue().splitlines()
-    assert count.endswith("error   bot.runtime: 980 more within a minute: could not serve %d")
-    assert line.endswith("could not serve 7")
-
-
-def test_a_flood_of_different_errors_is_limited_too(lines: Lines) -> None:
-    """Messages that differ in their text, as libraries format it themselves, do not add up."""
-    set_up_logging("INFO", "json")
-    log = logging.getLogger("asyncio")
-    for number in range(5_000):
-        log.error(f"socket.accept() out of resources {number}")
-    assert len(lines.getvalue().splitlines()) <= 521
-
-
 def test_a_request_that_is_no_http_is_no_error(lines: Lines) -> None:
     """aiohttp logs a traceback for each; it is the client's fault, and answered with 400."""
-    set_up_logging("INFO", "text")
+    set_up_logging("INFO")
     error = BadStatusLine("SECRET")
     logging.getLogger("aiohttp.server").error("Error handling request", exc_info=error)
     assert lines.getvalue() == ""

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from bot.config import Settings
-from bot.runtime.doctor import kinds_of_memory
-from memory import SCHEMAS, Episode, UserFact, load_schemas, subject
+from memory import SCHEMAS, UserFact, load_schemas, subject
 from memory.formation.former import instructions_for
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
-from memory.model.schemas import UserInstruction, level, with_evidence
+from memory.model.schemas import Episode, UserInstruction, level, with_evidence
 
 
 class Project(BaseModel):
@@ -131,19 +129,6 @@ def test_kinds_of_our_own() -> None:
     assert list(UserInstruction.model_fields) == ["instruction"]
     assert list(Episode.model_fields) == ["observation", "action", "result"]
     assert subject("Episode", {"action": "a", "observation": "o"}) == "o"
-
-
-def test_doctor_tells_of_the_kinds() -> None:
-    """Doctor names the kinds that were chosen, or says in a sentence why one cannot be used."""
-
-    def told(setting: str | None) -> list[str]:
-        settings = Settings.model_validate({"KIOKU_SCHEMAS": setting})
-        return [str(finding) for finding in kinds_of_memory(settings)]
-
-    assert told(None) == []
-    assert told("UserFact,UserInstruction") == ["OK    Kinds of memory: UserFact, UserInstruction."]
-    [line] = told("UserFact,Pet")
-    assert line.startswith("FIX   Kinds of memory: KIOKU_SCHEMAS names Pet, which is none of")
 
 
 def test_own_kinds_are_described_to_the_memory_model() -> None:

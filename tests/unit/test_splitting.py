@@ -57,6 +57,8 @@ def test_open_fence(text: str, fence: str | None) -> None:
         ("word another", 8, "word "),
         ("abcdefghijkl", 5, "abcde"),
         ("a bcdefghijkl", 8, "a bcdefg"),
+        ("word `a. b.c` d", 11, "word "),
+        ("wordword`abc.d`", 11, "wordword"),
     ],
 )
 def test_break_point(text: str, limit: int, first: str) -> None:

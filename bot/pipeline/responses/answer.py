@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot.delivery.splitting import closing_fence, open_fence
-from bot.pipeline.links import LinkFilter, without_links
+from bot.pipeline.links import LinkFilter
 from bot.pipeline.reply_sink import AnswerSink
 from bot.pipeline.responses.failures import Malformed, ReplyFailed, failure_of_code
 from bot.pipeline.responses.request import Event
@@ -68,7 +68,7 @@ class StreamedAnswer:
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
-            titled = replace(citation, title=without_links(citation.title))
+            titled = replace(citation, title=self.line(citation.title))
             self._citations.setdefault(citation.url, titled)
             self.links.cite(citation.url)
 
@@ -142,14 +142,17 @@ class StreamedAnswer:
         """Return as much of `text` as the answer may still take."""
         left = MAX_ANSWER - self._used
         boundary = _BOUNDARY.search(text, max(left - _NEAR_THE_END, 0))
-        if boundary and left - _NEAR_THE_END < boundary.end() <= left:
+        at = boundary.end() if boundary else 0
+        if left - _NEAR_THE_END < at <= left:
             self.is_full = True
-            return text[: boundary.end()]
-        if len(text) <= left:
+        elif len(text) <= left:
             return text
-        self.is_full = True
-        at = text.rfind(" ", 0, left)
-        return text[: at if at > 0 else left]
+        else:
+            self.is_full = True
+            at = max(text.rfind(" ", 0, left), 0) or left
+        kept, line = text[:at], text[text.rfind("\n", 0, at) + 1 : at]
+        # Half a code span is no code, and names in it could become links.
+        return kept[: kept.rfind("`")] if line.count("`") % 2 else kept
 
 
 _COMMENTARY: Final = "commentary"

@@ -38,9 +38,10 @@ export function drawSidebar() {
     ["groups", own.filter((entry) => entry.is_mpim)],
   ].filter(([, entries]) => entries.length);
   sync(places, groups.map(([name, entries]) => ({ key: name, sign: JSON.stringify([t(name), entries.map((entry) => [entry.id, titleOf(entry), isUnread(entry), entry.id === store.channel])]), build: () => group(name, entries) })));
-  const setup = store.workspace.setup_url;
+  const { create_app_url: create, setup_command: command } = store.workspace;
   fill(foot, button({ class: "side-add", onclick: addChannel }, icon("plus", 16), t("addChannel")), addWorkspaceButton(),
-    setup ? make("a", { class: "side-add", href: setup, target: "_blank", rel: "noopener" }, icon("bolt", 16), t("ownSlack")) : null);
+    create ? make("a", { class: "side-add", href: create, target: "_blank", rel: "noopener" }, icon("bolt", 16), t("ownSlack")) : null,
+    command ? make("p", { class: "side-note" }, t("thenRun"), " ", make("code", {}, command)) : null);
 }
 
 function group(name, entries) {

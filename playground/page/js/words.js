@@ -2,7 +2,7 @@
 
 const en = {
   workspace: "Playground", people: "People", you: "You are {name}", be: "Be {name}, {language}",
-  addPerson: "Add a Person", addChannel: "Add a Conversation", ownSlack: "Use It in Your Slack", apps: "App", channels: "Channels", groups: "Group Messages",
+  addPerson: "Add a Person", addChannel: "Add a Conversation", ownSlack: "Use It in Your Slack", thenRun: "Create the app there, then run in a terminal:", apps: "App", channels: "Channels", groups: "Group Messages",
   conversations: "Conversations", messagesTab: "Messages", homeTab: "Home", aboutTab: "About", unread: "unread",
   skip: "Skip to the message box", back: "Back", close: "Close", cancel: "Cancel", save: "Save", add: "Add", send: "Send", retry: "Try Again", discard: "Discard",
   writeTo: "Message {place}", replyHere: "Reply in this thread", replying: "Replying to “{text}”", leaveThread: "New Message",
@@ -40,7 +40,7 @@ const en = {
 
 const ja = {
   workspace: "プレイグラウンド", people: "メンバー", you: "{name}として表示中", be: "{name}になる（{language}）",
-  addPerson: "メンバーを追加", addChannel: "会話を追加", ownSlack: "自分のSlackで使う", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
+  addPerson: "メンバーを追加", addChannel: "会話を追加", ownSlack: "自分のSlackで使う", thenRun: "アプリを作成したら、ターミナルで実行：", apps: "アプリ", channels: "チャンネル", groups: "グループメッセージ",
   conversations: "会話", messagesTab: "メッセージ", homeTab: "ホーム", aboutTab: "このアプリについて", unread: "未読",
   skip: "メッセージ欄へ移動", back: "戻る", close: "閉じる", cancel: "キャンセル", save: "保存する", add: "追加する", send: "送信", retry: "もう一度送る", discard: "破棄する",
   writeTo: "{place}へのメッセージ", replyHere: "スレッドに返信する", replying: "「{text}」への返信", leaveThread: "新しいメッセージにする",

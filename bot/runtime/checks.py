@@ -1,0 +1,297 @@
+"""One function for each thing that can be wrong: it returns what is right, or raises `Problem`.
+
+`kioku run` and `up` end with the first problem, `doctor` prints all of them, and `setup` calls the
+check of each value that is typed. Other processes are started before Slack's SDK, psycopg and
+openai are imported, so those are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import LiteralString, TypeAlias
+from urllib.parse import urlencode, urlsplit
+
+from bot import VERSION
+from bot.config import FIELDS, STAND_IN_EMBEDDING_MODEL, Settings
+from bot.runtime.problem import (
+    APP_TOKEN,
+    BOT_TOKEN,
+    NO_EVENTS,
+    NO_MODEL,
+    UNBOUND_LOGIN,
+    WHERE,
+    Problem,
+    slack_problem,
+    well_formed,
+    without_secrets,
+)
+from memory import load_schemas
+
+Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
+
+_OAUTH = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "KIOKU_SECRET_KEY", "KIOKU_PUBLIC_URL")
+_CLOCK_SECONDS = 60  # Slack's signatures are good for five minutes
+_LONG_SECONDS = 120.0
+_ASK_SECONDS = 20.0
+_TODO = {
+    401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
+    403: "allow the model for this key, or set {name} to another",
+    404: "set {name} to a model that the server has",
+    429: "add credit to the provider's account",
+    0: "set {name} to another model, or look into the server's log",
+}
+_FEWEST_TOKENS = 16  # the API takes no smaller limit
+_GUARDS: LiteralString = (
+    "SELECT session_user::text AS login,"
+    " ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname IN (session_user, 'kioku_app')"
+    " AND (rolsuper OR rolbypassrls OR pg_has_role(rolname, (SELECT relowner FROM pg_class"
+    " WHERE oid = to_regclass('store')), 'USAGE'))) AS unbound,"
+    " ARRAY(SELECT DISTINCT polrelid::regclass::text FROM pg_policy"
+    " JOIN pg_class ON pg_class.oid = polrelid WHERE NOT relrowsecurity ORDER BY 1) AS unprotected"
+)
+
+
+async def check_settings(settings: Settings) -> str:
+    """Check what needs no connection: tokens' forms, settings that need each other, packages."""
+    for problem in _contradictions(settings):
+        raise Problem(problem)
+    load_schemas(settings.schemas)
+    return "No value is missing or of a wrong form."
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    from bot.runtime.memory_models import missing_extra
+
+    if settings.database_url is None and settings.database_owner_url is not None:
+        yield (
+            "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that"
+            " serves into DATABASE_URL."
+        )
+    several = settings.slack_client_id is not None or settings.slack_client_secret is not None
+    if several and settings.slack_bot_token is not None:
+        yield (
+            "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
+            " workspace, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for several."
+        )
+    for name in _OAUTH if several else ():
+        if getattr(settings, FIELDS[name]) is None:
+            yield (
+                f"To install Kioku in several workspaces {name} is needed:"
+                " docs/how-to/several-workspaces.md says where it comes from."
+            )
+    given = [name for name in WHERE if getattr(settings, FIELDS[name]) is not None]
+    for name in given:
+        well_formed(settings, name)
+    if len(given) == 1 and not several and settings.slack_signing_secret is None:
+        [lacks] = WHERE.keys() - given
+        yield (
+            f"{given[0]} is set without {lacks}: copy it from your app's {WHERE[lacks]}, or run"
+            " `kioku setup`, which asks for both."
+        )
+    key, url = settings.openai_api_key, settings.openai_base_url
+    own = url is None or urlsplit(url).hostname == "api.openai.com"
+    if key is not None and own and not key.get_secret_value().startswith("sk-"):
+        yield (
+            "OPENAI_API_KEY has to begin with sk-: copy it from"
+            " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"
+            " address."
+        )
+    if settings.formation != "off" and (missing := missing_extra(settings.memory_model_name)):
+        yield missing
+
+
+async def check_bot_token(settings: Settings) -> str:
+    """Ask Slack whose token it is; compare its scopes with the manifest's, its clock with ours."""
+    if settings.slack_client_id is not None:
+        url = settings.public_url
+        return (
+            f"{url}/slack/install installs Kioku in a workspace. In your app's OAuth & Permissions"
+            f" {url}/slack/oauth_redirect has to be a Redirect URL."
+        )
+    if settings.slack_bot_token is None and settings.slack_app_token is None:
+        return "None is set: `kioku up` opens the playground; `kioku setup` connects a workspace."
+    from bot.runtime.manifest import manifest_scopes, optional_scopes
+    from bot.slack.client import SLACK_FAULTS, create_client, retry_on_rate_limit
+
+    client = create_client(well_formed(settings, BOT_TOKEN), settings.slack_api_url)
+    try:
+        answer = await retry_on_rate_limit(client.auth_test)
+    except SLACK_FAULTS as error:
+        raise slack_problem(settings.slack_api_url, BOT_TOKEN, error) from None
+    if not answer.get("bot_id"):
+        raise Problem(
+            f"{BOT_TOKEN} is not a bot token: copy it from your app's {WHERE[BOT_TOKEN]}."
+        )
+    granted = set(answer.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")) - {""}
+    if granted and (missing := sorted(manifest_scopes() - granted)):
+        raise Problem(
+            f"The app lacks {', '.join(missing)}: put manifest.yml into your app's App Manifest,"
+            " then install the app again (Install App)."
+        )
+    link = urlencode({"app": answer.get("app_id"), "team": answer.get("team_id")})
+    found = (
+        f"Kioku is {answer.get('user')} in workspace {answer.get('team')}:"
+        f" https://slack.com/app_redirect?{link}"
+    )
+    if granted and (lacking := sorted(optional_scopes() - granted)):
+        found += f" Without {', '.join(lacking)} no files can be sent or read."
+    if (wrong := _clock(answer.headers)) and settings.slack_app_token is None:
+        raise Problem(f"Slack's signatures may be refused.{wrong}")
+    return found + wrong
+
+
+def _clock(headers: Mapping[str, str]) -> str:
+    """Return a sentence if this machine's clock is wrong by Slack's; "" if it is right."""
+    date = parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else time.time()
+    seconds = round(time.time() - date)
+    if abs(seconds) <= _CLOCK_SECONDS:
+        return ""
+    how = "ahead of" if seconds > 0 else "behind"
+    return f" This clock is {abs(seconds)} s {how} Slack's: let the system set the time (NTP)."
+
+
+async def check_events(settings: Settings) -> str:
+    """Check how events come in: the app token opens Socket Mode, or there is a signing secret."""
+    if settings.slack_app_token is None:
+        if settings.slack_signing_secret is not None:
+            return (
+                "Events come by HTTP, signed. In your app turn Socket Mode off and give"
+                " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
+                " Interactivity and the slash commands."
+            )
+        if settings.slack_bot_token is None and settings.slack_client_id is None:
+            return "Events come from the playground."
+        raise Problem(NO_EVENTS)
+    from bot.slack.client import SLACK_FAULTS, create_client, retry_on_rate_limit
+
+    token = well_formed(settings, APP_TOKEN)
+    client = create_client(None, settings.slack_api_url)
+    try:
+        await retry_on_rate_limit(lambda: client.apps_connections_open(app_token=token))
+    except SLACK_FAULTS as error:
+        raise slack_problem(settings.slack_api_url, APP_TOKEN, error) from None
+    return "Socket Mode works."
+
+
+async def check_database(settings: Settings) -> str:
+    """Check that the database is set up, embedded as configured, guarded, and worked on."""
+    folder = settings.data_dir.resolve()
+    if settings.database_url is None and not (folder / "pg").exists():
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise Problem(f"{there} is no folder that can be written to: change KIOKU_DATA_DIR.")
+        return f"The first `kioku up` makes one in {folder}."
+    from bot.conversation.operating_state import read_operating_state
+    from bot.queue.migrations import migrations
+    from bot.runtime.connections import create_openai_client
+    from bot.runtime.operators import operators_pool
+    from memory import check_database, embedding_space, execute_statement
+
+    model = settings.embedding_model
+    if not settings.has_model and "embedding_model" not in settings.model_fields_set:
+        model = STAND_IN_EMBEDDING_MODEL  # as `kioku up` does
+    async with operators_pool(settings) as pool:
+        async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
+            space = await embedding_space(client, model)
+        await check_database(pool, space, migrations())
+        [row] = await execute_statement(pool, _GUARDS)
+        state = await read_operating_state(pool)
+    if row["login"] in row["unbound"]:
+        raise Problem(UNBOUND_LOGIN)
+    if row["unbound"]:
+        raise Problem(
+            "kioku_app reaches everybody's rows: run `ALTER ROLE kioku_app NOSUPERUSER NOBYPASSRLS`"
+            " and let another role own the tables."
+        )
+    if row["unprotected"]:
+        raise Problem(f"ENABLE ROW LEVEL SECURITY is missing for {', '.join(row['unprotected'])}.")
+    oldest = state.oldest_seconds or 0.0
+    if oldest > _LONG_SECONDS:
+        raise Problem(
+            f"{state.waiting} message(s) wait, the oldest for {oldest / 60:.0f} minutes: start"
+            " `kioku run`, or look into its log for what keeps it from answering."
+        )
+    return (
+        f"PostgreSQL {state.server}, up to date. Kioku {VERSION} in {state.processes} process(es);"
+        f" messages: {state.waiting} waiting; jobs: {state.due} due, {state.later} later. Failed"
+        f" in the last two weeks: {state.failed_messages} message(s), {state.failed_jobs} job(s)."
+    )
+
+
+async def check_model(settings: Settings) -> str:
+    """Ask each model of OpenAI's client for a little: the key, the names and the credit."""
+    if not settings.has_model:
+        if settings.slack_bot_token is not None:
+            raise Problem(NO_MODEL)
+        return "None is set: `kioku up` answers with the stand-in, which is a script."
+    import openai
+
+    from bot.runtime.connections import create_openai_client
+
+    asked = {"KIOKU_REPLY_MODEL": settings.reply_model}
+    if settings.fallback_model:
+        asked["KIOKU_FALLBACK_MODEL"] = settings.fallback_model
+    asked["KIOKU_EMBEDDING_MODEL"] = settings.embedding_model
+    server = without_secrets(settings.openai_base_url or "https://api.openai.com/v1")
+    async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
+        for name, model in asked.items():
+            try:
+                if name == "KIOKU_EMBEDDING_MODEL":
+                    await client.embeddings.create(model=model, input="OK")
+                else:
+                    await client.responses.create(
+                        model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
+                    )
+            except openai.APIStatusError as error:
+                raise _refused(f"{server}: {model}", name, error.status_code, error.code) from None
+            except openai.APIError:
+                raise Problem(
+                    f"No answer from {server}: check the network, OPENAI_BASE_URL and a proxy that"
+                    " may be needed (HTTPS_PROXY)."
+                ) from None
+    return f"{', '.join(dict.fromkeys(asked.values()))} answer at {server}."
+
+
+def _refused(what: str, name: str, status: int, code: str | None) -> Problem:
+    """Return what to say of a refused request to a model, which setting `name` names."""
+    todo = _TODO.get(status, _TODO[0]).format(name=name)
+    return Problem(
+        f"{what} is refused ({', '.join(filter(None, (f'HTTP {status}', code)))}): {todo}."
+    )
+
+
+async def check_remembering(settings: Settings) -> str:
+    """Let the memory model call a tool for an invented sentence; nothing is stored."""
+    model, name = settings.memory_model, "KIOKU_MEMORY_MODEL"
+    if not settings.has_model or settings.formation == "off":
+        return "No model forms memories."
+    from bot.runtime.memory_models import create_chat_model
+    from memory import FormationUnavailable, MemoryModelRefused, calls_memory_tools
+
+    try:
+        if await calls_memory_tools(create_chat_model(settings)):
+            return f"{model} calls tools."
+    except MemoryModelRefused as refused:
+        raise _refused(model, name, refused.status, refused.code) from None
+    except FormationUnavailable as away:
+        raise Problem(f"{model}: {str(away).rstrip('.')}; try again later.") from None
+    except Exception as error:  # noqa: BLE001 - what a provider's package raises is its own
+        raise Problem(
+            f"{model} cannot be asked ({type(error).__name__}): check the package of its provider"
+            f" and its key in the environment, or set {name} to another."
+        ) from None
+    raise Problem(f"{model} calls no tools, so it forms no memories: set {name} to another.")
+
+
+CHECKS: Mapping[str, Check] = {
+    "Settings": check_settings,
+    "Bot token": check_bot_token,
+    "Events": check_events,
+    "Database": check_database,
+    "Model": check_model,
+    "Remembering": check_remembering,
+}
+"""Each check by its name, in the order in which an operator sets things up."""

