@@ -108,13 +108,8 @@ CREATE TABLE turns (
     model text,
     -- kinds of credentials that were removed from the texts before they were stored
     left_out text[] NOT NULL DEFAULT '{}',
-    -- Nothing reads the texts and nothing is formed from them; deleted after a day.
-    withheld_at timestamptz,
     -- The person renamed the thread's session; the app leaves its title as it is.
     retitled boolean NOT NULL DEFAULT false,
-    -- What tools changed during the turn, until the person is shown it with its Undo: no
-    -- text.
-    tool_done jsonb,
     UNIQUE (team_id, channel_id, question_ts)
 );
 CREATE INDEX turns_answering ON turns (intended_at) WHERE status = 'answering';
@@ -124,7 +119,6 @@ CREATE INDEX turns_texts ON turns (intended_at)
     WHERE question <> '' OR words <> '' OR reply IS NOT NULL;
 CREATE INDEX turns_thread ON turns (thread, question_ts);
 CREATE INDEX turns_unformed ON turns (team_id, user_id, audience) WHERE formed_at IS NULL;
-CREATE INDEX turns_withheld ON turns (withheld_at) WHERE withheld_at IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE, DELETE ON turns TO kioku_app;
 ALTER TABLE turns ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_turns ON turns USING (
@@ -228,29 +222,6 @@ CREATE POLICY own_notices ON notices USING (
     OR expires_at < now()
 ) WITH CHECK (team_id || '.' || user_id = current_setting('kioku.person', true));
 
--- Whose App Home was opened, and what it shows.
-CREATE TABLE home_views (
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    opened_at timestamptz NOT NULL DEFAULT now(),
-    language text NOT NULL DEFAULT 'en',
-    kind text NOT NULL DEFAULT '',
-    page int NOT NULL DEFAULT 1,
-    -- what the person searches for; see end_home_searches
-    words text NOT NULL DEFAULT '',
-    words_until timestamptz,
-    -- a digest of what is shown, and Slack's name for that state of the view
-    shown text NOT NULL DEFAULT '',
-    slack_hash text NOT NULL DEFAULT '',
-    said_until timestamptz,
-    PRIMARY KEY (team_id, user_id)
-);
-CREATE INDEX home_views_searches ON home_views (words_until) WHERE words_until IS NOT NULL;
-GRANT SELECT, INSERT, UPDATE, DELETE ON home_views TO kioku_app;
-ALTER TABLE home_views ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_home_views ON home_views
-    USING (team_id || '.' || user_id = current_setting('kioku.person', true));
-
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
     team_id text NOT NULL,
@@ -269,9 +240,8 @@ CREATE TABLE person_settings (
     profile_at timestamptz,
     deactivated_at timestamptz,
     changed_at timestamptz NOT NULL DEFAULT now(),
-    -- channels with the hint that memories of direct messages are not used there
-    hint_channels text[] NOT NULL DEFAULT '{}',
-    toured_at timestamptz,
+    -- when they last opened their App Home; NULL: never
+    home_opened_at timestamptz,
     PRIMARY KEY (team_id, user_id)
 );
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
@@ -325,37 +295,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sent_files TO kioku_app;
 ALTER TABLE sent_files ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_sent_files ON sent_files
     USING (team_id || '.' || user_id = current_setting('kioku.person', true));
-
--- What is still to be deleted in Slack after a person was erased; names no person.
-CREATE TABLE slack_erasures (
-    id uuid PRIMARY KEY,
-    team_id text NOT NULL,
-    -- where the end is told
-    channel_id text,
-    language text NOT NULL,
-    -- the app's direct messages up to this ts are deleted; NULL: none
-    before text,
-    files int NOT NULL DEFAULT 0,
-    messages int NOT NULL DEFAULT 0,
-    failed int NOT NULL DEFAULT 0,
-    begun_at timestamptz NOT NULL DEFAULT now()
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON slack_erasures TO kioku_app;
-ALTER TABLE slack_erasures ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_erasures ON slack_erasures USING (true);
-
--- A file, a message, or a conversation or thread to be listed from `cursor` on.
-CREATE TABLE slack_deletions (
-    erasure uuid NOT NULL REFERENCES slack_erasures (id) ON DELETE CASCADE,
-    kind text NOT NULL CHECK (kind IN ('file', 'message', 'thread', 'conversation')),
-    channel text NOT NULL DEFAULT '',
-    ref text NOT NULL,
-    cursor text NOT NULL DEFAULT '',
-    PRIMARY KEY (erasure, kind, channel, ref)
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON slack_deletions TO kioku_app;
-ALTER TABLE slack_deletions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_deletions ON slack_deletions USING (true);
 
 -- Workspaces this database has served. Not served from `left_at` until `returned_at`; the rows
 -- are deleted from `purge_at` on, and were at `purged_at`.
@@ -438,63 +377,6 @@ CREATE FUNCTION settings_changed() RETURNS trigger
     $$;
 CREATE TRIGGER settings_changed BEFORE UPDATE ON person_settings
     FOR EACH ROW EXECUTE FUNCTION settings_changed();
-
--- One job for one person, soon: several changes are shown together. None where one waits, or
--- where that Home was not opened for a month.
-CREATE FUNCTION publish_home_soon(team text, person text) RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        INSERT INTO procrastinate_jobs
-            (queue_name, task_name, lock, queueing_lock, args, scheduled_at)
-        SELECT 'homes', 'publish_home', name, name,
-            jsonb_build_object('team', team_id, 'user', user_id), now() + interval '0.5 s'
-        FROM home_views, LATERAL (SELECT 'home:' || team_id || '.' || user_id AS name) AS named
-        WHERE team_id = team AND user_id = person AND opened_at > now() - interval '30 days'
-        ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
-    $$;
-
--- At the end of a transaction that changes what a Home shows, once for each person.
-CREATE FUNCTION home_changed() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-    DECLARE
-        changed record;
-        who text;
-    BEGIN
-        IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
-        who := changed.team_id || '.' || changed.user_id;
-        IF who IS DISTINCT FROM current_setting('kioku.home_changed', true) THEN
-            PERFORM set_config('kioku.home_changed', who, true);
-            PERFORM publish_home_soon(changed.team_id, changed.user_id);
-        END IF;
-        RETURN NULL;
-    END
-    $$;
-CREATE CONSTRAINT TRIGGER home_changed AFTER INSERT OR UPDATE OR DELETE ON incognito_threads
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION home_changed();
-CREATE CONSTRAINT TRIGGER home_changed AFTER INSERT OR DELETE
-    OR UPDATE OF pauses, notices, language, consent, retention_days, locale, time_zone,
-        deactivated_at
-    ON person_settings
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION home_changed();
-
--- A person who is erased while their Home is open sees that, in `language`.
-CREATE FUNCTION home_erased() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-    BEGIN
-        INSERT INTO procrastinate_jobs
-            (queue_name, task_name, lock, queueing_lock, args, scheduled_at)
-        VALUES ('homes', 'publish_home', 'home:' || OLD.team_id || '.' || OLD.user_id,
-            'home:' || OLD.team_id || '.' || OLD.user_id,
-            jsonb_build_object('team', OLD.team_id, 'user', OLD.user_id, 'erased', OLD.language),
-            now() + interval '0.5 s')
-        ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET args = excluded.args;
-        RETURN NULL;
-    END
-    $$;
-CREATE CONSTRAINT TRIGGER home_erased AFTER DELETE ON home_views
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION home_erased();
 
 -- Threads in which something waits, or was withdrawn half answered, and that have no job.
 CREATE FUNCTION threads_without_a_job()
@@ -632,27 +514,6 @@ CREATE FUNCTION end_history(days int, most int)
             (SELECT count(*) FROM said), (SELECT count(*) FROM late)
     $$;
 
--- Deletes the texts of turns that have been withheld for a day.
-CREATE FUNCTION end_withheld() RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        WITH ended AS (
-            UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,
-                withheld_at = NULL,
-                formed_at = CASE WHEN turns.ended_at IS NOT NULL
-                    THEN COALESCE(turns.formed_at, now()) END
-            WHERE turns.withheld_at < now() - interval '1 day' RETURNING 1
-        )
-        SELECT count(*) FROM ended
-    $$;
-
--- Searches in Home are kept as long as an Undo: ten minutes.
-CREATE FUNCTION end_home_searches() RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    AS $$
-        UPDATE home_views SET words = '', words_until = NULL WHERE words_until < now()
-    $$;
-
 -- For the person of this transaction, who is erased: what Slack may deliver again is known by its
 -- ids for a quarter of an hour (for a day while messages of an outage are read), without its
 -- author.
@@ -756,7 +617,7 @@ CREATE FUNCTION installations_with_message(
         UNION SELECT here.team_id FROM installations AS here JOIN turns
             ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
         UNION SELECT here.team_id FROM installations AS here JOIN store
-            ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '.')
+            ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
             AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
             AND store.value->'sources'
                 @> jsonb_build_array(jsonb_build_object('channel', channel, 'ts', message_ts))
@@ -798,8 +659,6 @@ CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
     RETURNS TABLE (relation text, removed bigint)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        -- Triggers of other tables read it.
-        DELETE FROM home_views WHERE team_id = team AND opened_at < until;
         WITH gone_turns AS (
             DELETE FROM turns WHERE id = ANY (ARRAY(
                 SELECT old.id FROM turns AS old
@@ -822,8 +681,6 @@ CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
             DELETE FROM viewed WHERE team_id = team AND seen_at < until RETURNING 1
         ), gone_sent_files AS (
             DELETE FROM sent_files WHERE team_id = team AND sent_at < until RETURNING 1
-        ), gone_slack_erasures AS (
-            DELETE FROM slack_erasures WHERE team_id = team AND begun_at < until RETURNING 1
         ), gone_conversations AS (
             DELETE FROM conversations WHERE team_id = team AND looked_up_at < until RETURNING 1
         ), gone_catching_up AS (
@@ -842,23 +699,21 @@ CREATE FUNCTION purge_workspace_rows(team text, until timestamptz, most int)
         UNION ALL SELECT 'quiet_threads', count(*) FROM gone_quiet_threads
         UNION ALL SELECT 'viewed', count(*) FROM gone_viewed
         UNION ALL SELECT 'sent_files', count(*) FROM gone_sent_files
-        UNION ALL SELECT 'slack_erasures', count(*) FROM gone_slack_erasures
         UNION ALL SELECT 'conversations', count(*) FROM gone_conversations
         UNION ALL SELECT 'catching_up', count(*) FROM gone_catching_up
         UNION ALL SELECT 'listening', count(*) FROM gone_listening
         UNION ALL SELECT 'installations', count(*) FROM gone_installations;
     $$;
 
-REVOKE ALL ON FUNCTION publish_home_soon, home_changed, home_erased FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
-    end_withheld, end_home_searches, forget_author_of_events, followed_threads,
+    forget_author_of_events, followed_threads,
     model_answered, work_at_hand, operating_state, installations_with_message,
     people_past_retention, people_deactivated_for, purge_workspace_rows
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     threads_without_a_job, fail_poison_events, count_crashes, clear_away, end_history,
-    end_withheld, end_home_searches, forget_author_of_events, followed_threads,
+    forget_author_of_events, followed_threads,
     model_answered, work_at_hand, operating_state, installations_with_message,
     people_past_retention, people_deactivated_for, purge_workspace_rows
     TO kioku_app;

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from bot.locale import Language, language_of
@@ -53,8 +51,6 @@ class PersonSettings:
     `paused_until` is None for a pause that lasts until the person ends it. `language` overrides
     Slack's. `informed`: they were told that there is a memory. `retention_days` is how long their
     memories are kept, None: as the installation says.
-    `hint_channels` are those in which they heard that memories of direct messages are not used.
-    `toured`: they finished or skipped the steps on Home.
     """
 
     paused: bool = False
@@ -68,8 +64,6 @@ class PersonSettings:
     time_zone: str | None = None
     profile_at: datetime | None = None
     deactivated: bool = False
-    hint_channels: Sequence[str] = ()
-    toured: bool = False
 
     @property
     def zone(self) -> tzinfo:
@@ -204,13 +198,11 @@ class Reply:
 class PersonErased(Erased):
     """The receipt: what was erased, what will be deleted in Slack, and what stays.
 
-    `files` is the number of the app's files that will be deleted in Slack; `messages` says whether
-    its messages in direct messages will be, too. `never_formed_messages` counts messages (channel
-    and time) that no memory is formed from again.
+    `files` is the number of the app's files that will be deleted in Slack. `never_formed_messages`
+    counts messages (channel and time) that no memory is formed from again.
     """
 
     files: int
-    messages: bool
     never_formed_messages: int
 
 
@@ -234,44 +226,3 @@ class OperatingState:
     overdue: float | None
     later: int
     failed_jobs: int
-
-
-@dataclass(slots=True, kw_only=True)
-class ToolChanges:
-    """Changes made by the tools of one turn, each with the earlier state.
-
-    `pause` is what was added to the person's pauses (`added`, a multirange) and a digest of the
-    pauses since (`now`). `notices` and `language` are pairs: before and now. `quiet` is the key of
-    a thread, `withheld` the ids of turns. `incognito` holds the arguments of
-    `bot.users.incognito.take_back_span`.
-    """
-
-    pause: dict[str, str] | None = None
-    notices: list[bool] | None = None
-    language: list[str | None] | None = None
-    quiet: str | None = None
-    incognito: dict[str, str] | None = None
-    withheld: list[str] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return any(asdict(self).values())
-
-    def value(self) -> str:
-        """Return the changes as a button's value: about 500 of Slack's 2,000 characters."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value})
-
-    def withheld_value(self) -> str:
-        """Return the value of the button that deletes the withheld texts, ``""`` for none.
-
-        It says whether they are all that was changed.
-        """
-        if not self.withheld:
-            return ""
-        alone = self == ToolChanges(withheld=self.withheld)
-        return json.dumps({"alone": self.withheld} if alone else self.withheld)
-
-    @classmethod
-    def of(cls, tool_done: Mapping[str, Any] | None) -> ToolChanges:
-        """Read the changes of settings that a turn has stored, or a button's value."""
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: one for name, one in (tool_done or {}).items() if name in names})

@@ -67,6 +67,7 @@ from .model.errors import (
     InvalidSchemas as InvalidSchemas,
     KiokuMemoryError as KiokuMemoryError,
     MemoryModelRefused as MemoryModelRefused,
+    MemoryFull as MemoryFull,
     MemoryOff as MemoryOff,
     UndoExpired as UndoExpired,
 )
@@ -90,7 +91,6 @@ from .model.schemas import (
 )
 from .postgres.database import (
     PERSON_SETTING as PERSON_SETTING,
-    OnChange as OnChange,
     OutcomeUnknown as OutcomeUnknown,
     Pool as Pool,
     create_pool as create_pool,
@@ -137,6 +137,7 @@ from .store.dependents import (
     has_changes_or_questions as has_changes_or_questions,
 )
 from .store.edits import (
+    add_memories as add_memories,
     add_memory as add_memory,
     edit_memory as edit_memory,
     move_memory as move_memory,
@@ -181,7 +182,6 @@ from .store.origins import (
     stored_from as stored_from,
 )
 from .store.pages import (
-    count_memories as count_memories,
     memory_page as memory_page,
 )
 from .store.purge import (
@@ -191,6 +191,7 @@ from .store.purge import (
 from .store.reembedding import (
     reembed as reembed,
 )
+from .store.rows import MAX_MEMORIES as MAX_MEMORIES
 from .store.undo import (
     undo_change as undo_change,
     undo_changes as undo_changes,

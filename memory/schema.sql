@@ -14,7 +14,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON store TO kioku_app;
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
-        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$'));
+        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
 -- Python has no date below year 1: one such row would end every read of its person's rows.
 ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
     (created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
@@ -28,7 +28,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON store_vectors TO kioku_app;
 ALTER TABLE store_vectors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_vectors ON store_vectors
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
-        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$'));
+        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
 -- A vector of 1,536 dimensions is 6 kB and fits into a page with its row; beside the row, as
 -- PostgreSQL keeps values from 2 kB on, each costs a search four more reads.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
@@ -56,7 +56,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON memory_expiries TO kioku_app;
 ALTER TABLE memory_expiries ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_expiries ON memory_expiries
     USING (starts_with(prefix, (SELECT 'chat.' || current_setting('kioku.person', true) || '.'))
-        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+$'));
+        AND (SELECT current_setting('kioku.person', true) ~ '^[A-Z0-9]+[.][A-Z0-9]+(-[TE][A-Z0-9]+)?$'));
 CREATE POLICY due_expiries ON memory_expiries FOR SELECT USING (expires_at <= now());
 
 -- Each change of a memory, by whom; `before` and `after` are whole stored values. The rows of a

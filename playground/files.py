@@ -47,7 +47,7 @@ def file_object(slack: Slack, file: File) -> Json:
         "timestamp": file.created,
         "name": file.name,
         "title": file.title or file.name,
-        "mimetype": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+        "mimetype": _mimetype(file),
         "filetype": extension,
         "pretty_type": extension.upper(),
         "user": file.owner,
@@ -176,11 +176,15 @@ async def _content(request: web.Request) -> bytes:
     return b""
 
 
+def _mimetype(file: File) -> str:
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
 def _download(file: File) -> web.Response:
     name = _PLAIN.sub("_", file.name).encode("ascii", "replace").decode().replace("?", "_")
     return web.Response(
         body=base64.b64decode(file.content or ""),
-        content_type="application/octet-stream",
+        content_type=_mimetype(file),
         headers={
             "Content-Disposition": f"attachment; filename=\"{name}\"; filename*=UTF-8''"
             + quote(file.name, safe=""),

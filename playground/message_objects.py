@@ -1,7 +1,7 @@
 """Parts of Slack's message objects: profiles, tombstones, the content of a streamed message."""
 
 from playground.blocks import with_ids
-from playground.records import Json, Message, User
+from playground.records import Channel, Json, Message, User
 
 _ADDED = ("details", "output")
 
@@ -44,6 +44,36 @@ def added(message: Message, changes: Json) -> Json:
         **changes,
         "text": message.body["text"] + text,
         "blocks": [*message.body.get("blocks", []), *with_ids(shown)],
+    }
+
+
+def forwarded(message: Message, author: User, channel: Channel) -> Json:
+    """Return a forwarded message as the attachment of another one, as recorded from Slack.
+
+    Source: https://github.com/slackapi/java-slack-sdk/issues/1179
+    """
+    body = message.body
+    text, blocks = body.get("text", ""), body.get("blocks", [])
+    names = {"im": "Direct Message", "mpim": "Group Message"}
+    origin = {"team": author.team, "channel": channel.id, "ts": message.ts}
+    place = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
+    return {
+        "ts": message.ts,
+        "author_id": author.id,
+        "author_name": author.name,
+        "author_subname": author.name,
+        "channel_id": channel.id,
+        "channel_team": author.team,
+        "channel_name": names.get(channel.kind, channel.name),
+        "is_msg_unfurl": True,
+        "is_share": True,
+        "message_blocks": [{**origin, "message": {"blocks": blocks}}],
+        "from_url": f"https://playground.slack.com/{place}",
+        "id": 1,
+        "fallback": f"{author.name}: {text}",
+        "text": text,
+        "mrkdwn_in": ["text"],
+        **({"files": body["files"]} if body.get("files") else {}),
     }
 
 

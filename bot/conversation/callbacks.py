@@ -15,8 +15,8 @@ from memory import Memory, Namespace, Person
 AddNotice: TypeAlias = Callable[
     [AsyncConnection[DictRow], Person, UUID, Sequence[UUID], Sequence[UUID]], Awaitable[object]
 ]
-# Shows later what tools have changed in a turn, if the turn itself does not.
-ShowToolChanges: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
+# Shows the notice of a turn, if it has one, when its answer has been given.
+RepeatNotice: TypeAlias = Callable[[AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
 # Shows the notices that name memories without them, None for all, before they are deleted; and
 # those of further changes and questions: their ids.
 UpdateNotices: TypeAlias = Callable[

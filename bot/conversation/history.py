@@ -61,15 +61,6 @@ async def has_texts(pool: Pool, person: Person) -> bool:
         return await found.fetchone() is not None
 
 
-async def has_recalled(connection: AsyncConnection[DictRow], person: Person) -> bool:
-    """Return whether any memory of this person was used for a reply to them."""
-    found = await connection.execute(
-        "SELECT FROM turns WHERE team_id = %s AND user_id = %s AND recalled <> '{}' LIMIT 1",
-        (person.team_id, person.user_id),
-    )
-    return await found.fetchone() is not None
-
-
 async def blank_texts(
     connection: AsyncConnection[DictRow],
     memories: Sequence[Memory] | None,

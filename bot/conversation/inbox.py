@@ -26,7 +26,7 @@ from bot.logs import fault
 from bot.queue.jobs import Limits
 from bot.queue.queue import DEFER_FROM, REPLIES, Queue, job_values
 from bot.queue.sweep import ALONE_AFTER_CRASHES, LATE_SECONDS
-from bot.slack.messages import Message, storable
+from bot.slack.messages import Message
 from bot.users.quotas import COUNT_REQUEST
 from memory import (
     DM,
@@ -207,7 +207,7 @@ class Inbox:
         newest one of its message changes nothing.
         """
         message = {"team": team_id, "channel": channel_id, "ts": ts}
-        change = {"text": storable(text), "event": event_id, "changed": changed_ts}
+        change = {"text": text, "event": event_id, "changed": changed_ts}
         await self._touch(_EDIT, {**message, **change}, thread)
 
     async def reopen(self, message: Message, *, changed_ts: str) -> None:

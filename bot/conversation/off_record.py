@@ -1,4 +1,4 @@
-"""Turns off the record: their texts are blanked, or withheld until the person has decided."""
+"""Turns off the record: their texts are blanked, and no memory is formed of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from memory import DM, Person
 
 _OFF_RECORD: LiteralString = (
     "UPDATE turns SET off_record = true, question = '', words = '', reply = NULL,"
-    " withheld_at = NULL,"
     " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
 )
 
@@ -41,44 +40,10 @@ async def put_scope_off_record(
     await connection.execute(f"{_OFF_RECORD} WHERE {_IN_SCOPE}", _of_scope(person, scope, since))
 
 
-async def withhold_scope(
-    connection: AsyncConnection[DictRow], person: Person, scope: str, since: float
-) -> list[UUID]:
-    """Withhold the turns that `put_scope_off_record` blanks; return their ids."""
-    changed = await connection.execute(
-        f"UPDATE turns SET withheld_at = now() WHERE {_IN_SCOPE} AND withheld_at IS NULL"
-        " RETURNING id",
-        _of_scope(person, scope, since),
-    )
-    return [row["id"] for row in await changed.fetchall()]
-
-
-async def withhold(connection: AsyncConnection[DictRow], turns: Sequence[UUID]) -> list[UUID]:
-    """Withhold turns: their texts are not read, and no memory is formed. Return their ids."""
-    changed = await connection.execute(
-        "UPDATE turns SET withheld_at = now() WHERE id = ANY(%s) AND withheld_at IS NULL"
-        " AND NOT off_record RETURNING id",
-        (list(turns),),
-    )
-    return [row["id"] for row in await changed.fetchall()]
-
-
-async def end_withholding(
-    connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
-) -> int:
-    """End the withholding of a person's turns; return how many there were."""
-    changed = await connection.execute(
-        "UPDATE turns SET withheld_at = NULL WHERE id = ANY(%s) AND team_id = %s AND user_id = %s"
-        " AND withheld_at IS NOT NULL",
-        (list(turns), person.team_id, person.user_id),
-    )
-    return changed.rowcount
-
-
 async def delete_texts(
     connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
 ) -> None:
-    """Blank the texts of a person's turns, withheld or not; no memory is formed from them."""
+    """Blank the texts of a person's turns; no memory is formed from them."""
     await connection.execute(
         f"{_OFF_RECORD} WHERE id = ANY(%s) AND team_id = %s AND user_id = %s",
         (list(turns), person.team_id, person.user_id),
@@ -111,7 +76,7 @@ async def has_turn(connection: AsyncConnection[DictRow], message: Message, words
     """
     found = await connection.execute(
         "SELECT FROM turns WHERE team_id = %s AND channel_id = %s AND question_ts = %s"
-        " AND words = %s AND NOT off_record AND withheld_at IS NULL",
+        " AND words = %s AND NOT off_record",
         (message.team_id, message.channel_id, message.ts, words),
     )
     return await found.fetchone() is not None
@@ -123,8 +88,7 @@ async def is_off_record(
     """Return whether no memory may be formed from a message: pause, incognito, or on request."""
     found = await connection.execute(
         "SELECT EXISTS (SELECT FROM turns WHERE team_id = %(team)s AND channel_id = %(channel)s"
-        " AND question_ts = %(ts)s AND user_id = %(user)s"
-        " AND (off_record OR withheld_at IS NOT NULL))"
+        " AND question_ts = %(ts)s AND user_id = %(user)s AND off_record)"
         " OR EXISTS (SELECT FROM incognito_threads WHERE team_id = %(team)s"
         " AND user_id = %(user)s AND thread = ANY(%(scopes)s)"
         " AND spans @> to_timestamp(%(ts)s::text::float8))"

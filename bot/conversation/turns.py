@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.callbacks import AddNotice, ScheduleFormation
+from bot.conversation.callbacks import RepeatNotice, ScheduleFormation
 from bot.conversation.claimed_message import (
     STILL_OURS,
     ClaimedMessage,
@@ -19,7 +19,6 @@ from bot.conversation.claimed_message import (
     superseded,
 )
 from bot.conversation.inbox import THREAD_SETTING
-from bot.conversation.tool_done import AFTER_TURN, ids_of
 from bot.slack.messages import Message, typed
 from bot.types import ConsentMode, MemoryState
 from bot.users.quotas import BEFORE, Quotas
@@ -58,24 +57,23 @@ _THREAD_OR_DAY: LiteralString = (
 _EXCHANGES: LiteralString = (
     "SELECT question_ts AS ts, thread, user_id, question, reply FROM turns"
     " WHERE team_id = %(team)s AND channel_id = %(channel)s"
-    " AND status <> 'answering' AND question <> '' AND withheld_at IS NULL"
-    " AND question_ts < %(ts)s"
+    " AND status <> 'answering' AND question <> '' AND question_ts < %(ts)s"
 )
 # The person's earlier messages that still wait to be answered.
 _WAITING: LiteralString = (
-    "SELECT ts, left(message->>'text', 4000) AS text FROM inbox_events e"
+    "SELECT ts, left(message->>'text', 1000) AS text FROM inbox_events e"
     " WHERE team_id = %(team)s AND user_id = %(user)s AND status = 'waiting' AND ts < %(ts)s"
     " AND (channel_id = %(channel)s OR (%(in_dm)s AND audience = %(dm)s))"
     " AND NOT EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = e.team_id"
     " AND f.user_id = e.user_id AND f.channel = e.channel_id AND f.ts = e.ts)"
-    f" AND NOT ({OFF_RECORD}) ORDER BY ts DESC LIMIT 20"
+    f" AND NOT ({OFF_RECORD}) ORDER BY ts DESC LIMIT 10"
 )
 # The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
 _UNFORMED: LiteralString = (
     "SELECT question_ts AS ts, words FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND (%(audiences)s::text[] IS NULL OR audience = ANY(%(audiences)s))"
-    " AND formed_at IS NULL AND withheld_at IS NULL AND words <> '' AND question_ts < %(ts)s"
+    " AND formed_at IS NULL AND words <> '' AND question_ts < %(ts)s"
     " ORDER BY question_ts DESC LIMIT 100"
 )
 
@@ -84,7 +82,6 @@ _KEPT: LiteralString = (
     "(turns.ended_at IS NOT NULL AND NOT excluded.off_record"
     " AND excluded.question = '' AND excluded.words = '')"
 )
-_FORGOTTEN: LiteralString = "(forgotten.found AND withheld_at IS NULL)"
 _FORGOTTEN_SINCE: LiteralString = (
     "EXISTS (SELECT FROM forgotten f WHERE f.team_id = turns.team_id"
     " AND f.user_id = turns.user_id AND f.expires_at > now() AND f.id <> ALL(%s))"
@@ -105,8 +102,7 @@ class TurnRow:
     credentials of the message, which are not stored; `words` is its typed text without them.
     `forgotten`: the message was forgotten while it waited, so its texts are not stored.
     `forgettings` are the ids of what the person forgot before, with an Undo that has not expired.
-    `tool_done` is what tools changed in an earlier attempt and the person was not shown. `again`:
-    an earlier attempt has begun the turn. `unkept`: the turn is off the record, or withheld.
+    `again`: an earlier attempt has begun the turn.
     """
 
     id: UUID
@@ -119,9 +115,7 @@ class TurnRow:
     words: str = ""
     forgotten: bool = False
     forgettings: tuple[UUID, ...] = ()
-    tool_done: Mapping[str, Any] | None = None
     again: bool = False
-    unkept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +152,7 @@ class Turns:
     _: KW_ONLY
     schedule_formation: ScheduleFormation
     consent: ConsentMode
-    add_notice: AddNotice
+    repeat_notice: RepeatNotice
     quotas: Quotas
 
     @measured("begin")
@@ -216,9 +210,7 @@ class Turns:
             words=redacted_words.text,
             forgotten=forgotten,
             forgettings=tuple(row["forgettings"]),
-            tool_done=turn["tool_done"],
             again=turn["again"],
-            unkept=turn["unkept"],
         )
         return turn_row, context
 
@@ -233,18 +225,14 @@ class Turns:
         reply: str | None,
         recalled: Sequence[str] = (),
         removal_proposed: bool = False,
-        changes: Sequence[UUID] = (),
-        questions: Sequence[UUID] = (),
-        tools_shown: bool = False,
+        noticed: bool = False,
         model: str | None = None,
     ) -> None:
         """End the turn and its message, and schedule formation if there are words to form.
 
         `removal_proposed`: the person is asked by a button whether to forget something, so the
-        words themselves remove nothing. `changes` are the ids of the changes that tools made to
-        memories, and `questions` those of the questions that these left open: a notice shows both,
-        and those of earlier attempts. `tools_shown`: they were shown all else that tools changed.
-        `model` made the reply, if it can be rated.
+        words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
+        is shown now. `model` made the reply, if it can be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
@@ -253,9 +241,6 @@ class Turns:
         may repeat it. The words of a message that was forgotten while its turn began are blanked.
         """
         message = claimed.message
-        if turn_row.tool_done:
-            changes = [*ids_of(turn_row.tool_done, "changes"), *changes]
-            questions = [*ids_of(turn_row.tool_done, "questions"), *questions]
         [kept] = await redact_texts(reply or "", known=turn_row.removed)
         async with transaction(self.pool, _scope(message)) as connection:
             await finish(connection, claimed, "failed" if outcome == "failed" else "done")
@@ -263,17 +248,16 @@ class Turns:
                 await note_informed(connection, message.person)
             ended = await connection.execute(
                 "UPDATE turns SET status = %s,"
-                f" question = CASE WHEN {_FORGOTTEN} THEN '' ELSE question END,"
-                f" words = CASE WHEN {_FORGOTTEN} THEN '' ELSE words END,"
+                " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
+                " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
                 " recalled = %s, asked = %s, model = %s,"
-                f" ended_at = now(), formed_at = CASE WHEN {_FORGOTTEN} OR words = ''"
-                " THEN now() ELSE formed_at END,"
-                f" tool_done = {AFTER_TURN}"
+                " ended_at = now(), formed_at = CASE WHEN forgotten.found OR words = ''"
+                " THEN now() ELSE formed_at END"
                 " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
                 " AND user_id = %s AND channel = %s AND ts = %s) AS found) AS forgotten"
                 " WHERE id = %s AND team_id = %s AND user_id = %s"
-                " RETURNING audience, formed_at IS NULL AND withheld_at IS NULL AS unformed",
+                " RETURNING audience, formed_at IS NULL AS unformed",
                 (
                     outcome,
                     list(turn_row.forgettings),
@@ -281,7 +265,6 @@ class Turns:
                     list(recalled),
                     removal_proposed,
                     model,
-                    *(tools_shown, [*map(str, changes)], [*map(str, questions)]),
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
                     *(turn_row.id, message.team_id, message.user_id),
                 ),
@@ -290,8 +273,8 @@ class Turns:
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 await self.schedule_formation(connection, view.person.namespace(row["audience"]))
-            if changes or questions:
-                await self.add_notice(connection, view.person, turn_row.id, changes, questions)
+            if noticed or turn_row.again:
+                await self.repeat_notice(connection, view.person, turn_row.id)
         count("turns", outcome=outcome)
 
 
@@ -396,14 +379,13 @@ async def _insert(
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " audience = excluded.audience,"
         # One that is off the record stays so when it is begun again.
-        " question = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
-        f" OR {_KEPT} THEN turns.question ELSE excluded.question END,"
-        " words = CASE WHEN turns.off_record THEN '' WHEN turns.withheld_at IS NOT NULL"
-        f" OR {_KEPT} THEN turns.words ELSE excluded.words END,"
+        f" question = CASE WHEN turns.off_record THEN '' WHEN {_KEPT} THEN turns.question"
+        " ELSE excluded.question END,"
+        f" words = CASE WHEN turns.off_record THEN '' WHEN {_KEPT} THEN turns.words"
+        " ELSE excluded.words END,"
         " left_out = excluded.left_out, model = NULL,"
-        " off_record = turns.off_record OR (excluded.off_record AND turns.withheld_at IS NULL)"
-        " RETURNING id, reply_ts, tool_done, xmax <> 0 AS again,"
-        " off_record OR withheld_at IS NOT NULL AS unkept,"
+        " off_record = turns.off_record OR excluded.off_record"
+        " RETURNING id, reply_ts, xmax <> 0 AS again,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
         (

@@ -43,13 +43,12 @@ async def read_unformed(
         " (SELECT reply FROM turns earlier WHERE earlier.team_id = %(team)s"
         " AND earlier.user_id = %(user)s AND earlier.channel_id = turns.channel_id"
         " AND (earlier.thread = turns.thread OR turns.audience = %(dm)s)"
-        " AND earlier.withheld_at IS NULL"
         " AND earlier.question_ts < turns.question_ts"
         " AND earlier.ended_at > turns.intended_at - interval '1 day'"
         " ORDER BY earlier.question_ts DESC LIMIT 1) AS before FROM turns"
         " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s"
         " AND formed_at IS NULL"
-        " AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> ''"
+        " AND ended_at IS NOT NULL AND words <> ''"
         " ORDER BY question_ts LIMIT %(limit)s) found) AS unformed"
         " FROM (SELECT) always"
         " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s",
@@ -90,7 +89,7 @@ async def count_unformed(connection: AsyncConnection[DictRow], person: Person) -
     """Return the number of answered messages that are not formed yet, by audience."""
     found = await connection.execute(
         "SELECT audience, count(*) AS messages FROM turns WHERE team_id = %s AND user_id = %s"
-        " AND formed_at IS NULL AND ended_at IS NOT NULL AND withheld_at IS NULL AND words <> ''"
+        " AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''"
         " GROUP BY audience",
         (person.team_id, person.user_id),
     )
@@ -112,7 +111,7 @@ async def mark_formed(
         "WITH marked AS (UPDATE turns SET formed_at = now()"
         " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
         " WHERE turns.id = taken.id AND turns.team_id = %(team)s AND turns.user_id = %(user)s"
-        " AND turns.words = taken.words AND turns.withheld_at IS NULL"
+        " AND turns.words = taken.words"
         " AND turns.formed_at IS NULL"
         f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
         " FROM (SELECT) always"

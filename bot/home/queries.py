@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.config import Settings
-from bot.conversation.history import has_recalled
 from bot.memories.actions import MemoryActions
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.types import PersonSettings, Policy
 from bot.users.data_flows import data_flows
 from bot.users.incognito import read_incognito
-from bot.users.settings import note_toured
 from bot.views.changes import adds_to_list
 from bot.views.home import CHANGES_SHOWN, DataHandling, HomePage
 from bot.views.home_list import HOME_PAGE_SIZE, Listing, ListPosition
@@ -50,12 +48,6 @@ class HomeQueries:
         links = await self.links.by_name(person.team_id, {**said, **made})
         async with person_transaction(self.pool, person) as connection:
             incognito = await read_incognito(connection, person)
-            tour: tuple[bool, ...] = ()
-            if not chosen.toured:
-                tour = (bool(recent), await has_recalled(connection, person), bool(changes))
-            if tour and all(tour):
-                await note_toured(connection, person)
-                tour = ()
         return HomePage(
             settings=chosen,
             off=chosen.off_reason(self.settings.consent),
@@ -64,7 +56,6 @@ class HomeQueries:
             listing=listing,
             changes=changes,
             questions=questions,
-            tour=tour,
             links=links,
             handling=replace(
                 self.nothing_kept(),

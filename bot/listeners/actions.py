@@ -30,7 +30,7 @@ from bot.views.forgetting import (
     UNDO_ACTION,
 )
 from bot.views.history import HISTORY_ACTION
-from bot.views.home import HOME_PAUSE_ACTION, HOME_SKIP_ACTION
+from bot.views.home import HOME_PAUSE_ACTION
 from bot.views.home_list import (
     HOME_ALL_ACTION,
     HOME_KIND_ACTION,
@@ -39,7 +39,7 @@ from bot.views.home_list import (
     position_after,
     position_of,
 )
-from bot.views.memories import PAGE_ACTION, PREVIEW_ACTION
+from bot.views.memories import PAGE_ACTION
 from bot.views.memory_state import (
     AGREE_ACTION,
     END_INCOGNITO_ACTION,
@@ -55,7 +55,7 @@ from bot.views.modal_triggers import (
     opens_modal,
 )
 from bot.views.refusals import STORE_ACTION
-from bot.views.settings import DELETE_WITHHELD_ACTION, RETENTION_ACTION, UNDO_CONTROL_ACTION
+from bot.views.settings import RETENTION_ACTION
 from bot.views.views import SlackView, payload_view
 from memory import Person
 
@@ -82,7 +82,6 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         FORGET_PERIOD_ACTION: actions.period_forgotten,
         UNDO_ACTION: actions.brought_back,
         PAGE_ACTION: actions.listed,
-        PREVIEW_ACTION: actions.preview_page,
         STORE_ACTION: adding.stored_anyway,
         MOVE_ACTION: modals.audiences.moved,
         UNDO_CHANGE_ACTION: changes.undone,
@@ -94,11 +93,8 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         RETENTION_ACTION: controls.retention_chosen,
         INCOGNITO_OFF_ACTION: controls.incognito.ended,
         END_INCOGNITO_ACTION: controls.incognito.ended,
-        UNDO_CONTROL_ACTION: controls.undoing.undone,
-        DELETE_WITHHELD_ACTION: controls.undoing.deleted,
         HOME_PAUSE_ACTION: controls.pause_chosen,
         HOME_MORE_ACTION: controls.incognito.in_home,
-        HOME_SKIP_ACTION: controls.tour_skipped,
         EXPORT_ACTION: modals.exporting.exported,
         FEEDBACK_ACTION: modals.feedback.clicked,
     }
@@ -107,7 +103,6 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         UNDO_CHANGE_ACTION: changes.undone_in_modal,
         ANSWER_ACTION: changes.answered_in_modal,
         HISTORY_ACTION: changes.page_in_modal,
-        MOVE_ACTION: modals.audiences.moved_in_modal,
     }
 
     @app.action(re.compile(f"^({'|'.join(clicks)}){_SUFFIX}$"))

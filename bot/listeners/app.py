@@ -1,4 +1,4 @@
-"""The Bolt app: each payload is checked before its listeners, and an event stored before the ack.
+"""The Bolt app: an event is stored before its ack, and what cannot be read is acknowledged.
 
 The rest of the work on an event is the worker's.
 """
@@ -26,16 +26,15 @@ from bot.conversation.inbox import Inbox
 from bot.listeners import actions, commands
 from bot.listeners import modals as listeners_of_modals
 from bot.listeners.change_events import ChangeEvents
-from bot.listeners.malformed import MALFORMED, MalformedRequests
 from bot.listeners.responder import Responder
 from bot.logs import fault
 from bot.memories.commands import SlashCommands
 from bot.memories.modals import Modals
 from bot.slack.client import Installations
 from bot.slack.messages import for_installation, installation_team, read_message
-from bot.slack.payloads import UNREADABLE, cleaned
+from bot.slack.payloads import UNREADABLE, received
 from bot.users.workspaces import Workspaces
-from memory import InvalidNamespace, OutcomeUnknown, transaction_timeout
+from memory import OutcomeUnknown, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -68,15 +67,15 @@ _FIELDS = frozenset({"type", "event", "event_id", "command", "ssl_check"})
 
 
 class UnknownWorkspace(LookupError):
-    """The app is not installed in the workspace of a request: it is acknowledged and counted."""
+    """The app is not installed in the workspace of a request, which is acknowledged."""
 
 
 class CheckedApp(AsyncApp):
-    """A Bolt app whose listeners are given no malformed payload, over every transport."""
+    """A Bolt app that acknowledges what it cannot read, over every transport.
 
-    def __init__(self, *, malformed: MalformedRequests, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.malformed = malformed
+    Slack delivers an event that is not answered 200 up to three times more, and switches the
+    deliveries of an app off that fails too often: https://docs.slack.dev/apis/events-api/#retries
+    """
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
         """Dispatch a request as `receive` does."""
@@ -85,34 +84,29 @@ class CheckedApp(AsyncApp):
     async def receive(
         self, sent: Mapping[str, Any], request: Callable[[], AsyncBoltRequest]
     ) -> BoltResponse:
-        """Dispatch the `request` made of a payload; acknowledge what is malformed or not handled.
+        """Dispatch the `request` made of a payload, with the texts that `received` returns.
 
-        The request is made after the check: Bolt reads ids of the payload to make it.
+        Bolt reads ids of the payload to make the request. What has no listener, such as a button
+        of an older version, is acknowledged.
         """
         if _is_limit(sent):
             log.warning("Slack limits its deliveries to this app: events of a minute are missing")
             return BoltResponse(status=HTTPStatus.OK)
         if _is_unhandled(sent):
             return BoltResponse(status=HTTPStatus.OK)
-        body = cleaned(sent)
-        if body is None:
-            return await self._refuse(sent)
-        try:
-            checked = request()
-        except MALFORMED:
-            return await self._refuse(sent)
-        checked.body = body
-        checked.context[_TEAM] = installation_team(body)
-        response = await super().async_dispatch(checked)
-        if response.status == HTTPStatus.NOT_FOUND:
-            # A button of an older version, or a command this version does not have.
-            return await self.malformed.acknowledge(body, "no listener")
-        return response
-
-    async def _refuse(self, sent: Mapping[str, Any]) -> BoltResponse:
         if _FIELDS.isdisjoint(sent):
             return BoltResponse(status=HTTPStatus.BAD_REQUEST, body="Slack sends no such body.\n")
-        return await self.malformed.acknowledge(sent, "malformed")
+        try:
+            made = request()
+            made.body = received(sent)
+            made.context[_TEAM] = installation_team(made.body)
+            response = await super().async_dispatch(made)
+        except UNREADABLE as error:
+            log.warning("a request from Slack could not be read: %s", fault(error))
+            return BoltResponse(status=HTTPStatus.OK)
+        if response.status == HTTPStatus.NOT_FOUND:
+            return BoltResponse(status=HTTPStatus.OK)
+        return response
 
 
 class SocketModeHandler(AsyncSocketModeHandler):
@@ -144,9 +138,10 @@ def _is_limit(sent: Mapping[str, Any]) -> bool:
 
 def _is_unhandled(sent: Mapping[str, Any]) -> bool:
     """Return whether it is an event of a type that has no listener."""
+    if "event" not in sent and sent.get("type") != "event_callback":
+        return False
     event = sent.get("event")
-    kind = event.get("type") if isinstance(event, dict) else None
-    return isinstance(kind, str) and kind not in EVENTS
+    return not isinstance(event, dict) or event.get("type") not in EVENTS
 
 
 def create_app(
@@ -178,16 +173,14 @@ def create_app(
             bot_token=found.bot_token,
         )
 
-    malformed = MalformedRequests(slack.client)
     app = CheckedApp(
-        malformed=malformed,
         client=slack.tokenless(),
         authorize=authorize,
         request_verification_enabled=False,
     )
 
     @app.error
-    async def failed(error: Exception, response: BoltResponse | None, body: dict[str, Any]) -> None:
+    async def failed(error: Exception, response: BoltResponse | None) -> None:
         # There is no response where a listener has acknowledged already. Any other status than 200
         # lets Slack deliver an event again.
         if isinstance(error, OperationalError | OutcomeUnknown):
@@ -195,18 +188,22 @@ def create_app(
             if response is not None:
                 response.status, response.body = 503, "Please send it again.\n"
             return
-        if not isinstance(error, InvalidNamespace | UNREADABLE):
-            log.error("a request from Slack was not carried out", exc_info=error)
-            return
-        answer = await malformed.acknowledge(body, fault(error))
-        if response is not None:
-            response.status, response.body = answer.status, answer.body
-            response.headers.update(answer.headers)
+        # By its type alone: the text of an exception may quote the request.
+        unreadable = isinstance(error, UNREADABLE)
+        log.log(
+            logging.WARNING if unreadable else logging.ERROR,
+            "a request from Slack was not carried out: %s",
+            fault(error),
+        )
+        if response is not None and unreadable:
+            response.status, response.body = HTTPStatus.OK, ""
 
     _register_events(app, inbox=inbox, changes=changes, workspaces=workspaces)
     commands.register(app, commands=slash_commands, modals=modals, responder=responder)
     actions.register(app, adding=slash_commands.adding, modals=modals, responder=responder)
-    listeners_of_modals.register(app, modals=modals, responder=responder)
+    listeners_of_modals.register(
+        app, adding=slash_commands.adding, modals=modals, responder=responder
+    )
     return app
 
 

@@ -16,12 +16,13 @@ from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
 from bot.slack.messages import (
     Message,
+    author_key,
     found_message,
     installation_team,
     plain,
-    storable,
     thread_key,
     typed,
+    user_key,
 )
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -81,11 +82,12 @@ class ChangeEvents:
                 await self.viewed_channels.note(Person(team, viewer), event.get("context"))
             case "user_change", _:
                 user = event.get("user") or {}
-                await self.profiles.changed(Person(team, str(user.get("id"))), user)
+                person = Person(team, user_key(user.get("id"), user.get("team_id"), team))
+                await self.profiles.changed(person, user)
             case "app_uninstalled", _:
                 await self.offboarding.uninstalled(team, _event_time(body))
             case "tokens_revoked", _:
-                bots = (event.get("tokens") or {}).get("bot") or []
+                bots = [str(bot) for bot in (event.get("tokens") or {}).get("bot") or []]
                 await self.offboarding.tokens_revoked(team, _event_time(body), bots)
             case "channel_id_changed", _:
                 for name in ("old_channel_id", "new_channel_id"):
@@ -97,7 +99,7 @@ class ChangeEvents:
         if event.get("context"):
             await self.viewed_channels.note(person, event["context"])
         if event.get("tab") == "home":
-            await self.home_publisher.opened(person, slack_hash=_shown(event))
+            await self.home_publisher.opened(person)
 
     async def _stopped(self, event: Mapping[str, Any], team: str, channel: str) -> None:
         """Interrupt the turn of a thread; without one, nothing but this ends `processing`."""
@@ -114,9 +116,9 @@ class ChangeEvents:
         if edited.get("subtype") == "tombstone":
             await self._message_deleted(body, team, channel, before or edited)
             return
-        text = storable(str(edited.get("text")))
+        text = str(edited.get("text") or "")
         # Slack also says so when it adds a preview to a link.
-        if "text" in before and storable(str(before["text"])) == text:
+        if "text" in before and before["text"] == text:
             return
         unknown = await self._unknown_message(body)
         if unknown is not None:
@@ -133,7 +135,7 @@ class ChangeEvents:
         )
         if "text" in before:
             if not reworded:
-                await self._update_source(team, channel, before)
+                await self._update_source(body, team, channel, before)
             message = await self._message(body, "message")
             if message is not None:
                 await self.inbox.reopen(replace(message, event_id=event_id), changed_ts=changed_ts)
@@ -150,7 +152,7 @@ class ChangeEvents:
             team, channel, ts, thread, question="", words="", changed_ts=changed_ts
         )
         if not reworded:
-            await self._update_source(team, channel, deleted)
+            await self._update_source(body, team, channel, deleted)
 
     async def _unknown_message(self, body: Mapping[str, Any]) -> Message | None:
         """Return the message before its change, if it is so new that Slack may deliver it later."""
@@ -170,9 +172,12 @@ class ChangeEvents:
             is_shared=bool(body.get("is_ext_shared_channel")),
         )
 
-    async def _update_source(self, team: str, channel: str, message: Mapping[str, Any]) -> None:
+    async def _update_source(
+        self, body: Mapping[str, Any], team: str, channel: str, message: Mapping[str, Any]
+    ) -> None:
         """Update memories after a message changed of which no turn stores the texts."""
-        user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
+        user = author_key(message, team, shared=bool(body.get("is_ext_shared_channel")))
+        ts = str(message.get("ts") or "")
         if user and ts and not message.get("bot_id"):
             root = str(message.get("thread_ts") or ts)
             await self.source_updates.message_changed(Person(team, user), channel, ts, root)
@@ -187,11 +192,6 @@ def _ts_and_thread(team: str, channel: str, message: Mapping[str, Any]) -> tuple
 def _changed_ts(event: Mapping[str, Any]) -> str:
     """Return when a message was edited or deleted: the ts of the event, not of the message."""
     return str(event.get("ts") or "")
-
-
-def _shown(event: Mapping[str, Any]) -> str:
-    """Return Slack's name for the Home it shows, ``""`` for none."""
-    return str((event.get("view") or {}).get("hash") or "")
 
 
 def _event_time(body: Mapping[str, Any]) -> float:

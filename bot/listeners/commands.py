@@ -13,7 +13,6 @@ from bot.listeners.responder import Responder
 from bot.locale import Language
 from bot.memories.commands import CommandHandler, SlashCommands
 from bot.memories.modals import Modals
-from bot.slack.messages import storable
 from bot.views.blocks import Payload
 from bot.views.modal_triggers import MY_MEMORIES, opens_modal
 from memory import Person
@@ -62,5 +61,5 @@ def register(
 async def _typed(
     work: CommandHandler, command: dict[str, Any], person: Person, language: Language
 ) -> Payload:
-    words = storable(str(command.get("text") or "")).strip()
+    words = str(command.get("text") or "").strip()
     return await work(person, language, words, str(command.get("channel_id") or ""))

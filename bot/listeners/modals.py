@@ -14,17 +14,19 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.listeners.responder import Responder
 from bot.locale import Language, say
 from bot.logs import fault
+from bot.memories.adding import MemoryAdder
 from bot.memories.modals import Modals
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.views.adding import ADD_FORM, add_errors
 from bot.views.audiences import AUDIENCE_FORM, read_audience_form
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.erasing import ERASE_FORM
 from bot.views.feedback import FEEDBACK_FORM
 from bot.views.forgetting import FORGET_FORM
-from bot.views.forms import KIND_ACTION, MEMORY_FORM
+from bot.views.forms import MEMORY_FORM
 from bot.views.modal_triggers import OPENED, in_modal, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
-from bot.views.views import SlackView, form_with_errors, language_of_view, loading_view
+from bot.views.views import SlackView, form_with_errors, loading_view
 from memory import Person
 
 log = logging.getLogger(__name__)
@@ -35,14 +37,15 @@ Check: TypeAlias = Callable[[Mapping[str, Any]], dict[str, str] | None]
 Submission: TypeAlias = Callable[[Person, Language, Mapping[str, Any]], Awaitable[SlackView]]
 
 
-def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
+def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: Responder) -> None:
     """Register every submission.
 
     It is acknowledged with its errors, which are found without a look-up, or with the empty modal.
     What is stored and shown comes afterwards.
     """
     submissions: dict[str, tuple[Check, Submission]] = {
-        MEMORY_FORM: (lambda view: modals.editing.read(view).errors, modals.saved),
+        ADD_FORM: (add_errors, adding.submitted),
+        MEMORY_FORM: (lambda view: modals.editing.read(view).errors, modals.editing.saved),
         AUDIENCE_FORM: (lambda view: read_audience_form(view).errors, modals.audiences.submitted),
         FORGET_FORM: (_no_errors, modals.editing.forgotten),
         SETTINGS_FORM: (_no_errors, modals.controls.settings_saved),
@@ -60,19 +63,6 @@ def register(app: AsyncApp, *, modals: Modals, responder: Responder) -> None:
             return
         await ack(response_action="update", view=loading_view())
         await responder.fill(body, client, view["id"], partial(_submitted, work, view), acked=True)
-
-    @app.action(KIND_ACTION)
-    async def kind(
-        ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
-        await ack()
-        view = body["view"]
-        chosen = str(action["selected_option"]["value"])
-        blank = modals.editing.blank(language_of_view(view), chosen)
-        try:
-            await client.views_update(view_id=view["id"], view=blank)
-        except SLACK_FAULTS as error:
-            log.warning("a modal was not updated: %s", error_code(error) or fault(error))
 
 
 async def open_and_fill(

@@ -18,9 +18,10 @@ from bot.locale import Language, say
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, error_code, retry_on_rate_limit
 from bot.slack.ephemeral import show_in_thread
-from bot.slack.messages import installation_team
+from bot.slack.messages import installation_team, user_key
 from bot.slack.payloads import UNREADABLE
 from bot.users.profiles import Profiles
+from bot.users.quotas import QuotaExceeded
 from bot.views.blocks import Block, Payload, ephemeral_payload
 from bot.views.home_list import ListPosition, position_of
 from bot.views.modal_triggers import in_home
@@ -43,28 +44,32 @@ def person_of(body: Mapping[str, Any]) -> Person:
 
     Raises `memory.InvalidNamespace` where one is missing.
     """
-    user = body.get("user_id") or (body.get("user") or {}).get("id")
-    return Person(installation_team(body), str(user or ""))
+    team, user = installation_team(body), body.get("user") or {}
+    enterprise = (body.get("enterprise") or {}).get("id")
+    key = user_key(body.get("user_id") or user.get("id"), user.get("team_id"), team, enterprise)
+    return Person(team, key)
 
 
-def _sentence_key(error: Exception, written: Sequence[str]) -> str:
-    """Return the key of the sentence that reports a failure to the person.
+def _sentence(language: Language, error: Exception, written: Sequence[str]) -> str:
+    """Return the sentence that reports a failure to the person.
 
     After a committed write, `written`, it does not say that nothing was changed.
     """
+    if isinstance(error, QuotaExceeded):
+        return error.refusal(language)
     if not isinstance(error, OperationalError):
-        return "command_broke"
+        return say(language, "command_broke")
     uncertain = written or isinstance(error, OutcomeUnknown)
-    return "command_uncertain" if uncertain else "command_failed"
+    return say(language, "command_uncertain" if uncertain else "command_failed")
 
 
 def _log_failure(what: str, error: Exception) -> None:
     """Log an exception: as a warning if it is expected, otherwise as an error.
 
     Expected are a database that is unavailable or busy, and values that cannot be read: those of
-    buttons and forms may be of another version of the app, or changed.
+    buttons and forms may be of another version of the app, or changed. So is a used up quota.
     """
-    expected = isinstance(error, OperationalError | OutcomeUnknown | UNREADABLE)
+    expected = isinstance(error, (OperationalError, OutcomeUnknown, QuotaExceeded, *UNREADABLE))
     log.log(logging.WARNING if expected else logging.ERROR, what, exc_info=error)
 
 
@@ -107,8 +112,8 @@ class Responder:
         """Send what `work` returns to the person alone; `replace` the message that was clicked.
 
         With None nothing is sent. A payload with ``replace_original`` says for itself whether it
-        takes the place of what was clicked; a failure never does. App Home is published again, with
-        the answer where the click was. With ``stays`` the message stays. With a `client`, what
+        takes the place of what was clicked; a failure never does. A click in App Home is answered
+        there, where the click was. With ``stays`` the message stays. With a `client`, what
         takes no place is shown in the thread of the click.
         """
         with self._counted():
@@ -119,13 +124,14 @@ class Responder:
                     payload = await work(person, language)
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("a command or click was not carried out", error)
-                payload = ephemeral_payload(say(language, _sentence_key(error, written)))
+                payload = ephemeral_payload(_sentence(language, error, written))
                 replace = False
             stays = bool(payload and payload.pop("stays", False))
             if in_home(body):
                 banner = payload["blocks"] if payload else ()
                 await self.show_home(body, position_of(body["view"]), banner, written)
                 return
+            await self._publish_home(person, written)
             if payload is None:
                 return
             replace = bool(payload.pop("replace_original", replace)) and not stays
@@ -165,10 +171,9 @@ class Responder:
                     view = await work(person, language)
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("what a modal asked for was not carried out", error)
-                sentence = say(language, _sentence_key(error, written))
+                sentence = _sentence(language, error, written)
                 view = sentence_view(language, "memory_title", sentence)
-            if in_home(body):
-                await self._home_publisher.in_use(person)
+            await self._publish_home(person, written)
             if view is None:
                 return
             await emptied
@@ -178,6 +183,15 @@ class Responder:
                 # Closed meanwhile: there is nobody to show it to.
                 if error_code(error) != "not_found":
                     log.warning("a modal was not filled: %s", error_code(error) or fault(error))
+
+    async def _publish_home(self, person: Person, written: Sequence[str]) -> None:
+        """Let App Home be published again if something was stored, and they have ever opened it."""
+        if not written:
+            return
+        try:
+            await self._home_publisher.publish_again(person)
+        except OperationalError as error:
+            log.warning("a Home is not published: %s", fault(error))
 
     async def show_home(
         self,
@@ -199,7 +213,7 @@ class Responder:
             except Exception as error:  # noqa: BLE001 - logged, and the person is told
                 _log_failure("a Home could not be shown", error)
                 language = await self._profiles.language(person)
-                failure = ephemeral_payload(say(language, _sentence_key(error, written)))
+                failure = ephemeral_payload(_sentence(language, error, written))
                 # What the click has done is said above a page that does not show it yet.
                 shown = {"blocks": list(banner)} if banner else failure
                 try:

@@ -1,10 +1,9 @@
-"""A person's actions on their own memories: list, search, preview, forget, undo."""
+"""A person's actions on their own memories: list, search, forget, undo."""
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,10 +21,10 @@ from bot.conversation.history import (
 )
 from bot.conversation.periods import Period, is_from_period
 from bot.locale import Language, say
-from bot.slack.audiences import Audiences, ConversationKind
 from bot.slack.messages import Message
 from bot.users.profiles import Profiles
-from bot.views.blocks import Payload, beside_payload, ephemeral_payload, escaped
+from bot.users.quotas import QuotaExceeded, Quotas
+from bot.views.blocks import Payload, beside_payload, ephemeral_payload
 from bot.views.forgetting import (
     forget_everything_question,
     forget_period_question,
@@ -40,14 +39,12 @@ from bot.views.memories import (
     no_such_number,
     numbered,
     one_memory,
-    preview_list,
     search_results,
 )
 from bot.views.subcommands import is_number, numbers_in, sentence_in
 from bot.views.time_forms import past_period
 from memory import (
     DM,
-    PUBLIC,
     Embedder,
     KiokuMemoryError,
     Memory,
@@ -63,7 +60,6 @@ from memory import (
     matching,
     memory_view,
     person_transaction,
-    recall_memories,
     search_words,
     similar_memories,
     source_deleted,
@@ -78,8 +74,6 @@ log = logging.getLogger(__name__)
 _SIMILAR = 5
 # Cosine similarity. Short texts about different things are below it with text-embedding-3-small.
 _SIMILARITY = 0.3
-_ALL = 100_000
-_MENTIONED = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
 
@@ -91,10 +85,10 @@ class MemoryActions:
     pool: Pool
     embedder: Embedder
     people: Profiles
-    audiences: Audiences
     update_notices: UpdateNotices
     form_now: FormNow
     update_from_changed: UpdateFromChanged
+    quotas: Quotas
 
     async def listed(self, person: Person, language: Language, page: str = "", *_: str) -> Payload:
         """Return the page of a number, else the first; form what waits of the person."""
@@ -125,7 +119,10 @@ class MemoryActions:
         """Return the memories with these words, else the nearest in meaning."""
         if not search_words(words):
             return ephemeral_payload(say(language, "search_usage"))
-        memories, hits, similar = await self.found(person, words)
+        try:
+            memories, hits, similar = await self.found(person, words)
+        except QuotaExceeded as used_up:
+            return ephemeral_payload(used_up.refusal(language))
         found = _among(memories, hits)
         if similar:
             nearness = {memory.reference: place for place, memory in enumerate(hits)}
@@ -134,11 +131,16 @@ class MemoryActions:
         return search_results(language, found, words, similar=similar, zone=zone)
 
     async def found(self, person: Person, words: str) -> tuple[list[Memory], list[Memory], bool]:
-        """Return all memories, those with these words, and whether they are only the nearest."""
+        """Return all memories, those with these words, and whether they are only the nearest.
+
+        The nearest are looked up with the embedding model, which counts as a request. Raises
+        `QuotaExceeded`.
+        """
         memories = await list_memories(self.pool, person)
         hits = matching(memories, words)
         if hits or not memories:
             return memories, hits, False
+        await self.quotas.admit(person)
         near = await similar_memories(
             self.pool,
             self.embedder,
@@ -148,42 +150,6 @@ class MemoryActions:
             most=_SIMILAR,
         )
         return memories, near, bool(near)
-
-    async def previewed(
-        self, person: Person, language: Language, words: str, channel: str
-    ) -> Payload:
-        """Answer ``/memories preview``: of the conversation mentioned, else of `channel`."""
-        mentioned = _MENTIONED.search(words)
-        if words and not mentioned:
-            if not words.startswith("#"):
-                return ephemeral_payload(say(language, "preview_usage"))
-            # Slack replaces the name of a conversation that exists by its id.
-            named = escaped(words[:80])
-            return ephemeral_payload(say(language, "preview_unknown", words=named))
-        return await self.preview(person, language, mentioned[1] if mentioned else channel)
-
-    async def preview_page(self, person: Person, language: Language, value: str) -> Payload:
-        """Return the page that a button names: ``PAGE CHANNEL``."""
-        page, _, channel = value.partition(" ")
-        return await self.preview(person, language, channel, page=int(page))
-
-    async def preview(
-        self, person: Person, language: Language, channel: str, *, page: int = 1
-    ) -> Payload:
-        """Return a page of the memories that a reply in `channel` could use."""
-        where = await self.audiences.view_in(person, channel)
-        recalled = await recall_memories(self.pool, self.embedder, where, "", whole=_ALL)
-        memories = await list_memories(self.pool, person)
-        kind = await self.audiences.kind(person.team_id, channel)
-        return preview_list(
-            language,
-            _among(memories, recalled.memories),
-            channel=channel,
-            direct=kind is not None and not kind.shared and kind.audience == DM,
-            why=say(language, _why(kind)),
-            page=page,
-            zone=await self.people.zone(person),
-        )
 
     async def forget_asked(self, person: Person, language: Language, words: str) -> Payload:
         """Return the question about numbers of the list, or about what matches `words`."""
@@ -254,8 +220,8 @@ class MemoryActions:
             undone = await undo_changes(self.pool, self.embedder, person, ids)
             if again or len(undone) < len(ids):
                 place = message.channel_id, message.ts
-                await source_deleted(self.pool, self.embedder, person, *place)
-                new = [change.reference for change in undone if change.after is None]
+                gone = await source_deleted(self.pool, self.embedder, person, *place)
+                new = [one.reference for one in [*undone, *gone] if one.after is None]
         except KiokuMemoryError as problem:
             log.warning("changes could not be undone: %s", type(problem).__name__)
         if new or questions:
@@ -366,10 +332,3 @@ class MemoryActions:
 def _among(memories: Sequence[Memory], chosen: Iterable[Memory]) -> list[tuple[int, Memory]]:
     references = {memory.reference for memory in chosen}
     return [pair for pair in numbered(memories) if pair[1].reference in references]
-
-
-def _why(kind: ConversationKind | None) -> str:
-    if kind is None or kind.shared:
-        return "preview_why_shared"
-    names = {DM: "preview_why_dm", PUBLIC: "preview_why_public"}
-    return names.get(kind.audience, "preview_why_own")

@@ -5,22 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from bot.locale import Language, say
 from bot.slack.audiences import Audiences
-from bot.slack.ephemeral import PayloadMaker, same_for_everyone
-from bot.slack.messages import Message
-from bot.types import MemoryState
 from bot.users.profiles import Profiles
-from bot.users.settings import note_hint
-from bot.views.audiences import (
-    audience_form,
-    move_question,
-    read_audience_form,
-    unused_hint,
-)
+from bot.views.audiences import audience_form, move_question, read_audience_form
 from bot.views.blocks import Payload, beside_payload, ephemeral_payload, escaped
 from bot.views.changes import changes_made_payload
 from bot.views.memories import numbered
@@ -36,7 +26,6 @@ from memory import (
     Person,
     Pool,
     changes_named,
-    count_memories,
     find_memory,
     history,
     list_memories,
@@ -74,40 +63,6 @@ class AudienceChanges:
             return ephemeral_payload(say(language, "place_same"))
         zone = await self.people.zone(person)
         return move_question(language, elsewhere, audience, zone, asked_here=where == "here")
-
-    async def hints(self, message: Message, state: MemoryState) -> list[PayloadMaker]:
-        """Return the hint how many memories of direct messages are not used in this channel.
-
-        For a message in a channel. Nothing if there are none, or if the person has had the hint
-        there. Only their number is read.
-        """
-        person, channel = message.person, message.channel_id
-        if state.off or channel in state.settings.hint_channels:
-            return []
-        count = await count_memories(self.pool, person.namespace(DM))
-        if not count or not await note_hint(self.pool, person, channel):
-            return []
-        return [same_for_everyone(partial(unused_hint, count=count, channel=channel))]
-
-    async def choice(self, person: Person, language: Language, channel: str) -> SlackView:
-        """Return the memories of direct messages, each with a button to use it in `channel`."""
-        audience = await self._audience(person, channel)
-        return payload_view(language, "place_title", await self._choice(person, language, audience))
-
-    async def moved_in_modal(self, person: Person, language: Language, value: str) -> SlackView:
-        """Move the memory a button names; return that, with its Undo, above those still left."""
-        payload = await self.moved(person, language, value)
-        left = await self._choice(person, language, value.partition(" ")[0])
-        payload["blocks"] += left["blocks"]
-        return payload_view(language, "place_title", payload)
-
-    async def _choice(self, person: Person, language: Language, audience: str) -> Payload:
-        memories = numbered(await list_memories(self.pool, person))
-        found = [pair for pair in memories if pair[1].namespace.audience == DM]
-        if not found:
-            return ephemeral_payload(say(language, "hint_none_left"))
-        zone = await self.people.zone(person)
-        return move_question(language, found, audience, zone, asked_here=True)
 
     async def _audience(self, person: Person, channel: str) -> str:
         kind = await self.audiences.kind(person.team_id, channel)

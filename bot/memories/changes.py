@@ -14,10 +14,10 @@ from bot.notices.change_notices import NOTICE, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, beside_payload
-from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload
+from bot.views.changes import DONE, EVERY_CHANGE, changes_made_payload, changes_of
 from bot.views.history import HISTORY_PAGE, HistoryPage, history_payload, history_view, parse_since
 from bot.views.home import HOME
-from bot.views.notices import notice_payload
+from bot.views.notices import NoticeContent, notice_payload
 from bot.views.views import SlackView, payload_view, sentence_view
 from memory import (
     Change,
@@ -72,7 +72,10 @@ class ChangeHistory:
         surface_kind, _, rest = surface.partition(" ")
         if surface_kind == HISTORY:
             return await self.page_in_modal(person, language, rest)
-        content = await self.notices.content(person, surface)
+        if surface_kind == DONE:
+            content = await self._done(person, surface)
+        else:
+            content = await self.notices.content(person, surface)
         entries = sorted(content.entries, key=lambda entry: entry.at, reverse=True)
         page = HistoryPage(
             entries=tuple(entries),
@@ -97,8 +100,9 @@ class ChangeHistory:
         """Do what a button names: ``QUESTION ANSWER SURFACE``."""
         question, answer, surface = _answer_of(value)
         done = await self.answer(person, question, answer, surface)
-        if surface == HOME and done and not isinstance(done, str):
-            return await self._made(person, language, [change.id for change in done])
+        if done and not isinstance(done, str) and surface.startswith((HOME, DONE)):
+            shown = changes_of(surface) if surface.startswith(DONE) else []
+            return await self._made(person, language, [*shown, *(change.id for change in done)])
         problem = done if isinstance(done, str) else None
         return await self._payload(person, language, problem, surface)
 
@@ -117,9 +121,8 @@ class ChangeHistory:
         """
         try:
             if change == EVERY_CHANGE:
-                surface_kind, _, rest = surface.partition(" ")
-                if surface_kind == DONE:
-                    changes = _ids(rest)
+                if surface.startswith(DONE):
+                    changes = changes_of(surface)
                 else:
                     entries = (await self.notices.content(person, surface)).entries
                     changes = [entry.id for entry in entries]
@@ -177,9 +180,13 @@ class ChangeHistory:
         if surface_kind == HISTORY:
             return await self.page(person, language, rest)
         if surface_kind == DONE:
-            return await self._made(person, language, _ids(rest))
+            return await self._made(person, language, changes_of(surface))
         content = await self.notices.content(person, surface)
         return notice_payload(language, content, await self.people.zone(person))
+
+    async def _done(self, person: Person, surface: str) -> NoticeContent:
+        entries = await changes_named(self.pool, person, changes_of(surface))
+        return NoticeContent(surface=surface, entries=tuple(entries))
 
     async def _made(self, person: Person, language: Language, changes: Sequence[UUID]) -> Payload:
         entries = await changes_named(self.pool, person, changes)
@@ -195,7 +202,7 @@ class ChangeHistory:
         if surface_kind == NOTICE:
             await self.notices.show_now(person, UUID(rest))
         if surface_kind == DONE:
-            payload = await self._made(person, language, _ids(rest))
+            payload = await self._made(person, language, changes_of(surface))
             return payload_view(language, "memory_title", payload)
         return await self.notice_view(person, language, surface)
 
@@ -223,10 +230,6 @@ class ChangeHistory:
             if (said_in := last_source_message(e.after or e.before))
         }
         return await self.links.by_name(person.team_id, messages)
-
-
-def _ids(names: str) -> list[UUID]:
-    return [UUID(name) for name in names.split()]
 
 
 def _answer_of(value: str) -> tuple[str, str, str]:

@@ -51,7 +51,6 @@ class SlashCommands:
             "number": self.actions.numbered_one,
             "search": self.actions.searched,
             "add": self.adding.added,
-            "preview": self.actions.previewed,
             "history": self.changes.history,
             "export": self.exporting.exported,
             "pause": self.controls.paused,
@@ -67,7 +66,6 @@ class SlashCommands:
             "show_memories": self.actions.listed,
             "show_settings": self.controls.settings_shown,
             "show_history": self.changes.history,
-            "show_preview": self.actions.previewed,
             "show_help": same_for_everyone(_help),
             "export": same_for_everyone(export_offer),
         }
@@ -82,9 +80,7 @@ class SlashCommands:
         if found is None:
             return ephemeral_payload(_unknown(language, text.split()[0]))
         use, words = found
-        # Only a preview needs to know which channel a link leads to.
-        words = words if use.name == "preview" else plain(words)
-        return await self.answers[use.name](person, language, words, channel)
+        return await self.answers[use.name](person, language, plain(words), channel)
 
     async def forget(self, person: Person, language: Language, text: str, channel: str) -> Payload:
         """Answer ``/forget``."""

@@ -7,20 +7,19 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from bot.conversation.callbacks import ScheduleAllFormation
-from bot.conversation.off_record import message_before
+from bot.conversation.off_record import delete_texts, message_before
 from bot.conversation.unformed import discard_unformed_words
 from bot.locale import Language, say
 from bot.memories.incognito import IncognitoSwitch
-from bot.memories.tool_undo import UndoableChanges
 from bot.slack.messages import Message
 from bot.types import ConsentMode, MemoryOffReason, PersonSettings, Policy
 from bot.users.profiles import Profiles
 from bot.users.settings import (
     choose,
     decide,
-    note_toured,
     pause,
     read_settings,
     resume,
@@ -51,25 +50,34 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MemoryControls:
-    """Each change is one transaction; a pause and a refusal also wait for running memory writes.
-
-    `undoing` makes the changes of a model's tool.
-    """
+    """Each change is one transaction; a pause and a refusal also wait for running memory writes."""
 
     pool: Pool
     people: Profiles
     schedule_all_formation: ScheduleAllFormation
-    undoing: UndoableChanges
     incognito: IncognitoSwitch
     _: KW_ONLY
     consent: ConsentMode
     policy: Policy
 
-    async def pause(self, person: Person, until: datetime | None = None) -> PersonSettings:
-        """Pause memory until a moment, None: until it is resumed."""
+    async def pause(
+        self,
+        person: Person,
+        until: datetime | None = None,
+        *,
+        may_shorten: bool = True,
+        unkept: UUID | None = None,
+    ) -> PersonSettings:
+        """Pause memory until a moment, None: until it is resumed.
+
+        Unless it `may_shorten` an earlier pause, that lasts as long as before. `unkept` is the id
+        of the turn that asks for it, whose texts are deleted.
+        """
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
-            await pause(connection, person, until)
+            await pause(connection, person, until, may_shorten=may_shorten)
+            if unkept is not None:
+                await delete_texts(connection, person, [unkept])
             settings = await read_settings(connection, person)
         self.people.invalidate(person)
         log.info("a person paused memory")
@@ -116,6 +124,21 @@ class MemoryControls:
         self.people.invalidate(person)
         return settings
 
+    async def delete_texts(self, person: Person, turn: UUID) -> None:
+        """Delete the texts of a turn, so that no memory is formed of them."""
+        async with person_transaction(self.pool, person) as connection:
+            await lock_for_forgetting(connection, person)
+            await delete_texts(connection, person, [turn])
+
+    async def be_quiet(self, message: Message) -> None:
+        """Answer in the message's thread only mentions of the app, until the next mention."""
+        async with person_transaction(self.pool, message.person) as connection:
+            await connection.execute(
+                "INSERT INTO quiet_threads (team_id, user_id, thread) VALUES (%s, %s, %s)"
+                " ON CONFLICT DO NOTHING",
+                (message.team_id, message.user_id, message.thread),
+            )
+
     async def message_before(self, message: Message) -> str | None:
         """Return the ts of the author's previous message in the thread, or in all DMs."""
         async with person_transaction(self.pool, message.person) as connection:
@@ -156,12 +179,6 @@ class MemoryControls:
         zone, now = await self.people.zone(person), datetime.now(UTC)
         ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow_morning(now, zone)}
         await self.pause(person, ends.get(chosen))
-
-    async def tour_skipped(self, person: Person, language: Language, *_: str) -> None:
-        """Stop showing the first steps on Home; Home shows the result."""
-        del language
-        async with person_transaction(self.pool, person) as connection:
-            await note_toured(connection, person)
 
     async def resume_typed(
         self, person: Person, language: Language, words: str, *_: str

@@ -12,16 +12,14 @@ from typing import Any
 
 from bot.config import Settings
 from bot.locale import LANGUAGES, Language, say
-from bot.logs import fault
 from bot.memories.person_data import erase_person, export_person
-from bot.memories.slack_deletions import note_file, plan_deletion_of_file
+from bot.memories.sent_files import delete_sent_file_later, note_file
 from bot.queue.queue import Queue
-from bot.slack.client import SLACK_FAULTS, Installations, direct_message, error_code
 from bot.slack.files import FileNotSent, FileScopeMissing, FilesForbidden, SentFile, SlackFiles
 from bot.users.profiles import Profiles
 from bot.users.requests import begin_request, check_request
 from bot.views.blocks import Payload, ephemeral_payload
-from bot.views.erasing import erased_view, includes_messages, typed_confirmation
+from bot.views.erasing import erased_view, typed_confirmation
 from bot.views.views import SlackView, language_of_view
 from memory import (
     MemoryOff,
@@ -73,7 +71,7 @@ class Exporter:
         except FileNotSent as failed:
             sent = failed.uncertain
             key = "export_uncertain" if sent else "export_failed"
-        if sent and await self._taken_back(person, request, language, sent):
+        if sent and await self._taken_back(person, request, sent):
             key = "export_erased"
         if key == "exported":
             log.info("a person exported what is kept of them")
@@ -86,9 +84,7 @@ class Exporter:
             await check_request(connection, person, request)
             await note_file(connection, person, file)
 
-    async def _taken_back(
-        self, person: Person, request: str, language: Language, sent: SentFile
-    ) -> bool:
+    async def _taken_back(self, person: Person, request: str, sent: SentFile) -> bool:
         """Schedule the deletion of a file if its person was erased since; return whether they were.
 
         The erasing does not know of the message, and its job may have found no file yet.
@@ -98,7 +94,7 @@ class Exporter:
                 await check_request(connection, person, request)
             except MemoryOff:
                 log.info("a file was sent as its person was erased; it is deleted")
-                await plan_deletion_of_file(connection, self.queue, person.team_id, language, sent)
+                await delete_sent_file_later(connection, self.queue, person.team_id, sent)
                 return True
         return False
 
@@ -109,7 +105,6 @@ class PersonEraser:
 
     pool: Pool
     people: Profiles
-    slack: Installations
 
     def errors(self, view: Mapping[str, Any]) -> dict[str, str]:
         """Return what is wrong with what was typed, by block; the word of any language counts."""
@@ -123,20 +118,9 @@ class PersonEraser:
     async def erased(
         self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> SlackView:
-        """Erase everything of the person, in Slack as far as they chose; return the receipt."""
-        messages = includes_messages(view)
-        direct = await self._direct(person) if messages else None
+        """Erase everything of the person; return the receipt."""
+        del view
         with transaction_timeout(_DATABASE_SECONDS):
-            erased = await erase_person(
-                self.pool, person, language=language, messages=messages, direct=direct
-            )
+            erased = await erase_person(self.pool, person)
         self.people.invalidate(person)
         return erased_view(language, erased)
-
-    async def _direct(self, person: Person) -> str | None:
-        try:
-            found = await direct_message(self.slack.client(person.team_id), person.user_id)
-        except SLACK_FAULTS as error:
-            log.warning("a direct message was not found: %s", error_code(error) or fault(error))
-            return None
-        return str(found["id"]) if found else None

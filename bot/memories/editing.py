@@ -1,4 +1,4 @@
-"""Modals about one memory: add, edit, forget."""
+"""Modals about one memory: edit, forget."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from bot.views.memories import no_such_number, numbered
 from bot.views.subcommands import numbers_in
 from bot.views.views import SlackView, language_of_view, metadata_of, payload_view, sentence_view
 from memory import (
-    DM,
     LEVEL_FIELDS,
     ChangedSince,
     ChangeGone,
@@ -30,7 +29,6 @@ from memory import (
     Memory,
     Person,
     Pool,
-    add_memory,
     changes_named,
     edit_memory,
     find_memory,
@@ -68,11 +66,6 @@ class MemoryEditor:
             return sentence_view(language, "form_edit_title", text)
         return self._filled(language, found[0])
 
-    def blank(self, language: Language, kind: str = "") -> SlackView:
-        """Return the form of a new memory, of `kind` where there is such a one."""
-        schema = self._schema(kind) or self._schema("UserFact") or self.schemas[0]
-        return memory_form(language, schema, {}, kinds=self.schemas)
-
     async def forget_form(self, person: Person, language: Language, reference: str) -> SlackView:
         """Return the question before a memory is forgotten."""
         memory = await find_memory(self.pool, person, reference)
@@ -95,33 +88,22 @@ class MemoryEditor:
         """Store what a form was submitted with; return the change with its Undo."""
         metadata, content = metadata_of(view), self.read(view).content
         reference, kind = metadata.get("memory", ""), metadata.get("kind", "")
+        memory = await find_memory(self.pool, person, reference)
+        if memory is None:
+            return _gone(language)
+        whole = _edited(kind, memory.content, content)
+        await self.actions.quotas.admit(person)
         try:
-            if reference:
-                memory = await find_memory(self.pool, person, reference)
-                if memory is None:
-                    return _gone(language)
-                whole = _edited(kind, memory.content, content)
-                change = await edit_memory(
-                    self.pool,
-                    self.embedder,
-                    person,
-                    reference,
-                    whole,
-                    _source(whole),
-                    seen=datetime.fromisoformat(seen) if (seen := metadata.get("seen")) else None,
-                    schemas=self.schemas,
-                )
-            else:
-                # Only the person sees a modal, so the memory is for their direct messages.
-                change = await add_memory(
-                    self.pool,
-                    self.embedder,
-                    person.namespace(DM),
-                    kind,
-                    content,
-                    _source(content),
-                    schemas=self.schemas,
-                )
+            change = await edit_memory(
+                self.pool,
+                self.embedder,
+                person,
+                reference,
+                whole,
+                _source(whole),
+                seen=datetime.fromisoformat(seen) if (seen := metadata.get("seen")) else None,
+                schemas=self.schemas,
+            )
         except InvalidContent as problem:
             name, code = next(iter(problem.codes.items()))
             text = field_error(language, code, text=str(content.get(name)))

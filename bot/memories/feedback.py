@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from bot.locale import Language, say
-from bot.slack.messages import storable
 from bot.views.blocks import Payload, ephemeral_payload
 from bot.views.feedback import feedback_form, parse_rating, read_comment
 from bot.views.views import SlackView, metadata_of, sentence_view
@@ -39,7 +38,7 @@ class Feedback:
         self, person: Person, language: Language, view: Mapping[str, Any]
     ) -> SlackView:
         """Store the comment of a submitted form; return the thanks."""
-        [comment] = await redact_texts(storable(read_comment(view)))
+        [comment] = await redact_texts(read_comment(view))
         async with person_transaction(self.pool, person) as connection:
             done = await connection.execute(
                 "UPDATE feedback SET rating = 'bad', comment = %s, changed_at = now()"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import KW_ONLY, dataclass
+from uuid import UUID
 
-from bot.conversation.off_record import put_scope_off_record
+from bot.conversation.off_record import delete_texts, put_scope_off_record
 from bot.locale import Language, say
 from bot.slack.messages import is_direct
 from bot.types import DIRECT, ConsentMode
@@ -21,18 +22,31 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IncognitoSwitch:
-    """Switches incognito by command, button and Home; each change is one transaction."""
+    """Switches incognito by command, button, Home and tool; each change is one transaction."""
 
     pool: Pool
     _: KW_ONLY
     consent: ConsentMode
 
-    async def begin(self, person: Person) -> None:
-        """Switch incognito on in direct messages from now, see `bot.users.incognito`."""
+    async def begin(
+        self,
+        person: Person,
+        scope: str = DIRECT,
+        *,
+        since: str | None = None,
+        unkept: UUID | None = None,
+    ) -> None:
+        """Switch incognito on from `since`, the ts of the message that asks for it, or from now.
+
+        See `bot.users.incognito`. `unkept` is the id of the turn that asks for it, whose texts are
+        deleted.
+        """
         async with person_transaction(self.pool, person) as connection:
             await lock_for_forgetting(connection, person)
-            begins = await switch_on(connection, person, DIRECT)
-            await put_scope_off_record(connection, person, DIRECT, begins)
+            begins = await switch_on(connection, person, scope, since=since)
+            await put_scope_off_record(connection, person, scope, begins)
+            if unkept is not None:
+                await delete_texts(connection, person, [unkept])
         log.info("a person switched incognito on")
 
     async def end(self, person: Person, scope: str = DIRECT) -> bool:

@@ -19,7 +19,7 @@ from bot.memories.feedback import Feedback
 from bot.slack.ephemeral import same_for_everyone
 from bot.slack.messages import plain
 from bot.slack.permalinks import Permalinks
-from bot.views.audiences import unused_reason
+from bot.views.adding import add_form
 from bot.views.erasing import erase_form
 from bot.views.memories import (
     NEAREST_SHOWN,
@@ -36,13 +36,11 @@ from bot.views.modal_triggers import (
     MENU_ACTION,
     MY_MEMORIES,
     SETTINGS_ACTION,
-    USE_HERE_ACTION,
     USED_ACTION,
     VIEW_ACTION,
-    WHY_UNUSED_ACTION,
 )
 from bot.views.subcommands import parse_memories
-from bot.views.views import SlackView, metadata_of, payload_view, sentence_view
+from bot.views.views import SlackView, payload_view, sentence_view
 from memory import (
     DM,
     Memory,
@@ -96,7 +94,7 @@ class Modals:
         return {
             "settings": self.controls.settings_form,
             "pause": self.controls.pause_form,
-            "add": self._while_on("form_add_title", same_for_everyone(self.editing.blank)),
+            "add": self._while_on("form_add_title", same_for_everyone(add_form)),
         }
 
     @property
@@ -110,22 +108,12 @@ class Modals:
             MENU_ACTION: self._menu,
             USED_ACTION: self._used,
             VIEW_ACTION: self.changes.notice_view,
-            USE_HERE_ACTION: self.audiences.choice,
-            WHY_UNUSED_ACTION: same_for_everyone(unused_reason),
         }
 
     async def listed(self, person: Person, language: Language, page: str = "") -> SlackView:
         """Return a page of all memories, as ``/memories`` shows it."""
         payload = await self.actions.listed(person, language, page)
         return payload_view(language, "my_memories_title", payload)
-
-    async def saved(self, person: Person, language: Language, view: Mapping[str, Any]) -> SlackView:
-        """Store what a form was submitted with; nothing new while memory is off."""
-        if not metadata_of(view).get("memory"):
-            off = await self.controls.why_off(person, language)
-            if off:
-                return sentence_view(language, "form_add_title", off)
-        return await self.editing.saved(person, language, view)
 
     def _while_on(self, title: str, fill: Fill) -> Fill:
         """Return `fill`; while memory is off it shows why, below `title`."""
@@ -183,6 +171,7 @@ class Modals:
         memories = [m for m in await list_memories(self.pool, person) if m.key in keys]
         near: list[Memory] = []
         if len(memories) > 1 and row["question"]:
+            await self.actions.quotas.admit(person)
             everything = memory_view(person.namespace(DM))
             near = await similar_memories(
                 self.pool, self.actions.embedder, everything, row["question"]

@@ -10,12 +10,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
-from bot.locale import Language
-from bot.memories.slack_deletions import plan_deletions
+from bot.memories.sent_files import delete_files_later
 from bot.queue.erasing import delete_jobs_of_person
 from bot.queue.queue import Queue
 from bot.types import PersonErased
 from bot.users.data_flows import data_flows
+from bot.users.home import has_opened_home, publish_later
+from bot.users.settings import read_settings
 from memory import (
     Person,
     Pool,
@@ -50,14 +51,13 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
     ),
     "settings": (
         "SELECT pauses::text AS pauses, notices, language, consent, consent_at, retention_days,"
-        " locale, time_zone, hint_channels FROM person_settings",
+        " locale, time_zone, home_opened_at FROM person_settings",
         "1",
     ),
     "incognito_threads": (
         "SELECT thread, since, spans @> now() AS on, spans::text AS spans FROM incognito_threads",
         "since, thread",
     ),
-    "home": ("SELECT opened_at, kind, words FROM home_views", "opened_at"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
 EXPORTED = ("memories", "changes", "questions", "forgotten", *_READ)
@@ -73,7 +73,6 @@ TABLES: tuple[LiteralString, ...] = (
     "notices",
     "person_settings",
     "incognito_threads",
-    "home_views",
     "quiet_threads",
     "viewed",
     "sent_files",
@@ -105,37 +104,33 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         **rows,
         "messages": redact_json(rows["messages"]),
         "settings": next(iter(rows["settings"]), {}),
-        "home": next(iter(rows["home"]), {}),
     }
 
 
-async def erase_person(
-    pool: Pool,
-    person: Person,
-    *,
-    language: Language = "en",
-    messages: bool = False,
-    direct: str | None = None,
-) -> PersonErased:
+async def erase_person(pool: Pool, person: Person) -> PersonErased:
     """Erase everything of a person: memories, ledger, conversation, queue, settings.
 
-    Jobs delete in Slack the files that the app has sent them and, with `messages`, its own messages
-    in their direct messages (`direct` if that is known). The ids of messages just delivered are
-    kept, without text or author, until Slack no longer delivers them again.
+    Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
+    messages just delivered are kept, without text or author, until Slack no longer delivers them
+    again.
 
     Work that runs for the person at that moment stores nothing afterwards. Erasing twice has the
     effect of erasing once.
     """
     queue = Queue(pool)
-    deletions: tuple[int, bool] = (0, False)
+    files = 0
     remaining: DictRow = {}
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        nonlocal deletions
-        deletions = await plan_deletions(
-            connection, queue, person, language, messages=messages, direct=direct
-        )
-        return await _erase_ours(connection, person)
+        nonlocal files
+        opened = await has_opened_home(connection, person)
+        language = (await read_settings(connection, person)).reply_language()
+        files = await delete_files_later(connection, queue, person)
+        counts = await _erase_ours(connection, person)
+        if opened:
+            # It shows memories until it is published without them.
+            await publish_later(connection, queue, person, erased=language)
+        return counts
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         nonlocal remaining
@@ -151,8 +146,7 @@ async def erase_person(
         at=erased.at,
         counts=erased.counts,
         left=erased.left,
-        files=deletions[0],
-        messages=deletions[1],
+        files=files,
         never_formed_messages=remaining["places"],
     )
 
@@ -163,7 +157,8 @@ _REMAINING: LiteralString = (
     "SELECT (SELECT count(*) FROM forgotten_sources WHERE team_id = %(team)s"
     " AND user_id = %(user)s) AS places,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status <> 'doing'"
-    " AND args->>'team' = %(team)s AND args->>'user' = %(user)s AND NOT args ? 'erased') AS jobs"
+    " AND args->>'team' = %(team)s AND args->>'user' = %(user)s"
+    " AND COALESCE(args->>'erased', '') = '') AS jobs"
 )
 
 

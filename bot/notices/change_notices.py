@@ -118,6 +118,18 @@ class ChangeNotices:
         jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
         await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
 
+    async def repeat_notice(
+        self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    ) -> None:
+        """Show the notice of a turn, if it has one, when its answer has been given."""
+        found = await connection.execute(
+            "SELECT turn_id FROM change_notices WHERE turn_id = %s AND team_id = %s"
+            " AND user_id = %s",
+            (turn, person.team_id, person.user_id),
+        )
+        if await found.fetchone():
+            await self._show_later(connection, person, turn)
+
     async def _show_later(
         self,
         where: AsyncConnection[DictRow] | Pool,

@@ -18,7 +18,7 @@ from bot.conversation.off_record import delete_texts
 from bot.conversation.turns import WORDS_LIMIT
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import Installations, error_code, find_message
-from bot.slack.messages import scopes, split_thread_key, storable, typed
+from bot.slack.messages import scopes, split_thread_key, typed
 from bot.types import ConsentMode, Policy
 from bot.users.incognito import is_on
 from bot.users.requests import note_message_changed
@@ -256,4 +256,4 @@ class SourceUpdates:
             return ""
         if found is None or found.get("subtype") == "tombstone":
             return ""
-        return typed(storable(str(found.get("text") or "")))
+        return typed(str(found.get("text") or ""))

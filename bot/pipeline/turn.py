@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,9 @@ from bot.conversation.claimed_message import ClaimedMessage, Stopped
 from bot.conversation.turns import Outcome, TurnContext, TurnRow, Turns
 from bot.locale import say
 from bot.logs import add_log_field
-from bot.pipeline.attachments import AttachedFile, Attachments, unseen_lines
-from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, latest_with_files, with_files
+from bot.pipeline.attachments import Attachments, Brought
+from bot.pipeline.file_contents import AttachedFile, unseen_lines
+from bot.pipeline.prompt import FILES_ALONE, Prompt, compose, kept_question, latest_brought
 from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink, ReplySink
 from bot.pipeline.responses.failures import ReplyFailed
@@ -25,9 +26,7 @@ from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
-from bot.slack.ephemeral import PayloadMaker
 from bot.slack.messages import Message, is_direct, plain, typed
-from bot.types import MemoryState
 from bot.views.reply import reply_text, with_notes
 from memory import (
     DM,
@@ -46,8 +45,7 @@ from memory import (
 class TurnDependencies:
     """The collaborators of a turn, bound in `bot.runtime.wiring`.
 
-    `tools` opens the tools of one message; `hints` returns the messages that only the person sees
-    after an answer in a channel; `style` is the operator's text on how to answer.
+    `tools` opens the tools of one message; `style` is the operator's text on how to answer.
     """
 
     pool: Pool
@@ -57,7 +55,6 @@ class TurnDependencies:
     embedder: Embedder
     replier: Replier
     tools: OpenTools
-    hints: Callable[[Message, MemoryState], Awaitable[Sequence[PayloadMaker]]]
     attachments: Attachments
     style: str | None
 
@@ -75,37 +72,32 @@ def create_turn(
         words = typed(message.text, bot_user_id)
 
         view = await dependencies.audiences.view(message)
-        question_text = with_files(question) if message.has_files else question
         turn_row, context = await dependencies.turns.begin(
             claimed,
             view,
-            question=question_text,
+            question=kept_question(question, message),
             words=words,
             bot_user_id=bot_user_id,
             limited=True,
         )
         add_log_field("turn", str(turn_row.id))
         recalled: Sequence[str] = ()
-        tools, done, tools_shown = None, ToolResults(), False
+        tools, done = None, ToolResults()
         model: str | None = None
-        async with open_reply_sink(claimed, view, turn_row) as sink:
-            earlier = latest_with_files(context.exchanges, message)
-            files: Sequence[AttachedFile] = ()
-            if message.has_files or earlier:
-                files = await dependencies.attachments.read(message, earlier=earlier)
-            if question or any(file.content and not file.earlier for file in files):
+        earlier = latest_brought(context.exchanges, message)
+        async with (
+            open_reply_sink(claimed, view, turn_row) as sink,
+            dependencies.attachments.read(message, earlier=earlier) as brought,
+        ):
+            if question or brought.asks:
                 prompt = await _prompt(
-                    dependencies, claimed, view, turn_row, context, question, files
+                    dependencies, claimed, view, turn_row, context, question, brought
                 )
                 recalled = [memory.reference for memory in prompt.memories]
                 if sink.interactive:
                     tools = dependencies.tools(
                         claimed, view, turn_row, _last_reply(context, message)
                     )
-                    # An earlier attempt's tools changed memories; now the turn is off the record or
-                    # withheld.
-                    if turn_row.unkept and turn_row.tool_done:
-                        await tools.take_back()
                 answered = await _answer(dependencies, claimed, prompt, sink, tools)
                 outcome, text = answered.outcome, answered.text
                 if answered.model:
@@ -129,11 +121,9 @@ def create_turn(
                 )
                 if outcome == "answered":
                     step_ended("reply ready", began - claimed.waited)
-                tools_shown = await sink.show(done.shown) and tools is not None and done.complete
-                if outcome == "answered" and sink.interactive and message.audience != DM:
-                    await sink.show(await dependencies.hints(message, turn_row.memory_state))
+                await sink.show(done.shown)
             else:
-                outcome, text = "answered", await _nothing_asked(sink, message, files)
+                outcome, text = "answered", await _nothing_asked(sink, message, brought.files)
                 await sink.finish(text)
         await dependencies.turns.end(
             claimed,
@@ -143,9 +133,7 @@ def create_turn(
             reply=None if outcome == "failed" else text,
             recalled=recalled,
             removal_proposed=done.removal_proposed,
-            changes=done.changes,
-            questions=done.questions,
-            tools_shown=tools_shown,
+            noticed=bool(done.changes or done.questions),
             model=model,
         )
         return outcome
@@ -182,7 +170,7 @@ async def _prompt(
     turn_row: TurnRow,
     context: TurnContext,
     question: str,
-    files: Sequence[AttachedFile],
+    brought: Brought,
 ) -> Prompt:
     message, off = claimed.message, turn_row.memory_state.off
     # Where memory is off there are no first memories, so nothing is searched for either.
@@ -208,7 +196,8 @@ async def _prompt(
             thread_unread=thread.unread,
             memory_off=off is not None,
             in_dm=message.audience == DM,
-            files=files,
+            files=brought.files,
+            forwarded=brought.forwarded,
             now=datetime.now(turn_row.memory_state.settings.zone),
             style=dependencies.style,
         )
@@ -269,7 +258,7 @@ async def _answer(
             reply = await dependencies.replier.reply(person, prompt, sink, tools)
         except ReplyFailed as failed:
             if prompt.shows_files and failed.may_be_files:
-                # Not every model reads images and PDFs, nor each of them.
+                # Not every model reads images and documents, nor each of them.
                 prompt = prompt.without_files()
             elif not ((sink.received_text or acted()) and failed.passes):
                 raise

@@ -17,7 +17,8 @@ from bot.logs import fault
 from bot.pipeline.prompt import estimated_tokens
 from bot.slack.audiences import kind_of
 from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
-from bot.slack.messages import Message, excerpt
+from bot.slack.messages import Message, excerpt, slack_user
+from bot.slack.payloads import objects
 from bot.types import Policy
 from memory import Person, Pool, forgotten_messages, person_transaction
 
@@ -26,8 +27,10 @@ log = logging.getLogger(__name__)
 _MESSAGES = 30
 _CHARACTERS = 600
 _TOKENS = 3_000
-_MEMBERS_PAGE = 1_000
-_MEMBERS_PAGES = 5
+# Of the conversations of one person.
+_THEIR_PAGE = 999
+_THEIR_PAGES = 5
+_TYPES = "public_channel,private_channel,mpim"
 _CHANNEL = "slack#/types/channel_id"
 _MESSAGE = "slack#/types/message_context"
 
@@ -57,8 +60,7 @@ def read_app_context(context: object) -> ViewedConversation | None:
 
     Source: https://docs.slack.dev/reference/events/app_context_changed
     """
-    entities = context.get("entities") if isinstance(context, Mapping) else None
-    for entity in entities if isinstance(entities, Sequence) else ():
+    for entity in objects(context.get("entities") if isinstance(context, Mapping) else None):
         kind, value = entity.get("type"), entity.get("value")
         if kind == _MESSAGE and isinstance(value, Mapping) and value.get("channel_id"):
             ts = str(value.get("message_ts") or "") or None
@@ -140,7 +142,7 @@ class ViewedChannels:
                 raise
             raise _Unread(_NOT_THERE) from error
         info = answer.get("channel") or {}
-        own_dm = bool(info.get("is_im")) and info.get("user") == person.user_id
+        own_dm = bool(info.get("is_im")) and info.get("user") == slack_user(person.user_id)
         if not own_dm:
             if info.get("is_im") or not info.get("is_member"):
                 raise _Unread(_NOT_THERE)
@@ -152,16 +154,20 @@ class ViewedChannels:
         return str(info.get("name") or "direct messages with you")
 
     async def _is_member(self, person: Person, channel: str) -> bool:
-        cursor = ""
-        for _ in range(_MEMBERS_PAGES):
-            answer = await self._slack.client(person.team_id).conversations_members(
-                channel=channel, limit=_MEMBERS_PAGE, cursor=cursor
+        """Return whether a person is in a conversation that the app is in, however large it is.
+
+        Source: https://docs.slack.dev/reference/methods/users.conversations
+        """
+        client, cursor = self._slack.client(person.team_id), ""
+        for _ in range(_THEIR_PAGES):
+            answer = await client.users_conversations(
+                user=person.user_id, types=_TYPES, limit=_THEIR_PAGE, cursor=cursor
             )
-            if person.user_id in (answer.get("members") or []):
+            if any(one.get("id") == channel for one in answer.get("channels") or []):
                 return True
             cursor = next_cursor(answer)
             if not cursor:
-                return False
+                break
         return False
 
     async def _messages(self, team_id: str, viewed: ViewedConversation) -> list[dict[str, Any]]:
@@ -192,7 +198,7 @@ def _shown(
 
 def _author(one: Mapping[str, Any], person: Person, bot_user_id: str) -> str:
     author = str(one.get("user") or one.get("bot_id") or "unknown")
-    names = {person.user_id: "the person you answer", bot_user_id: "you"}
+    names = {slack_user(person.user_id): "the person you answer", bot_user_id: "you"}
     return names.get(author, author)
 
 

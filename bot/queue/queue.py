@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 REPLIES = "replies"
 BACKGROUND = "learning"  # the name stored with jobs of earlier versions
 UPKEEP = "upkeep"
-HOMES = "homes"
-# Jobs that a person waits for.
-INTERACTIVE = [REPLIES, HOMES]
 _HEARTBEAT_SECONDS = 2.0
 HAND_BACK_SECONDS = 3.0
 # Jobs are announced, and a timer waits for those that are due later: only a notification that was
@@ -296,7 +293,7 @@ class Queue:
         self._running = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("replies", self._work(INTERACTIVE, replies, poll_seconds, patience)),
+                ("replies", self._work([REPLIES], replies, poll_seconds, patience)),
                 (
                     "background",
                     self._work([BACKGROUND, UPKEEP], background, poll_seconds, hand_back),

@@ -18,7 +18,8 @@ from bot.locale import Language, language_of
 from bot.logs import fault, log_fields
 from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.slack.ephemeral import PayloadMaker
-from bot.slack.messages import API_TEAM, Message, storable
+from bot.slack.messages import API_TEAM, Message
+from bot.slack.payloads import storable
 from bot.types import Task
 from bot.users.quotas import QuotaExceeded, Quotas
 from memory import DM

@@ -13,7 +13,6 @@ from bot.conversation.history import delete_old_turns
 from bot.conversation.inbox import ANSWER
 from bot.logs import fault
 from bot.memories.person_data import erase_person
-from bot.memories.slack_deletions import resume_deletions
 from bot.queue.queue import REPLIES, Queue
 from bot.users.offboarding import Offboarding
 from bot.users.profiles import Profiles
@@ -45,10 +44,6 @@ _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM viewed WHERE seen_at < now() - interval '1 hour'",
     "DELETE FROM person_requests WHERE hour < now() - interval '2 hours'",
     "DELETE FROM processes WHERE seen_at < now() - interval '1 day'",
-    # Slack refused to delete something for as long as failed jobs are kept.
-    "DELETE FROM slack_erasures WHERE begun_at < now() - interval '14 days'",
-    "SELECT end_home_searches()",
-    "SELECT end_withheld()",
     # Workers delete the successful ones.
     "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
     " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
@@ -75,7 +70,7 @@ class Maintenance:
         """
         steps: list[Callable[[], Awaitable[object]]]
         steps = [self._end_poison, self._find_lost_work, self._end_what_is_due, self._clear_away]
-        steps += [partial(resume_deletions, self.pool, self.queue), self.offboarding.schedule_due]
+        steps.append(self.offboarding.schedule_due)
         steps += [partial(execute_statement, self.pool, statement) for statement in _EXPIRED]
         if timestamp % _HOUR_SECONDS < _MINUTE_SECONDS:
             steps.append(partial(end_history, self.pool, self.history_days))
@@ -136,7 +131,6 @@ async def end_what_is_old(pool: Pool, installation_days: int | None) -> None:
 async def _end_of_person(pool: Pool, person: Person, days: int) -> None:
     async with person_transaction(pool, person) as connection:
         ended = await expire_unconfirmed(connection, person, days)
-        await pool.changed(connection, person)
         turns = await delete_old_turns(connection, person, days)
     log.info("%d memories and %d turns were too old", len(ended), turns)
 

@@ -8,7 +8,6 @@ from bot.conversation.inbox import Inbox
 from bot.conversation.turns import Turns
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
-from bot.home.change_jobs import add_change_jobs
 from bot.home.publisher import HomePublisher
 from bot.home.queries import HomeQueries
 from bot.listeners.change_events import ChangeEvents
@@ -24,10 +23,7 @@ from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.modals import Modals
-from bot.memories.slack_deletions import SlackDeletions
-from bot.memories.tool_undo import UndoableChanges
-from bot.memories.unshown_changes import UnshownChanges, show_later
-from bot.notices.change_notices import ChangeNotices
+from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
@@ -62,7 +58,6 @@ class Application:
         settings, pool, slack = connections.settings, connections.pool, connections.slack
         schemas = load_schemas(settings.schemas)
         self.queue = Queue(pool)
-        pool.on_change = add_change_jobs(self.queue)
         self.inbox = Inbox(pool, self.queue)
         embedder = Embedder(connections.model, connections.space)
         self.audiences = Audiences(pool, slack)
@@ -97,35 +92,19 @@ class Application:
             pool=pool,
             embedder=embedder,
             people=self.profiles,
-            audiences=self.audiences,
             update_notices=self.notices.update_notices,
             form_now=self.formation_jobs.form_now,
             update_from_changed=self.source_updates.update_from_changed,
+            quotas=self.quotas,
         )
         schedule_all = self.formation_jobs.schedule_all
-        undoing = UndoableChanges(
-            pool,
-            self.profiles,
-            schedule_all,
-            partial(show_later, self.queue),
-            consent=settings.consent,
-        )
         self.controls = MemoryControls(
             pool,
             self.profiles,
             schedule_all,
-            undoing,
             IncognitoSwitch(pool, consent=settings.consent),
             consent=settings.consent,
             policy=self.policy,
-        )
-        self.unshown_changes = UnshownChanges(
-            pool,
-            self.queue,
-            slack,
-            self.profiles,
-            undoing,
-            self.notices.add_notice,
         )
         files = SlackFiles(slack)
         self.exporter = Exporter(pool, self.queue, files, settings)
@@ -145,7 +124,7 @@ class Application:
                 self.source_updates.update_from_changed,
             ),
             controls=self.controls,
-            erasing=PersonEraser(pool, self.profiles, slack),
+            erasing=PersonEraser(pool, self.profiles),
             actions=self.memory_actions,
             feedback=Feedback(pool),
         )
@@ -179,12 +158,11 @@ class Application:
             pool,
             schedule_formation=self.formation_jobs.schedule,
             consent=settings.consent,
-            add_notice=self.notices.add_notice,
+            repeat_notice=self.notices.repeat_notice,
             quotas=self.quotas,
         )
         self.offboarding = Offboarding(pool, self.queue, slack, self.workspaces)
         self.missed_messages = MissedMessages(pool, self.queue, self.inbox, self.audiences, slack)
-        self.slack_deletions = SlackDeletions(pool, self.queue, slack)
         self.change_events = ChangeEvents(
             inbox=self.inbox,
             audiences=self.audiences,
@@ -209,7 +187,6 @@ class Application:
             ),
             style=settings.style,
             attachments=Attachments(slack, files),
-            hints=self.modals.audiences.hints,
             tools=open_tools(
                 pool,
                 embedder,
@@ -220,6 +197,7 @@ class Application:
                 self.viewed_channels,
                 schemas,
                 verifier=verifier,
+                add_notice=partial(self.notices.add_notice, delay=RETRY_SECONDS),
             ),
         )
         self.open_reply_sink: OpenReplySink = partial(

@@ -7,12 +7,11 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
-from bot.home.publisher import PUBLISH
 from bot.locale import LANGUAGES, say
-from bot.memories.slack_deletions import DELETE_IN_SLACK
-from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
+from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.notices.change_notices import SHOW
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
 from bot.pipeline.backfill.window import CATCH_UP
@@ -22,10 +21,11 @@ from bot.pipeline.formation import FORM_MEMORIES
 from bot.pipeline.sources import UPDATE_FROM_MESSAGE, UPDATE_FROM_TURN
 from bot.pipeline.thread_worker import ModelOutages, ThreadWorker
 from bot.pipeline.turn import create_turn
-from bot.queue.queue import BACKGROUND, HOMES, REPLIES, UPKEEP
+from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.users.access import RefusalNotices
+from bot.users.home import PUBLISH
 from bot.users.offboarding import PURGE
 from bot.views.dates import plain_minute
 from memory import warm_up
@@ -56,12 +56,11 @@ def register_work(wiring: Application) -> None:
         (UPDATE_FROM_TURN, wiring.source_updates.update_from_turn, BACKGROUND, _powers(4, 8)),
         (UPDATE_FROM_MESSAGE, wiring.source_updates.update_from_message, BACKGROUND, _powers(4, 8)),
         (SHOW, wiring.notices.show, REPLIES, _powers(2, 6)),
-        (SHOW_TOOL_CHANGES, wiring.unshown_changes.show, REPLIES, _powers(2, 6)),
-        (PUBLISH, wiring.home_publisher.publish, HOMES, _powers(2, 8)),
+        (PUBLISH, wiring.home_publisher.publish, REPLIES, _powers(2, 8)),
         (READ_FOLLOW_UPS, wiring.missed_messages.follow_ups, REPLIES, _powers(2, 6)),
         (CATCH_UP, catching_up.plan, REPLIES, _powers(2, 6)),
         (READ_ON, catching_up.read_on, REPLIES, _powers(2, 6)),
-        (DELETE_IN_SLACK, wiring.slack_deletions.work, BACKGROUND, _powers(2, 8)),
+        (DELETE_FILE, partial(delete_file, wiring.connections.slack), BACKGROUND, _powers(4, 8)),
     ):
         queue.register(name, queue_name, wiring.offboarding.while_served(work), waits=waits)
     queue.register(PURGE, BACKGROUND, wiring.offboarding.purge, waits=_powers(4, 8))

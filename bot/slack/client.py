@@ -19,7 +19,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.messages import API_TEAM
+from bot.slack.messages import API_TEAM, slack_user
+from bot.slack.payloads import received
 from memory import count
 
 _Answer = TypeVar("_Answer")
@@ -46,6 +47,8 @@ _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
+# Arguments of methods that can be a person's id.
+_USERS = frozenset({"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"})
 _MAY_STREAM = frozenset({"cant_delete_message", "streaming_state_conflict"})
 
 CONVERSATION_GONE = frozenset(
@@ -295,6 +298,8 @@ class Installations:
 
 
 class _TeamClient(AsyncWebClient):
+    """Sends Slack's own id of a person for the one under which their rows are kept."""
+
     def __init__(self, installations: Installations, team_id: str, like: AsyncWebClient) -> None:
         super().__init__(
             base_url=like.base_url, timeout=like.timeout, retry_handlers=[], session=like.session
@@ -304,6 +309,10 @@ class _TeamClient(AsyncWebClient):
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         self.token = await self._installations.token(self._team_id)
+        for form in ("params", "json"):
+            given = arguments.get(form) or {}
+            keys = {name: slack_user(given[name]) for name in _USERS & given.keys()}
+            arguments |= {form: {**given, **keys}} if keys else {}
         return await super().api_call(api_method, **arguments)
 
 
@@ -381,7 +390,8 @@ async def find_message(
         ),
         seconds=seconds,
     )
-    return next((dict(m) for m in answer.get("messages") or [] if m.get("ts") == ts), None)
+    found = next((m for m in answer.get("messages") or [] if m.get("ts") == ts), None)
+    return dict(received(found)) if found is not None else None
 
 
 async def delete_message(

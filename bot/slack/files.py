@@ -174,8 +174,9 @@ async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> 
 async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
     if answer.status == 429 or answer.status >= 500:
         raise SlackApiError("Slack does not send the file now.", answer)  # type: ignore[no-untyped-call]
-    # No file that is read is HTML: a token that may not read it is sent on to a page to sign in.
-    signing_in = answer.status == 200 and answer.content_type == "text/html"
+    # A token that may not read a file is sent on to a page to sign in; a file is an attachment.
+    page = answer.content_type == "text/html" and answer.content_disposition is None
+    signing_in = answer.status == 200 and page
     if signing_in or answer.status in (401, 403):
         raise FileScopeMissing
     if answer.status != 200:

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from bot.slack.attached import attached_to
+from bot.slack.payloads import received, storable
 from bot.types import DIRECT
 from memory import DM, OMITTED, InvalidNamespace, Person, redact
 
 # The team of the people whom a caller of POST /ask names: no workspace of Slack's.
 API_TEAM = "API"
 _PERSONAL_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+
+_CHANNEL_ID = re.compile(r"[A-Z0-9]{1,64}")
+_TS = re.compile(r"[0-9]{10}\.[0-9]{1,6}")
 
 # Slack escapes < and > in what a person typed: no < is part of a mention or link.
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
@@ -57,9 +62,11 @@ def split_thread_key(thread: str) -> tuple[str, str, str]:
 class Message:
     """One message a person wrote, with everything from Slack's own envelope.
 
-    `ts` and `thread_ts` are Slack timestamps; `thread_ts` is the root the reply goes under.
-    `audience` is known at once for direct messages only. `addressed`: it is a direct message or
-    mentions the bot; any other is meant for the bot only if the bot takes part in its thread.
+    `user_id` is what `user_key` returns. `ts` and `thread_ts` are Slack timestamps; `thread_ts` is
+    the root the reply goes under. `audience` is known at once for direct messages only.
+    `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
+    the bot takes part in its thread. `files` are Slack's file objects, those of forwarded messages
+    included; `forwarded` is what `bot.slack.attached.attached_to` returns.
     """
 
     event_id: str
@@ -72,8 +79,14 @@ class Message:
     text: str
     audience: str | None
     addressed: bool
-    has_files: bool = False
+    files: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
     is_shared: bool = False
+
+    @property
+    def brings(self) -> bool:
+        """Whether it holds more than what the person typed: files, or words of others."""
+        return bool(self.files or self.forwarded)
 
     @property
     def person(self) -> Person:
@@ -125,7 +138,7 @@ def found_message(
     if not found.get("ts"):
         return None
     event = {
-        **found,
+        **received(found),
         "type": found.get("type") or "message",
         "channel": channel_id,
         "channel_type": "im" if is_dm else "channel",
@@ -154,6 +167,33 @@ def installation_team(body: Mapping[str, Any]) -> str:
         return installed if installed.startswith("E") else str(enterprise)
     named = first.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id")
     return installed or str(named or "")
+
+
+def user_key(user: object, home: object, team_id: str, enterprise: object = None) -> str:
+    """Return the id under which a person's rows are kept in an installation.
+
+    That is Slack's user id, and with it the `home` team of a person of another organisation:
+    ``U1-T2``. Slack's ids are unique within an organisation only. Where the installation is of an
+    `enterprise`, its other workspaces are not told from those of others. Source:
+    https://docs.slack.dev/apis/slack-connect
+    """
+    organisation = team_id if team_id.startswith("E") else str(enterprise or "")
+    home, own = str(home or ""), (team_id, organisation)
+    same = not home or home in own or (organisation and not home.startswith("E"))
+    return str(user or "") if same else f"{user}-{home}"
+
+
+def slack_user(user_id: str) -> str:
+    """Return Slack's user id of a `user_key`."""
+    return user_id.partition("-")[0]
+
+
+def author_key(
+    message: Mapping[str, Any], team_id: str, *, shared: bool, enterprise: object = None
+) -> str:
+    """Return the `user_key` of who wrote one of Slack's messages, maybe in a `shared` channel."""
+    home = (message.get("user_team") or message.get("team")) if shared else None
+    return user_key(message.get("user"), home, team_id, enterprise)
 
 
 def for_installation(body: Mapping[str, Any], team_id: str) -> dict[str, Any]:
@@ -186,7 +226,10 @@ def read_message(body: Mapping[str, Any], bot_user_id: str) -> Message | None:
     message = _message_of(body, event, bot_user_id)
     if not (message.addressed or _may_be_meant(message)):
         return None
-    if not (message.person and message.event_id and message.ts and message.channel_id):
+    times = _TS.fullmatch(message.ts) and _TS.fullmatch(message.thread_ts)
+    if not (
+        message.person and message.event_id and times and _CHANNEL_ID.fullmatch(message.channel_id)
+    ):
         raise InvalidNamespace("Slack's event lacks its id, channel or time; it was not stored.")
     return message
 
@@ -203,16 +246,18 @@ def _is_by_person(event: Mapping[str, Any], bot_user_id: str) -> bool:
 
 
 def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: str) -> Message:
-    text = storable(str(event.get("text") or ""))
+    text = str(event.get("text") or "")
     ts = str(event.get("ts") or "")
     is_dm = event.get("channel_type") == "im"
     shared = bool(body.get("is_ext_shared_channel"))
     # In a shared channel the bot of another workspace may be meant.
     called = event["type"] == "app_mention" and not shared
+    team_id, first = installation_team(body), (body.get("authorizations") or [body])[0]
+    forwarded, files = attached_to(event)
     return Message(
         event_id=str(body.get("event_id") or ""),
-        team_id=installation_team(body),
-        user_id=str(event["user"]),
+        team_id=team_id,
+        user_id=author_key(event, team_id, shared=shared, enterprise=first.get("enterprise_id")),
         user_team_id=str(event.get("user_team") or event.get("team") or body.get("team_id") or ""),
         channel_id=str(event.get("channel") or ""),
         ts=ts,
@@ -220,7 +265,8 @@ def _message_of(body: Mapping[str, Any], event: Mapping[str, Any], bot_user_id: 
         text=text,
         audience=DM if is_dm and not shared else None,
         addressed=is_dm or called or bot_user_id in mentions(text),
-        has_files=bool(event.get("files")),
+        files=files,
+        forwarded=forwarded,
         is_shared=shared,
     )
 
@@ -232,13 +278,6 @@ def _may_be_meant(message: Message) -> bool:
     """
     among_themselves = mentions(message.text) or _GROUP_FIRST.match(message.text)
     return not (message.opens_thread or among_themselves)
-
-
-def storable(text: str) -> str:
-    """Return `text` without what PostgreSQL cannot hold: NUL, and halves of characters."""
-    if text.isascii() and "\x00" not in text:
-        return text
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def printable(text: str) -> str:

@@ -65,64 +65,6 @@ async def switch_off(connection: AsyncConnection[DictRow], person: Person, scope
     return ended.rowcount > 0
 
 
-async def add_span(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    scope: str,
-    *,
-    since: str,
-    earlier: str,
-) -> tuple[float, dict[str, str]]:
-    """Switch incognito on as `switch_on` does; return from when on, and how to take it back.
-
-    The latter are the arguments of `take_back_span`: `added`, the multirange that was added
-    together with `earlier`; `now`, a digest of the spans since; `began`, `since` of the row before,
-    ``""`` if there was none.
-    """
-    found = await connection.execute(
-        "SELECT spans::text, since::text FROM incognito_threads"
-        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s FOR UPDATE",
-        {**person.ids, "scope": scope},
-    )
-    before = await found.fetchone() or {"spans": "{}", "since": ""}
-    begins = await switch_on(connection, person, scope, since=since)
-    found = await connection.execute(
-        "SELECT (%(earlier)s::tstzmultirange"
-        " + (spans - %(before)s::tstzmultirange))::text AS added,"
-        " md5(spans::text) AS now FROM incognito_threads"
-        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s",
-        {**person.ids, "scope": scope, "earlier": earlier, "before": before["spans"]},
-    )
-    [row] = await found.fetchall()
-    return begins, {"added": row["added"], "now": row["now"], "began": before["since"]}
-
-
-async def take_back_span(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    *,
-    scope: str,
-    added: str,
-    now: str,
-    began: str,
-) -> bool:
-    """Restore the spans before `add_span`; False if they were changed since."""
-    restored = await connection.execute(
-        "UPDATE incognito_threads SET spans = spans - %(added)s::tstzmultirange,"
-        " since = COALESCE(NULLIF(%(began)s, '')::timestamptz, since)"
-        " WHERE team_id = %(team)s AND user_id = %(user)s AND thread = %(scope)s"
-        " AND md5(spans::text) = %(now)s",
-        {**person.ids, "scope": scope, "added": added, "now": now, "began": began},
-    )
-    if restored.rowcount and not began:
-        await connection.execute(
-            "DELETE FROM incognito_threads WHERE team_id = %(team)s AND user_id = %(user)s"
-            " AND thread = %(scope)s AND isempty(spans)",
-            {**person.ids, "scope": scope},
-        )
-    return restored.rowcount > 0
-
-
 async def is_on(connection: AsyncConnection[DictRow], person: Person, where: Sequence[str]) -> bool:
     """Say whether one of these switches is on now."""
     found = await connection.execute(

@@ -124,9 +124,8 @@ class Profiles:
         async with person_transaction(self._pool, person) as connection:
             await note_presence(connection, person, gone=bool(user.get("deleted")))
             if user.get("locale"):
-                await note_profile(
-                    connection, person, locale=user["locale"], time_zone=user.get("tz")
-                )
+                zone = str(user.get("tz") or "") or None
+                await note_profile(connection, person, locale=str(user["locale"]), time_zone=zone)
             else:
                 await doubt_profile(connection, person)
 

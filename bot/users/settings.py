@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from bot.slack.messages import Message, scopes
 from bot.types import ConsentMode, MemoryOffReason, MemoryState, PersonSettings
 from bot.users.incognito import COVERS_EVENT
-from memory import Person, Pool, person_statement
+from memory import Person
 
 MAX_RETENTION_DAYS = 36_500
 # Slack's clock and ours may differ: what was written right after a pause belongs to it.
@@ -27,8 +27,7 @@ SETTINGS: LiteralString = (
     " CASE WHEN s.pauses @> now() THEN upper(s.pauses) END AS paused_until,"
     " s.notices, s.language, s.consent, s.told_at IS NOT NULL AS informed,"
     " s.retention_days, s.locale, s.time_zone, s.profile_at,"
-    " s.deactivated_at IS NOT NULL AS deactivated, s.hint_channels,"
-    " s.toured_at IS NOT NULL AS toured"
+    " s.deactivated_at IS NOT NULL AS deactivated"
 )
 """Columns of `person_settings` as `s`, joined from the left; `settings_of` reads them."""
 _NAMES = tuple(field.name for field in fields(PersonSettings))
@@ -103,7 +102,7 @@ OFF_RECORD: LiteralString = (
     " AND s.user_id = e.user_id"
     " AND (s.pauses @> to_timestamp(e.ts::float8) OR s.pauses @> e.edited_at))"
     " OR EXISTS (SELECT FROM turns t WHERE t.team_id = e.team_id AND t.channel_id = e.channel_id"
-    " AND t.question_ts = e.ts AND (t.off_record OR t.withheld_at IS NOT NULL))"
+    " AND t.question_ts = e.ts AND t.off_record)"
 )
 
 
@@ -111,10 +110,18 @@ OFF_RECORD: LiteralString = (
 
 
 async def pause(
-    connection: AsyncConnection[DictRow], person: Person, until: datetime | None
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    until: datetime | None,
+    *,
+    may_shorten: bool = True,
 ) -> None:
-    """Pause memory from now until a moment, or until `resume`."""
-    await resume(connection, person)
+    """Pause memory from now until a moment, or until `resume`.
+
+    Unless it `may_shorten` an earlier pause, that lasts as long as before.
+    """
+    if may_shorten:
+        await resume(connection, person)
     await _set(connection, person, f"pauses = pauses + {_FROM_NOW}", until=until)
 
 
@@ -122,44 +129,6 @@ async def resume(connection: AsyncConnection[DictRow], person: Person) -> None:
     """End a pause. Pauses of the last month stay recorded: no message waits longer."""
     month: LiteralString = "tstzmultirange(tstzrange(now() - interval '30 days', now()))"
     await _set(connection, person, f"pauses = pauses * {month}")
-
-
-async def add_pause(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    until: datetime | None,
-    *,
-    earlier: str,
-) -> dict[str, str]:
-    """Pause memory from now until a moment, or until `resume`; other pauses stay as they are.
-
-    Returns `added`, the multirange that was added together with `earlier`, and `now`, a digest of
-    the pauses since: the arguments of `take_back_pause`.
-    """
-    await _upsert(connection, person)
-    changed = await connection.execute(
-        f"UPDATE person_settings s SET pauses = s.pauses + {_FROM_NOW}"
-        " FROM (SELECT team_id, user_id, pauses FROM person_settings WHERE team_id = %(team)s"
-        " AND user_id = %(user)s FOR UPDATE) old"
-        " WHERE s.team_id = old.team_id AND s.user_id = old.user_id"
-        " RETURNING (%(earlier)s::tstzmultirange + (s.pauses - old.pauses))::text AS added,"
-        " md5(s.pauses::text) AS now",
-        {**person.ids, "until": until, "earlier": earlier},
-    )
-    [row] = await changed.fetchall()
-    return {"added": row["added"], "now": row["now"]}
-
-
-async def take_back_pause(
-    connection: AsyncConnection[DictRow], person: Person, *, added: str, now: str
-) -> bool:
-    """Restore the pauses before `add_pause`; False if they were changed since."""
-    restored = await connection.execute(
-        "UPDATE person_settings SET pauses = pauses - %s::tstzmultirange"
-        " WHERE team_id = %s AND user_id = %s AND md5(pauses::text) = %s",
-        (added, person.team_id, person.user_id, now),
-    )
-    return restored.rowcount > 0
 
 
 async def choose(
@@ -186,25 +155,6 @@ async def decide(
 async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Record that the person was informed of memory, or asked whether they agree to it."""
     await _set(connection, person, "told_at = now()")
-
-
-async def note_hint(pool: Pool, person: Person, channel: str) -> bool:
-    """Record that the person has had the hint in a channel; False if they had it before."""
-    added = await person_statement(
-        pool,
-        person,
-        "INSERT INTO person_settings AS s (team_id, user_id, hint_channels)"
-        " VALUES (%s, %s, ARRAY[%s]) ON CONFLICT (team_id, user_id) DO UPDATE"
-        " SET hint_channels = s.hint_channels || excluded.hint_channels"
-        " WHERE NOT s.hint_channels @> excluded.hint_channels RETURNING user_id",
-        (person.team_id, person.user_id, channel),
-    )
-    return bool(added)
-
-
-async def note_toured(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Record that the person finished or skipped the steps on Home: they are not shown again."""
-    await _set(connection, person, "toured_at = now()")
 
 
 async def note_profile(

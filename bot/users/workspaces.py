@@ -11,7 +11,7 @@ from typing import Any, Literal, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.slack.messages import installation_team, mentions, storable
+from bot.slack.messages import installation_team, mentions
 from memory import Pool, execute_statement
 
 REVOKED_DAYS = 14
@@ -84,7 +84,7 @@ class Workspaces:
                 str(ts or ""),
                 str(message.get("thread_ts") or event.get("thread_ts") or ts or ""),
                 str(author or ""),
-                sorted(mentions(storable(str(message.get("text") or "")))),
+                sorted(mentions(str(message.get("text") or ""))),
             ),
         )
         return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))

@@ -17,13 +17,11 @@ from bot.views.blocks import (
     note,
     option,
     plain_text,
-    question_payload,
     section,
 )
 from bot.views.labels import audience_name, describe, describe_escaped, memory_line
 from bot.views.memories import Numbered
-from bot.views.modal_triggers import USE_HERE_ACTION, WHY_UNUSED_ACTION
-from bot.views.views import SlackView, entered, form_view, language_of_view, sentence_view
+from bot.views.views import SlackView, entered, form_view, language_of_view
 from memory import DM, PUBLIC, Memory
 
 AUDIENCE_FORM = "memory_place"
@@ -106,18 +104,6 @@ def read_audience_form(view: Mapping[str, Any]) -> ChosenAudience:
         return ChosenAudience(channel=str(channel))
     missing = say(language_of_view(view), "place_channel_missing")
     return ChosenAudience(errors={_CHANNEL: missing})
-
-
-def unused_hint(language: Language, count: int, channel: str) -> Payload:
-    """Return how many memories of direct messages are not used in `channel`, and none of them."""
-    choose = button(USE_HERE_ACTION, say(language, "hint_choose_button"), channel)
-    why = button(WHY_UNUSED_ACTION, say(language, "hint_why_button"), channel)
-    return question_payload(say(language, "hint_unused", count=count), choose, why)
-
-
-def unused_reason(language: Language) -> SlackView:
-    """Return why memories of direct messages are not used elsewhere."""
-    return sentence_view(language, "hint_why_button", say(language, "hint_why"))
 
 
 def move_question(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
+from uuid import UUID
 
 from bot.locale import Language, say
 from bot.views.blocks import (
@@ -14,6 +16,7 @@ from bot.views.blocks import (
     button,
     ephemeral_payload,
     escaped,
+    joined_lines,
     section,
 )
 from bot.views.dates import day
@@ -31,6 +34,16 @@ _ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "widen": (("yes", "ask_widen"), ("no", "ask_keep_narrow")),
     "store": (("yes", "ask_store"), ("no", "ask_not_store")),
 }
+
+
+def done_surface(changes: Iterable[UUID]) -> str:
+    """Return the surface that shows just these changes; of eighty it fits the value of a button."""
+    return " ".join([DONE, *(urlsafe_b64encode(one.bytes)[:22].decode() for one in changes)])
+
+
+def changes_of(surface: str) -> list[UUID]:
+    """Return the ids in what `done_surface` returned. Raises `ValueError`."""
+    return [UUID(bytes=urlsafe_b64decode(f"{name}==")) for name in surface.split()[1:]]
 
 
 def adds_to_list(entry: Entry) -> bool:
@@ -125,11 +138,11 @@ def changes_made_payload(language: Language, entries: Sequence[Entry], zone: tzi
     """Return what was just changed, with one Undo for all of it."""
     lines = [change_line(language, entry, zone) for entry in entries]
     text = "\n".join(lines)
-    surface = " ".join([DONE, *(str(entry.id) for entry in entries)])
+    surface = done_surface(entry.id for entry in entries)
     if len(entries) == 1:
         blocks = [change_block(language, entries[0], text, surface)]
     else:
-        blocks = [section(line) for line in lines]
+        blocks = [section(part) for part in joined_lines(lines)]
         if any(can_be_undone(entry) for entry in entries):
             blocks.append(actions(undo_all_button(language, text, surface)))
     return ephemeral_payload(text or say(language, "memory_gone"), blocks)

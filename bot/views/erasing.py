@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bot.locale import Language, say
-from bot.views.blocks import Block, bulleted, button, checkboxes, input_block, note, option, section
+from bot.views.blocks import Block, bulleted, button, input_block, note, section
 from bot.views.modal_triggers import ERASE_ACTION
 from bot.views.views import SlackView, entered, form_view, information_view
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ERASE_FORM = "erase_person"
 _CONFIRMATION = "erase.word"
-_MESSAGES = "erase.messages"
 # Of the tables of a receipt, those a person knows by name; the others are counted together.
 _NAMED = {
     "store": "counted_memories",
@@ -40,13 +39,6 @@ def erase_form(language: Language) -> SlackView:
             say(language, "erase_type", word=word),
             {"type": "plain_text_input", "max_length": 20},
         ),
-        input_block(
-            _MESSAGES,
-            say(language, "erase_messages"),
-            checkboxes([option(say(language, "erase_messages_too"), "yes")]),
-            optional=True,
-            hint=say(language, "erase_messages_hint"),
-        ),
     ]
     return form_view(language, "erase_title", blocks, callback=ERASE_FORM, submit="erase_submit")
 
@@ -54,11 +46,6 @@ def erase_form(language: Language) -> SlackView:
 def typed_confirmation(view: Mapping[str, Any]) -> tuple[str, str]:
     """Return the block of the word, for errors, and what was typed there."""
     return _CONFIRMATION, str(entered(view, _CONFIRMATION).get("value") or "")
-
-
-def includes_messages(view: Mapping[str, Any]) -> bool:
-    """Say whether the app's messages in direct messages are to be deleted as well."""
-    return bool(entered(view, _MESSAGES).get("selected_options"))
 
 
 def erased_view(language: Language, receipt: PersonErased) -> SlackView:
@@ -71,21 +58,16 @@ def erased_view(language: Language, receipt: PersonErased) -> SlackView:
     left = sum(receipt.left.values())
     end = say(language, "erased_left", count=left) if left else say(language, "erased_none_left")
     blocks = [section(say(language, "erased")), section(bulleted(lines))]
-    if going := _slack_deletions(language, receipt):
-        blocks += [section(say(language, "erased_going")), section(bulleted(going))]
+    if receipt.files:
+        blocks.append(section(say(language, "erased_files", count=receipt.files)))
     stays = say(language, "erased_stays")
     blocks += [section(end), section(stays), section(bulleted(_remaining(language, receipt)))]
     return information_view(language, "erase_title", blocks)
 
 
-def _slack_deletions(language: Language, receipt: PersonErased) -> list[str]:
-    lines = [say(language, "erased_files", count=receipt.files)] if receipt.files else []
-    return lines + ([say(language, "erased_messages")] if receipt.messages else [])
-
-
 def _remaining(language: Language, receipt: PersonErased) -> list[str]:
-    own = "erased_stays_yours" if receipt.messages else "erased_stays_ours"
-    lines = [say(language, key) for key in (own, "erased_stays_titles", "erased_stays_ids")]
+    stays = ("erased_stays_messages", "erased_stays_titles", "erased_stays_ids")
+    lines = [say(language, key) for key in stays]
     if receipt.never_formed_messages:
         lines.append(say(language, "erased_stays_places", count=receipt.never_formed_messages))
     return [*lines, say(language, "erased_stays_backups")]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from bot.locale import Language, say
-from bot.views.blocks import OPTION_VALUE, Block, input_block, option, plain_text, section
-from bot.views.form_fields import FIELD_LIMIT, MAX_CHOICES, Field, fields_of
-from bot.views.labels import FIELD_LABELS, kind_title
+from bot.views.blocks import OPTION_VALUE, Block, input_block, option
+from bot.views.form_fields import FIELD_LIMIT, Field, fields_of
+from bot.views.labels import FIELD_LABELS
 from bot.views.reply import credentials_named
 from bot.views.views import SlackView, form_view
 from memory import SCHEMAS, InvalidContent, credential_kinds, redact, validated
 
 MEMORY_FORM = "memory_form"
-KIND_ACTION = "memory_kind"
 # Three steps of a level from 0 to 100: the least level of each, the level it stores, its words.
 _STEPS = ((0, 20, "step_little"), (40, 60, "step_quite"), (85, 95, "step_very"))
 _TASTE_STEPS = ((0, 20, "step_disliked"), (40, 75, "step_liked"), (90, 95, "step_loved"))
@@ -41,15 +40,14 @@ def memory_form(
     schema: type[BaseModel],
     content: Mapping[str, Any],
     *,
-    reference: str = "",
+    reference: str,
     seen: str = "",
-    kinds: Sequence[type[BaseModel]] = (),
     labels: Mapping[str, str] = FIELD_LABELS,
 ) -> SlackView:
-    """Return the form of one memory: of the one `reference` names, else of a new one.
+    """Return the form of the memory that `reference` names.
 
-    `seen` is the time of the version that is shown. `kinds` are those a new one can be chosen from.
-    `labels` are the keys of the labels of a built-in kind.
+    `seen` is the time of the version that is shown. `labels` are the keys of the labels of a
+    built-in kind.
     """
     # Our own kinds have labels in each language; an operator's their titles and descriptions.
     labels = labels if schema in SCHEMAS else {}
@@ -58,11 +56,9 @@ def memory_form(
         for field in fields_of(schema, content)
         if not labels or _is_asked(schema, field, content)
     ]
-    if len(kinds) > 1:
-        blocks.insert(0, _kind_choice(language, schema, kinds))
     return form_view(
         language,
-        "form_edit_title" if reference else "form_add_title",
+        "form_edit_title",
         blocks,
         callback=MEMORY_FORM,
         submit="form_save",
@@ -75,26 +71,6 @@ def _is_asked(schema: type[BaseModel], field: Field, content: Mapping[str, Any])
     if field.required or field.name not in _NOT_ASKED:
         return True
     return bool(content.get(field.name)) and (schema.__name__, field.name) != _HIDDEN
-
-
-def kind_name(language: Language, schema: type[BaseModel]) -> str:
-    """Return what people call a kind of memory; for an operator's own, its class name in words."""
-    name = schema.__name__
-    return name if name == "Memory" else kind_title(language, name)
-
-
-def _kind_choice(
-    language: Language, chosen: type[BaseModel], kinds: Sequence[type[BaseModel]]
-) -> Block:
-    options = {schema: option(kind_name(language, schema), schema.__name__) for schema in kinds}
-    menu = {
-        "type": "static_select",
-        "action_id": KIND_ACTION,
-        "placeholder": plain_text(say(language, "form_kind")),
-        "options": list(options.values())[:MAX_CHOICES],
-        "initial_option": options[chosen],
-    }
-    return {**section(say(language, "form_kind"), menu), "block_id": "kind"}
 
 
 def _input(language: Language, field: Field, value: Any, labels: Mapping[str, str]) -> Block:

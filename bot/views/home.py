@@ -33,11 +33,10 @@ from bot.views.memory_state import AGREE_ACTION, consent_buttons, memory_off_tex
 from bot.views.modal_triggers import ADD_ACTION, HOME_MORE_ACTION, VIEW_ACTION
 from bot.views.settings import pause_options, retention_text
 from bot.views.views import SlackView, with_banner
-from memory import Entry, Question
+from memory import MAX_MEMORIES, Entry, Question
 
 HOME = "home"
 HOME_PAUSE_ACTION = "home_pause"
-HOME_SKIP_ACTION = "home_skip_tour"
 CHANGES_SHOWN = 5
 _CHANNELS = 20
 _FLOWS = {
@@ -46,7 +45,6 @@ _FLOWS = {
     "memories": "home_flow_memories",
     "search": "home_flow_search",
 }
-_TOUR = ("tour_tell", "tour_ask", "tour_change")
 _DIVIDER: Block = {"type": "divider"}
 
 
@@ -80,8 +78,7 @@ class HomePage:
     """Everything that one person's Home shows.
 
     `links` lead to the messages that memories and changes came from, by the reference of the memory
-    and the id of the entry. `tour` says which of the first steps the person has done; empty where
-    they are not shown.
+    and the id of the entry.
     """
 
     settings: PersonSettings = field(default_factory=PersonSettings)
@@ -91,7 +88,6 @@ class HomePage:
     listing: Listing = field(default_factory=Listing)
     changes: Sequence[Entry] = ()
     questions: Sequence[Question] = ()
-    tour: Sequence[bool] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     handling: DataHandling = field(default_factory=DataHandling)
 
@@ -104,8 +100,8 @@ def home_view(
 ) -> SlackView:
     """Return the view; `banner` is the answer to the click that led to it, see `with_banner`.
 
-    Above the first memory are at most eight buttons, menus and fields. So a question takes the
-    place of the first steps, and neither is shown while the list is searched or filtered.
+    Above the first memory are at most eight buttons, menus and fields. So no question is shown
+    while the list is searched or filtered.
     """
     zone = page.settings.zone
     blocks: list[Block] = [
@@ -123,8 +119,6 @@ def home_view(
         if more:
             blocks.append(note(say(language, "home_questions_more", count=len(more))))
         blocks.append(_DIVIDER)
-    elif page.tour and not filtered and page.off is None and page.refusal is None:
-        blocks += [_tour(language, page.tour), _DIVIDER]
     blocks += [*listing_blocks(language, page.listing, page.links, zone), _DIVIDER]
     if page.changes or page.listing.total:
         blocks += [*_changes(language, page), _DIVIDER]
@@ -143,15 +137,9 @@ def _small_print(language: Language, page: HomePage) -> list[str]:
     lines = [say(language, "only_you")]
     if total := page.listing.total:
         lines.insert(0, say(language, "home_count", count=total))
+    if total >= MAX_MEMORIES:
+        lines.append(say(language, "memories_full", limit=MAX_MEMORIES))
     return lines
-
-
-def _tour(language: Language, done: Sequence[bool]) -> Block:
-    lines = [f"*{say(language, 'tour_title')}*"]
-    for key, is_done in zip(_TOUR, done, strict=True):
-        mark = ":white_check_mark:" if is_done else ":white_large_square:"
-        lines.append(f"{mark} {say(language, key)}")
-    return section("\n".join(lines), button(HOME_SKIP_ACTION, say(language, "tour_skip"), "skip"))
 
 
 def _changes(language: Language, page: HomePage) -> list[Block]:

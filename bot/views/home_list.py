@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Any
 
 from bot.locale import Language, say
-from bot.slack.messages import storable
 from bot.views.blocks import (
     OPTION_VALUE,
     Block,
@@ -83,7 +82,7 @@ def searched_words(view: Mapping[str, Any]) -> str:
     """Return the text in the search of `view`, entered or only typed; else the words it shows."""
     for elements in ((view.get("state") or {}).get("values") or {}).values():
         if HOME_SEARCH_ACTION in elements:
-            words = storable(str(elements[HOME_SEARCH_ACTION].get("value") or ""))
+            words = str(elements[HOME_SEARCH_ACTION].get("value") or "")
             return " ".join(words.split())[:WORDS_LIMIT]
     return position_of(view).words
 

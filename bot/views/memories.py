@@ -27,11 +27,10 @@ from bot.views.dates import day, minute
 from bot.views.labels import audience_name, describe_escaped, kind_title, memory_line
 from bot.views.modal_triggers import MENU_ACTION, USED_ACTION
 from bot.views.views import SlackView, information_view
-from memory import Memory
+from memory import MAX_MEMORIES, Memory
 
 PAGE_SIZE = 20
 PAGE_ACTION = "memories_page"
-PREVIEW_ACTION = "preview_page"
 # Memories in view of a reply: the first modal shows five, the second up to 40 others.
 NEAREST_SHOWN, REPLY_MEMORIES_SHOWN = 5, 40
 
@@ -71,8 +70,9 @@ def memory_list(
     if not found:
         return ephemeral_payload(waiting[0] if waiting else say(language, "memories_none"))
     title = say(language, "memories_title")
-    notes = [*waiting, say(language, "memories_hint")]
-    return _page(language, found, page, title, header(title), notes, zone, PAGE_ACTION)
+    full = [say(language, "memories_full", limit=MAX_MEMORIES)] * (len(found) >= MAX_MEMORIES)
+    notes = [*full, *waiting, say(language, "memories_hint")]
+    return _page(language, found, page, title, notes, zone)
 
 
 def one_memory(language: Language, number: int, memory: Memory, zone: tzinfo) -> Payload:
@@ -90,40 +90,13 @@ def no_such_number(language: Language, number: int, count: int) -> str:
     return say(language, "no_number", number=number, count=count)
 
 
-def preview_list(
-    language: Language,
-    found: Numbered,
-    *,
-    channel: str,
-    direct: bool = False,
-    why: str,
-    page: int = 1,
-    zone: tzinfo,
-) -> Payload:
-    """Return what a reply in `channel` could use; `why` is the sentence that says so.
-
-    `direct`: it is the person's direct messages with the app, whose name says nothing.
-    """
-    key = "preview_title_dm" if direct else "preview_title"
-    title = say(language, key, channel=f"<#{channel}>")
-    if not found:
-        none = say(language, "preview_none")
-        return ephemeral_payload(f"{title}\n{none}", [section(f"*{title}*\n{none}"), note(why)])
-    # A header shows no link to a conversation.
-    heading = section(f"*{title}*")
-    return _page(language, found, page, title, heading, [why], zone, PREVIEW_ACTION, channel)
-
-
 def _page(
     language: Language,
     found: Numbered,
     page: int,
     title: str,
-    heading: Block,
     notes: Sequence[str],
     zone: tzinfo,
-    action: str,
-    target: str = "",
 ) -> Payload:
     pages = -(-len(found) // PAGE_SIZE)
     missing = [say(language, "memories_no_page", page=page)] if page > pages else []
@@ -132,11 +105,11 @@ def _page(
     key = "memories_count" if pages > 1 else "memories_all"
     count = say(language, key, count=len(found), page=page, pages=pages)
     blocks: list[Block] = [
-        heading,
+        header(title),
         *map(note, missing),
         *_groups(language, shown, zone),
         note(count, *notes),
-        *page_buttons(language, action, page, pages, target),
+        *page_buttons(language, PAGE_ACTION, page, pages),
     ]
     return ephemeral_payload(
         "\n".join([title, *missing, *_lines(language, shown, zone), count]), blocks

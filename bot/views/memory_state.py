@@ -123,6 +123,16 @@ def incognito_notice(
     return question_payload(text, incognito_button(language, scope))
 
 
+def not_remembered_notice(language: Language) -> Payload:
+    """Return that the text of the person's message is deleted."""
+    return ephemeral_payload(say(language, "not_remembered"))
+
+
+def quiet_notice(language: Language) -> Payload:
+    """Return that only mentions are answered in this thread."""
+    return ephemeral_payload(say(language, "quiet_done"))
+
+
 def consent_question(language: Language) -> Payload:
     """Return the question whether the person wants to be remembered, with its two buttons."""
     return question_payload(say(language, "consent_ask"), *consent_buttons(language))

@@ -26,8 +26,6 @@ MY_MEMORIES = "my_memories"
 FEEDBACK_ACTION = "feedback"
 GOOD, BAD = "good", "bad"
 ADD_ACTION = "add_memory"
-USE_HERE_ACTION = "choose_used_here"
-WHY_UNUSED_ACTION = "why_not_used_here"
 # Where such a front says which modal it has opened.
 OPENED = "opened_view_id"
 ACTIONS = frozenset(
@@ -38,8 +36,6 @@ ACTIONS = frozenset(
         SETTINGS_ACTION,
         ERASE_ACTION,
         ADD_ACTION,
-        USE_HERE_ACTION,
-        WHY_UNUSED_ACTION,
     }
 )
 

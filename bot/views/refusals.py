@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from bot.locale import Language, say
 from bot.views.blocks import Payload, button, ephemeral_payload, escaped, question_payload
-from memory import Reason, RefusedProposal
+from memory import MAX_MEMORIES, Reason, RefusedProposal
 
 STORE_ACTION = "store_anyway"
 _SENTENCE_LIMIT = 1_500  # characters of a sentence in the value of a button
@@ -33,13 +33,16 @@ _SENTENCES: Mapping[Reason, str] = {
     "nothing_to_remove": "refused_gone",
     "deleted_meanwhile": "refused_gone",
     "asked_already": "refused_asked",
+    "full": "memories_full",
     "unusable_answer": "refused_unchecked",
     "unusable_verdict": "refused_unchecked",
     "refused_verdict": "refused_unchecked",
 }
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never. The
 # other reasons come without a sentence that could be a memory.
-_WITHOUT_BUTTON = frozenset[Reason]({"secret", "sensitive", "nothing_to_remove", "asked_already"})
+_WITHOUT_BUTTON = frozenset[Reason](
+    {"secret", "sensitive", "nothing_to_remove", "asked_already", "full"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,12 @@ def quoted_sentence_of(refused: RefusedProposal) -> QuotedSentence | None:
     return QuotedSentence(text=refused.evidence.text, channel=said.channel, ts=said.ts)
 
 
+def reason_text(language: Language, reason: Reason, sentence: str) -> str:
+    """Return the sentence that says why a sentence of the person was not stored."""
+    what = escaped(" ".join(sentence.split()))
+    return say(language, _SENTENCES[reason], what=what, limit=MAX_MEMORIES)
+
+
 def refusal_payload(
     language: Language, reason: Reason, quoted: QuotedSentence | None, *, can_store: bool
 ) -> Payload:
@@ -87,8 +96,7 @@ def refusal_payload(
 
     `can_store`: whether there is a kind of memory to store it as.
     """
-    what = escaped(" ".join(quoted.text.split())) if quoted else ""
-    text = say(language, _SENTENCES[reason], what=what)
+    text = reason_text(language, reason, quoted.text if quoted else "")
     if quoted is None or not can_store or reason in _WITHOUT_BUTTON:
         return ephemeral_payload(text)
     store = button(STORE_ACTION, say(language, "refused_store"), quoted.value)

@@ -1,4 +1,4 @@
-"""A person's settings: as they are, the forms that change them, and what a tool changed."""
+"""A person's settings: as they are, and the forms and questions that change them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bot.locale import LANGUAGE_NAMES, Language, known_language, say
-from bot.types import DIRECT, ConsentMode, PersonSettings, ToolChanges
+from bot.types import DIRECT, ConsentMode, PersonSettings
 from bot.views.blocks import (
     Block,
     Payload,
@@ -28,7 +28,6 @@ from bot.views.memory_state import (
     AGREE_ACTION,
     REFUSE_ACTION,
     incognito_button,
-    incognito_notice,
     memory_off_text,
     resume_button,
 )
@@ -41,8 +40,6 @@ _RETENTION = (30, 90, 180, 365, 730)
 SETTINGS_FORM = "settings_form"
 PAUSE_FORM = "pause_memory"
 RETENTION_ACTION = "keep_memories_for"
-UNDO_CONTROL_ACTION = "undo_control"
-DELETE_WITHHELD_ACTION = "delete_withheld"
 _UNTIL = "pause.until"
 # Menus with lengths of a pause: the value of each, and its label.
 PAUSES = {
@@ -180,7 +177,7 @@ def _choice(kind: str, options: Sequence[Block], value: str) -> Block:
 
 
 def _memory_buttons(language: Language, off: str | None) -> list[Block]:
-    change = button(SETTINGS_ACTION, say(language, "settings_change"), "settings")
+    change = _change_button(language)
     turn_off = _refuse_button(language)
     if off == "paused":
         return [resume_button(language), change, turn_off]
@@ -188,6 +185,10 @@ def _memory_buttons(language: Language, off: str | None) -> list[Block]:
         return [change, turn_off]
     turn_on = button(AGREE_ACTION, say(language, "settings_turn_on"), "agree", style="primary")
     return [turn_on, change]
+
+
+def _change_button(language: Language) -> Block:
+    return button(SETTINGS_ACTION, say(language, "settings_change"), "settings")
 
 
 def retention_question(language: Language, days: int | None) -> Payload:
@@ -239,34 +240,10 @@ def pause_form_errors(view: Mapping[str, Any]) -> dict[str, str]:
     return {_UNTIL: say(language_of_view(view), "pause_past")}
 
 
-def settings_changed_notice(
-    language: Language, settings: PersonSettings, done: ToolChanges
-) -> Payload:
-    """Return what was done, with the button that takes it back and further ones."""
-    lines = []
-    if done.pause:
-        lines += [memory_off_text(language, "paused", settings), say(language, "paused_means")]
-    if done.notices:
-        key = "settings_notices_on" if settings.notices else "settings_notices_off"
-        lines.append(say(language, key))
-    if done.language:
-        name = language_name(language, settings.language)
-        lines.append(say(language, "settings_language", name=name))
-    if done.incognito:
-        lines.append(incognito_notice(language, done.incognito["scope"], on=True)["text"])
-    if done.quiet:
-        lines.append(say(language, "quiet_done"))
-    if done.withheld:
-        lines.append(say(language, "withheld_done"))
-    elements = [button(UNDO_CONTROL_ACTION, say(language, "undo_button"), done.value())]
-    if done.pause:
-        elements.append(resume_button(language))
-    if done.incognito:
-        elements.append(incognito_button(language, done.incognito["scope"]))
-    if done.withheld:
-        delete = say(language, "withheld_delete_button")
-        elements.append(button(DELETE_WITHHELD_ACTION, delete, done.withheld_value()))
-    return question_payload("\n".join(lines), *elements)
+def notices_changed_notice(language: Language, *, on: bool) -> Payload:
+    """Return whether the person is told what is remembered, with the button for the settings."""
+    text = say(language, "settings_notices_on" if on else "settings_notices_off")
+    return question_payload(text, _change_button(language))
 
 
 def refusal_question(language: Language) -> Payload:

@@ -41,7 +41,6 @@ MEMORIES: tuple[Subcommand, ...] = (
     Subcommand(words=("search", "find", "検索", "探す"), usage="usage_search"),
     Subcommand(words=("add", "remember", "追加"), usage="usage_add", opens_modal="alone"),
     Subcommand(words=("edit", "編集"), usage="usage_edit", opens_modal="always"),
-    Subcommand(words=("preview", "プレビュー", "確認"), usage="usage_preview"),
     Subcommand(words=("history", "undo", "履歴", "元に戻す"), usage="usage_history"),
     Subcommand(words=("export", "download", "エクスポート", "書き出し"), usage="usage_export"),
     Subcommand(
@@ -86,7 +85,6 @@ HELP: dict[str, dict[str, tuple[Subcommand, ...]]] = {
         "about_page": (_NAMED["page"],),
         "about_search": (_NAMED["search"],),
         "about_history": (_NAMED["history"],),
-        "about_preview": (_NAMED["preview"],),
     },
     "help_change": {
         "about_add": (_NAMED["add"],),

@@ -28,7 +28,7 @@ _VALUE = 256  # characters of a labelled value that are searched for a digit
 # search for keywords, IP addresses or variable names (IBM Cloud, npm).
 _DETECTORS = (
     "artifactory aws azure_storage_key basic_auth discord github_token gitlab_token jwt mailchimp "
-    "openai private_key pypi_token sendgrid slack square_oauth stripe telegram_token twilio"
+    "private_key pypi_token sendgrid slack square_oauth stripe telegram_token twilio"
 )
 
 # Token prefixes that detect-secrets 1.5.0 does not detect.
@@ -39,6 +39,8 @@ _VENDOR_TOKENS = [
         r"[A-Za-z0-9._-]{16,512}"
     ),
     re.compile(r"https://discord(?:app)?\.com/api/webhooks/[0-9]{15,25}/[A-Za-z0-9_-]{40,120}"),
+    # As the library's, which reads from each "sk-" to the end of the window.
+    re.compile(r"sk-(?:(?!sk-|T3BlbkFJ)[A-Za-z0-9_-]){20,120}+T3BlbkFJ[A-Za-z0-9_-]{20,120}"),
     re.compile(r"sk-[A-Za-z0-9]{40,64}|sq0atp-[A-Za-z0-9_-]{22,64}|key-[0-9a-f]{32}"),
     re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{50,64}"),
     re.compile(r"(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[A-Za-z0-9/+=]{40,1000}"),  # AWS session tokens

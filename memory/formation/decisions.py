@@ -66,14 +66,15 @@ def decide(
     actor: Actor,
     sensitive: SensitivePolicy | None,
     verified: bool,
+    room: int,
 ) -> Decisions:
-    """Decide what to write, given the current rows.
+    """Decide what to write, given the current rows; at most `room` memories are new.
 
     `rows` are the own namespace's rows of the kinds concerned, the targets, and the rows that the
     targets supersede. With `verified` False there are no verdicts, and every proposal that passed
     the evidence rule is stored.
     """
-    run = _Run(own, {row.row_key: row for row in rows}, at, actor)
+    run = _Run(own, {row.row_key: row for row in rows}, at, actor, room)
     for proposal, verdict in judged:
         if verified:
             refused = refusal(proposal, verdict, at, sensitive)
@@ -109,9 +110,10 @@ class _Run:
     """The memories of the own namespace while the proposals are applied in order."""
 
     def __init__(
-        self, own: Namespace, rows: dict[RowKey, Memory], at: datetime, actor: Actor
+        self, own: Namespace, rows: dict[RowKey, Memory], at: datetime, actor: Actor, room: int
     ) -> None:
         self._own = own
+        self._room = room
         self._actor = actor
         self._rows = rows
         self._confirmed_at = at.isoformat()
@@ -169,9 +171,12 @@ class _Run:
             return
         if proposal.removes:
             self.refuse(proposal, "nothing_to_remove")
+        elif self._room < 1:
+            self.refuse(proposal, "full")
         elif asks:
             self._ask(proposal, verdict, None, proposal.content)
         else:
+            self._room -= 1
             self._merge(proposal, verdict, str(uuid.uuid4()), proposal.content)
 
     def _merge(
@@ -262,9 +267,12 @@ class _Run:
             return
         known = self._values.get(key) if narrow is None else None
         content = proposal.over(known["content"] if known else row.content)
-        if asks:
+        if known is None and narrow is None and self._room < 1:
+            self.refuse(proposal, "full")
+        elif asks:
             self._ask(proposal, verdict, None, content, supersedes=row)
         else:
+            self._room -= known is None and narrow is None
             self._merge(proposal, verdict, key, content, supersedes=row)
 
     def _remove(

@@ -19,6 +19,7 @@ from memory.credentials.detection import holds_secret
 from memory.credentials.redaction import is_redacted
 from memory.formation.evidence import (
     Evidence,
+    PersonMessage,
     TypedMessage,
     find_evidence,
     links_not_typed,
@@ -56,6 +57,7 @@ Reason: TypeAlias = Literal[
     "sensitive",
     # by the rows at the time of the commit
     "deleted_meanwhile",
+    "full",
     # for all proposals of a run
     "unusable_answer",
     "unusable_verdict",
@@ -169,9 +171,9 @@ def cap(proposals: Sequence[ProposedWrite]) -> tuple[list[ProposedWrite], list[R
     """
     kept: list[ProposedWrite] = []
     refused: list[RefusedProposal] = []
-    new = Counter[tuple[str, str]]()
+    new = Counter[PersonMessage]()
     for one in proposals:
-        message = (one.evidence.original.channel, one.evidence.original.ts)
+        message = one.evidence.original
         new[message] += one.target is None and not one.removes
         if (new[message] > MAX_NEW and one.target is None) or len(kept) >= MAX_PROPOSALS:
             refused.append(one.refused("too_many"))

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.decisions import NewQuestion
-from memory.model.errors import ChangedSince, ChangeGone
+from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import same_thing
 from memory.postgres.database import Pool, person_statement, person_transaction
@@ -160,7 +160,8 @@ async def answer_question(
 
     ``both`` keeps both memories for ``replace``, means ``yes`` for ``store`` and ``no`` for the
     other kinds. Raises `ChangeGone` (answered, forgotten or expired), `ChangedSince` (the memory
-    has changed; the question is deleted) and `EmbeddingsUnavailable` (the question stays open).
+    has changed; the question is deleted), `MemoryFull` and `EmbeddingsUnavailable` (the question
+    stays open).
     """
     async with person_transaction(pool, person) as connection:
         record = await _open(connection, person, question_id)
@@ -172,10 +173,12 @@ async def answer_question(
         record = await _open(connection, person, question_id)
         await _drop(connection, person, question_id)
         if answer == "no" or (answer == "both" and question.asks in ("remove", "widen")):
-            await pool.changed(connection, person)
             return []
         if question.asks == "store":
-            return [await _stored(connection, question)]
+            step = await _stored(connection, question)
+            if step.before is None and await rows.room(connection, person) < 1:
+                raise MemoryFull("The person has as many memories as are kept.")
+            return [step]
         current = await rows.fetch(connection, question.namespace, question.key)
         if current is None or current.content != question.before["content"]:
             raise ChangedSince("The memory has changed since the question was asked.")
@@ -188,7 +191,6 @@ async def answer_question(
     except ChangedSince:
         async with person_transaction(pool, person) as connection:
             await _drop(connection, person, question_id)
-            await pool.changed(connection, person)
         raise
 
 

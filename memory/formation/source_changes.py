@@ -122,8 +122,7 @@ async def _without(
     locked: list[Namespace] = []
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        if await _drop_questions(connection, person, channel, ts):
-            await pool.changed(connection, person)
+        await _drop_questions(connection, person, channel, ts)
         said = [
             row
             for row in await rows.from_message(connection, person, channel, ts)
@@ -136,8 +135,8 @@ async def _without(
         superseded = await rows.read_unlocked(connection, wider) if wider else {}
         steps = [_step(row, gone, entries[row.key], superseded) for row in said]
         removed = [step.key for step in steps if step.after is None]
-        if removed and await _ask_to_remember(connection, person, removed):
-            await pool.changed(connection, person)
+        if removed:
+            await _ask_to_remember(connection, person, removed)
         return steps
 
     for _ in range(_ATTEMPTS):
@@ -155,12 +154,11 @@ class _Moved(Exception):
 
 async def _drop_questions(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> bool:
-    """Delete the questions asked because of a message; return whether there were any."""
-    dropped = await connection.execute(
+) -> None:
+    """Delete the questions asked because of a message."""
+    await connection.execute(
         f"DELETE FROM memory_questions WHERE {_ASKED}", _message(person, channel, ts)
     )
-    return dropped.rowcount > 0
 
 
 def _message(person: Person, channel: str, ts: str) -> dict[str, Any]:
@@ -169,12 +167,12 @@ def _message(person: Person, channel: str, ts: str) -> dict[str, Any]:
 
 async def _ask_to_remember(
     connection: AsyncConnection[DictRow], person: Person, keys: Sequence[str]
-) -> bool:
+) -> None:
     """Ask of memories that are deleted whether to store what was to replace them.
 
-    Returns whether there were such questions; they keep their ids.
+    Such questions keep their ids.
     """
-    changed = await connection.execute(
+    await connection.execute(
         "UPDATE memory_questions SET kind = 'store', key = gen_random_uuid()::text,"
         " before = jsonb_build_object('kind', before->'kind', 'content', '{}'::jsonb),"
         " after = after || jsonb_build_object('sources', COALESCE((SELECT jsonb_agg(one)"
@@ -184,7 +182,6 @@ async def _ask_to_remember(
         " AND key = ANY(%(keys)s)",
         {**person.ids, "keys": list(keys)},
     )
-    return changed.rowcount > 0
 
 
 def _step(

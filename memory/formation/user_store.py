@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import TokenUse
 from memory.formation.decisions import Decisions, decide
-from memory.formation.evidence import TypedMessage
+from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.proposals import ProposedWrite, RefusedProposal, cap, pair, read_writes
 from memory.formation.questions import Question, ask
 from memory.formation.store_manager import NEIGHBOURS
@@ -37,13 +37,15 @@ _SENTENCES = 24
 class FormationResult:
     """The result of a run.
 
-    `late`: the model took longer than the deadline; nothing was written, and `in_commit` was not
-    called.
+    `accepted` are the messages from which a change or a question came, or that say again what is
+    stored. `late`: the model took longer than the deadline; nothing was written, and `in_commit`
+    was not called.
     """
 
     changes: tuple[Change, ...]
     refused: tuple[RefusedProposal, ...]
     questions: tuple[Question, ...] = ()
+    accepted: tuple[PersonMessage, ...] = ()
     late: bool = False
 
 
@@ -184,7 +186,9 @@ class UserStore(BaseStore):
         wanted |= {key for row in self._rows.values() for key in row.superseded_rows}
 
         def decided(
-            current: Sequence[Memory], judged: Sequence[tuple[ProposedWrite, Verdict | None]]
+            current: Sequence[Memory],
+            judged: Sequence[tuple[ProposedWrite, Verdict | None]],
+            room: int = rows.MAX_MEMORIES,
         ) -> Decisions:
             return decide(
                 judged,
@@ -194,6 +198,7 @@ class UserStore(BaseStore):
                 actor=actor_of(origin, "formation"),
                 sensitive=verifier.sensitive if verifier else None,
                 verified=verifier is not None,
+                room=room,
             )
 
         async def steps(connection: AsyncConnection[DictRow]) -> list[Step]:
@@ -202,9 +207,9 @@ class UserStore(BaseStore):
                 return []
             said = [_message(one) for one in proposals]
             kinds = [one.kind for one in proposals]
-            current, forgotten = await rows.reread_for(connection, own, kinds, wanted, said)
+            current, forgotten, room = await rows.reread_for(connection, own, kinds, wanted, said)
             left = [one for one in self._judged if _message(one[0]) not in forgotten]
-            decisions = decided(current, left)
+            decisions = decided(current, left, room)
             decisions.refused += [
                 one.refused("deleted_meanwhile") for one in proposals if _message(one) in forgotten
             ]
@@ -221,11 +226,10 @@ class UserStore(BaseStore):
                 changes=tuple(_as_known(change, decisions) for change in changes),
                 refused=(*self._refused, *decisions.refused, *gone),
                 questions=tuple(await ask(connection, own, decisions.questions)),
+                accepted=_accepted(proposals, decisions.refused),
             )
             if in_commit is not None:
                 await in_commit(connection, formed)
-            if formed.questions and not changes:
-                await self._pool.changed(connection, own.person)
 
         # If no row has changed since it was read, these are the texts that the transaction writes.
         likely = decided(list(self._rows.values()), self._judged).changes
@@ -258,6 +262,15 @@ class UserStore(BaseStore):
 
 def _message(proposal: ProposedWrite) -> MessageKey:
     return (proposal.evidence.original.channel, proposal.evidence.original.ts)
+
+
+def _accepted(
+    proposals: Sequence[ProposedWrite], refused: Sequence[RefusedProposal]
+) -> tuple[PersonMessage, ...]:
+    """Return the messages of the proposals that were not refused."""
+    others = {id(one.evidence) for one in refused}
+    said = [one.evidence.original for one in proposals if id(one.evidence) not in others]
+    return tuple(dict.fromkeys(said))
 
 
 def _as_known(change: Change, decisions: Decisions) -> Change:

@@ -72,6 +72,10 @@ class UndoExpired(KiokuMemoryError):
     """The Undo of a forgetting has expired (ten minutes), was used already, or is malformed."""
 
 
+class MemoryFull(KiokuMemoryError):
+    """The person has as many memories as are kept; the new one is not stored."""
+
+
 class InvalidSchemas(KiokuMemoryError):
     """A configured kind of memory cannot be used."""
 

@@ -10,11 +10,12 @@ from memory.model.errors import InvalidNamespace
 DM = "dm"
 PUBLIC = "public"
 
-_ID = re.compile(r"\A[A-Z0-9]+\Z")
+_ID = re.compile(r"[A-Z0-9]+")
+_USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
 
 
-def _checked(name: str, value: str) -> str:
-    if not isinstance(value, str) or not _ID.match(value):
+def _checked(name: str, value: str, form: re.Pattern[str] = _ID) -> str:
+    if not isinstance(value, str) or not form.fullmatch(value):
         raise InvalidNamespace(f"The {name} is missing or is not a Slack id; nothing was read.")
     return value
 
@@ -24,7 +25,8 @@ class Person:
     """One person of one installation.
 
     `team_id` is the installation's id (the enterprise id of an organisation-wide install), never
-    the author's home team. Raises `InvalidNamespace` unless both ids match ``^[A-Z0-9]+$``.
+    the author's home team. `user_id` is the person's id there, for a person of another organisation
+    ``USER-HOMETEAM``. Raises `InvalidNamespace` unless the ids are of capital letters and digits.
     """
 
     team_id: str
@@ -32,7 +34,7 @@ class Person:
 
     def __post_init__(self) -> None:
         _checked("team id", self.team_id)
-        _checked("user id", self.user_id)
+        _checked("user id", self.user_id, _USER)
 
     @property
     def scope(self) -> str:

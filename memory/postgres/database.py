@@ -9,11 +9,11 @@ import re
 import select
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import LiteralString, TypeAlias
+from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, sql
@@ -26,7 +26,6 @@ from psycopg_pool import PoolTimeout as PoolTimeout
 from memory.model.namespace import Person
 from memory.postgres.rotation import Conninfo, connection_class
 
-OnChange: TypeAlias = Callable[[AsyncConnection[DictRow], Person], Awaitable[None]]
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
 # Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
@@ -71,19 +70,7 @@ class OutcomeUnknown(psycopg.OperationalError):
 
 
 class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
-    """A pool that discards connections to a server that accepts no writes.
-
-    `on_change` is awaited in each transaction that changes a person's memories or questions, after
-    the changes, with the connection and the person. An exception from it rolls the transaction
-    back.
-    """
-
-    on_change: OnChange | None = None
-
-    async def changed(self, connection: AsyncConnection[DictRow], person: Person) -> None:
-        """Run `on_change` in the transaction of `connection`."""
-        if self.on_change is not None:
-            await self.on_change(connection, person)
+    """A pool that discards connections to a server that accepts no writes."""
 
     async def putconn(self, conn: AsyncConnection[DictRow]) -> None:
         """Take a connection back.

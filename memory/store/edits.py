@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from memory.credentials.detection import holds_secret
 from memory.embeddings.embedder import Embedder
-from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
+from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, same_thing
 from memory.model.text import MAX_TEXT, clean_content, texts
@@ -120,37 +120,65 @@ async def add_memory(
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
     in_commit: AfterWrite | None = None,
 ) -> Change:
-    """Store a memory that the person wrote; a memory about the same subject is updated.
+    """Store a memory that the person wrote, as `add_memories` does."""
+    given = [(content, source)]
+    [change] = await add_memories(
+        pool, embedder, namespace, kind, given, schemas=schemas, in_commit=in_commit
+    )
+    return change
 
-    `source` is an entry of `sources` (docs/explanation/memories.md), of kind ``command``,
-    ``modal`` or ``tool``. `in_commit` is awaited last in the writing
-    transaction, under the lock against forgetting; an exception from it rolls everything back.
-    Raises `InvalidContent` and `EmbeddingsUnavailable`.
+
+async def add_memories(
+    pool: Pool,
+    embedder: Embedder,
+    namespace: Namespace,
+    kind: str,
+    given: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    *,
+    schemas: Sequence[type[BaseModel]] = SCHEMAS,
+    in_commit: AfterWrite | None = None,
+) -> list[Change]:
+    """Store memories that the person wrote, in one transaction; return a change for each.
+
+    `given` are contents with their sources; a memory about the same subject is updated. A source is
+    an entry of `sources` (docs/explanation/memories.md), of kind ``command``, ``modal`` or
+    ``tool``. `in_commit` is awaited last in the writing transaction, under the lock against
+    forgetting; an exception from it rolls everything back. Raises `InvalidContent`, `MemoryFull`
+    and `EmbeddingsUnavailable`.
     """
-    whole = validated(kind, content, schemas)
+    contents = [validated(kind, content, schemas) for content, _ in given]
 
     async def decide(connection: AsyncConnection[DictRow]) -> list[Step]:
-        for one in await rows.reread(connection, namespace, [kind]):
-            if same_thing(kind, one.content, whole):
-                return [_edited(one, _over(one.content, whole, _given(content)), source)]
-        value = {
-            "kind": kind,
-            "content": whole,
-            "sources": [dict(source)],
-            "confirmed_at": _now(),
-        }
-        return [
-            Step(
-                action="remembered",
-                actor=actor_of(str(source.get("kind")), "command"),
-                namespace=namespace,
-                key=str(uuid4()),
-                before=None,
-                after=value,
+        known = await rows.reread(connection, namespace, [kind])
+        steps = []
+        for whole, (content, source) in zip(contents, given, strict=True):
+            same = next((one for one in known if same_thing(kind, one.content, whole)), None)
+            if same is not None:
+                steps.append(_edited(same, _over(same.content, whole, _given(content)), source))
+                continue
+            steps.append(
+                Step(
+                    action="remembered",
+                    actor=actor_of(str(source.get("kind")), "command"),
+                    namespace=namespace,
+                    key=str(uuid4()),
+                    before=None,
+                    after={
+                        "kind": kind,
+                        "content": whole,
+                        "sources": [dict(source)],
+                        "confirmed_at": _now(),
+                    },
+                )
             )
-        ]
+        new = sum(step.before is None for step in steps)
+        if new and new > await rows.room(connection, namespace.person):
+            raise MemoryFull("The person has as many memories as are kept.")
+        return steps
 
-    return await _one(pool, embedder, namespace.person, [namespace], decide, in_commit)
+    return await commit_steps(
+        pool, embedder, namespace.person, [namespace], decide, in_commit=in_commit
+    )
 
 
 async def edit_memory(
@@ -265,9 +293,8 @@ async def _one(
     person: Person,
     namespaces: Sequence[Namespace],
     decide: Decide,
-    in_commit: AfterWrite | None = None,
 ) -> Change:
-    done = await commit_steps(pool, embedder, person, namespaces, decide, in_commit=in_commit)
+    done = await commit_steps(pool, embedder, person, namespaces, decide)
     if not done:
         raise ChangeGone("The memory was forgotten in the meantime.")
     return done[0]

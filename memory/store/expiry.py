@@ -63,10 +63,7 @@ async def _end(pool: Pool, namespace: Namespace, keys: list[str]) -> list[Change
             " AND e.expires_at <= now()) ORDER BY key",
             (namespace.prefix, namespace.prefix, keys),
         )
-        done = await _expire(connection, namespace.person, await found.fetchall())
-        if done:
-            await pool.changed(connection, namespace.person)
-        return done
+        return await _expire(connection, namespace.person, await found.fetchall())
 
 
 async def _delete_expired_questions(pool: Pool, person: Person) -> None:
@@ -76,7 +73,6 @@ async def _delete_expired_questions(pool: Pool, person: Person) -> None:
             " AND expires_at < now()",
             (person.team_id, person.user_id),
         )
-        await pool.changed(connection, person)
 
 
 async def expire_unconfirmed(

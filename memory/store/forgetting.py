@@ -152,7 +152,6 @@ async def forget(
             {*(keys or ()), *(m.key for m in known), *map(str, (*asked, *found.entries))},
             messages.union(*map(_message_keys, payload.texts)),
         )
-        await pool.changed(connection, person)
     return Forgotten(memories=tuple(m for m in memories if not m.hides), undo=undo)
 
 
@@ -182,7 +181,6 @@ async def undo_forget(
             await restore_texts(
                 connection, [one for one in payload.texts if not left & _message_keys(one)]
             )
-        await pool.changed(connection, person)
     return [memory for memory in map(read, stored) if not memory.hides]
 
 

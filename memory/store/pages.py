@@ -8,7 +8,7 @@ from typing import LiteralString
 
 from psycopg.types.json import Jsonb
 
-from memory.model.namespace import Namespace, Person
+from memory.model.namespace import Person
 from memory.model.schemas import LEVEL_FIELDS
 from memory.postgres.database import Pool, person_statement
 from memory.store.memories import COLUMNS, OF_PERSON, Memory, person_range, read_own
@@ -41,7 +41,6 @@ _PAGE: LiteralString = (
     " FROM place LEFT JOIN (shown JOIN store s USING (prefix, key)) ON true"
     " ORDER BY shown.newest DESC, shown.kind, s.updated_at DESC, s.prefix, s.key"
 )
-_COUNT: LiteralString = f"SELECT count(*) AS n FROM store WHERE prefix = %(prefix)s AND {_IS_SHOWN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +85,3 @@ async def memory_page(
     return MemoryPage(
         memories=tuple(memories), kinds=dict(rows[0]["kinds"]), page=int(rows[0]["page"] or 0) + 1
     )
-
-
-async def count_memories(pool: Pool, namespace: Namespace) -> int:
-    """Return the number of a person's memories of one audience, by one statement."""
-    levels = Jsonb(dict(LEVEL_FIELDS))
-    values = {"prefix": namespace.prefix, "levels": levels}
-    [row] = await person_statement(pool, namespace.person, _COUNT, values)
-    return int(row["n"])

@@ -35,6 +35,12 @@ from memory.store.memories import (
 )
 
 VECTOR_FIELD = "content"
+MAX_MEMORIES = 5_000
+"""The most memories of a person, of all audiences; a restored or moved one is no new one."""
+_ROOM: LiteralString = (
+    f"{MAX_MEMORIES} - (SELECT count(*) FROM (SELECT FROM store WHERE {OF_PERSON}"
+    f" LIMIT {MAX_MEMORIES}) AS kept)"
+)
 COMPARABLE: LiteralString = (
     "(SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)"
 )
@@ -194,15 +200,19 @@ async def reread_for(
     kinds: Sequence[str],
     row_keys: Iterable[RowKey],
     messages: Sequence[MessageKey],
-) -> tuple[list[Memory], set[MessageKey]]:
-    """Return the rows of `reread` and of `row_keys`, and which of `messages` are forgotten."""
+) -> tuple[list[Memory], set[MessageKey], int]:
+    """Return the rows of `reread` and of `row_keys`, and which of `messages` are forgotten.
+
+    The last value is that of `room`.
+    """
     cursor = await connection.execute(
-        "SELECT said.forgotten, found.* FROM (SELECT ARRAY(SELECT ARRAY[channel, ts]"
+        f"SELECT said.forgotten, said.room, found.* FROM (SELECT {_ROOM} AS room,"
+        " ARRAY(SELECT ARRAY[channel, ts]"
         " FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
         " AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))"
-        f")) AS said (forgotten) LEFT JOIN ({_OF_KINDS} UNION {_NAMED}) AS found ON true",
+        f")) AS said (room, forgotten) LEFT JOIN ({_OF_KINDS} UNION {_NAMED}) AS found ON true",
         {
-            **own.person.ids,
+            **person_range(own.person),
             "channels": [channel for channel, _ in messages],
             "times": [ts for _, ts in messages],
             "own": own.prefix,
@@ -212,7 +222,15 @@ async def reread_for(
     )
     records = await cursor.fetchall()
     forgotten = {(channel, ts) for channel, ts in records[0]["forgotten"]}
-    return unexpired(read(one) for one in records if one["key"] is not None), forgotten
+    found = unexpired(read(one) for one in records if one["key"] is not None)
+    return found, forgotten, int(records[0]["room"])
+
+
+async def room(connection: AsyncConnection[DictRow], person: Person) -> int:
+    """Return how many new memories of a person may be stored before there are `MAX_MEMORIES`."""
+    found = await connection.execute(f"SELECT {_ROOM} AS room", person_range(person))
+    [row] = await found.fetchall()
+    return int(row["room"])
 
 
 async def fetch(

@@ -185,8 +185,6 @@ async def commit_steps(
         done = await write_steps(connection, steps, known)
         if in_commit is not None:
             await in_commit(connection, done)
-        if done:
-            await pool.changed(connection, person)
         return done
 
     for _ in range(_ATTEMPTS):

@@ -9,6 +9,7 @@ from playground.blocks import block_errors, with_ids
 from playground.control.input import BadRequestError, Input
 from playground.delivery import Delivery
 from playground.files import FILE_BYTES, add_file, file_object, own_file, shared_file
+from playground.message_objects import forwarded
 from playground.records import Channel, Json, Message, View
 from playground.slack import Slack
 
@@ -24,6 +25,7 @@ class Actions:
             "messages": self.say,
             "messages/edit": self.edit,
             "messages/delete": self.delete,
+            "messages/forward": self.forward,
             "commands": self.command,
             "actions": self.action,
             "shortcuts": self.shortcut,
@@ -106,6 +108,25 @@ class Actions:
         message = self._own(given)
         self._slack.posting.delete(message)
         return {"channel": message.channel, "ts": message.ts}
+
+    async def forward(self, given: Input) -> Json:
+        """Forward a message that a person can see to another conversation, `to`."""
+        workspace = self._slack.workspace
+        user = workspace.user(given.text("user"))
+        message = self._message(given, user.id)
+        name = given.text("to")
+        to = workspace.open_dm(user.id) if name == "dm" else workspace.channel(name)
+        if user.id not in to.members:
+            raise BadRequestError(f"{user.id} is not in {to.id}.")
+        for file in message.body.get("files", []):
+            stored = workspace.files[file["id"]]
+            stored.channels.append(to.id)
+            workspace.save(stored)
+        author = workspace.user(str(message.body["user"]))
+        shared = forwarded(message, author, workspace.channel(message.channel))
+        text = given.text("text", default="")
+        posted = self._slack.posting.typed(user, to, text, attachments=[shared])
+        return {"channel": to.id, "ts": posted.ts}
 
     async def command(self, given: Input) -> Json:
         """Run a slash command as a person; return the content of its ack."""

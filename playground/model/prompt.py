@@ -15,8 +15,8 @@ _STORED: Final = re.compile(
     r"'content': (\{(?:[^{}'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*\})"
 )
 """A memory as LangGraph's store prints it."""
-_THREAD: Final = re.compile(r"<thread>\n[^<>]*\n</thread>")
-"""A message that is a frame of what others wrote in a thread."""
+_OTHERS: Final = re.compile(r"(?:<(thread|forwarded|files)>\n[^<>]*\n</\1>\n?)+")
+"""A message that is frames of what others wrote: in a thread, forwarded, in files."""
 REFLECTION_TOOLS: Final = frozenset({"critique", "recommend", "OptimizedPromptOutput", "Classify"})
 """Tools of LangMem's prompt optimizers, whose requests also contain ``<session_…>``."""
 
@@ -95,7 +95,15 @@ class Prompt:
     @property
     def last_files(self) -> tuple[str, ...]:
         """The attachments of the person's newest message: name, type and size of each."""
-        return next((turn.files for turn in reversed(self.turns) if turn.role == "user"), ())
+        read = [one for one in self.framed("files") if "text" in one and "sent" not in one]
+        texts = (f"{one['name']} ({one['type']}, {one['bytes']} bytes)" for one in read)
+        last = next((turn.files for turn in reversed(self.turns) if turn.role == "user"), ())
+        return (*last, *texts)
+
+    @property
+    def forwarded(self) -> list[dict[str, str]]:
+        """What the person forwarded with the newest message: ``{from, channel, text}``."""
+        return [one for one in self.framed("forwarded") if "sent" not in one]
 
     @property
     def wants_sentences(self) -> bool:
@@ -235,7 +243,7 @@ def _schema(form: dict[str, Any], schema: Any) -> dict[str, Any] | None:
 
 def _add_message(role: str, content: Any, instructions: list[str], turns: list[Turn]) -> None:
     text = _text(content)
-    if role in {"developer", "system"} or _THREAD.fullmatch(text):
+    if role in {"developer", "system"} or _OTHERS.fullmatch(text):
         instructions.append(text)
     elif role == "user":
         turns.append(Turn(role="user", text=text, files=_files(content)))

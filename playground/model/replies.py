@@ -18,6 +18,7 @@ SAY: Final = {
     "said": ("Understood: **{}**.", "わかりました：**{}**。"),
     "noted": ("Noted: **{}**. I am a script and cannot follow it; a language model would.", "覚えました：**{}**。台本どおりに答える代役なのでそのようには答えられませんが、言語モデルなら従います。"),
     "files": ("I received these files. A stand-in does not look into them:\n\n{}", "ファイルを受け取りました。代役なので、中身は見ていません。\n\n{}"),
+    "forwarded": ("This is what you forwarded. A stand-in does not understand it:\n\n{}", "転送された内容です。代役なので、理解はしていません。\n\n{}"),
     "joke": ("All right, I'll take it as a joke.", "冗談ですね。わかりました。"),
     "hello": ("Hello! Tell me what you like, or ask me what to eat.", "こんにちは！好きなものを教えるか、何を食べるとよいか聞いてみてください。"),
     "thanks": ("You're welcome!", "どういたしまして！"),
@@ -96,7 +97,8 @@ def texts_for(prompt: Prompt) -> dict[str, str]:
     words = [*prompt.framed("preferences"), *_own_words(prompt)]
     asked = [one.gaps for text in words for one in statements(str(text)) if one.name == "instruct"]
     wished = [gaps["language"] for gaps in asked if "language" in gaps]
-    in_japanese = is_japanese(prompt.last_user_text)
+    forwarded = [one["text"] for one in prompt.forwarded]
+    in_japanese = is_japanese("\n".join([prompt.last_user_text, *forwarded]))
     if wished:
         in_japanese = wished[-1].lower() in {"in japanese", "日本語で"}
     say = {name: texts[in_japanese] for name, texts in SAY.items()}
@@ -109,6 +111,9 @@ def texts_for(prompt: Prompt) -> dict[str, str]:
 def reply_to(prompt: Prompt) -> str:
     """Return the reply to all sentences of the message."""
     say, text = texts_for(prompt), prompt.last_user_text
+    if prompt.forwarded:
+        lines = [f"> {one.get('from', '')}: {one['text'][:200]}" for one in prompt.forwarded]
+        return say["forwarded"].format("\n".join(lines))
     if prompt.last_files:
         return say["files"].format("\n".join(f"- `{file}`" for file in prompt.last_files))
     said, kept = read(text), statements(text)

@@ -94,7 +94,6 @@ TABLE: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("quiet_thread", {}, r"<do>be quiet(?: in this thread)?|(?:このスレッドでは)?静かにし<て>", "Be quiet in this thread | 静かにして"),
     ("show_settings", {}, r"<do>(?:show|open)(?: me)? my settings|設定を(?:見せ|開い)<て>", "Open my settings | 設定を開いて"),
     ("show_history", {}, r"<do>show(?: me)? (?:my|the) history(?: of (?:your|my) memory)?|(?:記憶の)?履歴を見せ<て>", "Show me the history of your memory | 記憶の履歴を見せて"),
-    ("show_preview", {}, r"what could you use (?:here|in this (?:conversation|channel))|ここでは何(?:が使われますか|を使えますか)", "What could you use in this conversation? | ここでは何が使われますか"),
     ("show_help", {}, r"help|what can (?:I do with my memories|you do)|ヘルプ|(?:記憶で)?何ができますか", "Help | What can you do? | What can I do with my memories? | 何ができますか | 記憶で何ができますか"),
     ("export", {}, r"<do>export (?:all )?my (?:memories|data)|記憶を(?:書き出し|エクスポートし)<て>", "Export my memories | 記憶を書き出して"),
     ("change", {}, r"<do>(?:turn|switch) (?P<what>notices|memory) (?P<to>on|off)|(?P<what2>お知らせ|記憶)を(?P<to2>オン|オフ)にし<て>", "Turn notices off | Turn memory off | お知らせをオフにして"),

@@ -354,31 +354,6 @@ def test_history_and_forms_by_command(world: World) -> None:
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
 
 
-def test_a_preview_is_what_a_reply_there_draws_on(world: World) -> None:
-    """`/memories preview #channel` shows what the prompt of a reply there holds, no more."""
-    ann = PersonScreen(world, world.human())
-    general, secret = world.channel("public", ann.human), world.channel("private", ann.human)
-    for food, audience in (("ramen", "dm"), ("sushi", "public"), ("tempura", secret)):
-        world.remember(ann.human, food, audience=audience)
-    for channel, seen in ((general, {"sushi"}), (secret, {"sushi", "tempura"})):
-        preview = world.command(ann.human, "/memories", f"preview <#{channel}>")
-        assert say("en", "preview_title", channel=f"<#{channel}>") in shown(preview)
-        question = f"<@BOT> What should I eat in {channel}?"
-        world.ask(ann.human, question, channel=channel)
-        prompt = json.dumps(world.prompts(question)[-1]["body"]["input"])
-        for food in ("ramen", "sushi", "tempura"):
-            assert (food in shown(preview)) == (food in prompt) == (food in seen)
-    here = world.command(ann.human, "/memories", "preview", channel=secret)
-    assert "tempura" in shown(here)
-    by_name = world.command(ann.human, "/memories", "preview #general")
-    assert by_name["text"].startswith("Memories that a reply in <#C")
-    direct = world.command(ann.human, "/memories", "preview")
-    assert direct["text"].startswith(say("en", "preview_title_dm"))
-    assert world.command(ann.human, "/memories", "preview nowhere")["text"] == say(
-        "en", "preview_usage"
-    )
-
-
 def test_what_words_do_not_settle_is_asked(world: World) -> None:
     """A conflict is a question below the reply; the answer is done once, and shown there."""
     ann = PersonScreen(world, world.human())

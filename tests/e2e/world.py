@@ -223,7 +223,7 @@ class World(Workspace, Stored):
             self._hurry()
             return self.rows(
                 "SELECT count(*) AS n FROM turns WHERE team_id = %s AND user_id = %s"
-                " HAVING bool_and(formed_at IS NOT NULL OR withheld_at IS NOT NULL)",
+                " HAVING bool_and(formed_at IS NOT NULL)",
                 self.team,
                 human.id,
             )

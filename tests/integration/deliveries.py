@@ -64,7 +64,7 @@ def turns_alone(pool: Pool) -> Turns:
         pool,
         schedule_formation=nothing,
         consent="notice",
-        add_notice=nothing,
+        repeat_notice=nothing,
         quotas=Quotas(pool, 0),
     )
 

@@ -1,7 +1,8 @@
-"""Images and PDFs of a message: shown to the model, kept nowhere, and what is not is said."""
+"""What a message brings: shown to the model, kept nowhere, and what is not shown is said."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.pipeline.attachments import FILE_BYTES, MOST_FILES
-from bot.slack.messages import Message
+from bot.pipeline.attachments import Attachments
+from bot.pipeline.file_contents import FILE_BYTES, MOST_FILES
+from bot.slack.files import SlackFiles
+from bot.slack.messages import Message, found_message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.one_database
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 PDF = b"%PDF-1.7\nI love natto and my password is hunter2\n%%EOF"
+OFFICE = b"PK\x03\x04 the parts of a document"
 
 
 def uploaded(app: App, place: PersonThread, name: str, content: bytes) -> str:
@@ -31,16 +35,29 @@ def uploaded(app: App, place: PersonThread, name: str, content: bytes) -> str:
 async def sent(app: App, place: PersonThread, text: str = "", **parts: Any) -> Message:
     """Let a person send files, and answer them."""
     said = app.slack.say(place.user, place.channel, text, **parts)
-    message = app.slack.message(
-        place,
-        event_id=f"Ev{said['ts']}",
-        ts=said["ts"],
-        thread_ts=said["ts"],
-        text=text,
-        has_files=True,
-    )
+    message = written(app, place, said["ts"])
     assert await app.wiring.inbox.store(message)
     await app.answering.drain(message.thread)
+    return message
+
+
+def posted(app: App, place: PersonThread, ts: str) -> dict[str, Any]:
+    """Return a message as Slack stores it."""
+    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
+    return next(dict(one) for one in seen if one["ts"] == ts)
+
+
+def written(app: App, place: PersonThread, ts: str) -> Message:
+    """Return a message as the app reads it."""
+    message = found_message(
+        posted(app, place, ts),
+        team_id=app.slack.team_id,
+        channel_id=place.channel,
+        bot_user_id="UBOT",
+        is_dm=True,
+        is_shared=False,
+    )
+    assert message is not None
     return message
 
 
@@ -74,6 +91,107 @@ async def test_the_model_is_shown_images_and_pdfs(app: App) -> None:
     assert base64.b64decode(paper["file_data"].partition(",")[2]) == PDF
     assert f"image (image/png, {len(PNG)} bytes)" in reply(app, message)
     assert f"paper.pdf (application/pdf, {len(PDF)} bytes)" in reply(app, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        (
+            "plan.docx",
+            OFFICE,
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+        (
+            "talk.pptx",
+            OFFICE,
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ),
+        ("sums.xlsx", OFFICE, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("list.csv", b"food,how many\nramen,3", "text/csv"),
+        ("list.tsv", b"food\thow many\nramen\t3", "text/tab-separated-values"),
+        ("notes.md", b"# Ramen", "text/markdown"),
+        ("data.json", b'{"ramen": 3}', "application/json"),
+        ("page.html", b"<html>ramen</html>", "text/html"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "/" not in value else "",
+)
+async def test_documents_and_sheets_are_shown(
+    app: App, name: str, content: bytes, kind: str
+) -> None:
+    """What the Responses API reads itself goes to it as it is, with its name and media type."""
+    place = app.slack.place()
+    await sent(app, place, "Sum this up.", file_ids=[uploaded(app, place, name, content)])
+    words, file = shown(app)
+    assert (words["text"], file["filename"]) == ("Sum this up.", name)
+    encoded = base64.b64encode(content).decode()
+    assert file["file_data"] == f"data:{kind};base64,{encoded}"
+
+
+async def told_as(app: App, file: dict[str, Any], content: bytes = b"") -> dict[str, Any]:
+    """Let a person send a file of which Slack says so; return what the model is told of it.
+
+    An address of the file that is ``PLACE`` is one at which `content` is.
+    """
+    place = app.slack.place()
+    url = ""
+    if content:
+        first = await sent(app, place, "First.", file_ids=[uploaded(app, place, "a.bin", content)])
+        url = first.files[0]["url_private"]
+    file = {name: url if value == "PLACE" else value for name, value in file.items()}
+    await sent(app, place, "What is in it?", files=[{"id": "F1", "name": "it", **file}])
+    entries = app.stand_in.call("/_model/journal")["entries"]
+    told = [e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"][-1]
+    [_, line, _] = told["body"]["input"][-2]["content"].split("\n")
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+SPOKEN = {"mimetype": "audio/mp4", "subtype": "slack_audio"}
+VTT = b"WEBVTT \n\n00:00:05.488 --> 00:00:13.349\n- I moved to Osaka\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "text"),
+    [
+        (
+            {"mode": "snippet", "filetype": "python", "url_private": "PLACE"},
+            b"print(1)",
+            "print(1)",
+        ),
+        ({"mimetype": "text/plain", "url_private": "PLACE"}, "日本語\n".encode(), "日本語\n"),
+        ({"name": "a.rs", "mimetype": "x/y", "url_private": "PLACE"}, b"fn main", "fn main"),
+        (
+            {**SPOKEN, "transcription": {"preview": {"content": "Hello", "has_more": False}}},
+            *(b"", "Hello"),
+        ),
+        (
+            {
+                **SPOKEN,
+                "transcription": {"preview": {"content": "I mo", "has_more": True}},
+                "vtt": "PLACE",
+            },
+            *(VTT, "WEBVTT \n- I moved to Osaka"),
+        ),
+    ],
+    ids=["snippet", "text", "code", "voice", "long voice"],
+)
+async def test_texts_are_told(app: App, file: dict[str, Any], content: bytes, text: str) -> None:
+    """Snippets, text files and what Slack heard in a voice clip are text that the model is told."""
+    assert (await told_as(app, file, content))["text"] == text
+
+
+async def test_a_photo_of_an_iphone_is_shown_as_slacks_picture(app: App) -> None:
+    """An image that the model does not read is shown as the largest thumbnail that there is."""
+    file = {"mimetype": "image/heic", "thumb_360": "https://x.invalid/", "thumb_1024": "PLACE"}
+    assert (await told_as(app, file, PNG))["type"] == "image/png"
+    assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
+
+
+async def test_a_long_text_is_cut(app: App) -> None:
+    """Of a long text file its beginning is read, and what is too long for the prompt left out."""
+    told = await told_as(app, {"mode": "snippet", "url_private": "PLACE"}, b"word " * 100_000)
+    assert "characters left out" in told["text"]
+    assert len(told["text"]) < 40_000
 
 
 async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) -> None:
@@ -126,7 +244,9 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
 @pytest.mark.parametrize(
     ("file", "key"),
     [
-        ({"mimetype": "text/plain", "name": "notes.txt"}, "files_kind"),
+        ({"mimetype": "application/zip", "name": "all.zip"}, "files_kind"),
+        ({"mimetype": "audio/mp4", "subtype": "slack_audio"}, "files_kind"),
+        ({"mimetype": "image/heic", "name": "IMG_1.HEIC"}, "files_kind"),
         ({"mimetype": "image/png", "size": FILE_BYTES + 1}, "files_large"),
         ({"mimetype": "image/png", "is_external": True}, "files_elsewhere"),
         ({"mode": "tombstone"}, "files_gone"),
@@ -146,10 +266,78 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
         file = {**file, "url_private": file["url_private"].format(slack=root)}
     before = app.model_requests()
     message = await sent(app, place, files=[{"id": "F1", "name": "a`b.png", **file}])
-    name = "`notes.txt`" if "name" in file else "`ab.png`"
+    name = f"`{file['name']}`" if "name" in file else "`ab.png`"
     told = say("en", key, names=name, **({"megabytes": 8} if key == "files_large" else {}))
     assert reply(app, message) == told
     assert app.model_requests() == before
+
+
+def forwarded_by(app: App, place: PersonThread, said: dict[str, Any], text: str = "") -> Message:
+    """Let a person forward a message to the app; return it as the app reads it."""
+    forwarding = {"user": place.user, "to": "dm", "text": text, **said}
+    ts = app.slack.control("messages/forward", forwarding)["ts"]
+    return written(app, place, ts)
+
+
+@pytest.mark.parametrize("comment", ["", "What does she want?"])
+async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, comment: str) -> None:
+    """With or without a comment the question is about its words, which are somebody else's."""
+    place, other = app.slack.place(), app.slack.person()[0]
+    channel = app.slack.channel("public", place.user, other)
+    said = app.slack.say(other, channel, "I love natto, and <ramen> & sk-" + "a1" * 24)
+    message = forwarded_by(app, place, said, comment)
+    assert await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    system, *_, others, asked = app.prompts()[-1]
+    assert asked["content"] == (comment or "[forwarded]")
+    assert (others["role"], "natto" in str(system)) == ("user", False)
+    start, line, end = others["content"].split("\n")
+    told = json.loads(line)
+    assert (start, end) == ("<forwarded>", "</forwarded>")
+    assert told["text"] == "I love natto, and <ramen> & [access key removed]"
+    assert {"from", "channel"} < told.keys()
+    assert "natto" in reply(app, message)
+    assert await app.form(message) == []
+    assert "natto" not in json.dumps(app.turn(message)["question"] + app.turn(message)["words"])
+    later = await app.ask(place, "And until when?", thread_ts=message.thread_ts)
+    assert "natto" in str(app.prompts()[-1][-2]["content"])
+    assert app.turn(later)["status"] == "answered"
+
+
+async def test_files_of_a_forwarded_message_are_shown(app: App) -> None:
+    """The image of a forwarded message is shown as if it had been sent."""
+    place = app.slack.place()
+    image = uploaded(app, place, "cat.png", PNG)
+    channel = app.slack.channel("public", place.user)
+    message = forwarded_by(app, place, app.slack.say(place.user, channel, "", file_ids=[image]))
+    assert await app.wiring.inbox.store(message)
+    await app.answering.drain(message.thread)
+    assert [part["type"] for part in shown(app)] == ["input_image"]
+
+
+async def test_a_pasted_table_is_told(app: App) -> None:
+    """Slack sends a table that was pasted into a message as an attachment."""
+    cells = [{"type": "raw_text", "text": one} for one in ("ramen", "3")]
+    table = {"blocks": [{"type": "table", "rows": [cells, cells]}], "id": 1, "fallback": "[table]"}
+    message = await sent(app, app.slack.place(), "Add these up.", attachments=[table])
+    assert "ramen | 3\\nramen | 3" in str(app.prompts()[-1][-2]["content"])
+    assert reply(app, message)
+
+
+async def test_files_wait_for_the_memory_of_others(app: App) -> None:
+    """While files of other messages take up what a process holds, those of a message wait."""
+    message = await sent_image(app, app.slack.place())
+    slack = app.slack.installations()
+    files = Attachments(slack, SlackFiles(slack), process_bytes=len(PNG), wait_seconds=0.1)
+    async with files.read(message) as first, files.read(message) as second:
+        assert [file.trouble for file in (*first.files, *second.files)] == [None, "files_not_now"]
+    patient = Attachments(slack, SlackFiles(slack), process_bytes=len(PNG))
+    async with asyncio.TaskGroup() as group:
+        async with patient.read(message):
+            waiting = group.create_task(patient.read(message).__aenter__())
+            await asyncio.sleep(0)
+        brought = await waiting
+    assert [file.shown for file in brought.files] == [True]
 
 
 async def test_a_missing_scope_is_named(app: App) -> None:
@@ -174,18 +362,16 @@ async def test_a_file_of_slack_connect_is_looked_up(app: App) -> None:
 
 
 LIMITED = {"error": "ratelimited", "retry_after": 600}
-BUSY: dict[str, tuple[str, dict[str, Any], bool]] = {
-    "the message": ("conversations.replies", LIMITED, False),
-    "what the file is": ("files.info", LIMITED, True),
-    "the file": ("url_private", {"status": 429, "retry_after": 600}, True),
-    "the file, without Slack": ("url_private", {"status": 503}, True),
-    "the message, without Slack": ("conversations.replies", {"status": 503}, False),
+BUSY: dict[str, tuple[str, dict[str, Any]]] = {
+    "what the file is": ("files.info", LIMITED),
+    "the file": ("url_private", {"status": 429, "retry_after": 600}),
+    "the file, without Slack": ("url_private", {"status": 503}),
 }
 
 
-@pytest.mark.parametrize(("method", "fault", "named"), BUSY.values(), ids=BUSY)
+@pytest.mark.parametrize(("method", "fault"), BUSY.values(), ids=BUSY)
 async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
-    app: App, method: str, fault: dict[str, Any], named: bool
+    app: App, method: str, fault: dict[str, Any]
 ) -> None:
     """A rate limit or an outage of Slack's is said to pass, to the person and to the model."""
     place = app.slack.place()
@@ -198,24 +384,19 @@ async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
         more = {"files": [shared]}
     app.slack.fault(method, **fault)
     message = await sent(app, place, "What is in it?", **more)
-    names = "`cat.png`" if named else say("en", "files_nameless")
+    names = "`cat.png`"
     assert reply(app, message).endswith(say("en", "files_not_now", names=names))
     assert say("en", "files_gone", names=names) not in reply(app, message)
     assert "could not be read just now; it is not gone" in app.request_texts()[-1]
 
 
-@pytest.mark.parametrize(
-    ("method", "fault"),
-    [
-        ("conversations.replies", {"error": "ratelimited", "retry_after": 1}),
-        ("url_private", {"status": 429, "retry_after": 1}),
-    ],
-)
-async def test_a_file_is_waited_for(app: App, method: str, fault: dict[str, Any]) -> None:
-    """Where Slack asks to wait for a second, the file is shown a second later."""
+async def test_a_file_is_waited_for(app: App) -> None:
+    """Where Slack asks to wait for a second, the file is shown a second later, from its event."""
     place = app.slack.place()
-    app.slack.fault(method, **fault)
+    app.slack.fault("url_private", status=429, retry_after=1)
+    app.slack.forget_calls()
     await sent_image(app, place)
+    assert app.slack.calls("conversations.replies", "files.info") == []
     assert [part["type"] for part in shown(app)] == ["input_text", "input_image"]
 
 
@@ -319,6 +500,6 @@ async def test_a_model_that_reads_no_files_answers_without_them(
     assert reply(app, message).endswith(say("en", "files_model", names="`cat.png`"))
     assert "AWS" in reply(app, message)
     assert [part["type"] for part in shown(app)] == ["input_text"]
-    told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][0]["content"]
+    told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][-2]["content"]
     assert '{"name": "cat.png", "not_shown": "model"}' in told
     assert '"type": "image/png"' not in told

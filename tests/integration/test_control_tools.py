@@ -11,11 +11,10 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.locale import say
 from bot.memories.person_data import TABLES
 from bot.pipeline.tools.controls import SETTINGS_TOOL
 from bot.pipeline.tools.toolbox import MAX_CALLS
-from bot.views.settings import UNDO_CONTROL_ACTION
+from bot.users.incognito import EVERYWHERE
 from memory import Person
 from tests.integration.app import App
 
@@ -32,18 +31,6 @@ def settings(app: App, user: str) -> dict[str, Any]:
 def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
     """Return a call of the one tool for everything that is shown and set."""
     return SETTINGS_TOOL, {"action": action, **arguments}
-
-
-async def test_settings_in_plain_words(app: App) -> None:
-    """Notices are changed at once, and the settings shown; the language is the person's choice."""
-    place = app.slack.place()
-    app.script_calls(settings_call("change", notices=False, language="ja"))
-    asked = await app.ask(place, "no notices please, and speak Japanese")
-    assert app.outputs() == [{"done": ["notices"]}]
-    row = settings(app, place.user)
-    assert (row["notices"], row["language"]) == (False, None)
-    shown = json.dumps(app.shown(asked), ensure_ascii=False)
-    assert say("en", "settings_notices_off") in shown
 
 
 async def test_what_deletes_or_switches_on_is_only_proposed(app: App) -> None:
@@ -164,10 +151,7 @@ async def test_forgetting_everything_is_only_proposed(app: App) -> None:
     assert len(await app.memories(said.person)) == 1
 
 
-SHOWING = [
-    *("show_memories", "show_settings", "show_history"),
-    *("show_preview", "show_help"),
-]
+SHOWING = ["show_memories", "show_settings", "show_history", "show_help"]
 
 
 @pytest.mark.parametrize("action", SHOWING)
@@ -228,7 +212,10 @@ async def test_a_model_that_calls_too_often_is_stopped(app: App) -> None:
 
 
 def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, Any]]]:
-    """Return a person's rows of every table, without those of one message and of what is queued."""
+    """Return a person's rows of every table, without those of one message and of what is queued.
+
+    Nor those that say when memory is off, or a thread quiet.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     with psycopg.connect(app.database, row_factory=dict_row) as owner:
         for table in TABLES:
@@ -249,11 +236,12 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
             " ORDER BY prefix, key",
             (user,),
         ).fetchall()
-    del found["person_requests"]
+    for table in ("person_requests", "incognito_threads", "quiet_threads"):
+        del found[table]
     return found
 
 
-_TIMES = ("profile_at", "told_at", "seen_at", "changed_at")
+_TIMES = ("profile_at", "told_at", "seen_at", "changed_at", "pauses")
 _SOON = str(date.today() + timedelta(days=30))  # noqa: DTZ011 - any day that is to come
 _HOSTILE: list[dict[str, Any]] = [
     {"until": "2999-01-01T00:00", "since": "2000-01-01"},
@@ -268,36 +256,31 @@ _HOSTILE: list[dict[str, Any]] = [
 @pytest.mark.parametrize("channel", ["dm", "public"])
 @pytest.mark.parametrize("paused", [False, True])
 async def test_a_hostile_model_loses_nothing(app: App, channel: str, paused: bool) -> None:
-    """It calls every tool with every argument: after each Undo the state is as before.
+    """It calls every tool with every argument: it can only make Kioku remember less from then on.
 
-    Nothing is deleted and nothing switched on without a click, including words that wait for
-    formation.
+    Nothing is deleted but the text of its own message, and nothing is switched on without a click,
+    including words that wait for formation; the language and all other settings stay.
     """
     place = app.slack.place(channel=channel)
     audience = "dm" if channel == "dm" else "public"
     root = await app.ask(place, "<@BOT> I love ramen")
     assert await app.form(root, audience)
     waiting = await app.ask(place, "<@BOT> I live in Osaka", thread_ts=root.ts)
+    controls = app.wiring.controls
     if paused:
-        await app.wiring.controls.pause(root.person)
+        await controls.pause(root.person)
     for action in offered(app)["memory_settings"]:
         if action.startswith(("show", "export")):
             continue
         before = kept(app, place.user)
         app.script_calls(*(settings_call(action, **one) for one in _HOSTILE))
         asked = await app.ask(place, "<@BOT> what is the weather?", thread_ts=root.ts)
-        newest = [one for one in app.shown(asked) if float(one["ts"]) > float(asked.ts)]
-        for message in newest:
-            for block in message.get("blocks", []):
-                for element in block.get("elements", []):
-                    if element.get("action_id") == UNDO_CONTROL_ACTION:
-                        value = element["value"]
-                        said = await app.wiring.controls.undoing.undone(asked.person, "en", value)
-                        assert said["text"] == say("en", "control_undone")
+        if not paused:
+            await controls.resume(asked.person)
+        await controls.incognito.end(asked.person, EVERYWHERE)
+        await controls.choose(asked.person, notices=True)
         assert kept(app, place.user, without=asked.ts) == before, action
-        turn = app.turn(asked)
-        assert (turn["withheld_at"], turn["off_record"]) == (None, paused)
-        assert turn["question"] == ("" if paused else "@BOT what is the weather?"), action
-    if paused:
-        await app.wiring.controls.resume(root.person)
+        blanked = paused or action in ("pause", "do_not_remember", "incognito_on")
+        assert app.turn(asked)["off_record"] is blanked, action
+    await controls.resume(root.person)
     assert "Osaka" in json.dumps(await app.form(waiting, audience))

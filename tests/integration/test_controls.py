@@ -14,17 +14,15 @@ import pytest
 
 from bot.conversation.periods import Period
 from bot.locale import Language, say
-from bot.memories.tool_undo import UndoableChanges
-from bot.memories.unshown_changes import SHOW_TOOL_CHANGES
+from bot.notices.change_notices import SHOW
 from bot.pipeline.tools.toolbox import Toolbox
 from bot.slack.messages import Message
-from bot.types import DIRECT, Incognito, ToolChanges
+from bot.types import DIRECT, Incognito
 from bot.users.incognito import read_incognito, switch_on
 from bot.users.settings import read_settings
 from bot.views.forgetting import FORGET_PERIOD_ACTION
 from bot.views.memory_state import END_INCOGNITO_ACTION, INCOGNITO_OFF_ACTION
-from bot.views.settings import DELETE_WITHHELD_ACTION, UNDO_CONTROL_ACTION
-from memory import Person, history, open_questions, person_transaction, transaction
+from memory import Person, history, open_questions, person_transaction
 from memory.formation.user_store import UserStore
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import LATER, change, says
@@ -81,24 +79,10 @@ def nothing_kept(app: App, message: Message) -> bool:
     return texts == ("", "", None, None) and turn["off_record"]
 
 
-def withheld(app: App, message: Message) -> bool:
-    """Say whether a message's texts are there, and nothing reads or forms them."""
-    turn = app.turn(message)
-    return bool(turn["withheld_at"] and turn["question"] and not turn["off_record"])
-
-
-async def press(app: App, message: Message, action: str) -> str:
-    """Press each button of this kind in a message's thread, newest first; return what was said."""
-    controls, said = app.wiring.controls, ""
-    works = {
-        UNDO_CONTROL_ACTION: controls.undoing.undone,
-        DELETE_WITHHELD_ACTION: controls.undoing.deleted,
-        FORGET_PERIOD_ACTION: app.wiring.memory_actions.period_forgotten,
-    }
+async def press(app: App, message: Message, action: str) -> None:
+    """Press each button that forgets a period in a message's thread."""
     for value in values(app.shown(message)[::-1], action):
-        assert len(value) <= 2_000
-        said = str((await works[action](message.person, "en", value))["text"])
-    return said
+        await app.wiring.memory_actions.period_forgotten(message.person, "en", value)
 
 
 async def reword(app: App, message: Message, text: str) -> None:
@@ -277,7 +261,7 @@ async def test_incognito_covers_all_direct_messages(app: App) -> None:
     assert say("en", "off_incognito_dm") in footer(app, later)
     assert INCOGNITO_OFF_ACTION in buttons(app, later)
     assert app.turn(later)["recalled"] == []
-    assert withheld(app, switch)
+    assert nothing_kept(app, switch)
     assert nothing_kept(app, later)
     off = await app.ask(place, "Turn incognito off")
     assert say("en", "off_incognito_dm") in footer(app, off)
@@ -306,7 +290,7 @@ async def test_incognito_in_a_channel_covers_the_thread(app: App) -> None:
     later = await app.ask(place, f"{bot} What shall I eat?", thread_ts=root.ts)
     assert "ramen" not in app.request_texts()[-1]
     assert say("en", "off_incognito") in footer(app, later)
-    assert withheld(app, switch)
+    assert nothing_kept(app, switch)
     assert nothing_kept(app, later)
     assert app.turn(root)["words"] == "hello"
     await app.ask(place, f"{bot} What shall I eat?")
@@ -437,7 +421,7 @@ async def test_what_waits_off_the_record_is_in_no_other_prompt(app: App, why: st
         turn_row, _ = await app.wiring.turns.begin(
             waiting, view, question="?", words="?", bot_user_id=app.slack.bot_user_id
         )
-        await app.wiring.controls.undoing.withhold(who, turn_row.id, ToolChanges())
+        await app.wiring.controls.delete_texts(who, turn_row.id)
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
     assert "soba" in app.request_texts()[-1]
@@ -456,19 +440,18 @@ async def test_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
 
 
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
-    """After "don't remember this" nothing reads or forms the message, and no tool writes of it."""
+    """After "don't remember this" its texts are deleted at once, and no tool writes of it."""
     place = app.slack.place()
     app.script_calls(setting("do_not_remember", scope="this_message"), REMEMBER)
     said = await app.ask(place, "I love natto. But don't remember this.")
     done, refused = app.outputs()
     assert done == {"not_remembered": "this_message", "done": True}
     assert "error" in refused
-    assert withheld(app, said)
+    assert nothing_kept(app, said)
+    assert says(app.shown(said), "not_remembered")
     assert await app.form(said) == []
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
-    await press(app, said, DELETE_WITHHELD_ACTION)
-    assert nothing_kept(app, said)
     await reword(app, said, "I love natto")
     assert nothing_kept(app, said)
 
@@ -482,7 +465,7 @@ async def test_what_a_tool_stored_before_goes_as_well(app: App) -> None:
     assert stored[0]["done"] == "remembered"
     assert done["done"] is True
     assert await app.memories(said.person) == []
-    assert withheld(app, said)
+    assert nothing_kept(app, said)
     assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user) == []
 
 
@@ -504,7 +487,7 @@ async def test_what_a_tool_asked_before_goes_as_well(app: App) -> None:
     asked, done = app.outputs()
     assert ("asked" in asked, done["done"]) == (True, True)
     assert await open_questions(app.pool, said.person) == []
-    assert withheld(app, secret)
+    assert nothing_kept(app, secret)
     app.script_calls(moved("Kyoto"))
     await app.ask(place, "I live in Kyoto")
     [question] = await open_questions(app.pool, said.person)
@@ -554,11 +537,10 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     asked = await app.ask(place, "don't remember that")
     assert app.outputs()[0]["proposed"] is True
     assert app.turn(said)["words"] == "I love natto"
-    assert withheld(app, asked)
+    assert nothing_kept(app, asked)
     assert len(await app.memories(said.person)) == 1
     await press(app, asked, FORGET_PERIOD_ACTION)
     assert app.turn(said)["words"] == ""
-    assert app.turn(asked)["words"]
     assert await app.memories(said.person) == []
 
 
@@ -572,8 +554,8 @@ async def test_pausing_in_plain_words(app: App) -> None:
     until = datetime.fromisoformat(output["until"])
     assert output["paused"]
     assert (until.hour, until.utcoffset()) == (9, timedelta(hours=9))
-    assert withheld(app, asked)
-    assert buttons(app, asked) == ["undo_control", "resume_memory", "delete_withheld"]
+    assert nothing_kept(app, asked)
+    assert buttons(app, asked) == ["resume_memory"]
     later = await app.ask(place, "I love soba")
     assert nothing_kept(app, later)
     app.script_calls(setting("resume"))
@@ -733,160 +715,54 @@ async def test_a_tool_stores_nothing_of_a_message_that_was_forgotten_meanwhile(
     assert await app.memories(said.person) == []
 
 
-async def test_an_undo_leaves_what_was_changed_since(app: App) -> None:
-    """A pause and a language that the person has chosen meanwhile stay; they are told so."""
+async def test_a_pause_in_plain_words_shortens_none(app: App) -> None:
+    """A model cannot end a longer pause earlier by a shorter one."""
     place = app.slack.place()
     who = app.person(place)
-    app.script_calls(setting("pause"), setting("change", language="ja", notices=False))
-    asked = await app.ask(place, "what is the weather?")
-    await app.wiring.controls.pause(who, datetime.now(UTC) + timedelta(hours=2))
-    await app.wiring.controls.choose(who, language="en")
-    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_partly")
+    soon = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    app.script_calls(setting("pause"), setting("pause", until=soon))
+    await app.ask(place, "pause")
+    assert [output["until"] for output in app.outputs()] == ["resumed", "resumed"]
     async with person_transaction(app.pool, who) as connection:
         settings = await read_settings(connection, who)
-    assert settings.paused_until is not None
-    assert (settings.language, settings.notices) == ("en", True)
-    assert app.turn(asked)["withheld_at"] is None
+    assert settings.paused
+    assert settings.paused_until is None
 
 
-async def test_an_undo_twice_says_that_nothing_is_left(app: App) -> None:
-    """The second of two clicks changes nothing, and does not say that something was changed."""
+async def test_notices_switched_in_plain_words_name_the_settings(app: App) -> None:
+    """The message that says so has the button of the settings; no tool changes the language."""
     place = app.slack.place()
-    app.script_calls(setting("pause"), setting("change", notices=False))
-    asked = await app.ask(place, "what is the weather?")
-    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone")
-    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_already")
-    assert app.turn(asked)["words"]
-
-
-async def test_delete_now_deletes_after_an_undo_too(app: App) -> None:
-    """Of two clicks at once the deletion counts: no text is left when the person reads so."""
-    place = app.slack.place()
-    app.script_calls(setting("do_not_remember"))
-    asked = await app.ask(place, "I love natto, but don't remember this")
-    await press(app, asked, UNDO_CONTROL_ACTION)
-    assert await press(app, asked, DELETE_WITHHELD_ACTION) == say("en", "withheld_deleted")
-    assert nothing_kept(app, asked)
-
-
-@pytest.mark.parametrize("action", ["pause", "do_not_remember"])
-async def test_delete_now_leaves_the_message_with_the_other_undo(app: App, action: str) -> None:
-    """Beside the message, whose Undo still takes back a pause; in its place where nothing is left.
-
-    Then it would offer an Undo of what is deleted.
-    """
-    place = app.slack.place()
-    app.script_calls(setting(action))
-    asked = await app.ask(place, "I love natto, but don't remember this")
-    [value] = values(app.shown(asked), DELETE_WITHHELD_ACTION)
-    done = await app.wiring.controls.undoing.deleted(asked.person, "en", value)
-    assert done["text"] == say("en", "withheld_deleted")
-    assert done.get("replace_original", True) is (action == "do_not_remember")
-    assert nothing_kept(app, asked)
-
-
-async def test_another_persons_undo_changes_nothing(app: App) -> None:
-    """The value of a button names turns and threads: only those of the person who clicks change."""
-    place, other = app.slack.place(), app.slack.place()
-    app.script_calls(setting("do_not_remember"), setting("incognito_on"))
-    asked = await app.ask(place, "what is the weather?")
-    await app.ask(other, "hello")
-    theirs = replace(asked, user_id=other.user)
-    undoing, shown = app.wiring.controls.undoing, app.shown(asked)
-    [undo], [delete] = values(shown, UNDO_CONTROL_ACTION), values(shown, DELETE_WITHHELD_ACTION)
-    told = await undoing.undone(theirs.person, "en", undo)
-    assert told["text"] == say("en", "control_undone_already")
-    await undoing.deleted(theirs.person, "en", delete)
-    assert withheld(app, asked)
-
-
-async def test_withheld_texts_are_deleted_in_a_day(app: App) -> None:
-    """The upkeep deletes withheld texts after a day, and not before."""
-    place = app.slack.place()
-    app.script_calls(setting("do_not_remember"))
-    asked = await app.ask(place, "I love natto, but don't remember this")
-    for hours, gone in ((23, False), (25, True)):
-        app.rows(
-            "UPDATE turns SET withheld_at = now() - make_interval(hours => %s) WHERE id = %s"
-            " RETURNING 1",
-            hours,
-            app.turn(asked)["id"],
-        )
-        async with transaction(app.pool) as connection:
-            await connection.execute("SELECT end_withheld()")
-        assert nothing_kept(app, asked) is gone
-    assert await press(app, asked, UNDO_CONTROL_ACTION) == say("en", "control_undone_already")
-
-
-SWITCHES = [
-    setting("pause"),
-    setting("incognito_on"),
-    setting("do_not_remember"),
-    setting("change", language="ja", notices=False),
-]
+    app.script_calls(setting("change", notices=False, language="ja"))
+    asked = await app.ask(place, "stop telling me what you remember")
+    assert app.outputs() == [{"done": ["notices"]}]
+    assert says(app.shown(asked), "settings_notices_off")
+    assert buttons(app, asked) == ["open_settings"]
+    who = app.person(place)
+    async with person_transaction(app.pool, who) as connection:
+        settings = await read_settings(connection, who)
+    assert (settings.notices, settings.language) == (False, None)
 
 
 async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
-    """Let the process that answers a message end after these tool calls, in the next request."""
+    """Let the process that answers a message end after a tool has stored a memory."""
     app.script(function_calls=[{"name": name, "arguments": given} for name, given in calls])
     app.fault(delay_ms=1)
     app.fault(delay_ms=30_000)
     said = await app.receive(place, "I love natto")
     task = asyncio.create_task(app.answering.drain(said.thread))
-    wanted = {"changes" if name == "memory_change" else "withheld" for name, _ in calls}
-    await until(lambda: wanted <= set((app.find("turns", said) or {}).get("tool_done") or ()))
+    await until(lambda: app.rows("SELECT 1 FROM change_notices WHERE user_id = %s", place.user))
     task.cancel()
     await asyncio.wait([task])
     app.stand_in.call("/_model/faults", method="DELETE")
     return said
 
 
-def shown_later(app: App, said: Message) -> dict[str, str]:
-    """Take the one job that shows what tools changed; return its arguments."""
-    jobs = [job for job in app.take_jobs(SHOW_TOOL_CHANGES) if job["user"] == said.user_id]
-    [job] = jobs
-    return dict(job)
-
-
-async def as_before(app: App, said: Message, value: str) -> None:
-    """Press Undo; check that it restores the settings of a person who never chose any."""
-    payload = await app.wiring.controls.undoing.undone(said.person, "en", value)
-    assert payload["text"] == say("en", "control_undone")
-    async with person_transaction(app.pool, said.person) as connection:
-        now = await read_settings(connection, said.person)
-    assert (now.paused_until, now.notices, now.language) == (None, True, None)
-    assert await app.wiring.controls.off(said.person) is None
-    assert not await app.wiring.profiles.is_incognito(said)
-    assert app.turn(said)["withheld_at"] is None
-    assert app.turn(said)["tool_done"] is None
-
-
-@pytest.mark.parametrize("again", [False, True])
-@pytest.mark.parametrize("given", SWITCHES, ids=lambda one: one[1]["action"])
-async def test_the_next_attempt_shows_the_undo_of_the_last(
-    app: App, given: Call, again: bool
-) -> None:
-    """After a crash the Undo restores what was before the first attempt."""
-    said = await interrupted(app, app.slack.place(), given)
-    if again:
-        app.script_calls(given)
-    else:
-        app.script("Done.")
-    await app.answering.drain(said.thread)
-    assert app.event(said)["status"] == "done"
-    [value] = values(app.shown(said), UNDO_CONTROL_ACTION)
-    await as_before(app, said, value)
-    job = shown_later(app, said)
-    await app.wiring.unshown_changes.show(**job)
-    assert values(app.shown(said), UNDO_CONTROL_ACTION) == [value]
-
-
 async def noticed(app: App, said: Message) -> None:
-    """Check that the one change of a message has its notice, and nothing is left to be shown."""
+    """Check that the one change of a message has its notice, and a job that shows it."""
     [entry] = await history(app.pool, said.person)
-    [notice] = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", said.user_id)
+    [notice] = app.rows("SELECT id, changes FROM change_notices WHERE user_id = %s", said.user_id)
     assert notice["changes"] == [entry.id]
-    assert app.turn(said)["tool_done"] is None
+    assert str(notice["id"]) in [job["notice"] for job in app.take_jobs(SHOW)]
 
 
 async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:
@@ -897,19 +773,13 @@ async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None
     await noticed(app, said)
 
 
-@pytest.mark.parametrize("paused", [False, True])
-async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App, paused: bool) -> None:
-    """The next attempt leaves no trace of it after "don't remember this", or an edit in a pause."""
+async def test_what_a_tool_stored_before_a_crash_goes_as_well(app: App) -> None:
+    """The next attempt leaves no trace of it after "don't remember this"."""
     said = await interrupted(app, app.slack.place(), REMEMBER)
     assert len(await app.memories(said.person)) == 1
-    if paused:
-        await app.wiring.controls.pause(said.person)
-        await reword(app, said, "I love natto a lot")
-        app.script("Done.")
-    else:
-        app.script_calls(setting("do_not_remember"))
+    app.script_calls(setting("do_not_remember"))
     await app.answering.drain(said.thread)
-    assert app.turn(said)["off_record"] is paused
+    assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
     assert app.rows("SELECT id FROM memory_changes WHERE user_id = %s", said.user_id) == []
 
@@ -924,36 +794,8 @@ async def test_what_a_tool_stored_before_an_edit_goes_as_well(app: App) -> None:
     await app.wiring.inbox.reopen(edited, changed_ts=LATER)
     app.script_calls(setting("do_not_remember"))
     await app.answering.drain(said.thread)
-    assert withheld(app, said)
+    assert nothing_kept(app, said)
     assert await app.memories(said.person) == []
-
-
-@pytest.mark.parametrize("channel", ["dm", "private"])
-async def test_what_a_tool_changed_is_shown_without_an_answer(app: App, channel: str) -> None:
-    """After the message is deleted, a job shows the Undo; while it waits for its answer, not."""
-    calls = REMEMBER, setting("change", notices=False)
-    said = await interrupted(app, app.slack.place(channel=channel), *calls)
-    job = shown_later(app, said)
-    await app.wiring.unshown_changes.show(**job)
-    job = shown_later(app, said)
-    assert app.turn(said)["tool_done"]
-    app.slack.forget_calls()
-    await app.wiring.inbox.withdraw(
-        said.team_id, said.channel_id, said.ts, said.thread, changed_ts=LATER
-    )
-    await app.answering.drain(said.thread)
-    await app.wiring.unshown_changes.show(**job)
-    method = "chat.postMessage" if channel == "dm" else "chat.postEphemeral"
-    [posted] = [call["args"] for call in app.slack.done(method)]
-    assert "thread_ts" not in posted
-    blocks = posted["blocks"]
-    [value] = values(
-        [{"blocks": json.loads(blocks) if isinstance(blocks, str) else blocks}], UNDO_CONTROL_ACTION
-    )
-    await as_before(app, said, value)
-    assert len(app.rows("SELECT turn_id FROM change_notices WHERE user_id = %s", said.user_id)) == 1
-    await app.wiring.unshown_changes.show(**job)
-    assert len(app.slack.done(method)) == 1
 
 
 def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
@@ -981,42 +823,9 @@ async def stopped_after(app: App, committed: asyncio.Event, *calls: Call) -> Mes
     return said
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["alone", "after another"])
 async def test_a_memory_stored_as_the_person_stopped_gets_its_notice(
-    app: App, monkeypatch: pytest.MonkeyPatch, before: bool
-) -> None:
-    """A job adds the notice of a change that Stop kept from being told, and repeats no Undo."""
-    earlier = [setting("change", notices=False)] if before else []
-    committed = held_after(monkeypatch, UserStore, "commit")
-    said = await stopped_after(app, committed, *earlier, REMEMBER)
-    undo = values(app.shown(said), UNDO_CONTROL_ACTION)
-    assert len(undo) == before
-    await app.wiring.unshown_changes.show(**shown_later(app, said))
-    await noticed(app, said)
-    assert values(app.shown(said), UNDO_CONTROL_ACTION) == undo
-
-
-async def test_a_setting_changed_as_the_person_stopped_gets_its_undo(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job shows the Undo of a pause whose call was ended by Stop after its commit."""
-    committed = held_after(monkeypatch, UndoableChanges, "pause")
-    said = await stopped_after(app, committed, setting("pause"))
-    assert values(app.shown(said), UNDO_CONTROL_ACTION) == []
-    await app.wiring.unshown_changes.show(**shown_later(app, said))
-    [value] = values(app.shown(said), UNDO_CONTROL_ACTION)
-    await as_before(app, said, value)
-
-
-async def test_what_slack_did_not_show_is_shown_later(app: App) -> None:
-    """Where Slack fails as the Undo is shown, a job shows it below the answer."""
-    app.script_calls(setting("pause"))
-    app.slack.fault("chat.postMessage", error="internal_error", times=None)
-    said = await app.ask(app.slack.place(), "Please keep nothing in mind")
-    assert app.event(said)["status"] == "done"
-    assert values(app.shown(said), UNDO_CONTROL_ACTION) == []
-    app.slack.clear()
-    job = shown_later(app, said)
-    await app.wiring.unshown_changes.show(**job)
-    [value] = values(app.shown(said), UNDO_CONTROL_ACTION)
-    await as_before(app, said, value)
+    """The notice of a change that Stop kept from being told was added with the change."""
+    committed = held_after(monkeypatch, UserStore, "commit")
+    await noticed(app, await stopped_after(app, committed, REMEMBER))

@@ -39,8 +39,7 @@ NOBODYS = {
     *("conversations", "forgotten_keys", "forgotten_sources", "installations"),
     *("kioku_embedding_space", "kioku_migrations", "listening", "oauth_states"),
     *("catching_up", "processes"),
-    *("workspaces", "slack_deletions"),
-    *("slack_erasures", "store_migrations", "vector_migrations"),
+    *("workspaces", "store_migrations", "vector_migrations"),
 }
 OF_MEMORY = {
     *("store", "store_vectors", "memory_expiries", "memory_changes", "memory_questions"),

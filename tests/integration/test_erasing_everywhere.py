@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from slack_sdk.errors import SlackApiError
 
 from bot.locale import say
 from bot.memories.data_requests import Exporter
 from bot.memories.person_data import erase_person
-from bot.memories.slack_deletions import DELETE_IN_SLACK
+from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.slack import files
 from bot.users.requests import begin_request
-from bot.users.workspaces import token_accepted
 from bot.views.erasing import erase_form, erased_view
-from memory import Person, lock_for_forgetting, person_transaction, transaction
+from memory import Person, lock_for_forgetting, person_transaction
 from tests.integration.app import App
-from tests.integration.messages import says
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
 
@@ -66,7 +64,7 @@ async def lived(app: App, place: PersonThread) -> Person:
     await app.ask(place, "What shall I eat?")
     await app.receive(place, "what else?")
     await wiring.slash_commands.memories(person, "en", "export", place.channel)
-    await wiring.home_publisher.opened(person, slack_hash="")
+    await wiring.home_publisher.opened(person)
     await wiring.controls.incognito.begin(person)
     await wiring.controls.pause(person)
     app.rows(
@@ -96,13 +94,12 @@ def jobs(app: App, name: str = "") -> list[dict[str, Any]]:
 
 
 async def deleted(app: App) -> int:
-    """Run the jobs that delete in Slack; return how many there were."""
-    count = 0
-    while waiting := jobs(app, DELETE_IN_SLACK):
-        for job in waiting:
-            await app.wiring.slack_deletions.work(**job["args"])
-            count += 1
-    return count
+    """Run the jobs that delete files in Slack; return how many there were."""
+    waiting = jobs(app, DELETE_FILE)
+    for job in waiting:
+        assert "user" not in job["args"]
+        await delete_file(app.wiring.connections.slack, **job["args"])
+    return len(waiting)
 
 
 def seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
@@ -139,7 +136,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     await deleted(app)
     again = [job for job in jobs(app) if person.user_id in json.dumps(job["args"])]
     assert {job["task_name"] for job in again} <= {"publish_home"}
-    assert all("erased" in job["args"] for job in again)
+    assert [job["args"]["erased"] for job in again] == ["en"]
     left = naming(app, person)
     assert left.pop("forgotten_sources") == erased.never_formed_messages > 0
     assert left.pop("forgotten_keys") == 1
@@ -202,19 +199,20 @@ async def test_ids_stay_for_a_day_while_missed_messages_are_read(app: App) -> No
 
 
 async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
-    """The file with everything is deleted; messages stay unless their deletion was requested."""
+    """The file with everything is deleted; messages stay, and the receipt says so."""
     place = app.slack.place()
     person = await lived(app, place)
     [file] = [one for message in seen(app, place) for one in message.get("files", [])]
-    replies = [m for m in seen(app, place) if m["user"] == app.slack.bot_user_id]
+    before = [m["ts"] for m in seen(app, place)]
     erased = await erase_person(app.pool, person)
-    assert (erased.files, erased.messages) == (1, False)
-    assert person.user_id not in str(app.rows("SELECT * FROM slack_deletions"))
-    await deleted(app)
+    assert erased.files == 1
+    receipt = json.dumps(erased_view("en", erased), ensure_ascii=False)
+    assert say("en", "erased_files", count=1) in receipt
+    assert say("en", "erased_stays_messages") in receipt
+    assert await deleted(app) == 1
     [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
     assert gone == {"id": file["id"], "mode": "tombstone"}
-    assert len([m for m in seen(app, place) if m["user"] == app.slack.bot_user_id]) == len(replies)
-    assert app.rows("SELECT 1 FROM slack_erasures") == []
+    assert [m["ts"] for m in seen(app, place)] == before
 
 
 async def test_an_export_under_way_is_not_sent_to_an_erased_person(
@@ -268,7 +266,6 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
     assert kept == []
     assert "Everything I keep about you" not in str(left)
     assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
-    assert app.rows("SELECT 1 FROM slack_erasures") == []
 
 
 async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
@@ -285,113 +282,19 @@ async def test_a_request_begins_after_an_erasing_under_way(app: App) -> None:
     await begun
 
 
-async def test_the_apps_messages_are_deleted_on_request(app: App) -> None:
-    """All of its messages in the direct message are deleted, in threads and notices too; no others.
-
-    A job that Slack limits continues later where it was, and a message reports the end with counts.
-    """
-    place, channel = app.slack.place(), app.slack.place(channel="public")
-    bot = app.slack.bot_user_id
-    person = await lived(app, place)
-    for number in range(3):
-        await app.ask(place, f"number {number}")
-    theirs = [m["ts"] for m in seen(app, place) if m["user"] == place.user]
-    own = [m["ts"] for m in seen(app, place) if m["user"] == bot]
-    assert len(own) >= 7
-    here = PersonThread(place.user, channel.team, channel.channel, channel.ts, channel.root)
-    app.slack.control("channels/update", {"channel": channel.channel, "add": [place.user]})
-    answered = await app.ask(here, f"<@{bot}> hello")
-    erased = await erase_person(app.pool, person, messages=True)
-    assert (erased.files, erased.messages) == (1, True)
-    app.slack.fault("chat.delete", error="ratelimited", retry_after=1)
-    app.slack.fault("conversations.history", status=503)
-    assert await deleted(app) >= 3
-    left = [m for m in seen(app, place) if m["user"] == bot]
-    [told] = left
-    assert say("en", "erase_deleted_messages", count=len(own)) in told["text"]
-    assert say("en", "erase_deleted_files", count=1) in told["text"]
-    assert [m["ts"] for m in seen(app, place) if m["user"] == place.user] == theirs
-    assert app.shown(answered)
-    for table in ("slack_erasures", "slack_deletions"):
-        with psycopg.connect(app.database) as owner:
-            query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-            assert owner.execute(query).fetchone() == (0,)
-
-
-async def test_what_is_written_after_the_erasing_stays(app: App) -> None:
-    """A new conversation is not deleted, however late the jobs run."""
-    place = app.slack.place()
-    message = await app.ask(place, "hello")
-    await erase_person(app.pool, message.person, messages=True)
-    later = await app.ask(place, "hello again")
-    await deleted(app)
-    assert app.shown(later)
-    assert not app.shown(message)
-
-
-async def test_the_direct_message_is_found_when_nothing_is_known_any_more(app: App) -> None:
-    """Erasing again, to have the messages deleted after all, asks Slack for the channel."""
-    place = app.slack.place()
-    message = await app.ask(place, "hello")
-    await erase_person(app.pool, message.person)
-    values = {
-        "erase.word": {"value": {"value": "DELETE"}},
-        "erase.messages": {"value": {"selected_options": [{"value": "yes"}]}},
-    }
-    view = await app.wiring.modals.erasing.erased(
-        message.person, "en", view={"state": {"values": values}}
-    )
-    assert says(view, "erased_messages")
-    assert says(view, "erased_stays_yours")
-    await deleted(app)
-    assert not app.shown(message)
-
-
-async def test_what_slack_refuses_is_reported(app: App) -> None:
-    """If Slack refuses for good, the rest is deleted, and the report says that something stays."""
+async def test_a_file_is_deleted_once_slack_allows_it(app: App) -> None:
+    """A refusal fails the job, so that the queue tries it again; what is gone is no failure."""
     place = app.slack.place()
     person = await lived(app, place)
-    app.slack.fault("files.delete", error="missing_scope")
     await erase_person(app.pool, person)
-    await deleted(app)
-    texts = [m["text"] for m in seen(app, place) if m["user"] == app.slack.bot_user_id]
-    assert say("en", "erase_deleted_not") in texts
-    assert app.rows("SELECT 1 FROM slack_erasures") == []
-
-
-@pytest.mark.parametrize("code", ["token_expired", "invalid_auth", "account_inactive"])
-async def test_what_is_to_be_deleted_waits_for_a_token_that_works(app: App, code: str) -> None:
-    """A refused token consumes no entry of the list: another job goes on with it later."""
-    place = app.slack.place()
-    person = await lived(app, place)
-    app.slack.fault("files.delete", error=code)
-    await erase_person(app.pool, person)
-    [job] = jobs(app, DELETE_IN_SLACK)
-    await app.wiring.slack_deletions.work(**job["args"])
-    assert app.rows("SELECT failed FROM slack_erasures") == [{"failed": 0}]
-    await deleted(app)
+    [job] = jobs(app, DELETE_FILE)
+    slack = app.wiring.connections.slack
+    app.slack.fault("files.delete", error="token_expired")
+    with pytest.raises(SlackApiError):
+        await delete_file(slack, **job["args"])
+    await delete_file(slack, **job["args"])
     [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
     assert gone["mode"] == "tombstone"
-
-
-async def test_what_was_passed_over_is_deleted_after_a_reinstall(app: App) -> None:
-    """While the token is revoked the job ends without work; the upkeep defers it again later."""
-    place = app.slack.place()
-    person = await lived(app, place)
-    await erase_person(app.pool, person)
-    offboarding, upkeep = app.wiring.offboarding, app.maintenance
-    bot = app.slack.bot_user_id
-    await offboarding.tokens_revoked(person.team_id, time.time(), [bot])
-    [job] = jobs(app, DELETE_IN_SLACK)
-    await offboarding.while_served(app.wiring.slack_deletions.work)(**job["args"])
-    await upkeep.keep_up(1)
-    assert jobs(app, DELETE_IN_SLACK) == []
-    async with transaction(app.pool) as connection:
-        await token_accepted(connection, person.team_id, bot)
-    for _ in range(2):
-        await upkeep.keep_up(1)
-    assert await deleted(app) == 1
-    assert app.rows("SELECT 1 FROM slack_erasures") == []
 
 
 async def test_files_are_noted_as_the_persons_own(app: App) -> None:
@@ -406,7 +309,5 @@ async def test_files_are_noted_as_the_persons_own(app: App) -> None:
 
 
 def test_the_form_says_what_is_deleted_in_slack() -> None:
-    """Before the word is typed, the form says what is deleted: files, and messages if ticked."""
-    form = json.dumps(erase_form("en"))
-    assert say("en", "erase_stays") in form
-    assert say("en", "erase_messages_too") in form
+    """Before the word is typed, the form says what is deleted in Slack and what stays."""
+    assert say("en", "erase_stays") in json.dumps(erase_form("en"))

@@ -32,7 +32,6 @@ TABLES: tuple[LiteralString, ...] = (
     "turns",
     "person_settings",
     "viewed",
-    "home_views",
 )
 
 
@@ -85,11 +84,11 @@ async def endpoint(app: App) -> AsyncIterator[Endpoint]:
 
 
 def faults(records: Iterable[logging.LogRecord]) -> list[str]:
-    """Return what was logged of exceptions, and every line at ERROR."""
+    """Return every line at ERROR, and every traceback."""
     return [
         record.getMessage()
         for record in records
-        if record.levelno >= logging.ERROR or record.exc_info or "Error at" in record.getMessage()
+        if record.levelno >= logging.ERROR or record.exc_info
     ]
 
 
@@ -106,16 +105,6 @@ async def test_all_96_published_shapes_are_acknowledged(
     found = await endpoint.statuses([*blank, *whole])
     assert {name: counts for name, counts in found.items() if counts != {200: 2}} == {}
     assert faults(caplog.records) == []
-    blank_kinds = set(endpoint.bolt.malformed.counts)
-    assert blank_kinds <= {f"event {shape['event']['type']}" for shape in PUBLISHED.values()}
-
-
-async def test_an_event_of_an_unknown_type_is_not_counted_as_malformed(endpoint: Endpoint) -> None:
-    """An event of a type that the app does not subscribe to is not counted as malformed."""
-    for number, (name, shape) in enumerate(sorted(PUBLISHED.items())):
-        if shape["event"]["type"] not in EVENTS:
-            assert await endpoint.post(json.dumps(filled(name, 900 + number)).encode()) == 200
-    assert endpoint.bolt.malformed.counts == {}
 
 
 async def test_a_filled_message_is_stored(endpoint: Endpoint, app: App) -> None:
@@ -123,21 +112,17 @@ async def test_a_filled_message_is_stored(endpoint: Endpoint, app: App) -> None:
     assert await endpoint.post(json.dumps(filled("MessagePayload", 777)).encode()) == 200
     [row] = app.rows("SELECT message FROM inbox_events WHERE event_id = 'Ev000000777'")
     assert row["message"]["text"] == WORDS
-    assert endpoint.bolt.malformed.counts == {}
 
 
-@pytest.mark.parametrize(
-    ("kinds", "seed", "malformed_kinds"), [((), 15, 10), (EVENTS, 16, 12)], ids=["all", "handled"]
-)
+@pytest.mark.parametrize(("kinds", "seed"), [((), 15), (EVENTS, 16)], ids=["all", "handled"])
 async def test_mutated_shapes_are_acknowledged(
     endpoint: Endpoint,
     app: App,
     caplog: pytest.LogCaptureFixture,
     kinds: Sequence[str],
     seed: int,
-    malformed_kinds: int,
 ) -> None:
-    """1,200 mutations: answered 200, no exception, one line for each kind, no rows of others."""
+    """1,200 mutations: answered 200, no exception, no text in the log, no rows of others."""
     bystander = app.slack.place()
     await app.ask(bystander, "I love ramen")
     before = {table: rows_of(app, table, bystander.user) for table in TABLES}
@@ -148,8 +133,6 @@ async def test_mutated_shapes_are_acknowledged(
     assert sum(counts.total() for counts in found.values()) == MUTATIONS
     assert faults(caplog.records) == []
     assert WORDS not in caplog.text
-    malformed = [r for r in caplog.records if "malformed" in r.getMessage()]
-    assert len(malformed) == len(endpoint.bolt.malformed.counts) >= malformed_kinds
     assert {table: rows_of(app, table, bystander.user) for table in TABLES} == before
     strangers = {
         (table, str(row["user_id"]))
@@ -177,6 +160,11 @@ async def test_mutated_shapes_are_acknowledged(
         (b'{"type": "event_callback"}', 200),
         (b'{"event": "xylophone"}', 200),
         (b'{"event": []}', 200),
+        (b'{"type": "block_actions", "actions": [7]}', 200),
+        (b'{"type": "block_actions", "user": {"id": "U1"}, "actions": "of an older version"}', 200),
+        (b'{"type": "view_submission", "view": {"state": {"values": {"b": []}}}}', 200),
+        (b'{"type": "view_closed", "view": {"private_metadata": "["}}', 200),
+        (b'{"command": "/memories", "text": "xylophone"}', 200),
         (b'{"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1}', 200),
         (b'{"type": "of_the_future", "event": {"type": "of_the_future"}}', 200),
     ],
@@ -184,7 +172,7 @@ async def test_mutated_shapes_are_acknowledged(
 async def test_a_signed_body_that_is_no_payload_is_answered_400(
     endpoint: Endpoint, body: bytes, status: int
 ) -> None:
-    """A signed body that is no payload of Slack's is answered 400, a malformed event 200."""
+    """A signed body that is no payload of Slack's is answered 400, a malformed payload 200."""
     assert await endpoint.post(body) == status
 
 

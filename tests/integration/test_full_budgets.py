@@ -80,7 +80,8 @@ def sections(prompt: list[dict[str, Any]]) -> dict[str, str]:
     system = str(prompt[0]["content"])
     assert system.startswith(REPLY_INSTRUCTIONS)
     framed = system.removeprefix(REPLY_INSTRUCTIONS)
-    return dict(re.findall(r"<(\w+)>\n(.*?)\n</\1>", framed, re.S))
+    others = str(prompt[-2]["content"])
+    return dict(re.findall(r"<(\w+)>\n(.*?)\n</\1>", framed + others, re.S))
 
 
 def fits(text: str, cap: int) -> bool:

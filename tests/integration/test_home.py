@@ -1,4 +1,4 @@
-"""App Home: opened, looked through, changed, and published again after a change made elsewhere."""
+"""App Home: opened, looked through, changed by clicks, and published again after a command."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, LiteralString
-from uuid import UUID
 
 import pytest
 from psycopg import AsyncConnection
 from slack_sdk.errors import SlackApiError
 
-from bot.home.publisher import PUBLISH
 from bot.listeners.actions import _view
-from bot.locale import LANGUAGES, Language, say
+from bot.locale import say
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import Application
+from bot.users.home import PUBLISH
 from bot.users.incognito import EVERYWHERE, switch_on
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION
-from bot.views.home import HOME_PAUSE_ACTION, HOME_SKIP_ACTION
+from bot.views.home import HOME_PAUSE_ACTION
 from bot.views.home_list import (
     ALL_KINDS,
     HOME_ALL_ACTION,
@@ -38,13 +37,9 @@ from memory import (
     Change,
     Memory,
     add_memory,
-    answer_question,
     edit_memory,
-    expire_due,
-    forget,
     memory_view,
     person_transaction,
-    transaction,
 )
 from tests.conftest import Server, owner_rows
 from tests.integration.app import App, eventually, receiving
@@ -120,8 +115,6 @@ class Visit(ModalUser):
         await self.control("home/open", {"user": self.user, "tab": "home"})
         await self.quiet()
         assert await self.work() == 1
-        # What Slack said of the person was stored meanwhile: a change, too.
-        await self.work()
         return await self.view()
 
     async def quiet(self) -> None:
@@ -153,14 +146,13 @@ class Visit(ModalUser):
             await self.app.wiring.home_publisher.publish(**row["args"])
         return len(taken)
 
-    async def kept(self, column: str, value: str) -> None:
-        """Wait until this is kept of the Home: it is once Slack has answered."""
+    async def waiting_for_work(self) -> bool:
+        """Say whether the person's Home waits to be published."""
+        return bool(await asyncio.to_thread(self.waiting))
 
-        async def kept() -> bool:
-            [row] = self.app.rows("SELECT * FROM home_views WHERE user_id = %s", self.user)
-            return bool(row[column] == value)
-
-        await eventually(kept)
+    async def paused(self) -> bool:
+        """Say whether the person's memory is paused."""
+        return await self.app.wiring.controls.off(self.person) == "paused"
 
     async def some_work(self) -> None:
         """Wait for a job of the person's Home, and do it."""
@@ -230,18 +222,10 @@ async def test_a_home_is_published_when_it_is_opened(visit: Visit) -> None:
     await visit.open()
     assert say("en", "home_none") in await visit.text()
     await visit.remember("ramen")
-    assert await visit.work() == 1
+    await visit.open()
     text = await visit.text()
     assert "Likes ramen" in text
     assert say("en", "home_none") not in text
-
-
-async def test_who_never_opened_it_is_sent_nothing(visit: Visit) -> None:
-    """A change makes no job where there is no Home to publish."""
-    await visit.remember("ramen")
-    assert visit.waiting() == []
-    await visit.app.wiring.home_publisher.publish(visit.person.team_id, visit.user)
-    assert visit.app.slack.calls("views.publish") == []
 
 
 async def test_pages_and_kinds(visit: Visit) -> None:
@@ -257,12 +241,8 @@ async def test_pages_and_kinds(visit: Visit) -> None:
     text = await visit.text()
     assert "1–10 of 10 that match" in text
     assert "Likes thing 10" in text
-    # A change elsewhere leaves the person where they are.
-    await visit.remember("udon")
-    assert await visit.work() == 1
-    assert "1–11 of 11 that match" in await visit.text()
     await visit.click_home(HOME_ALL_ACTION)
-    assert "1–20 of 1001" in await visit.text()
+    assert "1–20 of 1000" in await visit.text()
 
 
 async def test_search(visit: Visit) -> None:
@@ -278,12 +258,6 @@ async def test_search(visit: Visit) -> None:
     assert "1–2 of 2 that match" in text
     assert "udon" not in str([b.get("text") for b in view["blocks"][:12]])
     assert visit.element(view, HOME_SEARCH_ACTION)["initial_value"] == "Ramen"
-    # Kept while it is looked at, and for ten minutes at the most.
-    await visit.kept("words", "Ramen")
-    await visit.as_owner("UPDATE home_views SET words_until = now() WHERE user_id = %s", visit.user)
-    async with transaction(visit.app.pool) as connection:
-        await connection.execute("SELECT end_home_searches()")
-    await visit.kept("words", "")
 
 
 async def test_a_memory_is_forgotten_and_the_home_follows(visit: Visit) -> None:
@@ -306,7 +280,7 @@ async def test_undo_of_a_recent_change(visit: Visit) -> None:
     await visit.open()
     assert say("en", "home_changes") not in await visit.text()
     change = await visit.like("ramen", 95)
-    await visit.work()
+    await visit.open()
     text = await visit.text()
     assert say("en", "home_changes") in text
     assert "Updated: Likes ramen very much (was: Likes ramen)" in text
@@ -316,10 +290,6 @@ async def test_undo_of_a_recent_change(visit: Visit) -> None:
     await visit.click_first(UNDO_CHANGE_ACTION)
     assert "very much" not in str([one.content for one in await visit.app.memories(visit.person)])
     assert "(undone)" in await visit.text()
-    # The job that the change left finds nothing new to show.
-    visit.app.slack.forget_calls()
-    await visit.work()
-    assert visit.app.slack.calls("views.publish") == []
 
 
 async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None:
@@ -341,49 +311,6 @@ async def test_what_cannot_be_undone_is_said_at_the_change(visit: Visit) -> None
     assert "accessory" not in older
     said = view["blocks"][view["blocks"].index(older) + 1]
     assert said["text"]["text"] == say("en", "undo_changed_since")
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-async def test_a_new_person_sees_three_steps(visit: Visit, language: Language) -> None:
-    """Each is checked when the database shows that it was done; after the third they are gone."""
-    await visit.app.wiring.controls.choose(visit.person, language=language)
-    steps = [say(language, key) for key in ("tour_tell", "tour_ask", "tour_change")]
-    marks = (":white_large_square:", ":white_check_mark:")
-
-    async def done() -> list[bool]:
-        text = await visit.text()
-        shown = [step for step in steps if step in text]
-        assert all(any(f"{mark} {step}" in text for mark in marks) for step in shown)
-        return [f"{marks[1]} {step}" in text for step in shown]
-
-    await visit.open()
-    assert await done() == [False, False, False]
-    await visit.say("I like ramen")
-    await visit.work()
-    assert await done() == [True, False, False]
-    await visit.say("What should I eat today?")
-    await visit.open()
-    assert await done() == [True, True, False]
-    await visit.like("ramen", 95)
-    await visit.work()
-    assert await done() == []
-    assert say(language, "tour_title") not in await visit.text()
-    await forget(visit.app.pool, visit.person, None)
-    await visit.work()
-    assert say(language, "home_none") in await visit.text()
-    assert await done() == []
-
-
-async def test_the_steps_are_skipped(visit: Visit) -> None:
-    """After Skip the steps are not shown again."""
-    await visit.open()
-    assert say("en", "tour_title") in await visit.text()
-    await visit.click_home(HOME_SKIP_ACTION)
-    assert say("en", "tour_title") not in await visit.text()
-    await visit.remember("ramen")
-    await visit.work()
-    assert "ramen" in await visit.text()
-    assert say("en", "tour_title") not in await visit.text()
 
 
 async def test_a_question_is_answered_there(visit: Visit) -> None:
@@ -458,38 +385,21 @@ async def test_the_menu_opens_modals(visit: Visit) -> None:
 
 
 async def test_incognito_is_shown_and_switched(visit: Visit) -> None:
-    """Home says whether it is on and where, switches it, and follows a change made elsewhere."""
+    """Home says whether it is on and where, and switches it."""
     await visit.open()
     assert say("en", "incognito_on_button") in await visit.text()
     await visit.click_home(HOME_MORE_ACTION, value="on")
     where = say("en", "home_incognito_dm")
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     controls = visit.app.wiring.controls
-    await visit.work()
     async with person_transaction(visit.app.pool, visit.person) as connection:
         await switch_on(connection, visit.person, f"{visit.person.team_id}.C1.1.0")
-    await visit.work()
+    await visit.open()
     where += say("en", "listed") + say("en", "home_incognito_threads", count=1)
     assert say("en", "home_incognito_on", where=where) in await visit.text()
     await visit.click_home(HOME_MORE_ACTION, value="off")
     assert say("en", "incognito_on_button") in await visit.text()
     assert not await controls.incognito.end(visit.person, EVERYWHERE)
-
-
-async def test_the_end_of_a_pause_is_shown(visit: Visit) -> None:
-    """The page that tells of a pause is published again when it is over."""
-    await visit.open()
-    await visit.click_home(HOME_PAUSE_ACTION, value="hour")
-    name = f"home_end:{visit.person.scope}"
-    [job] = visit.app.rows(
-        "SELECT args, extract(epoch FROM scheduled_at - now())::float AS due_in"
-        " FROM procrastinate_jobs WHERE lock = %s",
-        name,
-    )
-    assert 3_500 < job["due_in"] < 3_610
-    await visit.as_owner("UPDATE person_settings SET pauses = '{}' WHERE user_id = %s", visit.user)
-    await visit.app.wiring.home_publisher.publish(**job["args"])
-    assert "Memory is on." in await visit.text()
 
 
 async def test_forget_everything_and_undo(visit: Visit) -> None:
@@ -531,52 +441,25 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     await eventually(shown)
 
 
-async def test_a_change_made_elsewhere(visit: Visit) -> None:
-    """A change in another conversation, a setting, a question: each is one job for the person."""
-    await visit.remember("natto")
-    await visit.open()
-    await forget(visit.app.pool, visit.person, None)
-    assert len(visit.waiting()) == 1
-    await visit.remember("udon", "soba")
-    await visit.app.wiring.controls.pause(visit.person, None)
-    assert len(visit.waiting()) == 1
-    await visit.work()
-    text = await visit.text()
-    assert "soba" in text
-    assert "natto" not in text
-    assert say("en", "home_paused") in text
-
-
-async def test_changes_of_questions_are_shown(visit: Visit) -> None:
-    """A question that is answered with no, or not in time, leaves the Home."""
-    await visit.remember("natto")
-    await visit.open()
-    person = visit.person
-    for number, until in enumerate(("1 day", "-1 day")):
-        visit.app.rows(
-            "INSERT INTO memory_questions (id, team_id, user_id, kind, audience, key, before,"
-            " expires_at) VALUES (%s, %s, %s, 'remove', 'dm', 'k', '{\"content\": {}}',"
-            " now() + %s::interval) RETURNING id",
-            UUID(int=number),
-            person.team_id,
-            person.user_id,
-            until,
-        )
+async def test_a_command_publishes_a_home_that_was_opened(visit: Visit) -> None:
+    """A command that stores something shows in the Home of a person who has ever opened it."""
+    typed = {"user": visit.user, "channel": "dm", "command": "/memories", "text": "pause"}
+    await visit.control("commands", typed)
+    await eventually(visit.paused)
     assert visit.waiting() == []
-    await answer_question(visit.app.pool, visit.app.embedder, person, UUID(int=0), "no")
-    assert await visit.work() == 1
-    await expire_due(visit.app.pool)
-    assert await visit.work() == 1
-    assert visit.app.rows("SELECT 1 FROM memory_questions WHERE user_id = %s", visit.user) == []
+    await visit.open()
+    await visit.control("commands", {**typed, "text": "resume"})
+    await visit.some_work()
+    assert "Memory is on." in await visit.text()
 
 
-async def test_no_trigger_of_memorys_tables_adds_jobs(visit: Visit) -> None:
-    """Memory's tables have no trigger: the application adds its jobs in the same transaction."""
-    tables = ["store", "store_vectors", "memory_changes", "memory_questions", "memory_expiries"]
-    triggers = (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text = ANY(%s)"
-    )
-    assert visit.app.rows(triggers, tables) == []
+async def test_a_change_made_by_no_click_waits_for_the_next_opening(visit: Visit) -> None:
+    """What a conversation teaches adds no job; the Home shows it when it is opened again."""
+    await visit.open()
+    await visit.remember("udon")
+    assert visit.waiting() == []
+    await visit.open()
+    assert "udon" in await visit.text()
 
 
 async def test_another_replica_publishes(visit: Visit) -> None:
@@ -603,7 +486,7 @@ async def test_another_persons_click(visit: Visit) -> None:
 
 
 async def test_erased_while_it_is_open(visit: Visit) -> None:
-    """Who is erased sees an empty Home; nothing is kept of them for that, until they act in it."""
+    """Who is erased sees an empty Home; nothing is kept of them for that."""
     await visit.remember("natto")
     await visit.open()
     erased = await erase_person(visit.app.pool, visit.person)
@@ -614,27 +497,22 @@ async def test_erased_while_it_is_open(visit: Visit) -> None:
     text = await visit.text()
     assert "natto" not in text
     assert say("en", "home_none") in text
-    for table in ("home_views", "person_settings"):
-        assert not visit.app.rows(f"SELECT 1 FROM {table} WHERE user_id = %s", visit.user)
-    await visit.act(await visit.view(), ADD_ACTION)
-    await visit.modal("form_add_title")
-    await visit.remember("udon")
-    await visit.work()
-    assert "udon" in await visit.text()
+    assert not visit.app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", visit.user)
+    await visit.click_home(HOME_PAUSE_ACTION, value="hour")
+    assert "Memory is paused until" in await visit.text()
 
 
 async def test_slack_refuses_for_a_while(visit: Visit) -> None:
-    """A publication that failed is not taken for done: the next attempt makes it."""
-    await visit.open()
+    """What Slack refuses after a click is published by a job, which fails until Slack takes it."""
     await visit.remember("natto")
-    visit.app.slack.fault("views.publish", error="internal_error", times=1)
+    await visit.open()
+    visit.app.slack.fault("views.publish", error="internal_error", times=2)
+    await visit.act(await visit.view(), HOME_PAUSE_ACTION, value="open")
+    await eventually(visit.waiting_for_work)
     with pytest.raises(SlackApiError):
         await visit.work()
     await visit.app.wiring.home_publisher.publish(visit.person.team_id, visit.user)
-    assert "natto" in await visit.text()
-    visit.app.slack.forget_calls()
-    await visit.app.wiring.home_publisher.publish(visit.person.team_id, visit.user)
-    assert visit.app.slack.calls("views.publish") == []
+    assert say("en", "home_paused") in await visit.text()
 
 
 async def test_what_cannot_be_shown_is_said(visit: Visit) -> None:
@@ -660,7 +538,7 @@ async def test_what_a_click_has_done_is_said_where_the_page_cannot_be_made(visit
     async with locked(visit, "store"):
         view = await visit.click_home(HOME_PAUSE_ACTION, value="hour")
         assert say("en", "command_uncertain") in json.dumps(view, ensure_ascii=False)
-    await visit.some_work()
+    await visit.open()
     assert "Memory is paused until" in await visit.text()
     async with locked(visit, "store"):
         view = await visit.click_home(RESUME_ACTION)
@@ -673,19 +551,6 @@ async def locked(visit: Visit, table: LiteralString) -> AsyncIterator[None]:
     async with await AsyncConnection.connect(visit.app.database) as owner:
         await owner.execute(f"LOCK TABLE {table}")
         yield
-
-
-async def test_a_home_that_is_opened_again(visit: Visit) -> None:
-    """Opening it again publishes nothing that is shown already; what Slack lost is shown again."""
-    await visit.remember("natto")
-    await visit.open()
-    visit.app.slack.forget_calls()
-    await visit.open()
-    assert visit.app.slack.calls("views.publish") == []
-    person = visit.person
-    await visit.app.wiring.home_publisher.opened(person, slack_hash="")
-    await visit.work()
-    assert len(visit.app.slack.calls("views.publish")) == 1
 
 
 async def test_a_control_of_an_older_version_brings_the_new_page(visit: Visit) -> None:

@@ -207,7 +207,7 @@ async def test_an_edit_reaches_a_message_that_waits(
     """An edited message that waits is answered as edited; an answered one is not touched."""
     asked = message("old")
     await inbox.store(asked)
-    await inbox.edit(*place_of(asked), "ne\x00w", **change())
+    await inbox.edit(*place_of(asked), "new", **change())
     waiting = await taken(inbox, asked.thread)
     assert waiting.message == replace(asked, text="new")
     await done(pool, waiting)

@@ -161,7 +161,6 @@ async def test_a_message_is_stored_before_slack_is_answered(client: Client) -> N
             "ts": "1.3",
             "text": "x",
         },
-        {"type": "agent_session_stopped", "channel": "C1", "user": "U1", "thread_ts": "1.1"},
     ],
     ids=lambda e: f"{e['type']} {e.get('subtype', '')}",
 )

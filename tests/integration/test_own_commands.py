@@ -14,7 +14,7 @@ from bot.locale import LANGUAGES, Language, say
 from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
 from bot.views.settings import retention_question
 from bot.views.subcommands import MEMORIES
-from memory import Memory, Person, edit_memory, history, undo_change
+from memory import MAX_MEMORIES, Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
 from tests.integration.app import App
 from tests.integration.messages import says
@@ -129,6 +129,35 @@ async def test_add_stores_nothing_while_memory_is_off(app: App) -> None:
     assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
     await memories(app, place, "add I love ramen")
     assert "ramen" in await contents(app, place)
+
+
+async def test_a_person_with_five_thousand_memories_is_told_so(app: App) -> None:
+    """Nothing new is stored and nothing is deleted; what is taken back makes room."""
+    place = app.slack.place()
+    who = app.person(place)
+    assert "ramen" in (await memories(app, place, "add I love ramen"))["text"]
+    app.rows(
+        "INSERT INTO store (prefix, key, value, updated_at) SELECT %s, 'k' || n,"
+        " jsonb_build_object('kind', 'UserFact', 'content', jsonb_build_object('fact',"
+        " 'thing ' || n), 'sources', '[]'::jsonb), now() - interval '1 day'"
+        " FROM generate_series(1, 4999) AS n RETURNING key",
+        who.namespace("dm").prefix,
+    )
+    full = say("en", "memories_full", limit=MAX_MEMORIES)
+    for text in ("add I love sushi", "add My badge number ends in 7"):
+        assert (await memories(app, place, text))["text"] == full
+    create = {"action": "create", "evidence": "I love natto"}
+    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
+    app.script_calls(("memory_change", {**create, "content": content}))
+    asked = await app.ask(place, "Remember that I love natto")
+    assert says(app.shown(asked), "memories_full", limit=MAX_MEMORIES)
+    assert says(await memories(app, place, ""), "memories_full", limit=MAX_MEMORIES)
+    assert len(await app.memories(who)) == MAX_MEMORIES
+    said = await app.ask(place, "I don't like ramen any more. I love udon.")
+    assert "udon" not in json.dumps(await app.form(said))
+    assert len(await app.memories(who)) == MAX_MEMORIES - 1
+    assert "sushi" in (await memories(app, place, "add I love sushi"))["text"]
+    assert (await memories(app, place, "add I love udon"))["text"] == full
 
 
 @pytest.mark.parametrize("text", ["resume tomorrow", "on vacation", "再開発"])
@@ -475,7 +504,7 @@ async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
         "UPDATE store SET updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
         app.person(place).namespace("dm").prefix,
     )
-    for words in ("", "1", "search ramen", "preview", "forget ramen", "forget 1", "forget today"):
+    for words in ("", "1", "search ramen", "forget ramen", "forget 1", "forget today"):
         shown = await memories(app, place, words)
         assert "Feb 1, 2026" in shown["text"], words
         assert "Jan 31" not in json.dumps(shown), words
@@ -494,7 +523,6 @@ async def test_a_memory_alone_has_the_last_day_of_the_person(app: App) -> None:
     [memory] = await app.memories(who)
     for shown in (
         await modals.audiences.form(who, "en", memory.reference),
-        await modals.audiences.choice(who, "en", place.channel),
         await modals.editing.forget_form(who, "en", memory.reference),
         await app.wiring.memory_actions.forget(who, "en", [memory.reference]),
     ):
@@ -583,15 +611,6 @@ async def test_a_change_that_was_confirmed_since_can_be_undone(app: App) -> None
         ]
         await changes.undone(who, "en", block["accessory"]["value"])
     assert "Osaka" in await contents(app, place)
-
-
-async def test_a_preview_of_an_unknown_conversation_says_so(app: App) -> None:
-    """Slack leaves the name of a conversation that does not exist as it was typed."""
-    place = app.slack.place()
-    unknown = say("en", "preview_unknown", words="#nowhere")
-    assert (await memories(app, place, "preview #nowhere"))["text"] == unknown
-    usage = say("en", "preview_usage")
-    assert (await memories(app, place, "preview nowhere"))["text"] == usage
 
 
 async def test_a_channels_thread_is_named_in_the_thread(app: App) -> None:

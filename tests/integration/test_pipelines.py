@@ -13,8 +13,7 @@ import psycopg
 import pytest
 from psycopg._pipeline_base import BasePipeline
 
-from bot.users.settings import note_hint
-from memory import Person, Pool, create_pool, execute_statement, transaction
+from memory import Person, Pool, create_pool, execute_statement, person_statement, transaction
 from tests.conftest import login_of, owner_rows
 
 _COUNT = "SELECT count(*) AS n FROM store WHERE key = %s"
@@ -24,7 +23,19 @@ _FAILS_AT_THE_COMMIT = """
     CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON person_settings
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
 """
+_WAITS_AT_THE_COMMIT = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON person_settings
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait();
+"""
 ANN = Person("T1", "U1")
+
+
+async def write(pool: Pool) -> bool:
+    """Write a row of ANN's in one statement."""
+    statement = "INSERT INTO person_settings (team_id, user_id) VALUES ('T1', 'U1') RETURNING 1"
+    return bool(await person_statement(pool, ANN, statement))
 
 
 async def works(pool: Pool) -> bool:
@@ -69,7 +80,7 @@ async def test_a_statement_is_cancelled_at_any_point(database: str) -> None:
 @pytest.mark.parametrize("steps", range(5))
 async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, steps: int) -> None:
     """A cancelled write neither waits for a lock nor is committed when that is free."""
-    write = (
+    insert = (
         "INSERT INTO listening (team_id, heard_at) SELECT 'T1', now()"
         " FROM pg_advisory_xact_lock(hashtextextended('lock', 0))"
     )
@@ -79,7 +90,7 @@ async def test_what_is_cancelled_before_it_was_sent_is_not_sent(database: str, s
     ):
         assert await works(pool)
         await other.execute("SELECT pg_advisory_xact_lock(hashtextextended('lock', 0))")
-        task = asyncio.create_task(execute_statement(pool, write))
+        task = asyncio.create_task(execute_statement(pool, insert))
         for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()
@@ -96,7 +107,7 @@ async def test_an_error_of_the_commit_is_raised_as_it_is(database: str) -> None:
     owner_rows(database, _FAILS_AT_THE_COMMIT)
     async with create_pool(login_of(database), min_size=1, max_size=10) as pool:
         with pytest.raises(psycopg.errors.UniqueViolation, match="refused"):
-            await note_hint(pool, ANN, "C1")
+            await write(pool)
         assert await works(pool)
 
 
@@ -135,23 +146,23 @@ async def test_an_error_of_the_commit_may_come_at_once(
         assert await works(pool)
         monkeypatch.setattr(BasePipeline, "_enqueue_sync", enqueue_sync)
         with pytest.raises(psycopg.errors.UniqueViolation, match="refused"):
-            await note_hint(pool, ANN, "C1")
+            await write(pool)
         assert delayed == 1
         assert await works(pool)
 
 
 async def test_a_commit_is_cancelled(database: str) -> None:
     """A timeout that ends while the commit waits for another transaction is raised as such."""
-    owner_rows(database, "INSERT INTO home_views (team_id, user_id) VALUES ('T1', 'U1')")
+    owner_rows(database, _WAITS_AT_THE_COMMIT)
     async with (
         create_pool(login_of(database), min_size=1, max_size=1) as pool,
         await psycopg.AsyncConnection.connect(database) as other,
     ):
-        await other.execute("SELECT publish_home_soon('T1', 'U1')")
+        await other.execute("SELECT pg_advisory_xact_lock(1)")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
-                await note_hint(pool, ANN, "C1")
+                await write(pool)
         assert await works(pool)
         assert owner_rows(database, "SELECT user_id FROM person_settings") == []
         await other.rollback()
-        assert await note_hint(pool, ANN, "C1")
+        assert await write(pool)

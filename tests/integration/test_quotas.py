@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -12,7 +13,10 @@ from bot.runtime.ask import AskHandler
 from bot.slack.messages import Message
 from bot.users.quotas import QuotaExceeded
 from memory import Person
-from tests.integration.app import App, MakeApp
+from tests.integration.app import App, MakeApp, eventually, receiving
+from tests.integration.modal_user import ModalUser
+from tests.integration.playground_slack import PersonThread
+from tests.integration.test_audiences import remembered
 from tests.integration.test_order import changed
 from tests.integration.test_own_commands import memories
 
@@ -71,6 +75,39 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
     assert requests_of(app) == [2]
     assert app.turn(refused)["words"] == ""
     assert "Remembered" in (await memories(app, other, "add I like tea"))["text"]
+
+
+async def test_embeddings_of_searches_and_forms_count_like_messages(make_app: MakeApp) -> None:
+    """A search that needs the nearest, and an edit; a search that finds the words needs none."""
+    app = await make_app(person_messages_per_hour=2)
+    async with receiving(app):
+        ann = ModalUser(app)
+        place = PersonThread(ann.person.user_id, app.slack.team_id, "dm", "", "")
+        remembered(app, ann.person, "dm", "ramen")
+
+        async def edit_to(food: str) -> None:
+            typed = {"user": place.user, "channel": "dm", "command": "/memories", "text": "edit 1"}
+            await ann.control("commands", typed)
+            form = await ann.modal("form_edit_title")
+            await ann.submit(form, **{"field.food_name": food})
+
+        for _ in range(3):
+            assert "ramen" in (await memories(app, place, "search ramen"))["text"]
+        assert requests_of(app) == []
+        await memories(app, place, "search noodles")
+        await edit_to("udon")
+        await ann.modal("undo_button")
+        assert requests_of(app) == [2]
+        assert (await memories(app, place, "search noodles"))["text"] in hourly(2)
+        await edit_to("soba")
+
+        async def refused() -> bool:
+            views = (await ann.control(f"views?as={place.user}"))["views"]
+            return any(one in json.dumps(views[-1], ensure_ascii=False) for one in hourly(2))
+
+        await eventually(refused)
+        [memory] = await app.memories(ann.person)
+        assert memory.content["food_name"] == "udon"
 
 
 async def edit(app: App, message: Message, text: str) -> None:

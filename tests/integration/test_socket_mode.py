@@ -11,7 +11,6 @@ from aiohttp import web
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.listeners.app import CheckedApp
-from bot.listeners.malformed import MalformedRequests
 from bot.runtime.front import socket_mode
 from bot.slack.client import create_client
 from tests.loopback import serving
@@ -75,7 +74,6 @@ async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
     client = create_client("xoxb-1", f"{slack.url}/api/")
     app = CheckedApp(
-        malformed=MalformedRequests(lambda _: client),
         client=client,
         authorize=_nobody,
         request_verification_enabled=False,

@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.memories.person_data import erase_person
-from bot.views.changes import ANSWER_ACTION
+from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.home_list import ListPosition
 from bot.views.refusals import STORE_ACTION, QuotedSentence
 from memory import forget
@@ -87,6 +87,41 @@ async def test_add_says_why_a_verdict_refuses(
     answer = await memories(app, place, f"add {LEAVE}")
     assert answer["text"] == say("en", key, what=LEAVE)
     assert json.loads(value(answer, STORE_ACTION))["text"] == LEAVE
+    assert await app.memories(app.person(place)) == []
+
+
+async def test_add_takes_fifty_lines(verified: Verified) -> None:
+    """Each line is formed and judged like a message; one notice undoes all, and says what is left.
+
+    Some are proposed by the model, the last ones are not and stored as typed.
+    """
+    app = await verified.app()
+    place = app.slack.place()
+    facts = [f"I own book number {number}" for number in range(48)]
+    lines = [*facts[:10], LEAVE, *facts[10:], "My password is hunter2hunter2"]
+    fit = lines[:-1]
+    for begin, end in ((0, 20), (20, 40), (40, 45)):
+        some = [("UserFact", {"fact": one, "evidence": one}) for one in fit[begin:end]]
+        verified.model.answer(some)
+        verified.model.verdicts.append({10: {"about": "other"}} if begin == 0 else {})
+    answer = await memories(app, place, "add\n- " + "\n- ".join(lines))
+    assert len(verified.model.verdict_requests) == 3
+    stored = await app.memories(app.person(place))
+    assert sorted(one.content["fact"] for one in stored) == sorted(facts)
+    assert {one["kind"] for memory in stored for one in memory.sources} == {"command"}
+    assert say("en", "notice_remembered", count=48) in answer["text"]
+    shown = json.dumps(answer["blocks"], ensure_ascii=False)
+    assert say("en", "add_left_out", count=2) in shown
+    assert say("en", "refused_other_person", what=LEAVE) in shown
+    assert say("en", "add_refused_secret", what="a password") in shown
+    assert "hunter2" not in shown
+    assert len(answer["blocks"]) <= 50
+    await app.wiring.modals.changes.undone(
+        app.person(place), "en", value(answer, UNDO_CHANGE_ACTION)
+    )
+    assert await app.memories(app.person(place)) == []
+    refused = await memories(app, place, "add " + "\n".join(f"thing {n}" for n in range(51)))
+    assert refused["text"] == say("en", "add_too_many", limit=50)
     assert await app.memories(app.person(place)) == []
 
 

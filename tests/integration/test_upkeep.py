@@ -92,19 +92,13 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
 
 
 async def test_rows_without_an_owner_are_deleted_in_their_time(app: App) -> None:
-    """A process that no longer runs, and deletions that Slack refused for two weeks."""
+    """A process that no longer runs is deleted after a day."""
     app.rows(
         "INSERT INTO processes (id, seen_at) VALUES"
         " ('old', now() - interval '2 days'), ('new', now() - interval '1 hour')"
     )
-    app.rows(
-        "INSERT INTO slack_erasures (id, team_id, language, begun_at) VALUES"
-        " (gen_random_uuid(), 'TOLD', 'en', now() - interval '15 days'),"
-        " (gen_random_uuid(), 'TNEW', 'en', now() - interval '13 days')"
-    )
     await keep_up(app)
     assert app.rows("SELECT id FROM processes") == [{"id": "new"}]
-    assert app.rows("SELECT team_id FROM slack_erasures") == [{"team_id": "TNEW"}]
 
 
 async def test_a_memory_ends_when_its_words_said(app: App) -> None:

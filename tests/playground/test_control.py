@@ -95,6 +95,23 @@ async def test_editing_and_deleting(driver: Driver) -> None:
     assert subtypes == [None, "message_changed", "message_deleted"]
 
 
+async def test_forwarding(driver: Driver) -> None:
+    """A forwarded message is an attachment, with its author, conversation and words."""
+    aya, channel = await driver.user(), await driver.channel()
+    said = await driver.post("messages", user=aya, channel=channel, text="Lunch at noon?")
+    forwarded = await driver.post("messages/forward", user=aya, to="dm", **said)
+    assert forwarded["channel"] != channel
+    [shared] = (await driver.messages())[-1]["attachments"]
+    assert (shared["text"], shared["author_id"]) == ("Lunch at noon?", aya)
+    assert (shared["is_share"], shared["channel_id"]) == (True, channel)
+    event = (await driver.events("message"))[-1]
+    assert (event["text"], event["attachments"]) == ("", [shared])
+    alone = {"kind": "private", "members": [await driver.user("Ben")], "name": "alone"}
+    elsewhere = (await driver.post("channels", **alone))["id"]
+    nowhere = {"user": aya, "to": elsewhere, **said}
+    assert (await driver.try_post("messages/forward", **nowhere))[0] == 400
+
+
 async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
     """A deleted parent becomes a tombstone, which goes with its last reply."""
     said = await driver.say("question")

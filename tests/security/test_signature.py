@@ -18,7 +18,6 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.app import CheckedApp
-from bot.listeners.malformed import MalformedRequests
 from bot.runtime.http_routes import create_web_app
 from tests.loopback import serving
 
@@ -68,7 +67,6 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
     client = AsyncWebClient()
     app = CheckedApp(
-        malformed=MalformedRequests(lambda _: client),
         client=client,
         authorize=authorize,
         request_verification_enabled=False,

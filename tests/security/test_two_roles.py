@@ -37,7 +37,6 @@ TABLES = [
     "inbox_events",
     "person_settings",
     "incognito_threads",
-    "home_views",
     "memory_changes",
     "memory_questions",
     "memory_expiries",
@@ -67,7 +66,6 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO inbox_events (team_id, event_id, user_id, channel_id, ts, thread)"
     " VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, '1.0', %(thread)s)",
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
-    "INSERT INTO home_views (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO incognito_threads (team_id, user_id, thread)"
     " VALUES (%(team)s, %(user)s, %(thread)s)",
     "INSERT INTO memory_expiries VALUES (%(prefix)s, 'k', now() + interval '1 hour')",
@@ -167,7 +165,8 @@ async def test_without_a_scope_nothing_is_seen(filled: str, pool: Pool) -> None:
 
 
 @pytest.mark.parametrize(
-    "scope", ["", ".", "T1", "T1.", "T1.%", "T1.U_", "%", "T1.U1.dm", "T1.U1."]
+    "scope",
+    ["", ".", "T1", "T1.", "T1.%", "T1.U_", "%", "T1.U1.dm", "T1.U1.", "T1.U1-", "T1.U1-T9"],
 )
 async def test_a_malformed_scope_sees_no_rows(filled: str, pool: Pool, scope: str) -> None:
     """A setting that is no TEAM.USER opens nobody's rows: no whole team, no pattern."""

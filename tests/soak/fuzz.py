@@ -47,7 +47,7 @@ SETTLE_SECONDS = 120.0
 _COMMANDS = (
     *("/memories", "/memories add I love ramen", "/memories add  ", "/memories search ramen"),
     *("/memories pause 1h", "/memories resume", "/memories settings", "/memories history"),
-    *("/memories help", "/memories preview", "/memories export"),
+    *("/memories help", "/memories export"),
     *("/memories nothing", "/forget", "/forget 1", "/forget ramen", "/forget today"),
     *("/forget everything", "/forget this thread"),
 )

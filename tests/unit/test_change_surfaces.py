@@ -32,7 +32,6 @@ from bot.views.memories import (
     memory_list,
     numbered,
     parse_menu_value,
-    preview_list,
     reply_memories_view,
     with_menu,
 )
@@ -300,7 +299,7 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
                 assert fits(payload)
                 assert "<b>" not in payload["text"]
                 offered = STORE_ACTION in json.dumps(payload)
-                never = ("secret", "sensitive", "nothing_to_remove", "asked_already")
+                never = ("secret", "sensitive", "nothing_to_remove", "asked_already", "full")
                 assert offered == (reason not in never)
                 bare = refusal_payload(language, reason, None, can_store=True)
                 kindless = refusal_payload(
@@ -402,28 +401,15 @@ def test_what_loads_is_said_in_every_language() -> None:
 
 @given(LANGUAGE, st.lists(TEXTS, min_size=1, max_size=45), st.integers(1, 4))
 def test_lists_with_menus_fit(language: Language, texts: list[str], page: int) -> None:
-    """Every list has a menu beside each memory and fits a message, a preview too."""
+    """The list has a menu beside each memory and fits a message."""
     found = numbered([memory(n, fact=text) for n, text in enumerate(texts, start=1)])
-    for payload in (
-        memory_list(language, found, page=page, zone=UTC),
-        preview_list(language, found, channel="C1", why="because", page=page, zone=UTC),
-    ):
-        assert fits(payload)
-        menus = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
-        assert 1 <= len(menus) <= 20
-        for menu in menus:
-            deeds = [parse_menu_value(option["value"]) for option in menu["options"]]
-            assert [deed and deed[0] for deed in deeds] == ["edit", "forget", "place", "history"]
-    assert fits(preview_list(language, [], channel="C1", why="because", zone=UTC))
-
-
-@pytest.mark.parametrize(("direct", "named"), [(False, True), (True, False)])
-def test_direct_messages_have_no_name(direct: bool, named: bool) -> None:
-    """A preview names its channel; direct messages are called what they are."""
-    found = numbered([memory(fact="ramen")])
-    shown = preview_list("en", found, channel="D1", direct=direct, why="because", zone=UTC)
-    assert ("<#D1>" in shown["text"]) == named
-    assert "Page" not in shown["text"]
+    payload = memory_list(language, found, page=page, zone=UTC)
+    assert fits(payload)
+    menus = [b["accessory"] for b in payload["blocks"] if "accessory" in b]
+    assert 1 <= len(menus) <= 20
+    for menu in menus:
+        deeds = [parse_menu_value(option["value"]) for option in menu["options"]]
+        assert [deed and deed[0] for deed in deeds] == ["edit", "forget", "place", "history"]
 
 
 def test_what_is_no_choice_of_the_menu() -> None:

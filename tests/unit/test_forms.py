@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.listeners.malformed import MALFORMED
 from bot.locale import LANGUAGES, Language, say
+from bot.slack.payloads import UNREADABLE
+from bot.views.adding import LINES_LIMIT, add_errors, add_form, lines_of
 from bot.views.form_fields import MAX_FIELDS, fields_of
-from bot.views.forms import kind_name, memory_form, read_form
+from bot.views.forms import memory_form, read_form
 from bot.views.views import language_of_view, metadata_of
 from memory import SCHEMAS, UserFact, checked_schemas
-from memory.model.schemas import Episode, UserFoodPreference, UserInstruction, UserTechInterest
+from memory.model.schemas import UserFoodPreference
 from playground.blocks import view_errors
 
 
@@ -57,7 +58,7 @@ def state(**values: Any) -> dict[str, dict[str, dict[str, Any]]]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language: Language) -> None:
     """Slack takes the form of every kind; its labels are in the person's language."""
-    view = memory_form(language, schema, {}, kinds=SCHEMAS)
+    view = memory_form(language, schema, {}, reference="dm/key")
     assert view_errors(view) == []
     inputs = [block for block in view["blocks"] if block["type"] == "input"]
     assert 1 <= len(inputs) <= MAX_FIELDS
@@ -84,22 +85,6 @@ def test_a_form_holds_what_is_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema",
-    [UserTechInterest, UserFoodPreference, UserFact, UserInstruction, Episode],
-    ids=lambda schema: schema.__name__,
-)
-def test_a_new_memory_is_a_sentence_and_at_most_a_choice(schema: type[BaseModel]) -> None:
-    """A blank form of Kioku's own kinds asks one thing in words, and how much in three steps."""
-    blocks = memory_form("en", schema, {})["blocks"]
-    kinds = [block["element"]["type"] for block in blocks]
-    assert kinds in (["plain_text_input"], ["plain_text_input", "radio_buttons"])
-    for block in blocks[1:]:
-        assert len(block["element"]["options"]) == 3
-        assert "initial_option" not in block["element"]
-    assert not any(c.isdigit() for block in blocks for c in block["label"]["text"])
-
-
-@pytest.mark.parametrize(
     ("level", "values", "step"),
     [
         (None, ["20", "75", "95"], None),
@@ -116,7 +101,9 @@ def test_an_untouched_level_stays_as_it_was(
 ) -> None:
     """Of three steps, the one that the memory is on is chosen and stores its exact level."""
     content = {"food_name": "ramen", "preference": level}
-    element = memory_form("en", UserFoodPreference, content)["blocks"][1]["element"]
+    element = memory_form("en", UserFoodPreference, content, reference="dm/key")["blocks"][1][
+        "element"
+    ]
     assert [one["value"] for one in element["options"]] == values
     chosen = element.get("initial_option")
     assert (chosen and chosen["text"]["text"]) == (step and say("en", step))
@@ -139,7 +126,9 @@ class Project(BaseModel):
 def test_a_declared_level_is_three_steps() -> None:
     """The level of an operator's own kind is chosen in words; its other fields are all there."""
     checked_schemas([Project])
-    blocks = memory_form("en", Project, {"name": "Rocket", "share": 50})["blocks"]
+    blocks = memory_form("en", Project, {"name": "Rocket", "share": 50}, reference="dm/key")[
+        "blocks"
+    ]
     assert [block["label"]["text"] for block in blocks] == ["Name", "Share", "Client"]
     assert blocks[1]["element"]["initial_option"]["value"] == "50"
     assert blocks[1]["element"]["initial_option"]["text"]["text"] == say("en", "step_quite")
@@ -158,7 +147,9 @@ def test_each_shape_of_field() -> None:
         "weight": "decimal",
         "tame": "truth",
     }
-    view = memory_form("ja", Pet, {"name": "Taro", "size": "large", "tame": True})
+    view = memory_form(
+        "ja", Pet, {"name": "Taro", "size": "large", "tame": True}, reference="dm/key"
+    )
     assert view_errors(view) == []
     chosen = {
         b["block_id"]: b["element"]["initial_option"]["value"]
@@ -214,7 +205,7 @@ def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict
 
 def test_a_form_without_its_fields_is_malformed() -> None:
     """Every form has a field, so a submission without one is not read as an empty memory."""
-    with pytest.raises(MALFORMED):
+    with pytest.raises(UNREADABLE):
         read_form("en", UserFoodPreference, {})
 
 
@@ -227,10 +218,38 @@ def test_a_form_without_its_fields_is_malformed() -> None:
 )
 def test_every_stored_content_has_a_form(language: Language, content: dict[str, Any]) -> None:
     """Whatever is stored, by whatever version, the form opens and fits."""
-    assert view_errors(memory_form(language, Pet, content)) == []
+    assert view_errors(memory_form(language, Pet, content, reference="dm/key")) == []
 
 
-def test_names_of_kinds() -> None:
-    """Our kinds have a name in each language, an operator's own the words of its class."""
-    assert kind_name("en", UserFoodPreference) == say("en", "kind_food")
-    assert kind_name("ja", type("HomeTown", (BaseModel,), {})) == "Home Town"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_form_that_adds_has_one_field_of_lines(language: Language) -> None:
+    """Slack takes it, and it says how many lines it takes."""
+    view = add_form(language)
+    assert view_errors(view) == []
+    [block] = view["blocks"]
+    assert block["element"]["multiline"] is True
+    assert str(LINES_LIMIT) in block["hint"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("I live in Osaka", ["I live in Osaka"]),
+        ("- ramen\r\n\n  * udon \n• soba\n", ["ramen", "udon", "soba"]),
+        ("soba\n- soba\n\t", ["soba"]),
+        (" \n-\n", []),
+    ],
+    ids=["one", "bullets", "twice", "nothing"],
+)
+def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> None:
+    """Empty lines are left out, and one that is there twice is read once."""
+    assert lines_of(text) == lines
+
+
+@pytest.mark.parametrize(("count", "key"), [(0, "form_missing"), (50, ""), (51, "add_too_many")])
+def test_too_many_lines_are_an_error_of_the_field(count: int, key: str) -> None:
+    """The form stays open with what was entered."""
+    lines = "\n".join(f"I like food {number}" for number in range(count))
+    view = {**add_form("en"), "state": {"values": {"add.lines": {"value": {"value": lines}}}}}
+    errors = add_errors(view)
+    assert errors == ({"add.lines": say("en", key, limit=LINES_LIMIT)} if key else {})

@@ -14,7 +14,6 @@ from bot.types import MemoryOffReason, PersonSettings, Policy
 from bot.views.blocks import Block, section
 from bot.views.home import (
     HOME_PAUSE_ACTION,
-    HOME_SKIP_ACTION,
     DataFlow,
     DataHandling,
     HomePage,
@@ -239,12 +238,9 @@ def test_at_most_eight_controls_before_the_memories(
         position=where, memories=memories, kinds={"UserFact": count} if count else {}, found=count
     )
     for questions in ([], [question("replace")] * 3):
-        tour = (True, False, False)
-        page = HomePage(off=off, listing=listing, questions=questions, tour=tour)
+        page = HomePage(off=off, listing=listing, questions=questions)
         view = home_view(language, page)
         assert view_errors(view) == []
-        offered = not (off or questions or where.words)
-        assert (HOME_SKIP_ACTION in elements(view)) is offered
         controls = 0
         for block in view["blocks"]:
             if any(one["action_id"] == MENU_ACTION for one in inside(block)):

@@ -20,7 +20,8 @@ from bot.pipeline.links import MAX_WORD, LinkFilter
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.responses.web_search import query_in
 from bot.runtime.problem import without_secrets
-from bot.slack import messages
+from bot.slack import messages, payloads
+from bot.slack.attached import attached_to
 from bot.views import subcommands
 from bot.views.blocks import escaped, plain_text, section
 from bot.views.labels import with_mentions
@@ -89,7 +90,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(clean, folded, lettered, letters, name_of, parse_json, search_words, final_question),
         *(escaped, plain_text, section, with_mentions, fallback, title_of, query_in, framed),
         *(find_credentials, holds_secret, redact, without_secrets),
-        *(messages.plain, messages.typed, messages.printable, messages.storable),
+        *(messages.plain, messages.typed, messages.printable, payloads.received),
         *(messages.mentions, messages.has_unlinked, estimated_tokens, splitting.open_fence),
         *(splitting.block_starts, subcommands.parse_memories, subcommands.parse_forget),
         *(subcommands.forget_words, subcommands.numbers_in, subcommands.sentence_in),
@@ -105,6 +106,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     "break_point": lambda text: splitting.break_point(text, len(text) - 1),
     "open_table": lambda text: splitting.open_table(f"{text}|\n", "a|b"),
     "open_table, a rule": lambda text: splitting.open_table(f"h|h\n{text}x|\n", "a|b"),
+    "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
     "shortened": lambda text: shortened(text, 1_000),
 }
 

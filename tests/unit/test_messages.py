@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.messages import Message, installation_team, read_message
+from bot.slack.messages import Message, installation_team, read_message, slack_user
 from memory import DM, InvalidNamespace, Person
 
 BOT = "UBOT"
@@ -126,7 +126,7 @@ def test_a_reply_that_calls_a_group_is_not_meant(text: str) -> None:
 
 def test_mention_of_the_bot_and_another_is_addressed() -> None:
     """A message that mentions the bot beside somebody else is still meant for the bot."""
-    assert read(in_channel(text=f"<@{BOT}> ask <@U2>", thread_ts="1.0")).addressed
+    assert read(in_channel(text=f"<@{BOT}> ask <@U2>", thread_ts="1600000000.000100")).addressed
 
 
 def test_a_shared_direct_message_is_of_unknown_kind() -> None:
@@ -136,11 +136,30 @@ def test_a_shared_direct_message_is_of_unknown_kind() -> None:
     assert message.is_shared
 
 
-def test_authors_home_team_decides_nothing() -> None:
-    """Memories belong to the installation's team; the author's own team is only passed on."""
-    message = read(dm(user_team="T7", team="T8"), authorizations=[{"team_id": "T2"}], team_id="T3")
-    assert message.team_id == "T2"
-    assert message.user_team_id == "T7"
+@pytest.mark.parametrize(
+    ("event", "envelope", "user"),
+    [
+        ({"user_team": "T7"}, {}, "U1-T7"),
+        ({"team": "T7"}, {}, "U1-T7"),
+        ({"user_team": "T2"}, {}, "U1"),
+        ({"team": "T7"}, {"is_ext_shared_channel": False}, "U1"),
+        ({"user_team": "E1"}, {"authorizations": [{"team_id": "T2", "enterprise_id": "E1"}]}, "U1"),
+        (
+            {"user_team": "E7"},
+            {"authorizations": [{"team_id": "T2", "enterprise_id": "E1"}]},
+            "U1-E7",
+        ),
+    ],
+)
+def test_a_person_of_another_organisation_has_a_key_of_their_own(
+    event: dict[str, Any], envelope: dict[str, Any], user: str
+) -> None:
+    """Slack's id with the home team, where it differs; the installation's team stays the first."""
+    shared = {"authorizations": [{"team_id": "T2"}], "team_id": "T3", "is_ext_shared_channel": True}
+    message = read(dm(**event), **{**shared, **envelope})
+    assert message.person == Person("T2", user)
+    assert slack_user(message.user_id) == "U1"
+    assert message.user_team_id == (event.get("user_team") or event.get("team"))
 
 
 def authorized(*, org: bool) -> dict[str, Any]:
@@ -204,9 +223,57 @@ def test_missing_ids_are_refused(event: dict[str, Any], envelope: dict[str, Any]
         read_message(body(event, **envelope), BOT)
 
 
-def test_odd_texts_are_kept() -> None:
-    """A NUL byte is taken out; a missing text is empty; files are noted."""
-    assert read(dm(text="a\x00b")).text == "ab"
-    message = read(dm(text=None, files=[{"id": "F1"}]))
+def test_a_message_without_words_is_read() -> None:
+    """A missing text is empty; of files those fields are kept that are read."""
+    message = read(dm(text=None, files=[{"id": "F1", "name": "a", "shares": {}}, 7]))
     assert message.text == ""
-    assert message.has_files
+    assert (message.files, message.brings) == ([{"id": "F1", "name": "a"}], True)
+
+
+CELLS = [{"type": "raw_text", "text": "ramen"}, {"type": "raw_text", "text": "3"}]
+SECTION = {"type": "rich_text_section", "elements": [{"type": "text", "text": "from blocks"}]}
+BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
+
+
+@pytest.mark.parametrize(
+    ("attachment", "found"),
+    [
+        (
+            {
+                **{"is_share": True, "is_msg_unfurl": True, "author_name": "Ann", "text": "hi"},
+                **{"channel_name": "general", "fallback": "[today] Ann: hi"},
+            },
+            {"from": "Ann", "channel": "general", "text": "hi"},
+        ),
+        (
+            {"is_msg_unfurl": True, "author_id": "U2", "channel_id": "C2", "text": "linked"},
+            {"from": "U2", "channel": "C2", "text": "linked"},
+        ),
+        (
+            {"is_share": True, "text": "", "message_blocks": [{"message": {"blocks": BLOCKS}}]},
+            {"text": "from blocks\n"},
+        ),
+        (
+            {"blocks": [{"type": "table", "rows": [CELLS, CELLS]}]},
+            {"from": "a pasted table", "text": "ramen | 3\nramen | 3"},
+        ),
+        ({"is_app_unfurl": True, "is_share": True, "text": "an app's preview"}, None),
+        ({"from_url": "https://example.com", "title": "A site", "text": "its preview"}, None),
+        ({"fallback": "of an old integration", "ts": 1718000000, "text": "alert"}, None),
+    ],
+)
+def test_what_was_forwarded_is_told_by_slacks_fields(
+    attachment: dict[str, Any], found: dict[str, str] | None
+) -> None:
+    """Forwarded messages and pasted tables are others' words; previews of links are not."""
+    message = read(dm(text="", attachments=[attachment]))
+    assert message.forwarded == ([found] if found else [])
+    assert message.text == ""
+
+
+def test_files_of_a_forwarded_message_are_files_of_the_message() -> None:
+    """A forward holds the files of the original."""
+    forward = {"is_share": True, "files": [{"id": "F2", "name": "plan.pdf"}]}
+    message = read(dm(files=[{"id": "F1"}], attachments=[forward]))
+    assert [file["id"] for file in message.files] == ["F1", "F2"]
+    assert message.forwarded == [{"text": ""}]

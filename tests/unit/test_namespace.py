@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from memory import DM, PUBLIC, InvalidNamespace, Namespace, Person, memory_view
 
 IDS = st.text("ABCXYZ019", min_size=1, max_size=12)
+USERS = st.one_of(IDS, st.tuples(IDS, IDS).map(lambda ids: f"{ids[0]}-T{ids[1]}"))
 AUDIENCES = st.one_of(st.sampled_from([DM, PUBLIC]), IDS)
 BAD_IDS = [
     *("", " ", "u1", "U_1", "U%", "U.1", "U*", "U1 ", " U1", "U1\n", "U1\x00", "../U1", "*", "Ｕ1"),
@@ -16,7 +17,7 @@ BAD_IDS = [
 ]
 
 
-@given(IDS, IDS, AUDIENCES)
+@given(IDS, USERS, AUDIENCES)
 def test_prefix_reads_back(team: str, user: str, audience: str) -> None:
     """A namespace written as a prefix is read back as the same namespace."""
     namespace = Person(team, user).namespace(audience)
@@ -25,7 +26,7 @@ def test_prefix_reads_back(team: str, user: str, audience: str) -> None:
     assert namespace.prefix.startswith(f"{namespace.person.prefix}.")
 
 
-@given(IDS, IDS, AUDIENCES, IDS, IDS, AUDIENCES)
+@given(IDS, USERS, AUDIENCES, IDS, USERS, AUDIENCES)
 def test_prefixes_are_one_to_one(
     team: str, user: str, audience: str, team2: str, user2: str, audience2: str
 ) -> None:
@@ -53,7 +54,7 @@ def test_only_capitals_and_digits_pass(text: str) -> None:
     """Whatever text is given as an id, it passes only as capitals and digits."""
     allowed = bool(text) and all(c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" for c in text)
     try:
-        Person("T1", text)
+        Person(text, "U1")
     except InvalidNamespace:
         assert not allowed
     else:

@@ -70,7 +70,6 @@ def test_each_usage_is_what_it_says(language: Language) -> None:
         ("一時停止2時間", "pause", "2時間"),
         ("再開", "resume", ""),
         ("再開してください", "resume", "してください"),
-        ("プレビュー #general", "preview", "#general"),
         ("add I live in Osaka", "add", "I live in Osaka"),
         ("設定", "settings", ""),
         ("show", "list", ""),

@@ -16,7 +16,8 @@ from bot.pipeline.links import LinkFilter
 from bot.pipeline.reply_sink import AnswerSink
 from bot.pipeline.responses.failures import Malformed, ReplyFailed, failure_of_code
 from bot.pipeline.responses.request import Event
-from bot.slack.messages import printable, storable
+from bot.slack.messages import printable
+from bot.slack.payloads import storable
 from bot.types import COMMENTARY, Citation, CutReason, Reply, Task, TaskState
 from memory import TokenUse
 

@@ -1,7 +1,8 @@
 """Function tools by which a person controls their memory in plain words.
 
-What can be undone is done at once, with an Undo that restores the earlier state. What would delete
-something, switch memory on, or end a pause is proposed, and the person's click decides.
+What switches memory off for a while is done at once, and the message that says so has the button
+for the opposite. What would delete memories, switch memory on, or end a pause is proposed, and the
+person's click decides.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from bot.locale import Language
 from bot.memories.actions import MemoryActions
 from bot.memories.audience_changes import AudienceChanges
 from bot.memories.controls import MemoryControls
-from bot.memories.tool_undo import UndoableChanges
 from bot.pipeline.viewed_channels import ViewedChannels
 from bot.slack.ephemeral import PayloadMaker, same_for_everyone
 from bot.slack.messages import Message, is_direct, scope_of
-from bot.types import ToolChanges
 from bot.users.settings import MAX_RETENTION_DAYS
 from bot.views.blocks import Payload
-from bot.views.memory_state import consent_question
-from bot.views.settings import refusal_question, retention_question
+from bot.views.memory_state import (
+    consent_question,
+    not_remembered_notice,
+    paused_notice,
+    quiet_notice,
+)
+from bot.views.settings import notices_changed_notice, refusal_question, retention_question
 from bot.views.time_forms import MORNING, may_end_pause
 from memory import DM, Person, function_tool
 
@@ -42,18 +46,17 @@ VIEW_TOOL = "read_current_view"
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
 show_memories (all you remember of them), show_settings, show_history (recent changes, with Undo), \
-show_preview (which memories a reply here could use), show_help, \
+show_help, \
 export (a file of everything): shown to them privately; do not repeat it.
 pause: nothing is read or remembered until `until`; without it until resume.
-do_not_remember: never remember one message, as for off the record; scope: this_message, or \
-previous_message (only proposed) for the one before.
+do_not_remember: delete the text of one message and never remember it, as for off the record; \
+scope: this_message, or previous_message (only proposed) for the one before.
 incognito_on: no memory in {where} until incognito_off.
 {quiet}forget_everything; forget_period: what they told you from `since` to `until`, or scope \
 this_thread; change_where_used: use what they told you about `about` (words of it) there. These \
 three are only proposed: they get a button and decide; say so.
 change: notices of what was remembered, memory on or off, retention_days \
-(0: no end). retention_days, memory, resume, incognito_off are only proposed; the rest has an \
-Undo."""
+(0: no end). retention_days, memory, resume, incognito_off are only proposed."""
 _QUIET = "quiet_thread: answer in this thread only when mentioned; say that a mention ends it.\n"
 _INCOGNITO_WHERE = {True: "all their direct messages with you", False: "this thread"}
 _VIEW = (
@@ -99,8 +102,7 @@ class ControlTools:
         self._in_dm = message.audience == DM
         # By action and arguments, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
-        self._done = ToolChanges.of(turn_row.tool_done)
-        self._undo_shown = False
+        self.changed = False
         self.switched_off = False
         self.forgets = False
         self.forgets_everything = False
@@ -108,23 +110,11 @@ class ControlTools:
             **{name: partial(self._show, show) for name, show in shows.items()},
             **{name: partial(change, self) for name, change in _changes(self._in_dm).items()},
         }
-        if self._done:
-            self._show_done()
 
     @property
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
         return list(self._shown.values())
-
-    @property
-    def all_shown(self) -> bool:
-        """Whether `shown` has the Undo of all that was changed: not if Stop interrupted a call."""
-        return self._undo_shown or not self._done
-
-    @property
-    def changed(self) -> bool:
-        """Whether something was changed that has an Undo."""
-        return bool(self._done)
 
     def __contains__(self, name: str) -> bool:
         return name == SETTINGS_TOOL or (name == VIEW_TOOL and self._in_dm)
@@ -142,15 +132,10 @@ class ControlTools:
             output = _error(f"`action` is one of {', '.join(self._actions)}.")
         return json.dumps(output, ensure_ascii=False, default=str)
 
-    @property
-    def _undoing(self) -> UndoableChanges:
-        return self._controls.undoing
-
-    def _show_done(self) -> None:
-        """Show what was done at once, with one Undo for all of it; the settings if nothing was."""
-        shown = partial(self._undoing.shown, done=self._done)
-        self._show_after({"done": True}, shown if self._done else self._controls.settings_shown)
-        self._undo_shown = bool(self._done)
+    def _show_done(self, given: Arguments, make_payload: PayloadMaker) -> None:
+        """Show what was done at once, with the button for the opposite."""
+        self.changed = True
+        self._show_after(given, make_payload)
 
     def _show_after(self, given: Arguments, make_payload: PayloadMaker) -> None:
         self._shown[json.dumps(dict(given), sort_keys=True, default=str)] = make_payload
@@ -174,9 +159,13 @@ class ControlTools:
                     " 2026-12-24T18:00, or leave it out to pause until they resume."
                 )
         # To ask for a pause is nothing to remember either.
-        settings = await self._undoing.pause(person, until, self._turn_row.id, self._done)
+        settings = await self._controls.pause(
+            person, until, may_shorten=False, unkept=self._turn_row.id
+        )
         self.switched_off = True
-        self._show_done()
+        self._show_done(
+            {"action": "pause"}, same_for_everyone(partial(paused_notice, settings=settings))
+        )
         end = settings.paused_until
         shown = end.astimezone(settings.zone).isoformat(timespec="minutes") if end else "resumed"
         return {"paused": True, "until": shown}
@@ -196,9 +185,9 @@ class ControlTools:
         if which not in ("this_message", "previous_message"):
             return _error("`scope` is this_message or previous_message.")
         # The request itself repeats what is meant, so it is never remembered either.
-        await self._undoing.withhold(self._message.person, self._turn_row.id, self._done)
+        await self._controls.delete_texts(self._message.person, self._turn_row.id)
         self.switched_off = True
-        self._show_done()
+        self._show_done({"action": "do_not_remember"}, same_for_everyone(not_remembered_notice))
         if which == "this_message":
             return {"not_remembered": which, "done": True}
         last = await self._controls.message_before(self._message)
@@ -213,9 +202,12 @@ class ControlTools:
     async def _go_incognito(self, given: Arguments) -> Any:
         del given
         scope = scope_of(self._message)
-        await self._undoing.go_incognito(self._message, scope, self._turn_row.id, self._done)
+        incognito = self._controls.incognito
+        await incognito.begin(
+            self._message.person, scope, since=self._message.ts, unkept=self._turn_row.id
+        )
         self.switched_off = True
-        self._show_done()
+        self._show_done({"action": "incognito_on"}, partial(incognito.shown, on=True, scope=scope))
         return {"incognito": "on", "where": self._where, "until": "they switch it off"}
 
     async def _end_incognito(self, given: Arguments) -> Any:
@@ -234,8 +226,8 @@ class ControlTools:
 
     async def _be_quiet(self, given: Arguments) -> Any:
         del given
-        await self._undoing.be_quiet(self._message, self._turn_row.id, self._done)
-        self._show_done()
+        await self._controls.be_quiet(self._message)
+        self._show_done({"action": "quiet_thread"}, same_for_everyone(quiet_notice))
         return {"quiet": True, "until": "somebody mentions you in this thread"}
 
     async def _forget_everything(self, given: Arguments) -> Any:
@@ -292,8 +284,9 @@ class ControlTools:
         if not (chosen or keeps or memory in ("on", "off")):
             return _error("Nothing to change: give notices, retention_days or memory.")
         if chosen:
-            await self._undoing.choose(person, self._turn_row.id, self._done, **chosen)
-            self._show_done()
+            await self._controls.choose(person, **chosen)
+            notice = partial(notices_changed_notice, on=chosen["notices"])
+            self._show_done({"notices": True}, same_for_everyone(notice))
         if keeps:
             question = same_for_everyone(partial(retention_question, days=days or None))
             self._show_after({"retention_days": days}, question)

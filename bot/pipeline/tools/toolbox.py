@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from pydantic import BaseModel
 
+from bot.conversation.callbacks import AddNotice
 from bot.conversation.claimed_message import ClaimedMessage
 from bot.conversation.off_record import has_turn
-from bot.conversation.tool_done import ids_of
 from bot.conversation.turns import WORDS_LIMIT, TurnRow
 from bot.conversation.unformed import final_question
 from bot.locale import Language
@@ -61,8 +61,7 @@ class ToolResults:
     `recalled` are the references of the memories that the model has looked up. `changes` are the
     changes of memories that were made already, by the ids of the ledger, and `questions` the ids of
     the questions that the words left open. `removal_proposed`: the person is asked by a button
-    whether to forget something. `shown` are the messages to show the person after the reply;
-    `complete`: they have the Undo of every setting that was changed.
+    whether to forget something. `shown` are the messages to show the person after the reply.
     """
 
     recalled: Sequence[str] = ()
@@ -70,7 +69,6 @@ class ToolResults:
     questions: Sequence[UUID] = ()
     removal_proposed: bool = False
     shown: Sequence[PayloadMaker] = ()
-    complete: bool = True
 
 
 @dataclass(eq=False)
@@ -104,8 +102,8 @@ class Toolbox:
 
     @property
     def results(self) -> ToolResults:
-        """Results of the calls so far; what earlier attempts changed is shown, too."""
-        if not (self._calls or self.turn_row.tool_done):
+        """Results of the calls so far."""
+        if not self._calls:
             return ToolResults(shown=self.before)
         memory, controls = self._tools
         shown = [*self.before, *map(self._refusal, memory.refused[:_REFUSALS_SHOWN])]
@@ -117,17 +115,11 @@ class Toolbox:
             questions=[question.id for question in memory.questions],
             removal_proposed=bool(memory.to_forget) or controls.forgets,
             shown=[*shown, *controls.shown],
-            complete=controls.all_shown,
         )
 
     @property
     def acted(self) -> bool:
-        """Whether calls have changed something, also in earlier attempts that did not show it.
-
-        What was only shown or proposed is no change.
-        """
-        if self.turn_row.tool_done:
-            return True
+        """Whether calls have changed something; what was only shown or proposed is no change."""
         if not self._calls:
             return False
         _, controls = self._tools
@@ -162,18 +154,14 @@ class Toolbox:
         output = await controls.call(name, given)
         if controls.switched_off:
             memory.switch_off()
-            await self.take_back()
+            await self._take_back(memory)
         return output
 
-    async def take_back(self) -> None:
+    async def _take_back(self, memory: MemoryTools) -> None:
         """Undo the changes and questions that tool calls made for this message, in any attempt."""
-        memory, _ = self._tools
         this = {(self.message.channel_id, self.message.ts)}
         asked = [one.id for one in memory.questions if set(one.messages) == this]
-        changes = [
-            *ids_of(self.turn_row.tool_done or {}, "changes"),
-            *(c.id for c in memory.changes),
-        ]
+        changes = [change.id for change in memory.changes]
         await self.actions.taken_back(self.message, changes, asked, again=self.turn_row.again)
 
     async def _call_memory(self, memory: MemoryTools, name: str, arguments: str) -> str:
@@ -197,10 +185,12 @@ def open_tools(
     schemas: Sequence[type[BaseModel]],
     *,
     verifier: Verifier | None,
+    add_notice: AddNotice,
 ) -> OpenTools:
     """Return what makes the tools for a turn: its message, view, row, and the reply before it.
 
     `shows` contains the actions of ``memory_settings`` that only show something, by name.
+    `add_notice` is awaited in each transaction in which a tool has changed memories.
     """
 
     @cache
@@ -221,9 +211,7 @@ def open_tools(
                 raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
             changes = [change.id for change in formed.changes if change.action != "confirmed"]
             questions = [question.id for question in formed.questions]
-            await controls.undoing.keep_ids(
-                connection, message.person, turn_row.id, changes, questions
-            )
+            await add_notice(connection, message.person, turn_row.id, changes, questions)
 
         def tools() -> tuple[MemoryTools, ControlTools]:
             said = PersonMessage(

@@ -132,8 +132,9 @@ function tools(message, channel, open, inThread) {
   const shortcuts = store.workspace.shortcuts.filter((one) => one.kind === "message");
   return make("div", { class: "tools", role: "group" }, entries.map(([name, label, act]) =>
     button({ class: "quiet", "aria-label": label, title: label, "data-focus": `${name}-${message.ts}`, onclick: act }, icon(name))),
-  shortcuts.length ? menuButton({ class: "quiet", "aria-label": t("moreActions"), title: t("moreActions"), "data-focus": `more-${message.ts}` }, [icon("more")],
-    () => shortcuts.map((one) => ({ label: one.name, note: store.workspace.app_name, choose: () => acts.shortcut(one.callback_id, { channel, ts: message.ts }) }))) : null);
+  menuButton({ class: "quiet", "aria-label": t("moreActions"), title: t("moreActions"), "data-focus": `more-${message.ts}` }, [icon("more")],
+    () => [...shortcuts.map((one) => ({ label: one.name, note: store.workspace.app_name, choose: () => acts.shortcut(one.callback_id, { channel, ts: message.ts }) })),
+      { label: t("forward", { app: store.workspace.app_name }), choose: () => acts.forward(message, channel) }]));
 }
 
 let editChanged = () => {};
