@@ -95,7 +95,8 @@ class Replies:
         if method in _SIGNS:
             reply.sign = reply.sign or passed
             return
-        if text := _text(args):
+        # A notice comes below the reply, which is ready.
+        if text := "" if reply.ready and method == "chat.postMessage" else _text(args):
             reply.first = reply.first or passed
             reply.text += text
         if method in ("chat.stopStream", "chat.postMessage") and reply.ready is None:

@@ -101,11 +101,9 @@ CREATE TABLE turns (
     -- nothing.
     asked boolean NOT NULL DEFAULT false,
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
-    posting_since timestamptz DEFAULT now(),
+    posting_since timestamptz,
     -- No text of the turn is kept.
     off_record boolean NOT NULL DEFAULT false,
-    -- The key of the line below the reply, which is there again after an update.
-    reply_note text,
     -- NULL where no model answered
     model text,
     -- kinds of credentials that were removed from the texts before they were stored
@@ -191,17 +189,17 @@ CREATE POLICY own_feedback ON feedback
 
 -- What a formation changed, to be shown below the reply: ids of changes and questions.
 CREATE TABLE change_notices (
-    id uuid PRIMARY KEY,
+    turn_id uuid PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    turn_id uuid NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
     changes uuid[] NOT NULL,
     questions uuid[] NOT NULL DEFAULT '{}',
     made_at timestamptz NOT NULL DEFAULT now(),
-    shown_at timestamptz
+    shown_at timestamptz,
+    -- Of its message in a direct message: what one person alone sees cannot be changed.
+    ts text
 );
 CREATE INDEX change_notices_person ON change_notices (team_id, user_id);
-CREATE INDEX change_notices_turn ON change_notices (turn_id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON change_notices TO kioku_app;
 ALTER TABLE change_notices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_change_notices ON change_notices

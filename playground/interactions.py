@@ -11,11 +11,12 @@ from playground.delivery import Deliveries, Delivery
 from playground.events import VERIFICATION_TOKEN
 from playground.form_values import element_in, state_of
 from playground.guidance import message_advice, view_advice
+from playground.message_objects import added
 from playground.posting import Posting
 from playground.records import Channel, Json, Message, User, View
 from playground.rich_text import as_read
 from playground.views import Views
-from playground.violations import Violations
+from playground.violations import STREAMED, Violations
 from playground.workspace import Workspace
 
 TRIGGER_SECONDS = 3.0
@@ -139,6 +140,9 @@ class Interactions:
             shown["blocks"] = with_ids(shown["blocks"])
         if content.get("replace_original") and original is not None:
             changes = {"blocks": None, "attachments": None, "text": "", **shown}
+            if original.stream:
+                self._violations.add("response_url", [STREAMED])
+                changes = added(original, changes)
             self._posting.change(
                 original, {k: v for k, v in changes.items() if v is not None or k in original.body}
             )

@@ -36,6 +36,17 @@ def write_stream(message: Message, last: list[Json]) -> None:
         message.body["blocks"] = blocks
 
 
+def added(message: Message, changes: Json) -> Json:
+    """Return an update of a message that was streamed: what it shows, and the new below it."""
+    text, blocks = str(changes.get("text") or ""), changes.get("blocks")
+    shown = blocks or ([{"type": "markdown", "text": text}] if text else [])
+    return {
+        **changes,
+        "text": message.body["text"] + text,
+        "blocks": [*message.body.get("blocks", []), *with_ids(shown)],
+    }
+
+
 def forwarded(message: Message, author: User, channel: Channel) -> Json:
     """Return a forwarded message as the attachment of another one, as recorded from Slack.
 

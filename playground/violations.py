@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 UNSEEN = "an ephemeral message in a thread without replies is shown to nobody"
 """Slack takes such a call and answers ok."""
+STREAMED = "a message that was streamed keeps its text: an update is added to it"
+"""Two live workspaces showed such a message twice, a third did not. Source: docs/reality.md"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -234,7 +234,8 @@ class Inbox:
             )
             if await found.fetchone() is not None:
                 await connection.execute(COUNT_REQUEST, message.person.ids)
-                await self._schedule(connection, message.thread, _limits(message.person))
+                limits = _limits(message.person, message.channel_id)
+                await self._schedule(connection, message.thread, limits)
 
     async def withdraw(
         self, team_id: str, channel_id: str, ts: str, thread: str, *, changed_ts: str
@@ -309,11 +310,11 @@ class Inbox:
 
     async def postpone(self, claimed: ClaimedMessage, delay: float) -> None:
         """Schedule a message in `delay` seconds, and its thread behind it: no model answers."""
-        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
+        message = claimed.message
+        async with transaction(self._pool, {THREAD_SETTING: message.thread}) as connection:
             await _spare(connection, claimed, held=True)
-            # The answer replaces the interim reply.
-            limits = _limits(claimed.message.person, alone=claimed.runs_alone)
-            await self._schedule(connection, claimed.message.thread, limits, delay)
+            limits = _limits(message.person, message.channel_id, alone=claimed.runs_alone)
+            await self._schedule(connection, message.thread, limits, delay)
 
     async def fail(self, claimed: ClaimedMessage, delay: float) -> None:
         """Record that this attempt ended in an error: the next one begins in `delay` seconds.
@@ -415,13 +416,9 @@ class Inbox:
         )
 
 
-def _limits(person: Person, channel_id: str = "", *, alone: bool = False) -> Limits:
-    """Return the limits against which the answer to a person counts.
-
-    Slack limits new messages by channel, and updates by workspace. An answer without `channel_id`
-    replaces a message that is posted already, so it waits for the limit of updates.
-    """
-    slack_limit = f"{person.team_id}.{channel_id or 'updates'}"
+def _limits(person: Person, channel_id: str, *, alone: bool = False) -> Limits:
+    """Return the limits against which the answer to a person counts: Slack's is by channel."""
+    slack_limit = f"{person.team_id}.{channel_id}"
     return Limits(person=person.scope, slack_limit=slack_limit, alone=alone)
 
 

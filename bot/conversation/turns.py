@@ -226,15 +226,13 @@ class Turns:
         recalled: Sequence[str] = (),
         removal_proposed: bool = False,
         noticed: bool = False,
-        note: str | None = None,
         model: str | None = None,
     ) -> None:
         """End the turn and its message, and schedule formation if there are words to form.
 
         `removal_proposed`: the person is asked by a button whether to forget something, so the
         words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
-        is shown now. `note` is the key of a line below the reply. `model` made it, if it can be
-        rated.
+        is shown now. `model` made the reply, if it can be rated.
 
         All in one transaction: a turn has ended with all of this or has not ended. Raises
         `Interrupted` where the message was edited or deleted meanwhile: then it has not. No
@@ -253,7 +251,7 @@ class Turns:
                 " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
                 " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
                 f" reply = CASE WHEN NOT off_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
-                " recalled = %s, asked = %s, reply_note = %s, model = %s,"
+                " recalled = %s, asked = %s, model = %s,"
                 " ended_at = now(), formed_at = CASE WHEN forgotten.found OR words = ''"
                 " THEN now() ELSE formed_at END"
                 " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
@@ -266,7 +264,7 @@ class Turns:
                     None if reply is None or turn_row.forgotten else kept.text,
                     list(recalled),
                     removal_proposed,
-                    *(note, model),
+                    model,
                     *(message.team_id, message.user_id, message.channel_id, message.ts),
                     *(turn_row.id, message.team_id, message.user_id),
                 ),
@@ -375,8 +373,8 @@ async def _insert(
     message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, left_out, off_record, posting_since)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL"
+        " question, words, left_out, off_record)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " audience = excluded.audience,"

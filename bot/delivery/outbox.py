@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import OperationalError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, Superseded, superseded
+from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, superseded
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow
 from bot.slack.client import next_cursor, retry_on_rate_limit
@@ -24,10 +24,6 @@ _NOTE_ATTEMPTS = 3
 _PAGES = 5
 # A turn of this author: where turns are partitioned by person, only one partition is read.
 _ROW: LiteralString = "id = %s AND team_id = %s AND user_id = %s"
-
-
-class OrphanedMessage(Superseded):
-    """Another worker took over; the message just posted is orphaned and must be deleted."""
 
 
 def turn_metadata(turn_id: UUID, part: int) -> dict[str, Any]:
@@ -143,8 +139,7 @@ class Outbox:
     async def record_posted(self, ts: str) -> None:
         """Store the ts of a posted message, and clear the intent.
 
-        Raises `Superseded` when another worker answers, and `OrphanedMessage` when that one does
-        not know this message.
+        Raises `Superseded` when another worker answers.
         """
         for _ in range(_NOTE_ATTEMPTS - 1):
             try:
@@ -164,13 +159,7 @@ class Outbox:
             prepare=True,
         )
         if not noted:
-            known = await execute_statement(
-                self._pool,
-                f"SELECT id FROM turns WHERE {_ROW} AND %s = ANY(reply_ts)",
-                (*self._row, ts),
-                scope=self._scope,
-            )
-            raise superseded() if known else OrphanedMessage("No turn has recorded this message.")
+            raise superseded()
         self.unknown = False
 
     async def record_deleted(self, ts: str) -> None:

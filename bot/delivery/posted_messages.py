@@ -1,4 +1,8 @@
-"""The messages of a reply in Slack: started, updated, found after a crash, deleted."""
+"""The messages of a reply in Slack: streamed or posted, found after a crash, deleted.
+
+A message that was streamed is appended to, stopped or deleted, and never updated: what Slack makes
+of its text and of the new blocks is not specified. Sources: docs/reality.md, "Streams".
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,16 @@ from functools import partial
 from typing import Any
 
 from psycopg import OperationalError
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.conversation.claimed_message import Interrupted
-from bot.delivery.outbox import (
-    OrphanedMessage,
-    Outbox,
-    messages_of_turn,
-    replies_after,
-    turn_metadata,
-)
-from bot.delivery.refusals import DeliveryFailed
+from bot.conversation.claimed_message import Interrupted, Superseded
+from bot.delivery.outbox import Outbox, messages_of_turn, replies_after, turn_metadata
+from bot.delivery.refusals import NO_STREAMS, DeliveryFailed
 from bot.logs import fault
 from bot.slack.client import (
     APPEND,
     SLACK_FAULTS,
     START,
     STOP,
-    UPDATE,
     Installations,
     delete_message,
     error_code,
@@ -36,14 +32,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import Message
 from bot.views.blocks import Block, escaped
-from bot.views.reply import (
-    MESSAGE_TEXT_LIMIT,
-    PART_LIMIT,
-    Chunk,
-    fallback,
-    message_blocks,
-    text_chunk,
-)
+from bot.views.reply import MESSAGE_TEXT_LIMIT, Chunk, fallback, message_blocks, text_chunk
 from memory import step
 
 log = logging.getLogger(__name__)
@@ -57,41 +46,33 @@ _LONGEST_PAUSE_SECONDS = 10.0
 SETTLED_SECONDS = 8.0
 # A reply is not dropped for a rate limit, nor is a worker's slot held for ever.
 _PATIENCE_SECONDS = 600.0
-_LEAST_REMAINING = 200
-
-
-class StreamsRefused(Exception):
-    """Slack's rate limit refuses a further stream now; the reply is posted when complete."""
 
 
 @dataclass(slots=True)
 class PostedMessage:
-    """One message of the reply; `live`: it streams, since `opened_at` on the monotonic clock."""
+    """One message of the reply; `live`: it streams, since `opened_at` on the monotonic clock.
+
+    `certain`: it shows `text` and nothing more. It is not while a call may have been carried out.
+    """
 
     ts: str
     text: str = ""
     live: bool = True
     opened_at: float = 0.0
+    certain: bool = True
 
     @property
-    def remaining(self) -> int:
-        """The number of characters that still fit."""
-        return PART_LIMIT - len(self.text)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the text that follows must go into another message."""
-        return (
-            self.remaining < _LEAST_REMAINING or time.monotonic() - self.opened_at > STREAM_SECONDS
-        )
+    def is_old(self) -> bool:
+        """Whether Slack would soon end the stream."""
+        return time.monotonic() - self.opened_at > STREAM_SECONDS
 
 
 class PostedMessages:
     """The messages of one reply, in order. Each is recorded as intended before it is begun.
 
-    `confirm` is awaited just before a message is updated or posted; what it raises keeps Slack from
-    being called. All methods raise what the Slack client raises, unless their lines say otherwise;
-    those that begin a message raise `Superseded` when another worker answers.
+    `confirm` is awaited just before a message is posted; what it raises keeps Slack from being
+    called. All methods raise what the Slack client raises, unless their lines say otherwise; those
+    that begin a message raise `Superseded` when another worker answers.
     """
 
     def __init__(
@@ -108,9 +89,9 @@ class PostedMessages:
         self._message = message
         self._outbox = outbox
         self._confirm = confirm
-        # Usually ended: the reply to a message that was edited, or an interim reply. If one still
-        # streams, because its worker died, Slack refuses its first update or deletion.
-        self.posted = [PostedMessage(ts, live=False) for ts in outbox.times]
+        self.posted: list[PostedMessage] = []
+        # Of earlier attempts: an interim reply, half an answer, or the answer before an edit.
+        self._replaced = [PostedMessage(ts, live=False) for ts in outbox.times]
         self._ready: asyncio.Task[bool] | None = None
         self._recording: asyncio.Task[None] | None = None
 
@@ -121,14 +102,20 @@ class PostedMessages:
 
     def prepare(self) -> None:
         """Record the intent of the first message while the model thinks, ahead of `start`."""
-        if self._ready is None and not self.posted and self._may_stream:
+        waits = self._ready is not None or self.posted or self._replaced or self._outbox.unknown
+        if not waits and self._may_stream:
             self._ready = asyncio.create_task(self._intend())
 
     @property
     def _may_stream(self) -> bool:
         """Whether Slack allows a stream to begin, and others to end."""
         team = self._message.team_id
-        return not (self._limits.wait(team, START) or self._limits.wait(team, STOP))
+        return not any(self._limits.wait(team, name) for name in (START, self._start_here, STOP))
+
+    @property
+    def _start_here(self) -> str:
+        """The name of ``chat.startStream`` in conversations of this kind: D, C or G."""
+        return f"{START} {self._message.channel_id[:1]}"
 
     async def _intend(self) -> bool:
         """Record that a stream is about to begin; False while the database is unavailable."""
@@ -140,13 +127,11 @@ class PostedMessages:
         return True
 
     async def start(self, text: str, tasks: Sequence[Chunk] = ()) -> bool:
-        """Begin a streamed message; False while the database, which records it, is unavailable.
-
-        Raises `StreamsRefused` while Slack refuses further streams.
-        """
+        """Begin a streamed message; False while Slack or the database refuses that."""
         await self.wait_recorded()
         if not self._may_stream:
-            raise StreamsRefused("Slack refuses further streams for now.")
+            return False
+        await self.delete_replaced()
         ready, self._ready = self._ready, None
         if not await (ready or self._intend()):
             return False
@@ -161,6 +146,8 @@ class PostedMessages:
                 )
         except SLACK_FAULTS as error:
             self._limits.note(self._message.team_id, START, error)
+            if error_code(error) == NO_STREAMS:
+                self._limits.never(self._message.team_id, self._start_here)
             self._outbox.unknown = not error_code(error)
             raise
         except asyncio.CancelledError:
@@ -169,7 +156,7 @@ class PostedMessages:
             raise
         begun = PostedMessage(str(answer["ts"]), text, opened_at=time.monotonic())
         self.posted.append(begun)
-        # Recorded while the next words come: until then `find_lost` finds it by `posting_since`.
+        # Recorded while the next words come: until then it is found by `posting_since`.
         self._recording = asyncio.create_task(self._record(begun))
         return True
 
@@ -184,35 +171,33 @@ class PostedMessages:
     async def leave(self, *, replaced: bool = False) -> None:
         """Wait for recordings under way, and clear an intent whose message was never started.
 
-        With `replaced` the message will be changed or deleted, so its stream is ended. Errors are
-        logged only, because the reply has ended already.
+        With `replaced` the messages will be deleted, so streams are ended. Errors are logged only,
+        because the reply has ended already.
         """
         ready, self._ready = self._ready, None
         try:
             await self.wait_recorded()
             if ready is not None and await ready:
                 await self._outbox.cancel_intent()
-            if replaced and self.live is not None:
-                await self._end(self.live)
+            for posted in [*self._replaced, *self.posted] if replaced else []:
+                await self.end(posted)
         except (Interrupted, OperationalError) as error:
             log.info("a reply was left as it was: %s", fault(error))
 
     async def append(self, posted: PostedMessage, text: str, tasks: Sequence[Chunk] = ()) -> bool:
-        """Add to a stream; False while Slack refuses it."""
+        """Add to a stream; False while Slack's rate limit refuses it."""
         await self.wait_recorded()
         team = self._message.team_id
         if self._limits.wait(team, APPEND):
             return False
+        add = partial(self._client.chat_appendStream, **_content(text, tasks))
         try:
             with step("slack append"):
-                await self._client.chat_appendStream(
-                    channel=self._message.channel_id, ts=posted.ts, **_content(text, tasks)
-                )
+                await self._add_to(posted, text, add)
         except SLACK_FAULTS as error:
             if self._limits.note(team, APPEND, error):
                 return False
             raise
-        posted.text += text
         return True
 
     async def stop(
@@ -226,43 +211,35 @@ class PostedMessages:
     ) -> None:
         """End a stream with its last text; without `last`, another message follows."""
         await self.wait_recorded()
-        metadata = turn_metadata(self._outbox.turn_id, self.posted.index(posted))
-        await self._stop_stream(
-            posted.ts,
+        stop = partial(
+            self._stop_stream,
             **(_content(text, tasks) if text or tasks else {}),
             **({"blocks": footer_blocks} if footer_blocks else {}),
-            metadata=metadata,
+            metadata=turn_metadata(self._outbox.turn_id, self.posted.index(posted)),
             session_status="active" if last else "processing",
         )
-        posted.text += text
+        await self._add_to(posted, text, stop)
         posted.live = False
 
-    async def update(self, posted: PostedMessage, text: str, footer_blocks: list[Block]) -> bool:
-        """Replace the text of a message; return False if Slack refuses the update."""
-        update = partial(
-            self._client.chat_update,
-            channel=self._message.channel_id,
-            ts=posted.ts,
-            text=fallback(text),
-            blocks=message_blocks(text, footer_blocks),
-            metadata=turn_metadata(self._outbox.turn_id, self.posted.index(posted)),
-        )
-        async for _ in _tries():
-            await self._end(posted)
-            try:
-                with step("slack update"):
-                    await self._confirmed(UPDATE, update)
-            except SLACK_FAULTS as error:
-                # To set the same text twice is harmless.
-                if error_code(error) == "streaming_state_conflict":
-                    posted.live = True
-                elif error_code(error):
-                    log.warning("a reply could not be updated: %s", error_code(error))
-                    return False
-            else:
-                posted.text = text
-                return True
-        return False
+    async def end(self, posted: PostedMessage) -> None:
+        """End a stream as it is."""
+        if not posted.live:
+            return
+        try:
+            await self._stop_stream(
+                channel=self._message.channel_id, ts=posted.ts, session_status="active"
+            )
+        except SLACK_FAULTS as error:
+            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
+            # Refused means that it had ended; after any other fault that is not known.
+            posted.live = not error_code(error)
+        else:
+            posted.live = False
+
+    def discard(self, first: int = 0) -> None:
+        """Let all messages from `first` on be deleted before the next one is begun."""
+        self._replaced += self.posted[first:]
+        del self.posted[first:]
 
     async def post(self, text: str, footer_blocks: list[Block]) -> None:
         """Post a message, once: where Slack refuses its blocks, as text without the footer.
@@ -270,66 +247,76 @@ class PostedMessages:
         Raises `DeliveryFailed` where Slack refuses it.
         """
         await self.wait_recorded()
+        await self.delete_replaced()
         ready, self._ready = self._ready, None
         if not (ready and await ready):
             await self._outbox.record_intent()
         blocks = message_blocks(text, footer_blocks)
         try:
-            await self._post(text, text=fallback(text), blocks=blocks)
+            await self._post(text=fallback(text), blocks=blocks)
         except DeliveryFailed as failed:
             if not failed.is_for_blocks:
                 raise
             log.warning("the blocks of a reply were refused, it is posted as text: %s", failed.code)
-            await self._post(text, text=escaped(text, MESSAGE_TEXT_LIMIT))
+            await self._post(text=escaped(text, MESSAGE_TEXT_LIMIT))
 
-    async def find_lost(self) -> None:
-        """Find a message that was posted but not recorded, and record it."""
-        await self.wait_recorded()
-        if not self._outbox.unknown:
-            return
-        found = await self._unrecorded()
-        if not found and self._outbox.age < SETTLED_SECONDS:
-            await asyncio.sleep(SETTLED_SECONDS - self._outbox.age)
+    async def delete_replaced(self) -> None:
+        """Delete what earlier attempts posted, also a message that was posted and not recorded."""
+        if self._outbox.unknown:
             found = await self._unrecorded()
-        for ts in found:
-            await self._add(PostedMessage(ts))
-        self.posted.sort(key=lambda posted: posted.ts)
-        self._outbox.unknown = False
+            if not found and self._outbox.age < SETTLED_SECONDS:
+                await asyncio.sleep(SETTLED_SECONDS - self._outbox.age)
+                found = await self._unrecorded()
+            self._replaced += [PostedMessage(ts) for ts in found]
+            self._outbox.unknown = False
+        while self._replaced:
+            await self._delete(self._replaced[0])
+            del self._replaced[0]
 
-    async def remove(self, posted: PostedMessage) -> None:
+    async def _delete(self, posted: PostedMessage) -> None:
         """Delete a message, if Slack allows it."""
-        await self._end(posted)
-        try:
-            with step("slack delete"):
-                await delete_message(
-                    self._client, self._message.channel_id, posted.ts, seconds=_PATIENCE_SECONDS
-                )
-        except SLACK_FAULTS as error:
-            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
-            if error_code(error) != "message_not_found":
-                return
-        if posted in self.posted:
-            self.posted.remove(posted)
-            await self._outbox.record_deleted(posted.ts)
-
-    async def _post(self, markdown: str, **content: Any) -> None:
-        post = partial(
-            self._client.chat_postMessage,
-            channel=self._message.channel_id,
-            thread_ts=self._message.thread_ts,
-            unfurl_links=False,
-            unfurl_media=False,
-            metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
-            **content,
-        )
         problem: BaseException | None = None
         async for _ in _tries():
-            if problem and (found := await self._unrecorded(marked_only=True)):
-                await self._add(PostedMessage(found[0], markdown, live=False))
-                return
+            await self.end(posted)
             try:
-                with step("slack post"):
-                    answer = await self._confirmed(posts(self._message.channel_id), post)
+                with step("slack delete"):
+                    await delete_message(
+                        self._client, self._message.channel_id, posted.ts, seconds=_PATIENCE_SECONDS
+                    )
+            except SLACK_FAULTS as error:
+                log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+                if error_code(error) not in ("", "message_not_found"):
+                    return
+                problem = None if error_code(error) else error
+            else:
+                problem = None
+            if problem is None:
+                await self._outbox.record_deleted(posted.ts)
+                return
+        if problem:
+            raise problem
+
+    async def _post(self, **content: Any) -> None:
+        async def post() -> str:
+            await self._confirm()
+            answer = await self._client.chat_postMessage(
+                channel=self._message.channel_id,
+                thread_ts=self._message.thread_ts,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=turn_metadata(self._outbox.turn_id, len(self.posted)),
+                **content,
+            )
+            return str(answer["ts"])
+
+        problem: BaseException | None = None
+        async for _ in _tries():
+            try:
+                if problem and (found := await self._unrecorded(marked_only=True)):
+                    ts = found[0]
+                else:
+                    with step("slack post"):
+                        ts = await self._retry(posts(self._message.channel_id), post)
             except SLACK_FAULTS as error:
                 if error_code(error) == "ratelimited":
                     raise
@@ -338,41 +325,37 @@ class PostedMessages:
                 problem = error
                 self._outbox.unknown = True
             else:
-                await self._add(PostedMessage(str(answer["ts"]), markdown, live=False))
+                posted = PostedMessage(ts, live=False)
+                await self._record(posted)
+                self.posted.append(posted)
                 return
         if problem:
             raise problem
 
-    async def _add(self, posted: PostedMessage) -> None:
-        await self._record(posted)
-        self.posted.append(posted)
-
     async def _record(self, posted: PostedMessage) -> None:
         try:
             await self._outbox.record_posted(posted.ts)
-        except OrphanedMessage:
+        except Superseded:
             # The other worker does not know it, and would leave it beside its own.
-            await self.remove(posted)
+            await self._delete(posted)
             raise
 
-    async def _end(self, posted: PostedMessage) -> None:
-        if not posted.live:
-            return
+    async def _add_to(
+        self, posted: PostedMessage, text: str, call: Callable[..., Awaitable[object]]
+    ) -> None:
+        """Make a call that adds `text` to a stream; note whether it was carried out."""
+        posted.certain = False
         try:
-            await self._stop_stream(posted.ts, session_status="active")
+            await call(channel=self._message.channel_id, ts=posted.ts)
         except SLACK_FAULTS as error:
-            log.info("a stream could not be ended: %s", error_code(error) or fault(error))
-            # Refused means that it had ended; after any other fault that is not known.
-            posted.live = not error_code(error)
-        else:
-            posted.live = False
+            posted.certain = error_code(error) not in ("", "message_not_found")
+            raise
+        posted.certain = True
+        posted.text += text
 
-    async def _stop_stream(self, ts: str, **content: Any) -> None:
-        stop = partial(
-            self._client.chat_stopStream, channel=self._message.channel_id, ts=ts, **content
-        )
+    async def _stop_stream(self, **arguments: Any) -> None:
         with step("slack stop"):
-            await self._retry(STOP, stop)
+            await self._retry(STOP, partial(self._client.chat_stopStream, **arguments))
 
     async def _unrecorded(self, *, marked_only: bool = False) -> list[str]:
         """Look in the thread for messages of this turn; nothing where Slack does not say."""
@@ -393,27 +376,17 @@ class PostedMessages:
                 # A message that is not found would be posted twice: ask once more.
                 continue
             recorded = await self._outbox.recorded_replies()
+            known = {posted.ts for posted in [*self.posted, *self._replaced]}
             return messages_of_turn(
                 found if not marked_only else [one for one in found if one.get("metadata")],
                 bot_user_id=bot_user_id,
                 turn_id=self._outbox.turn_id,
                 since=self._outbox.since,
-                recorded=recorded | {posted.ts for posted in self.posted},
+                recorded=recorded | known,
             )
         return []
 
-    async def _confirmed(
-        self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]]
-    ) -> AsyncSlackResponse:
-        async def confirmed() -> AsyncSlackResponse:
-            await self._confirm()
-            return await call()
-
-        return await self._retry(method, confirmed)
-
-    async def _retry(
-        self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]]
-    ) -> AsyncSlackResponse:
+    async def _retry(self, method: str, call: Callable[[], Awaitable[Any]]) -> Any:
         team = self._message.team_id
         return await self._limits.retry(team, method, call, seconds=_PATIENCE_SECONDS)
 

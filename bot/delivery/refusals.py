@@ -27,6 +27,9 @@ _BLOCKS_REFUSED = {
     "too_many_attachments",
 }
 
+NO_STREAMS = "channel_type_not_supported"
+"""The error of ``chat.startStream`` in a kind of conversation that takes no streams."""
+
 
 class DeliveryFailed(Exception):
     """Slack refused the answer with the error `code`."""

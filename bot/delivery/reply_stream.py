@@ -1,4 +1,4 @@
-"""The reply to one message in Slack: streamed, else updated, else posted.
+"""The reply to one message in Slack: streamed, else posted.
 
 slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
 second, puts words before the tasks they follow, and begins a stream where a post is wanted.
@@ -16,7 +16,7 @@ from typing import Self
 from bot.conversation.claimed_message import ClaimedMessage, Stopped, Superseded
 from bot.conversation.turns import TurnRow
 from bot.delivery.outbox import Outbox
-from bot.delivery.posted_messages import PostedMessage, PostedMessages, StreamsRefused
+from bot.delivery.posted_messages import PostedMessage, PostedMessages
 from bot.delivery.sessions import Sessions
 from bot.delivery.splitting import (
     break_point,
@@ -45,6 +45,9 @@ _JUST_NOW_SECONDS = 0.1
 _SURE_SECONDS = 5.0
 _AWAY_SECONDS = 60.0
 _MOST_REPEATED = 2_000
+# Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams".
+_CARD_LENGTH = 300
+_LEAST_ROOM = 200
 
 
 class OwnershipUnknown(Exception):
@@ -90,10 +93,8 @@ class ReplyStream:
             people.language(self._message.person, self._message.text, settings=self._settings)
         )
         self._messages = PostedMessages(slack, self._message, outbox, confirm=self._confirm)
-        self._may_stream = not (outbox.times or outbox.unknown)
-        self._session = sessions.begin(
-            self._message, self.language, posts=self._may_stream, again=outbox.is_retry
-        )
+        self._may_stream = True
+        self._session = sessions.begin(self._message, self.language, again=outbox.is_retry)
         self._text = self._pending = self._preface = ""
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}
@@ -172,10 +173,11 @@ class ReplyStream:
             await self._show()
 
     def start_over(self) -> None:
-        """Discard the text so far; the shown text will be replaced by the whole reply."""
-        self._may_stream = False
+        """Discard the text so far; what is shown of it is deleted when there is more to show."""
+        self._messages.discard()
         self._text = self._pending = ""
         self._tasks.clear()
+        self._shown_tasks.clear()
 
     async def finish(
         self, text: str, *, recalled: bool = False, can_be_rated: bool = False
@@ -197,12 +199,15 @@ class ReplyStream:
             rated_turn=self._turn_id if can_be_rated else None,
             links_removed=has_unlinked(text),
         )
-        if self._may_stream and self._messages.posted and self._complete(text):
+        if not self._complete(text):
+            self._messages.discard()
+            self._pending = text
+        if self._may_stream and self._messages.live:
             was_set = self._session.is_set
             if await self._end_stream(footer_blocks):
                 self._session.active = was_set
                 return
-        await self._replace(split_markdown(text, PART_LIMIT), footer_blocks)
+        await self._post_rest(footer_blocks)
 
     async def show(self, makers: Sequence[PayloadMaker]) -> bool:
         """Send the messages that these functions return; in a channel, to the person only.
@@ -273,14 +278,13 @@ class ReplyStream:
         await self._session.wait_status()
         try:
             await self._flush()
-        except (*SLACK_FAULTS, StreamsRefused) as error:
+        except SLACK_FAULTS as error:
             self._give_up_streaming(error)
         self._session.begun |= bool(self._messages.posted)
         self._shown_at = time.monotonic()
 
     def _give_up_streaming(self, error: BaseException) -> None:
-        if not isinstance(error, StreamsRefused):
-            log.info("streaming was given up: %s", error_code(error) or fault(error))
+        log.info("streaming was given up: %s", error_code(error) or fault(error))
         self._may_stream = False
 
     def _complete(self, text: str) -> bool:
@@ -303,7 +307,7 @@ class ReplyStream:
         self._end_tasks(self._shown_tasks | self._tasks)
         try:
             return await self._flush(last=footer_blocks)
-        except (*SLACK_FAULTS, StreamsRefused) as error:
+        except SLACK_FAULTS as error:
             self._give_up_streaming(error)
             return False
 
@@ -331,68 +335,85 @@ class ReplyStream:
             if live is None:
                 if not ((self._pending or self._tasks) and await self._open()):
                     return False
-            elif live.is_full and self._pending:
+                continue
+            room = self._room(len(live.text))
+            if self._pending and (room < _LEAST_ROOM or live.is_old):
                 await self._close(live, "")
+                continue
+            text, rest = self._cut(max(room, 0))
+            if rest:
+                await self._close(live, text)
+            elif last is not None:
+                await self._messages.stop(live, text, last, [*self._tasks.values()])
+                self._shown("")
+                return True
+            elif await self._messages.append(live, text, [*self._tasks.values()]):
+                self._shown("")
             else:
-                text = self._cut(live.remaining)
-                if self._pending:
-                    await self._close(live, text)
-                elif last is not None:
-                    await self._messages.stop(live, text, last, [*self._tasks.values()])
-                    self._tasks_shown()
-                    return True
-                elif await self._messages.append(live, text, [*self._tasks.values()]):
-                    self._tasks_shown()
-                else:
-                    self._pending = text + self._pending
-                    return False
+                return False
         return True
 
+    def _room(self, length: int = 0) -> int:
+        """Return the number of characters that still fit into a message with `length` of them."""
+        return PART_LIMIT - length - _CARD_LENGTH * len(self._shown_tasks | self._tasks)
+
     async def _open(self) -> bool:
-        text = self._cut(PART_LIMIT)
+        text, rest = self._cut(max(self._room(), _LEAST_ROOM))
         opened = await self._messages.start(text, [*self._tasks.values()])
         if opened:
-            self._tasks_shown()
-        else:
-            self._pending = text + self._pending
+            self._shown(rest)
         return opened
 
-    def _tasks_shown(self) -> None:
+    def _shown(self, rest: str) -> None:
+        self._pending = rest
         self._shown_tasks |= self._tasks
         self._tasks.clear()
 
     async def _close(self, live: PostedMessage, text: str) -> None:
-        # A code block that a full message leaves open is closed in it, and goes on in the next one,
-        # as a table does with its head.
-        shown = live.text + text
-        if fence := open_fence(shown):
-            text += f"\n{closing_fence(fence)}"
-            self._pending = f"{fence}\n{self._pending}"
-        elif (head := open_table(shown, self._pending)) and len(head) < _MOST_REPEATED:
-            self._pending = f"{head}\n{self._pending}"
+        rest = self._pending[len(text) :]
+        text, rest = _carried_over(live.text, text, rest)
         self._end_tasks(self._shown_tasks)
-        tasks = [self._tasks.pop(name) for name in self._shown_tasks if name in self._tasks]
+        ended = [self._tasks[name] for name in self._shown_tasks if name in self._tasks]
+        await self._messages.stop(live, text, tasks=ended, last=False)
+        self._pending = rest
+        self._tasks = {n: one for n, one in self._tasks.items() if n not in self._shown_tasks}
         self._shown_tasks.clear()
-        await self._messages.stop(live, text, tasks=tasks, last=False)
 
-    def _cut(self, limit: int) -> str:
+    def _cut(self, limit: int) -> tuple[str, str]:
+        """Return what of the pending text fits into `limit` characters, and the rest."""
         at = limit if len(self._pending) <= limit else break_point(self._pending, limit)
-        text, self._pending = self._pending[:at], self._pending[at:]
-        return text
+        return self._pending[:at], self._pending[at:]
 
-    async def _replace(self, texts: Sequence[str], footer_blocks: list[Block]) -> None:
-        """Make the thread show exactly `texts`: update existing messages, post the rest."""
+    async def _post_rest(self, footer_blocks: list[Block]) -> None:
+        """Post what was not shown. A stream that broke off is ended as it is.
+
+        It is deleted instead, and its text posted again, if it is not known how much of it Slack
+        has, or if nothing but the footer is left.
+        """
         await self._session.wait_status()
-        await self._messages.find_lost()
-        posted = list(self._messages.posted)
-        updated = 0
-        for index, text in enumerate(texts):
-            blocks = footer_blocks if index == len(texts) - 1 else []
-            if updated == index < len(posted) and await self._messages.update(
-                posted[index], text, blocks
-            ):
-                updated += 1
+        await self._messages.wait_recorded()
+        if self._messages.posted:
+            latest = self._messages.posted[-1]
+            if latest.certain and self._pending.strip():
+                await self._messages.end(latest)
+                _, self._pending = _carried_over(latest.text, "", self._pending)
             else:
-                await self._messages.post(text, blocks)
-        for message in posted[updated:]:
-            await self._messages.remove(message)
+                self._messages.discard(len(self._messages.posted) - 1)
+                self._pending = latest.text + self._pending
+        *parts, last = split_markdown(self._pending.lstrip("\n"), PART_LIMIT)
+        for part in parts:
+            await self._messages.post(part, [])
+        await self._messages.post(last, footer_blocks)
+
+
+def _carried_over(shown: str, text: str, rest: str) -> tuple[str, str]:
+    """Return the last `text` of a message that shows `shown`, and the `rest`, for the next one.
+
+    A code block that the full message leaves open is closed in it, and goes on in the next one, as
+    a table does with its head.
+    """
+    if fence := open_fence(shown + text):
+        return f"{text}\n{closing_fence(fence)}", f"{fence}\n{rest}"
+    if (head := open_table(shown + text, rest)) and len(head) < _MOST_REPEATED:
+        return text, f"{head}\n{rest}"
+    return text, rest

@@ -84,7 +84,6 @@ class TurnSession:
     """
 
     message: Message
-    posts: bool
     beginning: asyncio.Task[None] = field(init=False)
     method: Literal["", "session", "line"] = ""
     late: bool = False
@@ -113,7 +112,7 @@ class Sessions:
         self._newest: dict[str, TurnSession] = {}
         self._endings: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        # By workspace: until when it is not asked for sessions.
+        # By workspace, or workspace and channel: until when it is not asked for sessions.
         self._without: dict[str, float] = {}
 
     def begin(
@@ -121,16 +120,14 @@ class Sessions:
         message: Message,
         language: Callable[[], Awaitable[Language]],
         *,
-        posts: bool,
         again: bool = False,
     ) -> TurnSession:
         """Set the session of the message's thread to `processing`; do not wait for Slack.
 
         Without sessions, or when their rate limit is reached, the status line is shown instead, in
-        `language`, but only if the turn `posts` a message: that is what clears the line. `again`:
-        an earlier attempt may have left the session in `processing`.
+        `language`. `again`: an earlier attempt may have left the session in `processing`.
         """
-        session = TurnSession(message=message, posts=posts, begun=again)
+        session = TurnSession(message=message, begun=again)
         ending = self._endings.get(message.thread)
         session.beginning = self._start(self._begin(session, language, ending))
         self._newest[message.thread] = session
@@ -205,13 +202,15 @@ class Sessions:
     ) -> None:
         if ending is not None:
             await asyncio.wait({ending}, timeout=_WAIT_SECONDS)
-        if self._may_process(session.message.team_id) and await self._process(session):
+        if self._may_process(session.message) and await self._process(session):
             return
-        if session.posts and await self._show_line(session.message, language):
+        if await self._show_line(session.message, language):
             session.method = "line"
 
-    def _may_process(self, team_id: str) -> bool:
-        if self._without.get(team_id, 0.0) > time.monotonic():
+    def _may_process(self, message: Message) -> bool:
+        team_id = message.team_id
+        without = self._without.get(f"{team_id} {message.channel_id}", 0.0)
+        if max(without, self._without.get(team_id, 0.0)) > time.monotonic():
             return False
         # Without a stream the end of the session is a second call of the same limit: what is left
         # of it is for `active`.
@@ -244,7 +243,7 @@ class Sessions:
             if not error_code(error):
                 log.info("a session may not be processing: %s", fault(error))
                 return True
-            self._refused(message.team_id, error)
+            self._refused(message.team_id, message.channel_id, error)
             session.method = ""
             return False
         if title and not answer.get("title"):
@@ -295,7 +294,7 @@ class Sessions:
                 )
             except SLACK_FAULTS as error:
                 if error_code(error):
-                    self._refused(team_id, error)
+                    self._refused(team_id, channel_id, error)
                     return
                 if pause is None:
                     log.warning("a session may be left in processing: %s", fault(error))
@@ -304,7 +303,7 @@ class Sessions:
             else:
                 return
 
-    def _refused(self, team_id: str, error: BaseException) -> None:
+    def _refused(self, team_id: str, channel_id: str, error: BaseException) -> None:
         code = error_code(error)
         if code in _NO_SESSIONS:
             if team_id not in self._without:
@@ -314,6 +313,8 @@ class Sessions:
                     code,
                 )
             self._without[team_id] = time.monotonic() + _ASK_AGAIN_SECONDS
+        elif code == "not_authorized":
+            self._without[f"{team_id} {channel_id}"] = time.monotonic() + _ASK_AGAIN_SECONDS
         elif not self._limits.note(team_id, SESSION, error):
             log.info("a session's status was not set: %s", code)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bot.conversation.callbacks import UpdateFromChanged
 from bot.locale import Language, say
-from bot.notices.change_notices import REPLY, ChangeNotices
+from bot.notices.change_notices import NOTICE, ChangeNotices
 from bot.slack.permalinks import Permalinks, last_source_message
 from bot.users.profiles import Profiles
 from bot.views.blocks import Payload, beside_payload
@@ -169,24 +169,20 @@ class ChangeHistory:
     ) -> Payload | None:
         """Return what takes the place of the message in which something was clicked.
 
-        `problem` is the key of a sentence that is shown beside it. None where the message is a
-        reply: it is updated with the notice below it, which is shown beside it where Slack refuses.
-        None in App Home, too, which is published as a whole.
+        `problem` is the key of a sentence that is shown beside it. None in App Home, which is
+        published as a whole.
         """
         if problem:
             return beside_payload(say(language, problem))
         surface_kind, _, rest = surface.partition(" ")
         if surface_kind == HOME:
             return None
-        if surface_kind == REPLY and await self.notices.show_in_reply(person, rest):
-            return None
         if surface_kind == HISTORY:
             return await self.page(person, language, rest)
         if surface_kind == DONE:
             return await self._made(person, language, changes_of(surface))
         content = await self.notices.content(person, surface)
-        payload = notice_payload(language, content, await self.people.zone(person))
-        return {**payload, "replace_original": False} if surface_kind == REPLY else payload
+        return notice_payload(language, content, await self.people.zone(person))
 
     async def _done(self, person: Person, surface: str) -> NoticeContent:
         entries = await changes_named(self.pool, person, changes_of(surface))
@@ -203,8 +199,8 @@ class ChangeHistory:
         if problem:
             return sentence_view(language, "memory_title", say(language, problem))
         surface_kind, _, rest = surface.partition(" ")
-        if surface_kind == REPLY:
-            await self.notices.show_in_reply(person, rest)
+        if surface_kind == NOTICE:
+            await self.notices.show_now(person, UUID(rest))
         if surface_kind == DONE:
             payload = await self._made(person, language, changes_of(surface))
             return payload_view(language, "memory_title", payload)

@@ -1,27 +1,39 @@
-"""Notices of remembered changes: below the reply, or to the person alone.
+"""Notices of remembered changes, each a message of its own: below the answer, or ephemeral.
 
-A notice is a row of ids and a job, made in the transaction that remembers: neither comes without
-the other, and a job that runs twice shows the same.
+A turn has one notice: a row of ids, and a job, made in the transaction that remembers; neither
+comes without the other. In a direct message the `ts` of its message is stored, which is updated or
+deleted later; in a channel the person alone sees it, and nothing can change it but their own click.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection, Sequence
-from uuid import UUID, uuid4
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from uuid import UUID
 
 from psycopg import AsyncConnection, Error
 from psycopg.rows import DictRow
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import fault
-from bot.notices.notice_messages import NoticeMessages, UpdatesRefused
 from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
-from bot.slack.client import SLACK_FAULTS, Installations, error_code
-from bot.slack.messages import API_TEAM
+from bot.slack.client import (
+    NOTICE_METADATA,
+    SLACK_FAULTS,
+    UPDATE,
+    Installations,
+    error_code,
+    posts,
+)
+from bot.slack.ephemeral import ephemeral_thread
+from bot.slack.messages import API_TEAM, split_thread_key
 from bot.users.profiles import Profiles
+from bot.views.blocks import Payload
 from bot.views.notices import NoticeContent, notice_payload
 from memory import (
+    DM,
     Memory,
     Person,
     Pool,
@@ -36,19 +48,17 @@ log = logging.getLogger(__name__)
 SHOW = "show_notice"
 RETRY_SECONDS = 60.0
 """Seconds after which the job shows a notice that `ChangeNotices.show_now` has not shown."""
-REPLY, NOTICE = "reply", "notice"
+NOTICE = "notice"
 _LATER_SECONDS = (4.0, 12.0)
 
 
 class ChangeNotices:
     """The `change_notices` table: adds, shows and updates notices."""
 
-    def __init__(
-        self, pool: Pool, queue: Queue, slack: Installations, people: Profiles, *, stand_in: bool
-    ) -> None:
+    def __init__(self, pool: Pool, queue: Queue, slack: Installations, people: Profiles) -> None:
         self._pool = pool
         self._queue = queue
-        self._messages = NoticeMessages(pool, slack, stand_in=stand_in)
+        self._slack = slack
         self._people = people
 
     async def add_notice(
@@ -60,24 +70,25 @@ class ChangeNotices:
         questions: Sequence[UUID] = (),
         *,
         delay: float = 0.0,
-    ) -> UUID | None:
-        """Add a notice, and its job, in the caller's transaction; return the notice's id.
+    ) -> bool:
+        """Add to the notice of a turn, with a job that shows it, in the caller's transaction.
 
         With a `delay` the caller shows it by `show_now` after the commit, and the job, after so
-        many seconds, is for a process that dies in between. None if there is nothing to show, and
+        many seconds, is for a process that dies in between. False if there is nothing to show, and
         for callers of POST /ask, who are in no conversation of Slack.
         """
         if not (changes or questions) or person.team_id == API_TEAM:
-            return None
-        notice = uuid4()
+            return False
         await connection.execute(
-            "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            (notice, person.team_id, person.user_id, turn, list(changes), list(questions)),
+            "INSERT INTO change_notices AS known (turn_id, team_id, user_id, changes, questions)"
+            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL,"
+            " changes = known.changes || excluded.changes,"
+            " questions = known.questions || excluded.questions",
+            (turn, person.team_id, person.user_id, list(changes), list(questions)),
         )
-        lock = _retry_lock(notice) if delay else _lock(notice)
-        await self._show_later(connection, person, notice, lock=lock, delay=delay)
-        return notice
+        lock = _retry_lock(turn) if delay else _lock(turn)
+        await self._show_later(connection, person, turn, lock=lock, delay=delay)
+        return True
 
     async def update_notices(
         self,
@@ -86,14 +97,14 @@ class ChangeNotices:
         memories: Sequence[Memory] | None,
         besides: Collection[UUID] = (),
     ) -> None:
-        """Update the notices below replies, without memories that are being forgotten.
+        """Update the notices in direct messages, without memories that are being forgotten.
 
-        What one person alone saw cannot be changed. With None it is all of the person's. `besides`
+        One that has nothing else to say is deleted. With None it is all of the person's. `besides`
         are the ids of further changes and questions that are deleted.
         """
         found = await connection.execute(
-            "SELECT DISTINCT ON (turn_id) id FROM change_notices WHERE team_id = %(team)s"
-            " AND user_id = %(user)s AND (%(keys)s::text[] IS NULL OR changes && ARRAY("
+            "SELECT turn_id FROM change_notices WHERE team_id = %(team)s AND user_id = %(user)s"
+            " AND ts IS NOT NULL AND (%(keys)s::text[] IS NULL OR changes && ARRAY("
             " SELECT c.id FROM memory_changes c WHERE c.team_id = %(team)s"
             " AND c.user_id = %(user)s AND c.key = ANY(%(keys)s))"
             " OR changes && %(besides)s::uuid[] OR questions && %(besides)s::uuid[])",
@@ -103,27 +114,27 @@ class ChangeNotices:
                 "besides": list(besides),
             },
         )
-        notices = [row["id"] for row in await found.fetchall()]
-        jobs = {_lock(notice): {**person.ids, "notice": str(notice)} for notice in notices}
+        turns = [row["turn_id"] for row in await found.fetchall()]
+        jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
         await self._queue.defer_each(connection, SHOW, jobs, queue=REPLIES)
 
     async def repeat_notice(
         self, connection: AsyncConnection[DictRow], person: Person, turn: UUID
     ) -> None:
-        """Show the notice of a turn again, after its reply was overwritten."""
+        """Show the notice of a turn, if it has one, when its answer has been given."""
         found = await connection.execute(
-            "SELECT id FROM change_notices WHERE turn_id = %s AND team_id = %s AND user_id = %s"
-            " ORDER BY made_at DESC LIMIT 1",
+            "SELECT turn_id FROM change_notices WHERE turn_id = %s AND team_id = %s"
+            " AND user_id = %s",
             (turn, person.team_id, person.user_id),
         )
-        if row := await found.fetchone():
-            await self._show_later(connection, person, row["id"])
+        if await found.fetchone():
+            await self._show_later(connection, person, turn)
 
     async def _show_later(
         self,
         where: AsyncConnection[DictRow] | Pool,
         person: Person,
-        notice: UUID | str,
+        turn: UUID | str,
         *,
         lock: str = "",
         delay: float = 0.0,
@@ -132,106 +143,138 @@ class ChangeNotices:
             where,
             SHOW,
             queue=REPLIES,
-            lock=lock or _lock(notice),
+            lock=lock or _lock(turn),
             delay=delay,
             team=person.team_id,
             user=person.user_id,
-            notice=str(notice),
+            turn=str(turn),
         )
 
-    async def show_now(self, person: Person, notice: UUID) -> None:
-        """Show a notice that has just been committed; its job tries again if that fails."""
+    async def show_now(self, person: Person, turn: UUID) -> None:
+        """Show a notice whose changes have just been committed; a failure is logged only."""
         try:
-            await self.show(person.team_id, person.user_id, str(notice))
+            await self.show(person.team_id, person.user_id, str(turn))
         except (*SLACK_FAULTS, Error) as error:
-            log.info("a notice will be shown later: %s", error_code(error) or fault(error))
+            log.info("a notice was not shown now: %s", error_code(error) or fault(error))
 
-    async def show(self, team: str, user: str, notice: str) -> None:
-        """Show one notice; raises the error of Slack if a later attempt can succeed.
+    async def show(self, team: str, user: str, turn: str) -> None:
+        """Post the notice of a turn, or update or delete its message.
 
-        It is postponed while Slack's limits leave room for answers only.
+        A message above the answer, which was given again, is deleted, and posted again below it.
+        Postponed while Slack's rate limit refuses a call. Raises a fault of Slack's that may pass;
+        where Slack refuses it, that is logged.
         """
         person = Person(team, user)
-        turn = await self._messages.turn(person, notice)
+        found = await person_statement(
+            self._pool,
+            person,
+            "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.question_ts,"
+            " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
+            " n.ts::numeric < t.reply_ts[1]::numeric AS above"
+            " FROM change_notices n JOIN turns t ON t.id = n.turn_id"
+            " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
+            {"turn": UUID(turn), **person.ids},
+        )
         settings = await self._people.settings(person)
-        if turn is None or not (settings.notices or turn.notice_shown):
+        if not found or not (settings.notices or found[0]["shown"] or found[0]["ts"]):
             return
-        below = await self.content(person, f"{REPLY} {turn.id}")
+        [row] = found
+        ts = row["ts"]
+        content = await self.content(person, f"{NOTICE} {turn}")
+        language = settings.reply_language(row["reply"] or "")
+        payload = notice_payload(language, content, settings.zone) if content else None
         try:
-            in_reply = await self._messages.below_reply(person, turn, settings, below, waits=False)
-        except UpdatesRefused:
-            delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
-            await self._show_later(self._pool, person, notice, delay=delay)
-            return
-        # What only one person sees cannot be changed or looked up: it is shown once.
-        if not in_reply and not turn.notice_shown:
-            content = await self.content(person, f"{NOTICE} {notice}")
-            if content:
-                language = settings.reply_language(turn.text or "")
-                payload = notice_payload(language, content, settings.zone)
-                await self._messages.post_ephemeral(person, turn, payload)
+            if ts is not None and (row["above"] or payload is None):
+                await self._delete(person, row["channel"], ts)
+                row["ts"] = ts = None
+                row["shown"] = payload is None
+            if payload is not None and (ts is not None or not row["shown"]):
+                ts = await self._send(person, row, payload)
+        except SLACK_FAULTS as error:
+            if error_code(error) == "ratelimited":
+                delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
+                await self._show_later(self._pool, person, turn, delay=delay)
+                return
+            if not error_code(error):
+                raise
+            log.info("a notice could not be shown: %s", error_code(error))
         await person_statement(
             self._pool,
             person,
-            "WITH shown AS (UPDATE change_notices SET shown_at = now()"
-            f" WHERE id = %(notice)s AND shown_at IS NULL) {DELETE_WAITING}",
-            {"notice": UUID(notice), "lock": _retry_lock(notice)},
+            "WITH shown AS (UPDATE change_notices SET ts = %(ts)s,"
+            f" shown_at = COALESCE(shown_at, now()) WHERE turn_id = %(turn)s) {DELETE_WAITING}",
+            {"turn": UUID(turn), "ts": ts, "lock": _retry_lock(turn)},
         )
 
-    async def show_in_reply(self, person: Person, turn_id: str) -> bool:
-        """Update the notice below a reply, after a change was undone or a question answered.
+    async def _delete(self, person: Person, channel: str, ts: str) -> None:
+        try:
+            await self._slack.client(person.team_id).chat_delete(channel=channel, ts=ts)
+        except SlackApiError as error:
+            if error_code(error) in ("", "ratelimited"):
+                raise
+            log.info("a notice could not be deleted: %s", error_code(error))
 
-        Returns False where there is no such reply, or Slack refuses.
-        """
-        turn = await self._messages.turn(person, turn_id)
-        if turn is None:
-            return False
-        below = await self.content(person, f"{REPLY} {turn.id}")
-        settings = await self._people.settings(person)
-        return await self._messages.below_reply(person, turn, settings, below)
+    async def _send(self, person: Person, row: DictRow, payload: Payload) -> str | None:
+        """Let Slack show `payload`; return the ts if the message can be changed later."""
+        client, channel = self._slack.client(person.team_id), row["channel"]
+        thread_ts = split_thread_key(row["thread"])[2]
+        arguments = {"channel": channel, "text": payload["text"], "blocks": payload["blocks"]}
+        method = posts(channel)
+        change: Callable[..., Awaitable[AsyncSlackResponse]] = client.chat_postMessage
+        if row["ts"] is not None:
+            method, change = UPDATE, client.chat_update
+            arguments["ts"] = row["ts"]
+        elif row["audience"] == DM:
+            arguments |= {"thread_ts": thread_ts, "metadata": NOTICE_METADATA}
+            arguments |= {"unfurl_links": False, "unfurl_media": False}
+        else:
+            change = client.chat_postEphemeral
+            replied = row["replied"] or row["question_ts"] != thread_ts
+            arguments["thread_ts"] = ephemeral_thread(thread_ts, has_reply=replied)
+            arguments["user"] = person.user_id
+        answer = await self._slack.limits.retry(
+            person.team_id, method, lambda: change(**arguments), seconds=0.0
+        )
+        # Of an ephemeral message Slack says another one.
+        return answer.get("ts")
 
     async def add(self, person: Person, surface: str, changes: Sequence[UUID]) -> None:
         """Add changes, made by the person's answer to a question, to the notice of a surface."""
         surface_kind, _, name = surface.partition(" ")
-        if surface_kind not in (REPLY, NOTICE):
+        if surface_kind != NOTICE:
             return
-        condition = "turn_id = %s" if surface_kind == REPLY else "id = %s"
         async with person_transaction(self._pool, person) as connection:
             await connection.execute(
-                "UPDATE change_notices SET changes = changes || %s WHERE id = (SELECT id"
-                f" FROM change_notices WHERE {condition} AND team_id = %s AND user_id = %s"
-                " ORDER BY made_at DESC LIMIT 1)",
+                "UPDATE change_notices SET changes = changes || %s WHERE turn_id = %s"
+                " AND team_id = %s AND user_id = %s",
                 (list(changes), UUID(name), person.team_id, person.user_id),
             )
 
     async def content(self, person: Person, surface: str) -> NoticeContent:
-        """Return the content of a notice, or of all those below a reply; `surface` names it.
+        """Return the content of the notice that `surface` names.
 
-        Raises `ValueError` for words that name neither.
+        Raises `ValueError` for words that name none.
         """
-        surface_kind, _, name = surface.partition(" ")
-        condition = "turn_id = %s" if surface_kind == REPLY else "id = %s"
         notices = await person_statement(
             self._pool,
             person,
-            f"SELECT changes, questions FROM change_notices WHERE {condition}"
-            " AND team_id = %s AND user_id = %s ORDER BY made_at",
-            (UUID(name), person.team_id, person.user_id),
+            "SELECT changes, questions FROM change_notices"
+            " WHERE turn_id = %s AND team_id = %s AND user_id = %s",
+            (UUID(surface.removeprefix(f"{NOTICE} ")), person.team_id, person.user_id),
         )
-        changes = [identity for row in notices for identity in row["changes"]]
-        question_ids = {identity for row in notices for identity in row["questions"]}
-        questions = await open_questions(self._pool, person) if question_ids else []
+        row = notices[0] if notices else {"changes": (), "questions": ()}
+        questions = await open_questions(self._pool, person) if row["questions"] else []
         return NoticeContent(
             surface=surface,
-            entries=tuple(await changes_named(self._pool, person, changes)),
-            questions=tuple(one for one in questions if one.id in question_ids),
+            entries=tuple(await changes_named(self._pool, person, row["changes"])),
+            questions=tuple(one for one in questions if one.id in row["questions"]),
         )
 
 
-def _lock(notice: UUID | str) -> str:
-    return f"{SHOW}:{notice}"
+def _lock(turn: UUID | str) -> str:
+    return f"{SHOW}:{turn}"
 
 
-def _retry_lock(notice: UUID | str) -> str:
-    # Not that of `update_notices` and `repeat_notice`: their jobs show the notice once more.
-    return f"{_lock(notice)}:retry"
+def _retry_lock(turn: UUID | str) -> str:
+    # Not that of `update_notices`: its jobs show the notice once more.
+    return f"{_lock(turn)}:retry"

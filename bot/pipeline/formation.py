@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
-from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -150,16 +149,16 @@ class FormationJobs:
                 return
             with log_fields(team=team, turn=str(ids[-1])), step("formation"):
                 said = await _redacted(words)
-                notice: UUID | None = None
+                noticed = False
 
                 async def in_commit(
                     connection: AsyncConnection[DictRow], formed: FormationResult
                 ) -> None:
-                    nonlocal notice
+                    nonlocal noticed
                     now = await mark_formed(connection, namespace.person, ids, words)  # noqa: B023 - awaited in this round
                     if now is None or now.off_reason(self.consent):
                         raise _Overtaken
-                    notice = await self.notices.add_notice(
+                    noticed = await self.notices.add_notice(
                         connection,
                         namespace.person,
                         ids[-1],  # noqa: B023 - as above
@@ -193,8 +192,8 @@ class FormationJobs:
                     len(formed.changes),
                     _counted(formed),
                 )
-                if notice is not None:
-                    await self.notices.show_now(namespace.person, notice)
+                if noticed:
+                    await self.notices.show_now(namespace.person, ids[-1])
             characters = sum(len(one.text) for one in words)
             if len(ids) < _TURNS_AT_ONCE and characters < MAX_CHARACTERS:
                 return  # what was said since has a job of its own

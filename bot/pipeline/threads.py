@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
 from bot.slack.client import (
+    NOTICE_METADATA,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
@@ -91,7 +92,12 @@ async def _page(
             latest=message.ts,
             limit=_PAGE,
             cursor=cursor or None,
+            include_all_metadata=True,
         ),
         seconds=TURN_PATIENCE_SECONDS,
     )
-    return answer.get("messages") or [], next_cursor(answer)
+    found = answer.get("messages") or []
+    # Notices tell of memories, which may be off for this message.
+    kind = NOTICE_METADATA["event_type"]
+    said = [one for one in found if (one.get("metadata") or {}).get("event_type") != kind]
+    return said, next_cursor(answer)

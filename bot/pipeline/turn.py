@@ -27,7 +27,7 @@ from bot.pipeline.tools.toolbox import OpenTools, Toolbox, ToolResults
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
 from bot.slack.messages import Message, is_direct, plain, typed
-from bot.views.reply import ReplyNote, reply_text, with_notes
+from bot.views.reply import reply_text, with_notes
 from memory import (
     DM,
     Embedder,
@@ -83,7 +83,6 @@ def create_turn(
         add_log_field("turn", str(turn_row.id))
         recalled: Sequence[str] = ()
         tools, done = None, ToolResults()
-        note: ReplyNote | None = None
         model: str | None = None
         earlier = latest_brought(context.exchanges, message)
         async with (
@@ -110,11 +109,11 @@ def create_turn(
                     text = await _with_unseen_files(
                         sink, text, answered.files, thread_unread=prompt.thread_unread
                     )
-                note = "newest_only" if outcome == "answered" and prompt.newest_only else None
                 left_out = (
                     credential_kinds(turn_row.removed) if turn_row.memory_state.on_record else ()
                 )
-                shown = with_notes(await sink.language(), text, note, left_out)
+                newest_only = outcome == "answered" and prompt.newest_only
+                shown = with_notes(await sink.language(), text, left_out, newest_only=newest_only)
                 await sink.finish(
                     shown,
                     recalled=bool(recalled) and outcome != "failed",
@@ -135,7 +134,6 @@ def create_turn(
             recalled=recalled,
             removal_proposed=done.removal_proposed,
             noticed=bool(done.changes or done.questions),
-            note=note,
             model=model,
         )
         return outcome

@@ -49,7 +49,7 @@ STEPS = {
     "slack start": "chat.startStream",
     "slack append": "chat.appendStream",
     "slack stop": "chat.stopStream",
-    "slack update": "chat.update",
+    "slack delete": "chat.delete",
 }
 """The steps that are measured, and what each is; other steps are left out."""
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {

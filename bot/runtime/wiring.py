@@ -66,9 +66,7 @@ class Application:
         self.workspaces = Workspaces(
             pool, self.queue, slack, grace_hours=settings.uninstall_grace_hours
         )
-        self.notices = ChangeNotices(
-            pool, self.queue, slack, self.profiles, stand_in=settings.stand_in
-        )
+        self.notices = ChangeNotices(pool, self.queue, slack, self.profiles)
         verifier = create_verifier(settings)
         former = create_former(settings, pool, embedder, schemas=schemas, verifier=verifier)
         self.quotas = Quotas(pool, settings.person_messages_per_hour)

@@ -6,6 +6,7 @@ An installation is the app in one workspace.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -153,6 +154,10 @@ class RateLimits:
         self._until = {name: until for name, until in self._until.items() if until > now}
         self._until[team_id, method] = now + wait
         return True
+
+    def never(self, team_id: str, method: str) -> None:
+        """Record that Slack will refuse a method for as long as this process runs."""
+        self._until[team_id, method] = math.inf
 
     async def retry(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import chain
@@ -29,7 +28,6 @@ from bot.views.changes import (
 from bot.views.modal_triggers import VIEW_ACTION
 from memory import Entry, Question
 
-NOTICE_LIMIT = 9_000
 _QUESTIONS = 3
 
 
@@ -49,13 +47,20 @@ class NoticeContent:
 
 
 def notice_payload(language: Language, content: NoticeContent, zone: tzinfo) -> Payload:
-    """Return a notice as a message of its own, for the person alone."""
-    blocks = notice_blocks(language, content, zone)
-    if not blocks:
-        return ephemeral_payload(say(language, "notice_gone"))
-    lines = [_line(language, content, zone)] if notable_changes(content.entries) else []
+    """Return a notice as a message: its line, Undo and Details, and the first questions."""
+    lines: list[str] = []
+    blocks: list[Block] = []
+    if notable_changes(content.entries):
+        lines = [_line(language, content, zone)]
+        details = button(VIEW_ACTION, say(language, "details_button"), content.surface)
+        row = actions(*_undo(language, content, lines[0]), details)
+        blocks = [note(lines[0], verbatim=True), row]
     lines += [question_line(language, one, zone) for one in content.questions]
-    return ephemeral_payload("\n".join(lines), blocks)
+    shown = content.questions[:_QUESTIONS]
+    blocks += chain(*(question_blocks(language, q, content.surface, zone) for q in shown))
+    if left := len(content.questions) - len(shown):
+        blocks.append(note(say(language, "notice_questions", count=left)))
+    return ephemeral_payload("\n".join(lines) or say(language, "notice_gone"), blocks)
 
 
 def _line(language: Language, content: NoticeContent, zone: tzinfo) -> str:
@@ -71,46 +76,8 @@ def _line(language: Language, content: NoticeContent, zone: tzinfo) -> str:
     return line if kept else say(language, "change_undone", line=line)
 
 
-def notice_blocks(
-    language: Language,
-    content: NoticeContent,
-    zone: tzinfo,
-    *,
-    max_length: int = NOTICE_LIMIT,
-    extra_buttons: Sequence[Block] = (),
-) -> list[Block]:
-    """Return a notice: its line, Undo and Details, and as many questions as fit in `max_length`.
-
-    `max_length` is in characters. `extra_buttons` share a row with Undo and Details.
-    """
-    blocks: list[Block] = []
-    buttons = [*extra_buttons]
-    if notable_changes(content.entries):
-        line = _line(language, content, zone)
-        blocks.append(note(line, verbatim=True))
-        details = button(VIEW_ACTION, say(language, "details_button"), content.surface)
-        buttons = [*_undo(language, content, line), details, *buttons]
-    if buttons:
-        blocks.append(actions(*buttons))
-    questions = [
-        question_blocks(language, question, content.surface, zone)
-        for question in content.questions[:_QUESTIONS]
-    ]
-    while questions and _text_length([*blocks, *chain(*questions)]) > max_length:
-        questions.pop()
-    left = len(content.questions) - len(questions)
-    more = [note(say(language, "notice_questions", count=left))] if left else []
-    return [*blocks, *chain(*questions), *more]
-
-
 def _undo(language: Language, content: NoticeContent, line: str) -> list[Block]:
     entries = [entry for entry in content.entries if can_be_undone(entry)]
     if len(entries) == 1:
         return [undo_button(language, entries[0], content.surface)]
     return [undo_all_button(language, line, content.surface)] if entries else []
-
-
-def _text_length(blocks: Sequence[Block]) -> int:
-    texts = [block["text"]["text"] for block in blocks if "text" in block]
-    # Buttons hold a few words each, small print a line.
-    return sum(map(len, texts)) + 80 * len(blocks)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,17 +14,12 @@ from bot.views.blocks import Block, actions, button, note, plain_text, shortened
 from bot.views.dates import plain_moment
 from bot.views.memory_state import incognito_button, incognito_line, memory_off_text
 from bot.views.modal_triggers import BAD, FEEDBACK_ACTION, GOOD, USED_ACTION
-from bot.views.notices import NOTICE_LIMIT, NoticeContent, notice_blocks
 from memory import CredentialKind
 
-# A markdown block takes 12,000 characters a message, all blocks together about 13,200.
+# A markdown block takes 12,000 characters a message.
 PART_LIMIT = 11_500
-ReplyNote: TypeAlias = Literal["newest_only"]
-MESSAGE_LIMIT = 13_200
 # Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage
 MESSAGE_TEXT_LIMIT = 40_000
-_FOOTER_LENGTH = 600
-_UPDATABLE = "told."
 _FALLBACK_LIMIT = 3_900
 _CREDENTIALS: dict[CredentialKind, str] = {
     "access_key": "credential_access_key",
@@ -56,15 +49,16 @@ def reply_text(language: Language, reply: Reply) -> str:
 def with_notes(
     language: Language,
     text: str,
-    note: ReplyNote | None,
     left_out: Sequence[CredentialKind] = (),
+    *,
+    newest_only: bool,
 ) -> str:
     """Return an answer with the lines below it.
 
-    `note` is the key of the line that says what was amiss with it; `left_out` are the kinds of the
-    credentials of the message, which are not stored.
+    `newest_only`: not all memories were searched. `left_out` are the kinds of the credentials of
+    the message, which are not stored.
     """
-    lines = [say(language, note)] if note else []
+    lines = [say(language, "newest_only")] if newest_only else []
     if left_out:
         lines.append(say(language, "left_out", what=credentials_named(language, left_out)))
     return "\n\n".join([text.rstrip(), *lines]) if lines else text
@@ -110,17 +104,13 @@ def footer(
     recalled_turn: UUID | None = None,
     rated_turn: UUID | None = None,
     links_removed: bool = False,
-    notice: NoticeContent | None = None,
-    max_notice_length: int = NOTICE_LIMIT,
-    zone: tzinfo = UTC,
 ) -> list[Block]:
     """Return what appears below every answer.
 
     `stand_in`: no language model wrote the answer, which the first one to a person says.
     `memory_state` says whether memory was on for it. `recalled_turn` is the turn whose recalled
     memories the button lists, `rated_turn` the turn that the rating buttons name; None leaves the
-    buttons out. `links_removed`: addresses are shown as text. `notice` is what was remembered of
-    the message, in at most `max_notice_length` characters.
+    buttons out. `links_removed`: addresses are shown as text.
     """
     lines = [] if stand_in else [say(language, "footer")]
     if stand_in and memory_state is not None and memory_state.is_first:
@@ -139,33 +129,8 @@ def footer(
         *([note(*lines)] if lines else []),
         *([actions(*end)] if end else []),
         *([feedback_block(language, rated_turn)] if rated_turn else []),
-        *updatable_footer(
-            language,
-            recalled_turn=recalled_turn,
-            notice=notice,
-            max_notice_length=max_notice_length,
-            zone=zone,
-        ),
+        *([actions(reply_memories_button(language, recalled_turn))] if recalled_turn else []),
     ]
-
-
-def updatable_footer(
-    language: Language,
-    *,
-    recalled_turn: UUID | None,
-    notice: NoticeContent | None,
-    max_notice_length: int,
-    zone: tzinfo,
-) -> list[Block]:
-    """Return what of the footer can change later, marked so that it can be found again."""
-    buttons = [reply_memories_button(language, recalled_turn)] if recalled_turn else []
-    if notice:
-        blocks = notice_blocks(
-            language, notice, zone, max_length=max_notice_length, extra_buttons=buttons
-        )
-    else:
-        blocks = [actions(*buttons)] if buttons else []
-    return [{**block, "block_id": _block_id(place, block)} for place, block in enumerate(blocks)]
 
 
 def feedback_block(language: Language, turn: UUID) -> Block:
@@ -199,34 +164,6 @@ def reply_memories_button(language: Language, turn: UUID) -> Block:
         str(turn),
         accessibility_label=say(language, "used_label"),
     )
-
-
-def without_updatable_footer(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks of a message from Slack, without `updatable_footer`."""
-    return [one for one in blocks if not str(one.get("block_id")).startswith(_UPDATABLE)]
-
-
-def _block_id(place: int, block: Block) -> str:
-    # Slack wants another id for a block that has changed.
-    digest = hashlib.blake2b(json.dumps(block, sort_keys=True).encode(), digest_size=9)
-    return f"{_UPDATABLE}{place}.{digest.hexdigest()}"
-
-
-def text_length(blocks: object) -> int:
-    """Return how many characters the texts in blocks have.
-
-    Markdown comes back from Slack as ``rich_text``, whose texts are in elements of elements.
-    Source: https://docs.slack.dev/reference/block-kit/blocks/markdown-block
-    """
-    if isinstance(blocks, Mapping):
-        text = blocks.get("text")
-        return len(text) if isinstance(text, str) else text_length([*blocks.values()])
-    return sum(map(text_length, blocks)) if isinstance(blocks, list) else 0
-
-
-def max_notice_length_for(length: int) -> int:
-    """Return how many characters of notices fit in one message with an answer of `length`."""
-    return max(MESSAGE_LIMIT - length - _FOOTER_LENGTH, 0)
 
 
 def message_blocks(text: str, footer_blocks: list[Block]) -> list[Block]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from playground.message_objects import added
 from playground.records import Channel, Json, Message
 from playground.rich_text import as_read
-from playground.violations import UNSEEN
+from playground.violations import STREAMED, UNSEEN
 from playground.web_api.call import Call, SlackError, need_scope
 from playground.web_api.content import read_content, read_metadata
 
@@ -78,7 +79,10 @@ def post_ephemeral(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """chat.update: a text without blocks removes the blocks; other parts not mentioned stay."""
+    """chat.update: a text without blocks removes the blocks; other parts not mentioned stay.
+
+    A message that was streamed keeps its text and blocks, and the new ones come below them.
+    """
     channel = call.channel(member=False)
     message = call.own_message(channel, "cant_update_message")
     if message.stream == "live":
@@ -87,6 +91,9 @@ def update(call: Call) -> Json:
     changes: Json = dict(content)
     if "blocks" not in content and "blocks" in message.body and "text" in content:
         changes["blocks"] = None
+    if message.stream:
+        call.slack.violations.add(call.method.name, [STREAMED])
+        changes = added(message, changes)
     if "metadata" in call.args:
         message.metadata = read_metadata(call)
     editor = None if "blocks" in content else call.bot.id

@@ -18,6 +18,8 @@ from playground.web_api.content import (
 _MOST_CHUNKS = 1000
 # Source: https://microsoft.github.io/Agents-for-js, TaskUpdateChunk and PlanUpdateChunk
 _TASK_CHARACTERS = 256
+# A card counts with the text. Source: https://github.com/paradigmxyz/centaur/pull/505
+_CARD_CHARACTERS = 300
 _CHUNK = typed(
     {
         "markdown_text": fields({"text": string(least=0)}),
@@ -62,7 +64,7 @@ def start(call: Call) -> Json:
         stream_chunks=chunks,
         stream_for="" if channel.kind == "im" else call.text("recipient_user_id"),
     )
-    _check_length(call, text)
+    _check_length(call, text, chunks)
     call.slack.posting.open_stream(channel, message, thread_ts=str(thread_ts))
     return {"channel": channel.id, "ts": message.ts}
 
@@ -113,8 +115,10 @@ def _mode(call: Call, opened: str) -> str:
     return opened or "".join(named)
 
 
-def _check_length(call: Call, text: str) -> None:
-    if len(text) > call.slack.settings.stream_characters:
+def _check_length(call: Call, text: str, chunks: list[Json]) -> None:
+    """Refuse a streamed message whose text and task cards are too long together."""
+    cards = {chunk["id"] for chunk in chunks if chunk["type"] == "task_update"}
+    if len(text) + _CARD_CHARACTERS * len(cards) > call.slack.settings.stream_characters:
         raise SlackError("msg_too_long")
 
 
@@ -130,7 +134,7 @@ def append(call: Call) -> Json:
     if not text and not chunks:
         raise SlackError("no_text")
     message.stream_mode = _mode(call, message.stream_mode)
-    _check_length(call, message.stream_text + text)
+    _check_length(call, message.stream_text + text, [*message.stream_chunks, *chunks])
     call.slack.posting.extend_stream(message, text, chunks)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -156,7 +160,7 @@ def stop(call: Call) -> Json:
     blocks: list[Json] = []
     if "blocks" in call.args:
         blocks = read_blocks(call, too_many="msg_blocks_too_many")
-    _check_length(call, message.stream_text + text)
+    _check_length(call, message.stream_text + text, [*message.stream_chunks, *chunks])
     metadata = read_metadata(call)
     if metadata is not None:
         message.metadata = metadata

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from playwright.async_api import Locator, Page, expect
 
 # A busy machine takes longer than the five seconds that Playwright waits otherwise.
 expect.set_options(timeout=30_000)
+_DETAILS = re.compile("^(Details|詳細)$")
 _numbers = itertools.count(1)
 
 
@@ -68,8 +70,10 @@ class Visitor:
 
     @property
     def messages(self) -> Locator:
-        """The messages of the conversation, without status lines."""
-        return self.page.locator("#conversation .messages > .message:not(.status, .pending)")
+        """The messages of the conversation, without status lines and notices of changes."""
+        shown = self.page.locator("#conversation .messages > .message:not(.status, .pending)")
+        own = shown.and_(self.page.locator(".only"))
+        return shown.filter(has_not=self.page.locator("button", has_text=_DETAILS)).or_(own)
 
     @property
     def last(self) -> Locator:

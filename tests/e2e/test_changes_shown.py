@@ -10,7 +10,8 @@ import pytest
 
 from bot.config import Settings
 from bot.locale import say
-from tests.e2e.messages import Human, Json, Said, buttons, markdown, shown
+from bot.slack.client import NOTICE_METADATA
+from tests.e2e.messages import Human, Json, Said, buttons, shown
 from tests.e2e.world import World, place
 
 pytestmark = pytest.mark.slow
@@ -44,13 +45,17 @@ class PersonScreen:
         self.human = human
 
     def below(self, said: Said, text: str) -> Json:
-        """Wait until the reply to `said` shows `text`; return it."""
+        """Wait until a message in the thread of `said` that is no answer shows `text`."""
 
         def there() -> Json | None:
-            found = [m for m in self.world.answers(said) if text in shown(m)]
+            found = [m for m in self.notices(said) if text in shown(m)]
             return found[-1] if found else None
 
         return self.world.until(there, f"{text!r} below the reply")
+
+    def notices(self, said: Said) -> list[Json]:
+        """Return the messages in the thread of `said` that are no answer."""
+        return [m for m in self.world.notices(said) if m.get("thread_ts") == said.thread_ts]
 
     def modal(self, text: str) -> Json:
         """Wait until the modal on top shows `text`; return it."""
@@ -92,13 +97,12 @@ class PersonScreen:
 
 
 def test_changes_are_shown_below_the_reply(world: World) -> None:
-    """In a DM a change is shown below the reply with Undo, which restores the bytes, once."""
+    """In a DM a message below the reply shows a change, with Undo, which restores the bytes."""
     ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I like ramen")
     first = world.reply(said)
     message = ann.below(said, "Remembered: Likes ramen")
-    assert message["metadata"]["event_type"] == "kioku_turn"
-    assert message["blocks"][0]["text"] == first.text
+    assert message["metadata"] == NOTICE_METADATA
     [before] = world.memories(ann.human)
     again = world.say(ann.human, "I love ramen")
     world.reply(again)
@@ -110,7 +114,8 @@ def test_changes_are_shown_below_the_reply(world: World) -> None:
     assert "undo_change" not in shown(back)
     ann.click(message, **button(message, "view_changes"))
     assert say("en", "by_message") in shown(ann.modal("Remembered: Likes ramen"))
-    assert world.notices(again) == []
+    assert [m["ts"] for m in world.notices(again)] == [changed["ts"]]
+    assert world.answers(said) == first.messages
 
 
 def test_several_changes_are_one_line(world: World) -> None:
@@ -153,8 +158,7 @@ def test_a_burst_is_told_in_one_line(own_world: World) -> None:
     line = say("en", "notice_remembered", count=len(FOODS))
 
     def told() -> list[Json]:
-        answers = [answer for one in said for answer in world.answers(one)]
-        return [answer for answer in answers if line in shown(answer)]
+        return [notice for notice in world.notices(said[0]) if line in shown(notice)]
 
     assert len(world.until(told, line)) == 1
     kinds = Counter(entry["kind"] for entry in world.journal(endpoint="responses"))
@@ -184,19 +188,19 @@ def test_memories_follow_their_message(world: World) -> None:
 
 
 def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
-    """What was forgotten goes from below its reply, and no edit of its message brings it back."""
+    """The notice of what was forgotten is deleted; no edit of its message brings it back."""
     ann = PersonScreen(world, world.human())
     said = world.say(ann.human, "I love ramen")
     world.reply(said)
-    text = markdown(ann.below(said, "Remembered: Likes ramen"))
+    ann.below(said, "Remembered: Likes ramen")
+    before = world.answers(said)
     asked = world.command(ann.human, "/forget", "ramen")
     world.click(ann.human, asked, "dm", buttons(asked)[0])
     world.until(
-        lambda: "Remembered" not in shown(world.answers(said)[-1]) or None, "nothing below it"
+        lambda: "Remembered" not in json.dumps(ann.notices(said)) or None,
+        "nothing below it",
     )
-    [answer] = world.answers(said)
-    assert markdown(answer) == text
-    assert say("en", "footer") in shown(answer)
+    assert world.answers(said) == before
     world.edit(said, "I love ramen so much")
     world.settled()
     assert world.memories(ann.human) == []
@@ -364,8 +368,8 @@ def test_what_words_do_not_settle_is_asked(world: World) -> None:
     ann.click(asked, **button(asked, "answer_question_yes"))
     world.until(lambda: "Tokyo" in str(world.contents(ann.human)) or None, "the answer")
     world.until(
-        lambda: "Which should I remember?" not in shown(world.answers(said)[-1]) or None,
-        "a settled reply",
+        lambda: "Which should I remember?" not in json.dumps(ann.notices(said)) or None,
+        "a settled notice",
     )
     assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Tokyo"]
     ann.below(said, "Updated: I live in Tokyo (was: I live in Osaka)")

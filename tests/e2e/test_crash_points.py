@@ -181,7 +181,7 @@ _STOOD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict",
+    "chat.delete: cant_delete_message",
     "chat.stopStream: message_not_in_streaming_state",
     because="A worker that was killed leaves a stream, and whether it runs is not known.",
 )

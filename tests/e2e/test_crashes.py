@@ -120,7 +120,7 @@ def _kill(fleet: Fleet, worker: Replica, body: str) -> None:
 
 
 @pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict",
+    "chat.delete: cant_delete_message",
     because="A worker that was killed leaves a stream of another message live.",
 )
 @pytest.mark.timeout(900)

@@ -71,7 +71,7 @@ def test_uninstalled_killed_and_installed_again(app: App, tmp_path: Path) -> Non
 
 @pytest.mark.failed_calls(
     "auth.test: account_inactive",
-    "chat.update: account_inactive",
+    "chat.postMessage: account_inactive",
     "chat.postEphemeral: account_inactive",
     because="The app is uninstalled.",
 )

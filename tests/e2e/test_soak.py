@@ -21,10 +21,10 @@ PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling
 
 
 @pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict",
     "chat.stopStream: message_not_in_streaming_state",
     "chat.delete: cant_delete_message",
-    "chat.update: message_not_found",
+    "chat.appendStream: message_not_found",
+    "chat.stopStream: message_not_found",
     "chat.delete: message_not_found",
     "chat.appendStream: message_not_in_streaming_state",
     because="Workers that were killed leave streams that run, and two may end one.",

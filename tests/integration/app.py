@@ -27,7 +27,7 @@ from bot.runtime.http import create_web_app
 from bot.runtime.maintenance import Maintenance
 from bot.runtime.wiring import Application
 from bot.runtime.worker import create_answering, create_maintenance, register_work
-from bot.slack.client import Installations, installation_from, only
+from bot.slack.client import NOTICE_METADATA, Installations, installation_from, only
 from bot.slack.messages import Message
 from bot.users.profiles import Profiles
 from memory import Embedder, Memory, Person, Pool, list_memories
@@ -224,8 +224,8 @@ class App:
         return self.slack.thread(place)
 
     def replies(self, message: Message) -> list[str]:
-        """Return the Markdown of the app's messages in a message's thread; none is streaming."""
-        shown = self.shown(message)
+        """Return the Markdown of the app's answers in a message's thread; none is streaming."""
+        shown = [m for m in self.shown(message) if m.get("metadata") != NOTICE_METADATA]
         assert not any(one.get("streaming") for one in shown)
         return [
             "".join(b["text"] for b in one.get("blocks", []) if b["type"] == "markdown")

@@ -172,7 +172,7 @@ async def test_what_is_not_remembered_while_memory_is_off_is_said(app: App) -> N
 def notices_of(case: Case) -> ChangeNotices:
     """Return what tells people of changes."""
     slack, pool = case.app.slack.installations(), case.app.pool
-    return ChangeNotices(pool, case.app.wiring.queue, slack, Profiles(pool, slack), stand_in=True)
+    return ChangeNotices(pool, case.app.wiring.queue, slack, Profiles(pool, slack))
 
 
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
@@ -250,7 +250,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     if case.asked != "dm":
         assert not [m for m in await _seen(app, case.other) if "noticed fact" in m]
 
-    where = f"notice {job['notice']}"
+    where = f"notice {job['turn']}"
     links = Permalinks(app.slack.installations())
     update = app.wiring.source_updates.update_from_changed
     changes = ChangeHistory(app.pool, app.embedder, notices, links, app.wiring.profiles, update)
@@ -262,7 +262,7 @@ async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     mine = await changes.page(case.person, "en", "")
     assert mine["response_type"] == "ephemeral"
     assert "noticed fact" in json.dumps(mine)
-    assert UUID(job["notice"])
+    assert UUID(job["turn"])
 
 
 async def _seen(app: App, place: PersonThread) -> list[str]:

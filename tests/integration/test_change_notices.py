@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 from uuid import UUID
@@ -10,8 +9,7 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.notices.change_notices import REPLY, SHOW, ChangeNotices
-from bot.slack.client import UPDATE
+from bot.notices.change_notices import NOTICE, SHOW, ChangeNotices
 from bot.types import PersonSettings
 from bot.users.profiles import Profiles
 from bot.users.settings import choose
@@ -20,7 +18,6 @@ from memory import DM, PUBLIC, Person, Pool, add_memory, memory_view, person_tra
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.integration.test_ledger import Ledger, food
-from tests.unit.test_slack import refused
 
 # One migrated database for all of these tests; each has people of its own.
 pytestmark = pytest.mark.one_database
@@ -67,16 +64,22 @@ def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:
 
 
 async def test_a_job_that_runs_twice_shows_the_same(app: App, notices: ChangeNotices) -> None:
-    """In a DM the reply is set to the same text again; elsewhere the person sees it once."""
+    """In a DM its message is set to the same text again; elsewhere the person sees it once.
+
+    In a DM it is a message of its own, in the thread of the answer, which stays as it was.
+    """
     for kind in ("dm", "public"):
         place, job = await formed(app, notices, kind)
-        assert set(job) == {"team", "user", "notice"}
+        assert set(job) == {"team", "user", "turn"}
+        before = _answers(app, place)
         await notices.show(**job)
         [first] = notices_seen(app, place)
         await notices.show(**job)
         [second] = notices_seen(app, place)
         assert _nameless(first) == _nameless(second)
         assert bool(first.get("is_ephemeral")) == (kind == "public")
+        assert first["thread_ts"] == before[0]["thread_ts"]
+        assert _answers(app, place)[: len(before)] == before
 
 
 async def test_the_notice_comes_with_what_is_remembered_or_not_at_all(
@@ -118,12 +121,12 @@ async def test_a_notice_that_slack_refuses_is_shown_by_its_job(
     """
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    app.slack.fault("chat.update", status=500)
+    app.slack.fault("chat.postMessage", status=500)
     await app.form(message)
     assert notices_seen(app, place) == []
     [job] = app.jobs(SHOW)
     assert 50 < job["due_in"] <= 60
-    app.slack.fault("chat.update", status=500)
+    app.slack.fault("chat.postMessage", status=500)
     with pytest.raises(SlackApiError):
         await notices.show(**job["args"])
     assert notices_seen(app, place) == []
@@ -148,38 +151,70 @@ async def test_the_undo_of_a_notice_restores_what_an_answer_removed(
     async with person_transaction(app.pool, message.person) as connection:
         await notices.add_notice(connection, message.person, turn, [], [question.id])
     before = ledger.printed("store", "store_vectors")
-    changes, surface = app.wiring.modals.changes, f"{REPLY} {turn}"
+    changes, surface = app.wiring.modals.changes, f"{NOTICE} {turn}"
     await changes.answer(message.person, str(question.id), "yes", surface)
     assert len((await notices.content(message.person, surface)).entries) == 2
     assert await changes.undo(message.person, EVERY_CHANGE, surface) is None
     assert ledger.printed("store", "store_vectors") == before
 
 
-@pytest.mark.parametrize("error", ["message_not_found", "cant_update_message"])
-async def test_where_the_reply_is_gone_the_person_alone_is_told(
-    app: App, notices: ChangeNotices, error: str
-) -> None:
-    """A reply that cannot be updated does not keep the person from hearing of the change."""
-    place, job = await formed(app, notices)
-    app.slack.fault("chat.update", error=error)
-    await notices.show(**job)
-    [message] = notices_seen(app, place)
-    assert message["is_ephemeral"]
+async def test_an_undo_changes_the_notice(app: App, notices: ChangeNotices) -> None:
+    """A click on the notice, and one in its details, changes its message and nothing else."""
+    changes = app.wiring.modals.changes
+    for in_modal in (False, True):
+        place, job = await formed(app, notices)
+        await notices.show(**job)
+        [shown], answers = notices_seen(app, place), _answers(app, place)
+        person, surface = Person(app.slack.team_id, place.user), f"{NOTICE} {job['turn']}"
+        value = f"{EVERY_CHANGE} {surface}"
+        if in_modal:
+            await changes.undone_in_modal(person, "en", value)
+            [after] = notices_seen(app, place)
+            assert (after["ts"], after["text"][-8:]) == (shown["ts"], "(undone)")
+            assert len(_answers(app, place)) == len(answers)
+        else:
+            told = await changes.undone(person, "en", value)
+            assert told is not None
+            assert told["text"].endswith("(undone)")
+            assert "replace_original" not in told
 
 
-async def test_an_undo_that_cannot_be_shown_in_the_reply_is_shown_beside_it(
+async def test_a_notice_above_an_answer_that_was_given_again_moves_below_it(
     app: App, notices: ChangeNotices
 ) -> None:
-    """Where Slack refuses to update the reply, the click is answered, and the reply stays."""
+    """What is added to the notice of a turn is shown with the rest, below the newer answer."""
     place, job = await formed(app, notices)
     await notices.show(**job)
-    [turn] = app.rows("SELECT id FROM turns WHERE user_id = %s", place.user)
-    person, surface = Person(app.slack.team_id, place.user), f"{REPLY} {turn['id']}"
-    app.slack.fault("chat.update", error="cant_update_message")
-    told = await app.wiring.modals.changes.undone(person, "en", f"{EVERY_CHANGE} {surface}")
-    assert told is not None
-    assert told["text"].endswith("(undone)")
-    assert told["replace_original"] is False
+    [before] = notices_seen(app, place)
+    turn = UUID(job["turn"])
+    said = app.slack.as_app(
+        "chat.postMessage", channel=place.channel, thread_ts=before["thread_ts"], text="Again."
+    )
+    app.rows("UPDATE turns SET reply_ts = %s WHERE id = %s", [said["ts"]], turn)
+    person = Person(app.slack.team_id, place.user)
+    [change] = app.rows("SELECT id FROM memory_changes WHERE user_id = %s", place.user)
+    async with person_transaction(app.pool, person) as connection:
+        await notices.add_notice(connection, person, turn, [change["id"]])
+    await notices.show(**job)
+    [after] = notices_seen(app, place)
+    assert float(after["ts"]) > float(said["ts"])
+    await notices.show(**job)
+    assert notices_seen(app, place)[0]["ts"] == after["ts"]
+
+
+@pytest.mark.parametrize("error", [None, "message_not_found", "cant_delete_message"])
+async def test_a_notice_that_has_nothing_left_to_say_is_deleted(
+    app: App, notices: ChangeNotices, error: str | None
+) -> None:
+    """Its message goes with what was forgotten; where Slack refuses that, it is not tried again."""
+    place, job = await formed(app, notices)
+    await notices.show(**job)
+    if error:
+        app.slack.fault("chat.delete", error=error)
+    app.rows("DELETE FROM memory_changes WHERE user_id = %s", place.user)
+    await notices.show(**job)
+    assert len(notices_seen(app, place)) == (1 if error else 0)
+    assert app.jobs(SHOW) == []
 
 
 @pytest.mark.parametrize("in_thread", [False, True], ids=["alone", "in a thread"])
@@ -202,39 +237,20 @@ async def test_a_notice_without_an_answer_above_it_is_seen(
     assert message.get("thread_ts") == (root if in_thread else None)
 
 
-async def test_a_notice_waits_while_slack_refuses_updates(app: App, notices: ChangeNotices) -> None:
-    """A notice that Slack refuses holds no worker up: its job comes again later, until it may."""
+async def test_a_notice_waits_while_slack_refuses_it(app: App, notices: ChangeNotices) -> None:
+    """A notice over the rate limit holds no worker up: its job comes again some seconds later."""
     place, job = await formed(app, notices)
-    app.slack.fault("chat.update", error="ratelimited", retry_after=1)
-    await notices.show(**job)
+    app.slack.fault("chat.postMessage", error="ratelimited", retry_after=1)
     await notices.show(**job)
     assert notices_seen(app, place) == []
-    assert len(app.slack.calls("chat.update")) == 1
     [again] = app.rows(
         "SELECT args, scheduled_at > now() + interval '2 s' AS later FROM procrastinate_jobs"
         " WHERE task_name = %s",
         SHOW,
     )
     assert (again["args"], again["later"]) == (job, True)
-    async with asyncio.timeout(10):
-        while not notices_seen(app, place):
-            await notices.show(**job)
-            await asyncio.sleep(0.1)
-    assert len(notices_seen(app, place)) == 1
-
-
-async def test_a_notice_waits_while_slack_refuses_the_updates_of_answers(
-    app: App, notices: ChangeNotices
-) -> None:
-    """What Slack refused to an answer of the process is not tried for a notice meanwhile."""
-    _, job = await formed(app, notices)
-    error = refused("ratelimited", 429, {"Retry-After": "60"})
-    assert app.wiring.connections.slack.limits.note(app.slack.team_id, UPDATE, error)
     await notices.show(**job)
-    assert app.slack.calls("chat.update") == []
-    assert app.rows("SELECT args FROM procrastinate_jobs WHERE task_name = %s", SHOW) == [
-        {"args": job}
-    ]
+    assert len(notices_seen(app, place)) == 1
 
 
 @pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="The channel is archived.")
@@ -257,54 +273,14 @@ async def test_who_wants_no_notices_gets_none(app: App, notices: ChangeNotices) 
         app.wiring.queue,
         app.slack.installations(),
         Profiles(app.pool, app.slack.installations()),
-        stand_in=True,
     )
     await fresh.show(**job)
     assert notices_seen(app, place) == []
 
 
-async def test_an_answer_in_several_messages_keeps_its_last_part(
-    app: App, notices: ChangeNotices
-) -> None:
-    """Below a long answer the notice is in its last message, whose text stays as it was."""
-    app.script("word " * 4_000)
-    place, job = await formed(app, notices)
-    before = [_words(m) for m in _answers(app, place)]
-    assert len(before) > 1
-    await notices.show(**job)
-    assert [_words(m) for m in _answers(app, place)] == before
-    [message] = notices_seen(app, place)
-    assert message["ts"] == _answers(app, place)[-1]["ts"]
-    assert message["metadata"]["event_payload"]["part"] == len(before) - 1
-
-
-async def test_a_long_answer_that_is_read_back_keeps_its_notice(
-    app: App, notices: ChangeNotices
-) -> None:
-    """Its text in Slack may be longer than an update takes; the notice is below it."""
-    app.script("word " * 1_500)
-    place, job = await formed(app, notices)
-    [answer] = _answers(app, place)
-    words = _words(answer)
-    assert len(answer["text"]) > 4_000
-    app.rows("UPDATE turns SET reply = NULL WHERE reply_ts = %s", [answer["ts"]])
-    await notices.show(**job)
-    [message] = notices_seen(app, place)
-    assert (message["ts"], _words(message)) == (answer["ts"], words)
-    assert len(message["text"]) <= 4_000
-
-
 def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:
     seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["messages"]
     return [m for m in seen if m.get("user") == app.slack.bot_user_id]
-
-
-def _words(message: dict[str, Any]) -> str:
-    """Return what an answer says; read back from Slack, it is rich text."""
-    rich = [b for b in message["blocks"] if b["type"] == "rich_text"]
-    parts = [part for b in rich for element in b["elements"] for part in element["elements"]]
-    markdown = [b for b in message["blocks"] if b["type"] == "markdown"]
-    return "".join(str(one["text"]) for one in [*markdown, *parts])
 
 
 def _nameless(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from bot.conversation.turns import Exchange, TurnContext
 from bot.pipeline.threads import Thread, read_thread
 from bot.pipeline.turn import thread_before
 from bot.slack.audiences import Audiences, kind_of
+from bot.slack.client import NOTICE_METADATA
 from bot.users.profiles import Profiles
 from memory import DM, PUBLIC, Person, Pool
 from tests.conftest import owner_rows
@@ -306,11 +307,16 @@ NOTHING = TurnContext(exchanges=(), recent_words=())
 
 
 async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
-    """What others wrote before the mention is read in order, as a person sees it, and cut."""
+    """What others wrote before the mention is read in order, as a person sees it, and cut.
+
+    The app's notices are left out: they tell of memories, which may be off for this message.
+    """
     place = slack.place(channel="public", text="root: <@BOT> &amp; co")
     other, _ = slack.person()
     slack.control("channels/update", {"channel": place.channel, "add": [other]})
     slack.say(other, place.channel, "x" * 3_000, thread_ts=place.root)
+    notice = {"thread_ts": place.root, "text": "Remembered", "metadata": NOTICE_METADATA}
+    slack.as_app("chat.postMessage", channel=place.channel, **notice)
     asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])

@@ -14,6 +14,7 @@ from bot.conversation.claimed_message import Stopped
 from bot.delivery.refusals import DeliveryFailed
 from bot.delivery.splitting import open_fence
 from bot.locale import Language, say
+from bot.slack.client import RateLimits
 from bot.types import Task, TaskState
 from bot.views.reply import PART_LIMIT
 from tests.integration.deliveries import FOOTER, Answering, Sender, Thread, below, markdown
@@ -151,12 +152,12 @@ async def test_white_space_at_the_end_does_not_end_a_stream(
 
 
 async def test_words_that_differ_replace_what_was_streamed(thread: Thread) -> None:
-    """Only white space is overlooked: an answer with other words takes the stream's place."""
+    """Only white space is overlooked: for an answer with other words the stream is deleted."""
     async with thread.answering() as answer:
         await begin(answer, "Hello you. ")
         await answer.stream.finish("Hello them.")
-    thread.whole("Hello them.")
-    assert [call["outcome"] for call in thread.slack.calls("chat.update")] == ["ok"]
+    [message] = thread.whole("Hello them.")
+    assert await thread.known() == [message["ts"]]
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -179,8 +180,21 @@ async def test_no_task_is_left_open_in_a_message_that_ends(
     assert cards(last) == [(say("en", "task_recall"), "complete")]
 
 
+async def test_a_task_card_counts_as_text(thread: Thread) -> None:
+    """A message with many cards takes less text: what does not fit goes into the next one."""
+    async with thread.answering() as answer:
+        for number in range(30):
+            await answer.stream.task(task("memory_search", "complete", f"t{number}"))
+        await begin(answer, LONG[:9_000])
+        text = await end(answer)
+    first, *others = thread.whole(text)
+    assert len(cards(first)) == 30
+    assert len(markdown(first)) <= PART_LIMIT - 30 * 300
+    assert others
+
+
 async def test_without_a_stream_no_task_is_missed(thread: Thread) -> None:
-    """Where Slack takes no tasks the answer comes whole, in the place of what was begun."""
+    """Where Slack takes no tasks the answer is posted whole."""
     thread.slack.fault("chat.startStream", error="invalid_chunks")
     async with thread.answering() as answer:
         await answer.stream.task(task("web_search", "in_progress"))
@@ -259,23 +273,30 @@ REFUSALS: list[dict[str, Any]] = [
 
 @pytest.mark.failed_calls(
     "chat.stopStream: message_not_in_streaming_state",
-    because="chat.stopStream was carried out, and its answer was lost.",
+    "chat.delete: cant_delete_message",
+    because="Whether Slack has carried out a call is not known.",
 )
 @pytest.mark.parametrize("fault", REFUSALS, ids=str)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 async def test_a_stream_that_fails_becomes_one_whole_answer(
     thread: Thread, method: str, fault: dict[str, Any]
 ) -> None:
-    """Whichever call of a stream fails, and however, the thread shows the answer whole and once."""
+    """Whichever call of a stream fails, and however, the thread shows the answer whole and once.
+
+    What Slack refuses comes in a further message. A message is deleted, and its text posted again,
+    only if a call may have added to it.
+    """
     thread.slack.fault(method, **fault)
     async with thread.answering() as answer:
         await begin(answer)
         if method == "chat.appendStream":
             await thread.write_until(answer, method)
         text = await end(answer)
-    [message] = thread.whole(text)
-    assert await thread.known() == [message["ts"]]
-    assert not thread.slack.calls("chat.delete")
+    messages = thread.whole(text)
+    assert await thread.known() == [message["ts"] for message in messages]
+    refused = fault == {"error": "unknown_method"} and method != "chat.startStream"
+    assert len(messages) == (2 if refused else 1)
+    assert not (refused and thread.slack.calls("chat.delete"))
 
 
 @pytest.mark.failed_calls(
@@ -283,47 +304,41 @@ async def test_a_stream_that_fails_becomes_one_whole_answer(
     "chat.stopStream: message_not_in_streaming_state",
     because="Slack ended the stream.",
 )
-async def test_a_stream_that_expired_is_updated(thread: Thread) -> None:
-    """A stream that Slack has ended by itself is replaced by the whole answer, in its place."""
+async def test_an_answer_whose_stream_expired_goes_on_in_a_further_message(thread: Thread) -> None:
+    """What a stream shows that Slack has ended by itself stays; the rest is posted."""
     thread.slack.control("settings", {"stream_seconds": 0.3})
     async with thread.answering() as answer:
         await begin(answer)
         await thread.write_until(answer, "chat.appendStream")
         text = await end(answer)
-    [message] = thread.whole(text)
-    assert await thread.known() == [message["ts"]]
-    assert thread.slack.calls("chat.update")[-1]["outcome"] == "ok"
+    messages = thread.whole(text)
+    assert len(messages) == 2
+    assert await thread.known() == [message["ts"] for message in messages]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"status": 500},
-        {"drop": "before"},
-        {"drop": "after"},
-        {"error": "ratelimited", "retry_after": 1},
-    ],
-    ids=str,
+@pytest.mark.failed_calls(
+    "chat.stopStream: message_not_in_streaming_state", because="Slack ended the stream."
 )
-async def test_an_update_that_fails_is_made_again(thread: Thread, fault: dict[str, Any]) -> None:
-    """An update that may have been carried out is made again: that is harmless."""
-    thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    thread.slack.fault("chat.update", **fault)
-    await thread.hello()
-    assert len(thread.slack.calls("chat.update")) == 2
-    assert not thread.slack.calls("chat.postMessage")
-
-
-@pytest.mark.parametrize(
-    "fault", [{"error": "cant_update_message"}, {"status": 500, "times": 3}], ids=str
-)
-async def test_an_update_that_is_refused_becomes_a_post(
-    thread: Thread, fault: dict[str, Any]
+async def test_an_answer_whose_stream_expired_when_all_was_shown_gets_its_footer(
+    thread: Thread,
 ) -> None:
-    """Where the shown part can be neither streamed nor updated the whole is posted in its place."""
-    thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-    thread.slack.fault("chat.update", **fault)
-    await thread.hello()
+    """Where nothing but the footer is left the message is deleted, and posted with the footer."""
+    thread.slack.control("settings", {"stream_seconds": 0.01})
+    async with thread.answering() as answer:
+        await begin(answer, "Hello you.")
+        await answer.stream.finish("Hello you.")
+    [message] = thread.whole("Hello you.")
+    assert await thread.known() == [message["ts"]]
+
+
+async def test_a_kind_of_conversation_without_streams_is_remembered(sender: Sender) -> None:
+    """Where Slack streams in no channel, the next answer in one is posted, and others stream."""
+    sender.slack.fault("chat.startStream", error="channel_type_not_supported")
+    for kind, starts in (("public", 1), ("private", 1), ("dm", 2)):
+        thread = Thread(sender, sender.slack.place(channel=kind))
+        await thread.hello()
+        assert len(sender.slack.calls("chat.startStream")) == starts
+    sender.installations.limits = RateLimits()
 
 
 @pytest.mark.parametrize(
@@ -372,13 +387,13 @@ async def test_a_lookup_that_fails_once_is_made_again(
 
 
 @pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict", because="Another worker left a stream that runs."
+    "chat.delete: cant_delete_message", because="The call that began the stream was lost."
 )
 @pytest.mark.parametrize("fault", [{"error": "internal_error"}, {"drop": "before"}], ids=str)
 async def test_an_end_of_a_found_stream_that_fails_once_is_made_again(
     thread: Thread, fault: dict[str, Any]
 ) -> None:
-    """A stream begun unnoticed is taken over, also where ending it fails at first."""
+    """A stream begun unnoticed is deleted, also where ending it fails at first."""
     thread.slack.fault("chat.startStream", drop="after")
     thread.slack.fault("chat.stopStream", **fault)
     async with thread.answering() as answer:
@@ -402,12 +417,13 @@ async def test_what_slack_takes_in_no_way_is_an_error(thread: Thread, error: str
 
 REFUSED_BLOCKS = ["invalid_blocks", "msg_blocks_too_long", "invalid_attachments"]
 MARKED = "Use `a < b` & tell <!channel>."
+ESCAPED = "Use `a &lt; b` &amp; tell &lt;!channel&gt;."
 
 
 async def is_plain_text(thread: Thread) -> None:
     """Check that the thread has one message, `MARKED`, in which mentions are escaped."""
     [message] = thread.messages()
-    assert message["text"] == "Use `a &lt; b` &amp; tell &lt;!channel&gt;."
+    assert message["text"] == ESCAPED
     assert not message.get("blocks")
     assert await thread.known() == [message["ts"]]
     assert not thread.intended()
@@ -428,15 +444,18 @@ async def test_an_answer_whose_blocks_are_refused_is_posted_as_text(
 
 
 @pytest.mark.parametrize("error", REFUSED_BLOCKS)
-async def test_text_replaces_a_stream_whose_blocks_are_refused(thread: Thread, error: str) -> None:
-    """Where Slack refuses the end of a stream and its update, the text replaces what was shown."""
-    for method in ("chat.stopStream", "chat.update", "chat.postMessage"):
+async def test_the_end_of_a_stream_whose_blocks_are_refused_is_posted_as_text(
+    thread: Thread, error: str
+) -> None:
+    """Where Slack refuses the blocks at the end of a stream, and of the post, the text comes."""
+    for method in ("chat.stopStream", "chat.postMessage"):
         thread.slack.fault(method, error=error)
     async with thread.answering() as answer:
-        await answer.stream.write(MARKED[:10])
-        await answer.stream.finish(MARKED)
-    await is_plain_text(thread)
-    assert len(thread.slack.calls("chat.delete")) == 1
+        await answer.stream.write("Look: ")
+        await answer.stream.finish(f"Look: {MARKED}")
+    shown, posted = thread.messages()
+    assert (markdown(shown), posted["text"]) == ("Look: ", ESCAPED)
+    assert not shown.get("streaming")
 
 
 @pytest.mark.parametrize(("drop", "calls"), [("before", 3), ("after", 2)])
@@ -470,7 +489,7 @@ CODE = "\n".join(["Look:", "", "```python", *PRINTS, "```", "", "Done."])
 
 
 @pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict", because="Another worker left streams that run."
+    "chat.delete: cant_delete_message", because="A stream could not be ended, and still runs."
 )
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
 @pytest.mark.parametrize("refused", [True, False], ids=["broken", "smooth"])
@@ -551,23 +570,23 @@ async def test_an_older_stream_is_ended_in_time(
 
 
 @pytest.mark.failed_calls(
-    "chat.update: streaming_state_conflict", because="Another worker left a stream that runs."
+    "chat.delete: cant_delete_message", because="Another worker left a stream that runs."
 )
-async def test_an_answer_begun_before_is_completed_in_its_place(thread: Thread) -> None:
-    """What an earlier attempt left, a live stream, becomes the whole answer; nothing is posted."""
+async def test_what_an_attempt_before_left_is_deleted(thread: Thread) -> None:
+    """A live stream of an earlier attempt is deleted before the answer is streamed again."""
     async with thread.answering() as lost:
         await begin(lost, "Half of")
-    thread.slack.forget_calls()
+    [left] = await thread.known()
     async with thread.answering() as answer:
         await answer.stream.write("The whole ")
         await answer.stream.finish("The whole answer.")
     [message] = thread.whole("The whole answer.")
-    assert [message["ts"]] == await thread.known()
-    assert not thread.slack.calls("chat.postMessage", "chat.startStream")
+    assert [message["ts"]] == await thread.known() != [left]
+    assert not thread.slack.calls("chat.postMessage")
 
 
 async def test_an_answer_that_was_complete_is_not_doubled(thread: Thread) -> None:
-    """A turn that died after its last post ends as the same messages, none of them left over."""
+    """Of a turn that died after its last post no message is left beside the new answer."""
     async with thread.answering() as lost:
         await lost.stream.finish(LONG)
     times = await thread.known()
@@ -575,13 +594,27 @@ async def test_an_answer_that_was_complete_is_not_doubled(thread: Thread) -> Non
     async with thread.answering() as answer:
         await answer.stream.finish("Short.")
     [message] = thread.whole("Short.")
-    assert message["ts"] == times[0]
+    assert [message["ts"]] == await thread.known()
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"), [({"status": 500}, 0), ({"error": "cant_delete_message", "times": 2}, 1)]
+)
+async def test_a_deletion_that_fails_is_made_again_unless_slack_refuses_it(
+    thread: Thread, fault: dict[str, Any], left: int
+) -> None:
+    """What Slack does not let the app delete stays beside the answer."""
+    await thread.posted()
+    thread.slack.fault("chat.delete", **fault)
+    thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
+    async with thread.answering() as answer:
+        await answer.stream.finish("The new answer.")
+    assert [markdown(m) for m in thread.messages()] == ["Hello."] * left + ["The new answer."]
+    assert len(await thread.known()) == 1 + left
 
 
 @pytest.mark.failed_calls(
-    "chat.update: message_not_found",
-    "chat.delete: message_not_found",
-    because="The message was deleted in Slack.",
+    "chat.delete: message_not_found", because="The message was deleted in Slack."
 )
 async def test_an_answer_begun_before_and_deleted_is_posted(thread: Thread) -> None:
     """Where the message of an earlier attempt is gone, the answer is posted."""
@@ -590,15 +623,16 @@ async def test_an_answer_begun_before_and_deleted_is_posted(thread: Thread) -> N
 
 
 async def test_starting_over_replaces_what_was_shown(thread: Thread) -> None:
-    """An answer begun again is shown when it is whole, in place of the half."""
+    """The half of an answer that is begun again is deleted when the new one begins."""
     async with thread.answering() as answer:
         await begin(answer, "Half of the first")
         answer.stream.start_over()
         assert answer.stream.received_text == ""
-        await begin(answer, "The second ")
-        assert [markdown(m) for m in thread.messages()] == ["Half of the first"]
-        await answer.stream.finish("The second answer.")
-    thread.whole("The second answer.")
+        await thread.write_until(answer, "chat.delete")
+        [shown] = thread.messages()
+        assert shown["streaming"]
+        text = await end(answer)
+    thread.whole(text)
 
 
 async def _write_for_ever(answer: Answering) -> None:

@@ -14,7 +14,7 @@ from bot.slack.client import NOTICE_METADATA
 from tests.integration.deliveries import Answering, Thread
 from tests.waiting import until
 
-WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update")
+WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.postMessage")
 
 
 # One migrated database for all of these tests; each has a thread of its own.
@@ -84,11 +84,13 @@ async def test_a_turn_that_died_before_it_posted_asks_slack_nothing_more(thread:
     because="Whether a message that was found still streams is not known.",
 )
 @pytest.mark.parametrize("end", ["live", "expired", "stopped by the person", "ended"])
-async def test_a_stream_whose_ts_was_not_stored_is_finished(thread: Thread, end: str) -> None:
-    """Whatever became of a stream that nobody noted, it becomes the one whole answer."""
+async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: str) -> None:
+    """Whatever became of a stream that nobody noted, the one whole answer takes its place."""
     ts = await dies_at_its_start(thread)
     if end == "expired":
         thread.slack.control("settings", {"stream_seconds": 0.01})
+        assert not thread.messages()[0]["streaming"]
+        thread.slack.control("settings", {"stream_seconds": 300})
     elif end == "stopped by the person":
         person = {
             "user": thread.place.user,
@@ -100,8 +102,7 @@ async def test_a_stream_whose_ts_was_not_stored_is_finished(thread: Thread, end:
         thread.slack.as_app("chat.stopStream", channel=thread.place.channel, ts=ts)
     await answer_again(thread)
     [message] = thread.whole("The whole answer.")
-    assert message["ts"] == ts
-    assert await thread.known() == [ts]
+    assert await thread.known() == [message["ts"]] != [ts]
     assert len(thread.slack.calls("conversations.replies")) == 1
 
 
@@ -109,21 +110,22 @@ async def test_a_stream_whose_ts_was_not_stored_is_finished(thread: Thread, end:
     "chat.stopStream: message_not_in_streaming_state",
     because="Whether a message that was found still streams is not known.",
 )
-async def test_a_post_whose_ts_was_not_stored_is_finished(thread: Thread) -> None:
-    """A post that nobody noted is found by its metadata and set to the answer of now."""
+async def test_a_post_whose_ts_was_not_stored_is_deleted(thread: Thread) -> None:
+    """A post that nobody noted is found by its metadata, and deleted for the answer of now."""
     await (await thread.begin()).record_intent()
     async with thread.answering() as lost:
         await lost.stream.finish("The first answer.")
-    [ts] = await thread.known()
     thread.rows(
         "UPDATE turns SET reply_ts = '{}', posting_since = now() WHERE question_ts = %s",
         thread.place.ts,
     )
     await answer_again(thread)
-    [message] = thread.whole("The whole answer.")
-    assert message["ts"] == ts
+    thread.whole("The whole answer.")
 
 
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
 async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> None:
     """What a dying worker had under way appears after a first look, and is found all the same."""
     await (await thread.begin()).record_intent()
@@ -132,7 +134,7 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> 
     ts = streamed_by_app(thread)
     await begun
     [message] = thread.whole("The whole answer.")
-    assert message["ts"] == ts
+    assert message["ts"] != ts
 
 
 async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
@@ -143,8 +145,11 @@ async def cancelled_in_flight(thread: Thread, answer: Answering) -> None:
     await asyncio.wait({writing})
 
 
-async def test_a_stream_that_was_being_begun_at_stop_becomes_the_answer(thread: Thread) -> None:
-    """Slack carries out the call that Stop has ended: its message is found and used."""
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
+async def test_a_stream_that_was_being_begun_at_stop_is_deleted(thread: Thread) -> None:
+    """Slack carries out the call that Stop has ended: its message is found and deleted."""
     thread.slack.fault("chat.startStream", delay_ms=700)
     async with thread.answering() as answer:
         await cancelled_in_flight(thread, answer)
@@ -154,6 +159,9 @@ async def test_a_stream_that_was_being_begun_at_stop_becomes_the_answer(thread: 
     assert await thread.known() == [message["ts"]]
 
 
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
 async def test_a_stream_that_appears_after_stop_is_waited_for(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +175,7 @@ async def test_a_stream_that_appears_after_stop_is_waited_for(
         ts = streamed_by_app(thread)
         await finishing
     [message] = thread.whole("Half of it. Stopped.")
-    assert message["ts"] == ts
+    assert message["ts"] != ts
 
 
 async def test_stop_does_not_end_the_recording_of_a_message(
@@ -187,8 +195,8 @@ async def test_stop_does_not_end_the_recording_of_a_message(
             owner.rollback()
             answer.stopped = True
             await answer.stream.finish("Half of it. Stopped.")
-    [message] = thread.whole("Half of it. Stopped.")
-    assert await thread.known() == [message["ts"]]
+    messages = thread.whole("Half of it. Stopped.")
+    assert await thread.known() == [message["ts"] for message in messages]
 
 
 async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> None:
@@ -207,22 +215,6 @@ async def test_what_others_said_in_the_thread_is_left_alone(thread: Thread) -> N
         "The second answer.",
     ]
     assert messages[notice] == "Only so you know."
-
-
-async def test_a_turn_of_the_version_before_is_looked_up(thread: Thread) -> None:
-    """A turn that an older version began, which notes no intentions, is not answered twice."""
-    await thread.begin()
-    asked = thread.slack.message(thread.place)
-    thread.rows("DELETE FROM turns WHERE question_ts = %s", asked.ts)
-    thread.rows(
-        "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words) VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, '', '')",
-        *(asked.team_id, asked.user_id, asked.channel_id, asked.thread, asked.ts),
-    )
-    ts = streamed_by_app(thread)
-    await answer_again(thread)
-    [message] = thread.whole("The whole answer.")
-    assert message["ts"] == ts
 
 
 def stored(thread: Thread) -> int:
@@ -295,8 +287,11 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
     thread.whole("The whole answer.")
 
 
-async def test_what_another_has_adopted_is_not_taken_back(thread: Thread) -> None:
-    """Where the other worker has found the message already it stays, and is that one's."""
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+)
+async def test_what_another_has_found_is_deleted_once(thread: Thread) -> None:
+    """A stream that its worker has not recorded yet is deleted by the one that takes over."""
     event = stored(thread)
     late = await thread.begin(event=event)
     await late.record_intent()
@@ -305,11 +300,10 @@ async def test_what_another_has_adopted_is_not_taken_back(thread: Thread) -> Non
     other = await thread.turn(event=event, attempts=1)
     async with thread.answering(begun=other) as answer:
         await answer.stream.finish("The whole answer.")
-    with pytest.raises(Superseded) as told:
+    with pytest.raises(Superseded):
         await late.record_posted(ts)
-    assert type(told.value) is Superseded
     [message] = thread.whole("The whole answer.")
-    assert message["ts"] == ts
+    assert await thread.known() == [message["ts"]] != [ts]
 
 
 async def clear(thread: Thread) -> None:

@@ -410,14 +410,14 @@ async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
     await undo_change(app.pool, app.embedder, who, change.id)
     assert len(ledger(app, who)) == 3
     [notice] = app.rows(
-        "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)"
-        " SELECT gen_random_uuid(), team_id, user_id, id, %s, '{}' FROM turns"
-        " WHERE question_ts = %s RETURNING id",
+        "INSERT INTO change_notices (turn_id, team_id, user_id, changes, ts)"
+        " SELECT id, team_id, user_id, %s, '1.0' FROM turns WHERE question_ts = %s"
+        " ON CONFLICT (turn_id) DO UPDATE SET changes = excluded.changes RETURNING turn_id",
         [change.id],
         said.ts,
     )
     app.take_jobs("show_notice")
-    return memory, str(notice["id"])
+    return memory, str(notice["turn_id"])
 
 
 async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> None:
@@ -430,7 +430,7 @@ async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> Non
     done = await actions.period_forgotten(who, "en", pressed)
     assert ledger(app, who) == before[:1]
     assert await app.memories(who) == [memory]
-    assert [job["notice"] for job in app.take_jobs("show_notice")] == [notice]
+    assert [job["turn"] for job in app.take_jobs("show_notice")] == [notice]
     [asked] = app.rows(
         "SELECT reply FROM turns WHERE user_id = %s AND question_ts = %s", who.user_id, LONG_AGO[1]
     )

@@ -166,15 +166,16 @@ async def test_without_sessions_there_is_a_status_line(sender: Sender, error: st
 
 
 async def test_a_channel_that_has_no_sessions_says_nothing_of_the_others(sender: Sender) -> None:
-    """After `not_authorized`, an answer elsewhere asks for its session again."""
+    """After `not_authorized` only answers elsewhere ask for their session."""
     sender.slack.fault(SET, error="not_authorized")
     first, second = sender.slack.place(), sender.slack.place()
-    for place in (first, second):
+    for place in (first, first, second):
         async with Thread(sender, place).answering() as answer:
             await answer.stream.finish("Hello.")
     assert session(sender.slack, first) == ""
-    assert len(sender.slack.calls(LINE)) == 1
+    assert len(sender.slack.calls(LINE)) == 2
     assert session(sender.slack, second) == "active"
+    assert len(sender.slack.calls(SET)) == 3
 
 
 async def test_somebody_slack_does_not_know_has_a_session(thread: Thread) -> None:

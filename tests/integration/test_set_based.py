@@ -84,8 +84,8 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
     (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
     now(), now()
 FROM generate_series(1, %(turns)s) AS n;
-INSERT INTO change_notices (id, team_id, user_id, turn_id, changes, questions)
-SELECT gen_random_uuid(), %(team)s, %(user)s, t.id, ARRAY[c.id], '{}'
+INSERT INTO change_notices (turn_id, team_id, user_id, changes, ts)
+SELECT t.id, %(team)s, %(user)s, ARRAY[c.id], '1763600000.000100'
 FROM (SELECT id, row_number() OVER () AS n FROM turns) t
 JOIN (SELECT id, row_number() OVER () AS n FROM memory_changes) c USING (n)
 """
@@ -132,7 +132,7 @@ def update_notices(pool: Pool) -> Any:
     """Return what lets notices be shown again, as the app does."""
     unused: Any = None
     slack = Installations(unused, base_url="http://127.0.0.1:9/")
-    return ChangeNotices(pool, Queue(pool), slack, unused, stand_in=True).update_notices
+    return ChangeNotices(pool, Queue(pool), slack, unused).update_notices
 
 
 async def test_everything_is_forgotten_and_taken_back(pool: Pool, database: str) -> None:

@@ -223,7 +223,7 @@ async def test_two_workspaces_with_the_same_ids(
         # A call acts in the workspace of its token, so each names a conversation there.
         ours = [call for call in slack.calls() if call["team_id"] in (one, two)]
         assert {call["outcome"] for call in ours} == {"ok"}
-        notices = [c for c in ours if c["method"] == "chat.update" and "AWS" in str(c["args"])]
+        notices = [c for c in ours if c["method"] == "chat.postMessage" and "AWS" in str(c["args"])]
         assert {call["team_id"] for call in notices} <= {one}
 
         # One uninstalls: its tokens and rows go, the other is served as before.

@@ -11,6 +11,7 @@ from slack_sdk.models.messages.chunk import BlocksChunk, MarkdownTextChunk, Task
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.slack import Slack
+from playground.violations import STREAMED
 from tests.playground.driver import Driver, Json
 from tests.playground.test_web_api import error_of
 
@@ -220,16 +221,18 @@ async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> Non
 
 
 async def test_a_live_stream_is_neither_updated_nor_deleted(
-    driver: Driver, client: AsyncWebClient
+    driver: Driver, client: AsyncWebClient, slack: Slack
 ) -> None:
-    """chat.update and chat.delete refuse a live stream; after stopStream they work."""
+    """Later chat.delete works; an update is added to what was streamed, which is a violation."""
     stream = await begin(client, await driver.say("hi"), markdown_text="half")
     change = {**stream, "text": "whole"}
     assert await error_of(client, "chat.update", change) == "streaming_state_conflict"
     assert await error_of(client, "chat.delete", stream) == "cant_delete_message"
     await client.chat_stopStream(**stream)
     await client.chat_update(**change)
-    assert (await driver.messages())[-1]["text"] == "whole"
+    [violation] = slack.violations.since(0)
+    assert (violation.where, violation.what) == ("chat.update", STREAMED)
+    assert (await driver.messages())[-1]["text"] == "halfwhole"
     await client.chat_delete(**stream)
     assert [message["text"] for message in await driver.messages()] == ["hi"]
 
@@ -243,6 +246,15 @@ async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncW
     assert len((await driver.messages())[-1]["text"]) == 12_000
 
 
+async def test_a_task_card_counts_as_300_characters(driver: Driver, client: AsyncWebClient) -> None:
+    """The limit of a streamed message is for its text and its cards; a card counts once."""
+    words = {"type": "markdown_text", "text": "x" * 11_700}
+    stream = await begin(client, await driver.say("hi"), chunks=[_TASK, words])
+    await client.chat_appendStream(**stream, chunks=[{**_TASK, "status": "complete"}])
+    more = {**stream, "chunks": [{**_TASK, "id": "2"}]}
+    assert await error_of(client, "chat.appendStream", more) == "msg_too_long"
+
+
 async def test_a_stream_grows_old(driver: Driver, client: AsyncWebClient) -> None:
     """A stream that lives too long is closed under the app, and so is its session."""
     await driver.post("settings", stream_seconds=0.05)
@@ -254,7 +266,6 @@ async def test_a_stream_grows_old(driver: Driver, client: AsyncWebClient) -> Non
     assert (await driver.thread(said["ts"]))["session"] == "active"
     error = await error_of(client, "chat.appendStream", {**stream, "markdown_text": "x"})
     assert error == "message_not_in_streaming_state"
-    await client.chat_update(**stream, text="slow, but whole")
 
 
 async def test_stop_ends_the_stream(driver: Driver, client: AsyncWebClient) -> None:

@@ -80,8 +80,8 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
     "INSERT INTO forgotten_keys (forgotten_id, team_id, user_id, key)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k')",
-    "INSERT INTO change_notices (id, team_id, user_id, turn_id, changes)"
-    " SELECT gen_random_uuid(), team_id, user_id, id, '{}' FROM turns"
+    "INSERT INTO change_notices (turn_id, team_id, user_id, changes)"
+    " SELECT id, team_id, user_id, '{}' FROM turns"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
     " SELECT id, team_id, user_id, 'good' FROM turns"

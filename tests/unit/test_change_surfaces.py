@@ -35,13 +35,11 @@ from bot.views.memories import (
     reply_memories_view,
     with_menu,
 )
-from bot.views.notices import NoticeContent, notice_blocks, notice_payload
+from bot.views.notices import NoticeContent, notice_payload
 from bot.views.refusals import STORE_ACTION, QuotedSentence, parse_quoted_sentence, refusal_payload
-from bot.views.reply import PART_LIMIT, footer, max_notice_length_for, message_blocks, text_length
 from bot.views.views import loading_view, payload_view
 from memory import Entry, Question, Reason
-from playground.blocks import ALL_CHARACTERS, block_errors, characters, view_errors, with_ids
-from playground.rich_text import as_read
+from playground.blocks import view_errors
 from tests.unit.memories import LANGUAGE, NOON, PERSON, TEXTS, entry, memory, question, value
 from tests.unit.test_surfaces import fits
 
@@ -192,22 +190,11 @@ def test_which_confirmations_have_an_undo() -> None:
         assert not can_be_undone_alone(dataclasses.replace(confirmed, **other))
 
 
-def test_an_answer_read_back_leaves_as_much_space_below() -> None:
-    """The characters of an answer are counted in rich text, too, as Slack returns Markdown."""
-    text = "word " * 200 + "\n\n- **one**\n- [two](https://example.com)\n```\nthree\n```"
-    blocks = with_ids(message_blocks(text, footer("en", stand_in=False)))
-    plain = "word " * 200 + "one" + "two" + "three"
-    below = text_length(blocks) - len(text)
-    assert text_length(as_read({"blocks": blocks})["blocks"]) == len(plain) + below > 1_000
-
-
 @given(LANGUAGE, st.lists(TEXTS, max_size=12), st.lists(TEXTS, max_size=5))
-def test_every_notice_fits_below_the_longest_reply(
-    language: Language, texts: list[str], asked: list[str]
-) -> None:
-    """Whatever was remembered, its notice fits by itself and below any reply."""
+def test_every_notice_fits(language: Language, texts: list[str], asked: list[str]) -> None:
+    """Whatever was remembered, its notice fits into a message."""
     told = NoticeContent(
-        surface=f"reply {UUID(int=1)}",
+        surface=f"notice {UUID(int=1)}",
         entries=tuple(
             entry("updated", value(text), value(text + "!"), number=number)
             for number, text in enumerate(texts, start=1)
@@ -217,28 +204,15 @@ def test_every_notice_fits_below_the_longest_reply(
         ),
     )
     assert fits(notice_payload(language, told, UTC))
-    for length in (10, PART_LIMIT):
-        text = "あ" * length
-        below = footer(
-            language,
-            stand_in=False,
-            recalled_turn=UUID(int=1),
-            notice=told,
-            max_notice_length=max_notice_length_for(len(text)),
-        )
-        blocks = message_blocks(text, below)
-        assert block_errors(blocks) == []
-        assert characters(blocks) <= ALL_CHARACTERS
 
 
 def test_questions_that_do_not_fit_are_counted() -> None:
-    """Three questions at most are asked, fewer below a long answer; the others are counted."""
+    """Three questions at most are asked; the others are counted."""
     told = NoticeContent(surface="notice 1", entries=(), questions=(question("store"),) * 5)
-    for max_length, asked in ((9_000, 3), (300, 1), (0, 0)):
-        blocks = notice_blocks("en", told, UTC, max_length=max_length)
-        assert [block["type"] for block in blocks] == ["section", "actions"] * asked + ["context"]
-        count = say("en", "notice_questions", count=5 - asked)
-        assert blocks[-1]["elements"][0]["text"] == count
+    blocks = notice_payload("en", told, UTC)["blocks"]
+    assert [block["type"] for block in blocks] == ["section", "actions"] * 3 + ["context"]
+    count = say("en", "notice_questions", count=2)
+    assert blocks[-1]["elements"][0]["text"] == count
 
 
 @given(LANGUAGE, st.lists(TEXTS, max_size=8), st.booleans(), st.sampled_from(["", "dm/key"]))
