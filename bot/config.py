@@ -22,12 +22,11 @@ from pydantic import (
 # Source: https://platform.openai.com/docs/guides/reasoning
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
-_URL_SAFE = str.maketrans("+/", "-_")
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 _IDS = {"allowed_channels": r"[CG][A-Z0-9]{2,}", "allowed_users": r"[UW][A-Z0-9]{2,}"}
-# Kubernetes sets variables of these names for a Service that is called `kioku`.
-# Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+# What Kubernetes sets for a Service that is called `kioku`:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_KUBERNETES = ("KIOKU_SERVICE_", "KIOKU_PORT")
 
 
@@ -95,8 +94,7 @@ class Settings(BaseModel):
     @field_validator("data_dir")
     @classmethod
     def _at_home(cls, value: Path) -> Path:
-        # Of what is written into .env, no shell replaces the ~.
-        return Path(os.path.expanduser(value))
+        return value.expanduser()  # of what is in .env, no shell replaces the ~
 
     @field_validator("secret_key")
     @classmethod
@@ -131,9 +129,8 @@ class Settings(BaseModel):
             try:
                 conninfo_to_dict(value.get_secret_value())
             except ProgrammingError:  # its text quotes the address, password and all
-                raise ValueError(
-                    "an address such as postgresql://USER:PASSWORD@HOST:5432/DATABASE is needed"
-                ) from None
+                wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+                raise ValueError(f"an address such as {wanted} is needed") from None
         return value
 
     @property
@@ -152,19 +149,18 @@ class Settings(BaseModel):
         return self.reply_model == STAND_IN_MODEL
 
     @property
-    def memory_api(self) -> Literal["responses", "chat"]:
-        """Return OpenAI's API for the memory model: its name begins with ``chat:``, or not."""
-        return "chat" if self.memory_model.startswith("chat:") else "responses"
-
-    @property
     def memory_model_name(self) -> str:
-        """Return the memory model's name for LangChain."""
+        """Return the memory model's name for LangChain; ``chat:`` before it chooses the API."""
         return self.memory_model.removeprefix("chat:")
 
     def secret_keys(self) -> list[str]:
         """Return the keys of KIOKU_SECRET_KEY in URL-safe base64; the first one encrypts."""
         keys = self.secret_key.get_secret_value() if self.secret_key else ""
-        return [key.strip().translate(_URL_SAFE) for key in keys.split(",") if key.strip()]
+        return [
+            key.strip().replace("+", "-").replace("/", "_")
+            for key in keys.split(",")
+            if key.strip()
+        ]
 
     def model_key(self) -> str:
         """Return the key to send; servers that need none get a placeholder."""
@@ -188,9 +184,8 @@ def load_settings(
     try:
         file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
     except (OSError, UnicodeDecodeError):
-        raise SettingsError(
-            f"The file {dotenv} cannot be read: make it readable for this user, in UTF-8."
-        ) from None
+        todo = "make it readable for this user, in UTF-8"
+        raise SettingsError(f"The file {dotenv} cannot be read: {todo}.") from None
     given: dict[str, str] = {}
     for values in (file, os.environ if environment is None else environment):
         stripped = {name: (value or "").strip() for name, value in values.items()}

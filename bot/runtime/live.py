@@ -1,7 +1,6 @@
 """`kioku doctor --live`: tries in a real workspace what Slack's documentation leaves open.
 
-Each trial posts, reads back what Slack made of it, and gives one row for the table *What was seen*
-of docs/reality.md. What was posted is deleted at the end.
+Each trial posts, reads back what Slack made of it, and gives a row of docs/reality.md.
 """
 
 from __future__ import annotations
@@ -116,9 +115,8 @@ class _Live:
         """Return a message as Slack has it now. Raises `Problem`."""
         read = partial(self.client.conversations_replies, channel=channel, ts=root, limit=100)
         answer = await retry_on_rate_limit(lambda: read(include_all_metadata=True))
-        for message in answer["messages"]:
-            if message["ts"] == ts:
-                return dict(message)
+        if found := [one for one in answer["messages"] if one["ts"] == ts]:
+            return dict(found[0])
         raise Problem("the message is not in its thread")
 
     async def _first(self) -> str:

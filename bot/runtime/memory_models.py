@@ -50,7 +50,7 @@ def create_chat_model(
         model=settings.memory_model_name,
         api_key=settings.model_key() if own else None,
         base_url=settings.openai_base_url if own else None,
-        api=settings.memory_api,
+        api="responses" if settings.memory_model_name == settings.memory_model else "chat",
     )
     if callbacks:
         chat.callbacks = list(callbacks)

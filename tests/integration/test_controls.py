@@ -760,9 +760,11 @@ async def interrupted(app: App, place: PersonThread, *calls: Call) -> Message:
 async def noticed(app: App, said: Message) -> None:
     """Check that the one change of a message has its notice, and a job that shows it."""
     [entry] = await history(app.pool, said.person)
-    [notice] = app.rows("SELECT id, changes FROM change_notices WHERE user_id = %s", said.user_id)
+    [notice] = app.rows(
+        "SELECT turn_id, changes FROM change_notices WHERE user_id = %s", said.user_id
+    )
     assert notice["changes"] == [entry.id]
-    assert str(notice["id"]) in [job["notice"] for job in app.take_jobs(SHOW)]
+    assert str(notice["turn_id"]) in [job["turn"] for job in app.take_jobs(SHOW)]
 
 
 async def test_the_next_attempt_shows_what_the_last_remembered(app: App) -> None:

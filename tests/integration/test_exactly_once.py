@@ -89,7 +89,7 @@ async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: 
     ts = await dies_at_its_start(thread)
     if end == "expired":
         thread.slack.control("settings", {"stream_seconds": 0.01})
-        assert not thread.messages()[0]["streaming"]
+        await until(lambda: not thread.messages()[0]["streaming"])
         thread.slack.control("settings", {"stream_seconds": 300})
     elif end == "stopped by the person":
         person = {
