@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.modals import open_and_fill
+from bot.listeners.modals import open_modal
 from bot.listeners.responder import Responder
 from bot.locale import Language
 from bot.memories.adding import MemoryAdder
@@ -115,7 +115,7 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
     ) -> None:
         await ack()
         if opens_modal(body):
-            await open_and_fill(client, respond, body, modals, responder)
+            await open_modal(client, respond, body, modals, responder)
             return
         name = _name(action, clicks)
         if not in_modal(body):
@@ -124,7 +124,7 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
             await responder.respond(body, respond, work, replace=replace, client=client)
             return
         filled = partial(_view, clicks[name], clicks_in_modals.get(name), action)
-        await responder.fill(body, client, body["view"]["id"], filled)
+        await responder.update(client, body["view"]["id"], await responder.view(body, filled))
 
     for name in sorted(ACTIONS):
         app.action(name)(clicked)

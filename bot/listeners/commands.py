@@ -8,7 +8,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.modals import open_and_fill
+from bot.listeners.modals import open_modal
 from bot.listeners.responder import Responder
 from bot.locale import Language
 from bot.memories.commands import CommandHandler, SlashCommands
@@ -31,7 +31,7 @@ def register(
     ) -> None:
         await ack()
         if opens_modal(command):
-            await open_and_fill(client, respond, command, modals, responder)
+            await open_modal(client, respond, command, modals, responder)
         else:
             await responder.respond(command, respond, partial(_typed, commands.memories, command))
 
@@ -55,7 +55,7 @@ def register(
         ack: AsyncAck, respond: AsyncRespond, client: AsyncWebClient, body: dict[str, Any]
     ) -> None:
         await ack()
-        await open_and_fill(client, respond, body, modals, responder)
+        await open_modal(client, respond, body, modals, responder)
 
 
 async def _typed(

@@ -1,7 +1,8 @@
-"""Modals: opened empty at once, filled when their content is known, submitted."""
+"""Modals: read, then opened; a submission is answered with what the modal shows then."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,13 +25,15 @@ from bot.views.erasing import ERASE_FORM
 from bot.views.feedback import FEEDBACK_FORM
 from bot.views.forgetting import FORGET_FORM
 from bot.views.forms import MEMORY_FORM
-from bot.views.modal_triggers import OPENED, in_modal, opens_modal
+from bot.views.modal_triggers import in_modal, opens_modal
 from bot.views.settings import PAUSE_FORM, SETTINGS_FORM, pause_form_errors
 from bot.views.views import SlackView, form_with_errors, loading_view
 from memory import Person
 
 log = logging.getLogger(__name__)
 
+# Slack waits three seconds for the answer to a submission.
+_ACK_SECONDS = 2.5
 # The errors of a submitted view, by block; nothing is looked up for them.
 Check: TypeAlias = Callable[[Mapping[str, Any]], dict[str, str] | None]
 # Stores what was submitted, and returns what the modal shows then.
@@ -40,8 +43,7 @@ Submission: TypeAlias = Callable[[Person, Language, Mapping[str, Any]], Awaitabl
 def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: Responder) -> None:
     """Register every submission.
 
-    It is acknowledged with its errors, which are found without a look-up, or with the empty modal.
-    What is stored and shown comes afterwards.
+    It is acknowledged with its errors, which are found without a look-up, or with the result.
     """
     submissions: dict[str, tuple[Check, Submission]] = {
         ADD_FORM: (add_errors, adding.submitted),
@@ -61,30 +63,40 @@ def register(app: AsyncApp, *, adding: MemoryAdder, modals: Modals, responder: R
         if errors := check(view):
             await ack(response_action="errors", errors=errors)
             return
+        result = asyncio.ensure_future(responder.view(body, partial(_submitted, work, view)))
+        await asyncio.wait({result}, timeout=_ACK_SECONDS)
+        if result.done():
+            shown = await result
+            await (ack(response_action="update", view=shown) if shown else ack())
+            return
+        # A model took its time: the result is shown when it is there.
         await ack(response_action="update", view=loading_view())
-        await responder.fill(body, client, view["id"], partial(_submitted, work, view), acked=True)
+        await responder.update(client, view["id"], await result)
 
 
-async def open_and_fill(
+async def open_modal(
     client: AsyncWebClient,
     respond: AsyncRespond,
     body: dict[str, Any],
     modals: Modals,
     responder: Responder,
 ) -> None:
-    """Open a modal for a click or command, before anything is looked up, and then fill it.
+    """Open a modal for a click or command, with its content.
 
     Where Slack opens none, the person is told so: in the modal they clicked in, else as an answer.
     """
-    view_id = await _opened(client, body)
-    if view_id is not None:
-        await responder.fill(body, client, view_id, partial(modals.content, body))
-    elif in_modal(body):
-        await responder.fill(
-            body, client, body["view"]["id"], partial(_not_opened_on, body["view"])
-        )
-    else:
-        await responder.respond(body, respond, _not_opened)
+    view = await responder.view(body, partial(modals.content, body))
+    trigger = str(body.get("trigger_id") or "")
+    call = client.views_push if opens_modal(body) == "views.push" else client.views_open
+    try:
+        await call(trigger_id=trigger, view=view or loading_view())
+    except SLACK_FAULTS as error:
+        log.warning("a modal could not be opened: %s", error_code(error) or fault(error))
+        if in_modal(body):
+            told = await responder.view(body, partial(_not_opened_on, body["view"]))
+            await responder.update(client, body["view"]["id"], told)
+        else:
+            await responder.respond(body, respond, _not_opened)
 
 
 async def _not_opened(_: Person, language: Language) -> Payload:
@@ -95,20 +107,6 @@ async def _not_opened_on(view: Mapping[str, Any], _: Person, language: Language)
     """Return a modal as it is, with what was entered, below the sentence that none was opened."""
     first = str(view["blocks"][0]["block_id"])
     return form_with_errors(view, {first: say(language, "modal_not_opened")})
-
-
-async def _opened(client: AsyncWebClient, body: dict[str, Any]) -> str | None:
-    """Return the id of the empty modal; None where Slack takes none."""
-    if opened_already := body.get(OPENED):
-        return str(opened_already)
-    trigger = str(body.get("trigger_id") or "")
-    call = client.views_push if opens_modal(body) == "views.push" else client.views_open
-    try:
-        opened = await call(trigger_id=trigger, view=loading_view())
-    except SLACK_FAULTS as error:
-        log.warning("a modal could not be opened: %s", error_code(error) or fault(error))
-        return None
-    return str((opened.get("view") or {}).get("id") or "") or None
 
 
 def _no_errors(_: Mapping[str, Any]) -> None:

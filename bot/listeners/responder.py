@@ -34,8 +34,6 @@ PayloadHandler: TypeAlias = Callable[[Person, Language], Awaitable[Payload | Non
 ViewHandler: TypeAlias = Callable[[Person, Language], Awaitable[SlackView | None]]
 
 _DATABASE_SECONDS = 2.0
-# Bolt sends an ack within some milliseconds, after the listener has gone on.
-_ACK_SECONDS = 0.3
 _AGAIN_SECONDS = 1.0
 
 
@@ -148,22 +146,9 @@ class Responder:
             except SLACK_FAULTS as error:
                 log.warning("an answer was not shown: %s", fault(error))
 
-    async def fill(
-        self,
-        body: Mapping[str, Any],
-        client: AsyncWebClient,
-        view_id: str,
-        work: ViewHandler,
-        *,
-        acked: bool = False,
-    ) -> None:
-        """Show what `work` returns in an open modal; with None the modal stays as it is.
-
-        `acked`: an ack has just emptied the modal. It may arrive later than this call, and would
-        then replace what is shown, so this waits a moment.
-        """
+    async def view(self, body: Mapping[str, Any], work: ViewHandler) -> SlackView | None:
+        """Return what `work` returns for a modal, or what is said of its failure."""
         with self._counted():
-            emptied = asyncio.create_task(asyncio.sleep(_ACK_SECONDS if acked else 0.0))
             person = person_of(body)
             language = await self._profiles.language(person)
             try:
@@ -174,15 +159,18 @@ class Responder:
                 sentence = _sentence(language, error, written)
                 view = sentence_view(language, "memory_title", sentence)
             await self._publish_home(person, written)
-            if view is None:
-                return
-            await emptied
-            try:
-                await retry_on_rate_limit(lambda: client.views_update(view_id=view_id, view=view))
-            except SLACK_FAULTS as error:
-                # Closed meanwhile: there is nobody to show it to.
-                if error_code(error) != "not_found":
-                    log.warning("a modal was not filled: %s", error_code(error) or fault(error))
+            return view
+
+    async def update(self, client: AsyncWebClient, view_id: str, view: SlackView | None) -> None:
+        """Show `view` in an open modal; with None the modal stays as it is."""
+        if view is None:
+            return
+        try:
+            await retry_on_rate_limit(lambda: client.views_update(view_id=view_id, view=view))
+        except SLACK_FAULTS as error:
+            # Closed meanwhile: there is nobody to show it to.
+            if error_code(error) != "not_found":
+                log.warning("a modal was not updated: %s", error_code(error) or fault(error))
 
     async def _publish_home(self, person: Person, written: Sequence[str]) -> None:
         """Let App Home be published again if something was stored, and they have ever opened it."""

@@ -1,9 +1,4 @@
-"""Which clicks, commands and shortcuts open a modal: at once, before anything is looked up.
-
-A `trigger_id` expires after three seconds, and a paused database needs about fifteen to resume. So
-a modal is opened empty, by this table alone, and filled when its content is known. This module
-imports neither the database nor Bolt, so that the front on AWS can use it.
-"""
+"""Which clicks, commands and shortcuts open a modal."""
 
 from __future__ import annotations
 
@@ -26,8 +21,6 @@ MY_MEMORIES = "my_memories"
 FEEDBACK_ACTION = "feedback"
 GOOD, BAD = "good", "bad"
 ADD_ACTION = "add_memory"
-# Where such a front says which modal it has opened.
-OPENED = "opened_view_id"
 ACTIONS = frozenset(
     {
         MENU_ACTION,
@@ -53,8 +46,8 @@ def in_home(body: Mapping[str, Any]) -> bool:
 def opens_modal(body: Mapping[str, Any]) -> Literal["views.open", "views.push"] | None:
     """Return the method by which `body`, a command, click or shortcut, opens a modal, if it does.
 
-    It is called with the body's `trigger_id` and `bot.views.views.loading_view`; pushed, the
-    modal lies on top of the one that was clicked in.
+    It is called with the body's `trigger_id`; pushed, the modal lies on top of the one that was
+    clicked in.
     """
     if body.get("type") == "block_actions":
         if not any(_action_opens_modal(action) for action in body.get("actions") or ()):

@@ -431,7 +431,8 @@ async def test_a_second_click_leaves_the_undo(visit: Visit) -> None:
     again = partial(
         _view, visit.app.wiring.memory_actions.everything_forgotten, None, {"value": "everything"}
     )
-    await responder.fill(body, visit.app.slack.client(), done["id"], again)
+    client = visit.app.slack.client()
+    await responder.update(client, done["id"], await responder.view(body, again))
     await visit.click(await visit.modal("forgotten", what="Likes ramen"), UNDO_ACTION)
 
     async def shown() -> bool:
