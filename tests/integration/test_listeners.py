@@ -259,7 +259,8 @@ async def test_a_modal_says_that_the_database_is_away(client: Client, pool: Pool
     client.slack.forget_calls()
     await client.enter(user, "/memories", "edit 1")
     await client.modal(user, say("ja", "command_failed"))
-    assert [call["method"] for call in client.slack.calls()] == ["views.open"]
+    views = [call["method"] for call in client.slack.calls() if "views" in call["method"]]
+    assert views == ["views.open"]
 
 
 async def test_a_command_whose_modal_slack_does_not_open_says_so(client: Client) -> None:
