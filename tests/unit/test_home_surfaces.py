@@ -64,7 +64,7 @@ def fullest(text: str, words: str = "") -> HomePage:
         handling=DataHandling(
             flows=[
                 DataFlow(purpose=purpose, model="m" * 100, host="h" * 250)
-                for purpose in ("replies", "fallback", "memories", "verdicts", "search")
+                for purpose in ("replies", "fallback", "memories", "search")
             ],
             days=30,
             policy=Policy(channels=frozenset(f"C{number:09}" for number in range(200))),

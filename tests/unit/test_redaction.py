@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import Removed, credential_kinds, is_redacted, redact, redact_json
+from memory import Removed, credential_kinds, redact, redact_json
 from memory.credentials.detection import find_credentials
-from memory.credentials.redaction import redact_texts
+from memory.credentials.redaction import is_redacted, redact_texts
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY, VENDORS
 
 EVERYDAY = (Path(__file__).parents[1] / "data" / "everyday_sentences.txt").read_text("utf-8")
