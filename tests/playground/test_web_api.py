@@ -342,46 +342,6 @@ async def test_rate_limits_are_slacks_when_asked_for(
     assert (await refused()).response["error"] == "invalid_arguments"
 
 
-@pytest.mark.parametrize("method", ["conversations.history", "conversations.replies"])
-async def test_reading_limits_of_unlisted_apps(
-    driver: Driver, client: AsyncWebClient, method: str
-) -> None:
-    """With reading limits a call returns 15 messages at most, and the next in a minute is 429."""
-    general = await driver.channel()
-    root = (await client.chat_postMessage(channel=general, text="root"))["ts"]
-    for number in range(20):
-        in_thread = {"thread_ts": root} if method == "conversations.replies" else {}
-        await client.chat_postMessage(channel=general, text=f"{number}", **in_thread)
-    await driver.post("settings", reading_limits=True)
-    asked = {"channel": general, "ts": root, "limit": 200}
-    if method == "conversations.history":
-        del asked["ts"]
-    found = await client.api_call(method, params=asked)
-    assert len([one for one in found["messages"] if one["text"] != "root"]) == 15
-    assert found["response_metadata"]["next_cursor"]
-    with pytest.raises(SlackApiError) as caught:
-        await client.api_call(method, params=asked)
-    response = caught.value.response
-    assert (response.status_code, response["error"]) == (429, "ratelimited")
-    assert 50 < int(response.headers["Retry-After"]) <= 60
-    await client.auth_test()
-    await driver.post("settings", reading_limits=False)
-    assert len((await client.api_call(method, params=asked))["messages"]) >= 20
-
-
-async def test_a_channel_takes_a_post_a_second(driver: Driver, client: AsyncWebClient) -> None:
-    """After a burst of three a channel wants a second for each post; other channels do not."""
-    await driver.post("settings", rate_limits=True)
-    general, tea = await driver.channel(), await driver.channel("tea-room")
-    for _ in range(3):
-        await client.chat_postMessage(channel=general, text="x")
-    with pytest.raises(SlackApiError) as caught:
-        await client.chat_postMessage(channel=general, text="x")
-    assert caught.value.response.status_code == 429
-    assert 0 < int(caught.value.response.headers["Retry-After"]) <= 3
-    await client.chat_postMessage(channel=tea, text="x")
-
-
 async def test_the_sdk_and_the_playground_name_the_same_arguments(slack: Slack) -> None:
     """Every served method has a handler and the other way round."""
     served = WebApi(slack)
