@@ -215,14 +215,6 @@ async def test_a_deleted_message_takes_its_memory_along(app: App) -> None:
     assert await app.memories(app.person(place)) == []
 
 
-async def test_of_what_was_not_pointed_at_nothing_is_looked_up(app: App) -> None:
-    """An edit of any other message leaves no work behind."""
-    place = app.slack.place(channel="public", text="hello")
-    app.slack.forget_calls()
-    await changed(app, place, "edit", text="hello all")
-    assert app.slack.calls("conversations.replies") == []
-
-
 async def hear(app: App, said: Message, text: str | None) -> None:
     """Let the author of a message edit or, with None, delete it; tell the app, do what waits."""
     place = PersonThread(said.user_id, said.team_id, said.channel_id, said.ts, said.thread_ts)
