@@ -50,6 +50,12 @@ from .formation.user_store import (
 from .formation.verdicts import (
     Verifier as Verifier,
 )
+from .metrics import (
+    count as count,
+    recorded as recorded,
+    step as step,
+    step_ended as step_ended,
+)
 from .model.custom_schemas import (
     checked_schemas as checked_schemas,
     load_schemas as load_schemas,
@@ -199,15 +205,6 @@ from .tools.definitions import (
 )
 from .tools.memory_tools import (
     MemoryTools as MemoryTools,
-)
-from .tracing import (
-    Span as Span,
-    count as count,
-    current_step as current_step,
-    measured as measured,
-    recorded as recorded,
-    step as step,
-    step_ended as step_ended,
 )
 
 __all__: list[str]

@@ -40,9 +40,9 @@ from memory import (
     credential_kinds,
     execute_statement,
     first_memories,
-    measured,
     redact,
     redact_texts,
+    step,
     transaction,
 )
 
@@ -155,7 +155,7 @@ class Turns:
     repeat_notice: RepeatNotice
     quotas: Quotas
 
-    @measured("begin")
+    @step("begin")
     async def begin(
         self,
         claimed: ClaimedMessage,
@@ -214,7 +214,7 @@ class Turns:
         )
         return turn_row, context
 
-    @measured("end")
+    @step("end")
     async def end(
         self,
         claimed: ClaimedMessage,
