@@ -55,10 +55,11 @@ from memory import (
     UndoExpired,
     changes_named,
     forget,
-    has_changes_or_questions,
+    history,
     list_memories,
     matching,
     memory_view,
+    open_questions,
     person_transaction,
     search_words,
     similar_memories,
@@ -185,7 +186,8 @@ class MemoryActions:
         if not (
             memories
             or await has_texts(self.pool, person)
-            or await has_changes_or_questions(self.pool, person)
+            or await history(self.pool, person, limit=1)
+            or await open_questions(self.pool, person)
         ):
             return nothing_to_forget(language)
         return forget_everything_question(language, len(memories))

@@ -74,18 +74,24 @@ async def migrated(
     from memory import (
         Embedder,
         EmbeddingSpaceMismatch,
-        Login,
         embedding_space,
         migrate,
         reembed,
     )
 
-    owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
+    owner = addresses.owner
     client = create_openai_client(settings)
 
     async def apply() -> list[str]:
         space = await embedding_space(client, settings.embedding_model)
-        step = partial(migrate, owner, space, migrations(), login=login)
+        step = partial(
+            migrate,
+            owner,
+            space,
+            migrations(),
+            login=addresses.login,
+            login_roles=[QUEUE_ROLE],
+        )
         bar = ProgressBar("memories")
         embed = partial(reembed, owner, Embedder(client, space), progress=bar.show)
         try:

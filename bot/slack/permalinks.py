@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.logs import fault
 from bot.slack.client import SLACK_FAULTS, Installations, error_code
-from memory import MessageKey
+from bot.types import MessageKey
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
 from memory.postgres.database import CONNECT_SECONDS, Pool, begin, transaction
 from memory.postgres.roles import (
     UNBOUND,
-    Login,
     create_app_role,
     create_login,
     revoke_temporary,
@@ -75,13 +74,15 @@ def migrate(
     space: EmbeddingSpace,
     migrations: Iterable[Migration] = (),
     *,
-    login: Login | None = None,
+    login: str | None = None,
+    login_roles: Sequence[str] = (),
 ) -> list[str]:
     """Apply what is missing of the schema; return the names of the steps applied.
 
     Needs a role that owns the schema. Any number of processes may run it: an advisory lock admits
-    one at a time. `migrations` are applied after those of this package. `login` is created if it is
-    missing and granted the application's role; the password of an existing one is not changed.
+    one at a time. `migrations` are applied after those of this package. The user of the
+    conninfo `login` is created if it is missing, and granted the application's role, which it does
+    not inherit, and `login_roles`, which it does; an existing one keeps its password.
     Raises `DatabaseNotReady` if the database has another schema than that of this version, and
     `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
@@ -108,7 +109,7 @@ def migrate(
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
         if login is not None:
-            create_login(connection, login)
+            create_login(connection, login, login_roles)
     return done
 
 
