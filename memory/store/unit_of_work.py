@@ -27,11 +27,7 @@ Actor: TypeAlias = Literal[
     "formation", "tool", "command", "modal", "source", "expiry", "undo", "question",
 ]  # fmt: skip
 
-_ACTORS: Mapping[str, Actor] = {
-    "tool": "tool",
-    "command": "command",
-    "modal": "modal",
-}
+_ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command", "modal": "modal"}
 _ATTEMPTS = 4
 # The columns of a ledger entry that are written from values, with their types.
 _ENTRY: Mapping[LiteralString, LiteralString] = {
