@@ -87,7 +87,7 @@ class Ground:
         """Return the address of a database with the app's tables."""
         address = self.database(name)
         login = _served(address)
-        migrate(address, SPACE, migrations(), login=login, login_roles=[QUEUE_ROLE])
+        migrate(address, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         return address
 
     def app_settings(self, address: str, **more: str) -> dict[str, str]:

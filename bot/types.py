@@ -15,7 +15,6 @@ ConsentMode: TypeAlias = Literal["notice", "ask"]
 MemoryOffReason: TypeAlias = Literal["paused", "incognito", "not_agreed", "refused", "deactivated"]
 Refusal: TypeAlias = Literal["policy_person", "policy_place"]
 CutReason: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered"]
-MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 
 PROFILE_TRUSTED = timedelta(hours=12)

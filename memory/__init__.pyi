@@ -185,6 +185,7 @@ from .tools.arguments import (
 )
 from .tools.definitions import (
     function_tool as function_tool,
+    memory_tools as memory_tools,
 )
 from .tools.memory_tools import (
     MemoryTools as MemoryTools,

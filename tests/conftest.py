@@ -305,7 +305,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         server.ensure_database(_TEMPLATE)
         login = server.login_dsn(_TEMPLATE)
         owner = server.dsn(_TEMPLATE)
-        migrate(owner, SPACE, migrations(), login=login, login_roles=[QUEUE_ROLE])
+        migrate(owner, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         yield server
 
 

@@ -14,15 +14,8 @@ from psycopg.rows import DictRow
 
 from bot.conversation.callbacks import UpdateNotices
 from bot.conversation.periods import Period, is_from_period
-from bot.types import MessageKey
-from memory import (
-    DM,
-    Memory,
-    Person,
-    Pool,
-    SubjectTerms,
-    person_transaction,
-)
+from bot.slack.permalinks import MessageKey
+from memory import DM, Memory, Person, Pool, SubjectTerms, person_transaction
 
 _TEXTS = ("question", "words", "reply")
 _IN_PERIOD: LiteralString = (

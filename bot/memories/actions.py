@@ -34,13 +34,7 @@ from bot.views.forgetting import (
     nothing_to_forget,
     period_asked,
 )
-from bot.views.memories import (
-    memory_list,
-    no_such_number,
-    numbered,
-    one_memory,
-    search_results,
-)
+from bot.views.memories import memory_list, no_such_number, numbered, one_memory, search_results
 from bot.views.subcommands import is_number, numbers_in, sentence_in
 from bot.views.time_forms import past_period
 from memory import (

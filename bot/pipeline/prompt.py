@@ -292,7 +292,6 @@ def _shown(memories: Sequence[Memory]) -> list[Memory]:
 
 
 def _by_section(memories: Sequence[Memory]) -> list[tuple[str, list[str]]]:
-    # The frame of UserInstruction memories; UserFoodPreference is in <memories>.
     named = {_INSTRUCTION: "preferences", "Episode": "episodes"}
     sections: dict[str, list[str]] = {"preferences": [], "memories": [], "episodes": []}
     for memory in memories:

@@ -71,27 +71,14 @@ async def migrated(
 
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
-    from memory import (
-        Embedder,
-        EmbeddingSpaceMismatch,
-        embedding_space,
-        migrate,
-        reembed,
-    )
+    from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, migrate, reembed
 
-    owner = addresses.owner
+    owner, login = addresses.owner, addresses.login
     client = create_openai_client(settings)
 
     async def apply() -> list[str]:
         space = await embedding_space(client, settings.embedding_model)
-        step = partial(
-            migrate,
-            owner,
-            space,
-            migrations(),
-            login=addresses.login,
-            login_roles=[QUEUE_ROLE],
-        )
+        step = partial(migrate, owner, space, migrations(), login=login, roles=[QUEUE_ROLE])
         bar = ProgressBar("memories")
         embed = partial(reembed, owner, Embedder(client, space), progress=bar.show)
         try:

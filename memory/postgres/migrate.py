@@ -75,14 +75,14 @@ def migrate(
     migrations: Iterable[Migration] = (),
     *,
     login: str | None = None,
-    login_roles: Sequence[str] = (),
+    roles: Sequence[str] = (),
 ) -> list[str]:
     """Apply what is missing of the schema; return the names of the steps applied.
 
     Needs a role that owns the schema. Any number of processes may run it: an advisory lock admits
     one at a time. `migrations` are applied after those of this package. The user of the
     conninfo `login` is created if it is missing, and granted the application's role, which it does
-    not inherit, and `login_roles`, which it does; an existing one keeps its password.
+    not inherit, and `roles`, which it does; an existing one keeps its password.
     Raises `DatabaseNotReady` if the database has another schema than that of this version, and
     `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
@@ -109,7 +109,7 @@ def migrate(
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
         if login is not None:
-            create_login(connection, login, login_roles)
+            create_login(connection, login, roles)
     return done
 
 

@@ -41,8 +41,6 @@ from memory.tools.definitions import (
     CHANGE_TOOL,
     SEARCH_DESCRIPTION,
     SEARCH_TOOL,
-    Definition,
-    memory_tools,
 )
 
 JUDGED_WITHIN = 8.0  # seconds to wait for the verdict on a memory that a tool stores
@@ -102,11 +100,6 @@ class MemoryTools(BaseStore):
     _found: list[Memory] = field(default_factory=list, init=False)
     _outcome: FormationResult | None = field(default=None, init=False)
     _one_call: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
-
-    @staticmethod
-    def definitions(schemas: tuple[type[BaseModel], ...]) -> tuple[Definition, ...]:
-        """Return both tools for the Responses API; `schemas` are the kinds that can be stored."""
-        return memory_tools(schemas)
 
     def switch_off(self) -> None:
         """Stop reading and writing, because the person just asked for it."""

@@ -55,7 +55,7 @@ def address(conninfo: str, user: str, **more: str) -> str:
 
 def settled(conninfo: str, login: str) -> None:
     """Migrate with a user that serves."""
-    migrate(conninfo, SPACE, migrations(), login=login, login_roles=[QUEUE_ROLE])
+    migrate(conninfo, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
 
 
 def one(conninfo: str, query: str, *values: object) -> tuple[Any, ...]:

@@ -31,11 +31,11 @@ from memory import (
     Verifier,
     list_memories,
     memory_model,
+    memory_tools,
     memory_view,
     open_questions,
 )
 from memory.model.schemas import register_schemas
-from memory.tools.definitions import memory_tools
 from memory.tools.memory_tools import SEARCH_BYTES, SEARCH_LIMIT
 from tests.conftest import Server, owner_rows
 from tests.integration.scripted_model import ScriptedModel

@@ -117,7 +117,7 @@ class Runs:
         self._postgres.ensure_database("fuzz")
         conninfo = self._postgres.dsn("fuzz")
         login = self._postgres.login_dsn("fuzz")
-        migrate(conninfo, SPACE, migrations(), login=login, login_roles=[QUEUE_ROLE])
+        migrate(conninfo, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
         (self._folder / "fuzz").mkdir(exist_ok=True)
         log = self._folder / "fuzz" / "app.log"
         with (

@@ -45,6 +45,7 @@ from memory import (
     RefusedProposal,
     UserFact,
     Verifier,
+    memory_tools,
     read_arguments,
     redact_json,
 )
@@ -194,10 +195,7 @@ def open_tools(
 
     @cache
     def definitions(in_dm: bool, off: bool) -> list[Definition]:
-        return [
-            *([] if off else MemoryTools.definitions(tuple(schemas))),
-            *control_tools(shows, in_dm=in_dm),
-        ]
+        return [*([] if off else memory_tools(tuple(schemas))), *control_tools(shows, in_dm=in_dm)]
 
     def opened(
         claimed: ClaimedMessage, view: MemoryView, turn_row: TurnRow, last_reply: str | None
