@@ -34,7 +34,7 @@ from memory import (
     Person,
     Pool,
     execute_statement,
-    measured,
+    step,
     transaction,
     transaction_timeout,
 )
@@ -103,7 +103,7 @@ class Inbox:
         self._pool = pool
         self._queue = queue
 
-    @measured("inbox")
+    @step("inbox")
     async def store(self, message: Message, *, late: bool = False, edited: bool = False) -> bool:
         """Store a message with the job that answers it, in one statement; return whether it did.
 
@@ -170,7 +170,7 @@ class Inbox:
             wait=_ACK_WAIT_SECONDS,
         )
 
-    @measured("claim")
+    @step("claim")
     async def claim(self, thread: str, *, not_held: bool = False) -> ClaimedMessage | None:
         """Return the oldest message of `thread` that waits, and count the attempt at it.
 
@@ -282,7 +282,7 @@ class Inbox:
         statement = "SELECT FROM inbox_events WHERE id = %s AND status = 'waiting'"
         return bool(await execute_statement(self._pool, statement, (claimed.id,), scope=scope))
 
-    @measured("check")
+    @step("check")
     async def read_flags(self, claimed: ClaimedMessage) -> bool:
         """Raise `Interrupted` if the turn that answers `claimed` must end.
 

@@ -34,15 +34,14 @@ from memory import (
     PERSON_SETTING,
     MemoryView,
     Pool,
-    Redacted,
     Removed,
     count,
     credential_kinds,
     execute_statement,
     first_memories,
-    measured,
     redact,
     redact_texts,
+    step,
     transaction,
 )
 
@@ -155,7 +154,7 @@ class Turns:
     repeat_notice: RepeatNotice
     quotas: Quotas
 
-    @measured("begin")
+    @step("begin")
     async def begin(
         self,
         claimed: ClaimedMessage,
@@ -195,8 +194,9 @@ class Turns:
                 connection,
                 claimed,
                 view,
-                Redacted(text="") if forgotten else redacted_question,
+                "" if forgotten else redacted_question.text,
                 "" if forgotten else redacted_words.text[:WORDS_LIMIT],
+                () if forgotten else credential_kinds(redacted_question.removed),
                 kept=memory_state.on_record,
             )
         turn_row = TurnRow(
@@ -214,7 +214,7 @@ class Turns:
         )
         return turn_row, context
 
-    @measured("end")
+    @step("end")
     async def end(
         self,
         claimed: ClaimedMessage,
@@ -361,8 +361,9 @@ async def _insert(
     connection: AsyncConnection[DictRow],
     claimed: ClaimedMessage,
     view: MemoryView,
-    question: Redacted,
+    question: str,
     words: str,
+    left_out: Sequence[str],
     *,
     kept: bool,
 ) -> DictRow:
@@ -396,9 +397,9 @@ async def _insert(
             message.thread,
             view.own.audience,
             message.ts,
-            question.text if kept else "",
+            question if kept else "",
             words if kept else "",
-            list(credential_kinds(question.removed)) if kept else [],
+            list(left_out) if kept else [],
             not kept,
             *claimed.ownership,
         ),

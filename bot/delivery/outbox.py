@@ -15,7 +15,7 @@ from bot.conversation.claimed_message import STILL_OURS, ClaimedMessage, superse
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import TurnRow
 from bot.slack.client import next_cursor, retry_on_rate_limit
-from memory import Pool, execute_statement, measured
+from memory import Pool, execute_statement, step
 
 _TURN_EVENT = "kioku_turn"
 # How far this clock and Slack's may differ; Slack's signatures allow as much.
@@ -62,7 +62,7 @@ def messages_of_turn(
     return [min(bare, key=lambda ts: abs(float(ts) - since))]
 
 
-@measured("slack replies")
+@step("slack replies")
 async def replies_after(
     client: AsyncWebClient, channel: str, thread_ts: str, ts: str, *, seconds: float = 60.0
 ) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ class Outbox:
         self.age = math.inf if turn_row.since is None else turn_row.age
         self.is_retry = claimed.earlier_attempts > 0
 
-    @measured("intend")
+    @step("intend")
     async def record_intent(self) -> None:
         """Record that a message is about to be posted, before Slack is called.
 
@@ -135,7 +135,7 @@ class Outbox:
         [row] = rows
         self.since, self.age = row["since"], math.inf
 
-    @measured("note")
+    @step("note")
     async def record_posted(self, ts: str) -> None:
         """Store the ts of a posted message, and clear the intent.
 
