@@ -13,15 +13,15 @@ ALTER TABLE procrastinate_jobs SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
 );
--- `person`: whose reply it is. `budget`: the limit of Slack's that its answer waits for; so many jobs
--- of each run at a time. `alone`: the process that takes it starts no other meanwhile.
+-- `person`: whose reply it is. `slack_limit`: the limit of Slack's that its answer waits for; so many
+-- jobs of each run at a time. `alone`: the process that takes it starts no other meanwhile.
 ALTER TABLE procrastinate_jobs
     ADD COLUMN person text,
-    ADD COLUMN budget text,
+    ADD COLUMN slack_limit text,
     ADD COLUMN alone boolean NOT NULL DEFAULT false;
 CREATE INDEX procrastinate_jobs_person ON procrastinate_jobs (person)
     WHERE status IN ('todo', 'doing');
-CREATE INDEX procrastinate_jobs_budget ON procrastinate_jobs (budget)
+CREATE INDEX procrastinate_jobs_slack_limit ON procrastinate_jobs (slack_limit)
     WHERE status IN ('todo', 'doing');
 
 -- Messages from Slack, stored before Slack is answered. `message` is NULL once it is handled; the

@@ -47,12 +47,12 @@ _NO_LIMITS = Limits()
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
 _COLUMNS: LiteralString = (
-    "queue_name, task_name, priority, lock, queueing_lock, args, person, budget, alone,"
+    "queue_name, task_name, priority, lock, queueing_lock, args, person, slack_limit, alone,"
     " scheduled_at"
 )
 _VALUES: LiteralString = (
     "%(queue)s, %(name)s, %(priority)s, %(lock)s, %(lock)s, %(arguments)s::jsonb,"
-    " %(person)s, %(budget)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
+    " %(person)s, %(slack_limit)s, %(alone)s::boolean, CASE WHEN %(delay)s > 0"
     " THEN clock_timestamp() + make_interval(secs => %(delay)s) END"
 )
 _ON_CONFLICT: LiteralString = "ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE"
@@ -400,7 +400,7 @@ def job_values(
         "priority": BEHIND if behind else 0,
         "delay": delay,
         "person": limits.person,
-        "budget": limits.slack_limit,
+        "slack_limit": limits.slack_limit,
         "alone": limits.alone,
         "arguments": Jsonb(arguments),
     }

@@ -8,7 +8,7 @@ import pytest
 
 from bot.locale import say
 from tests.e2e.answers import STORY, live, slowly
-from tests.e2e.messages import Said, asked, shown
+from tests.e2e.messages import Said, shown
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
@@ -38,24 +38,6 @@ def test_stop_keeps_what_was_said_and_says_so(world: World) -> None:
     assert [turn["status"] for turn in world.turns(said)] == ["stopped"]
     world.calm()
     assert "sushi" in world.ask(ann, "I love sushi", under=said).text
-
-
-def test_a_message_edited_during_its_answer_is_answered_again(world: World) -> None:
-    """Editing the question ends the running answer, which is deleted for the new one."""
-    ann = world.human()
-    slowly(world)
-    said = world.say(ann, "I love ramen")
-    begun = live(world, said)
-    world.edit(said, "I love sushi")
-    reply = world.reply(said)
-    assert begun["ts"] not in [message["ts"] for message in reply.messages]
-    assert "sushi" in reply.text
-    assert "ramen" not in reply.text
-    assert [asked(entry) for entry in world.journal("reply", "responses")] == [
-        "I love ramen",
-        "I love sushi",
-    ]
-    assert [c["food_name"] for c in world.formed_contents(ann)] == ["sushi"]
 
 
 def test_a_message_edited_after_its_answer_is_answered_again(world: World) -> None:
