@@ -553,24 +553,25 @@ CREATE FUNCTION model_answered(of_team text, begun_after timestamptz, ended_befo
     $$;
 
 -- Slack sends an event of a shared channel once, however many organisations have the app. The
--- installations it is for: their bot is mentioned, or they have rows of the message or its
--- thread.
+-- workspaces it is for, of those that have the app: their bot is mentioned, or they have rows of the
+-- message or its thread.
 CREATE FUNCTION workspaces_with_message(
     channel text, message_ts text, root_ts text, author text, mentioned text[]
 )
     RETURNS TABLE (team_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
-        SELECT here.team_id FROM workspaces AS here WHERE here.bot_user_id = ANY (mentioned)
-        UNION SELECT here.team_id FROM workspaces AS here JOIN inbox_events AS events
+        WITH served AS (SELECT * FROM workspaces WHERE left_at IS NULL)
+        SELECT here.team_id FROM served AS here WHERE here.bot_user_id = ANY (mentioned)
+        UNION SELECT here.team_id FROM served AS here JOIN inbox_events AS events
             ON events.team_id = here.team_id AND events.channel_id = channel
             AND events.ts IN (message_ts, root_ts)
-        UNION SELECT here.team_id FROM workspaces AS here JOIN inbox_events AS events
+        UNION SELECT here.team_id FROM served AS here JOIN inbox_events AS events
             ON events.thread = here.team_id || '.' || channel || '.' || root_ts
             AND events.status = 'waiting'
-        UNION SELECT here.team_id FROM workspaces AS here JOIN turns
+        UNION SELECT here.team_id FROM served AS here JOIN turns
             ON turns.thread = here.team_id || '.' || channel || '.' || root_ts
-        UNION SELECT here.team_id FROM workspaces AS here JOIN store
+        UNION SELECT here.team_id FROM served AS here JOIN store
             ON store.prefix ~>=~ ('chat.' || here.team_id || '.' || author || '-')
             AND store.prefix ~<~ ('chat.' || here.team_id || '.' || author || '/')
             AND store.value->'sources'

@@ -95,8 +95,7 @@ class Workspaces:
         ts = event.get("deleted_ts") or message.get("ts")
         found = await execute_statement(
             self.pool,
-            "SELECT team_id FROM workspaces_with_message(%s, %s, %s, %s, %s)"
-            f" JOIN workspaces USING (team_id) WHERE NOT {AWAY} ORDER BY team_id",
+            "SELECT team_id FROM workspaces_with_message(%s, %s, %s, %s, %s) ORDER BY team_id",
             (
                 str(event.get("channel") or ""),
                 str(ts or ""),
