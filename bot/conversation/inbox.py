@@ -258,15 +258,15 @@ class Inbox:
             if row is not None and row["status"] == "withdrawn" and row["attempts"]:
                 await self._schedule(connection, thread, Limits())
 
-    async def interrupt(self, thread: str, *, stopped_ts: str = "") -> bool:
+    async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
         """Set the flag that a running turn of `thread` sees: the person pressed Stop.
 
         While none runs it is set for all messages of the thread that are held for the model.
-        `stopped_ts` is the ts of the event, ``""`` for none: what was written or edited after it is
-        answered. Returns whether a message is being answered there, or will be again.
+        `stopped_ts` is the ts of the event: what was written or edited later is answered. Returns
+        whether a message is being answered there, or will be again.
         """
         return await self._touch(
-            "UPDATE inbox_events SET interrupted = interrupted OR %(stopped)s = ''"
+            "UPDATE inbox_events SET interrupted = interrupted"
             " OR GREATEST(ts, changed_ts) < %(stopped)s"
             " WHERE thread = %(thread)s AND status = 'waiting' AND attempts > 0"
             " AND (claimed_by IS NOT NULL OR NOT EXISTS (SELECT FROM inbox_events running"

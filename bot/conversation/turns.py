@@ -36,7 +36,6 @@ from memory import (
     Pool,
     Removed,
     count,
-    credential_kinds,
     execute_statement,
     first_memories,
     redact,
@@ -374,8 +373,8 @@ async def _insert(
     message = claimed.message
     stored = await connection.execute(
         "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience, question_ts,"
-        " question, words, left_out, off_record)"
-        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
+        " question, words, off_record)"
+        " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
         f" WHERE {STILL_OURS}"
         " ON CONFLICT (team_id, channel_id, question_ts) DO UPDATE SET status = 'answering',"
         " audience = excluded.audience,"
@@ -384,8 +383,7 @@ async def _insert(
         " ELSE excluded.question END,"
         f" words = CASE WHEN turns.off_record THEN '' WHEN {_KEPT} THEN turns.words"
         " ELSE excluded.words END,"
-        " left_out = excluded.left_out, model = NULL,"
-        " off_record = turns.off_record OR excluded.off_record"
+        " model = NULL, off_record = turns.off_record OR excluded.off_record"
         " RETURNING id, reply_ts, xmax <> 0 AS again,"
         " extract(epoch FROM posting_since)::float8 AS since,"
         " extract(epoch FROM now() - posting_since)::float8 AS age",
@@ -399,7 +397,6 @@ async def _insert(
             message.ts,
             question if kept else "",
             words if kept else "",
-            list(left_out) if kept else [],
             not kept,
             *claimed.ownership,
         ),

@@ -98,9 +98,8 @@ class Outbox:
     `times` are the timestamps stored, in order. `unknown`: one more message may be in the thread,
     because a worker died, or a call was lost, before its timestamp was stored. `since` (seconds of
     the epoch) is when Slack was asked to post it, and `age` how many seconds before this attempt:
-    `PostedMessages.find_lost` waits until Slack must have carried out the call. It is infinite if
-    this attempt asked, and 0.0 if it cancelled that call. `is_retry`: this is not the first
-    attempt.
+    `PostedMessages.delete_replaced` waits until Slack must have carried out the call. It is
+    infinite if this attempt asked, and 0.0 if it cancelled that call.
     """
 
     def __init__(self, pool: Pool, claimed: ClaimedMessage, turn_row: TurnRow) -> None:
@@ -113,7 +112,6 @@ class Outbox:
         self.unknown = turn_row.since is not None
         self.since = turn_row.since or 0.0
         self.age = math.inf if turn_row.since is None else turn_row.age
-        self.is_retry = claimed.earlier_attempts > 0
 
     @step("intend")
     async def record_intent(self) -> None:
