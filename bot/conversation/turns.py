@@ -195,7 +195,6 @@ class Turns:
                 view,
                 "" if forgotten else redacted_question.text,
                 "" if forgotten else redacted_words.text[:WORDS_LIMIT],
-                () if forgotten else credential_kinds(redacted_question.removed),
                 kept=memory_state.on_record,
             )
         turn_row = TurnRow(
@@ -362,7 +361,6 @@ async def _insert(
     view: MemoryView,
     question: str,
     words: str,
-    left_out: Sequence[str],
     *,
     kept: bool,
 ) -> DictRow:
