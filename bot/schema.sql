@@ -324,7 +324,6 @@ CREATE TABLE catching_up (
     team_id text NOT NULL,
     channel_id text NOT NULL,
     thread_ts text NOT NULL DEFAULT '',
-    kind text NOT NULL,
     oldest text NOT NULL,
     cursor text NOT NULL DEFAULT '',
     rank int NOT NULL,
@@ -610,19 +609,16 @@ CREATE FUNCTION work_at_hand()
         FROM inbox_events AS events WHERE events.status IN ('waiting', 'failed')
     $$;
 
--- Counts and times of messages; each is read from an index.
+-- Counts of messages, and the age of the oldest that waits; each is read from an index.
 CREATE FUNCTION operating_state()
     RETURNS TABLE (
-        waiting bigint, oldest_seconds float, failed_messages bigint,
-        received_at timestamptz, answered_at timestamptz)
+        waiting bigint, oldest_seconds float, failed_messages bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
         SELECT
             count(*),
             extract(epoch FROM now() - min(events.received_at))::float,
-            (SELECT count(*) FROM inbox_events WHERE status = 'failed'),
-            (SELECT newest.received_at FROM inbox_events AS newest ORDER BY id DESC LIMIT 1),
-            (SELECT max(finished_at) FROM inbox_events WHERE status = 'done')
+            (SELECT count(*) FROM inbox_events WHERE status = 'failed')
         FROM inbox_events AS events WHERE events.status = 'waiting'
     $$;
 

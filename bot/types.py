@@ -220,8 +220,6 @@ class OperatingState:
     waiting: int
     oldest_seconds: float | None
     failed_messages: int
-    received_at: datetime | None
-    answered_at: datetime | None
     due: int
     overdue: float | None
     later: int

@@ -189,9 +189,8 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The app in one workspace, or in an organisation that installed it for all of its own.
+    """The app in one workspace, `team_id`.
 
-    `team_id` is the id of the workspace or organisation, as `installation_team` returns it.
     `bot_token` is None while it has ended and Slack has not given a new one.
     """
 
@@ -318,9 +317,8 @@ class _TeamClient(AsyncWebClient):
 
 def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:
     """Return the installation of a bot token that ``auth.test`` was called with."""
-    org = answer.get("is_enterprise_install") and answer.get("enterprise_id")
     return Installation(
-        team_id=str(org or answer.get("team_id") or ""),
+        team_id=str(answer.get("team_id") or ""),
         bot_user_id=str(answer.get("user_id") or ""),
         bot_id=answer.get("bot_id"),
         bot_token=bot_token,

@@ -15,9 +15,9 @@ from slack_sdk.errors import SlackApiError
 
 from bot.listeners.actions import _view
 from bot.locale import say
+from bot.memories.home import PUBLISH
 from bot.memories.person_data import erase_person
 from bot.runtime.wiring import Application
-from bot.users.home import PUBLISH
 from bot.users.incognito import EVERYWHERE, switch_on
 from bot.views.changes import ANSWER_ACTION, UNDO_CHANGE_ACTION
 from bot.views.forgetting import FORGET_ALL_ACTION, UNDO_ACTION

@@ -302,17 +302,13 @@ async def test_a_reply_clears_the_status_line(driver: Driver, client: AsyncWebCl
     assert (await driver.thread(said["ts"]))["status"] == ""
 
 
-async def test_titles_and_prompts_are_kept(driver: Driver, client: AsyncWebClient) -> None:
-    """A thread has a title, a Messages tab its suggested prompts without a thread."""
+async def test_titles_are_kept(driver: Driver, client: AsyncWebClient) -> None:
+    """A thread has a title."""
     said = await driver.say("hi")
     await client.assistant_threads_setTitle(
         channel_id=said["channel"], thread_ts=said["ts"], title="Ramen"
     )
-    await client.assistant_threads_setSuggestedPrompts(
-        channel_id=said["channel"], prompts=[{"title": "Food", "message": "What shall I eat?"}]
-    )
     assert (await driver.thread(said["ts"]))["title"] == "Ramen"
-    assert (await driver.thread(""))["prompts"][0]["title"] == "Food"
 
 
 async def test_the_sdks_helper_streams_in_a_channel(
