@@ -31,7 +31,7 @@ from memory import Pool, execute_statement
 log = logging.getLogger(__name__)
 
 REPLIES = "replies"
-BACKGROUND = "learning"  # the name stored with jobs of earlier versions
+BACKGROUND = "background"
 UPKEEP = "upkeep"
 _HEARTBEAT_SECONDS = 2.0
 HAND_BACK_SECONDS = 3.0

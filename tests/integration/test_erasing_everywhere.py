@@ -69,8 +69,8 @@ async def lived(app: App, place: PersonThread) -> Person:
     await wiring.controls.pause(person)
     app.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) VALUES"
-        " ('learning', 'form_memories', %s, %s::jsonb, 'failed') RETURNING 1",
-        f"learning:{person.namespace('dm').prefix}",
+        " ('background', 'form_memories', %s, %s::jsonb, 'failed') RETURNING 1",
+        f"background:{person.namespace('dm').prefix}",
         json.dumps({"team": person.team_id, "user": person.user_id, "audience": "dm"}),
     )
     app.rows(

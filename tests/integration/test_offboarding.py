@@ -128,7 +128,7 @@ class Database:
         for number, arguments in enumerate(jobs):
             self.rows(
                 "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)"
-                " VALUES ('learning', 'work', %s, %s, %s)",
+                " VALUES ('background', 'work', %s, %s, %s)",
                 *[f"{team}:{number}"] * 2,
                 json.dumps(arguments),
             )
