@@ -310,7 +310,7 @@ class _TeamClient(AsyncWebClient):
         self.token = await self._installations.token(self._team_id)
         for form in ("params", "json"):
             given = arguments.get(form) or {}
-            keys = {name: slack_user(given[name]) for name in _USERS & given.keys()}
+            keys = {name: slack_user(given[name]) for name in _USERS & given.keys() if given[name]}
             arguments |= {form: {**given, **keys}} if keys else {}
         return await super().api_call(api_method, **arguments)
 
