@@ -118,10 +118,6 @@ from .postgres.migrate import (
 from .postgres.roles import (
     Login as Login,
 )
-from .postgres.rotation import (
-    Conninfo as Conninfo,
-    address_of as address_of,
-)
 from .recall.search import (
     first_memories as first_memories,
     recall_memories as recall_memories,

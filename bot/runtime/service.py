@@ -15,14 +15,13 @@ from bot.runtime.front import Front, open_front
 from bot.runtime.http import create_web_app, serving
 from bot.runtime.wiring import Application
 from bot.runtime.worker import open_worker
-from memory import Conninfo
 
 Role: TypeAlias = Literal["all", "front", "worker"]
 
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, conninfo: Conninfo, *, role: Role = "all", host: str | None = None
+    settings: Settings, conninfo: str, *, role: Role = "all", host: str | None = None
 ) -> AsyncIterator[int]:
     """Run one process of the app, of which any number of each role share a database.
 

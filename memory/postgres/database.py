@@ -24,7 +24,6 @@ from psycopg_pool import AsyncConnectionPool
 from psycopg_pool import PoolTimeout as PoolTimeout
 
 from memory.model.namespace import Person
-from memory.postgres.rotation import Conninfo, connection_class
 
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTING = "kioku.person"
@@ -97,7 +96,7 @@ async def _configure(connection: AsyncConnection[DictRow]) -> None:
 
 
 def create_pool(
-    conninfo: Conninfo,
+    conninfo: str,
     *,
     min_size: int = 2,
     max_size: int = 10,
@@ -111,11 +110,10 @@ def create_pool(
     executed with ``prepare=True`` are prepared, and none behind a pooler such as PgBouncer.
     Connection options in `conninfo` override the defaults.
     """
-    address = conninfo if isinstance(conninfo, str) else ""
-    given = conninfo_to_dict(address)
+    given = conninfo_to_dict(conninfo)
     usual = {name: value for name, value in _CONNECTING.items() if name not in given}
     return Pool(
-        address,
+        conninfo,
         open=False,
         configure=_configure,
         kwargs={"row_factory": dict_row, "prepare_threshold": None, **usual},
@@ -124,7 +122,7 @@ def create_pool(
         timeout=timeout,
         reconnect_timeout=_RECONNECT_SECONDS,
         reconnect_failed=Pool.check,
-        connection_class=connection_class(conninfo),
+        connection_class=AsyncConnection[DictRow],
     )
 
 

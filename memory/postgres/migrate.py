@@ -23,7 +23,6 @@ from memory.postgres.roles import (
     create_login,
     revoke_temporary,
 )
-from memory.postgres.rotation import Conninfo, address_of, connection_class
 
 CONNECT_SECONDS = 30  # a database that is resuming from a pause needs time to answer
 _LANGGRAPH = "langgraph/store"
@@ -73,7 +72,7 @@ def memory_migrations() -> list[Migration]:
 
 
 def migrate(
-    conninfo: Conninfo,
+    conninfo: str,
     space: EmbeddingSpace,
     migrations: Iterable[Migration] = (),
     *,
@@ -87,8 +86,7 @@ def migrate(
     Raises `DatabaseNotReady` if the database has another schema than that of this version, and
     `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
-    address = address_of(conninfo)
-    with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
+    with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
         _lock_migrations(connection)
         create_app_role(connection)
         connection.execute(
@@ -100,7 +98,7 @@ def migrate(
         _refuse_other_schema(applied, {step.name for step in steps})
         done: list[str] = []
         if _LANGGRAPH not in applied:
-            _create_langgraph_store(address, space)
+            _create_langgraph_store(conninfo, space)
             _record(connection, _LANGGRAPH, done)
         for step in steps:
             if step.name not in applied and step.name not in done:
@@ -179,7 +177,7 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
         )
 
 
-async def check_access(conninfo: Conninfo) -> bool:
+async def check_access(conninfo: str) -> bool:
     """Raise unless PostgreSQL answers and this user may set the application's role.
 
     Returns whether row-level security applies to the user outside of `transaction` too: not if the
@@ -188,10 +186,8 @@ async def check_access(conninfo: Conninfo) -> bool:
     PostgreSQL cannot be reached.
     """
     try:
-        async with await connection_class(conninfo).connect(
-            conninfo if isinstance(conninfo, str) else "",
-            connect_timeout=CONNECT_SECONDS,
-            row_factory=dict_row,
+        async with await psycopg.AsyncConnection.connect(
+            conninfo, connect_timeout=CONNECT_SECONDS, row_factory=dict_row
         ) as connection:
             await connection.execute(begin())
             found = await connection.execute(f"SELECT NOT {UNBOUND} AS bound")

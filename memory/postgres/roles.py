@@ -11,7 +11,6 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 
 from memory.postgres.database import APP_ROLE
-from memory.postgres.rotation import Conninfo, address_of
 
 # Whether row-level security does not apply to the current user.
 UNBOUND: LiteralString = (
@@ -25,7 +24,7 @@ UNBOUND: LiteralString = (
 class Login:
     """The serving login: `conninfo` has its name and password; it inherits `roles`."""
 
-    conninfo: Conninfo
+    conninfo: str
     roles: tuple[str, ...] = ()
 
 
@@ -53,7 +52,7 @@ def create_login(connection: Connection[DictRow], login: Login) -> None:
     It may set the application's role but does not inherit its rights: outside of a transaction that
     sets the role it cannot read tables of people.
     """
-    given = conninfo_to_dict(address_of(login.conninfo))
+    given = conninfo_to_dict(login.conninfo)
     name = str(given.get("user") or _default_user())
     if name == connection.info.user:
         return
