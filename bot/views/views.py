@@ -14,7 +14,7 @@ SlackView = dict[str, Any]
 _MAX_BLOCKS = 100
 _MAX_BANNER_BLOCKS = 12
 _BANNER_BLOCK = "home.said."
-_COPIED = ("type", "title", "close", "private_metadata")
+_COPIED = ("type", "title", "close")
 
 
 def loading_view() -> SlackView:
@@ -26,19 +26,12 @@ def loading_view() -> SlackView:
     return {"type": "modal", "title": plain_text("Kioku"), "blocks": [section("\n".join(lines))]}
 
 
-def information_view(
-    language: Language,
-    title: str,
-    blocks: Sequence[Block],
-    *,
-    metadata: Mapping[str, str] | None = None,
-) -> SlackView:
+def information_view(language: Language, title: str, blocks: Sequence[Block]) -> SlackView:
     """Return a modal that asks for nothing; `title` is a key of the catalogues."""
     return {
         "type": "modal",
         "title": plain_text(say(language, title)),
         "close": plain_text(say(language, "modal_close")),
-        "private_metadata": json.dumps(dict(metadata or {})),
         "blocks": list(blocks)[:_MAX_BLOCKS],
     }
 
