@@ -214,7 +214,6 @@ class OperatingState:
     scheduled first has been due; None without one.
     """
 
-    now: datetime
     server: str
     processes: int
     waiting: int

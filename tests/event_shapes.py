@@ -1,4 +1,4 @@
-"""Events made of the shapes that Slack publishes, and mutations of them.
+"""Events made of the shapes that Slack publishes, and the places in them that may be mutated.
 
 The shapes are those of slackapi/java-slack-sdk, with every value blanked: see the first lines of
 tests/data/slack/events.json.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import random
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,18 +23,6 @@ _DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
 _OF_BOTS = ("bot_id", "bot_profile", "app_id", "username")
 DEEP = "@deep@"
 _NESTED = "[" * 100_000 + "]" * 100_000
-_TYPES: tuple[Any, ...] = (True, 0, -1, 2**63, 1e308, [], {}, [[]], [None], {"": None}, ["x"])
-_TEXTS = ("", " ", "\x00", "\ud800", "../..", "<@U1>", "x" * 100_000, "ア" * 30_000)
-_TIMES = (
-    "9" * 30,
-    "9999999999.000001",
-    "0.0",
-    "-1",
-    "nan",
-    "1e9",
-    "1.2.3",
-    "１７００００００００.1",
-)
 
 
 def filled(name: str, number: int) -> dict[str, Any]:
@@ -70,53 +57,6 @@ def _filled(value: Any, key: str, parent: str, team: str, ts: str) -> Any:
     if "channel" in of and key != "channel_type":
         return CHANNEL
     return {"channel_type": "im", "tab": "home", "text": WORDS, "subtype": ""}.get(key, "x")
-
-
-def mutations(count: int, seed: int, *kinds: str) -> Iterator[tuple[str, bytes]]:
-    """Yield names and bodies of `count` mutations, of events of these types only, if any is given.
-
-    They are the same for the same seed, but for the time.
-
-    Fields are deleted, set to null, to another type, to absurd texts and times, and nested deeply.
-    """
-    chance = random.Random(seed)
-    names = [
-        name
-        for name, shape in sorted(PUBLISHED.items())
-        if not kinds or shape["event"]["type"] in kinds
-    ]
-    for number in range(count):
-        name = names[number % len(names)]
-        payload = filled(name, seed * 10_000 + number)
-        for _ in range(chance.choice((1, 1, 2))):
-            # The event itself is what the app reads.
-            part = payload if chance.random() < 0.3 else payload.get("event")
-            _mutate(part if isinstance(part, dict) and part else payload, chance)
-        yield name, encoded(payload)
-
-
-def _mutate(payload: dict[str, Any], chance: random.Random) -> None:
-    holder, key = chance.choice(list(places(payload)))
-    match chance.randrange(7):
-        case 0:
-            del holder[key]
-        case 1:
-            holder[key] = None
-        case 2:
-            holder[key] = copy.deepcopy(chance.choice(_TYPES))
-        case 3:
-            holder[key] = chance.choice(_TEXTS)
-        case 4:
-            holder[key] = chance.choice(_TIMES)
-        case 5:
-            holder[key] = [holder[key]] if chance.random() < 0.5 else {"value": holder[key]}
-        case _:
-            deep: Any = DEEP
-            if chance.random() < 0.7:
-                for _ in range(chance.choice((10, 70, 300))):
-                    deep = [deep] if chance.random() < 0.5 else {"x": deep}
-                deep = json.loads(json.dumps(deep).replace(json.dumps(DEEP), '"x"'))
-            holder[key] = deep
 
 
 def encoded(payload: Any) -> bytes:

@@ -31,7 +31,7 @@ from bot.slack.client import (
     retry_on_rate_limit,
 )
 from bot.slack.messages import Message, excerpt, thread_key
-from memory import DM, Pool, execute_statement, measured
+from memory import DM, Pool, execute_statement, step
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ class Sessions:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    @measured("slack status")
+    @step("slack status")
     async def _begin(
         self,
         session: TurnSession,

@@ -58,8 +58,7 @@ class _Collected:
     async def finish(self, text: str, **_: bool) -> None:
         self.text = text
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> bool:
-        return not makers
+    async def show(self, makers: Sequence[PayloadMaker]) -> None: ...
 
 
 async def answer(wiring: Application, user_id: str, prompt: str) -> str:

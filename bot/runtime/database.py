@@ -64,27 +64,21 @@ async def migrated(
     """Bring the database up to date, with the user that serves; return the steps just applied.
 
     Memories that were embedded with the stand-in are embedded again; others if `embed_again`
-    returns true. Raises `Problem`, and `EmbeddingSpaceMismatch` if it does not.
+    returns true.
+    Raises `Problem`, and `EmbeddingSpaceMismatch` if it does not.
     """
     import psycopg
 
     from bot.queue.migrations import QUEUE_ROLE, migrations
     from bot.runtime.connections import create_openai_client
-    from memory import (
-        Embedder,
-        EmbeddingSpaceMismatch,
-        Login,
-        embedding_space,
-        migrate,
-        reembed,
-    )
+    from memory import Embedder, EmbeddingSpaceMismatch, embedding_space, migrate, reembed
 
-    owner, login = addresses.owner, Login(addresses.login, (QUEUE_ROLE,))
+    owner, login = addresses.owner, addresses.login
     client = create_openai_client(settings)
 
     async def apply() -> list[str]:
         space = await embedding_space(client, settings.embedding_model)
-        step = partial(migrate, owner, space, migrations(), login=login)
+        step = partial(migrate, owner, space, migrations(), login=login, roles=[QUEUE_ROLE])
         bar = ProgressBar("memories")
         embed = partial(reembed, owner, Embedder(client, space), progress=bar.show)
         try:

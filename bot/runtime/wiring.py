@@ -23,11 +23,11 @@ from bot.memories.home import HomePublisher
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.modals import Modals
 from bot.memories.statement_formation import StatementFormation
-from bot.notices.change_notices import RETRY_SECONDS, ChangeNotices
+from bot.notices.change_notices import ChangeNotices
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.backfill.messages import MissedMessages
 from bot.pipeline.formation import FormationJobs
-from bot.pipeline.reply import ANSWER_SECONDS, Replier
+from bot.pipeline.reply import Replier
 from bot.pipeline.reply_sink import OpenReplySink
 from bot.pipeline.sources import SourceUpdates
 from bot.pipeline.tools.toolbox import open_tools
@@ -47,12 +47,9 @@ from memory import Embedder, load_schemas
 
 
 class Application:
-    """The objects that a front and a worker use. Creating them starts no task and no request.
+    """The objects that a front and a worker use. Creating them starts no task and no request."""
 
-    After `answer_seconds` an answer of the model ends where it is.
-    """
-
-    def __init__(self, connections: Connections, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, connections: Connections) -> None:
         self.connections = connections
         settings, pool, slack = connections.settings, connections.pool, connections.slack
         schemas = load_schemas(settings.schemas)
@@ -83,7 +80,7 @@ class Application:
             pool,
             self.queue,
             embedder,
-            self.notices.add_notice,
+            self.notices,
             self.formation_jobs.schedule,
             slack,
             settings.consent,
@@ -179,11 +176,7 @@ class Application:
             turns=self.turns,
             audiences=self.audiences,
             embedder=embedder,
-            replier=Replier(
-                connections.reply_models,
-                may_search=settings.web_search,
-                answer_seconds=answer_seconds,
-            ),
+            replier=Replier(connections.reply_models, may_search=settings.web_search),
             style=settings.style,
             attachments=Attachments(slack, files),
             tools=open_tools(
@@ -196,7 +189,7 @@ class Application:
                 self.viewed_channels,
                 schemas,
                 verifier=verifier,
-                add_notice=partial(self.notices.add_notice, delay=RETRY_SECONDS),
+                notices=self.notices,
             ),
         )
         self.open_reply_sink: OpenReplySink = partial(

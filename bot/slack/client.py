@@ -189,15 +189,12 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The app in one workspace, `team_id`.
-
-    `bot_token` is None while it has ended and Slack has not given a new one.
-    """
+    """The app in one workspace."""
 
     team_id: str
     bot_user_id: str
     bot_id: str | None = None
-    bot_token: str | None = field(default="", repr=False)
+    bot_token: str = field(default="", repr=False)
 
 
 FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]
@@ -271,15 +268,8 @@ class Installations:
         return "" if team_id == API_TEAM else (await self.get(team_id)).bot_user_id
 
     async def token(self, team_id: str) -> str:
-        """Return the bot token of a team.
-
-        Raises `NotInstalled`, and `TimeoutError` while there is none that has not ended: a fault
-        of Slack's that passes.
-        """
-        token = (await self.get(team_id)).bot_token
-        if token is None:
-            raise TimeoutError("Slack has not refreshed the token yet.")
-        return token
+        """Return the bot token of a team; raises `NotInstalled`."""
+        return (await self.get(team_id)).bot_token
 
     def client(self, team_id: str) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
@@ -310,7 +300,7 @@ class _TeamClient(AsyncWebClient):
         self.token = await self._installations.token(self._team_id)
         for form in ("params", "json"):
             given = arguments.get(form) or {}
-            keys = {name: slack_user(given[name]) for name in _USERS & given.keys() if given[name]}
+            keys = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
             arguments |= {form: {**given, **keys}} if keys else {}
         return await super().api_call(api_method, **arguments)
 

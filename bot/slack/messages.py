@@ -153,24 +153,24 @@ def found_message(
 
 
 def installation_team(body: Mapping[str, Any]) -> str:
-    """Return the id of the workspace that an event, command, click or submission.
+    """Return the id of the workspace that an event, command, click or submission is for.
 
-    An author's home team never counts. Of a form in a Slack Connect channel `team` is that home
-    team, and the view alone names the installation. Sources:
+    An author's home team never counts: of a form in a Slack Connect channel `team` is that home
+    team, and the view alone names the workspace. Sources:
     https://docs.slack.dev/apis/events-api/#authorizations and
     https://github.com/slackapi/bolt-js/issues/1614
     """
-    first = (body.get("authorizations") or [body])[0]
     installed = (body.get("view") or {}).get("app_installed_team_id")
+    first = (body.get("authorizations") or [body])[0]
     named = first.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id")
     return str(installed or named or "")
 
 
 def user_key(user: object, home: object, team_id: str, enterprise: object = None) -> str:
-    """Return the id under which a person's rows are kept in an installation.
+    """Return the id under which a person's rows are kept in a workspace.
 
     That is Slack's user id, and with it the `home` team of a person of another organisation:
-    ``U1-T2``. Slack's ids are unique within an organisation only. Where the installation is of an
+    ``U1-T2``. Slack's ids are unique within an organisation only. Where the workspace belongs to an
     `enterprise`, its other workspaces are not told from those of others. Source:
     https://docs.slack.dev/apis/slack-connect
     """
@@ -193,7 +193,7 @@ def author_key(
 
 
 def for_installation(body: Mapping[str, Any], team_id: str) -> dict[str, Any]:
-    """Return an event as if Slack had sent it for this installation.
+    """Return an event as if Slack had sent it for this workspace.
 
     Slack sends an event of a channel that is shared with other organisations once, however many of
     them have the app, and names any one of them. Source:

@@ -21,7 +21,6 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
-from psycopg_pool import PoolTimeout as PoolTimeout
 
 from memory.model.namespace import Person
 
@@ -31,12 +30,12 @@ PERSON_SETTING = "kioku.person"
 # within one keeps its locks no longer than that. A transaction with a higher limit may need it.
 IDLE_SECONDS = 15
 _IDLE_SETTING = "idle_in_transaction_session_timeout"
+CONNECT_SECONDS = 60  # a database that is resuming from a pause, as Aurora does, takes 30
 
-# Connect to a server that accepts writes, detect a lost peer within seconds, and wait for one that
-# is resuming from a pause.
+# Connect to a server that accepts writes, and detect a lost peer within seconds.
 _CONNECTING = {
     "target_session_attrs": "read-write",
-    "connect_timeout": "20",
+    "connect_timeout": str(CONNECT_SECONDS),
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
@@ -122,7 +121,6 @@ def create_pool(
         timeout=timeout,
         reconnect_timeout=_RECONNECT_SECONDS,
         reconnect_failed=Pool.check,
-        connection_class=AsyncConnection[DictRow],
     )
 
 

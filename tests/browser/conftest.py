@@ -119,11 +119,3 @@ async def show() -> AsyncIterator[Showcase]:
 async def ben(show: Showcase, visit: Visit) -> Visitor:
     """Ben, who reads English, in front of that playground."""
     return await visit(show.playground, show.person("Ben"))
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where screenshots go."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder

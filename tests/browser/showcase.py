@@ -12,7 +12,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Command, Shortcut, read_manifest
+from playground.manifest import Command, read_manifest
 from playground.server import serve
 from playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from tests.browser.visitor import Playground
@@ -180,7 +180,6 @@ FORM: Json = {
     "title": text("New Memory"),
     "submit": text("Save"),
     "close": text("Cancel"),
-    "notify_on_close": True,
     "blocks": [
         section("What should I remember about *you*?"),
         asking(
@@ -210,24 +209,7 @@ FORM: Json = {
             ),
             optional=True,
         ),
-        {"type": "actions", "block_id": "next", "elements": [button("deeper", "More Options")]},
     ],
-}
-
-SEARCH: Json = asking(
-    "search",
-    "Search",
-    element("plain_text_input", "search", placeholder=text("Words")),
-    dispatch_action=True,
-    optional=True,
-)
-
-DEEPER: Json = {
-    "type": "modal",
-    "callback_id": "deeper",
-    "title": text("More Options"),
-    "submit": text("Apply"),
-    "blocks": [asking("until", "Until", element("datepicker", "until"), optional=True)],
 }
 
 
@@ -238,8 +220,6 @@ class Showcase:
     slack: Slack
     actions: list[Json] = field(default_factory=list)
     submitted: list[Json] = field(default_factory=list)
-    looked: list[list[Json]] = field(default_factory=list)
-    closed: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -271,10 +251,7 @@ async def showcase() -> AsyncIterator[Showcase]:
             "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
             "/show": Command(name="/show", description="Show all blocks"),
         },
-        shortcuts={
-            "mine": Shortcut(callback_id="mine", kind="global", name="My Memories"),
-            "keep": Shortcut(callback_id="keep", kind="message", name="Remember This"),
-        },
+        shortcuts={},
     )
     async with serve(manifest, with_model=False) as slack:
         running = Showcase(slack)
@@ -291,6 +268,7 @@ async def showcase() -> AsyncIterator[Showcase]:
 def _listen(app: AsyncApp, running: Showcase) -> None:
     @app.event("message")
     @app.event("app_mention")
+    @app.event("app_context_changed")
     async def message() -> None:
         return
 
@@ -303,21 +281,8 @@ def _listen(app: AsyncApp, running: Showcase) -> None:
                 if block["type"] not in ("table", "card", "context_actions")
             ]
             await client.views_publish(
-                user_id=event["user"], view={"type": "home", "blocks": [SEARCH, *blocks]}
+                user_id=event["user"], view={"type": "home", "blocks": blocks}
             )
-
-    @app.action("search")
-    async def searched(ack: AsyncAck, action: Json, body: Json, client: AsyncWebClient) -> None:
-        await ack()
-        running.actions.append(action)
-        found = {"type": "section", "text": text(f"Found for {action['value']}", "mrkdwn")}
-        await client.views_publish(
-            user_id=body["user"]["id"], view={"type": "home", "blocks": [SEARCH, found]}
-        )
-
-    @app.event("app_context_changed")
-    async def looked(event: Json) -> None:
-        running.looked.append(event["context"]["entities"])
 
     @app.command("/show")
     async def show(ack: AsyncAck, command: Json, client: AsyncWebClient) -> None:
@@ -335,23 +300,10 @@ def _listen(app: AsyncApp, running: Showcase) -> None:
         await ack()
         await client.views_open(trigger_id=command["trigger_id"], view=FORM)
 
-    @app.shortcut("mine")
-    @app.shortcut("keep")
-    async def shortcut(ack: AsyncAck, shortcut: Json, client: AsyncWebClient) -> None:
-        await ack()
-        running.actions.append(shortcut)
-        await client.views_open(trigger_id=shortcut["trigger_id"], view=FORM)
-
     @app.action("open_form")
     async def open_form(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
         await ack()
         await client.views_open(trigger_id=body["trigger_id"], view=FORM)
-
-    @app.action("deeper")
-    async def deeper(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
-        await ack()
-        running.actions.append(body)
-        await client.views_push(trigger_id=body["trigger_id"], view=DEEPER)
 
     @app.action({"action_id": "danger"})
     @app.action("plain")
@@ -377,12 +329,3 @@ def _listen(app: AsyncApp, running: Showcase) -> None:
             return
         await ack()
         running.submitted.append(values)
-
-    @app.view("deeper")
-    async def applied(ack: AsyncAck) -> None:
-        await ack()
-
-    @app.view_closed("form")
-    async def closed(ack: AsyncAck, view: Json) -> None:
-        await ack()
-        running.closed.append(view["id"])

@@ -53,44 +53,6 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
     await expect(ann.last).to_contain_text("Forgotten")
 
 
-async def test_moving_through_the_page(ben: Visitor) -> None:
-    """Arrows move through conversations and messages, letters act, shortcuts are listed at `?`."""
-    keyboard = ben.page.keyboard
-    await ben.say("first")
-    await ben.say("second")
-    await expect(ben.messages).to_have_count(2)
-    await keyboard.press("Alt+ArrowDown")
-    await expect(ben.page.locator("#conversation h1")).to_have_text("general")
-    await keyboard.press("Alt+ArrowUp")
-    await expect(ben.messages).to_have_count(2)
-    await tab_to(ben.page, "second", key="Shift+Tab")
-    await keyboard.press("ArrowUp")
-    assert "first" in await ben.page.evaluate(_FOCUSED)
-    await keyboard.press("e")
-    editor = ben.page.get_by_role("textbox", name="Edit")
-    await expect(editor).to_be_focused()
-    await keyboard.press("Escape")
-    await expect(ben.messages.first).to_be_focused()
-    await keyboard.press("Delete")
-    await expect(ben.page.get_by_role("dialog")).to_contain_text("Delete this message?")
-    await keyboard.press("Escape")
-    await keyboard.press("t")
-    await expect(ben.page.locator(".above")).to_contain_text("first")
-    await expect(ben.box).to_be_focused()
-    await keyboard.press("Escape")
-    await expect(ben.page.locator(".above")).to_be_hidden()
-    await keyboard.press("Shift+Tab")
-    await keyboard.press("?")
-    await expect(ben.page.get_by_role("dialog", name="Keyboard Shortcuts")).to_be_visible()
-    await keyboard.press("Escape")
-    await keyboard.press("Alt+1")
-    await expect(ben.page.locator(".you")).to_contain_text("Aya")
-    await keyboard.press("Alt+s")
-    await expect(ben.page.get_by_role("complementary")).to_be_visible()
-    await keyboard.press("Escape")
-    await expect(ben.page.get_by_role("complementary")).to_have_count(0)
-
-
 async def test_a_dialog_keeps_the_focus(ben: Visitor) -> None:
     """Tab stays inside a modal, and its errors are tied to their fields."""
     await ben.say("/form")
@@ -119,22 +81,3 @@ async def test_answers_are_announced(kioku: Playground, visit: Visit) -> None:
     assert "*" not in await heard.inner_text()
     await ann.page.keyboard.press("Alt+Digit1")
     await expect(heard).to_be_empty()
-
-
-async def test_one_escape_closes_the_form_of_a_command_once(
-    kioku: Playground, visit: Visit
-) -> None:
-    """A form that was updated while it opened closes once, without a complaint."""
-    ann = await visit(kioku, kioku.person())
-    closed: list[int] = []
-    ann.page.on(
-        "response",
-        lambda one: closed.append(one.status) if one.url.endswith("views/close") else None,
-    )
-    await ann.say("/memories pause abc")
-    dialog = ann.page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("I cannot read “abc” as a time.")
-    await ann.page.keyboard.press("Escape")
-    await expect(dialog).to_have_count(0)
-    await ann.command("/memories help")
-    assert closed == [200]

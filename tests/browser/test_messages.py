@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import re
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Route, expect
 
 from playground.manifest import read_manifest
-from playground.records import Message
 from playground.server import serve
 from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
@@ -95,80 +92,6 @@ async def test_composing_japanese_sends_nothing(show: Showcase, visit: Visit) ->
     await expect(ann.messages).to_have_count(1)
 
 
-async def test_each_place_keeps_its_draft(ben: Visitor) -> None:
-    """What was begun in one conversation is there again when one comes back, also later."""
-    await ben.box.fill("begun here")
-    await ben.go("general")
-    await expect(ben.box).to_have_value("")
-    await ben.go("Kioku")
-    await expect(ben.box).to_have_value("begun here")
-    await ben.page.reload()
-    await expect(ben.box).to_have_value("begun here")
-
-
-async def test_commands_are_completed(ben: Visitor) -> None:
-    """A slash lists the manifest's commands with their hints; an unknown one is explained."""
-    await ben.box.press_sequentially("/f")
-    options = ben.page.get_by_role("option")
-    await expect(options).to_have_count(1)
-    await expect(options).to_contain_text("Open a form")
-    await ben.box.press("Tab")
-    await expect(ben.box).to_have_value("/form ")
-    await ben.say("/nonsense")
-    await expect(ben.page.get_by_role("alert")).to_contain_text("/form, /show")
-    await expect(ben.box).to_have_value("/nonsense")
-
-
-async def test_a_dot_marks_what_is_unread(show: Showcase, visit: Visit, ben: Visitor) -> None:
-    """A message elsewhere puts a dot at its conversation until that is opened."""
-    aya = await visit(show.playground, show.person("Aya"))
-    await aya.go("general")
-    await aya.say("news")
-    place = ben.page.locator(".place", has_text="general")
-    await expect(place).to_contain_text("unread")
-    await place.click()
-    await expect(ben.last).to_contain_text("news")
-    await ben.go("Kioku")
-    await expect(place).not_to_contain_text("unread")
-
-
-async def test_people_and_conversations_are_added(ben: Visitor) -> None:
-    """Small dialogs add a person, whom the page then is, and a conversation, which it opens.
-
-    A second Enter adds no second one, and the dialog is closed before the conversation is loaded.
-    """
-    await ben.page.get_by_role("button", name="Add a Person").click()
-    dialog = ben.page.get_by_role("dialog", name="Add a Person")
-    await dialog.get_by_role("button", name="Add").click()
-    await expect(dialog).to_contain_text("Write a name.")
-    await dialog.get_by_label("Name").fill("Dana")
-    await dialog.get_by_label("Language").select_option("en")
-    await dialog.get_by_role("button", name="Add").click()
-    await expect(ben.page.locator(".you")).to_contain_text("You are Dana")
-    await ben.page.get_by_role("button", name="Add a Conversation").click()
-    dialog = ben.page.get_by_role("dialog", name="Add a Conversation")
-    await dialog.get_by_label("Kind").select_option("private")
-    await dialog.get_by_label("Name").fill("secret garden")
-    added, loaded = asyncio.Event(), asyncio.Event()
-
-    async def wait(event: asyncio.Event, route: Route) -> None:
-        await event.wait()
-        await route.continue_()
-
-    await ben.page.route("**/_playground/channels", functools.partial(wait, added))
-    await ben.page.route(re.compile(r"/channels/C\w+/messages"), functools.partial(wait, loaded))
-    await dialog.get_by_label("Name").press("Enter")
-    await dialog.get_by_label("Name").press("Enter")
-    added.set()
-    await expect(ben.page.locator("#conversation h1")).to_have_text("secret-garden")
-    await expect(dialog).to_be_hidden()
-    loaded.set()
-    await ben.say("first")
-    await expect(ben.last).to_contain_text("first")
-    await expect(ben.page.get_by_role("button", name="secret-garden")).to_have_count(1)
-    await ben.page.unroute_all()
-
-
 async def test_an_answer_that_is_overtaken_takes_nothing_back(ben: Visitor) -> None:
     """What was said stays when an older state of the conversation arrives after it."""
     asked: asyncio.Queue[asyncio.Event] = asyncio.Queue()
@@ -198,24 +121,6 @@ async def test_an_answer_that_is_overtaken_takes_nothing_back(ben: Visitor) -> N
     await ben.page.unroute_all()
 
 
-async def test_a_thousand_messages_stay_quick(show: Showcase, visit: Visit) -> None:
-    """Of a thousand messages the newest are shown first, older ones when one scrolls up."""
-    ben = show.person("Ben")
-    general = next(c for c in show.slack.workspace.channels.values() if c.name == "general")
-    for number in range(1000):
-        ts = show.slack.workspace.next_ts()
-        body = {"type": "message", "user": ben, "ts": ts, "text": f"message number {number}"}
-        show.slack.workspace.add_message(Message(channel=general.id, ts=ts, body=body))
-    ann = await visit(show.playground, ben)
-    await ann.go("general")
-    await expect(ann.last).to_contain_text("number 999")
-    assert await ann.messages.count() < 200
-    await ann.say("one more")
-    await expect(ann.last).to_contain_text("one more")
-    await ann.page.locator("#conversation .scroller").evaluate("element => element.scrollTop = 0")
-    await expect(ann.page.get_by_text("message number 800", exact=True)).to_be_attached()
-
-
 async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit) -> None:
     """While the server is away the page says so; when it is back, what happened is there."""
     manifest = read_manifest(ROOT / "manifest.yml")
@@ -231,29 +136,3 @@ async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit)
         await expect(ann.last).to_contain_text("meanwhile")
         await ann.say("after")
         await expect(ann.last).to_contain_text("after")
-
-
-@pytest.mark.parametrize("name", ["Ben", "Aya"])
-async def test_the_page_speaks_the_persons_language(
-    show: Showcase, visit: Visit, name: str
-) -> None:
-    """Its own words are English for Ben and Japanese for Aya."""
-    ann: Visitor = await visit(show.playground, show.person(name))
-    words = {"Ben": ("en", "Message Kioku"), "Aya": ("ja", "Kiokuへのメッセージ")}[name]
-    assert await ann.page.locator("html").get_attribute("lang") == words[0]
-    await expect(ann.box).to_have_attribute("placeholder", words[1])
-
-
-@pytest.mark.parametrize(
-    ("locale", "name"), [("en-US", "Ben"), ("de-DE", "Ben"), ("ja-JP", "Aya"), ("en-GB", "Ben")]
-)
-async def test_the_first_visit_is_as_somebody_who_reads_the_browsers_language(
-    show: Showcase, visit: Visit, locale: str, name: str
-) -> None:
-    """A browser in Japanese opens the page as Aya, any other as Ben; later visits as before."""
-    ann: Visitor = await visit(show.playground, locale=locale)
-    await expect(ann.page.locator(".you")).to_contain_text(name)
-    await ann.page.keyboard.press("Alt+3")
-    await expect(ann.page.locator(".you")).to_contain_text("Chika")
-    await ann.page.reload()
-    await expect(ann.page.locator(".you")).to_contain_text("Chika")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from playwright.async_api import Locator, expect
 
-from tests.browser.conftest import Visit
 from tests.browser.showcase import Showcase
 from tests.browser.visitor import Visitor
 
@@ -28,19 +27,6 @@ async def test_markdown_is_rendered_and_harmless(ben: Visitor) -> None:
     await expect(markdown.locator("script, img, [onerror]")).to_have_count(0)
     await expect(markdown).to_contain_text("<script>alert(1)</script>")
     assert await ben.page.locator("a[href^=javascript]").count() == 0
-
-
-async def test_blocks_are_shown(ben: Visitor) -> None:
-    """Slack's markup, tables, images from elsewhere and blocks of tomorrow have their look."""
-    _, blocks = await shown(ben)
-    await expect(blocks.locator("strong", has_text="Bold")).to_be_visible()
-    await expect(blocks.locator("blockquote")).to_have_text("quoted <b>")
-    await expect(blocks.locator("em time")).to_have_text("Nov 19, 2026 7:00 PM")
-    await expect(blocks.locator("a", has_text="no link")).to_have_count(0)
-    await expect(blocks.locator("th")).to_have_count(2)
-    await expect(blocks.get_by_text("Image: A cat asleep")).to_be_visible()
-    await expect(blocks.locator("img")).to_have_count(0)
-    await expect(blocks.get_by_text("“card” block")).to_be_visible()
 
 
 async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None:
@@ -97,100 +83,3 @@ async def test_a_modal_with_an_error(show: Showcase, ben: Visitor) -> None:
     assert values["what"]["what"]["value"] == "I like ramen"
     assert values["kind"]["kind"]["selected_option"]["value"] == "food"
     assert values["where"]["where"]["selected_option"]["value"] == "all"
-
-
-async def test_modals_are_a_stack(show: Showcase, ben: Visitor) -> None:
-    """A pushed modal lies on top; below it, what was typed is still there; Escape closes one."""
-    await ben.say("/form")
-    dialog = ben.page.get_by_role("dialog", name="New Memory")
-    await dialog.get_by_label("What", exact=True).fill("half a thought")
-    await dialog.get_by_role("button", name="More Options").click()
-    on_top = ben.page.get_by_role("dialog", name="More Options")
-    await expect(on_top).to_be_visible()
-    assert show.actions[0]["view"]["state"]["values"]["what"]["what"]["value"] == "half a thought"
-    await on_top.get_by_role("button", name="Apply").click()
-    await expect(dialog.get_by_label("What", exact=True)).to_have_value("half a thought")
-    await ben.page.keyboard.press("Escape")
-    await expect(ben.page.get_by_role("dialog")).to_have_count(0)
-    assert len(show.closed) == 1
-
-
-async def test_shortcuts(show: Showcase, ben: Visitor) -> None:
-    """A message's menu has the app's message shortcuts; the bolt and the slash its global ones."""
-    await ben.say("I like soba")
-    await ben.last.hover()
-    await ben.last.get_by_role("button", name="More actions").click()
-    await ben.page.get_by_role("menuitem", name="Remember This").click()
-    dialog = ben.page.get_by_role("dialog", name="New Memory")
-    await dialog.get_by_role("button", name="Cancel").click()
-    await ben.page.get_by_role("button", name="Shortcuts of apps").first.click()
-    await ben.page.get_by_role("menuitem", name="My Memories").click()
-    await dialog.get_by_role("button", name="Cancel").click()
-    await expect(dialog).to_have_count(0)
-    await ben.box.press_sequentially("/my")
-    await ben.box.press("Enter")
-    await expect(dialog).to_be_visible()
-    assert [one["callback_id"] for one in show.actions] == ["keep", "mine", "mine"]
-    assert [one["type"] for one in show.actions] == ["message_action", "shortcut", "shortcut"]
-    assert show.actions[0]["message"]["text"] == "I like soba"
-
-
-async def test_streamed_tasks_and_text(show: Showcase, ben: Visitor) -> None:
-    """A stream's tasks and text grow while one watches; loading lines change; then it is done."""
-    dm = show.slack.workspace.open_dm(show.person("Ben")).id
-    await ben.say("go")
-    await expect(ben.messages).to_have_count(1)
-    ts = str(await ben.last.get_attribute("data-key"))
-    client = show.client
-    await client.assistant_threads_setStatus(
-        channel_id=dm, thread_ts=ts, status="is thinking…", loading_messages=["Looking", "Reading"]
-    )
-    line = ben.page.locator(".message.status")
-    await expect(line).to_contain_text("Looking")
-    await expect(line).to_contain_text("Reading")
-    chunks = [
-        {"type": "plan_update", "title": "Finding out"},
-        {"type": "task_update", "id": "1", "title": "Search", "status": "in_progress"},
-    ]
-    stream = await client.api_call(
-        "chat.startStream", json={"channel": dm, "thread_ts": ts, "chunks": chunks}
-    )
-    await expect(line).to_have_count(0)
-    await expect(ben.last.locator(".task")).to_contain_text("in progress")
-    done = {"type": "task_update", "id": "1", "title": "Search", "status": "complete"}
-    text = {"type": "markdown_text", "text": "It is **so**, and"}
-    await client.api_call(
-        "chat.appendStream", json={"channel": dm, "ts": stream["ts"], "chunks": [done, text]}
-    )
-    await expect(ben.last.locator(".task")).to_contain_text("done")
-    await expect(ben.last.locator(".caret")).to_be_visible()
-    assert await ben.last.locator(".caret").evaluate("e => e.previousSibling.data") == ", and"
-    await client.chat_stopStream(channel=dm, ts=str(stream["ts"]))
-    await expect(ben.last.locator(".caret")).to_have_count(0)
-    await expect(ben.last.locator("strong")).to_have_text("so")
-
-
-async def test_what_was_sent(show: Showcase, visit: Visit) -> None:
-    """The side panel shows the events and Slack calls of each turn, newest first, with copies."""
-    allowed = ["clipboard-read", "clipboard-write"]
-    ben = await visit(show.playground, show.person("Ben"), permissions=allowed)
-    await ben.say("hello")
-    await ben.say("/show")
-    await expect(ben.messages).to_have_count(3)
-    await ben.page.get_by_role("button", name="See What Was Sent").click()
-    panel = ben.page.get_by_role("complementary", name="What was sent")
-    turns = panel.locator(".turn")
-    await expect(turns.nth(0)).to_have_text("Ben: /show")
-    await expect(turns.nth(1)).to_have_text("Ben: hello")
-    call = panel.locator("details", has_text="chat.postMessage").first
-    await expect(call).to_contain_text("ok")
-    await expect(call).to_contain_text("ms")
-    await call.locator("summary").click()
-    await expect(call).to_contain_text('"channel"')
-    await call.get_by_role("button", name="Copy JSON").click()
-    await expect(ben.page.locator(".toast")).to_have_text("Copied")
-    assert '"method": "chat.postMessage"' in await ben.page.evaluate(
-        "navigator.clipboard.readText()"
-    )
-    await panel.get_by_role("button", name="To the app").click()
-    await expect(panel.locator(".toSlack")).to_have_count(0)

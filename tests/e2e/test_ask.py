@@ -11,7 +11,6 @@ import pytest
 from memory import EmbeddedPostgres
 from tests.e2e.app import own_app
 from tests.e2e.messages import Json, error_sentences, told
-from tests.e2e.signed import JSON
 from tests.e2e.world import World
 
 TOKEN = "kioku-token-1234"
@@ -38,7 +37,7 @@ def post(world: World, user_id: str, prompt: str, token: str = TOKEN) -> tuple[i
     """Ask as the article does; return status and text."""
     world.spoken.append(prompt)
     body = json.dumps({"user_id": user_id, "prompt": prompt}).encode()
-    headers = {"content-type": JSON, "authorization": f"Bearer {token}"}
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
     return world.app.post("/ask", body, headers)
 
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 import pytest
 
-from bot.config import Settings
 from bot.locale import say
 from bot.slack.client import NOTICE_METADATA
 from tests.e2e.messages import Human, Json, Said, buttons, shown
 from tests.e2e.world import World, place
 
 pytestmark = pytest.mark.slow
-
-DEFAULTS = {"KIOKU_FORMATION_DELAY": str(Settings.model_fields["formation_delay"].default)}
-FOODS = ["ramen", "soba", "udon", "sushi", "tempura", "natto", "curry", "pizza", "tofu", "salad"]
 
 
 def button(message: Json, action: str) -> dict[str, str]:
@@ -118,53 +113,6 @@ def test_changes_are_shown_below_the_reply(world: World) -> None:
     assert world.answers(said) == first.messages
 
 
-def test_several_changes_are_one_line(world: World) -> None:
-    """What two messages taught is one line below the last reply; Undo takes all of it back."""
-    ann = PersonScreen(world, world.human())
-    said = world.say(ann.human, "I like ramen. I'm interested in AWS.")
-    world.reply(said)
-    message = ann.below(said, "Remembered 2 things")
-    assert "Likes ramen" not in shown(message)
-    ann.click(message, **button(message, "view_changes"))
-    details = ann.modal("Remembered: Likes ramen")
-    assert "Remembered: Interested in AWS" in shown(details)
-    ann.click(details, **button(details, "undo_change"))
-    ann.modal(say("en", "change_undone", line=""))
-    left = ann.below(said, "Remembered: ")
-    assert len(world.memories(ann.human)) == 1
-    again = world.say(ann.human, "I like soba. I'm interested in Rust.")
-    world.reply(again)
-    both = ann.below(again, "Remembered 2 things")
-    ann.click(both, **button(both, "undo_change"))
-    ann.below(again, say("en", "change_undone", line="Remembered 2 things"))
-    assert len(world.memories(ann.human)) == 1
-    ann.click(left, **button(left, "undo_change"))
-    ann.below(said, say("en", "change_undone", line="Remembered 2 things"))
-    assert world.memories(ann.human) == []
-
-
-@pytest.mark.parametrize("own_world", [DEFAULTS], indirect=True)
-def test_a_burst_is_told_in_one_line(own_world: World) -> None:
-    """Ten messages take twelve model calls, and one line after the last answer tells of all.
-
-    With the default settings, and a model that takes a second and a half for each call.
-    """
-    world = own_world
-    world.pace(first_token_ms=1_500)
-    ann = PersonScreen(world, world.human())
-    said = [world.say(ann.human, f"I like {food}") for food in FOODS]
-    for one in said:
-        world.reply(one)
-    line = say("en", "notice_remembered", count=len(FOODS))
-
-    def told() -> list[Json]:
-        return [notice for notice in world.notices(said[0]) if line in shown(notice)]
-
-    assert len(world.until(told, line)) == 1
-    kinds = Counter(entry["kind"] for entry in world.journal(endpoint="responses"))
-    assert (kinds["reply"], kinds["formation"], kinds["verdict"]) == (len(FOODS), 1, 1)
-
-
 def test_memories_follow_their_message(world: World) -> None:
     """An edited message is remembered again, a deleted one is not remembered; both are told."""
     ann = PersonScreen(world, world.human())
@@ -187,25 +135,6 @@ def test_memories_follow_their_message(world: World) -> None:
     assert (turn["question"], turn["words"]) == ("", "")
 
 
-def test_a_forgotten_message_is_never_formed_again(world: World) -> None:
-    """The notice of what was forgotten is deleted; no edit of its message brings it back."""
-    ann = PersonScreen(world, world.human())
-    said = world.say(ann.human, "I love ramen")
-    world.reply(said)
-    ann.below(said, "Remembered: Likes ramen")
-    before = world.answers(said)
-    asked = world.command(ann.human, "/forget", "ramen")
-    world.click(ann.human, asked, "dm", buttons(asked)[0])
-    world.until(
-        lambda: "Remembered" not in json.dumps(ann.notices(said)) or None,
-        "nothing below it",
-    )
-    assert world.answers(said) == before
-    world.edit(said, "I love ramen so much")
-    world.settled()
-    assert world.memories(ann.human) == []
-
-
 def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
     """In a channel only the person sees what was remembered, in the thread; Undo replaces it."""
     ann, bo = PersonScreen(world, world.human()), world.human("Bo")
@@ -219,45 +148,6 @@ def test_a_notice_in_a_channel_is_for_one(world: World) -> None:
     ann.alone(say("en", "change_undone", line=""), general)
     assert world.memories(ann.human) == []
     assert "Remembered" not in shown(world.answers(said)[-1])
-
-
-def test_memories_used(world: World) -> None:
-    """The person who was answered sees the memories considered; another gets one sentence."""
-    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human("Bo"))
-    general = world.channel("public", ann.human, bo.human)
-    world.remember(ann.human, "tempura", audience="public")
-    said = world.say(ann.human, "<@BOT> What should I eat?", channel=general)
-    message = world.reply(said).messages[-1]
-    used = button(message, "memories_used")
-    ann.click(message, general, **used)
-    assert say("en", "used_note") in shown(ann.modal("Likes tempura"))
-    bo.click(message, general, **used)
-    view = bo.modal(say("en", "used_others"))
-    assert "tempura" not in json.dumps(view)
-    unasked = world.ask(world.human(), "hello")
-    assert "memories_used" not in shown(unasked.messages[-1])
-
-
-def test_an_answer_is_rated(world: World) -> None:
-    """A good rating is stored; a bad one is asked about in a modal, and others' do not count."""
-    ann, bo = PersonScreen(world, world.human()), PersonScreen(world, world.human())
-    general = world.channel("public", ann.human, bo.human)
-    said = world.say(ann.human, "<@BOT> hello", channel=general)
-    message = world.reply(said).messages[-1]
-    [block] = [b for b in message["blocks"] if b["type"] == "context_actions"]
-    rate = {"action_id": "feedback", "block_id": block["block_id"]}
-    ann.click(message, general, **rate, value="positive")
-    bo.click(message, general, **rate, value="positive")
-    refused = bo.alone(say("en", "feedback_others"), general)
-    assert refused["thread_ts"] == message["thread_ts"]
-    rated = "SELECT rating, comment FROM feedback WHERE user_id = %s"
-    assert world.rows(rated, ann.human.id) == [{"rating": "good", "comment": ""}]
-    ann.click(message, general, **rate, value="negative")
-    form = ann.modal(say("en", "feedback_comment"))
-    assert ann.submit(form, **{"comment": "Too short."})["ok"]
-    ann.modal(say("en", "feedback_thanks"))
-    assert world.rows(rated, ann.human.id) == [{"rating": "bad", "comment": "Too short."}]
-    assert world.rows(rated, bo.human.id) == []
 
 
 def test_an_answer_that_its_thread_does_not_take_is_shown_beside_it(world: World) -> None:
@@ -333,25 +223,6 @@ def test_a_form_keeps_what_changed_meanwhile(world: World) -> None:
     assert ann.submit(form, **{"field.food_name": "miso ramen"})["ok"]
     ann.modal("Updated: Likes miso ramen very much")
     assert world.contents(ann.human) == [{**learned, "food_name": "miso ramen"}]
-
-
-def test_history_and_forms_by_command(world: World) -> None:
-    """Commands open the form of a number and an empty one, and show the history with Undo."""
-    ann = PersonScreen(world, world.human())
-    ann.types("add")
-    form = ann.modal(say("en", "field_fact"))
-    assert ann.submit(form, **{"add.lines": "I live in Osaka"})["ok"]
-    ann.modal("Remembered: I live in Osaka")
-    ann.types("edit 1")
-    edit = ann.modal("I live in Osaka")
-    assert ann.submit(edit, **{"field.fact": "I live in Tokyo"})["ok"]
-    ann.modal("Updated: I live in Tokyo (was: I live in Osaka)")
-    history = world.command(ann.human, "/memories", "history")
-    assert "Updated: I live in Tokyo (was: I live in Osaka)" in shown(history)
-    assert say("en", "by_modal") in shown(history)
-    ann.click(history, **button(history, "undo_change"))
-    ann.alone("Restored: I live in Osaka")
-    assert [c["fact"] for c in world.contents(ann.human)] == ["I live in Osaka"]
 
 
 def test_what_words_do_not_settle_is_asked(world: World) -> None:

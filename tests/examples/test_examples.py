@@ -18,15 +18,6 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import ROOT, Server
 
-EXAMPLES = ROOT / "examples"
-ARTICLES = {
-    "1": "「LangMemの長期記憶の概要と使い方を理解する」 (noboru-kudo, 2025-02-26)",
-    "2": "「LangMemの長期記憶をPostgreSQL(pgvector)に永続化する」 (noboru-kudo, 2025-03-12)",
-}
-NOT_PROGRAMS = {
-    *("__init__.py", "environment.py", "database.py", "durable_queue.py"),
-    "langgraph_server.py",
-}
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 # LangMem leaves `strict` to OpenAI's default when it is given a model's name.

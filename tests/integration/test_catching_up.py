@@ -166,14 +166,6 @@ async def test_what_was_missed_is_answered_once_and_late(
     assert "You wrote this at" not in app.turn(message)["reply"]
 
 
-async def test_what_was_written_just_now_is_not_called_late(app: App) -> None:
-    """A message of the last minute is answered without a word about it."""
-    app.slack.place(text="just now")
-    await missed(app)
-    await caught_up(app)
-    assert waiting(app)["just now"] is False
-
-
 async def test_what_was_answered_is_known_though_its_event_is_gone(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,16 +240,6 @@ async def test_a_conversation_read_in_part_is_read_again_after_a_second_outage(
     await missed(app)
     await caught_up(app)
     assert {f"number {number}" for number in range(8)} <= set(waiting(app))
-
-
-async def test_a_list_that_slack_refuses_is_not_asked_for_again(app: App) -> None:
-    """The next outage is caught up with as before; a failure of Slack's is tried again."""
-    for error, jobs in (("missing_scope", 0), ("internal_error", 1)):
-        await missed(app)
-        app.slack.fault("users.conversations", error=error)
-        await plan(app)
-        assert len(app.take_jobs(CATCH_UP)) == jobs
-        assert app.jobs(READ_ON) == []
 
 
 async def test_a_conversation_that_cannot_be_read_stops_nothing(app: App) -> None:
@@ -351,24 +333,6 @@ async def test_a_shared_direct_message_is_looked_up(app: App) -> None:
             one["ts"],
         )
         assert row == {"audience": None, "addressed": "true", "shared": "true"}
-
-
-async def test_kinds_known_before_an_outage_are_not_trusted(app: App) -> None:
-    """They are forgotten with the first mark, and not used before it."""
-    front, audiences = listening(app), app.wiring.turn_dependencies.audiences
-    await front.mark()
-    place = app.slack.place(channel="public")
-    message = app.slack.message(place)
-    assert (await audiences.view(message)).own.audience == PUBLIC
-    app.slack.control("channels/update", {"channel": place.channel, "private": True})
-    assert (await audiences.view(message)).own.audience == PUBLIC
-    away(app, 5.1)
-    # Somebody writes before the front that is back has made its mark.
-    assert (await audiences.view(message)).own.audience == place.channel
-    app.rows("UPDATE conversations SET audience = 'public'")
-    await front.mark()
-    assert not app.rows("SELECT 1 FROM conversations WHERE looked_up_at > '-infinity'")
-    assert (await audiences.view(message)).own.audience == place.channel
 
 
 async def test_a_kind_that_slack_does_not_say_puts_the_reading_off(app: App) -> None:

@@ -29,7 +29,6 @@ from tests.kioku_process import (
     PYTHON_M_BOT,
     Ended,
     ended,
-    ended_fresh,
     environment,
     fetched,
     ready,
@@ -185,34 +184,6 @@ def test_run_says_that_its_port_is_taken(
     assert told == f"Port {port} cannot be opened {why}: set {setting} to a free one."
 
 
-def test_run_wants_a_migrated_database(tmp_path: Path, slack: Server, empty_database: str) -> None:
-    """An empty database is told to be migrated; so is a server that never saw Kioku."""
-    settings = slack_settings(slack)
-    told = refused(ended(tmp_path, "run", **settings, DATABASE_URL=empty_database))
-    assert told == "The database is not set up: run `kioku migrate`."
-    assert refused(ended(tmp_path, "run", **settings)) == told
-
-
-@pytest.mark.parametrize("command", ["run", "migrate"])
-async def test_another_embedding_than_the_stored_one_is_refused(
-    tmp_path: Path, slack: Server, database: str, pool: Pool, embedder: Embedder, command: str
-) -> None:
-    """Another model, or another size of the same one, is named beside what is stored."""
-    await _remember(pool, embedder)
-    owner_rows(database, "UPDATE kioku_embedding_space SET model = 'ours'")
-    settings = {**slack_settings(slack), "DATABASE_URL": database}
-    assert refused(ended(tmp_path, command, **settings)) == (
-        "The stored memories were embedded with ours (256 dimensions), but"
-        " kioku-stand-in-embedding (256) is configured: set"
-        " KIOKU_EMBEDDING_MODEL=ours, or embed all memories again with `kioku migrate --yes`,"
-        " or use another database or KIOKU_DATA_DIR."
-    )
-    owner_rows(database, "UPDATE kioku_embedding_space SET dimensions = 128")
-    assert "(128 dimensions), but kioku-stand-in-embedding (256) is configured" in refused(
-        ended(tmp_path, command, **settings)
-    )
-
-
 @pytest.mark.parametrize("stored", ["kioku-stand-in-embedding", "ours, but without memories"])
 async def test_vectors_of_the_stand_in_are_replaced(
     tmp_path: Path, slack: Server, database: str, pool: Pool, embedder: Embedder, stored: str
@@ -246,31 +217,6 @@ def stranger(postgres: EmbeddedPostgres, database: str) -> Iterator[str]:
     owner_rows(database, "CREATE ROLE stranger LOGIN")
     yield psycopg.conninfo.make_conninfo(database, user="stranger")
     owner_rows(database, "DROP ROLE stranger")
-
-
-def test_rights_that_are_missing_are_named(
-    tmp_path: Path, slack: Server, database: str, stranger: str
-) -> None:
-    """A user who may not migrate, or not act as the application, learns who has to do what."""
-    settings = {**slack_settings(slack), "DATABASE_URL": stranger}
-    assert refused(ended(tmp_path, "migrate", **settings)) == (
-        "This database user may not create tables, roles or pgvector's extension: as a superuser,"
-        " run `CREATE EXTENSION vector` in the database and give its owner CREATEROLE. Then write"
-        " the owner's address into DATABASE_OWNER_URL and run `kioku migrate`."
-    )
-    advice = "run `kioku migrate`, with the address of the database's owner in DATABASE_OWNER_URL."
-    assert refused(ended(tmp_path, "run", **settings)) == (
-        f"The user of DATABASE_URL may not act as kioku_app: {advice}"
-    )
-    owner_rows(database, "GRANT kioku_app TO stranger WITH INHERIT FALSE")
-    assert refused(ended(tmp_path, "run", **settings)) == (
-        f"The user of DATABASE_URL may not use the queue: {advice}"
-    )
-    lost = {"DATABASE_URL": "", "DATABASE_OWNER_URL": database}
-    assert refused(ended(tmp_path, "migrate", **{**settings, **lost})) == (
-        "DATABASE_OWNER_URL is set without DATABASE_URL: write the address of the user that serves"
-        " into DATABASE_URL."
-    )
 
 
 def test_the_extension_that_is_missing_is_named(
@@ -314,15 +260,6 @@ def test_migrate_says_what_is_missing(tmp_path: Path, empty_database: str) -> No
         "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
         " brings it."
     )
-
-
-def test_migrate_twice_does_it_once(tmp_path: Path, empty_database: str) -> None:
-    """The first `kioku migrate` says how many steps it took, the second that there are none."""
-    settings = {**MODEL, "DATABASE_URL": empty_database}
-    first = ended_fresh(tmp_path, "migrate", **settings)
-    assert (first.code, first.err) == (0, "")
-    assert re.fullmatch(r"Applied [1-9]\d* step\(s\)\.\n", first.out)
-    assert ended(tmp_path, "migrate", **settings) == Ended(0, "The database is up to date.\n", "")
 
 
 def test_python_m_bot_is_the_kioku_command(tmp_path: Path) -> None:

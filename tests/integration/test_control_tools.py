@@ -133,24 +133,6 @@ async def test_forgetting_a_period_is_only_proposed(
     assert len(await app.memories(root.person)) == 1
 
 
-async def test_forgetting_everything_is_only_proposed(app: App) -> None:
-    """A proposal to forget everything takes the place of one to forget a memory."""
-    place = app.slack.place()
-    said = await app.ask(place, "I love ramen")
-    assert await app.form(said)
-    [memory] = await app.memories(said.person)
-    app.script_calls(
-        ("memory_change", {"action": "delete", "evidence": "forget", "id": memory.key}),
-        settings_call("forget_everything"),
-        settings_call("forget_everything"),
-    )
-    asked = await app.ask(place, "forget everything")
-    assert [one["proposed"] for one in app.outputs()] == [True, True, True]
-    assert app.turn(asked)["asked"]
-    assert len(app.shown(asked)) == 2
-    assert len(await app.memories(said.person)) == 1
-
-
 SHOWING = ["show_memories", "show_settings", "show_history", "show_help"]
 
 
@@ -194,12 +176,6 @@ async def test_without_memory_its_settings_stay(app: App) -> None:
     await app.ask(place, "hello")
     assert set(offered(app)) == {"search_web", "memory_settings", "read_current_view"}
     assert "resume" in offered(app)["memory_settings"]
-
-
-async def test_a_plain_message_is_small(app: App) -> None:
-    """The whole request of a plain message, every tool included, is at most 7,600 characters."""
-    await app.ask(app.slack.place(), "What shall I eat tonight?")
-    assert len(app.request_texts()[-1]) <= 7_600
 
 
 async def test_a_model_that_calls_too_often_is_stopped(app: App) -> None:

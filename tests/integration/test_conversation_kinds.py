@@ -11,9 +11,7 @@ import psycopg
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.conversation.turns import Exchange, TurnContext
-from bot.pipeline.threads import Thread, read_thread
-from bot.pipeline.turn import thread_before
+from bot.pipeline.threads import read_thread
 from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
 from bot.users.profiles import Profiles
@@ -199,30 +197,6 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     assert len(slack.calls("users.info")) == 2
 
 
-async def test_without_a_locale_the_last_message_says_the_language(
-    slack: PlaygroundSlack, pool: Pool, database: str
-) -> None:
-    """Slack tells no locale of people of other workspaces: a click is answered as they write."""
-    guest = Person(slack.team_id, slack.person(locale="ja-JP", external=True)[0])
-    member = Person(slack.team_id, slack.person(locale="en-GB")[0])
-    people = Profiles(pool, slack.installations())
-    assert await people.language(guest) == "en"
-    for number, words in enumerate(("Hello", "ラーメンが好きです", "")):
-        for person in (guest, member):
-            owner_rows(
-                database,
-                "INSERT INTO turns (id, team_id, user_id, channel_id, thread, audience,"
-                " question_ts, question, words)"
-                " VALUES (gen_random_uuid(), %s, %s, %s, 'C1:1', 'dm', %s, %s, %s)",
-                *(slack.team_id, person.user_id, f"C{person.user_id}", f"{number}.0"),
-                *(words, words),
-            )
-    assert await people.language(guest) == "ja"
-    assert await people.language(guest, "Thanks") == "en"
-    assert await people.language(member) == "en"
-    assert (await people.settings(guest)).locale is None
-
-
 async def test_an_old_profile_keeps_nobody_waiting(
     slack: PlaygroundSlack, pool: Pool, database: str
 ) -> None:
@@ -241,17 +215,6 @@ async def test_an_old_profile_keeps_nobody_waiting(
         while await people.language(ann, "hello") == "ja":  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
     assert len(slack.calls("users.info")) == 2
-
-
-async def test_slack_is_asked_once_of_each_new_person(slack: PlaygroundSlack, pool: Pool) -> None:
-    """Of many new people Slack is asked once each, however many want to know at the same time."""
-    people = Profiles(pool, slack.installations())
-    team = slack.team_id
-    many = [Person(team, slack.person(locale="ja-JP")[0]) for _ in range(25)]
-    twice = await asyncio.gather(*(people.language(one, "hello") for one in [*many, *many]))
-    assert twice[:25] == twice[25:]
-    assert set(twice) == {"ja"}
-    assert len(slack.calls("users.info")) == 25
 
 
 async def test_a_refused_look_at_a_person_is_waited_out(slack: PlaygroundSlack, pool: Pool) -> None:
@@ -290,22 +253,6 @@ async def test_an_unknown_language_is_that_of_the_words(
     assert await people.language(ann, "こんにちは") == "ja"
 
 
-async def test_the_languages_of_many_are_bounded(
-    slack: PlaygroundSlack, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of very many people the one seen longest ago is forgotten first, here; not for good."""
-    monkeypatch.setattr("bot.users.profiles._KEPT", 2)
-    people = Profiles(pool, slack.installations())
-    humans = [Person(slack.team_id, slack.person(locale="ja-JP")[0]) for _ in range(3)]
-    for human in [*humans, humans[2], humans[0]]:
-        assert await people.language(human) == "ja"
-    asked = [call["args"]["user"] for call in slack.calls("users.info")]
-    assert asked == [human.user_id for human in humans]
-
-
-NOTHING = TurnContext(exchanges=(), recent_words=())
-
-
 async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
     """What others wrote before the mention is read in order, as a person sees it, and cut.
 
@@ -338,20 +285,6 @@ async def test_the_newest_of_a_very_long_thread_are_read(slack: PlaygroundSlack)
     found = (await read_thread(slack.installations(), message)).messages
     assert [line["text"] for line in found] == [f"line {number}" for number in range(1_150, 1_200)]
     assert len(slack.calls("conversations.replies")) == 2
-
-
-async def test_a_known_or_new_thread_is_not_read(slack: PlaygroundSlack) -> None:
-    """The first message of a thread has no thread before it; the bot's own threads are known."""
-    place = slack.place(channel="public")
-    installations = slack.installations()
-    assert await thread_before(installations, slack.message(place), NOTHING) == Thread()
-    later = slack.message(place, ts="9999999999.000100")
-    exchange = Exchange(
-        ts=place.ts, thread=later.thread, user_id=place.user, question="q", reply="a"
-    )
-    known = TurnContext(exchanges=(exchange,), recent_words=())
-    assert await thread_before(installations, later, known) == Thread()
-    assert not slack.calls("conversations.replies")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)

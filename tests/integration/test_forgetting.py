@@ -24,7 +24,6 @@ from bot.conversation.history import blank_texts, has_texts, restore_texts
 from bot.conversation.unformed import read_unformed
 from bot.delivery.outbox import Outbox
 from bot.pipeline.formation import FormationJobs
-from bot.users.settings import note_profile
 from memory import (
     DM,
     PUBLIC,
@@ -48,7 +47,7 @@ from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.deliveries import nothing, turns_alone
 from tests.integration.messages import message
-from tests.integration.scripted_model import Call, ScriptedModel, Shown, asked_text, food, remove
+from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, remove
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -376,19 +375,6 @@ async def test_everything_is_everything(data: Data) -> None:
     assert {ts for _, _, ts in data.receipts()} == {"1.1", "1.19", "1.2", "1.29"}
 
 
-@pytest.mark.parametrize(
-    "reference",
-    ["", "/", "dm", "dm/", "dm/nothing", "public/x", "nonsense/x", "dm.x/y", "../U12/dm", "%/%"],
-)
-async def test_an_unknown_reference_forgets_nothing(data: Data, reference: str) -> None:
-    """A reference to nothing forgets nothing and leaves nothing to undo."""
-    data.remember("ramen")
-    before = data.everything()
-    assert await data.forget(reference) == Forgotten(memories=(), undo=None)
-    assert await data.forget() == Forgotten(memories=(), undo=None)
-    assert data.everything() == before
-
-
 async def test_another_person_can_forget_nothing_of_mine(data: Data) -> None:
     """My reference names nothing for another person."""
     ramen = data.remember("ramen", "1.1")
@@ -424,16 +410,6 @@ async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     with pytest.raises(UndoExpired):
         await data.undo(done)
     assert data.rows("SELECT 1 FROM store") == []
-
-
-async def test_what_has_expired_is_cleared(data: Data) -> None:
-    """The next forgetting, anyone's, takes expired ciphertexts away, and only those."""
-    for name in ("ramen", "sushi"):
-        await data.forget(data.remember(name))
-    [old, new] = data.rows("SELECT id FROM forgotten ORDER BY expires_at")
-    data.rows("UPDATE forgotten SET expires_at = now() - interval '1 s' WHERE id = %s", old["id"])
-    await data.forget("dm/nothing", person=BOB)
-    assert data.rows("SELECT id FROM forgotten") == [new]
 
 
 async def test_an_undo_with_another_key_restores_nothing(data: Data) -> None:
@@ -580,34 +556,6 @@ async def test_words_forgotten_while_they_are_formed(
     assert names == {"noodles", "sushi"}
     assert "ramen" not in model.last.text
     assert len(model.requests) == 2
-
-
-async def test_a_day_ends_where_the_person_is(
-    data: Data, former: Former, model: ScriptedModel
-) -> None:
-    """ "Just for today" ends at midnight in the time zone that Slack says the person is in."""
-    async with person_transaction(data.pool, Person("T1", "U1")) as connection:
-        await note_profile(
-            connection,
-            Person("T1", "U1"),
-            locale="en-US",
-            time_zone="America/New_York",
-            add=True,
-        )
-    # Two in the morning of the 19th in UTC: the evening of the 18th in New York.
-    said_at = datetime(2099, 11, 19, 2, 0, tzinfo=UTC)
-    await data.turn(
-        f"{said_at.timestamp():.6f}", "No meat for me, just for today", "Ok.", formed=False
-    )
-    fact = {"fact": "No meat", "evidence": "No meat for me, just for today"}
-    model.answer([("UserFact", fact)])
-    model.verdicts.append({0: {"valid_until": "2099-11-18"}})
-    await learning(data.pool, former).form("T1", "U1", DM)
-    assert '{"date": "2099-11-18"' in asked_text(model.verdict_requests[0])
-    (row,) = data.rows("SELECT value FROM store")
-    assert datetime.fromisoformat(row["value"]["expires_at"]) == datetime(
-        2099, 11, 19, 5, 0, tzinfo=UTC
-    )
 
 
 async def test_a_yes_is_read_with_the_question_it_answers(

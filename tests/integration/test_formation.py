@@ -9,21 +9,19 @@ import asyncio
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import openai
 import pytest
 from langchain_openai import ChatOpenAI
 from langgraph.store.postgres import PostgresStore
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
-from pydantic import BaseModel, Field
 
 from memory import memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.former import Former, instructions_for, warm_up
+from memory.formation.former import Former, instructions_for
 from memory.formation.store_manager import NEIGHBOURS, StoreManager, load
 from memory.formation.user_store import FormationResult, UserStore
 from memory.formation.verdicts import Verifier
@@ -36,14 +34,6 @@ from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, p
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
-
-
-class Film(BaseModel):
-    """A film."""
-
-    title: str
-    year: int | None = Field(None, ge=1890, description="When.")
-    colour: Literal["yes", "no"] | None = None
 
 
 def words(*texts: str, ts: int = 100) -> list[PersonMessage]:
@@ -228,28 +218,6 @@ async def test_a_patch_is_asked_for_in_few_words(trial: Trial) -> None:
     assert operation["required"] == ["op", "path"]
 
 
-async def test_kinds_are_told_in_few_words(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel
-) -> None:
-    """A definition has no titles and empty defaults; fields, values and nulls stay."""
-    chat = memory_model(model="scripted", api_key="none", base_url=model.base_url)
-    former = Former(pool, model_embedder, chat, schemas=[Film])
-    await know(former, model, ALICE_DM, ("Film", {"title": "Ran", "evidence": "I like Ran"}))
-    await former.form(ALICE_DM, words("I like Kagemusha"))
-    [request] = model.requests
-    [film] = [one for one in request["tools"] if one["name"] == "Film"]
-    assert film["description"] == "A film."
-    fields = film["parameters"]["properties"]
-    evidence = fields.pop("evidence")
-    assert set(evidence) == {"type", "description"}
-    assert fields == {
-        "title": {"type": "string"},
-        "year": {"type": ["integer", "null"], "minimum": 1890, "description": "When."},
-        "colour": {"anyOf": [{"type": "string", "enum": ["yes", "no"]}, {"type": "null"}]},
-    }
-    assert sorted(film["parameters"]["required"]) == ["evidence", "title"]
-
-
 @pytest.mark.parametrize(("stored", "shown"), [(12, 12), (50, 50), (80, 60)])
 async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_large_one(
     former: Former, model: ScriptedModel, stored: int, shown: int
@@ -266,15 +234,6 @@ async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_lar
     await former.form(ALICE_DM, said)
     assert len(model.last.memories) == shown
     assert any(target in text for _, _, text in model.last.memories)
-
-
-async def test_ok_thanks_writes_nothing(trial: Trial) -> None:
-    """With memories known the model may still do nothing: no tool is forced."""
-    await trial.know(RAMEN)
-    formed = await trial.form(words("ok thanks"))
-    assert formed == FormationResult(changes=(), refused=())
-    assert trial.model.requests[-1]["tool_choice"] == "auto"
-    assert len(await trial.rows()) == 1
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -412,26 +371,6 @@ async def test_an_outage_of_a_model_of_ones_own(
         await own.form(ALICE_DM, words("ラーメンが大好きです!!"))
 
 
-async def test_a_model_of_ones_own_is_left_as_it_is(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel
-) -> None:
-    """It forms memories, and its caller gets its own errors from it."""
-    chat = ChatOpenAI(
-        model="scripted",
-        api_key="none",
-        base_url=model.base_url,
-        max_retries=0,
-        store=False,
-        default_headers={"Connection": "close"},  # it has no method that closes
-    )
-    model.answer([RAMEN], 500)
-    former = Former(pool, model_embedder, chat, verifier=Verifier(chat))
-    formed = await former.form(ALICE_DM, words("ラーメンが大好きです!!"))
-    assert [change.action for change in formed.changes] == ["remembered"]
-    with pytest.raises(openai.InternalServerError):
-        await chat.ainvoke("ラーメン")
-
-
 async def test_an_outage_during_a_repair(trial: Trial) -> None:
     """An outage after the first answer is an outage too."""
     trial.model.answer([("UserFoodPreference", {"cuisine": "和食"})], 500)
@@ -485,23 +424,6 @@ async def test_a_model_that_cannot_be_made_loses_nothing(
         await former.form(ALICE_DM, words("ラーメンが好き"), in_commit=in_commit)
     assert formed == []
     assert await rows(database) == []
-
-
-async def test_another_provider(
-    pool: Pool, model_embedder: Embedder, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A model of any LangChain provider forms memories, and fails once and for good too."""
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "none")
-    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", model.base_url.removesuffix("/v1"))
-    monkeypatch.setenv("OPENAI_API_VERSION", "2026-01-01")
-    chat = memory_model(model="azure_openai:mine")
-    former = Former(pool, model_embedder, chat)
-    await know(former, model, ALICE_DM, RAMEN)
-    model.answer(500)
-    with pytest.raises(FormationUnavailable):
-        await former.form(ALICE_DM, words("パスタも好きです"))
-    assert len(model.requests) == 1
-    assert model.requests[0]["tool_choice"] == "auto"
 
 
 async def test_a_model_that_never_gives_a_usable_answer_is_asked_three_times(
@@ -573,17 +495,6 @@ async def test_an_old_quote_is_no_evidence(trial: Trial) -> None:
     assert await trial.rows() == before
 
 
-async def test_preference_zero_is_a_removal(trial: Trial) -> None:
-    """A preference that falls to 0 takes the row and its vector with it."""
-    await trial.know(PASTA)
-    said = "パスタは嫌いになりました"
-    trial.model.answer(lambda shown: [patch(shown.id_of("パスタ"), preference=0, evidence=said)])
-    formed = await trial.form(words(said))
-    assert [(c.action, c.after) for c in formed.changes] == [("removed", None)]
-    assert formed.changes[0].before is not None
-    assert await trial.rows() == []
-
-
 async def test_three_removals_at_most(trial: Trial) -> None:
     """A run removes three memories at most; about further ones the person is asked."""
     names = ["寿司", "天丼", "蕎麦", "焼肉", "餃子"]
@@ -612,28 +523,6 @@ async def test_said_twice_is_one_memory(trial: Trial) -> None:
     }
     assert len(after["value"]["sources"]) == 2
     assert after["value"]["confirmed_at"] > before["value"]["confirmed_at"]
-
-
-async def test_the_last_words_of_a_message_count(trial: Trial) -> None:
-    """Channel, ts and permalink of a source are those of the words that hold the quote."""
-    said = [
-        PersonMessage(text="こんにちは", channel="C9", ts="1.1", permalink="https://s/1"),
-        PersonMessage(
-            text="そばが好きです", channel="C9", ts="2.2", permalink="https://s/2", origin="tool"
-        ),
-    ]
-    trial.model.answer([food("そば", 80, "そばが好きです")])
-    await trial.form(said)
-    (row,) = await trial.rows()
-    assert row["value"]["sources"] == [
-        {
-            "kind": "tool",
-            "permalink": "https://s/2",
-            "channel": "C9",
-            "ts": "2.2",
-            "evidence": "そばが好きです",
-        }
-    ]
 
 
 async def test_memories_of_other_people_are_neither_shown_nor_changed(trial: Trial) -> None:
@@ -841,36 +730,6 @@ async def test_no_connection_is_held_while_the_model_thinks(
     assert held == [0, 0]
 
 
-async def test_a_wider_memory_is_superseded(trial: Trial) -> None:
-    """A change said in a private channel leaves the public memory and takes precedence."""
-    public = memory_view(ALICE.namespace(PUBLIC))
-    private = memory_view(ALICE.namespace("C7"))
-    await know(trial.former, trial.model, public, RAMEN)
-    (wide,) = await trial.rows()
-    trial.model.answer(lambda s: [ramen_with_miso(s)])
-    formed = await trial.former.form(private, words(MISO))
-    (change,) = formed.changes
-    assert (change.action, change.namespace) == ("updated", private.own)
-    assert change.before == wide["value"]["content"]
-    (narrow,) = await trial.rows(private.own)
-    assert narrow["value"]["supersedes"] == [{"audience": "public", "key": wide["key"]}]
-    assert narrow["value"]["content"]["description"] == "味噌"
-    assert await trial.rows(public.own) == [wide]
-
-    # In the private channel only the narrower one is shown from now on.
-    trial.model.requests.clear()
-    await trial.former.form(private, words("ok thanks"))
-    assert [text for _, _, text in trial.model.last.memories if "味噌" not in text] == []
-
-    # Removed there, it goes on standing before the public one, at level 0.
-    trial.model.answer(lambda s: [remove(s.id_of("味噌"))])
-    formed = await trial.former.form(private, words("ラーメンは嫌いになりました"))
-    assert [c.action for c in formed.changes] == ["removed"]
-    (narrow,) = await trial.rows(private.own)
-    assert narrow["value"]["content"]["preference"] == 0
-    assert await trial.rows(public.own) == [wide]
-
-
 async def test_a_wider_memory_is_removed_for_here_only(trial: Trial) -> None:
     """A removal of a wider memory becomes a row of level 0 in the own namespace.
 
@@ -894,18 +753,6 @@ async def test_a_wider_memory_is_removed_for_here_only(trial: Trial) -> None:
     assert len(await trial.rows()) == 2
 
 
-async def test_narrower_memories_stay_unseen(former: Former, model: ScriptedModel) -> None:
-    """In public, what was said in a DM or a private channel is not shown to the memory model."""
-    await know(former, model, ALICE_DM, RAMEN)
-    await know(former, model, memory_view(ALICE.namespace("C7")), PASTA)
-    await former.form(memory_view(ALICE.namespace(PUBLIC)), words("そばが好き"))
-    assert model.last.memories == []
-    await former.form(memory_view(ALICE.namespace("C8")), words("そばが好き"))
-    assert model.last.memories == []
-    await former.form(ALICE_DM, words("そばが好き"))
-    assert len(model.last.memories) == 2
-
-
 async def test_rows_of_other_kinds_are_left_alone(trial: Trial) -> None:
     """Rows without a kind, of another kind, or without content are left alone."""
     with PostgresStore.from_conn_string(trial.database) as store:
@@ -924,8 +771,3 @@ async def test_rows_of_other_kinds_are_left_alone(trial: Trial) -> None:
     ]
     assert sorted(change.action for change in formed.changes) == ["confirmed", "remembered"]
     assert len(await trial.rows()) == 5
-
-
-def test_warm_up() -> None:
-    """What the first formation needs can be imported beforehand."""
-    warm_up()

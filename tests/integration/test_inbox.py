@@ -116,18 +116,6 @@ async def test_a_message_in_two_events_is_stored_once(inbox: Inbox, database: st
     assert len(stored(database, asked.thread)) == 1
 
 
-async def test_an_event_that_was_answered_stays_known(
-    inbox: Inbox, database: str, pool: Pool
-) -> None:
-    """A late redelivery of a message that was answered is not stored again."""
-    asked = message()
-    await done(pool, await begun(inbox, asked))
-    assert not await inbox.store(asked)
-    [row] = stored(database, asked.thread)
-    assert (row["status"], row["message"]) == ("done", None)
-    assert row["finished_at"] is not None
-
-
 async def test_many_deliveries_at_once_are_one(inbox: Inbox, database: str) -> None:
     """Of twelve deliveries at the same moment one is stored, with one job."""
     asked = message()
@@ -178,14 +166,6 @@ async def test_messages_come_in_the_order_they_were_written(inbox: Inbox, pool: 
         await done(pool, waiting)
     assert texts == ["1", "2", "3"]
     assert (await taken(inbox, other.thread)).message.text == "other"
-
-
-async def test_attempts_are_counted(inbox: Inbox, database: str) -> None:
-    """Each time a message is taken says how often it was begun before."""
-    asked = message()
-    await inbox.store(asked)
-    assert [(await taken(inbox, asked.thread)).earlier_attempts for _ in range(3)] == [0, 1, 2]
-    assert stored(database, asked.thread)[0]["attempts"] == 3
 
 
 async def test_what_is_given_up_is_not_taken_again(inbox: Inbox, database: str, pool: Pool) -> None:
@@ -265,7 +245,7 @@ async def test_stop_reaches_the_running_answer_only(inbox: Inbox, database: str)
     for one in (asked, behind, other):
         await inbox.store(one)
     running, elsewhere = await taken(inbox, asked.thread), await taken(inbox, other.thread)
-    await inbox.interrupt(asked.thread)
+    await inbox.interrupt(asked.thread, stopped_ts=LATER)
     with pytest.raises(Stopped):
         await inbox.read_flags(running)
     assert await inbox.read_flags(elsewhere)
@@ -285,12 +265,12 @@ async def test_stop_leaves_what_is_held_behind_the_running_answer(
     await inbox.restart(waiting, held=True)
     running = await taken(inbox, asked.thread)
     assert running.message == asked
-    assert await inbox.interrupt(asked.thread)
+    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
     with pytest.raises(Stopped):
         await inbox.read_flags(running)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, False]
     await inbox.postpone(running, 60.0)
-    assert await inbox.interrupt(asked.thread)
+    assert await inbox.interrupt(asked.thread, stopped_ts=LATER)
     assert [row["interrupted"] for row in stored(database, asked.thread)] == [True, True]
 
 
@@ -317,7 +297,7 @@ async def test_an_edit_after_stop_is_answered(inbox: Inbox) -> None:
     await inbox.store(asked)
     where = place_of(asked)
     running = await taken(inbox, asked.thread)
-    await inbox.interrupt(asked.thread)
+    await inbox.interrupt(asked.thread, stopped_ts=LATER)
     await inbox.edit(*where, "old", **change())
     with pytest.raises(Stopped):
         await inbox.read_flags(running)
@@ -349,17 +329,11 @@ async def test_an_attempt_that_was_taken_over_is_told(
     assert stored(database, asked.thread)[0]["status"] == "done"
 
 
-async def test_an_unknown_message_is_not_interrupted(inbox: Inbox) -> None:
-    """A message that is not there any more counts as not stopped."""
-    gone = ClaimedMessage(id=-1, message=message(), earlier_attempts=0)
-    assert await inbox.read_flags(gone)
-
-
 async def test_while_the_database_is_away_nobody_is_stopped(inbox: Inbox, pool: Pool) -> None:
     """Where the stop flag cannot be read the answer goes on, and is told that this is not sure."""
     asked = message()
     waiting = await begun(inbox, asked)
-    await inbox.interrupt(asked.thread)
+    await inbox.interrupt(asked.thread, stopped_ts=LATER)
     await pool.close()
     assert not await inbox.read_flags(waiting)
 

@@ -1,48 +1,24 @@
 """LangGraph's own store on the tables that Kioku migrated, and where `UserStore` departs from it.
 
-The first part checks what LangGraph's tests of its PostgreSQL store check, in our words:
-https://github.com/langchain-ai/langgraph, libs/checkpoint-postgres/tests/test_async_store.py at
-f09cfe8 (2026-08-20; MIT). The second has one test for each line of docs/reference/user-store.md.
+Below, one test for each line of docs/reference/user-store.md.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from langgraph.store.base import (
     GetOp,
-    Item,
-    ListNamespacesOp,
-    PutOp,
-    SearchOp,
 )
 from langgraph.store.postgres import AsyncPostgresStore
-from langgraph.store.postgres.base import PostgresIndexConfig
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from memory.model.namespace import PUBLIC
-from tests.conftest import SPACE
 from tests.integration.test_user_store import ALICE, OWN, PersonStore, food, put, quoted
 from tests.integration.test_user_store import person_store as person_store
-
-DOCUMENTS = ("test", "documents")
-PICTURES = ("test", "pictures")
-DIMENSIONS = SPACE.dimensions
-
-
-async def embed(texts: Sequence[str]) -> list[list[float]]:
-    """Return vectors in which a text is near those with the same words."""
-    found = []
-    for text in texts:
-        vector = [0.0] * DIMENSIONS
-        for word in re.findall(r"\w+", text.lower()):
-            vector[sum(word.encode()) % DIMENSIONS] += 1.0
-        found.append(vector)
-    return found
 
 
 @pytest.fixture
@@ -60,13 +36,6 @@ async def store(connection: AsyncConnection[DictRow]) -> AsyncPostgresStore:
     return AsyncPostgresStore(connection)
 
 
-@pytest.fixture
-async def searchable(connection: AsyncConnection[DictRow]) -> AsyncPostgresStore:
-    """The same with vectors of the size that Kioku migrated."""
-    index = PostgresIndexConfig(dims=DIMENSIONS, embed=embed, fields=["text"])
-    return AsyncPostgresStore(connection, index=index)
-
-
 async def test_setup_has_nothing_left_to_do(
     store: AsyncPostgresStore, connection: AsyncConnection[DictRow]
 ) -> None:
@@ -79,90 +48,6 @@ async def test_setup_has_nothing_left_to_do(
     await store.setup()
     await store.setup()
     assert await (await connection.execute(query)).fetchall() == before
-
-
-async def test_a_value_is_put_read_replaced_and_deleted(store: AsyncPostgresStore) -> None:
-    """A put is read as it was written; a second keeps the creation time; a deleted one is gone."""
-    value = {"title": "Plan", "tags": ["a", {"b": None}], "n": 1.5}
-    await store.aput(DOCUMENTS, "one", value)
-    first = await store.aget(DOCUMENTS, "one")
-    assert first is not None
-    assert (first.namespace, first.key, first.value) == (DOCUMENTS, "one", value)
-    await store.aput(DOCUMENTS, "one", {"title": "New"})
-    second = await store.aget(DOCUMENTS, "one")
-    assert second is not None
-    assert second.value == {"title": "New"}
-    assert second.created_at == first.created_at
-    assert second.updated_at > first.updated_at
-    await store.adelete(DOCUMENTS, "one")
-    assert await store.aget(DOCUMENTS, "one") is None
-
-
-async def test_a_batch_answers_in_its_order(store: AsyncPostgresStore) -> None:
-    """Each operation of a batch has its result at its own place; reads do not see its writes."""
-    await store.aput(DOCUMENTS, "one", {"data": "1"})
-    await store.aput(PICTURES, "two", {"data": "2"})
-    got, put_, found, names, none = await store.abatch(
-        [
-            GetOp(DOCUMENTS, "one"),
-            PutOp(PICTURES, "three", {"data": "3"}),
-            SearchOp(("test",), filter={"data": "1"}, limit=10, offset=0),
-            ListNamespacesOp(match_conditions=None, max_depth=None, limit=10, offset=0),
-            GetOp(("test",), "three"),
-        ]
-    )
-    assert isinstance(got, Item)
-    assert got.value == {"data": "1"}
-    assert put_ is None
-    assert isinstance(found, list)
-    assert [item.key for item in found if isinstance(item, Item)] == ["one"]
-    assert isinstance(names, list)
-    assert set(names) == {DOCUMENTS, PICTURES}
-    assert none is None
-
-
-async def test_search_filters_and_pages(store: AsyncPostgresStore) -> None:
-    """A search stays below its prefix, filters by value, and has a limit and an offset."""
-    for n in range(6):
-        await store.aput(DOCUMENTS, str(n), {"n": n, "even": n % 2 == 0})
-    await store.aput(PICTURES, "other", {"n": 1, "even": True})
-    assert len(await store.asearch(("test",))) == 7
-    assert {i.key for i in await store.asearch(DOCUMENTS, filter={"even": True})} == set("024")
-    assert {i.key for i in await store.asearch(DOCUMENTS, filter={"n": {"$gte": 4}})} == set("45")
-    pages = [await store.asearch(DOCUMENTS, limit=2, offset=at) for at in (0, 2, 4, 6)]
-    assert [len(page) for page in pages] == [2, 2, 2, 0]
-    assert {item.key for page in pages for item in page} == set("012345")
-
-
-async def test_vectors_are_searched(searchable: AsyncPostgresStore) -> None:
-    """The nearest texts come first with a score; a filter and pages hold for them as well."""
-    await searchable.aput(DOCUMENTS, "cats", {"text": "cats sleep all day", "kind": "pet"})
-    await searchable.aput(DOCUMENTS, "dogs", {"text": "dogs run all day", "kind": "pet"})
-    await searchable.aput(DOCUMENTS, "tea", {"text": "green tea", "kind": "drink"})
-    found = await searchable.asearch(DOCUMENTS, query="cats sleep")
-    assert found[0].key == "cats"
-    scores = [item.score for item in found if item.score is not None]
-    assert len(scores) == 3
-    assert scores == sorted(scores, reverse=True)
-    drinks = await searchable.asearch(DOCUMENTS, query="cats sleep", filter={"kind": "drink"})
-    assert [item.key for item in drinks] == ["tea"]
-    second = await searchable.asearch(DOCUMENTS, query="cats sleep", limit=1, offset=1)
-    assert [item.key for item in second] == [found[1].key]
-
-
-async def test_vectors_follow_their_text(
-    searchable: AsyncPostgresStore, connection: AsyncConnection[DictRow]
-) -> None:
-    """A changed text has a new vector, a deleted one none, and one put with `index=False` none."""
-    query = "SELECT key FROM store_vectors WHERE prefix = 'test.documents' ORDER BY key"
-    await searchable.aput(DOCUMENTS, "one", {"text": "cats sleep"})
-    await searchable.aput(DOCUMENTS, "two", {"text": "cats sleep"}, index=False)
-    await searchable.aput(DOCUMENTS, "one", {"text": "green tea"})
-    [first, *_] = await searchable.asearch(DOCUMENTS, query="green tea")
-    assert first.key == "one"
-    assert await (await connection.execute(query)).fetchall() == [{"key": "one"}]
-    await searchable.adelete(DOCUMENTS, "one")
-    assert await (await connection.execute(query)).fetchall() == []
 
 
 async def test_memories_of_kioku_are_items_of_langgraphs(

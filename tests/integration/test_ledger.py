@@ -18,7 +18,6 @@ from memory import (
     ChangeGone,
     Embedder,
     FormationResult,
-    InvalidContent,
     MemoryView,
     Namespace,
     Person,
@@ -336,42 +335,6 @@ async def test_a_message_that_is_being_formed_can_be_forgotten(ledger: Ledger) -
     assert ledger.printed("store") == {"store": []}
 
 
-async def test_forgetting_everything_takes_all(ledger: Ledger) -> None:
-    """Nothing about the person is left in any table of memories, and nothing of others is lost."""
-    liked = await ledger.like("ramen")
-    await ledger.like("soba", ts="2.0")
-    await ask_to_replace(ledger, liked.key)
-    await ledger.add("UserFact", {"fact": "I play go"}, BOB.namespace(DM))
-    await forget(ledger.pool, ALICE, None)
-    left = ledger.printed()
-    assert [len(left[t]) for t in TABLES] == [1, 1, 1, 0, 0]
-    assert "go" in left["store"][0]
-
-
-async def test_edits_are_validated(ledger: Ledger) -> None:
-    """What the schema does not take is refused field by field, and nothing is written."""
-    liked = await ledger.like("ramen")
-    before = ledger.printed()
-    for content, codes in (
-        ({"preference": 50}, {"food_name": "missing"}),
-        ({"food_name": "x", "preference": "much"}, {"preference": "number"}),
-        ({"food_name": "x", "preference": 101}, {"preference": "range"}),
-        ({"food_name": "x", "preference": 0}, {"preference": "ended"}),
-        ({"food_name": "x", "price": "5"}, {"price": "unknown"}),
-        ({"food_name": "x" * 2_001}, {"food_name": "long"}),
-        ({"food_name": "my password is hunter22"}, {"food_name": "secret"}),
-    ):
-        with pytest.raises(InvalidContent) as refused:
-            await ledger.edit(liked.reference, content)
-        assert refused.value.codes == codes
-    with pytest.raises(InvalidContent):
-        await ledger.add("Nope", {"x": "y"})
-    assert ledger.printed() == before
-    for reference in ("dm/none", "no audience/x", "", liked.reference + "x"):
-        with pytest.raises(ChangeGone):
-            await ledger.edit(reference, food("x"))
-
-
 async def test_adding_a_known_memory_updates_it(ledger: Ledger) -> None:
     """Adding the same thing again updates the one memory; other kinds stay apart."""
     liked = await ledger.like("Ramen")
@@ -435,25 +398,6 @@ async def test_what_is_superseded_stays_so_where_it_is_moved(ledger: Ledger) -> 
     await ledger.undo(narrow.id)
     [current] = (await recall_memories(ledger.pool, ledger.embedder, mine, "?")).memories
     assert current.reference == f"C1/{wide.key}"
-
-
-async def test_said_twice_is_one_memory(ledger: Ledger) -> None:
-    """A second message confirms, and is a second source; the same one read again does nothing.
-
-    It supports all of the memory when the first message is deleted.
-    """
-    liked = await ledger.like("ramen")
-    again = await ledger.say("I love ramen", ts="2.0", content=food("ramen"))
-    assert [(c.action, c.key) for c in again.changes] == [("confirmed", liked.key)]
-    before = ledger.printed()
-    twice = await ledger.say("I love ramen", ts="2.0", content=food("ramen"))
-    assert (twice.changes, twice.refused, twice.questions) == ((), (), ())
-    assert ledger.printed() == before
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert [place[1] for place in memory.source_messages] == ["1.0", "2.0"]
-    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert (memory.content, [ts for _, ts in memory.source_messages]) == (food("ramen"), ["2.0"])
 
 
 async def test_an_edit_and_a_run_at_the_same_moment(ledger: Ledger) -> None:
@@ -723,16 +667,6 @@ async def test_every_entry_under_an_earlier_key_is_compared(ledger: Ledger) -> N
     assert again.key != first.key
     await forget(ledger.pool, ALICE, [again.reference])
     assert "udon" not in str(ledger.printed())
-
-
-async def test_a_memory_stays_after_its_first_message_is_deleted(ledger: Ledger) -> None:
-    """What a later message corrected or said again stays when the first goes."""
-    liked = await ledger.like("raman")
-    text = "I love ramen, not raman"
-    await ledger.say(text, ts="2.0", content=food("ramen", description="x"), key=liked.key)
-    await source_deleted(ledger.pool, ledger.embedder, ALICE, "D1", "1.0")
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert memory.content == food("ramen", None, description="x")
 
 
 async def test_what_a_deleted_message_narrowed_is_again_as_in_the_public_memory(

@@ -206,14 +206,6 @@ async def test_what_cannot_be_stored_is_not_acked(client: Client, pool: Pool) ->
     assert len(answered["attempts"]) == 2
 
 
-async def test_a_command_while_the_database_is_away(client: Client, pool: Pool) -> None:
-    """A command that cannot be done says so in one sentence."""
-    user, _ = client.slack.person()
-    await pool.close()
-    answer = await client.command(user, "/memories")
-    assert answer["text"] == say("en", "command_failed")
-
-
 async def test_a_command_that_loses_the_database_after_its_commit_says_so(client: Client) -> None:
     """What is committed is not called unchanged where its result cannot be read any more."""
     user, _ = client.slack.person()
@@ -250,17 +242,6 @@ async def test_a_command_that_breaks_says_so(client: Client, database: str) -> N
     finally:
         owner_rows(database, "ALTER TABLE away RENAME TO store")
     assert answer["text"] == say("en", "command_broke")
-
-
-async def test_a_modal_says_that_the_database_is_away(client: Client, pool: Pool) -> None:
-    """It is read first, and then opened once, with what there is to show."""
-    user, _ = client.slack.person(locale="ja-JP")
-    await pool.close()
-    client.slack.forget_calls()
-    await client.enter(user, "/memories", "edit 1")
-    await client.modal(user, say("ja", "command_failed"))
-    views = [call["method"] for call in client.slack.calls() if "views" in call["method"]]
-    assert views == ["views.open"]
 
 
 async def test_a_command_whose_modal_slack_does_not_open_says_so(client: Client) -> None:

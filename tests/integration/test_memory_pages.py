@@ -82,17 +82,3 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
         seen += page.memories
     assert seen == ordered
     assert page.total == len(expected) == 9
-
-
-async def test_one_kind(pool: Pool, database: str, person: Person) -> None:
-    """Of one kind only its own are shown; all are counted, and a page too far is the last."""
-    store(database, person, *(food(str(number)) for number in range(5)), fact("one"))
-    page = await memory_page(pool, person, size=2, page=99, kind="UserFoodPreference")
-    assert [one.content["food_name"] for one in page.memories] == ["0"]
-    assert (page.page, page.total) == (3, 6)
-
-
-async def test_nobody(pool: Pool, person: Person) -> None:
-    """Of somebody unknown there is one empty page."""
-    page = await memory_page(pool, person, size=20, page=4)
-    assert (page.memories, dict(page.kinds), page.page) == ((), {}, 1)

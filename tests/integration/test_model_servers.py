@@ -11,13 +11,11 @@ import pytest
 from aiohttp import web
 
 from bot.config import STAND_IN_MODEL
-from bot.conversation.claimed_message import Stopped
 from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import Prompt, compose
 from bot.pipeline.reply import Replier
 from bot.pipeline.responses.failures import ReplyFailed
 from bot.pipeline.responses.request import CircuitBreaker, ModelRequests
-from bot.pipeline.responses.web_search import SEARCH_TOOL
 from memory import Memory, Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
@@ -122,19 +120,6 @@ async def test_instructions_and_memories_reach_the_model(
     assert "ramen" not in reply.text
 
 
-async def test_pieces_come_as_they_are_written(
-    client: openai.AsyncOpenAI, stand_in: Server
-) -> None:
-    """The text is the same however few events the server sends."""
-    text = "First this.\n\nThen **that**, and a list:\n\n- one\n- two"
-    script(stand_in, text=text)
-    shown = Shown()
-    reply = await create_replier(client).reply(ALICE, PROMPT, shown)
-    assert reply.text == shown.text == text
-    assert len(shown.pieces) > 3
-    assert reply.model == STAND_IN_MODEL
-
-
 async def test_a_tool_is_called_once(
     client: openai.AsyncOpenAI, server: ModelServer, stand_in: Server
 ) -> None:
@@ -175,23 +160,6 @@ async def test_an_error_has_the_same_meaning(
     assert raised.value.cause == ("model_failed" if without_code else cause)
 
 
-async def test_stop_closes_the_stream(
-    client: openai.AsyncOpenAI, server: ModelServer, stand_in: Server
-) -> None:
-    """What the reader raises comes out as it is; the server's stream is left before its end."""
-
-    class Stop(Shown):
-        async def write(self, piece: str) -> None:
-            raise Stopped
-
-    stand_in.call("/_model/settings", {"token_ms": 100})
-    script(stand_in, text="word " * 200)
-    with pytest.raises(Stopped):
-        await create_replier(client).reply(ALICE, PROMPT, Stop())
-    stand_in.call("/_model/settings", {"token_ms": 0})
-    assert server.left == 0
-
-
 async def test_a_refused_parameter_is_left_out_from_then_on(
     server: ModelServer, client: openai.AsyncOpenAI, dialect: Dialect
 ) -> None:
@@ -205,25 +173,6 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
     assert ("max_output_tokens" in sent) is (dialect not in (VLLM, STRICT))
     refused = {VLLM: 1, OLLAMA: 1, STRICT: 4}.get(dialect, 0)
     assert len(server.requests) == refused + 2
-
-
-async def test_a_search_leaves_out_what_is_refused(
-    server: ModelServer, client: openai.AsyncOpenAI, stand_in: Server, dialect: Dialect
-) -> None:
-    """A web search succeeds without the parameters that the server does not know.
-
-    What a server writes that has no web search is no result of one.
-    """
-    script(stand_in, function_calls=[{"name": SEARCH_TOOL, "arguments": {"query": "weather"}}])
-    script(stand_in, text="It rains in Kyoto.", web_search=True)
-    script(stand_in, text="It rains.")
-    replier, shown = create_replier(client, web_search=True), Shown()
-    reply = await replier.reply(ALICE, PROMPT, shown)
-    assert reply.text == "It rains."
-    output = server.requests[-1]["input"][-1]["output"]
-    assert ("It rains in Kyoto." in output) is (dialect is not VLLM)
-    assert ("No web search took place" in output) is (dialect is VLLM)
-    assert shown.tasks[-1].state == ("error" if dialect is VLLM else "complete")
 
 
 @pytest.mark.parametrize("dialect", [VLLM], indirect=True, ids=["vllm"])

@@ -358,3 +358,16 @@ async def test_an_event_of_a_workspace_that_left_is_dropped(app: App, owner: Dat
     assert await app.deliver(later) == 200
     stored = owner.rows("SELECT ts FROM inbox_events WHERE user_id = %s", place.user)
     assert stored == [{"ts": earlier["ts"]}]
+
+
+async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
+    workspaces: Workspaces, pool: Pool
+) -> None:
+    """An event that mentions its bot, or is of its thread, is for the others alone."""
+    event = {"type": "message", "channel": "C1", "ts": "1.0", "text": f"<@{BOT}> hello"}
+    body = {"team_id": OTHER, "event": event}
+    async with transaction(pool) as connection:
+        await token_accepted(connection, GONE, BOT)
+    assert await workspaces.with_message(body) == [OTHER, GONE]
+    await workspaces.uninstalled(GONE, time.time())
+    assert await workspaces.with_message(body) == [OTHER]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
+from bot.conversation.inbox import ANSWER
 from bot.delivery.outbox import Outbox
 from bot.delivery.posted_messages import PostedMessages
 from bot.memories.person_data import erase_person
@@ -320,34 +320,6 @@ async def test_an_edit_that_was_half_applied_is_completed(app: App) -> None:
     assert asked(app) == ["hello", "hello, you"]
 
 
-async def test_a_preview_of_a_link_does_nothing(app: App) -> None:
-    """Slack reports a message as changed when it adds a preview: nothing is stored or scheduled."""
-    place = app.slack.place(channel="public")
-    bot = app.slack.bot_user_id
-    message = app.written(place, f"<@{bot}> see https://a.example", thread_ts=place.root)
-    message = replace(message, ts=f"{time.time() - 30:.6f}")
-    await app.changes.note(changed(message, message.text))
-    assert app.find("inbox_events", message) is None
-    assert app.jobs(READ_FOLLOW_UPS) == []
-
-
-async def test_a_stop_that_is_delivered_again_ends_no_newer_answer(app: App) -> None:
-    """Stop is about what was being answered then, not about what was written after it."""
-    place = app.slack.place()
-    stopped = {
-        "type": "agent_session_stopped",
-        "channel": place.channel,
-        "user": place.user,
-        "event_ts": f"{time.time() - 60:.6f}",
-    }
-    message = await app.receive(place, "hello")
-    running = await app.wiring.inbox.claim(message.thread)
-    assert running is not None
-    event = {**stopped, "thread_ts": message.thread_ts}
-    await app.changes.note({"event_id": "EvS", "team_id": message.team_id, "event": event})
-    assert await app.wiring.inbox.read_flags(running)
-
-
 async def test_changes_of_old_messages_bring_nothing_up(app: App) -> None:
     """What was written long before its change was delivered is no message on its way."""
     place = app.slack.place()
@@ -435,25 +407,3 @@ async def test_an_edit_long_after_the_answer_changes_nothing_of_it(app: App) -> 
     await app.changes.note(changed(old, "hello, all"))
     assert app.event(old)["status"] == "done"
     assert app.turn(old)["question"] == "hello, all"
-
-
-async def test_an_edit_that_overtakes_a_follow_up_counts(app: App) -> None:
-    """A follow-up without a mention is answered as it was edited before it was delivered."""
-    place = app.slack.place(channel="public")
-    await app.ask(place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
-    follow_up = replace(app.written(place, "I love ramen", thread_ts=place.root), addressed=False)
-    await app.changes.note(changed(follow_up, "I love sushi"))
-    await app.wiring.inbox.store(follow_up)
-    await app.answering.drain(follow_up.thread)
-    assert asked(app)[-1] == "I love sushi"
-
-
-async def test_an_edit_of_what_is_older_than_the_mention_is_not_answered(app: App) -> None:
-    """What was said in a thread before the app took part in it was not meant for it."""
-    place = app.slack.place(channel="public")
-    before = replace(app.written(place, "among us", thread_ts=place.root), addressed=False)
-    await app.ask(place, f"<@{app.slack.bot_user_id}> hello", thread_ts=place.root)
-    await app.changes.note(changed(before, "among ourselves"))
-    await app.answering.drain(before.thread)
-    assert "ourselves" not in asked(app)[-1]
-    assert app.find("inbox_events", before) is None

@@ -25,6 +25,7 @@ from memory import forget, undo_forget
 from memory.store.forgetting import Forgotten
 from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import nothing
+from tests.integration.messages import LATER
 from tests.integration.playground_slack import PersonThread
 
 WAITING = say("en", "held_down")
@@ -120,25 +121,6 @@ async def test_the_interim_reply_becomes_the_answer(
     assert due_in(app, asked) is None
 
 
-async def test_every_message_gets_one_interim_reply(app: App) -> None:
-    """Each message of a person says that it waits, once, and becomes its own answer."""
-    place = app.slack.place()
-    app.fault(status=500, times=-1)
-    first = await app.receive(place, "one")
-    second = await app.receive(place, "two")
-    for message in (first, second, first, second):
-        await drain(app, message)
-    assert [app.replies(m) for m in (first, second)] == [[WAITING], [WAITING]]
-    assert len(app.slack.calls("chat.postMessage")) == 2
-    back(app)
-    await drain(app, first)
-    assert due_in(app, second) == pytest.approx(0, abs=4.0)
-    await drain(app, second)
-    assert [p[-1]["content"] for p in app.prompts()][-2:] == ["one", "two"]
-    assert len(app.replies(first)) == len(app.replies(second)) == 1
-    assert WAITING not in [*app.replies(first), *app.replies(second)]
-
-
 async def test_another_person_and_another_outage_are_told_again(app: App) -> None:
     """Each person gets an interim reply; after an answer, the next outage gives another one."""
     places = [app.slack.place(), app.slack.place()]
@@ -211,33 +193,6 @@ async def test_one_prompt_that_always_fails_harms_no_other(app: App) -> None:
     assert len(app.formations(asked.person)) == 1
 
 
-async def test_a_prompt_that_always_fails_keeps_its_waits(app: App) -> None:
-    """Answers to others do not make what fails alone be tried more often."""
-    place, others = app.slack.place(), app.slack.place()
-    poisoned(app)
-    asked = await app.receive(place, POISON)
-    waits = []
-    for number in range(4):
-        await drain(app, asked)
-        await app.ask(others, f"Hello {number}")
-        waits.append(due_in(app, asked))
-    # The first answer after it hurries it once: it may have been an outage.
-    assert waits == [pytest.approx(s, abs=1.5) for s in (0, 10, 20, 40)]
-
-
-async def test_what_fails_while_nothing_else_is_asked_waits_as_in_an_outage(app: App) -> None:
-    """If the model has answered no other message it may be away: the wait is half an hour."""
-    place = app.slack.place()
-    poisoned(app)
-    app.rows("UPDATE turns SET intended_at = intended_at - interval '1 hour'")
-    asked = await app.receive(place, POISON)
-    await drain(app, asked)
-    wait_longer(app, asked, "20 minutes")
-    await drain(app, asked)
-    assert app.replies(asked) == [WAITING]
-    assert app.event(asked)["status"] == "waiting"
-
-
 async def test_each_wait_is_longer_than_the_last(app: App) -> None:
     """The model is tried again after 5, 10, 20, 40, 60 and 60 seconds; it stays one reply."""
     place = app.slack.place()
@@ -282,29 +237,6 @@ async def test_others_are_hurried_when_one_is_answered(app: App) -> None:
     back(app)
     await app.ask(app.slack.place(), "Hello")
     assert [due_in(app, message) for message in waiting] == [pytest.approx(0, abs=1.0)] * 3
-
-
-async def test_a_thread_waits_behind_its_first_message(app: App) -> None:
-    """What is written below a message that is put off is answered after it, without a job more."""
-    place = app.slack.place()
-    first = await held(app, "one", place)
-    second = await app.receive(place, "two", thread_ts=first.ts)
-    assert (due_in(app, second) or 0) > 3
-    back(app)
-    await drain(app, first)
-    assert [prompt[-1]["content"] for prompt in app.prompts()][-2:] == ["one", "two"]
-
-
-async def test_an_edit_while_it_waits_is_what_is_answered(app: App) -> None:
-    """A message that was edited while the model was away is answered as it reads then."""
-    asked = await held(app, "I like ramen")
-    await app.edit(asked, "I like sushi")
-    back(app)
-    await drain(app, asked)
-    assert app.prompts()[-1][-1]["content"] == "I like sushi"
-    [answer] = app.replies(asked)
-    assert answer != WAITING
-    assert app.turn(asked)["words"] == "I like sushi"
 
 
 async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(app: App) -> None:
@@ -363,7 +295,7 @@ async def test_all_who_wait_are_told_that_a_quota_is_used_up(make_app: MakeApp) 
 async def test_stop_ends_the_wait(app: App) -> None:
     """Stop pressed while the model is away: the next attempt says so and asks nothing."""
     asked = await held(app)
-    await app.wiring.inbox.interrupt(asked.thread)
+    await app.wiring.inbox.interrupt(asked.thread, stopped_ts=LATER)
     asks = len(app.prompts())
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "stopped")]
@@ -393,20 +325,6 @@ async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     assert app.event(asked)["status"] == "failed"
     assert due_in(app, asked) is None
     assert opposite in json.dumps(app.shown(asked))
-
-
-async def test_what_a_tool_has_remembered_gets_its_notice_while_the_model_is_away(app: App) -> None:
-    """The model stores a memory and then is away: the notice with its Undo comes all the same."""
-    content = {"kind": "UserFoodPreference", "food_name": "natto", "preference": 90}
-    given = {"action": "create", "evidence": "I love natto", "content": content}
-    app.script_calls(("memory_change", given))
-    fail_after_the_tools(app, times=-1)
-    asked = await app.receive(app.slack.place(), "Remember that I love natto")
-    await drain(app, asked)
-    assert app.replies(asked) == [say("en", "model_down")]
-    assert len(await app.memories(asked.person)) == 1
-    noticed = app.rows("SELECT changes FROM change_notices WHERE user_id = %s", asked.user_id)
-    assert [len(row["changes"]) for row in noticed] == [1]
 
 
 async def test_a_request_that_fails_after_a_change_is_repeated(app: App) -> None:

@@ -12,7 +12,6 @@ from psycopg.types.json import Jsonb
 
 from bot.locale import LANGUAGES, Language, say
 from bot.views.forgetting import FORGET_PERIOD_ACTION, UNDO_ACTION
-from bot.views.settings import retention_question
 from bot.views.subcommands import MEMORIES
 from memory import MAX_MEMORIES, Memory, Person, edit_memory, history, undo_change
 from playground.blocks import view_errors
@@ -73,14 +72,6 @@ async def test_add_forms_what_was_typed(app: App) -> None:
     assert memory.namespace.audience == "dm"
     assert memory.sources[0]["kind"] == "command"
     assert memory.sources[0]["evidence"] == "I love ramen"
-
-
-async def test_add_compares_whole_words_with_what_is_known(app: App) -> None:
-    """Who has a carpet may have a car: only whole words make a sentence a known one."""
-    place = app.slack.place()
-    await memories(app, place, "add I have a carpet")
-    assert (await memories(app, place, "add I have a car"))["text"] == "Remembered: I have a car"
-    assert (await memories(app, place, "add I have a car"))["text"] == say("en", "add_known")
 
 
 async def test_add_keeps_as_a_fact_what_nothing_is_formed_of(app: App) -> None:
@@ -182,17 +173,6 @@ async def test_a_pause_by_command(app: App, words: str) -> None:
     assert "Memory is paused until" in shown
 
 
-async def test_a_pause_that_replaces_another_names_its_end(app: App) -> None:
-    """Without a time a pause becomes an endless one; the answer says that it did."""
-    place = app.slack.place(tz="Asia/Tokyo")
-    first = (await memories(app, place, "pause 2h"))["text"]
-    until = first.partition("paused until ")[2].partition(";")[0]
-    replaced = (await memories(app, place, "pause"))["text"]
-    assert "paused until you resume it" in replaced
-    assert say("en", "paused_instead", until=until) in replaced
-    assert "replaces" not in (await memories(app, place, "pause"))["text"]
-
-
 async def test_no_pause_while_memory_is_off(app: App) -> None:
     """Who switched memory off is told so and gets no pause; one from before outlasts a Yes."""
     place = app.slack.place()
@@ -209,25 +189,6 @@ async def test_no_pause_while_memory_is_off(app: App) -> None:
         agreed = await controls.agreed(who, "en")
         assert said in agreed["text"]
         assert value(agreed, "resume_memory")
-
-
-async def test_incognito_outlasts_a_pause(app: App) -> None:
-    """Memory that is on again, and the settings, say that incognito is still on."""
-    place = app.slack.place()
-    who, controls = app.person(place), app.wiring.controls
-    for words in ("incognito on", "pause 2h"):
-        await memories(app, place, words)
-    shown = await controls.settings_shown(who, "en")
-    assert say("en", "incognito_still") in shown["text"]
-    resumed = await memories(app, place, "resume")
-    assert resumed["text"] == f"{say('en', 'resumed')} {say('en', 'incognito_still')}"
-    assert value(resumed, "end_incognito") == "dm"
-    saved = json.dumps(await controls.settings_saved(who, "en", view=submitted("on")))
-    assert say("en", "incognito_still") in saved
-    shown = await controls.settings_shown(who, "en")
-    await controls.incognito.ended(who, "en", value(shown, "end_incognito"))
-    assert say("en", "incognito_still") not in (await controls.settings_shown(who, "en"))["text"]
-    assert (await memories(app, place, "resume"))["text"] == say("en", "resumed")
 
 
 async def test_settings_are_shown_and_switched(app: App) -> None:
@@ -420,25 +381,6 @@ async def undone_update(app: App, place: PersonThread) -> tuple[Memory, str]:
     return memory, str(notice["turn_id"])
 
 
-async def test_forgetting_today_takes_an_update_that_was_undone(app: App) -> None:
-    """Of an older memory only the changes of today go; a reply from before that names it stays."""
-    place = app.slack.place()
-    who, actions = app.person(place), app.wiring.memory_actions
-    memory, notice = await undone_update(app, place)
-    before = ledger(app, who)
-    pressed = value(await forget(app, place, "today"), FORGET_PERIOD_ACTION)
-    done = await actions.period_forgotten(who, "en", pressed)
-    assert ledger(app, who) == before[:1]
-    assert await app.memories(who) == [memory]
-    assert [job["turn"] for job in app.take_jobs("show_notice")] == [notice]
-    [asked] = app.rows(
-        "SELECT reply FROM turns WHERE user_id = %s AND question_ts = %s", who.user_id, LONG_AGO[1]
-    )
-    assert asked["reply"] == "In Osaka."
-    await actions.brought_back(who, "en", value(done, UNDO_ACTION))
-    assert ledger(app, who) == before
-
-
 async def test_an_undo_restores_no_change_of_what_was_forgotten_since(app: App) -> None:
     """The changes of a period come back only for a memory that was not forgotten by itself."""
     place = app.slack.place()
@@ -496,20 +438,6 @@ async def test_what_is_said_after_the_question_is_not_forgotten(app: App) -> Non
     assert app.turn(later)["words"] == "I love natto"
 
 
-async def test_numbered_lists_have_the_days_of_the_person(app: App) -> None:
-    """Where Slack cannot show a date, each list has that of the person's time zone."""
-    place = app.slack.place(tz="Asia/Tokyo")
-    await memories(app, place, "add I love ramen")
-    app.rows(
-        "UPDATE store SET updated_at = '2026-01-31 20:00:00+00' WHERE prefix = %s RETURNING key",
-        app.person(place).namespace("dm").prefix,
-    )
-    for words in ("", "1", "search ramen", "forget ramen", "forget 1", "forget today"):
-        shown = await memories(app, place, words)
-        assert "Feb 1, 2026" in shown["text"], words
-        assert "Jan 31" not in json.dumps(shown), words
-
-
 async def test_a_memory_alone_has_the_last_day_of_the_person(app: App) -> None:
     """Each question about one memory, and the notice after it, have the day in their time zone."""
     place = app.slack.place(tz="Asia/Tokyo")
@@ -541,37 +469,6 @@ async def test_forgetting_the_last_hour_and_yesterday(app: App) -> None:
     for words in ("昨日", "last week", "先週"):
         assert (await forget(app, place, words))["text"] == say("en", "forget_period_none")
     assert "ramen" in await contents(app, place)
-
-
-async def test_a_second_click_leaves_the_answer_to_the_first(app: App) -> None:
-    """An Undo that was used already is answered beside the message, which stays."""
-    place = app.slack.place()
-    who, actions = app.person(place), app.wiring.memory_actions
-    await memories(app, place, "add I love ramen")
-    question = await forget(app, place, "ramen")
-    [clicked] = [
-        block["accessory"]["value"] for block in question["blocks"] if "accessory" in block
-    ]
-    undo = value(await actions.forgotten(who, "en", clicked), UNDO_ACTION)
-    assert (await actions.brought_back(who, "en", undo))["text"] == say("en", "undone", count=1)
-    again = await actions.brought_back(who, "en", undo)
-    assert again["text"] == say("en", "undo_expired")
-    assert again["replace_original"] is False
-
-
-async def test_a_second_move_shows_the_first_with_its_undo(app: App) -> None:
-    """Use It Everywhere, clicked twice, says the same twice; what cannot be done is said beside."""
-    place = app.slack.place()
-    who, audiences = app.person(place), app.wiring.modals.audiences
-    await memories(app, place, "add I love ramen")
-    [memory] = await app.memories(who)
-    button = f"public {memory.reference}"
-    first = await audiences.moved(who, "en", button)
-    assert first["text"].startswith("Now used everywhere")
-    assert says(await memories(app, place, "history"), "by_question")
-    assert await audiences.moved(who, "en", button) == first
-    same = await audiences.moved(who, "en", "public dm/nothing")
-    assert (same["text"], same["replace_original"]) == (say("en", "memory_gone"), False)
 
 
 async def test_forgetting_a_thread(app: App) -> None:
@@ -630,12 +527,6 @@ async def test_a_period_covers_the_person_alone(app: App) -> None:
     await app.wiring.memory_actions.period_forgotten(app.person(bo), "en", pressed)
     assert "ramen" in await contents(app, ann)
     assert "sushi" not in await contents(app, bo)
-
-
-def test_keeping_memories_without_an_end_threatens_nothing() -> None:
-    """That older memories are forgotten is said only where there is such a time."""
-    assert "Older ones are forgotten" in retention_question("en", 30)["text"]
-    assert "Older" not in retention_question("en", None)["text"]
 
 
 def submitted(memory: str, **chosen: Any) -> dict[str, Any]:

@@ -196,13 +196,3 @@ def test_a_person_can_only_shorten_the_retention() -> None:
         for chosen in (None, 5, 90)
     ]
     assert days == [None, 5, 90, 30, 5, 30]
-
-
-async def test_settings_tell_how_long_things_are_kept_in_fact(make_app: MakeApp) -> None:
-    """Where the operator keeps things for less than a person chose, their settings say so."""
-    app = await make_app(retention_days=30)
-    person = Person(app.slack.team_id, app.slack.person()[0])
-    await app.wiring.controls.choose(person, retention_days=90)
-    shown = await app.wiring.controls.settings_shown(person, "en")
-    period = say("en", "settings_kept_days", count=30)
-    assert say("en", "settings_kept", period=period) in str(shown)

@@ -14,7 +14,6 @@ from memory import (
     PUBLIC,
     EmbeddedPostgres,
     Embedder,
-    InvalidNamespace,
     Memory,
     Person,
     Pool,
@@ -25,7 +24,6 @@ from memory import (
     person_transaction,
     recall_memories,
     similar_memories,
-    transaction,
 )
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
@@ -261,21 +259,6 @@ async def test_a_superseded_memory_of_a_large_set_is_hidden(
         assert "Java" in await read_in(audience)
 
 
-async def test_a_foreign_row_shows_nothing(
-    pool: Pool, database: str, model_embedder: Embedder
-) -> None:
-    """A row under the person's prefix that is no namespace stops the recall and the list."""
-    person = Person("T5", "U1")
-    owner_rows(
-        database,
-        "INSERT INTO store (prefix, key, value) VALUES ('chat.T5.U1.dm.deeper', 'k', '{}')",
-    )
-    with pytest.raises(InvalidNamespace):
-        await recall_memories(pool, model_embedder, memory_view(person.namespace(DM)), "q")
-    with pytest.raises(InvalidNamespace):
-        await list_memories(pool, person)
-
-
 async def test_the_list_is_newest_first(pool: Pool, model_embedder: Embedder) -> None:
     """All of a person's memories are listed, of every audience, newest first."""
     person = Person("T6", "U1")
@@ -284,60 +267,8 @@ async def test_the_list_is_newest_first(pool: Pool, model_embedder: Embedder) ->
     assert texts(await list_memories(pool, person)) == ["three", "two", "said in G1", "one"]
 
 
-@pytest.fixture(scope="module")
-def twenty_thousand(database: str) -> Person:
-    """One of 100 people who have 20,000 memories together."""
-    owner_rows(
-        database,
-        "INSERT INTO store (prefix, key, value) SELECT 'chat.BIG.U' || i % 100 || '.' ||"
-        " CASE WHEN i % 3 = 0 THEN 'dm' ELSE 'public' END, i::text,"
-        ' \'{"kind": "K", "content": {}}\' FROM generate_series(1, 20000) i;'
-        " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
-        " SELECT prefix, key, 'f', array_fill(random()::real, ARRAY[256])::vector"
-        " FROM store WHERE prefix LIKE 'chat.BIG.%'; ANALYZE store, store_vectors",
-    )
-    return Person("BIG", "U7")
-
-
-def scans(database: str) -> dict[str, int]:
-    """Return how often PostgreSQL has read the two tables from end to end."""
-    found = owner_rows(
-        database,
-        "SELECT relname, seq_scan FROM pg_stat_user_tables"
-        " WHERE relname IN ('store', 'store_vectors')",
-    )
-    return {row["relname"]: row["seq_scan"] for row in found}
-
-
 async def counted(pool: Pool) -> None:
     """Have PostgreSQL write down what the one connection of `pool` has read."""
     async with pool.connection() as connection:
         await connection.execute("SELECT pg_stat_force_next_flush()")
         await connection.execute("SELECT 1")
-
-
-@pytest.mark.parametrize("down", [False, True], ids=["nearest", "newest"])
-@pytest.mark.parametrize("audience", [DM, PUBLIC, "G1"])
-async def test_no_recall_reads_a_whole_table(
-    twenty_thousand: Person,
-    database: str,
-    model_embedder: Embedder,
-    model: ScriptedModel,
-    audience: str,
-    down: bool,
-) -> None:
-    """Whatever path a recall or a list takes, PostgreSQL counts no scan of a whole table."""
-    before = scans(database)
-    model.embeddings_status = 500 if down else 200
-    own = twenty_thousand.namespace(audience)
-    async with create_pool(login_of(database), min_size=1, max_size=1, timeout=10) as pool:
-        found = await recall_memories(pool, model_embedder, memory_view(own), "q")
-        assert len(await list_memories(pool, twenty_thousand)) == 200
-        await counted(pool)
-        assert scans(database) == before
-        async with transaction(pool) as connection:
-            # Of the values: a count of rows may be read from an index alone.
-            await connection.execute("SELECT count(value) FROM store")
-        await counted(pool)
-    assert len(found.memories) == NEAREST
-    assert scans(database) == {**before, "store": before["store"] + 1}

@@ -135,7 +135,7 @@ async def test_a_search_sees_the_query_and_the_country_alone(
         if name == "model_tokens":
             counted.append((labels["team"], labels["kind"]))
 
-    with memory.recorded(lambda _: None, note):
+    with memory.recorded(lambda *_: None, note):
         await replier.reply(ALICE, replace(PROMPT, zone=zone), Shown())
     asked, search, answered = requests(stand_in)
     assert search == {
@@ -198,54 +198,6 @@ async def test_a_tool_that_was_not_offered_is_not_run(
     assert "include" not in asked  # no request follows in which reasoning could be sent back
 
 
-async def test_a_search_that_was_not_offered_beside_other_tools(
-    model_client: openai.AsyncOpenAI, stand_in: Server
-) -> None:
-    """Where web search is off, a call of it goes to the other tools, which know none such."""
-    replier = create_replier(model_client)
-    script(stand_in, function_calls=[{"name": SEARCH_TOOL, "arguments": {"query": "news"}}])
-    script(stand_in, text="Hello.")
-    assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "Hello."
-    assert not any("web_search" in json.dumps(one["tools"]) for one in requests(stand_in))
-    assert len(requests(stand_in)) == 2
-
-
-async def test_an_answer_at_its_limit_is_cut_short(replier: Replier, stand_in: Server) -> None:
-    """An answer that ran into the length limit is an answer, marked as cut."""
-    script(stand_in, text="A very long answer indeed.")
-    fault(stand_in, event="incomplete", break_after_chars=12)
-    reply = await replier.reply(ALICE, PROMPT, Shown())
-    assert reply.cut == "cut_short"
-    assert reply.text
-    assert "A very long answer indeed.".startswith(reply.text)
-
-
-@pytest.mark.parametrize(
-    ("how", "cause"),
-    [
-        ({"status": 408}, "model_down"),
-        ({"break_after_chars": 5}, "model_down"),
-        ({"event": "failed"}, "model_down"),
-        ({"event": "error"}, "model_down"),
-        ({"event": "failed", "break_after_chars": 5}, "model_down"),
-        ({"event": "error", "break_after_chars": 5}, "model_down"),
-        ({"event": "incomplete", "break_after_chars": 0}, "model_empty"),
-    ],
-    ids=str,
-)
-async def test_a_failure_names_its_sentence(
-    replier: Replier, stand_in: Server, how: dict[str, Any], cause: str
-) -> None:
-    """However the model fails, the failure names which sentence the person is told."""
-    script(stand_in, text="An answer that will not come whole.")
-    fault(stand_in, **how)
-    with pytest.raises(ReplyFailed) as raised:
-        await replier.reply(ALICE, PROMPT, Shown())
-    assert raised.value.cause == cause
-    stand_in.call("/_model/script", method="DELETE")
-    assert (await replier.reply(ALICE, PROMPT, Shown())).text
-
-
 @pytest.mark.parametrize("text", ["", "  \n "])
 async def test_an_empty_answer_is_none(replier: Replier, stand_in: Server, text: str) -> None:
     """An answer without a word counts as no answer."""
@@ -293,21 +245,6 @@ async def test_a_request_that_fails_is_made_once_more_where_that_can_help(
         with pytest.raises(ReplyFailed):
             await patient_replier.reply(ALICE, PROMPT, Shown())
     assert len(requests(stand_in)) == times
-
-
-async def test_a_model_that_was_found_away_is_asked_once(
-    patient_replier: Replier, stand_in: Server
-) -> None:
-    """A probe is one request, and between probes there is none."""
-    fault(stand_in, times=-1, status=500)
-    counts = []
-    for number in range(5):
-        asked = compose(question=f"What about number {number}?", user_id="U1", memories=[])
-        with pytest.raises(ReplyFailed) as raised:
-            await patient_replier.reply(ALICE, asked, Shown())
-        assert raised.value.passes
-        counts.append(len(requests(stand_in)))
-    assert counts == [2, 4, 6, 6, 6]
 
 
 async def test_a_refusal_in_words_is_an_answer() -> None:
@@ -378,17 +315,6 @@ async def test_reasoning_goes_back_between_rounds(replier: Replier, stand_in: Se
     assert reasoning["type"] == "reasoning"
     assert reasoning["encrypted_content"]
     assert (call["type"], output["type"]) == ("function_call", "function_call_output")
-
-
-async def test_a_model_that_refuses_the_parameter_answers(
-    replier: Replier, stand_in: Server
-) -> None:
-    """It is left out from the first refusal on."""
-    stand_in.call("/_model/settings", {"unsupported_parameters": ["include"]})
-    script_call(stand_in)
-    assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "On Monday."
-    await replier.reply(ALICE, PROMPT, Shown(), LookTool())
-    assert ["include" in body for body in requests(stand_in)] == [True, False, False, False]
 
 
 async def test_a_host_that_does_not_find_the_item_answers(

@@ -160,22 +160,6 @@ async def test_what_cannot_be_read_is_one_failure(events: Sequence[str | dict[st
     assert len(model.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "events",
-    [
-        [{"type": "response.failed"}],
-        [{"type": "response.failed", "response": 5}],
-        [{"type": "error", "code": ["a"]}],
-    ],
-    ids=str,
-)
-async def test_a_failure_without_its_details_is_a_failure(events: list[dict[str, Any]]) -> None:
-    """An error event does not need to say more."""
-    with pytest.raises(ReplyFailed) as raised:
-        await ResponsesServer(events).reply()
-    assert raised.value.cause == "model_failed"
-
-
 async def test_characters_that_cannot_be_stored_are_left_out() -> None:
     """NULs and escapes go, halves of a character are joined across pieces or replaced."""
 

@@ -62,24 +62,6 @@ async def test_a_streamed_answer_begins_and_ends_its_session(sender: Sender, kin
     assert session(sender.slack, place) == "active"
 
 
-async def test_a_posted_answer_ends_its_session(thread: Thread) -> None:
-    """A post ends no session: a call of its own does."""
-    async with thread.answering() as answer:
-        await answer.stream.finish("Hello.")
-    assert statuses(thread.slack) == ["processing", "active"]
-    assert session(thread.slack, thread.place) == "active"
-
-
-async def test_a_lost_stream_ends_its_session(thread: Thread) -> None:
-    """An answer whose stream was lost is updated, and its session is `active`."""
-    async with thread.answering() as answer:
-        await answer.stream.write("Hello ")
-        thread.slack.fault("chat.stopStream", error="message_not_in_streaming_state")
-        await answer.stream.finish("Hello you.")
-    thread.whole("Hello you.")
-    assert session(thread.slack, thread.place) == "active"
-
-
 async def test_an_answer_in_parts_stays_in_processing_until_its_end(thread: Thread) -> None:
     """Only the end of the last message of an answer sets its session to `active`."""
     text = "".join(f"Line {number} of a long answer.\n" for number in range(600))
@@ -176,17 +158,6 @@ async def test_a_channel_that_has_no_sessions_says_nothing_of_the_others(sender:
     assert len(sender.slack.calls(LINE)) == 2
     assert session(sender.slack, second) == "active"
     assert len(sender.slack.calls(SET)) == 3
-
-
-async def test_somebody_slack_does_not_know_has_a_session(thread: Thread) -> None:
-    """Where the person cannot be named as the initiator, the session is set without them."""
-    thread.slack.fault(SET, error="user_not_found")
-    async with thread.answering() as answer:
-        await answer.stream.finish("Hello.")
-    asked, again, _ended = thread.slack.calls(SET)
-    assert "initiator_user_id" in asked["args"]
-    assert "initiator_user_id" not in again["args"]
-    assert session(thread.slack, thread.place) == "active"
 
 
 async def test_without_streams_the_limit_is_kept_for_ends(sender: Sender) -> None:

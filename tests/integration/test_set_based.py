@@ -24,27 +24,17 @@ from bot.slack.client import Installations
 from memory import (
     DM,
     PUBLIC,
-    Embedder,
-    PersonMessage,
     Pool,
-    add_memory,
     create_pool,
-    expire_due,
-    expire_unconfirmed,
     forget,
-    history,
-    list_memories,
     memory_view,
-    person_transaction,
-    source_deleted,
-    undo_changes,
     undo_forget,
 )
 from memory.model.namespace import Person
 from memory.store.forgetting import Forgotten
 from tests.conftest import owner_rows, printed
 from tests.integration.counted import count_statements, counted
-from tests.integration.deliveries import nothing, turns_alone
+from tests.integration.deliveries import turns_alone
 from tests.integration.messages import message
 
 pytestmark = pytest.mark.slow
@@ -168,29 +158,6 @@ async def undone(pool: Pool, done: Forgotten) -> int:
         return len(sent)
 
 
-async def test_what_is_forgotten_by_name_is_set_based(pool: Pool, database: str) -> None:
-    """As many statements forget and bring back a thousand memories as two; the bytes come back.
-
-    Every quote of their messages in the ledger of the others is blanked in as many, too.
-    """
-    fill(database, memories=1_500, turns=3_000)
-    before = digests(database)
-    counts = []
-    for references in (["dm/k1", "dm/k2"], [f"dm/k{n}" for n in range(1, 1_001)]):
-        with counted() as sent:
-            done = await forget(
-                pool,
-                ANN,
-                references,
-                blank_texts=partial(blank_texts, person=ANN, update_notices=nothing),
-            )
-            forgetting = len(sent)
-        assert len(done.memories) == len(references)
-        counts.append((forgetting, await undone(pool, done)))
-        assert digests(database) == before
-    assert counts[0] == counts[1]
-
-
 async def test_what_is_forgotten_of_a_period_is_set_based(pool: Pool, database: str) -> None:
     """As many statements forget and restore a period of 400 messages as one of two.
 
@@ -285,73 +252,3 @@ async def test_a_turn_reads_the_newest_words_that_are_not_formed(pool: Pool, dat
     assert shown == tuple(f"words {number}" for number in range(TURNS - 99, TURNS - 9))
     shown = (await begin(pool, PUBLIC)).recent_words
     assert shown == tuple(f"words {number}" for number in range(51, 151))
-
-
-async def test_retention_is_set_based(pool: Pool, database: str) -> None:
-    """Old memories and the ledger's texts are deleted in as many statements as one memory."""
-    fill(database, memories=1_000, turns=0)
-    owner_rows(database, "UPDATE store SET updated_at = now() - interval '40 days'")
-    with counted() as sent:
-        async with person_transaction(pool, ANN) as connection:
-            ended = await expire_unconfirmed(connection, ANN, 30)
-        assert len(sent) <= MOST, sent
-    assert len(ended) == 1_000
-    entries = await history(pool, ANN, limit=2_000)
-    assert {(entry.action, entry.actor, entry.after) for entry in entries} == {
-        ("removed", "expiry", None)
-    }
-    assert len({entry.at for entry in entries}) == 1_000
-
-
-async def test_expiry_is_set_based(pool: Pool, database: str) -> None:
-    """Five hundred memories of a person end in as many statements as one."""
-    fill(database, memories=1_000, turns=0)
-    owner_rows(
-        database,
-        "INSERT INTO memory_expiries SELECT prefix, key, now() FROM store"
-        " ON CONFLICT (prefix, key) DO UPDATE SET expires_at = now()",
-    )
-    with counted() as sent:
-        assert len(await expire_due(pool, limit=500)) == 500
-        assert len(sent) <= MOST, sent
-    assert count(database, "store") == 500
-
-
-async def test_a_deleted_message_is_set_based(pool: Pool, embedder: Embedder) -> None:
-    """All that has one message as its source is deleted in as many statements as one memory."""
-    counts = []
-    own = ANN.namespace(DM)
-    for size in (1, 30):
-        said = PersonMessage(text="a list", channel="D1", ts=f"17636000{size:02d}.000100")
-        for number in range(size):
-            source = {"kind": "message", "channel": said.channel, "ts": said.ts, "evidence": "a"}
-            fact = {"fact": f"I own book number {number}"}
-            await add_memory(pool, embedder, own, "UserFact", fact, source)
-        with counted() as sent:
-            changes = await source_deleted(pool, embedder, ANN, said.channel, said.ts)
-            counts.append(len(sent))
-        assert len(changes) == size
-    assert counts[0] == counts[1]
-
-
-async def test_changes_of_one_memory_are_undone_in_turn(
-    pool: Pool, embedder: Embedder, database: str
-) -> None:
-    """Of several changes of a memory the newest is undone first; nothing of it is left."""
-    own = ANN.namespace(DM)
-    changes = []
-    for preference in (60, 70, 80):
-        source = {"kind": "command", "evidence": f"ramen {preference}"}
-        content = {"food_name": "ramen", "preference": preference}
-        changes.append(await add_memory(pool, embedder, own, "UserFoodPreference", content, source))
-    first, *later = [change.id for change in changes]
-    undone = await undo_changes(pool, embedder, ANN, later)
-    assert [change.action for change in undone] == ["restored", "restored"]
-    [memory] = await list_memories(pool, ANN)
-    assert memory.content["preference"] == 60
-    [removed] = await undo_changes(pool, embedder, ANN, [first])
-    assert removed.action == "removed"
-    assert await list_memories(pool, ANN) == []
-    assert await undo_changes(pool, embedder, ANN, [first, *later]) == []
-    newest = [entry.action for entry in await history(pool, ANN)][:3]
-    assert newest == ["removed", "restored", "restored"]

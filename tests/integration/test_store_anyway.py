@@ -203,18 +203,6 @@ async def test_a_tool_that_is_refused_shows_the_person_the_reason(verified: Veri
     assert memory.source_messages == [(said.channel_id, said.ts)]
 
 
-async def test_what_is_formed_is_shown_as_ever(verified: Verified) -> None:
-    """With another proposal stored, the refused one is left out in silence."""
-    app = await verified.app()
-    place = app.slack.place()
-    facts = [("UserFact", {"fact": one, "evidence": one}) for one in (LEAVE, "I am vegan")]
-    verified.model.answer(facts)
-    verified.model.verdicts.append({0: {"about": "other"}})
-    answer = await memories(app, place, f"add {LEAVE}. I am vegan")
-    assert answer["text"] == "Remembered: I am vegan"
-    assert STORE_ACTION not in json.dumps(answer)
-
-
 @pytest.mark.parametrize(
     "proposal",
     [
@@ -251,16 +239,6 @@ async def test_add_waits_for_no_slow_model(
     verified.proposes("I am vegan", about="other")
     assert (await pointed_at(app, here, "I am vegan"))["text"] == "Remembered: I am vegan"
     assert app.turn(said)["formed_at"] is not None
-
-
-@pytest.mark.parametrize("status", [429, 503])
-async def test_add_stores_as_typed_while_no_model_judges(verified: Verified, status: int) -> None:
-    """A verdict that cannot be had refuses nothing."""
-    app = await verified.app()
-    place = app.slack.place()
-    verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
-    verified.model.verdicts.append(status)
-    assert (await memories(app, place, f"add {LEAVE}"))["text"] == f"Remembered: {LEAVE}"
 
 
 async def test_credentials_are_never_stored(verified: Verified) -> None:
@@ -307,13 +285,6 @@ async def test_where_facts_are_no_kind_nothing_is_offered(verified: Verified) ->
     assert STORE_ACTION not in json.dumps(answer)
     held = QuotedSentence(text="ramen", channel=place.channel).value
     assert (await clicked(app, place, held))["text"] == say("en", "add_nothing")
-
-
-async def test_a_button_of_another_shape_does_nothing(verified: Verified) -> None:
-    """A value that this app never made is one sentence."""
-    app = await verified.app()
-    place = app.slack.place()
-    assert (await clicked(app, place, "{}"))["text"] == say("en", "command_broke")
 
 
 async def test_the_tokens_of_a_run_that_ends_early_are_counted(

@@ -10,26 +10,22 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
-import openai
 import psycopg
 import pytest
-from openai.types.responses import FunctionTool, FunctionToolParam
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from memory import (
     DM,
     PUBLIC,
     SCHEMAS,
     Embedder,
-    Memory,
     MemoryTools,
     Namespace,
     Person,
     PersonMessage,
     Pool,
     Verifier,
-    list_memories,
     memory_model,
     memory_tools,
     memory_view,
@@ -43,7 +39,7 @@ from tests.integration.scripted_model import ScriptedModel
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
 OWN = ALICE.namespace(DM)
-SECRET = ALICE.namespace("C0SECRET")
+
 
 RAMEN = {"kind": "UserFoodPreference", "food_name": "ramen", "preference": 90}
 PEANUTS = {"kind": "UserFact", "fact": "Allergic to peanuts", "topic": "health"}
@@ -155,27 +151,6 @@ def failed(answer: Any) -> bool:
 # --- definitions ---------------------------------------------------------------------------
 
 
-async def test_definitions_are_tools_of_the_responses_api(
-    model_client: openai.AsyncOpenAI,
-) -> None:
-    """OpenAI's own types take each tool, and so does a server that checks against them."""
-    definitions = memory_tools(SCHEMAS)
-    assert [one["name"] for one in definitions] == ["memory_search", "memory_change"]
-    for one in definitions:
-        TypeAdapter(FunctionToolParam).validate_python(one, strict=True)
-        assert FunctionTool.model_validate(one).name == one["name"]
-        assert one["description"]
-    answered = await model_client.responses.create(
-        model="gpt-6-luna", input="ok thanks", tools=[*map(_param, definitions)]
-    )
-    assert answered.output_text
-
-
-def _param(definition: dict[str, Any]) -> FunctionToolParam:
-    param: FunctionToolParam = TypeAdapter(FunctionToolParam).validate_python(definition)
-    return param
-
-
 def test_the_model_can_name_nobody() -> None:
     """No tool has a parameter for a person, a team, a namespace or a filter."""
     parameters = {one["name"]: {*one["parameters"]["properties"]} for one in memory_tools(SCHEMAS)}
@@ -220,16 +195,6 @@ class Note(BaseModel):
 register_schemas([Note])
 
 
-async def test_a_single_schema_of_ones_own(case: ToolTest) -> None:
-    """With one schema only, its own, the tools work the same way."""
-    tools = case.tools("I collect stamps", schemas=[Note])
-    content = {"kind": "Note", "text": "stamps", "tags": ["hobby"], "weight": "3"}
-    stored = await change(tools, content)
-    assert stored[0]["done"] == "remembered"
-    [kept] = case.contents()
-    assert (kept["text"], kept["tags"], kept["weight"]) == ("stamps", ["hobby"], 3)
-
-
 # --- search --------------------------------------------------------------------------------
 
 
@@ -271,30 +236,6 @@ async def test_search_of_long_memories_is_bounded(case: ToolTest, characters: in
     assert [memory.key for memory in tools.shown] == [one["id"] for one in found]
     assert list(more) == ["more"]
     assert more["more"].startswith(f"{SEARCH_LIMIT - len(found)} ")
-
-
-@pytest.mark.parametrize("arguments", [{}, {"query": ""}, {"query": None}, {"query": ["x"]}])
-async def test_search_without_words(case: ToolTest, arguments: dict[str, Any]) -> None:
-    """A search for nothing is no fault: it finds what there is."""
-    case.put(OWN, "ramen")
-    assert len(await call(case.tools(), "memory_search", **arguments)) == 1
-
-
-async def test_search_sees_what_the_audience_may(case: ToolTest) -> None:
-    """In a public channel only what was said in public is found; of others nothing ever."""
-    case.put(OWN, "ramen")
-    case.put(SECRET, "natto")
-    case.put(ALICE.namespace(PUBLIC), "sushi")
-    case.put(BOB.namespace(DM), "pizza")
-    case.put(BOB.namespace(PUBLIC), "pasta")
-
-    async def seen(own: Namespace) -> set[str]:
-        found = await call(case.tools(own=own), "memory_search", query="food")
-        return {one["content"]["food_name"] for one in found}
-
-    assert await seen(ALICE.namespace(PUBLIC)) == {"sushi"}
-    assert await seen(SECRET) == {"natto", "sushi"}
-    assert await seen(OWN) == {"ramen", "natto", "sushi"}
 
 
 # --- create and update ---------------------------------------------------------------------
@@ -503,23 +444,6 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: Too
             assert told[0]["done"] == "updated"
 
 
-@pytest.mark.parametrize("arguments", ["", "{", "null", "[]", '"delete"', "7", "\x00"])
-async def test_arguments_that_are_no_object(case: ToolTest, arguments: str) -> None:
-    """A broken JSON text is an error for the model, whatever tool it was meant for."""
-    case.put(OWN, "ramen")
-    tools = case.tools("Remember that I love ramen")
-    async with case.unchanged():
-        assert failed(json.loads(await tools.call("memory_change", arguments)))
-
-
-@pytest.mark.parametrize("name", ["", "delete_user", "memory_change2", "x" * 5_000])
-async def test_a_tool_that_there_is_not(case: ToolTest, name: str) -> None:
-    """An invented tool is an error that does not repeat what was sent at length."""
-    answer = await case.tools().call(name, "{}")
-    assert failed(json.loads(answer))
-    assert len(answer) < 200
-
-
 async def test_arguments_beside_the_parameters_have_no_effect(case: ToolTest) -> None:
     """A model that names a person, a team or a namespace reaches nobody else by it."""
     bobs = case.put(BOB.namespace(DM), "pizza")
@@ -568,25 +492,6 @@ async def test_delete_only_proposes(case: ToolTest) -> None:
     assert [memory.key for memory in tools.to_forget] == [key]
 
 
-async def test_a_memory_is_looked_up_once(case: ToolTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call reads the person's memories once to find the named one, and not for a new one."""
-    reads: list[Person] = []
-
-    async def noted(pool: Pool, person: Person) -> list[Memory]:
-        reads.append(person)
-        return await list_memories(pool, person)
-
-    monkeypatch.setattr("memory.tools.memory_tools.list_memories", noted)
-    tools = case.tools("I love ramen")
-    [created] = await change(tools, RAMEN)
-    assert (created["done"], reads) == ("remembered", [])
-    [updated] = await change(tools, {**RAMEN, "preference": 100}, action="update", id=created["id"])
-    assert (updated["done"], updated["id"], reads) == ("updated", created["id"], [ALICE])
-    await call(tools, "memory_change", action="delete", evidence="I love", id=created["id"])
-    assert [memory.key for memory in tools.to_forget] == [created["id"]]
-    assert reads == [ALICE, ALICE]
-
-
 # --- limits and faults ---------------------------------------------------------------------
 
 
@@ -598,18 +503,6 @@ async def test_without_embeddings_nothing_is_stored(case: ToolTest, stand_in: Se
         assert failed(await change(tools, RAMEN))
     told = await change(tools, RAMEN)
     assert told[0]["done"] == "remembered"
-
-
-@pytest.mark.parametrize("off", [True, False])
-async def test_switched_off_nothing_is_read_or_stored(case: ToolTest, off: bool) -> None:
-    """While memory is off, from the beginning or since a call, every call is an error."""
-    case.put(OWN, "ramen")
-    tools = case.tools("Remember that I love ramen", off=off)
-    if not off:
-        tools.switch_off()
-    async with case.unchanged():
-        assert failed(await call(tools, "memory_search", query="ramen"))
-        assert failed(await change(tools, RAMEN))
 
 
 async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:

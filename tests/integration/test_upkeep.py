@@ -91,32 +91,6 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
     assert await left(14.1) == ({"waiting"}, 0)
 
 
-async def test_rows_without_an_owner_are_deleted_in_their_time(app: App) -> None:
-    """A process that no longer runs is deleted after a day."""
-    app.rows(
-        "INSERT INTO processes (id, seen_at) VALUES"
-        " ('old', now() - interval '2 days'), ('new', now() - interval '1 hour')"
-    )
-    await keep_up(app)
-    assert app.rows("SELECT id FROM processes") == [{"id": "new"}]
-
-
-async def test_a_memory_ends_when_its_words_said(app: App) -> None:
-    """What was said to hold until now is deleted; what holds longer is not."""
-    value = '{"kind": "UserFact", "content": {"fact": "x"}}'
-    for key, hours in (("over", -1), ("holds", 1)):
-        app.rows(
-            "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U1.dm', %s, %s)", key, value
-        )
-        app.rows(
-            "INSERT INTO memory_expiries VALUES ('chat.T1.U1.dm', %s, now() + %s * interval '1h')",
-            key,
-            hours,
-        )
-    await keep_up(app)
-    assert [row["key"] for row in app.rows("SELECT key FROM store")] == ["holds"]
-
-
 async def test_what_was_forgotten_goes_when_its_undo_is_over(app: App) -> None:
     """The ciphertext of an undo is deleted after its ten minutes, though nobody forgets again."""
     for name, when in (("U1", "-1 second"), ("U2", "5 minutes")):

@@ -136,13 +136,6 @@ def person_store(pool: Pool, model_embedder: Embedder, database: str) -> PersonS
     return PersonStore(pool, model_embedder, database)
 
 
-async def test_confirmed_at(person_store: PersonStore) -> None:
-    """The time of the commit is kept as ISO 8601."""
-    (change,) = (await person_store.form("I love soba", food("soba"))).changes
-    value = stored(person_store.database)[(DM, change.key)]
-    assert value["confirmed_at"] == "2026-01-02T12:00:00+00:00"
-
-
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -180,23 +173,6 @@ async def test_of_many_memories_each_is_found_by_its_name(person_store: PersonSt
     assert [(change.action, change.key) for change in formed.changes] == [("updated", "07")]
 
 
-async def test_removing_an_unknown_memory_does_nothing(person_store: PersonStore) -> None:
-    """Removing an unknown memory, or storing that something is not liked, does nothing."""
-    store = await person_store.load("I hate soba")
-    await store.adelete(OWN.parts, "nowhere")
-    await store.aput(OWN.parts, "new", quoted(food("soba", 0), "I hate soba"))
-    assert reasons(await person_store.commit(store)) == ["nothing_to_remove"] * 2
-    assert stored(person_store.database) == {}
-
-
-async def test_level_zero_of_a_known_thing(person_store: PersonStore) -> None:
-    """A new memory of level 0 about a known thing removes that one."""
-    put(person_store.database, OWN, "a", food("Soba"))
-    formed = await person_store.form("I hate soba", food("soba", 0))
-    assert [(c.action, c.key) for c in formed.changes] == [("removed", "a")]
-    assert stored(person_store.database) == {}
-
-
 async def test_a_memory_added_and_removed_in_one_run_leaves_no_trace(
     person_store: PersonStore,
 ) -> None:
@@ -221,20 +197,6 @@ async def test_a_private_memory_supersedes_the_public_one_of_the_same_subject(
     value = stored(person_store.database)[("C1", change.key)]
     assert value["supersedes"] == [{"audience": "public", "key": "wide"}]
     assert stored(person_store.database)[("public", "wide")] == food("soba", 40)
-
-
-async def test_superseding_twice_is_one_row(person_store: PersonStore) -> None:
-    """Two changes to one wider memory within a run end in one row."""
-    put(person_store.database, ALICE.namespace(PUBLIC), "wide", food("soba", 40))
-    store = await person_store.load("I love soba", "I love cold soba")
-    parts = ALICE.namespace(PUBLIC).parts
-    await store.aput(parts, "wide", quoted(food("soba", 90), "I love soba"))
-    await store.aput(parts, "wide", quoted(food("soba", 95), "I love cold soba"))
-    formed = await person_store.commit(store)
-    (change,) = formed.changes
-    value = stored(person_store.database)[(DM, change.key)]
-    assert value["supersedes"] == [{"audience": "public", "key": "wide"}]
-    assert len(value["sources"]) == 2
 
 
 async def test_two_fields_of_a_wider_memory(person_store: PersonStore) -> None:
@@ -418,21 +380,6 @@ async def test_a_memory_stored_during_the_embedding_becomes_a_question(
     assert [question.asks for question in formed.questions] == ["replace"]
     assert formed.changes == ()
     assert stored(person_store.database) == {(DM, "a"): food("ramen")}
-
-
-async def test_a_wider_row_that_changes_meanwhile_is_asked_about(person_store: PersonStore) -> None:
-    """What was judged beside another version of a wider memory becomes a question."""
-    wide = ALICE.namespace(PUBLIC)
-    put(person_store.database, wide, "a", food("ramen"))
-    store = await person_store.load("I love ramen")
-    await store.aput(OWN.parts, "new", quoted(food("ramen", 90), "I love ramen"))
-    put(person_store.database, wide, "a", food("ramen", 10))
-    formed = await person_store.commit(store)
-    assert formed.changes == ()
-    [question] = formed.questions
-    assert question.after is not None
-    assert question.after["supersedes"] == [{"audience": PUBLIC, "key": "a"}]
-    assert set(stored(person_store.database)) == {(PUBLIC, "a")}
 
 
 @pytest.mark.parametrize(

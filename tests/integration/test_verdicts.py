@@ -206,28 +206,6 @@ async def test_proposals_are_paired_before_the_verdict(
     assert row["value"]["content"]["cuisine"] == "Japanese"
 
 
-async def test_a_row_that_appears_after_the_verdict_is_asked_about(
-    former: Former, model: ScriptedModel, pool: Pool, model_embedder: Embedder, database: str
-) -> None:
-    """The verdict was about something new; the commit finds a row of it: the person decides."""
-    model.answer([food("ramen", 95, "Ramen is the best")])
-    other = verifying(pool, model_embedder, model)
-    # The other run stores its row while the first one's verdict is on its way.
-    model.held = asyncio.Event()
-    first = asyncio.create_task(former.form(ALICE_DM, typed("Ramen is the best")))
-    await model.judging.wait()
-    held, model.held = model.held, None
-    model.answer([food("ramen", 40, "Ramen is so-so")])
-    await other.form(ALICE_DM, typed("Ramen is so-so"))
-    held.set()
-    formed = await first
-    assert formed.changes == ()
-    (question,) = formed.questions
-    assert (question.asks, question.before["content"]["preference"]) == ("replace", 40)
-    (row,) = await rows(database)
-    assert row["value"]["content"]["preference"] == 40
-
-
 @pytest.mark.parametrize("takes_back", [True, False])
 async def test_a_removal_needs_the_verdict(
     former: Former, model: ScriptedModel, database: str, takes_back: bool
@@ -679,22 +657,6 @@ async def test_an_outage_leaves_the_words_waiting(
     with pytest.raises(FormationUnavailable):
         await former.form(ALICE_DM, typed("I play chess"), in_commit=note, spend=spend)
     assert (ran, spent, len(model.verdict_requests)) == ([], [100], 1)
-    assert await rows(database) == []
-
-
-async def test_past_the_deadline_nothing_is_written(
-    former: Former, model: ScriptedModel, database: str
-) -> None:
-    """A run with a deadline says that it was late, and leaves the words as they are."""
-    model.answer([fact("I play chess", "I play chess")])
-    model.verdict_delay = 5.0
-    ran: list[bool] = []
-
-    async def note(*_: object) -> None:
-        ran.append(True)
-
-    formed = await former.form(ALICE_DM, typed("I play chess"), in_commit=note, deadline=0.3)
-    assert (formed.late, formed.changes, ran) == (True, (), [])
     assert await rows(database) == []
 
 

@@ -46,15 +46,6 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
     assert "ramen" in json.dumps(app.prompts()[-1])
 
 
-async def test_a_stranger_who_changes_leaves_no_row(app: App) -> None:
-    """A change of somebody who never wrote to the app is not kept; only that they left is."""
-    user, _ = app.slack.person()
-    profile = {"id": user, "deleted": False, "locale": "ja-JP"}
-    await app.changes.note(told(app, type="user_change", user=profile))
-    rows = app.rows("SELECT user_id FROM person_settings WHERE user_id = %s", user)
-    assert rows == []
-
-
 @pytest.mark.parametrize(
     ("kind", "event", "change", "audience"),
     [
@@ -166,13 +157,6 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
     assert (sushi.content["food_name"], sushi.namespace.audience) == ("sushi", channel)
 
 
-async def test_an_edit_in_a_public_channel_stays_public(app: App) -> None:
-    """Where nothing has changed, what a message says after its edit has the audience of before."""
-    message = await app.ask(app.slack.place(channel="public"), "I love ramen")
-    await edit(app, message, "I love sushi")
-    assert app.turn(message)["audience"] == PUBLIC
-
-
 async def test_what_is_answered_again_has_the_audience_of_then(app: App) -> None:
     """A turn begun while Slack did not say what its channel is, is formed where it is known."""
     app.slack.fault("conversations.info", error="channel_not_found")
@@ -258,14 +242,6 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await erase_deactivated(app.pool, people)
     [row] = app.rows("SELECT deactivated_at FROM person_settings WHERE user_id = %s", unheard.user)
     assert row["deactivated_at"] is None
-
-
-async def test_deactivation_of_a_stranger_stores_nothing(app: App) -> None:
-    """No row is added for a deactivated person who never wrote to the app."""
-    user, _ = app.slack.person()
-    gone = {"id": user, "deleted": True, "locale": "en-US"}
-    await app.changes.note(told(app, type="user_change", user=gone))
-    assert await remembered(app, user) == []
 
 
 async def test_one_workspace_without_an_answer_keeps_nobody_elsewhere(app: App) -> None:

@@ -13,7 +13,7 @@ LOCKS = {
     for name in ("", "-local", "-dev", "-docs")
 }
 LOCKS["image"] = (ROOT / "deploy/image/requirements.lock").read_text("utf-8")
-_PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z0-9,-]+\])?==([^\s;\\]+)", re.M)
+_PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z0-9, -]+\])?==([^\s;\\]+)", re.M)
 
 
 def pins(name: str) -> set[tuple[str, str]]:

@@ -13,8 +13,6 @@ from tests.conftest import ROOT
 FOLDERS = (".", "docs", "docs/*", "examples", "playground", "bench/*", "deploy/*", "evals")
 PAGES = sorted(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-# Of the evaluation's and the bench's own programs.
-OTHER_SETTINGS: set[str] = set()
 
 _BLOCK = re.compile(r"^( *)```([\w-]*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"`[^`\n]*`")

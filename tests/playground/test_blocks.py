@@ -28,7 +28,6 @@ from slack_sdk.models.blocks import (
 
 from playground.blocks import block_errors, view_errors, with_ids
 from playground.form_values import state_of
-from playground.guidance import block_advice
 from tests.playground.driver import Json
 
 
@@ -198,29 +197,6 @@ def test_missing_ids_are_given() -> None:
     assert named["block_id"] == "mine"
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"elements": [{"text": "no type"}]},
-        {"elements": [5]},
-        {"elements": {"a": 1}},
-        {"element": 3},
-        {"accessory": {}},
-        {"element": {"type": "static_select", "option_groups": [{}]}},
-    ],
-)
-def test_blocks_that_are_not_checked_are_stored_as_given(fields: Json) -> None:
-    """A newer block may hold anything; only its id is Slack's."""
-    block = {"type": "carousel", **fields}
-    assert block_errors([block]) == []
-    assert block_advice([block], "/blocks") == []
-    [kept] = with_ids([block])
-    assert kept == {**block, "block_id": kept["block_id"]}
-    assert block_errors([{**block, "block_id": []}]) == [
-        "must be a string [json-pointer:/blocks/0/block_id]"
-    ]
-
-
 def test_what_elements_of_one_block_hold() -> None:
     """Each element of a block holds its own value, and what was not touched its initial one."""
     boxes: Json = {**select(), "type": "checkboxes", "action_id": "boxes"}
@@ -228,20 +204,3 @@ def test_what_elements_of_one_block_hold() -> None:
     held = state_of([block], {"both": {"boxes": ["x"]}})["both"]
     assert held["s"]["selected_option"] is None
     assert held["boxes"]["selected_options"] == [boxes["options"][0]]
-
-
-def test_values_may_name_a_button_beside_a_menu() -> None:
-    """A value of a block is read by the action ids of all of its elements."""
-    button = {"type": "button", "text": plain(1), "action_id": "b"}
-    [block] = with_ids([{**actions(select(), button), "block_id": "both"}])
-    chosen = select()["options"][0]["value"]
-    held = state_of([block], {"both": {"s": chosen, "b": "pressed"}})["both"]
-    assert held["s"]["selected_option"]["value"] == chosen
-
-
-def test_a_field_that_was_emptied() -> None:
-    """A text that was taken out is null, as in Slack; one that was not touched is as at first."""
-    element = {"type": "plain_text_input", "action_id": "t", "initial_value": "ramen"}
-    [block] = with_ids([{**INPUT, "block_id": "b", "element": element}])
-    assert state_of([block], {})["b"]["t"]["value"] == "ramen"
-    assert state_of([block], {"b": {"t": ""}})["b"]["t"]["value"] is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import aiohttp
@@ -11,12 +10,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.manifest import Manifest
-from playground.slack import BOT_TOKEN, Slack
-from tests.playground.driver import Driver, Json
+from playground.slack import Slack
+from tests.playground.driver import Driver
 
 TEXT = "記憶\n".encode()
-CONTENT = base64.b64encode(TEXT).decode()
-BEARER = {"Authorization": f"Bearer {BOT_TOKEN}"}
+
+
 FORM: dict[str, Any] = {
     "type": "modal",
     "title": {"type": "plain_text", "text": "Import"},
@@ -45,16 +44,6 @@ async def upload(client: AsyncWebClient, content: bytes, *, announced: int) -> t
         session.post(begun["upload_url"], data=content) as answer,
     ):
         return str(begun["file_id"]), answer.status
-
-
-async def shown(driver: Driver, name: str) -> Json:
-    """Send a file of Aya's with a message; return the message's file object."""
-    made = await driver.post("files", user=await driver.user(), name=name, content=CONTENT)
-    await driver.say("look", file_ids=[made["id"]])
-    [message] = await driver.messages()
-    assert (message["subtype"], message["text"]) == ("file_share", "look")
-    [file] = message["files"]
-    return dict(file)
 
 
 async def test_a_file_is_uploaded_shared_and_downloaded(
@@ -116,68 +105,3 @@ async def test_files_need_their_scopes(
     url = f"{slack.url}/files-pri/T-F/a"
     async with driver.session.get(url, allow_redirects=False) as answer:
         assert answer.status == 302
-
-
-async def test_a_file_is_sent_in_a_form(
-    slack: Slack, driver: Driver, session: aiohttp.ClientSession
-) -> None:
-    """The app receives a chosen file's id and downloads it with its token, of its kinds only."""
-    aya, ben = await driver.user("Aya"), await driver.user("Ben")
-    file = await driver.post("files", user=aya, name="a.txt", content=CONTENT)
-    other = await driver.post("files", user=aya, name="a.png", content=CONTENT)
-    foreign = await driver.post("files", user=ben, name="b.txt", content=CONTENT)
-    view = slack.views.open(aya, FORM)
-    for wrong in ([other["id"]], [foreign["id"]], [file["id"], file["id"]], []):
-        status, _ = await driver.try_post("views/submit", view_id=view.id, values={"file": wrong})
-        assert status == 400
-    await driver.try_post("views/submit", view_id=view.id, values={"file": [file["id"]]})
-    sent = (await driver.deliveries())[-1]["body"]["view"]["state"]["values"]
-    [told] = sent["file"]["value"]["files"]
-    assert (told["name"], told["size"]) == ("a.txt", len(TEXT))
-    url = told["url_private_download"]
-    async with session.get(url, headers=BEARER) as answer:
-        assert await answer.read() == TEXT
-    async with session.get(url, allow_redirects=False) as answer:
-        assert answer.status == 302
-    status, _ = await driver.try_post("files", user=aya, name="a.txt", content="%")
-    assert status == 400
-
-
-async def test_a_download_can_have_two_hops(
-    slack: Slack, driver: Driver, session: aiohttp.ClientSession
-) -> None:
-    """As in Enterprise Grid: the address that a download is sent on to needs the token again."""
-    first = (await shown(driver, "a.txt"))["url_private_download"]
-    await driver.post("faults", method="url_private", status=302)
-    async with session.get(first, headers=BEARER, allow_redirects=False) as answer:
-        target = f"{slack.url}{answer.headers['Location']}"
-    assert (answer.status, target != first) == (302, True)
-    async with session.get(target, allow_redirects=False) as answer:
-        assert (answer.status, answer.headers["Location"]) == (302, "/")
-    async with session.get(target, headers=BEARER, allow_redirects=False) as answer:
-        assert await answer.read() == TEXT
-
-
-async def test_a_file_is_sent_with_a_message(
-    driver: Driver, session: aiohttp.ClientSession
-) -> None:
-    """It comes with the message's event, the app downloads it, and it can be sent once."""
-    file = await shown(driver, "a.png")
-    assert (file["mimetype"], file["size"]) == ("image/png", len(TEXT))
-    async with session.get(file["url_private_download"], headers=BEARER) as answer:
-        assert await answer.read() == TEXT
-    for name in ("Aya", "Ben"):
-        again = {"user": await driver.user(name), "channel": "dm", "file_ids": [file["id"]]}
-        assert (await driver.try_post("messages", **again))[0] == 400
-
-
-async def test_what_is_known_of_a_file(driver: Driver, client: AsyncWebClient) -> None:
-    """`files.info` tells of a file the app can see, and of no other."""
-    hidden = await driver.post("files", user=await driver.user(), name="a.png", content=CONTENT)
-    with pytest.raises(SlackApiError, match="not_visible"):
-        await client.files_info(file=hidden["id"])
-    file = await shown(driver, "a.png")
-    found = await client.files_info(file=file["id"])
-    assert found["file"]["mimetype"] == "image/png"
-    with pytest.raises(SlackApiError, match="file_not_found"):
-        await client.files_info(file="F0")

@@ -131,29 +131,6 @@ async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> N
     assert all(verify(headers, body) for headers, body in http_app.got)
 
 
-async def test_every_event_may_come_several_times(driver: Driver, http_app: App) -> None:
-    """With deliveries set, each event arrives that often, the copies marked as retries."""
-    await driver.post("delivery", deliveries=3, jitter_ms=5)
-    await driver.say("hi")
-    await driver.settled()
-    ids = [json.loads(body)["event_id"] for _, body in http_app.got]
-    numbers = sorted(headers.get("X-Slack-Retry-Num", "0") for headers, _ in http_app.got)
-    assert (len(set(ids)), numbers) == (1, ["0", "1", "2"])
-
-
-async def test_a_raw_event_is_sent_as_it_is(driver: Driver, http_app: App) -> None:
-    """Any body can be delivered, any number of times; a bare event gets an envelope."""
-    raw: Json = {"type": "event_callback", "event_id": "Ev1", "event": {"type": "message"}}
-    await driver.post("events", raw=raw, deliveries=2, delay_ms=1)
-    await driver.post("events", raw={"type": "app_uninstalled"})
-    await driver.settled()
-    bodies = [json.loads(body) for _, body in http_app.got]
-    assert bodies.count(raw) == 2
-    wrapped = next(body for body in bodies if body != raw)
-    assert wrapped["event"] == {"type": "app_uninstalled"}
-    assert wrapped["type"] == "event_callback"
-
-
 async def test_only_this_machine_is_delivered_to(driver: Driver) -> None:
     """The playground posts to loopback only."""
     for url in ("http://example.com/slack/events", "https://127.0.0.1/x", "file:///etc/passwd", ""):

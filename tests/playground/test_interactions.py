@@ -33,17 +33,8 @@ FORGET: Json = {
         },
     ],
 }
-FEEDBACK: Json = {
-    "type": "context_actions",
-    "elements": [
-        {
-            "type": "feedback_buttons",
-            "action_id": "feedback",
-            "positive_button": {"text": {"type": "plain_text", "text": "Good"}, "value": "good"},
-            "negative_button": {"text": {"type": "plain_text", "text": "Bad"}, "value": "bad"},
-        }
-    ],
-}
+
+
 MODAL: Json = {
     "type": "modal",
     "callback_id": "edit",
@@ -122,53 +113,6 @@ async def test_an_ephemeral_is_its_persons_alone(
     assert await driver.messages(general) == []
 
 
-async def test_only_an_answer_to_all_is_shown_in_the_thread(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """A response URL takes `thread_ts` for the whole channel; one person sees it at the root."""
-
-    @app.action("forget")
-    async def forget(ack: Any, body: Json, respond: Any) -> None:
-        await ack()
-        thread_ts = body["container"]["thread_ts"]
-        for kind in ("ephemeral", "in_channel"):
-            await respond(text=kind, response_type=kind, thread_ts=thread_ts)
-
-    await connect(app)
-    general, aya = await driver.channel(), await driver.user()
-    root = await app.client.chat_postMessage(channel=general, text="Hello")
-    posted = await app.client.chat_postMessage(
-        channel=general, thread_ts=root["ts"], text="Forget?", blocks=[FORGET]
-    )
-    click = {"user": aya, "channel": general, "message_ts": posted["ts"], "action_id": "forget"}
-    await driver.post("actions", **click)
-    answers = (await driver.messages(general))[-2:]
-    assert [(one["text"], one.get("thread_ts")) for one in answers] == [
-        ("ephemeral", None),
-        ("in_channel", root["ts"]),
-    ]
-
-
-async def test_feedback_and_menus_carry_their_choice(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """feedback_buttons tell the side pressed, an overflow menu the option chosen."""
-    bodies: list[Json] = []
-    app.action("feedback")(keeping(bodies))
-    app.action("more")(keeping(bodies))
-    await connect(app)
-    general, aya = await driver.channel(), await driver.user()
-    posted = await app.client.chat_postMessage(channel=general, text="?", blocks=[FORGET, FEEDBACK])
-    click = {"user": aya, "channel": general, "message_ts": posted["ts"]}
-    await driver.post("actions", **click, action_id="feedback", value="negative")
-    await driver.post("actions", **click, action_id="more", value="keep")
-    feedback, more = (body["actions"][0] for body in bodies)
-    assert (feedback["type"], feedback["value"]) == ("feedback_buttons", "bad")
-    assert more["selected_option"]["value"] == "keep"
-    status, _ = await driver.try_post("actions", **click, action_id="more", value="burn")
-    assert status == 400
-
-
 async def test_a_command_answers_by_its_response_url(
     slack: Slack, driver: Driver, session: aiohttp.ClientSession, app: AsyncApp, connect: Connect
 ) -> None:
@@ -197,23 +141,6 @@ async def test_a_command_answers_by_its_response_url(
     assert [message["text"] for message in await driver.messages(general, "Ben")] == ["for all"] * 4
     assert len(await driver.messages(general)) == 5
     assert (await driver.calls("response_url"))[0]["args"] == {"text": "for you"}
-
-
-async def test_an_ack_with_bad_blocks_is_no_answer(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """Blocks in an ack are checked like those of a message."""
-
-    @app.command("/memories")
-    async def wrong(ack: Any) -> None:
-        await ack(text="x", blocks=[{"type": "blink"}])
-
-    await connect(app)
-    answer = await driver.post(
-        "commands", user=await driver.user(), channel="dm", command="/memories"
-    )
-    assert (answer["ok"], answer["reason"]) == (False, "invalid_response")
-    assert await driver.messages() == []
 
 
 async def test_a_modal_from_opening_to_submission(
@@ -251,43 +178,6 @@ async def test_a_modal_from_opening_to_submission(
     assert (await driver.get("views", **{"as": aya}))["views"] == []
     assert typed == ["bad", "good"]
     assert (await driver.try_post("views/submit", **submit, values={"words": "x"}))[0] == 400
-
-
-async def test_a_view_of_somebody_of_another_workspace(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """In a view Slack names the person's own workspace, and the app's in the view alone."""
-    bodies: list[Json] = []
-
-    @app.action("forget")
-    async def forget(ack: Any, body: Json, client: AsyncWebClient) -> None:
-        await ack()
-        bodies.append(body)
-        if "view" not in body:
-            view = modal(blocks=[*MODAL["blocks"], FORGET], notify_on_close=True)
-            await client.views_open(trigger_id=body["trigger_id"], view=view)
-
-    async def seen(ack: Any, body: Json) -> None:
-        await ack(response_action="errors", errors={"words": "Again."})
-        bodies.append(body)
-
-    app.view("edit")(seen)
-    app.view_closed("edit")(keeping(bodies))
-    await connect(app)
-    bob = await driver.post("users", name="Bob", external=True)
-    shared = await driver.post("channels", kind="connect", members=[bob["id"]])
-    team = (await driver.get("state"))["team_id"]
-    posted = await app.client.chat_postMessage(channel=shared["id"], text="?", blocks=[FORGET])
-    click = {"user": bob["id"], "action_id": "forget"}
-    place = {"channel": shared["id"], "message_ts": posted["ts"]}
-    assert (await driver.post("actions", **click, **place))["ok"]
-    (view,) = (await driver.get("views", **{"as": bob["id"]}))["views"]
-    await driver.post("actions", **click, view_id=view["id"])
-    there = {"view_id": view["id"], "user": bob["id"]}
-    await driver.post("views/submit", **there, values={"words": "x"})
-    await driver.post("views/close", **there)
-    assert [body["team"]["id"] for body in bodies] == [team, *[bob["team"]] * 3]
-    assert [body["view"]["app_installed_team_id"] for body in bodies[1:]] == [team] * 3
 
 
 async def test_a_stack_of_modals(driver: Driver, app: AsyncApp, connect: Connect) -> None:
@@ -369,75 +259,6 @@ async def test_a_trigger_is_used_once_and_grows_old(
     slack.interactions.triggers[triggers[1]].born -= interactions.TRIGGER_SECONDS + 1
     with pytest.raises(SlackApiError, match="expired_trigger_id"):
         await client.views_open(trigger_id=triggers[1], view=modal())
-
-
-async def test_a_fourth_modal_is_one_too_many(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """A click in a modal may push another one, three in all."""
-    pushed: list[str] = []
-    view = modal(blocks=[FORGET])
-
-    @app.command("/memories")
-    async def start(ack: Any, command: Json, client: AsyncWebClient) -> None:
-        await ack()
-        await client.views_open(trigger_id=command["trigger_id"], view=view)
-
-    @app.action("forget")
-    async def push(ack: Any, body: Json, client: AsyncWebClient) -> None:
-        await ack()
-        try:
-            await client.views_push(trigger_id=body["trigger_id"], view=view)
-        except SlackApiError as error:
-            pushed.append(str(error.response["error"]))
-
-    await connect(app)
-    aya = await driver.user()
-    await driver.post("commands", user=aya, channel="dm", command="/memories")
-    for depth in (1, 2, 3):
-        views = (await driver.get("views", **{"as": aya}))["views"]
-        assert len(views) == depth
-        await driver.post("actions", user=aya, view_id=views[-1]["id"], action_id="forget")
-    assert pushed == ["push_limit_reached"]
-
-
-async def test_shortcuts(driver: Driver, app: AsyncApp, connect: Connect) -> None:
-    """A global shortcut brings a trigger, one on a message the message too."""
-    bodies: list[Json] = []
-    app.shortcut("my_memories")(keeping(bodies))
-    app.message_shortcut("remember_this")(keeping(bodies))
-    await connect(app)
-    aya = await driver.user()
-    said = await driver.say("note this")
-    await driver.post("shortcuts", user=aya, callback_id="my_memories")
-    on = {"channel": "dm", "ts": said["ts"]}
-    await driver.post("shortcuts", user=aya, callback_id="remember_this", **on)
-    assert [body["type"] for body in bodies] == ["shortcut", "message_action"]
-    assert bodies[1]["message"]["text"] == "note this"
-    assert (await driver.try_post("shortcuts", user=aya, callback_id="none"))[0] == 400
-
-
-async def test_the_home_tab(driver: Driver, app: AsyncApp, connect: Connect) -> None:
-    """Opening the Home tab tells the app, whose published view that person alone sees."""
-
-    @app.event("app_home_opened")
-    async def publish(event: Json, client: AsyncWebClient) -> None:
-        await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [FORGET]})
-
-    await connect(app)
-    aya = await driver.user()
-    assert await driver.get("home", **{"as": aya}) == {"view": None}
-    await driver.post("home/open", user=aya, tab="home")
-    await driver.settled()
-    first = (await driver.get("home", **{"as": aya}))["view"]
-    assert first["blocks"][0]["block_id"] == "ask"
-    await driver.post("home/open", user=aya, tab="home")
-    await driver.settled()
-    second = (await driver.get("home", **{"as": aya}))["view"]
-    assert (second["id"] == first["id"], second["hash"] == first["hash"]) == (True, False)
-    assert await driver.get("home", **{"as": await driver.user("Ben")}) == {"view": None}
-    events = await driver.events("app_home_opened")
-    assert ("view" in events[0], events[1]["view"]["id"]) == (False, first["id"])
 
 
 async def test_a_click_in_a_view_that_was_just_replaced(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -86,13 +85,6 @@ def test_what_the_playground_does_not_know_is_ignored() -> None:
     assert manifest.suggested_prompts == ({"title": "Plan", "message": "Plan it"},)
     assert manifest.scopes == {"commands"}
     assert manifest.is_agent
-
-
-def test_json_may_be_indented_by_tabs(tmp_path: Path) -> None:
-    """A file whose name ends in .json is read as JSON, in which YAML would refuse tabs."""
-    path = tmp_path / "manifest.json"
-    path.write_text(json.dumps(NAMED, indent="\t"), "utf-8")
-    assert read_manifest(path).name == "Theirs"
 
 
 @pytest.mark.parametrize(("content", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])

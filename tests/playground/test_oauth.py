@@ -12,7 +12,6 @@ import pytest
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncInstallationStoreAuthorize
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_sdk.errors import SlackApiError
@@ -20,11 +19,11 @@ from slack_sdk.oauth.installation_store import FileInstallationStore
 from slack_sdk.oauth.state_store import FileOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
-from playground.manifest import Manifest, manifest_from
+from playground.manifest import Manifest
 from playground.server import facts, serve
 from playground.slack import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Slack
 from tests.loopback import serving
-from tests.playground.conftest import Connect, keeping, web_client
+from tests.playground.conftest import web_client
 from tests.playground.driver import Driver, Json
 
 REDIRECT = "http://127.0.0.1:1/slack/oauth_redirect"
@@ -177,31 +176,6 @@ async def access_error(client: AsyncWebClient, **arguments: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_two_workspaces_with_the_same_ids(driver: Driver, app_by_oauth: App) -> None:
-    """Installed in both by Bolt's own flow, the app answers each with its own token."""
-    other = await second(driver)
-    first = Team(driver, (await driver.state())["team_id"])
-    await driver.post("uninstall", events=[])
-    for team in (first, other):
-        assert (await app_by_oauth.install(driver, team.team))["status"] == 200
-    assert await first.user() == await other.user()
-    assert await first.channel() == await other.channel()
-    assert (await first.state())["bot_user_id"] != (await other.state())["bot_user_id"]
-    for team in (first, other):
-        await team.say(f"in {team.team}", channel=await team.channel())
-    await driver.settled()
-    tokens = {team: token for team, token, _ in app_by_oauth.heard}
-    assert {(team, text) for team, _, text in app_by_oauth.heard} == {
-        (first.team, f"in {first.team}"),
-        (other.team, f"in {other.team}"),
-    }
-    assert len({*tokens.values()}) == 2
-    for team in (first, other):
-        texts = [one["text"] for one in await team.messages(await team.channel())]
-        assert texts == [f"in {team.team}", f"Hello from {team.team}"]
-        assert len(await team.calls("chat.postMessage")) == 1
-
-
 async def test_an_event_names_its_workspace_and_authorization(
     driver: Driver, app_by_oauth: App
 ) -> None:
@@ -219,32 +193,6 @@ async def test_an_event_names_its_workspace_and_authorization(
         "is_bot": True,
         "is_enterprise_install": False,
     }
-
-
-async def test_socket_mode_brings_the_events_of_all(
-    driver: Driver, slack: Slack, connect: Connect
-) -> None:
-    """One connection gets the events of every workspace the app is installed in."""
-    other = await second(driver)
-    bodies: list[Json] = []
-    await other.say("nobody is listening here")
-    token = (await other.post("install"))["token"]
-
-    async def authorize(team_id: str) -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=None,
-            team_id=team_id,
-            bot_token=token if team_id == other.team else BOT_TOKEN,
-        )
-
-    app = AsyncApp(client=web_client(slack, ""), authorize=authorize, process_before_response=True)
-    app.event("message")(keeping(bodies))
-    await connect(app)
-    for team in (Team(driver, ""), other):
-        await team.say("hi")
-    await driver.settled()
-    heard = [body["authorizations"][0]["team_id"] for body in bodies]
-    assert sorted(heard) == sorted([(await driver.state())["team_id"], other.team])
 
 
 async def test_what_the_app_is_told(driver: Driver, anyone: AsyncWebClient) -> None:
@@ -265,17 +213,6 @@ async def test_what_the_app_is_told(driver: Driver, anyone: AsyncWebClient) -> N
         "is_enterprise_install": False,
     }
     assert (await driver.state())["app_id"] == state["app_id"]
-
-
-async def test_cancel(driver: Driver, app_by_oauth: App) -> None:
-    """Who cancels goes back with access_denied and the state; nothing is installed."""
-    other = await second(driver)
-    end = await app_by_oauth.install(driver, other.team, allow=False)
-    answer = parse_qs(urlsplit(end["url"]).query)
-    assert answer["error"] == ["access_denied"]
-    assert answer["state"][0]
-    assert "access_denied" in end["text"]
-    assert (await other.state())["installed"] is False
 
 
 async def test_a_code_is_good_once_and_for_ten_minutes(
@@ -330,19 +267,6 @@ async def test_a_wrong_request_for_consent(driver: Driver, change: Json, error: 
     assert (status, answer["error"].split(":")[0]) == (400, error)
 
 
-@pytest.mark.manifest(redirect_urls=("https://kioku.example/slack/back",))
-async def test_redirect_urls_of_the_manifest(driver: Driver) -> None:
-    """With redirect URLs in the manifest, the address must be one of them or below it."""
-    asked = {"client_id": CLIENT_ID, "scope": SCOPES}
-    for path, good in (("/slack/back", True), ("/slack/back/x", True), ("/slack/backs", False)):
-        query = {**asked, "redirect_uri": f"http://127.0.0.1:1{path}"}
-        url = f"{driver.url}/_playground/authorization"
-        async with driver.session.get(url, params=query) as response:
-            assert response.status == (200 if good else 400), path
-    status, _ = await driver.try_post("authorization", query=asked, allow=False)
-    assert status == 400
-
-
 async def test_optional_scopes_can_be_declined(driver: Driver, slack: Slack) -> None:
     """What is declined is not granted; no other scope can be declined."""
     other = await second(driver)
@@ -357,31 +281,6 @@ async def test_optional_scopes_can_be_declined(driver: Driver, slack: Slack) -> 
     assert "files:read" not in answer["scope"].split(",")
     called = await web_client(slack, answer["access_token"]).auth_test()
     assert "files:read" not in called.headers["x-oauth-scopes"].split(",")
-
-
-async def test_scopes_add_up(driver: Driver, anyone: AsyncWebClient) -> None:
-    """A second installation adds its scopes; without token rotation the token stays."""
-    other = await second(driver)
-    tokens = []
-    for scope in ("chat:write", "im:history"):
-        one = await code(driver, other.team, scope=scope)
-        tokens.append(await access(anyone, code=one, redirect_uri=REDIRECT))
-    assert [one["scope"] for one in tokens] == ["chat:write", "chat:write,im:history"]
-    assert tokens[0]["access_token"] == tokens[1]["access_token"]
-
-
-async def test_a_token_sees_only_its_workspace(driver: Driver, slack: Slack) -> None:
-    """Conversations, people and the id of another workspace are not there for it."""
-    other = await second(driver, like=None)
-    own = web_client(slack)
-    assert await refused(own, "users.info", user=await other.user()) == "user_not_found"
-    assert (
-        await refused(own, "conversations.info", channel=await other.channel())
-        == "channel_not_found"
-    )
-    assert await refused(own, "auth.test", team_id=other.team) == "team_access_not_granted"
-    token = (await other.post("install"))["token"]
-    assert (await web_client(slack, token).auth_test())["team_id"] == other.team
 
 
 async def installed(driver: Driver, anyone: AsyncWebClient) -> Json:
@@ -438,87 +337,6 @@ async def test_an_expired_token(slack: Slack, driver: Driver, anyone: AsyncWebCl
     assert (await web_client(slack, fresh["access_token"]).auth_test())["ok"]
 
 
-@ROTATING
-async def test_exchange(slack: Slack, client: AsyncWebClient, anyone: AsyncWebClient) -> None:
-    """A token from before rotation is exchanged once, and ends with the first refresh."""
-    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    answer = (await client.api_call("oauth.v2.exchange", params=named)).data
-    assert isinstance(answer, dict)
-    assert (await client.auth_test())["ok"]
-    assert await refused(client, "oauth.v2.exchange", **named) == "token_already_exchanged"
-    stolen = web_client(slack, "xoxb-none")
-    assert await refused(stolen, "oauth.v2.exchange", **named) == "invalid_token"
-    await access(anyone, grant_type="refresh_token", refresh_token=answer["refresh_token"])
-    assert await refused(client, "auth.test") == "token_revoked"
-
-
-async def test_exchange_needs_rotation(client: AsyncWebClient) -> None:
-    """Without token rotation there is nothing to exchange for."""
-    named = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    assert await refused(client, "oauth.v2.exchange", **named) == "token_rotation_not_enabled"
-
-
-@ROTATING
-async def test_bolt_rotates_tokens(driver: Driver, app_by_oauth: App) -> None:
-    """Bolt refreshes a token that is about to expire before it hands it to a listener."""
-    await driver.post("settings", token_seconds=60)
-    team = (await driver.state())["team_id"]
-    await app_by_oauth.install(driver, team)
-    stored = app_by_oauth.store.find_installation(enterprise_id=None, team_id=team)
-    assert stored is not None
-    await driver.say("hi")
-    await driver.settled()
-    ((_, token, _),) = app_by_oauth.heard
-    assert token != stored.bot_token
-    refreshed = [
-        call for call in await driver.calls("oauth.v2.access") if "refresh_token" in call["args"]
-    ]
-    assert refreshed[0]["outcome"] == "ok"
-
-
-@pytest.mark.parametrize("by", ["a person", "apps.uninstall"])
-async def test_uninstall(driver: Driver, slack: Slack, app_by_oauth: App, by: str) -> None:
-    """Tokens end, both events come, Bolt's store is empty, and the other workspace goes on."""
-    other = await second(driver)
-    first = (await driver.state())["team_id"]
-    for team in (first, other.team):
-        await app_by_oauth.install(driver, team)
-    stored = app_by_oauth.store.find_installation(enterprise_id=None, team_id=other.team)
-    assert stored is not None
-    client = web_client(slack, stored.bot_token or "")
-    if by == "a person":
-        assert (await other.post("uninstall"))["revoked"] == [stored.bot_token]
-    else:
-        assert (
-            await refused(client, "apps.uninstall", client_id="1.2", client_secret="")
-            == "invalid_client_id"
-        )
-        await client.apps_uninstall(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-    sent = [one for one in await driver.settled() if one["kind"] == "events_api"]
-    assert {one["name"] for one in sent} == {"tokens_revoked", "app_uninstalled"}
-    assert {one["body"]["team_id"] for one in sent} == {other.team}
-    assert await refused(client, "auth.test") == "account_inactive"
-    assert app_by_oauth.store.find_installation(enterprise_id=None, team_id=other.team) is None
-    await other.say("is anybody there?")
-    await Team(driver, first).say("still here?")
-    await driver.settled()
-    assert [text for _, _, text in app_by_oauth.heard] == ["still here?"]
-    assert (await app_by_oauth.install(driver, other.team))["status"] == 200
-    await other.say("welcome back")
-    await driver.settled()
-    assert app_by_oauth.heard[-1][0] == other.team
-    assert app_by_oauth.heard[-1][1] != stored.bot_token
-
-
-async def test_the_events_come_in_either_order(driver: Driver) -> None:
-    """Slack promises no order of the two: a test can ask for each."""
-    for events in (["app_uninstalled", "tokens_revoked"], ["tokens_revoked", "app_uninstalled"]):
-        before = len(await driver.deliveries())
-        await driver.post("uninstall", events=events)
-        assert [one["name"] for one in (await driver.deliveries())[before:]] == events
-        await driver.post("install")
-
-
 async def test_an_app_that_is_gone_cannot_be_used(driver: Driver) -> None:
     """Without the app there is no event, command or click."""
     await driver.post("uninstall", events=[])
@@ -527,36 +345,6 @@ async def test_an_app_that_is_gone_cannot_be_used(driver: Driver) -> None:
     status, answer = await driver.try_post("commands", user=aya, channel="dm", command="/memories")
     assert (status, answer["error"]) == (400, "The app is not installed in this workspace.")
     assert await driver.deliveries() == []
-
-
-async def test_auth_revoke(driver: Driver, client: AsyncWebClient) -> None:
-    """Without rotation the token is the authorization: it ends, and the app is notified."""
-    assert (await client.auth_revoke(test=True))["revoked"] is False
-    assert (await client.auth_test())["ok"]
-    assert (await client.auth_revoke())["revoked"] is True
-    assert await refused(client, "auth.test") == "account_inactive"
-    (sent,) = await driver.deliveries()
-    bot = (await driver.state())["bot_user_id"]
-    assert sent["body"]["event"] == {
-        "type": "tokens_revoked",
-        "tokens": {"oauth": [], "bot": [bot]},
-    }
-
-
-@ROTATING
-async def test_auth_revoke_with_rotation(
-    slack: Slack, driver: Driver, anyone: AsyncWebClient
-) -> None:
-    """With rotation one token ends, and the installation does not."""
-    answer = await installed(driver, anyone)
-    token = web_client(slack, answer["access_token"])
-    await token.auth_revoke()
-    assert await refused(token, "auth.test") == "token_revoked"
-    assert (await driver.state())["installed"] is True
-    assert await driver.deliveries() == []
-    await web_client(slack, answer["refresh_token"]).auth_revoke()
-    refresh = {"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]}
-    assert await access_error(anyone, **refresh) == "invalid_refresh_token"
 
 
 async def test_files_and_response_urls_are_of_their_workspace(driver: Driver, slack: Slack) -> None:
@@ -605,27 +393,6 @@ async def test_another_site_may_link_to_the_page_of_consent(
     for path, status in (("/oauth/v2/authorize", 200), ("/", 403), ("/_playground/state", 403)):
         async with session.get(slack.url + path, headers=headers) as response:
             assert response.status == status
-
-
-async def test_an_unknown_workspace(driver: Driver) -> None:
-    """A team that is none of the playground's gets a sentence."""
-    status, answer = await Team(driver, "T0").try_post("settle")
-    assert (status, answer["error"]) == (400, "There is no workspace 'T0'.")
-    status, answer = await driver.try_post("workspaces", name=" ")
-    assert status == 400
-
-
-def test_oauth_in_a_manifest() -> None:
-    """Redirect URLs and rotation are read from the manifest."""
-    found = manifest_from(
-        {
-            "display_information": {"name": "A"},
-            "oauth_config": {"redirect_urls": ["https://a.example/x"], "scopes": {"bot": []}},
-            "settings": {"token_rotation_enabled": True},
-        }
-    )
-    assert found.redirect_urls == ("https://a.example/x",)
-    assert found.token_rotation
 
 
 async def test_sessions_of_every_workspace_are_watched(driver: Driver, slack: Slack) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.blocks import block_errors
 from playground.rich_text import as_read, translated
-from tests.playground.conftest import Connect, keeping
 from tests.playground.driver import Driver, Json
 from tests.playground.test_interactions import FORGET
 
@@ -167,25 +165,3 @@ async def test_markdown_of_too_many_blocks_is_refused(
                 await client.chat_postMessage(channel=general, text=text, blocks=blocks)
         else:
             await client.chat_postMessage(channel=general, text=text, blocks=blocks)
-
-
-async def test_history_deletions_and_clicks_read_rich_text(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """So do conversations.history, message_deleted, and the message of a click."""
-    bodies: list[Json] = []
-    app.action("forget")(keeping(bodies))
-    await connect(app)
-    general = await driver.channel()
-    block = {"type": "markdown", "text": "**so**"}
-    posted = await app.client.chat_postMessage(channel=general, text="so", blocks=[block, FORGET])
-    history = await app.client.conversations_history(channel=general)
-    assert kinds(history["messages"][0]) == ["rich_text", "actions"]
-    click = {"channel": general, "message_ts": posted["ts"], "action_id": "forget"}
-    assert (await driver.post("actions", user=await driver.user(), **click))["ok"] is True
-    assert kinds(bodies[0]["message"]) == ["rich_text", "actions"]
-    await app.client.chat_delete(channel=general, ts=posted["ts"])
-    assert await driver.messages(general) == []
-    event = (await driver.events("message"))[-1]
-    assert (event["subtype"], event["deleted_ts"]) == ("message_deleted", posted["ts"])
-    assert kinds(event["previous_message"]) == ["rich_text", "actions"]

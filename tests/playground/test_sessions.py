@@ -36,64 +36,6 @@ async def test_a_stream_sets_the_session(driver: Driver, client: AsyncWebClient)
         assert (await driver.thread(said["ts"]))["session"] == status
 
 
-async def test_processing_ends_after_an_hour(
-    slack: Slack, driver: Driver, client: AsyncWebClient
-) -> None:
-    """A session that is `processing` for an hour is `active` again."""
-    said = await driver.say("hi")
-    await set_status(client, said, "processing")
-    slack.workspace.threads[said["channel"], said["ts"]].session_set -= 3_601
-    assert (await driver.thread(said["ts"]))["session"] == "active"
-
-
-async def test_a_title_is_for_a_new_session(driver: Driver, client: AsyncWebClient) -> None:
-    """Title and initiator are taken when it is made and left out later; the app can rename it."""
-    said, aya = await driver.say("hi"), await driver.user()
-    made = await set_status(client, said, "processing", title="Ramen", initiator_user_id=aya)
-    assert (made["status"], made["agent_status"], made["title"]) == (
-        "processing",
-        "processing",
-        "Ramen",
-    )
-    later = await set_status(client, said, "active", title="Soba")
-    assert later["title"] == "Ramen"
-    assert (await driver.thread(said["ts"]))["session_initiator"] == aya
-    renamed = await client.agents_sessions_rename(
-        channel_id=said["channel"], thread_ts=said["ts"], title="Miso"
-    )
-    assert renamed["title"] == "Miso"
-
-
-async def test_a_person_renames_a_session(driver: Driver, client: AsyncWebClient) -> None:
-    """A session has its new title at once, and the app receives it and the old one."""
-    said, aya = await driver.say("hi"), await driver.user()
-    given = {"user": aya, "channel": "dm", "thread_ts": said["ts"], "title": "Lunch"}
-    status, _ = await driver.try_post("sessions/rename", **given)
-    assert status == 400
-    await set_status(client, said, "active")
-    for title in ("Lunch", "Dinner"):
-        await driver.post("sessions/rename", **{**given, "title": title})
-    assert (await driver.thread(said["ts"]))["session_title"] == "Dinner"
-    told = await driver.events("agent_session_title_changed")
-    assert [one["title"] for one in told] == ["Lunch", "Dinner"]
-    assert ["previous_title" in one for one in told] == [False, True]
-    assert {(one["user"], one["thread_ts"]) for one in told} == {(aya, said["ts"])}
-
-
-async def test_only_processing_has_a_stop_button(driver: Driver, client: AsyncWebClient) -> None:
-    """A status line alone, or a session that is `active`, cannot be stopped."""
-    said, aya = await driver.say("hi"), await driver.user()
-    press = {"user": aya, "channel": said["channel"], "thread_ts": said["ts"]}
-    await client.assistant_threads_setStatus(
-        channel_id=said["channel"], thread_ts=said["ts"], status="is thinking…"
-    )
-    assert (await driver.try_post("stop", **press))[0] == 400
-    await set_status(client, said, "processing")
-    assert await driver.post("stop", **press) == {"streaming_message_ts": []}
-    await set_status(client, said, "active")
-    assert (await driver.try_post("stop", **press))[0] == 400
-
-
 async def left(driver: Driver) -> list[Json]:
     """Return the sessions that the app left in `processing`."""
     answer = await driver.post("sessions/settle", seconds=0)

@@ -49,47 +49,6 @@ async def test_a_direct_message_is_answered_by_a_stream(
     assert body["is_ext_shared_channel"] is False
 
 
-async def test_a_mention_arrives_as_message_and_as_app_mention(
-    slack: Slack, driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """A mention in a channel arrives twice, under two event ids and one ts."""
-    bodies: list[Json] = []
-    for event in ("message", "app_mention"):
-        app.event(event)(keeping(bodies))
-    await connect(app)
-    await driver.say("@Kioku what is new?", channel=await driver.channel())
-    await driver.settled()
-    bot = slack.workspace.identity.bot_user_id
-    seen = {body["event"]["type"]: body for body in bodies}
-    assert seen["message"]["event"]["text"] == f"<@{bot}> what is new?"
-    assert seen["message"]["event"]["ts"] == seen["app_mention"]["event"]["ts"]
-    assert seen["message"]["event_id"] != seen["app_mention"]["event_id"]
-    assert seen["message"]["event"]["channel_type"] == "channel"
-    assert "channel_type" not in seen["app_mention"]["event"]
-
-
-async def test_a_command_is_answered_by_its_ack(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """What the ack of a slash command carries is shown to that person only."""
-
-    @app.command("/memories")
-    async def list_memories(ack: Any, command: Json) -> None:
-        await ack(f"page {command['text']}")
-
-    await connect(app)
-    user = await driver.user()
-    answer = await driver.post(
-        "commands", user=user, channel=await driver.channel(), command="/memories", text="2"
-    )
-    assert answer["ok"] is True
-    assert answer["ack"] == {"text": "page 2"}
-    general = await driver.channel()
-    shown = (await driver.messages(general))[-1]
-    assert (shown["text"], shown["is_ephemeral"]) == ("page 2", True)
-    assert "page 2" not in [message["text"] for message in await driver.messages(general, "Ben")]
-
-
 async def test_a_command_nobody_acks_in_time_fails(
     driver: Driver, app: AsyncApp, connect: Connect
 ) -> None:
@@ -106,13 +65,6 @@ async def test_a_command_nobody_acks_in_time_fails(
     answer = await driver.post("commands", user=user, channel="dm", command="/memories")
     assert (answer["ok"], answer["reason"]) == (False, "timeout")
     assert len((await driver.deliveries("/memories"))[0]["attempts"]) == 1
-
-
-async def test_a_command_without_a_connection_fails_at_once(driver: Driver) -> None:
-    """With no connection open a command fails without waiting."""
-    user = await driver.user()
-    answer = await driver.post("commands", user=user, channel="dm", command="/memories")
-    assert (answer["ok"], answer["reason"]) == (False, "no_connection")
 
 
 async def test_an_unacked_event_is_delivered_again(
@@ -142,17 +94,6 @@ async def test_an_unacked_event_is_delivered_again(
     assert delivery["outcome"] == "acked"
     assert [attempt["retry_num"] for attempt in delivery["attempts"]] == [0, 1, 2]
     assert delivery["attempts"][1]["retry_reason"] == "timeout"
-
-
-async def test_an_event_waits_for_a_connection(
-    driver: Driver, app: AsyncApp, connect: Connect
-) -> None:
-    """An event sent just before the app connects still arrives."""
-    app.event("message")(keeping([]))
-    await driver.say("hi")
-    await connect(app)
-    (delivery,) = await driver.settled()
-    assert delivery["outcome"] == "acked"
 
 
 @pytest.mark.parametrize("reason", ["refresh_requested", "drop"])
@@ -212,39 +153,3 @@ async def test_a_connection_url_works_once(slack: Slack, session: aiohttp.Client
     async with session.ws_connect(answer["url"]):
         with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
             await session.ws_connect(answer["url"])
-
-
-async def test_an_eleventh_connection_is_sent_away(
-    slack: Slack, session: aiohttp.ClientSession
-) -> None:
-    """An app may hold ten connections."""
-    client = web_client(slack)
-    sockets = []
-    for _ in range(11):
-        answer = await client.apps_connections_open(app_token=APP_TOKEN)
-        sockets.append(await session.ws_connect(answer["url"]))
-    first = await sockets[-1].receive_json()
-    assert (first["type"], first["reason"]) == ("disconnect", "too_many_websockets")
-    for socket in sockets:
-        await socket.close()
-
-
-async def test_the_apps_own_messages_come_back(
-    slack: Slack, driver: Driver, connect: Connect
-) -> None:
-    """A message of the app is an event for the app too, with its bot_id and app_id."""
-    app = AsyncApp(client=web_client(slack), ignoring_self_events_enabled=False)
-    bodies: list[Json] = []
-    app.event("message")(keeping(bodies))
-    await connect(app)
-    general = await driver.channel()
-    await app.client.chat_postMessage(
-        channel=general,
-        text="news",
-        metadata={"event_type": "turn", "event_payload": {"id": "1"}},
-    )
-    await driver.settled()
-    [event] = [body["event"] for body in bodies]
-    assert event["bot_id"] == slack.workspace.identity.bot_id
-    assert event["user"] == slack.workspace.identity.bot_user_id
-    assert event["metadata"]["event_type"] == "turn"

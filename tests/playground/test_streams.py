@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import product
 from typing import Any
 
 import pytest
-from slack_sdk.models.messages.chunk import BlocksChunk, MarkdownTextChunk, TaskUpdateChunk
+from slack_sdk.models.messages.chunk import MarkdownTextChunk
 from slack_sdk.web.async_client import AsyncWebClient
 
 from playground.slack import Slack
-from playground.violations import STREAMED
 from tests.playground.driver import Driver, Json
 from tests.playground.test_web_api import error_of
 
@@ -41,52 +39,6 @@ async def test_a_stream_can_be_watched(driver: Driver, client: AsyncWebClient) -
     assert done["metadata"]["event_payload"] == {"id": "1"}
     last = (await driver.events("message"))[-1]
     assert (last["subtype"], last["message"]["text"]) == ("message_changed", "one two three")
-
-
-async def test_tasks_and_blocks_are_chunks(driver: Driver, client: AsyncWebClient) -> None:
-    """Task updates show the latest state of each task, blocks chunks add their blocks."""
-    stream = await begin(client, await driver.say("hi"), task_display_mode="timeline")
-    for status in ("in_progress", "complete"):
-        task = TaskUpdateChunk(id="t1", title="Recall", status=status)
-        await client.chat_appendStream(**stream, chunks=[task])
-    await client.chat_appendStream(**stream, chunks=[BlocksChunk(blocks=[{"type": "divider"}])])
-    await client.chat_stopStream(**stream)
-    blocks = (await driver.messages())[-1]["blocks"]
-    assert [block["type"] for block in blocks] == ["task_card", "divider"]
-    assert blocks[0]["status"] == "complete"
-
-
-async def test_the_texts_of_a_task_grow(driver: Driver, client: AsyncWebClient) -> None:
-    """Details and output are added to those of the task; its title and status replace them."""
-    stream = await begin(client, await driver.say("hi"))
-    for number, status in (("1", "in_progress"), ("2", "complete")):
-        task = TaskUpdateChunk(
-            id="t1",
-            title=f"t{number}",
-            status=status,
-            details=f"d{number}",
-            output=f"o{number}",
-        )
-        await client.chat_appendStream(**stream, chunks=[task])
-    await client.chat_appendStream(
-        **stream, chunks=[TaskUpdateChunk(id="t1", title="t2", status="complete")]
-    )
-    await client.chat_stopStream(**stream)
-    [card] = (await driver.messages())[-1]["blocks"]
-    assert (card["title"], card["status"]) == ("t2", "complete")
-    assert (card["details"], card["output"]) == ("d1d2", "o1o2")
-
-
-@pytest.mark.parametrize("status", ["pending", "in_progress"])
-async def test_an_open_task_of_a_stopped_stream_is_an_error(
-    driver: Driver, client: AsyncWebClient, status: str
-) -> None:
-    """A stream that is stopped shows a task that it left open as failed."""
-    task = TaskUpdateChunk(id="t1", title="Recall", status=status)
-    stream = await begin(client, await driver.say("hi"), chunks=[task])
-    assert [block["status"] for block in (await driver.messages())[-1]["blocks"]] == [status]
-    await client.chat_stopStream(**stream)
-    assert [block["status"] for block in (await driver.messages())[-1]["blocks"]] == ["error"]
 
 
 _TASK = {"type": "task_update", "id": "1", "title": "Recall", "status": "in_progress"}
@@ -174,36 +126,6 @@ async def test_a_stream_in_a_channel_needs_its_recipient(
         await client.chat_startStream(**target, recipient_user_id=user, recipient_team_id=home)
 
 
-@pytest.mark.parametrize("ends", ["stopped", "stopped_by_user", "expired"])
-async def test_only_the_recipient_sees_a_channel_stream_grow(
-    slack: Slack, driver: Driver, client: AsyncWebClient, ends: str
-) -> None:
-    """Others see what it was opened with until it ends, however it ends; then all see the whole."""
-    aya, general = await driver.user(), await driver.channel()
-    said = await driver.say("@Kioku hi", channel=general)
-    stream = await begin(
-        client,
-        said,
-        chunks=[MarkdownTextChunk(text="one ")],
-        recipient_user_id=aya,
-        recipient_team_id=slack.workspace.identity.team_id,
-    )
-    await client.chat_appendStream(**stream, chunks=[MarkdownTextChunk(text="two ")])
-
-    async def texts() -> list[tuple[str, bool]]:
-        seen = [(await driver.messages(general, name))[-1] for name in ("Aya", "Ben")]
-        return [(message["text"], message["streaming"]) for message in seen]
-
-    assert await texts() == [("one two ", True), ("one ", True)]
-    if ends == "stopped":
-        await client.chat_stopStream(**stream)
-    elif ends == "stopped_by_user":
-        await driver.post("stop", user=aya, channel=general, thread_ts=said["ts"])
-    else:
-        await driver.post("settings", stream_seconds=0)
-    assert await texts() == [("one two ", False)] * 2
-
-
 async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> None:
     """A stopped stream takes nothing more, and a plain message never did."""
     said = await driver.say("hi")
@@ -220,23 +142,6 @@ async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> Non
     assert await error_of(client, "chat.appendStream", theirs) == "message_not_owned_by_app"
 
 
-async def test_a_live_stream_is_neither_updated_nor_deleted(
-    driver: Driver, client: AsyncWebClient, slack: Slack
-) -> None:
-    """Later chat.delete works; an update is added to what was streamed, which is a violation."""
-    stream = await begin(client, await driver.say("hi"), markdown_text="half")
-    change = {**stream, "text": "whole"}
-    assert await error_of(client, "chat.update", change) == "streaming_state_conflict"
-    assert await error_of(client, "chat.delete", stream) == "cant_delete_message"
-    await client.chat_stopStream(**stream)
-    await client.chat_update(**change)
-    [violation] = slack.violations.since(0)
-    assert (violation.where, violation.what) == ("chat.update", STREAMED)
-    assert (await driver.messages())[-1]["text"] == "halfwhole"
-    await client.chat_delete(**stream)
-    assert [message["text"] for message in await driver.messages()] == ["hi"]
-
-
 async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncWebClient) -> None:
     """All appends of one stream together have the limit too."""
     stream = await begin(client, await driver.say("hi"), markdown_text="x" * 8_000)
@@ -244,85 +149,3 @@ async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncW
     assert await error_of(client, "chat.appendStream", more) == "msg_too_long"
     await client.chat_appendStream(**stream, markdown_text="x" * 4_000)
     assert len((await driver.messages())[-1]["text"]) == 12_000
-
-
-async def test_a_task_card_counts_as_300_characters(driver: Driver, client: AsyncWebClient) -> None:
-    """The limit of a streamed message is for its text and its cards; a card counts once."""
-    words = {"type": "markdown_text", "text": "x" * 11_700}
-    stream = await begin(client, await driver.say("hi"), chunks=[_TASK, words])
-    await client.chat_appendStream(**stream, chunks=[{**_TASK, "status": "complete"}])
-    more = {**stream, "chunks": [{**_TASK, "id": "2"}]}
-    assert await error_of(client, "chat.appendStream", more) == "msg_too_long"
-
-
-async def test_a_stream_grows_old(driver: Driver, client: AsyncWebClient) -> None:
-    """A stream that lives too long is closed under the app, and so is its session."""
-    await driver.post("settings", stream_seconds=0.05)
-    said = await driver.say("hi")
-    stream = await begin(client, said, markdown_text="slow")
-    async with asyncio.timeout(30):
-        while (await driver.messages())[-1]["streaming"]:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    assert (await driver.thread(said["ts"]))["session"] == "active"
-    error = await error_of(client, "chat.appendStream", {**stream, "markdown_text": "x"})
-    assert error == "message_not_in_streaming_state"
-
-
-async def test_stop_ends_the_stream(driver: Driver, client: AsyncWebClient) -> None:
-    """The Stop button keeps the partial text, refuses more, and tells the app which stream."""
-    said = await driver.say("hi")
-    stream = await begin(client, said, markdown_text="part")
-    aya = await driver.user()
-    stopped = await driver.post("stop", user=aya, channel=said["channel"], thread_ts=said["ts"])
-    assert stopped == {"streaming_message_ts": [stream["ts"]]}
-    more = {**stream, "markdown_text": "more"}
-    assert await error_of(client, "chat.appendStream", more) == "stopped_by_user"
-    event = (await driver.events("agent_session_stopped"))[0]
-    assert event["streaming_message_ts"] == [stream["ts"]]
-    assert (event["user"], event["thread_ts"]) == (aya, said["ts"])
-    await client.chat_stopStream(**stream, session_status="active")
-    assert (await driver.messages())[-1]["text"] == "part"
-    status, answer = await driver.try_post(
-        "stop", user=aya, channel=said["channel"], thread_ts=said["ts"]
-    )
-    assert (status, "not working" in answer["error"]) == (400, True)
-
-
-async def test_a_reply_clears_the_status_line(driver: Driver, client: AsyncWebClient) -> None:
-    """The status line shows until the app replies in the thread."""
-    said = await driver.say("hi")
-    await client.assistant_threads_setStatus(
-        channel_id=said["channel"],
-        thread_ts=said["ts"],
-        status="is thinking…",
-        loading_messages=["Remembering…"],
-    )
-    assert (await driver.thread(said["ts"]))["status"] == "is thinking…"
-    await begin(client, said)
-    assert (await driver.thread(said["ts"]))["status"] == ""
-
-
-async def test_titles_are_kept(driver: Driver, client: AsyncWebClient) -> None:
-    """A thread has a title."""
-    said = await driver.say("hi")
-    await client.assistant_threads_setTitle(
-        channel_id=said["channel"], thread_ts=said["ts"], title="Ramen"
-    )
-    assert (await driver.thread(said["ts"]))["title"] == "Ramen"
-
-
-async def test_the_sdks_helper_streams_in_a_channel(
-    slack: Slack, driver: Driver, client: AsyncWebClient
-) -> None:
-    """client.chat_stream with recipient ids works in a channel, text held back until stop."""
-    general = await driver.channel()
-    said = await driver.say("@Kioku hi", channel=general)
-    stream = await client.chat_stream(
-        channel=general,
-        thread_ts=said["ts"],
-        recipient_team_id=slack.workspace.identity.team_id,
-        recipient_user_id=await driver.user(),
-    )
-    await stream.append(markdown_text="short")
-    await stream.stop()
-    assert (await driver.messages(general))[-1]["text"] == "short"

@@ -170,15 +170,6 @@ async def test_what_slack_refuses_is_refused(
     assert recorded == errors
 
 
-@pytest.mark.manifest(home_tab=False)
-async def test_a_home_tab_is_published_where_there_is_one(
-    driver: Driver, client: AsyncWebClient
-) -> None:
-    """An app whose manifest has no Home tab is told that it is not enabled."""
-    arguments = {"user_id": await driver.user(), "view": {"type": "home", "blocks": []}}
-    assert await error_of(client, "views.publish", arguments) == "not_enabled"
-
-
 async def test_an_error_says_where(client: AsyncWebClient, names: dict[str, str]) -> None:
     """Refused blocks and arguments come with messages that point at the place."""
     with pytest.raises(SlackApiError) as caught:
@@ -299,52 +290,6 @@ async def test_nonsense_never_breaks_the_server(
             assert "ok" in await response.json()
 
 
-async def test_a_text_is_cut_at_40000(driver: Driver, client: AsyncWebClient) -> None:
-    """chat.postMessage cuts a longer text instead of refusing it."""
-    general = await driver.channel()
-    await client.chat_postMessage(channel=general, text="x" * 50_000)
-    assert len((await driver.messages(general))[-1]["text"]) == 40_000
-
-
-async def test_update_replaces_text_and_blocks(driver: Driver, client: AsyncWebClient) -> None:
-    """An update with a text alone takes the blocks away and marks the message as edited."""
-    general = await driver.channel()
-    posted = await client.chat_postMessage(
-        channel=general,
-        text="before",
-        blocks=[section(3)],
-        metadata={"event_type": "turn", "event_payload": {"id": "7"}},
-    )
-    await client.chat_update(channel=general, ts=posted["ts"], text="after")
-    shown = (await driver.messages(general))[-1]
-    assert (shown["text"], "blocks" in shown, "edited" in shown) == ("after", False, True)
-    assert shown["metadata"]["event_payload"] == {"id": "7"}
-    changed = (await driver.events("message"))[-1]
-    assert changed["subtype"] == "message_changed"
-    assert changed["previous_message"]["text"] == "before"
-    assert changed["message"]["text"] == "after"
-
-
-async def test_metadata_comes_only_when_asked_for(driver: Driver, client: AsyncWebClient) -> None:
-    """conversations.replies returns metadata with include_all_metadata only, parent first."""
-    general = await driver.channel()
-    parent = (await driver.say("question", channel=general))["ts"]
-    await client.chat_postMessage(
-        channel=general,
-        thread_ts=parent,
-        text="answer",
-        metadata={"event_type": "turn", "event_payload": {"id": "7"}},
-    )
-    plain = await client.conversations_replies(channel=general, ts=parent)
-    full = await client.conversations_replies(
-        channel=general, ts=parent, include_all_metadata=True, limit=5, oldest=parent
-    )
-    assert [message["text"] for message in plain["messages"]] == ["question", "answer"]
-    assert plain["messages"][0]["reply_count"] == 1
-    assert "metadata" not in plain["messages"][1]
-    assert full["messages"][1]["metadata"]["event_type"] == "turn"
-
-
 async def test_history_is_paged_newest_first(driver: Driver, client: AsyncWebClient) -> None:
     """conversations.history shows top-level messages, newest first, in pages."""
     general = await driver.channel()
@@ -357,60 +302,6 @@ async def test_history_is_paged_newest_first(driver: Driver, client: AsyncWebCli
     assert ([m["text"] for m in rest["messages"]], rest["has_more"]) == (["m0"], False)
     later = await client.conversations_history(channel=general, oldest=stamps[1])
     assert [message["text"] for message in later["messages"]] == ["m2"]
-
-
-async def test_who_and_where(slack: Slack, driver: Driver, client: AsyncWebClient) -> None:
-    """auth.test, users.info, users.list, bots.info, conversations.* tell who and what there is."""
-    identity = slack.workspace.identity
-    auth = await client.auth_test()
-    assert (auth["user_id"], auth["team_id"]) == (identity.bot_user_id, identity.team_id)
-    assert "chat:write" in auth.headers["x-oauth-scopes"]
-    aya = await client.users_info(user=await driver.user(), include_locale=True)
-    assert (aya["user"]["locale"], aya["user"]["tz"]) == ("ja-JP", "Asia/Tokyo")
-    assert aya["user"]["tz_offset"] == 9 * 3600
-    assert len((await client.users_list())["members"]) == 4
-    bot = await client.bots_info(bot=identity.bot_id)
-    assert bot["bot"]["user_id"] == identity.bot_user_id
-    tea = await client.conversations_info(
-        channel=await driver.channel("tea-room"), include_num_members=True
-    )
-    assert (tea["channel"]["is_private"], tea["channel"]["num_members"]) == (True, 3)
-    listed = await client.conversations_list(types="public_channel,private_channel,im", limit=2)
-    assert len(listed["channels"]) == 2
-    assert listed["response_metadata"]["next_cursor"]
-    members = await client.conversations_members(channel=await driver.channel())
-    assert identity.bot_user_id in members["members"]
-    mine = await client.users_conversations(types="private_channel", user=await driver.user())
-    assert [channel["name"] for channel in mine["channels"]] == ["tea-room"]
-    link = await client.chat_getPermalink(
-        channel=await driver.channel(),
-        message_ts=(await driver.say("x", channel=await driver.channel()))["ts"],
-    )
-    assert link["permalink"].startswith("https://playground.slack.com/archives/C")
-
-
-@pytest.mark.manifest(
-    scopes={"im:write", "mpim:write", "reactions:write", "channels:join", "team:read"}
-)
-async def test_more_scopes_do_more(driver: Driver, client: AsyncWebClient) -> None:
-    """With the scopes granted, DMs are opened, channels joined and reactions made."""
-    aya, ben = await driver.user(), await driver.user("Ben")
-    opened = await client.conversations_open(users=aya, return_im=True)
-    assert opened["channel"]["user"] == aya
-    group = await client.conversations_open(users=[aya, ben])
-    again = await client.conversations_open(users=[ben, aya])
-    assert group["channel"]["id"] == again["channel"]["id"]
-    outside = (await driver.post("channels", kind="public", members=[aya], app=False))["id"]
-    await client.conversations_join(channel=outside)
-    said = await driver.say("hello", channel=outside)
-    eyes = {"channel": outside, "name": "eyes", "timestamp": said["ts"]}
-    await client.reactions_add(**eyes)
-    assert await error_of(client, "reactions.add", eyes) == "already_reacted"
-    reacted = (await driver.messages(outside))[-1]
-    assert reacted["reactions"][0]["count"] == 1
-    await client.reactions_remove(**eyes)
-    assert "reactions" not in (await driver.messages(outside))[-1]
-    assert (await client.team_info())["team"]["domain"] == "playground"
 
 
 @pytest.mark.parametrize(
@@ -444,53 +335,6 @@ async def test_rate_limits_are_slacks_when_asked_for(
     await client.auth_test()
     await driver.post("settings", rate_limits=False)
     assert (await refused()).response["error"] == "invalid_arguments"
-
-
-@pytest.mark.parametrize("method", ["conversations.history", "conversations.replies"])
-async def test_reading_limits_of_unlisted_apps(
-    driver: Driver, client: AsyncWebClient, method: str
-) -> None:
-    """With reading limits a call returns 15 messages at most, and the next in a minute is 429."""
-    general = await driver.channel()
-    root = (await client.chat_postMessage(channel=general, text="root"))["ts"]
-    for number in range(20):
-        in_thread = {"thread_ts": root} if method == "conversations.replies" else {}
-        await client.chat_postMessage(channel=general, text=f"{number}", **in_thread)
-    await driver.post("settings", reading_limits=True)
-    asked = {"channel": general, "ts": root, "limit": 200}
-    if method == "conversations.history":
-        del asked["ts"]
-    found = await client.api_call(method, params=asked)
-    assert len([one for one in found["messages"] if one["text"] != "root"]) == 15
-    assert found["response_metadata"]["next_cursor"]
-    with pytest.raises(SlackApiError) as caught:
-        await client.api_call(method, params=asked)
-    response = caught.value.response
-    assert (response.status_code, response["error"]) == (429, "ratelimited")
-    assert 50 < int(response.headers["Retry-After"]) <= 60
-    await client.auth_test()
-    await driver.post("settings", reading_limits=False)
-    assert len((await client.api_call(method, params=asked))["messages"]) >= 20
-
-
-async def test_a_channel_takes_a_post_a_second(driver: Driver, client: AsyncWebClient) -> None:
-    """After a burst of three a channel wants a second for each post; other channels do not."""
-    await driver.post("settings", rate_limits=True)
-    general, tea = await driver.channel(), await driver.channel("tea-room")
-    for _ in range(3):
-        await client.chat_postMessage(channel=general, text="x")
-    with pytest.raises(SlackApiError) as caught:
-        await client.chat_postMessage(channel=general, text="x")
-    assert caught.value.response.status_code == 429
-    assert 0 < int(caught.value.response.headers["Retry-After"]) <= 3
-    await client.chat_postMessage(channel=tea, text="x")
-
-
-async def test_posting_to_a_person_opens_their_dm(driver: Driver, client: AsyncWebClient) -> None:
-    """chat.postMessage takes a user id as its channel."""
-    posted = await client.chat_postMessage(channel=await driver.user("Ben"), text="hi")
-    assert posted["channel"].startswith("D")
-    assert [message["text"] for message in await driver.messages(name="Ben")] == ["hi"]
 
 
 async def test_the_sdk_and_the_playground_name_the_same_arguments(slack: Slack) -> None:

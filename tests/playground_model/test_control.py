@@ -14,7 +14,6 @@ import httpx
 import openai
 import pytest
 
-from playground.model.journal import JOURNAL_CHARS, JOURNAL_ENTRIES, Journal
 from tests.playground_model.controls import Controls
 
 MODEL = "gpt-6-luna"
@@ -34,41 +33,6 @@ async def texts_until_broken(client: openai.AsyncOpenAI) -> str:
     with pytest.raises((openai.APIConnectionError, httpx.TransportError)):
         await read()
     return "".join(pieces)
-
-
-async def test_settings_slow_it_down(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """`first_token_ms`, `token_ms` and `embedding_ms` are waited for, and are shown."""
-    changed = await controls.post(
-        "settings",
-        {"first_token_ms": 60, "token_ms": 1, "embedding_ms": 60, "chunk_chars": 4},
-    )
-    assert changed == await controls.get("settings")
-    assert changed["chunk_chars"] == 4
-    started = time.perf_counter()
-    await client.responses.create(model=MODEL, input="hello")
-    await client.embeddings.create(model="text-embedding-3-small", input="x")
-    assert time.perf_counter() - started > 0.12
-    stream = await client.responses.create(model=MODEL, input="thanks", stream=True)
-    deltas = [e.delta async for e in stream if e.type == "response.output_text.delta"]
-    assert deltas == ["You'", "re w", "elco", "me!"]
-
-
-async def test_a_fault_by_chance(client: openai.AsyncOpenAI, controls: Controls) -> None:
-    """With `chance` a fault picks its requests, and lasts until it is deleted."""
-    await controls.post("faults", {"endpoint": "responses", "chance": 0.5, "status": 500})
-    good = 0
-    for _ in range(60):
-        try:
-            await client.responses.create(model=MODEL, input="hello")
-        except openai.InternalServerError:
-            continue
-        good += 1
-    assert 5 < good < 55
-    await controls.delete("faults")
-    await client.responses.create(model=MODEL, input="hello")
-    for chance in (2, -0.1, "often", True):
-        wrong = {"endpoint": "responses", "chance": chance, "status": 500}
-        assert "chance" in await controls.refused("faults", wrong)
 
 
 async def test_a_script_that_repeats_what_it_was_asked(
@@ -234,38 +198,6 @@ async def test_the_journal_keeps_every_request(
     assert await controls.journal() == []
     async with session.get(f"{url}/_model/journal?since=x") as bad:
         assert bad.status == 400
-
-
-def test_what_was_under_way_when_the_journal_was_deleted_is_not_in_it() -> None:
-    """A request that ends later belongs to what was before; the next one counts on."""
-    journal = Journal()
-    began = time.perf_counter()
-    journal.add(endpoint="chat", kind="reply", started=began, status=200, body="{}", answer={})
-    journal.clear()
-    journal.add(endpoint="chat", kind="reply", started=began, status=200, body="{}", answer={})
-    assert journal.since(0) == []
-    now = time.perf_counter()
-    journal.add(endpoint="chat", kind="reply", started=now, status=200, body="{}", answer={})
-    assert [entry["n"] for entry in journal.since(0)] == [2]
-
-
-def test_the_journal_is_bounded() -> None:
-    """It keeps the newest 2,000 entries, fewer when they are huge."""
-    journal = Journal()
-    for _ in range(JOURNAL_ENTRIES + 5):
-        journal.add(endpoint="chat", kind="reply", started=0.0, status=200, body="{}", answer={})
-    assert len(journal) == JOURNAL_ENTRIES
-    assert journal.since(0)[0]["n"] == 6
-    for _ in range(3):
-        journal.add(
-            endpoint="chat",
-            kind="reply",
-            started=0.0,
-            status=200,
-            body=" " * (JOURNAL_CHARS // 2),
-            answer={},
-        )
-    assert len(journal) == 2
 
 
 @pytest.mark.parametrize(

@@ -59,28 +59,6 @@ async def test_texts_that_share_words_are_near(
     assert cosine(one, asked) > cosine(other, asked) + 0.1
 
 
-async def test_it_is_deterministic_and_counts_tokens(client: openai.AsyncOpenAI) -> None:
-    """Width and case aside the vector is the same, and punctuation has one too."""
-    first, again, wide, marks = await vectors(client, "Ramen", "Ramen", "ＲＡＭＥＮ", "!!")
-    assert first == again == wide
-    assert math.isclose(cosine(marks, marks), 1, abs_tol=1e-5)
-    answer = await client.embeddings.create(model=SMALL, input="one two three")
-    assert answer.usage.prompt_tokens == answer.usage.total_tokens > 0
-
-
-async def test_a_large_batch_is_read_whole(client: openai.AsyncOpenAI) -> None:
-    """A body beyond aiohttp's usual limit of 1 MiB is answered."""
-    found = await vectors(client, *(f"{number} " + "x" * 3_000 for number in range(380)))
-    assert len(found) == 380
-
-
-async def test_token_ids_are_accepted(client: openai.AsyncOpenAI) -> None:
-    """Lists of token ids, as LangChain sends them, are embedded too."""
-    answer = await client.embeddings.create(model=SMALL, input=[[1, 2, 3], [4]])
-    assert len(answer.data) == 2
-    assert answer.usage.prompt_tokens == 4
-
-
 @pytest.mark.parametrize(
     "change",
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -14,9 +13,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from langgraph.store.memory import InMemoryStore
-from pydantic import BaseModel
 
-from memory import SCHEMAS, UserFact
+from memory import SCHEMAS
 from memory.formation.former import instructions_for
 from memory.model.schemas import UserFoodPreference, UserTechInterest, with_evidence
 from tests.playground_model.controls import Controls
@@ -104,25 +102,6 @@ def person(url: str, request: pytest.FixtureRequest) -> Person:
     return Person(model(url, responses=request.param))
 
 
-async def test_the_cloud_story(person: Person) -> None:
-    """Cloud services, AWS and Azure become rows; AI agents follow with the highest level."""
-    first = (
-        "クラウドサービス全般に興味があり、特にAWS、Azureの基本的な知識を"
-        "徐々に深めていきたいと思っています"
-    )
-    await person.says(first)
-    assert set(await person.names()) == {"クラウドサービス", "AWS", "Azure"}
-    await person.says(
-        "新しく気になる技術として、AIエージェントを活用した取り組みにも強い興味を持つようになりました"
-    )
-    names = await person.names()
-    assert set(names) == {"クラウドサービス", "AWS", "Azure", "AIエージェント"}
-    assert max(names, key=lambda name: names[name] or 0) == "AIエージェント"
-    rows = list((await person.rows()).values())
-    assert rows[0]["evidence"] == first
-    assert {row["category"] for row in rows} == {None}
-
-
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_the_ramen_story(person: Person, at_once: bool) -> None:
     """Ramen and pasta are liked; miso ramen updates the ramen row, disliked pasta goes."""
@@ -168,49 +147,6 @@ async def test_small_talk_and_questions_write_nothing(person: Person, message: s
     before = await person.rows()
     await person.says(message)
     assert await person.rows() == before
-
-
-async def test_changes_of_mind_in_english(person: Person) -> None:
-    """An interest that is over goes, what is to be forgotten goes, each thing by its name."""
-    await person.says("I'm interested in Rust and Kubernetes. I like ramen")
-    assert set(await person.names()) == {"Rust", "Kubernetes", "ramen"}
-    await person.says("I stopped being interested in Rust")
-    assert set(await person.names()) == {"Kubernetes", "ramen"}
-    await person.says("I'm no longer interested in Kubernetes")
-    await person.says("forget that I like ramen")
-    assert await person.names() == {}
-
-
-async def test_changes_of_mind_in_japanese(person: Person) -> None:
-    """The same in Japanese."""
-    await person.says("RustとAWSに興味があります。ラーメンが好きです")
-    assert set(await person.names()) == {"Rust", "AWS", "ラーメン"}
-    await person.says("Rustへの興味がなくなりました")
-    await person.says("ラーメンが好きなことは忘れて")
-    assert set(await person.names()) == {"AWS"}
-
-
-async def test_a_dislike_is_kept_and_never_forgets(person: Person) -> None:
-    """Not to like is a low level: of a new row, of a liked one, and nothing on a disliked one."""
-    await person.says("I hate pasta")
-    assert await person.names() == {"pasta": 5}
-    await person.says("I don't like pasta")
-    assert await person.names() == {"pasta": 5}
-    await person.says("I love ramen")
-    await person.says("I don't like ramen")
-    assert await person.names() == {"pasta": 5, "ramen": 20}
-    await person.says("ramen is fine", "I like ramen")
-    assert await person.names() == {"pasta": 5, "ramen": 80}
-
-
-@pytest.mark.parametrize("message", ["I no longer like pasta", "I'm sick of pasta"])
-async def test_what_is_no_longer_liked_goes(person: Person, message: str) -> None:
-    """A liking that is over is removed; without one it is a dislike."""
-    await person.says("I like pasta")
-    await person.says(message)
-    assert await person.names() == {}
-    await person.says(message)
-    assert await person.names() == {"pasta": 20}
 
 
 @pytest.mark.parametrize(
@@ -273,73 +209,6 @@ async def test_facts_wishes_and_stories(url: str, message: str, expected: dict[s
     assert [one.content for one in again] == [found.content]
 
 
-TASTE = {"food_name": "ramen", "cuisine": None, "preference": 80, "description": None}
-TOPIC = {"topic": "Rust", "category": None, "interest_level": 75, "description": None}
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        ("I like ramen", [TASTE]),
-        ("ramenは苦手です", [TASTE | {"preference": 20}]),
-        ("うどんとそばが好きです", [TASTE | {"food_name": name} for name in ("うどん", "そば")]),
-        ("寿司とラーメンが好き", [TASTE | {"food_name": name} for name in ("寿司", "ラーメン")]),
-        ("卵とじうどんが好き", [TASTE | {"food_name": "卵とじうどん"}]),
-        ("For coffee, I like iced coffee", [TASTE | {"food_name": "coffee"}]),
-        ("I'm interested in Rust", [TOPIC]),
-        ("I'm learning Rust", [TOPIC | {"description": "I'm learning Rust"}]),
-        ("I like Rust", [TOPIC | {"interest_level": 80, "description": "I like Rust"}]),
-        (
-            "I'm interested in Rust and I'm learning Japanese",
-            [TOPIC, {"fact": "I'm learning Japanese", "topic": None}],
-        ),
-    ],
-)
-async def test_only_what_was_said_is_stored(
-    url: str, message: str, expected: list[dict[str, Any]]
-) -> None:
-    """No cuisine or category of a word list, and no description that repeats the rest."""
-    manager = create_memory_manager(model(url), schemas=KINDS, enable_inserts=True)
-    found = await manager.ainvoke({"messages": [{"role": "user", "content": message}]})
-    stored = [one.content.model_dump(exclude={"evidence"}) for one in found]
-    if message.startswith("For"):
-        assert stored[0].pop("description") == message
-        expected[0].pop("description")
-    assert stored == expected
-
-
-async def test_another_level_takes_the_old_description_away(person: Person) -> None:
-    """What was said of miso ramen does not stay beside a dislike of ramen."""
-    await person.says("For ramen, I like miso ramen", "I don't like ramen")
-    [row] = (await person.rows()).values()
-    assert (row["preference"], row["description"]) == (20, None)
-
-
-async def test_a_new_home_replaces_the_old(url: str) -> None:
-    """Of a home there is one: moving changes the fact in place."""
-    manager = create_memory_manager(
-        model(url), schemas=[with_evidence(UserFact)], enable_inserts=True
-    )
-    [old] = await manager.ainvoke({"messages": [{"role": "user", "content": "I live in Osaka"}]})
-    moved = [{"role": "user", "content": "I moved to Tokyo"}]
-    [new] = await manager.ainvoke({"messages": moved, "existing": [old]})
-    assert (new.id, new.content.fact) == (old.id, "I moved to Tokyo")
-
-
-async def test_two_facts_of_one_sentence_are_two(url: str) -> None:
-    """Both halves of a sentence are facts, and a new home replaces the home, not the job."""
-    manager = create_memory_manager(
-        model(url), schemas=[with_evidence(UserFact)], enable_inserts=True
-    )
-    said = [{"role": "user", "content": "I live in Osaka and I work as a nurse."}]
-    found = await manager.ainvoke({"messages": said})
-    assert [one.content.topic for one in found] == ["home", "work"]
-    moved = [{"role": "user", "content": "I moved to Tokyo"}]
-    changed = await manager.ainvoke({"messages": moved, "existing": found})
-    facts = {one.id: one.content.fact for one in [*found, *changed]}
-    assert list(facts.values()) == ["I moved to Tokyo", "I work as a nurse"]
-
-
 async def test_the_assistant_s_words_form_nothing(url: str) -> None:
     """Only the human side of the transcript is read."""
     found = await create_memory_manager(model(url), schemas=TASTES, enable_inserts=True).ainvoke(
@@ -352,15 +221,6 @@ async def test_the_assistant_s_words_form_nothing(url: str) -> None:
         }
     )
     assert [getattr(memory.content, "food_name", None) for memory in found] == ["soba"]
-
-
-async def test_a_schema_it_never_saw_is_filled(url: str) -> None:
-    """LangMem's own default schema gets the sentence as its content."""
-    found = await create_memory_manager(model(url)).ainvoke(
-        {"messages": [{"role": "user", "content": "I live in Kyoto. I love hiking!"}]}
-    )
-    contents = [getattr(memory.content, "content", None) for memory in found]
-    assert contents == ["I live in Kyoto", "I love hiking"]
 
 
 async def test_a_demanded_call_changes_nothing(url: str) -> None:
@@ -390,42 +250,3 @@ async def test_a_refused_call_is_repaired(
     assert row["evidence"] == "I love ramen"
     assert row["preference"] in {None, 100}
     assert [entry["kind"] for entry in await controls.journal()] == ["formation"] * 2
-
-
-async def test_a_patch_carries_the_new_quote(person: Person, controls: Controls) -> None:
-    """The update is one PatchDoc whose patches replace the quote as well."""
-    await person.says("I like ramen")
-    await person.says("I love ramen!!")
-    calls = (await controls.journal())[-1]["answer"]["calls"]
-    assert [call["name"] for call in calls] == ["PatchDoc"]
-    patches = {patch["path"]: patch for patch in json.loads(calls[0]["arguments"])["patches"]}
-    assert patches["/evidence"] == {"op": "replace", "path": "/evidence", "value": "I love ramen!!"}
-    assert patches["/preference"]["value"] == 100
-
-
-async def test_a_burst_is_settled_before_it_is_written(person: Person) -> None:
-    """What is taken back in the same burst is never written."""
-    await person.says(
-        "I love sushi", "I'm learning Go", "Forget about sushi", "I lost interest in Go"
-    )
-    assert await person.names() == {}
-
-
-async def test_an_operators_kind_is_left_empty(url: str) -> None:
-    """The stand-in cannot know what its fields mean, so it stores nothing in it."""
-
-    class Project(BaseModel):
-        """A project the person works on"""
-
-        name: str
-
-    manager = create_memory_store_manager(
-        model(url, responses=True),
-        namespace=("chat", "{user_id}"),
-        schemas=[with_evidence(UserFact), with_evidence(Project)],
-        store=(store := InMemoryStore()),
-    )
-    said = [{"role": "user", "content": "I like ramen. I am learning Rust."}]
-    await manager.ainvoke({"messages": said}, config={"configurable": {"user_id": "U1"}})
-    kinds = [item.value["kind"] for item in await store.asearch(("chat", "U1"))]
-    assert kinds == ["UserFact", "UserFact"]

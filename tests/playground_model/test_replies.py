@@ -89,20 +89,6 @@ async def test_topics_build_on_the_interests(asker: Asker) -> None:
     assert re.findall(r"^\d\. \*\*(.+?)\*\*", reply, re.M) == ["AIエージェント", "AWS", "Azure"]
 
 
-async def test_without_memories_the_topics_are_general(asker: Asker) -> None:
-    """Three numbered lines of common topics, nothing of another person."""
-    reply = await asker.ask(ASK_TOPICS)
-    assert len(re.findall(r"^\d\. \*\*(.+?)\*\*", reply, re.M)) == 3
-    assert not re.search("AWS|Azure|AIエージェント", reply)
-
-
-async def test_few_interests_are_filled_up(asker: Asker) -> None:
-    """In English too: the known topic first, then common ones, as many as asked for."""
-    reply = await asker.ask("recommend two tech topics", [tech({"topic": "Rust"})])
-    named = re.findall(r"^\d\. \*\*(.+?)\*\*", reply, re.M)
-    assert named == ["Rust", "Generative AI"]
-
-
 async def test_lunch_is_a_dish_that_is_liked(asker: Asker) -> None:
     """The liked dish is suggested, as precisely as its description says."""
     assert "醤油ラーメン" in await asker.ask(ASK_LUNCH, [food("醤油ラーメン", 100, "大好き")])
@@ -119,54 +105,6 @@ async def test_what_is_disliked_or_avoided_is_not_suggested(asker: Asker) -> Non
     assert reply.endswith("\n\nYou also told me: “I don't like natto”, “I'm allergic to peanuts”.")
     reply = await asker.ask(ASK_LUNCH, [food("ラーメン"), food("納豆", 5)])
     assert reply.endswith("次のことも伺っています：「納豆は苦手です」")
-
-
-async def test_a_removed_liking_is_not_told_again(asker: Asker) -> None:
-    """What is no longer liked is not suggested, and nothing more is said of it."""
-    for memories in ([], [food("pizza")]):
-        reply = await asker.ask("what shall I eat?", memories, recent=["I no longer like pizza"])
-        assert "pizza" not in reply
-
-
-async def test_drinks_and_hobbies_are_not_offered_to_eat(asker: Asker) -> None:
-    """They are told as liked all the same, also beside a dislike whose letters they hold."""
-    known = [food("coffee"), fact("I like hiking"), food("tea", 20), food("steak", 70)]
-    assert "You like **steak**, so" in await asker.ask("what shall I eat?", known)
-    assert "How about" in await asker.ask("what shall I eat?", known[:-1])
-    reply = await asker.ask("what food do I like?", known)
-    assert re.findall(r"^- \*\*(.+?)\*\*", reply, re.M) == ["coffee", "I like hiking", "steak"]
-
-
-async def test_an_allergy_is_never_liked(asker: Asker) -> None:
-    """What somebody is allergic to is not brought together with what they like."""
-    known = [food("sushi"), fact("I'm allergic to peanuts", "allergy")]
-    assert await asker.ask("I like curry", known) == "Understood: **I like curry**."
-
-
-@pytest.mark.parametrize("where", ["memories", "recent", "history"])
-async def test_a_vegetarian_is_known_from_wherever_it_was_said(asker: Asker, where: str) -> None:
-    """From a memory, from recent words and from the thread's history."""
-    given: dict[str, Any] = {
-        "memories": [fact("I'm vegetarian", "diet")],
-        "recent": ["I'm vegetarian"],
-        "history": [("user", "I'm vegetarian"), ("assistant", "Noted.")],
-    }
-    reply = await asker.ask("what shall I eat?", **{where: given[where]})
-    assert "I'm vegetarian" in reply
-
-
-async def test_recent_words_outweigh_memories(asker: Asker) -> None:
-    """What was taken back, or disliked, a moment ago is not suggested."""
-    for words in ("forget about ramen", "I no longer like ramen", "I don't like ramen"):
-        reply = await asker.ask("what shall I eat?", [food("ramen")], recent=[words])
-        assert "**ramen**" not in reply
-
-
-async def test_what_the_message_itself_says_counts(asker: Asker) -> None:
-    """A question is answered with what comes before it."""
-    assert "You like **sushi**" in await asker.ask("I love sushi. What shall I eat?")
-    reply = await asker.ask("I don't like ramen. What shall I eat?", [food("ramen"), food("soba")])
-    assert "You like **soba**" in reply
 
 
 async def test_what_somebody_else_wrote_is_theirs(asker: Asker) -> None:
@@ -200,13 +138,6 @@ async def test_it_tells_what_it_knows(asker: Asker, question: str, told: list[st
     reply = await asker.ask(question, known)
     assert re.findall(r"^- \*\*(.+?)\*\*", reply, re.M) == told
     assert "ramen**" not in await asker.ask(question)
-
-
-async def test_a_fact_in_other_words_is_known_by_its_topic(asker: Asker) -> None:
-    """Another model's wording of a home answers the question by the topic it was given."""
-    assert "Lives in Osaka" in await asker.ask(
-        "where do I live?", [fact("Lives in Osaka, near the castle", "home")]
-    )
 
 
 async def test_any_shape_of_memory_is_read(asker: Asker) -> None:
@@ -246,39 +177,6 @@ async def test_what_fits_no_form_gets_one_honest_sentence(
 ) -> None:
     """In the language of the message, with three examples; the rest is answered beside it."""
     assert await asker.ask(message, [food("soba"), tech({"topic": "Rust"})]) == reply
-
-
-async def test_bullet_points_are_given_where_they_are_wished(asker: Asker) -> None:
-    """Of wishes about the form of answers this one is followed."""
-    reply = await asker.ask("I like soba. Thanks!", preferences=["Answer in bullet points"])
-    assert reply == "- Understood: **I like soba**.\n- You're welcome!"
-    wish = ["箇条書きで答えて"]
-    reply = await asker.ask(
-        "What should I learn first?", [tech({"topic": "AWS"})], None, None, wish
-    )
-    assert reply == "- **AWS**: build something small with it."
-    assert await asker.ask("Is Rust hard?", preferences=wish) == HONEST_EN
-    reply = await asker.ask("I like soba. It rains.", preferences=wish)
-    assert reply == f"- Understood: **I like soba**.\n\n{HONEST_EN}"
-
-
-async def test_answers_come_in_the_language_that_is_wished(asker: Asker) -> None:
-    """The newest wish counts, stored or just said; without one the language of the message."""
-    wish = ["Answer in English"]
-    assert await asker.ask("ありがとう", preferences=wish) == "You're welcome!"
-    reply = await asker.ask("Thanks", recent=["Answer in Japanese"], preferences=wish)
-    assert reply == "どういたしまして！"
-    reply = await asker.ask("Answer in Japanese", preferences=wish)
-    assert reply == "わかりました：**Answer in Japanese**。"
-
-
-@pytest.mark.parametrize(
-    ("text", "reply"),
-    [("Keep your answers short", "I am a script and cannot follow it"), ("短く答えて", "代役")],
-)
-async def test_a_wish_for_short_answers_is_noted_only(asker: Asker, text: str, reply: str) -> None:
-    """The script has no shorter answers, and says so."""
-    assert reply in await asker.ask(text)
 
 
 @pytest.mark.parametrize(("text", "head"), [("Look!", "A stand-in"), ("見て", "代役")])

@@ -116,101 +116,6 @@ async def test_every_request_of_the_table_is_one_call(client: openai.AsyncOpenAI
             assert [(tool, given.get("action")) for tool, given in made] == wanted, example
 
 
-async def test_a_search_on_the_web_is_for_the_topic(client: openai.AsyncOpenAI) -> None:
-    """The query names the topic; the result is told, and the app lists its sources."""
-    question = "What is new in the Rust world?"
-    searched = await ask(client, question)
-    assert calls(searched) == [("search_web", {"query": "Rust news"})]
-    found = {"result": "Closures.", "sources": [{"title": "Blog", "url": "https://a.example/"}]}
-    told = await ask(client, question, *searched.output, output(searched, found))
-    assert told.output_text == "Closures."
-
-
-@pytest.mark.parametrize(
-    ("text", "contents"),
-    [
-        (
-            "remember that I'm allergic to peanuts",
-            [{"kind": "UserFact", "fact": "I'm allergic to peanuts", "topic": "allergy"}],
-        ),
-        (
-            "大阪に住んでいることを覚えておいて",
-            [{"kind": "UserFact", "fact": "大阪に住んでいる", "topic": "住まい"}],
-        ),
-        (
-            "don't forget that I love sushi!",
-            [
-                {
-                    "kind": "UserFoodPreference",
-                    "food_name": "sushi",
-                    "preference": 100,
-                }
-            ],
-        ),
-        (
-            "Can you remember that I hate natto and I live in Osaka?",
-            [
-                {
-                    "kind": "UserFoodPreference",
-                    "food_name": "natto",
-                    "preference": 5,
-                },
-                {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"},
-            ],
-        ),
-    ],
-)
-async def test_what_is_to_be_remembered_is_created_with_its_evidence(
-    client: openai.AsyncOpenAI, text: str, contents: list[dict[str, Any]]
-) -> None:
-    """One call for each statement, in the kind that fits, with the sentence verbatim."""
-    assert calls(await ask(client, text)) == [
-        ("memory_change", {"action": "create", "evidence": text, "content": content})
-        for content in contents
-    ]
-
-
-@pytest.mark.parametrize(
-    ("question", "old", "change"),
-    [
-        (
-            "Remember that my name is Claire",
-            {"kind": "UserFact", "content": {"fact": "My name is Clara", "topic": "name"}},
-            {"action": "update", "content": {"fact": "my name is Claire", "topic": "name"}},
-        ),
-        (
-            "大阪に住んでいると覚えておいて",
-            {"kind": "UserFact", "content": {"fact": "京都に住んでいる", "topic": "住まい"}},
-            {"action": "update", "content": {"fact": "大阪に住んでいる", "topic": "住まい"}},
-        ),
-        (
-            "Remember that I no longer like natto",
-            {"kind": "UserFoodPreference", "content": {"food_name": "natto", "preference": 80}},
-            {"action": "delete"},
-        ),
-    ],
-)
-async def test_what_is_to_be_remembered_replaces_what_it_changes(
-    client: openai.AsyncOpenAI, question: str, old: dict[str, Any], change: dict[str, Any]
-) -> None:
-    """A memory that the prompt shows is searched for and changed by its id; another one is not."""
-    line = json.dumps(old, ensure_ascii=False)
-    shown = {"role": "developer", "content": f"<memories>\n{line}\n</memories>"}
-    searched = await ask(client, shown, question)
-    [(name, _)] = calls(searched)
-    assert name == "memory_search"
-    entries = [{"id": "a1", **old}, {"id": "a2", "content": {"fact": "I work as a nurse"}}]
-    changing = await ask(client, shown, question, *searched.output, output(searched, entries))
-    if "content" in change:
-        change["content"] |= {"kind": old["kind"]}
-    expected = {"evidence": question, "id": "a1", **change}
-    assert calls(changing) == [("memory_change", expected)]
-    nothing = await ask(client, shown, question, *searched.output, output(searched, []))
-    assert [(name, given["action"]) for name, given in calls(nothing)] == [
-        ("memory_change", "create")
-    ]
-
-
 async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI) -> None:
     """Of what a search brings only the memory that was meant is deleted, by its id."""
     question = "forget that I like ramen"
@@ -234,15 +139,6 @@ async def test_forgetting_names_what_the_search_found(client: openai.AsyncOpenAI
     )
     assert calls(done) == []
     assert "button" in done.output_text
-
-
-async def test_nothing_found_is_said(client: openai.AsyncOpenAI) -> None:
-    """Where the search brings nothing nothing is deleted, and the answer says so."""
-    question = "ラーメンが好きなことは忘れて"
-    searched = await ask(client, question)
-    answer = await ask(client, question, *searched.output, output(searched, []))
-    assert calls(answer) == []
-    assert "見つかりません" in answer.output_text
 
 
 @pytest.mark.parametrize(

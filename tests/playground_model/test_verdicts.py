@@ -159,13 +159,3 @@ async def test_each_proposal_gets_its_verdict(
     )
     assert json.loads(response.output_text) == {"verdicts": [PLAIN]}
     assert [one["kind"] for one in await controls.journal()] == ["verdict", "verdict"]
-
-
-def of_fact(text: str) -> dict[str, Any]:
-    """The values of a fact, with a field that does not count."""
-    return {"fact": text, "topic": text[:1]}
-
-
-def of_food(name: str, level: int) -> dict[str, Any]:
-    """The values of a liking."""
-    return {"food_name": name, "preference": level, "description": None}

@@ -52,7 +52,6 @@ TABLES = [
     "viewed",
 ]
 _OF_NAMESPACES = ("store", "store_vectors", "memory_expiries")
-THREAD = "T1.C1.1700000000.000100"
 
 
 # One row of each table for a person.

@@ -13,11 +13,6 @@ from bot.config import FIELDS, STAND_IN_MODEL, Settings, SettingsError, load_set
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-PUBLIC_URL = "an https address such as https://kioku.example.com"
-SECRET_KEY = "what `openssl rand -base64 32` prints; several keys with commas"
-HOSTS = "names of hosts, such as docs.python.org,wiki.example.com, or nothing"
-CHANNELS = "ids of channels, such as C0123ABCD, or nothing for every channel"
-DATABASE = "an address such as postgresql://{}:PASSWORD@HOST:5432/DATABASE"
 KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 GOOD: list[tuple[str, str, Any]] = [
     ("SLACK_BOT_TOKEN", "xoxb-1", SecretStr("xoxb-1")),

@@ -176,7 +176,7 @@ def test_a_person_of_another_organisation_has_a_key_of_their_own(
     ],
 )
 def test_installation_team(envelope: dict[str, Any], team: str) -> None:
-    """A view says where the app is installed that opened it, an event its authorization."""
+    """The authorization names the workspace, and a view the one in which the app opened it."""
     assert installation_team(envelope) == team
 
 

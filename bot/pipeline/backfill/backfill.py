@@ -63,7 +63,7 @@ class Backfill:
             following = await self._list_conversations(team, oldest, cursor)
         except SLACK_FAULTS as error:
             if is_passing(error):
-                await self._plan_later(team, since, cursor, delay=_delay(error))
+                await self._plan_later(team, since, cursor, _delay(error))
             else:
                 # A later attempt would be refused as well: the app has left, or lacks a scope.
                 log.warning("what was missed is not looked for: %s", error_code(error))
@@ -161,9 +161,7 @@ class Backfill:
         else:
             await execute_statement(self._pool, f"DELETE FROM catching_up {where}", key)
 
-    async def _plan_later(
-        self, team: str, since: str, cursor: str = "", *, delay: float = 0.0
-    ) -> None:
+    async def _plan_later(self, team: str, since: str, cursor: str, delay: float = 0.0) -> None:
         """Schedule `plan`; of each outage one such job can wait."""
         await self._queue.defer(
             self._pool,
