@@ -1,4 +1,4 @@
-"""The HTTP server: Slack's signed requests, ``POST /ask``, and health; behind a proxy with TLS."""
+"""The HTTP server: Slack's signed requests, and health; behind a proxy with TLS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
 from bot.logs import fault
-from bot.runtime.ask import AskHandler, Refused, read_call
 from bot.runtime.problem import cannot_open
 from bot.slack.payloads import UNREADABLE
 
@@ -89,24 +88,6 @@ def _signed(verifier: SignatureVerifier) -> Middleware:
             return web.Response()
 
     return verified
-
-
-def add_ask(application: web.Application, asks: AskHandler, token: str) -> None:
-    """Add ``POST /ask`` for callers that show `token`."""
-
-    async def ask(request: web.Request) -> web.Response:
-        try:
-            body = await request.text()
-        except (ValueError, LookupError):  # no text, or in an encoding that there is not
-            body = ""
-        try:
-            call = read_call(request.headers.get("authorization", ""), body, token)
-            status, text = await asks.answer(*call)
-        except Refused as refused:
-            status, text = refused.args
-        return web.Response(status=status, text=text)
-
-    application.router.add_post("/ask", ask)
 
 
 @asynccontextmanager

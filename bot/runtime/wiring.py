@@ -8,8 +8,6 @@ from bot.conversation.inbox import Inbox
 from bot.conversation.turns import Turns
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions
-from bot.home.publisher import HomePublisher
-from bot.home.queries import HomeQueries
 from bot.listeners.change_events import ChangeEvents
 from bot.listeners.responder import Responder
 from bot.memories.actions import MemoryActions
@@ -21,6 +19,7 @@ from bot.memories.controls import MemoryControls
 from bot.memories.data_requests import Exporter, PersonEraser
 from bot.memories.editing import MemoryEditor
 from bot.memories.feedback import Feedback
+from bot.memories.home import HomePublisher
 from bot.memories.incognito import IncognitoSwitch
 from bot.memories.modals import Modals
 from bot.memories.statement_formation import StatementFormation
@@ -128,11 +127,7 @@ class Application:
             feedback=Feedback(pool),
         )
         self.home_publisher = HomePublisher(
-            pool,
-            self.queue,
-            slack,
-            self.profiles,
-            HomeQueries(pool, self.memory_actions, permalinks, settings, self.policy),
+            self.memory_actions, self.queue, slack, permalinks, settings, self.policy
         )
         self.responder = Responder(self.profiles, self.home_publisher)
         self.slash_commands = SlashCommands(

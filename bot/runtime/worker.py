@@ -11,6 +11,7 @@ from functools import partial
 
 from bot.conversation.inbox import ANSWER, READ_FOLLOW_UPS
 from bot.locale import LANGUAGES, say
+from bot.memories.home import PUBLISH
 from bot.memories.sent_files import DELETE_FILE, delete_file
 from bot.notices.change_notices import SHOW
 from bot.pipeline.backfill.backfill import READ_ON, Backfill
@@ -25,7 +26,6 @@ from bot.queue.queue import BACKGROUND, REPLIES, UPKEEP
 from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, Maintenance
 from bot.runtime.wiring import Application
 from bot.users.access import RefusalNotices
-from bot.users.home import PUBLISH
 from bot.users.workspaces import DEPARTED
 from bot.views.dates import plain_minute
 from memory import warm_up

@@ -51,14 +51,12 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 _MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
 
 
-def describe(
-    language: Language, kind: str, content: Mapping[str, Any], limit: int = LINE_LIMIT
-) -> str:
-    """Return one memory as a plain line a person understands, of `limit` characters at most."""
+def describe(language: Language, kind: str, content: Mapping[str, Any]) -> str:
+    """Return one memory as a plain line that a person understands, cut at `LINE_LIMIT`."""
     what = subject(kind, content)
     if kind == "Episode":
         parts = (what, content.get("action"), content.get("result"))
-        return _one_line(" → ".join(str(part) for part in parts if part), limit)
+        return _one_line(" → ".join(str(part) for part in parts if part))
     if kind in _DETAILS:
         values = (str(content.get(name) or "") for name in _DETAILS[kind])
         details = [value for value in values if value not in ("", what)]
@@ -72,7 +70,7 @@ def describe(
     description = str(content.get("description") or "")
     if description and description not in line and not says_nothing_more(kind, content):
         line = say(language, "explained", what=line, more=description)
-    return _one_line(line, limit)
+    return _one_line(line)
 
 
 def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
@@ -90,8 +88,8 @@ def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
     return not left.isascii() or len(left.split()) != 1
 
 
-def _one_line(text: str, limit: int) -> str:
-    return shortened(" ".join(text.split()), limit)
+def _one_line(text: str) -> str:
+    return shortened(" ".join(text.split()), LINE_LIMIT)
 
 
 def _sentence(language: Language, kind: str, what: str, content: Mapping[str, Any]) -> str:
