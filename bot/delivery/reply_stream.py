@@ -94,7 +94,12 @@ class ReplyStream:
         )
         self._messages = PostedMessages(slack, self._message, outbox, confirm=self._confirm)
         self._may_stream = True
-        self._session = sessions.begin(self._message, self.language, again=outbox.is_retry)
+        self._session = sessions.begin(
+            self._message,
+            self.language,
+            again=outbox.is_retry,
+            incognito=turn_row.memory_state.incognito is not None,
+        )
         self._text = self._pending = self._preface = ""
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}

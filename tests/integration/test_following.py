@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from bot.slack.messages import Message
+from bot.types import DIRECT
+from bot.users.incognito import switch_on
+from memory import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
@@ -104,7 +107,7 @@ def session(app: App, place: PersonThread, ts: str) -> tuple[str, str]:
 
 
 async def test_a_direct_message_names_its_thread(app: App) -> None:
-    """The first question is the title of the thread, said once; follow-ups leave it."""
+    """The first question is the title of the thread, said once; there is none in incognito."""
     place = app.slack.place()
     app.slack.forget_calls()
     first = await app.ask(place, "What shall *we* eat?\nAnd where?")
@@ -114,6 +117,10 @@ async def test_a_direct_message_names_its_thread(app: App) -> None:
     await app.ask(place, "And tomorrow?", thread_ts=first.ts)
     assert len(titles(app)) == 1
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
+    assert len(titles(app)) == 1
+    async with person_transaction(app.pool, first.person) as connection:
+        await switch_on(connection, first.person, DIRECT)
+    await app.ask(place, "I am pregnant, please tell nobody")
     assert len(titles(app)) == 1
 
 
