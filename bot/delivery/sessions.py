@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 _WAIT_SECONDS = 2.0
 _CLOSING_SECONDS = 2.0
 # Errors that say that a workspace has no agent sessions, and seconds until it is asked again.
-_NO_SESSIONS = frozenset({"feature_disabled", "method_deprecated", "unknown_method"})
+_NO_SESSIONS = frozenset(
+    {"feature_disabled", "method_deprecated", "missing_scope", "unknown_method"}
+)
 _ASK_AGAIN_SECONDS = 600.0
 # Seconds between attempts to set a session to `active`.
 _PAUSES = (0.5, 2.0, 8.0)

@@ -54,20 +54,33 @@ async def test_a_thread_is_followed_until_it_is_to_be_quiet(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("has_asked", "minutes", "followed"),
-    [(True, 0, True), (True, 29, True), (True, 31, False), (False, 0, False)],
+    ("has_asked", "answered", "minutes", "followed"),
+    [
+        (True, 0, 0, True),
+        (True, 0, 29, True),
+        (True, 0, 31, False),
+        (True, 40, 69, True),
+        (True, 40, 71, False),
+        (False, 0, 0, False),
+    ],
 )
 async def test_a_reply_in_a_thread_is_a_follow_up(
-    app: App, has_asked: bool, minutes: int, followed: bool
+    app: App, has_asked: bool, answered: int, minutes: int, followed: bool
 ) -> None:
-    """A reply without a mention is for who asked in the thread, within 30 minutes."""
+    """A reply without a mention is for who asked in the thread, within 30 minutes of an answer."""
     place = app.slack.place(channel="public")
     mention = said_in(app, place, "<@BOT> hello", addressed=True)
     assert await app.wiring.inbox.store(mention)
     await app.answering.drain(mention.thread)
     person = place if has_asked else app.slack.place(channel="public")
     reply = said_in(app, place, "and what else?", user_id=person.user)
-    later = f"{float(reply.ts) + minutes * 60:.6f}"
+    begun = float(mention.ts)
+    app.rows(
+        "UPDATE turns SET reply_ts = %s WHERE thread = %s RETURNING 1",
+        [f"{begun + answered * 60:.6f}"],
+        mention.thread,
+    )
+    later = f"{begun + minutes * 60 + 1:.6f}"
     assert await app.wiring.inbox.store(replace(reply, ts=later)) is followed
 
 
