@@ -171,8 +171,8 @@ class ChangeNotices:
             "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.question_ts,"
             " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
             " n.ts::numeric < t.reply_ts[1]::numeric AS above"
-            " FROM change_notices n JOIN turns t ON t.id = n.turn_id"
-            " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
+            " FROM change_notices n JOIN turns t ON t.id = n.turn_id AND t.team_id = n.team_id"
+            " AND t.user_id = n.user_id WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
             {"turn": UUID(turn), **person.ids},
         )
         settings = await self._people.settings(person)

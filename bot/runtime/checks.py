@@ -54,15 +54,18 @@ _GUARDS: LiteralString = (
 )
 
 
-async def check_settings(settings: Settings) -> str:
-    """Check what needs no connection: tokens' forms, settings that need each other, packages."""
-    for problem in _contradictions(settings):
+async def check_settings(settings: Settings, *, receives: bool = True) -> str:
+    """Check what needs no connection: tokens' forms, settings that need each other, packages.
+
+    A worker does not receive events: it needs the bot token alone.
+    """
+    for problem in _contradictions(settings, receives):
         raise Problem(problem)
     load_schemas(settings.schemas)
     return "No value is missing or of a wrong form."
 
 
-def _contradictions(settings: Settings) -> Iterator[str]:
+def _contradictions(settings: Settings, receives: bool) -> Iterator[str]:
     from bot.runtime.memory_models import missing_extra
 
     if settings.database_url is None and settings.database_owner_url is not None:
@@ -85,7 +88,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     given = [name for name in WHERE if getattr(settings, FIELDS[name]) is not None]
     for name in given:
         well_formed(settings, name)
-    if len(given) == 1 and not several and settings.slack_signing_secret is None:
+    half = receives and not several and settings.slack_signing_secret is None
+    if half and len(given) == 1:
         [lacks] = WHERE.keys() - given
         yield (
             f"{given[0]} is set without {lacks}: copy it from your app's {WHERE[lacks]}, or run"

@@ -38,7 +38,7 @@ async def run(settings: Settings, *, role: Role) -> None:
     `memory.InvalidSchemas`.
     """
     stop = _stopped_by_signal()
-    await check_settings(settings)
+    await check_settings(settings, receives=role != "worker")
     if not settings.has_model:
         raise Problem(NO_MODEL)
     no_events = settings.slack_app_token is None and settings.slack_signing_secret is None

@@ -40,9 +40,8 @@ class Kept:
             " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'dm', %s, 'QUESTION', 'WORDS', 'REPLY',"
             " %s, now() - make_interval(secs => %s), now() - make_interval(secs => %s),"
             " CASE WHEN %s THEN now() END) RETURNING *)"
-            " INSERT INTO feedback (turn_id, team_id, user_id, rating, comment, model, latency_ms,"
-            " memories, changed_at) SELECT id, team_id, user_id, 'bad', 'COMMENT', 'm', 1, '{}',"
-            " intended_at FROM turn",
+            " INSERT INTO feedback (turn_id, team_id, user_id, rating, comment, changed_at)"
+            " SELECT id, team_id, user_id, 'bad', 'COMMENT', intended_at FROM turn",
             *(about.team_id, about.user_id, about.channel_id, about.thread, about.ts),
             more.get("status", "answered"),
             *(days * DAY, days * DAY, formed),

@@ -95,7 +95,8 @@ async def test_an_answer_that_repeats_it_is_stored_without_it(app: App) -> None:
     app.script(f"{_WORD} is weak, choose another one.")
     asked = await app.ask(place, f"I love ramen. My password is {_WORD}")
     assert app.turn(asked)["reply"] == "[password removed] is weak, choose another one."
-    assert app.replies(asked) == [f"{_WORD} is weak, choose another one."]
+    [reply] = app.replies(asked)
+    assert reply.startswith(f"{_WORD} is weak, choose another one.")
 
 
 async def test_an_edited_message_is_redacted(app: App) -> None:

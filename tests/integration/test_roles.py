@@ -84,7 +84,7 @@ def test_a_receiver_needs_an_app_token_or_a_signing_secret(
     """A front without a way for Slack to reach it is told what to write; a role has to exist."""
     done = ended(tmp_path, "run", "--role", "front", **settings(slack, database))
     assert done.code == 1
-    assert done.err.startswith("kioku: Slack is not set up: write SLACK_APP_TOKEN")
+    assert done.err.startswith("kioku: SLACK_BOT_TOKEN is set without SLACK_APP_TOKEN: copy it")
     done = ended(tmp_path, "run", "--role", "back")
     assert done.code == 2
     assert "invalid choice: 'back'" in done.err

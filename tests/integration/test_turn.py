@@ -455,7 +455,7 @@ async def test_an_answer_whose_blocks_slack_refuses_is_given_as_text(app: App) -
     asked = await app.ask(place, "Hello")
     assert [one["text"] for one in app.shown(asked)] == ["Hello &lt; you&gt;."]
     assert app.event(asked)["status"] == "done"
-    assert app.turn(asked)["reply"] == "Hello <you>."
+    assert app.turn(asked)["reply"] == "Hello < you>."
 
 
 @pytest.mark.parametrize(
