@@ -25,7 +25,7 @@ from memory.postgres.roles import (
 )
 from memory.postgres.rotation import Conninfo, address_of, connection_class
 
-CONNECT_SECONDS = 30  # a database that is resuming from a pause needs time to answer
+CONNECT_SECONDS = 45  # a database that was paused for a day takes 30 seconds to answer, or more
 _LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
