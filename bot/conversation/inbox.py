@@ -58,10 +58,11 @@ _VALUES: LiteralString = (
     "%(team)s, %(event)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s"
 )
 _FOLLOWED: LiteralString = (
-    "EXISTS (SELECT FROM (SELECT user_id, question_ts AS ts FROM turns WHERE thread = %(thread)s"
-    " UNION ALL SELECT user_id, ts FROM inbox_events WHERE thread = %(thread)s"
-    " AND status <> 'withdrawn') asked WHERE ts < %(before)s"
-    " HAVING bool_or(user_id = %(user)s) AND max(ts) >= %(since)s)"
+    "EXISTS (SELECT FROM (SELECT user_id, question_ts AS ts, GREATEST(question_ts,"
+    " (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last FROM turns"
+    " WHERE thread = %(thread)s UNION ALL SELECT user_id, ts, ts FROM inbox_events"
+    " WHERE thread = %(thread)s AND status <> 'withdrawn') asked WHERE ts < %(before)s"
+    " HAVING bool_or(user_id = %(user)s) AND max(last) >= %(since)s)"
 )
 _AT_ANY_TIME = "9"  # as a text, greater than any ts
 _STORE: LiteralString = (
@@ -110,7 +111,7 @@ class Inbox:
         A message is not stored if it is already known: the same event id, or the same (team,
         channel, ts), as for a mention that comes both as ``message`` and ``app_mention``. Nor is
         one that does not address the bot, except in a thread in which its author has asked the bot,
-        the bot was asked something in the last 30 minutes, and was not asked to be quiet.
+        the bot was asked or answered in the last 30 minutes, and was not asked to be quiet.
 
         `late`: it was found by backfill more than a minute after it was written. `edited`: its edit
         came first; it must be newer than the bot's part in the thread.

@@ -94,8 +94,12 @@ class ReplyStream:
         )
         self._messages = PostedMessages(slack, self._message, outbox, confirm=self._confirm)
         self._may_stream = True
-        again = claimed.earlier_attempts > 0
-        self._session = sessions.begin(self._message, self.language, again=again)
+        self._session = sessions.begin(
+            self._message,
+            self.language,
+            again=claimed.earlier_attempts > 0,
+            incognito=turn_row.memory_state.incognito is not None,
+        )
         self._text = self._pending = self._preface = ""
         self._tasks: dict[str, Chunk] = {}
         self._shown_tasks: dict[str, Chunk] = {}

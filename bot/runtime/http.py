@@ -8,10 +8,12 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeAlias
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 
@@ -32,16 +34,16 @@ _CHECK_SECONDS = 2.0
 def create_web_app(
     *, ready: Ready, app: AsyncApp | None = None, signing_secret: str | None = None
 ) -> web.Application:
-    """Return the application: ``/healthz``, ``/readyz``, and Bolt's own route if a secret is given.
+    """Return the application: ``/healthz``, ``/readyz``, and Slack's route if a secret is given.
 
     `ready` returns None, or one sentence about what is missing. It is awaited once in two seconds
-    at most, however many ask.
+    at most, however many ask. Bolt's own web application would also serve an installation of its
+    own, with tokens in files, wherever SLACK_CLIENT_ID is in the environment.
     """
+    application = web.Application()
     if app is not None and signing_secret is not None:
-        application = app.web_app(EVENTS_PATH)
         application.middlewares.append(_signed(SignatureVerifier(signing_secret)))
-    else:
-        application = web.Application()
+        application.router.add_post(EVENTS_PATH, partial(_dispatched, app))
     checking = asyncio.Lock()
     checked_at, problem = -math.inf, None
 
@@ -59,6 +61,10 @@ def create_web_app(
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
     return application
+
+
+async def _dispatched(app: AsyncApp, request: web.Request) -> web.Response:
+    return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
 
 
 def _signed(verifier: SignatureVerifier) -> Middleware:

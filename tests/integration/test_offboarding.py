@@ -246,7 +246,11 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     assert not await workspaces.serves(GONE)
     assert "uninstalled the app" in str(await workspaces.problem(GONE))
     assert due_in(owner) == [86_400]
+    # Slack sends both events, in any order.
+    await workspaces.tokens_revoked(GONE)
+    assert due_in(owner) == [0]
     await workspaces.departed(GONE)
+    assert due_in(owner) == [86_400]
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
     async with transaction(pool) as connection:
         await token_accepted(connection, GONE, BOT)
