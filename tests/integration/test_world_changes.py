@@ -244,6 +244,14 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     assert row["deactivated_at"] is None
 
 
+async def test_deactivation_of_a_stranger_stores_nothing(app: App) -> None:
+    """No row is added for a deactivated person who never wrote to the app."""
+    user, _ = app.slack.person()
+    gone = {"id": user, "deleted": True, "locale": "en-US"}
+    await app.changes.note(told(app, type="user_change", user=gone))
+    assert await remembered(app, user) == []
+
+
 async def test_one_workspace_without_an_answer_keeps_nobody_elsewhere(app: App) -> None:
     """People of a workspace whose token is refused are not erased; those of others are."""
     gone = app.slack.place()

@@ -2,8 +2,9 @@
 
 Two fronts, by Socket Mode and HTTP, and two workers serve a playground as processes of their own.
 The parts: ``trouble``, ``turns`` (a stop in mid-stream, order in a thread), ``backlog``,
-``hostile`` (every end-to-end test with a model that attacks), ``fuzz`` (mutated payloads); all of
-them where none is named. One table at the end; the exit code is 1 on any violation.
+``texts`` (one person sends the worst texts), ``hostile`` (every end-to-end test with a model that
+attacks), ``fuzz`` (mutated payloads), ``links`` (200,000 hostile answers through the link filter);
+all of them where none is named. One table at the end; the exit code is 1 on any violation.
 ``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
 logs; ``SOAK_SCALE`` (1) makes all of it shorter.
 """
@@ -30,9 +31,11 @@ from tests.kioku_process import fresh
 from tests.soak import load
 from tests.soak.fuzz import SETTINGS, Fuzz
 from tests.soak.hostile import hostile
+from tests.soak.links import links
 from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
+from tests.soak.worst_texts import worst_texts
 
 TROUBLE = Plan(
     people=50, messages=1050, writing=300.0, kills=24, restarts=6, settling=120.0, quiet=8.0
@@ -52,6 +55,8 @@ class Runs:
             "trouble": self.trouble,
             "turns": self.turns,
             "backlog": self.backlog,
+            "texts": self.texts,
+            "links": self.links,
             "fuzz": self.fuzz,
             "hostile": self.hostile,
         }
@@ -75,6 +80,17 @@ class Runs:
         """Ten thousand events wait when the workers come back."""
         with self._stage("backlog", KIOKU_FORMATION="off") as staged:
             load.backlog(staged, self.table, count=round(10_000 * self._scale), settling=420)
+
+    def texts(self) -> None:
+        """One person sends the worst texts to one front and one worker, ten others talk."""
+        with self._stage("texts", KIOKU_PERSON_MESSAGES_PER_HOUR="0") as staged:
+            staged.fleet.begin("front-http", "worker-1")
+            worst_texts(staged, self.table, 60 * self._scale)
+
+    def links(self) -> None:
+        """Two hundred thousand hostile answers through the filter of links."""
+        tell("-- links")
+        links(self.table, self._seed, round(200_000 * self._scale))
 
     def hostile(self) -> None:
         """The end-to-end tests with a hostile model."""
